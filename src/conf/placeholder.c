@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+typedef int conf_placeholder; /* replaced when the module gets its first file */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The directory: for each application in use, one immutable, counted view with everything the hot
+ * path needs (endpoints with compiled filters and keyrings). Views are cached, bounded, and swapped
+ * when something changes: whoever changes configuration calls core_directory_changed() after the
+ * commit and before it answers, so that within the node nobody sees an old view afterwards.
+ *
+ * Lookups that find a cached view never block and may be made from any thread.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/base.h"
+#include "sign/sign.h"
+#include "store/endpoint.h"
+#include "store/flow.h"
+#include "work/work.h"
+
+/* What a delivery needs of its endpoint. Part of a view; borrowed while the view is held. */
+struct core_endpoint {
+    int64_t num, app;
+    struct str id, uid, url, kind;
+    struct str options;              /* JSON object text, or ptr NULL */
+    struct str options_sealed;       /* opened JSON of secret options, or ptr NULL */
+    struct str headers;              /* ready lines "Name: value\r\n" of the configured headers */
+    const struct sign_keyring *keyring;
+    const struct str *event_types;   /* sorted; NULL: all. "a.b.*" style patterns are not expanded: exact names */
+    size_t event_type_count;
+    const struct str *channels;      /* NULL: all */
+    size_t channel_count;
+    int64_t throttle;                /* messages a second; 0: none */
+    int64_t timeout_us;              /* total deadline of an attempt; 0: the server's default */
+    const int64_t *retry_us;         /* delays; NULL: the server's default schedule */
+    size_t retry_count;
+    bool disabled;
+    int64_t failing_since_us;
+};
+
+struct core_app {
+    atomic_int _refs;
+    int64_t num, org;
+    struct str id, uid;
+    struct str org_id;
+    int64_t throttle;
+    const struct core_endpoint *endpoints; /* by num, ascending */
+    size_t endpoint_count;
+    struct arena _arena;
+};
+
+struct core_directory;
+
+struct core_directory_options {
+    struct store *store;
+    const struct sign_vault *vault;
+    const struct clock *clock;
+    size_t apps_max; /* cached views */
+};
+struct core_directory *core_directory_new(const struct core_directory_options *o);
+void core_directory_free(struct core_directory *d);
+
+/* Cached view by number, or by id or uid within an org; NULL: not cached (load it on a worker). With a reference. */
+struct core_app *core_directory_get(struct core_directory *d, int64_t app);
+struct core_app *core_directory_find(struct core_directory *d, int64_t org, struct str id_or_uid);
+/* Worker: the same, loading it if need be. RC_NOT_FOUND, RC_IO. */
+MUST_USE enum rc core_directory_load(struct core_directory *d, int64_t app, struct core_app **out);
+MUST_USE enum rc core_directory_load_named(struct core_directory *d, int64_t org, struct str id_or_uid, struct core_app **out);
+struct core_app *core_app_ref(struct core_app *app);
+void core_app_unref(struct core_app *app); /* NULL is fine */
+
+/* The endpoint in this view, or NULL (deleted or never there). */
+const struct core_endpoint *core_app_endpoint(const struct core_app *app, int64_t num);
+
+/* Worker, after the commit: reloads the view if it is cached, and tells the listeners. */
+void core_directory_changed(struct core_directory *d, int64_t app);
+/* fn(ctx, app) runs on the changing worker thread, after the swap. Register before threads start; at most 8. */
+void core_directory_on_change(struct core_directory *d, void (*fn)(void *ctx, int64_t app), void *ctx);
+
+/* Which endpoints of the view want this message: appends their numbers to out[max]; returns how many. Disabled ones never.
+ * `channels`: of the message; an endpoint with channels wants a message that shares one. */
+size_t core_match(const struct core_app *app, struct str event_type, const struct str *channels, size_t channel_count, int64_t *out, size_t max);

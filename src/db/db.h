@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A small SQL driver: connections, prepared statements, transactions. SQLite now; entities are
+ * written once over these calls. A connection and its statements are used by one thread at a time.
+ * Columns count from 0, parameters from 1. Errors are rc; db_error() has the words.
+ */
+#pragma once
+
+#include "base/base.h"
+
+struct db;
+struct db_stmt;
+
+enum db_mode { DB_READ, DB_WRITE, DB_CREATE };
+
+struct db_options {
+    int64_t cache_bytes;
+    int page_size;        /* for new files */
+    bool checkpoint_auto; /* false: db_checkpoint() is called by others */
+    int64_t busy_us;      /* waits this long for a lock */
+    int64_t mmap_bytes;
+};
+
+/* RC_NOT_FOUND: no such file (not for DB_CREATE). RC_CORRUPT: not a database. RC_IO: refused. `why` in words. */
+MUST_USE enum rc db_open(const char *path, enum db_mode mode, const struct db_options *o, struct db **out, struct buf *why);
+void db_close(struct db *db); /* finalizes its statements; NULL is fine */
+const char *db_error(struct db *db);
+
+/* The statement for this SQL, prepared once per connection (found again by the pointer of the
+ * literal), reset and unbound. Panics on SQL that does not parse: it is ours. */
+struct db_stmt *db_prepare(struct db *db, const char *sql);
+void db_bind_int(struct db_stmt *s, int at, int64_t value);
+void db_bind_text(struct db_stmt *s, int at, struct str value);  /* borrowed until step/reset */
+void db_bind_blob(struct db_stmt *s, int at, struct str value);
+void db_bind_null(struct db_stmt *s, int at);
+void db_bind_opt_text(struct db_stmt *s, int at, struct str value); /* NULL when ptr is NULL */
+
+/* A row: true. The end or an error: false, and *rc says which (RC_OK at the end). The statement is
+ * reset at the end. RC_CONFLICT: a unique constraint; RC_BUSY: locked; RC_LIMIT: disk full; RC_CORRUPT; RC_IO. */
+bool db_step(struct db_stmt *s, enum rc *rc);
+/* Runs a statement that gives no rows. */
+MUST_USE enum rc db_run(struct db_stmt *s);
+void db_reset(struct db_stmt *s);
+
+int64_t db_int(struct db_stmt *s, int column); /* 0 for NULL */
+struct str db_text(struct db_stmt *s, int column, struct arena *a); /* copied to the arena; ptr NULL for NULL */
+struct str db_borrow(struct db_stmt *s, int column); /* until the next step */
+bool db_is_null(struct db_stmt *s, int column);
+
+MUST_USE enum rc db_exec(struct db *db, const char *sql); /* several statements, no rows */
+MUST_USE enum rc db_begin(struct db *db, bool write);
+MUST_USE enum rc db_commit(struct db *db); /* on failure the transaction is rolled back */
+void db_rollback(struct db *db);
+MUST_USE enum rc db_savepoint(struct db *db);
+void db_release(struct db *db);
+void db_rollback_to(struct db *db); /* and releases it */
+int64_t db_changes(struct db *db);
+int64_t db_last_rowid(struct db *db);
+
+/* Moves the write-ahead log into the file. `truncate`: and empties it (waits for readers). */
+MUST_USE enum rc db_checkpoint(struct db *db, bool truncate, int64_t *pages_left);

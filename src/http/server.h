@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The HTTP server on the wire layer. Every loop has a listener of its own (SO_REUSEPORT) and its
+ * own connections. A call (one request and its answer) is bounded before a handler sees it; total
+ * deadlines run for head, body and idling, so slow senders are cut whatever their pace.
+ *
+ * A handler runs on the loop thread with the whole body read. It answers at once, or keeps the call
+ * and answers later from that same loop thread with http_call_reply(). Worker code hands its answer
+ * over with loop_post() (see http/router.h, which does that). A call is answered exactly once; if the peer is
+ * gone meanwhile the answer is dropped. The call and its arena die when the answer is written.
+ */
+#pragma once
+
+#include "base/base.h"
+#include "http/wire.h"
+#include "loop/loop.h"
+#include "tls/tls.h"
+
+struct http_server; /* one per loop */
+
+struct http_limits {
+    size_t head_max;      /* bytes */
+    size_t body_max;      /* bytes */
+    int64_t head_us;      /* from the first byte of a request to the end of its head */
+    int64_t body_us;      /* from the head's end to the body's end */
+    int64_t idle_us;      /* keep-alive without a request */
+    int64_t write_us;     /* for an answer to be taken by the peer */
+    size_t connections_max; /* per loop; more are closed at once (503 when it can be said) */
+};
+
+struct http_call {
+    struct arena *arena;
+    const struct http_head *head; /* spans live as long as the call */
+    struct str body;
+    struct str peer;     /* address of the other side, text */
+    struct str request_id; /* from x-request-id or svix-req-id if sane, else made here */
+    int64_t started_us;  /* monotonic, first byte */
+    struct loop *loop;
+    void *user;          /* for the router and handlers */
+};
+
+struct http_reply {
+    int status;
+    struct str content_type; /* empty: none */
+    struct str body;         /* borrowed until http_call_reply() returns */
+    const struct http_header *headers; /* extra ones */
+    size_t header_count;
+    bool close;
+};
+
+typedef void (*http_handler_fn)(void *ctx, struct http_call *call);
+
+/* One listener's server on one loop. `handler` is called on the loop thread. `fd`: a listening,
+ * non-blocking socket, owned from here on. `tls` may be NULL (not owned). */
+struct http_server *http_server_new(struct loop *loop, int fd, SSL_CTX *tls, const struct http_limits *limits, http_handler_fn handler, void *ctx);
+
+/* Loop thread. Stops accepting, closes idle connections, lets calls under way finish; calls
+ * `done(arg)` when the last is gone or `until_us` has passed (then cuts). */
+void http_server_stop(struct http_server *s, int64_t until_us, loop_fn done, void *arg);
+void http_server_free(struct http_server *s); /* after done */
+
+/* Changes the limits for requests from now on (reload). Loop thread. */
+void http_server_set_limits(struct http_server *s, const struct http_limits *limits);
+
+/* Loop thread of the call. */
+void http_call_reply(struct http_call *call, const struct http_reply *reply);
+
+/* The value of a header (first, any case), or the empty string. */
+struct str http_call_header(const struct http_call *call, const char *name);
+
+/* A listening socket with SO_REUSEPORT on "host:port" or "[v6]:port". `why` on failure. */
+MUST_USE enum rc http_listen(const char *address, int *fd, struct buf *why);
+/* The port a socket is bound to. */
+uint16_t http_listen_port(int fd);

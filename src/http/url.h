@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Absolute http and https URLs, strictly: what the address guard, the client and the API agree on.
+ */
+#pragma once
+
+#include "base/base.h"
+
+enum { HTTP_URL_MAX = 65536 };
+
+/* Spans of the parsed text; borrowed. */
+struct http_url {
+    bool tls;
+    struct str userinfo; /* "user:password", percent-encoded, or empty */
+    struct str host;     /* name, IPv4 in dotted form, or IPv6 without brackets */
+    bool host_is_ipv6;
+    uint16_t port;
+    bool port_given;
+    struct str target; /* path and query as sent; empty means "/"; fragment dropped */
+};
+
+/* RC_INVALID: `why` (may be NULL) says what is wrong. Any spelling of an address that is not plain
+ * dotted decimal (octal, hex, short forms) is refused. */
+MUST_USE enum rc http_url_parse(struct str text, struct http_url *out, struct buf *why);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Two things: a strict single-pass validator that hands out spans of the text (the hot path:
+ * nothing is copied, the bytes stay as sent), and thin helpers over jansson (everything else).
+ * Strict: RFC 8259, UTF-8 without surrogates or overlong forms, no BOM, escaped surrogates in
+ * pairs, no bytes after the value but white space. Depth and size are limited by the caller.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/base.h"
+
+enum json_type_ { JSON_SPAN_NONE, JSON_SPAN_OBJECT, JSON_SPAN_ARRAY, JSON_SPAN_STRING, JSON_SPAN_NUMBER, JSON_SPAN_TRUE, JSON_SPAN_FALSE, JSON_SPAN_NULL };
+
+enum { JSON_DEPTH_MAX = 512 };
+
+/* A value inside the scanned text, from its first to its last byte (strings with their quotes). */
+struct json_span {
+    enum json_type_ type;
+    struct str text;
+    bool escaped; /* string: holds a backslash */
+};
+
+struct json_error {
+    size_t offset;      /* bytes from the start of the text */
+    const char *reason; /* literal, in words */
+};
+
+/* A member wanted from the top-level object; `value.type` stays NONE when it is not there.
+ * A name that occurs twice in the object is RC_INVALID when it is one of the wanted. */
+struct json_member {
+    struct str name;
+    struct json_span value;
+};
+
+/* Validates all of `text`, any value. RC_INVALID: `error` (may be NULL) says where and why. */
+MUST_USE enum rc json_validate(struct str text, struct json_error *error);
+
+/* Validates `text`, which must be one object, and fills the wanted members. One pass. */
+MUST_USE enum rc json_scan_object(struct str text, struct json_member *wanted, size_t count,
+                                  struct json_error *error);
+
+/* Calls fn for each element of a validated array span; stops and returns what fn returns if not OK. */
+MUST_USE enum rc json_each(struct json_span array, enum rc (*fn)(void *ctx, size_t index, struct json_span value), void *ctx);
+
+/* The characters of a validated string span: borrowed from the text when nothing is escaped, else
+ * written to the arena. */
+struct str json_string(struct arena *a, struct json_span s);
+
+/* Number span -> integer. RC_INVALID: fraction, exponent or out of range. */
+MUST_USE enum rc json_int(struct json_span s, int64_t *out);
+
+/* --- jansson ----------------------------------------------------------------------------------- */
+/* Parses strictly (duplicate keys refused, depth limited). RC_INVALID: `error` filled. Caller json_decref()s. */
+MUST_USE enum rc json_parse(struct str text, json_t **out, struct json_error *error);
+/* Compact text into `out`. RC_LIMIT. */
+MUST_USE enum rc json_write(const json_t *value, struct buf *out);
+struct str json_text(struct arena *a, const json_t *value); /* compact */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * TLS contexts, made once and shared by all loops (OpenSSL counts references itself). Connections
+ * are made by http (server side) and fetch (client side) from these.
+ */
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include "base/base.h"
+
+struct tls_server_options {
+    const char *cert_file; /* PEM chain */
+    const char *key_file;
+};
+
+struct tls_client_options {
+    const char *ca_file;      /* PEM bundle; NULL: the system's. Parsed once, here. */
+    const char *cert_file;    /* client certificate, or NULL */
+    const char *key_file;
+    bool verify;              /* false only for tests and where the operator insists */
+};
+
+/* TLS 1.2 and later, sessions resumed. `why` says which file is wrong. The caller owns *out (SSL_CTX_free). */
+MUST_USE enum rc tls_server_context(const struct tls_server_options *o, SSL_CTX **out, struct buf *why);
+MUST_USE enum rc tls_client_context(const struct tls_client_options *o, SSL_CTX **out, struct buf *why);
+
+/* Appends OpenSSL's queued errors in words and clears the queue. */
+void tls_errors(struct buf *out);
