@@ -11,13 +11,13 @@
 
 #include "base/base.h"
 
-enum json_type_ { JSON_SPAN_NONE, JSON_SPAN_OBJECT, JSON_SPAN_ARRAY, JSON_SPAN_STRING, JSON_SPAN_NUMBER, JSON_SPAN_TRUE, JSON_SPAN_FALSE, JSON_SPAN_NULL };
+enum json_span_type { JSON_SPAN_NONE, JSON_SPAN_OBJECT, JSON_SPAN_ARRAY, JSON_SPAN_STRING, JSON_SPAN_NUMBER, JSON_SPAN_TRUE, JSON_SPAN_FALSE, JSON_SPAN_NULL };
 
 enum { JSON_DEPTH_MAX = 512 };
 
 /* A value inside the scanned text, from its first to its last byte (strings with their quotes). */
 struct json_span {
-    enum json_type_ type;
+    enum json_span_type type;
     struct str text;
     bool escaped; /* string: holds a backslash */
 };
@@ -42,14 +42,14 @@ MUST_USE enum rc json_scan_object(struct str text, struct json_member *wanted, s
                                   struct json_error *error);
 
 /* Calls fn for each element of a validated array span; stops and returns what fn returns if not OK. */
-MUST_USE enum rc json_each(struct json_span array, enum rc (*fn)(void *ctx, size_t index, struct json_span value), void *ctx);
+MUST_USE enum rc json_span_each(struct json_span array, enum rc (*fn)(void *ctx, size_t index, struct json_span value), void *ctx);
 
 /* The characters of a validated string span: borrowed from the text when nothing is escaped, else
  * written to the arena. */
-struct str json_string(struct arena *a, struct json_span s);
+struct str json_span_string(struct arena *a, struct json_span s);
 
 /* Number span -> integer. RC_INVALID: fraction, exponent or out of range. */
-MUST_USE enum rc json_int(struct json_span s, int64_t *out);
+MUST_USE enum rc json_span_int(struct json_span s, int64_t *out);
 
 /* --- jansson ----------------------------------------------------------------------------------- */
 /* Parses strictly (duplicate keys refused, depth limited). RC_INVALID: `error` filled. Caller json_decref()s. */
