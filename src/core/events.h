@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Operational webhooks: what happens to an organisation's endpoints and deliveries, told to it as
+ * webhooks. They are messages like any other: each organisation that has operational endpoints owns
+ * an internal application (its uid is the organisation's id, in an organisation of our own), so they are
+ * signed, retried, listed and bounded by the same engine. Organisations without one cost a lookup in memory.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "core/publish.h"
+
+struct core_events;
+
+struct core_events_options {
+    struct store *store;
+    struct core_directory *directory;
+    struct core_publisher *publisher;
+    struct work_pool *pool;
+    const struct clock *clock;
+};
+struct core_events *core_events_new(const struct core_events_options *o);
+void core_events_free(struct core_events *e); /* NULL is fine */
+
+/* The organisation that owns the internal applications; made when first asked for. Worker. */
+MUST_USE enum rc core_events_org(struct core_events *e, int64_t *num);
+/* The internal application of an organisation, made if `make`. RC_NOT_FOUND. Worker. */
+MUST_USE enum rc core_events_app(struct core_events *e, int64_t org, bool make, int64_t *num);
+
+/* Worker. Publishes {"type":type,"data":data} to the organisation's operational endpoints; takes `data` over.
+ * Never fails the caller: what cannot be published is logged. */
+void core_events_emit(struct core_events *e, int64_t org, const char *type, json_t *data);
+
+/* The data of endpoint.* events. */
+json_t *core_events_endpoint_data(struct str app_id, struct str app_uid, struct str endpoint_id, struct str endpoint_uid);
+
+/* deliver's notice(): copies what it needs and goes on on a worker. `what`: "message.attempt.failing",
+ * "message.attempt.exhausted", "message.attempt.recovered" or "endpoint.disabled". ctx: the core_events. */
+void core_events_notice(void *ctx, const char *what, const struct store_outcome *o);
