@@ -1,11 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
 # The front door: `make help`. Meson and ninja do the work behind it.
 BUILD ?= build
+JOBS ?= $(shell nproc)
+N ?= 50
+TIME ?= 30
+MINUTES ?= 10
+SAN_OPTIONS = -Db_lundef=false -Dtests=true
 
-.PHONY: help build
+.DEFAULT_GOAL := help
+.PHONY: help run build test check crash bench soak fuzz asan tsan fmt lint docs clean
+
 help:            ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run:             ## build, start a server here and show a first delivery (Ctrl-C stops it)
+	@tools/install build
+	@$(MAKE) --no-print-directory build
+	@exec tools/run
 
 build:           ## the binary: build/grapnel
-	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
-	@ninja -C $(BUILD)
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) -Dtests=false
+	@ninja -C $(BUILD) -j $(JOBS) grapnel
+
+test:            ## everything CI runs: all suites, both compilers, all sanitizers
+	@tools/install test
+	@build/venv/bin/python tools/test all
+
+check:           ## the quick part of test: unit, sim, store and lint on one build
+	@tools/install test
+	@build/venv/bin/python tools/test quick
+
+crash:           ## kill the server N times at random moments and account for every message (N=50)
+	@test -f build/gcc/build.ninja || meson setup build/gcc
+	@ninja -C build/gcc -j $(JOBS) grapnel
+	@python3 test/crash/crash.py --bin build/gcc/grapnel --kills $(N)
+
+bench:           ## measure: raw limits, then the whole server -> build/bench.json (QUICK=1: a minute)
+	@test -f build/bench/build.ninja || meson setup build/bench
+	@ninja -C build/bench -j $(JOBS)
+	@python3 test/bench/bench.py --build build/bench --out build/bench.json $(if $(QUICK),--quick)
+
+soak:            ## load for a long time and watch memory, descriptors and lag (MINUTES=10)
+	@test -f build/bench/build.ninja || meson setup build/bench
+	@ninja -C build/bench -j $(JOBS)
+	@python3 test/bench/soak.py --build build/bench --minutes $(MINUTES)
+
+fuzz:            ## fuzz a target: make fuzz T=wire TIME=30 (seconds); without T all of them
+	@test -f build/fuzz/build.ninja || CC=clang meson setup build/fuzz -Dfuzz=true -Db_lundef=false
+	@ninja -C build/fuzz -j $(JOBS)
+	@tools/fuzz build/fuzz $(TIME) $(T)
+
+asan:            ## unit, sim and store suites under AddressSanitizer and UBSan
+	@test -f build/asan/build.ninja || CC=clang meson setup build/asan -Db_sanitize=address,undefined $(SAN_OPTIONS)
+	@ninja -C build/asan -j $(JOBS)
+	@meson test -C build/asan --no-rebuild --suite unit --suite sim --suite store --suite fuzz
+
+tsan:            ## the same under ThreadSanitizer
+	@test -f build/tsan/build.ninja || CC=clang meson setup build/tsan -Db_sanitize=thread $(SAN_OPTIONS)
+	@ninja -C build/tsan -j $(JOBS)
+	@meson test -C build/tsan --no-rebuild --suite unit --suite sim --suite store
+
+fmt:             ## format the C sources that differ from HEAD
+	@git diff --name-only HEAD --diff-filter=d -- '*.c' '*.h' | xargs -r clang-format -i
+
+lint:            ## layers, sizes, names, spelling, shell scripts, static analysis
+	@tools/lint
+
+clean:           ## remove build/
+	@rm -rf build
