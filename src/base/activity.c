@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What each thread is doing right now, for crash reports and /debug/threads.
+ */
+#include "base/buf.h"
+#include "base/panic.h"
+#include "base/thread_priv.h"
+
+void activity_push(const char *what, struct str subject)
+{
+    struct thread_state *state = thread_state();
+    unsigned depth = atomic_load_explicit(&state->depth, memory_order_relaxed);
+    if (depth < ACTIVITY_DEPTH) {
+        struct activity *activity = &state->stack[depth];
+        thread_words_store(activity->subject, ACTIVITY_WORDS, subject.ptr, subject.len);
+        atomic_store_explicit(&activity->what, what, memory_order_relaxed);
+    }
+    atomic_store_explicit(&state->depth, depth + 1, memory_order_release);
+}
+
+void activity_pop(void)
+{
+    struct thread_state *state = thread_state();
+    unsigned depth = atomic_load_explicit(&state->depth, memory_order_relaxed);
+    MUST(depth > 0);
+    atomic_store_explicit(&state->depth, depth - 1, memory_order_release);
+}
+
+void activity_describe(struct buf *out)
+{
+    for (unsigned slot = 0; slot < THREAD_SLOTS; slot++) {
+        const struct thread_state *state = thread_state_at(slot);
+        if (!atomic_load_explicit(&state->is_used, memory_order_acquire))
+            continue;
+        char name[THREAD_NAME_MAX + 1];
+        thread_words_load(state->name, 2, name);
+        buf_say(out, "%s:", name);
+        unsigned depth = atomic_load_explicit(&state->depth, memory_order_acquire);
+        for (unsigned i = 0; i < depth && i < ACTIVITY_DEPTH; i++) {
+            char subject[ACTIVITY_WORDS * sizeof(uint64_t)];
+            thread_words_load(state->stack[i].subject, ACTIVITY_WORDS, subject);
+            const char *what = atomic_load_explicit(&state->stack[i].what, memory_order_relaxed);
+            buf_say(out, "%s %s%s%s", i == 0 ? "" : " >", what, subject[0] == '\0' ? "" : " ",
+                    subject);
+        }
+        buf_say(out, depth == 0 ? " idle\n" : "\n");
+    }
+}
