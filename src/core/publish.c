@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See core/publish.h. The destinations are matched into the same allocation the job lives in, so
+ * that nothing of the request is needed once it is submitted.
+ */
+#include "core/publish.h"
+
+#include "base/base.h"
+
+struct core_publisher {
+    struct core_publisher_options o;
+    struct loop **loops;
+    atomic_size_t turn;
+};
+
+struct core_publisher *core_publisher_new(const struct core_publisher_options *o)
+{
+    MUST(o->loop_count > 0);
+    struct core_publisher *p = XNEW(struct core_publisher);
+    p->o = *o;
+    p->loops = xmemdup(o->loops, o->loop_count * sizeof(struct loop *));
+    return p;
+}
+
+void core_publisher_free(struct core_publisher *p)
+{
+    if (p == NULL)
+        return;
+    xfree(p->loops);
+    xfree(p);
+}
+
+static struct core_publish *new_with_room(struct core_publisher *publisher,
+                                          const struct store_message *message, size_t endpoints)
+{
+    struct core_publish *p = xcalloc(1, sizeof(*p) + endpoints * sizeof(int64_t));
+    p->_publisher = publisher;
+    p->store.message = store_message_new(message);
+    p->store.endpoints = p->_endpoints;
+    return p;
+}
+
+struct core_publish *core_publish_new(struct core_publisher *publisher, const struct core_app *app,
+                                      const struct store_message *message,
+                                      const struct str *channels, size_t channel_count)
+{
+    size_t room = app->endpoint_count < STORE_DESTINATIONS_MAX ? app->endpoint_count
+                                                               : STORE_DESTINATIONS_MAX;
+    struct core_publish *p = new_with_room(publisher, message, room);
+    p->store.endpoint_count =
+        core_match(app, message->event_type, channels, channel_count, p->_endpoints, room);
+    return p;
+}
+
+struct core_publish *core_publish_new_to(struct core_publisher *publisher,
+                                         const struct core_app *app,
+                                         const struct store_message *message, int64_t endpoint)
+{
+    struct core_publish *p = new_with_room(publisher, message, 1);
+    const struct core_endpoint *ep = core_app_endpoint(app, endpoint);
+    if (ep != NULL && !ep->disabled) {
+        p->_endpoints[0] = endpoint;
+        p->store.endpoint_count = 1;
+    }
+    return p;
+}
+
+void core_publish_free(struct core_publish *p)
+{
+    if (p == NULL)
+        return;
+    store_message_unref(p->store.message);
+    xfree(p);
+}
+
+static void finish(struct store_job *job)
+{
+    struct core_publish *p = CONTAINER_OF(job, struct core_publish, store.job);
+    const struct core_publisher_options *o = &p->_publisher->o;
+    bool made = job->rc == RC_OK && p->store.result == STORE_CREATED;
+    p->done(p);
+    if (made && p->store.endpoint_count > 0 && o->hand_over != NULL)
+        o->hand_over(o->hand_over_ctx, p->store.message, p->_endpoints, p->store.endpoint_count);
+    core_publish_free(p);
+}
+
+static void prepare(struct core_publish *p, struct loop *loop)
+{
+    p->store.job.loop = loop;
+    p->store.job.done = finish;
+}
+
+enum rc core_publish_submit(struct core_publish *p, struct loop *loop)
+{
+    MUST(p->done != NULL);
+    prepare(p, loop);
+    return store_submit_publish(p->_publisher->o.store, &p->store);
+}
+
+enum rc core_publish_submit_all(struct core_publish **list, size_t count, struct loop *loop)
+{
+    if (count == 0)
+        return RC_OK;
+    struct store_publish **jobs = xcalloc(count, sizeof(struct store_publish *));
+    for (size_t i = 0; i < count; i++) {
+        prepare(list[i], loop);
+        jobs[i] = &list[i]->store;
+    }
+    enum rc rc = store_submit_publishes(list[0]->_publisher->o.store, jobs, count);
+    xfree(jobs);
+    return rc;
+}
+
+/* --- from a worker --------------------------------------------------------------------------------- */
+
+struct waiter {
+    struct mutex lock;
+    struct cond cond;
+    bool over;
+    enum rc rc;
+};
+
+static void wake(struct core_publish *p)
+{
+    struct waiter *w = p->arg;
+    enum rc rc = p->store.job.rc;
+    if (rc == RC_OK && p->store.result != STORE_CREATED)
+        rc = RC_CONFLICT;
+    mutex_lock(&w->lock);
+    w->rc = rc;
+    w->over = true;
+    cond_signal(&w->cond);
+    mutex_unlock(&w->lock);
+}
+
+enum rc core_publish_wait(struct core_publish *p)
+{
+    thread_must_be(THREAD_WORKER);
+    struct core_publisher *publisher = p->_publisher;
+    size_t turn = atomic_fetch_add_explicit(&publisher->turn, 1, memory_order_relaxed);
+    struct waiter w = { 0 };
+    mutex_init(&w.lock);
+    cond_init(&w.cond);
+    p->done = wake;
+    p->arg = &w;
+    enum rc rc = core_publish_submit(p, publisher->loops[turn % publisher->o.loop_count]);
+    if (rc == RC_OK) {
+        mutex_lock(&w.lock);
+        while (!w.over)
+            cond_wait(&w.cond, &w.lock);
+        mutex_unlock(&w.lock);
+        rc = w.rc;
+    } else {
+        core_publish_free(p);
+    }
+    cond_fini(&w.cond);
+    mutex_fini(&w.lock);
+    return rc;
+}
