@@ -16,8 +16,14 @@ struct http_url {
     bool host_is_ipv6;
     uint16_t port;
     bool port_given;
-    struct str target; /* path and query as sent; empty means "/"; fragment dropped */
+    struct str target; /* path and query as sent; fragment dropped; see http_url_lacks_slash() */
 };
+
+/* True if "/" has to be put before `target` in a request: it is empty or starts with '?'. */
+static inline bool http_url_lacks_slash(const struct http_url *u)
+{
+    return u->target.len == 0 || u->target.ptr[0] != '/';
+}
 
 /* RC_INVALID: `why` (may be NULL) says what is wrong. Any spelling of an address that is not plain
  * dotted decimal (octal, hex, short forms) is refused. */

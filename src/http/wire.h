@@ -32,20 +32,20 @@ struct http_head {
     struct str reason;
     /* both */
     int minor; /* 0 or 1 */
-    struct http_header headers[HTTP_HEADERS_MAX];
     size_t header_count;
-    bool keep_alive;
+    bool keep_alive; /* the sender lets the connection go on, as far as the head says */
     bool chunked;
     bool has_length;
     uint64_t length; /* Content-Length, when has_length */
     bool expects_continue;
     bool upgrade;
+    struct http_header headers[HTTP_HEADERS_MAX]; /* last: those past header_count are not touched */
 };
 
 enum http_parse { HTTP_PARSE_OK, HTTP_PARSE_MORE, HTTP_PARSE_BAD };
 
 struct http_parse_error {
-    int status;         /* what a server should answer: 400, 431, 501, 505 */
+    int status;         /* what a server should answer: 400, 413, 414, 417, 431, 501, 505 */
     const char *reason; /* literal, in words */
 };
 
@@ -53,6 +53,10 @@ struct http_parse_error {
  * empty line. MORE: not complete yet and not over the limit. BAD: *error is filled. */
 enum http_parse http_parse_request(struct str in, size_t max, struct http_head *head, size_t *used, struct http_parse_error *error);
 enum http_parse http_parse_response(struct str in, size_t max, struct http_head *head, size_t *used, struct http_parse_error *error);
+
+/* False for answers to HEAD and for 1xx, 204 and 304, whatever their headers say. A body without
+ * length and chunked coding ends with the connection. */
+bool http_response_has_body(const struct http_head *head, enum http_method request);
 
 /* The first header of that name (any case), or NULL; and the number of them. */
 const struct http_header *http_find(const struct http_head *head, struct str name);
@@ -63,6 +67,7 @@ struct http_chunked {
     int _state;
     uint64_t _left;
     size_t _line;
+    size_t _excess;
 };
 /* Decodes from `in`: appends data to `out` (NULL: drops it), sets *used. OK: the last chunk and the
  * trailers are read. BAD: malformed, or out's limit reached (error->status 413). */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One place that decides what TLS means here: 1.2 and later, HTTP/1.1 by ALPN, no renegotiation,
+ * buffers given back between records so that an idle connection stays small.
+ */
+#include "tls/tls.h"
+
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Where systems keep their bundle. One file, read once: looking certificates up in a folder costs
+ * file accesses during handshakes. */
+static const char *const BUNDLES[] = {
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem"
+};
+
+void tls_errors(struct buf *out)
+{
+    unsigned long code;
+    bool is_first = true;
+    while ((code = ERR_get_error()) != 0) {
+        char text[256];
+        ERR_error_string_n(code, text, sizeof(text));
+        buf_say(out, "%s%s", is_first ? "" : "; ", text);
+        is_first = false;
+    }
+}
+
+static enum rc refuse(struct buf *why, const char *what, const char *file)
+{
+    buf_say(why, "%s '%s': ", what, file);
+    tls_errors(why);
+    return RC_INVALID;
+}
+
+static SSL_CTX *new_context(const SSL_METHOD *method)
+{
+    SSL_CTX *ctx = SSL_CTX_new(method);
+    MUST(ctx != NULL && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1);
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                       SSL_OP_CIPHER_SERVER_PREFERENCE);
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                    SSL_MODE_RELEASE_BUFFERS);
+    ERR_clear_error();
+    return ctx;
+}
+
+static enum rc use_certificate(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct buf *why)
+{
+    if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1) {
+        return refuse(why, "cannot use the certificate chain", cert_file);
+    }
+    if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
+        return refuse(why, "cannot use the private key", key_file);
+    }
+    if (SSL_CTX_check_private_key(ctx) != 1) {
+        return refuse(why, "the private key does not belong to the certificate:", key_file);
+    }
+    return RC_OK;
+}
+
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+                           unsigned in_len, void *arg)
+{
+    static const unsigned char HTTP_1_1[] = "\x08http/1.1";
+    (void)ssl;
+    (void)arg;
+    unsigned char *chosen = NULL;
+    int found = SSL_select_next_proto(&chosen, out_len, HTTP_1_1, sizeof(HTTP_1_1) - 1, in, in_len);
+    *out = chosen;
+    return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+enum rc tls_server_context(const struct tls_server_options *o, SSL_CTX **out, struct buf *why)
+{
+    static const unsigned char SESSION_ID[] = "grapnel";
+    SSL_CTX *ctx = new_context(TLS_server_method());
+    enum rc rc = use_certificate(ctx, o->cert_file, o->key_file, why);
+    if (rc != RC_OK) {
+        SSL_CTX_free(ctx);
+        return rc;
+    }
+    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
+    MUST(SSL_CTX_set_session_id_context(ctx, SESSION_ID, sizeof(SESSION_ID) - 1) == 1);
+    /* Sessions live in the tickets that clients keep; a cache here would be memory outsiders size. */
+    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    *out = ctx;
+    return RC_OK;
+}
+
+static enum rc use_system_bundle(SSL_CTX *ctx, struct buf *why)
+{
+    const char *from_env = getenv("SSL_CERT_FILE");
+    if (from_env != NULL) {
+        return SSL_CTX_load_verify_file(ctx, from_env) == 1
+                   ? RC_OK
+                   : refuse(why, "cannot read the CA certificates of SSL_CERT_FILE", from_env);
+    }
+    for (size_t i = 0; i < COUNT_OF(BUNDLES); i++) {
+        if (access(BUNDLES[i], R_OK) != 0) continue;
+        return SSL_CTX_load_verify_file(ctx, BUNDLES[i]) == 1
+                   ? RC_OK
+                   : refuse(why, "cannot read the system's CA certificates", BUNDLES[i]);
+    }
+    if (SSL_CTX_set_default_verify_paths(ctx) == 1) return RC_OK;
+    return refuse(why, "cannot find the system's CA certificates", "default paths");
+}
+
+enum rc tls_client_context(const struct tls_client_options *o, SSL_CTX **out, struct buf *why)
+{
+    SSL_CTX *ctx = new_context(TLS_client_method());
+    enum rc rc = RC_OK;
+    if (o->ca_file != NULL) {
+        if (SSL_CTX_load_verify_file(ctx, o->ca_file) != 1) {
+            rc = refuse(why, "cannot read the CA certificates", o->ca_file);
+        }
+    } else if (o->verify) {
+        rc = use_system_bundle(ctx, why);
+    }
+    if (rc == RC_OK && o->cert_file != NULL) rc = use_certificate(ctx, o->cert_file, o->key_file, why);
+    if (rc != RC_OK) {
+        SSL_CTX_free(ctx);
+        return rc;
+    }
+    SSL_CTX_set_verify(ctx, o->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT);
+    *out = ctx;
+    return RC_OK;
+}
