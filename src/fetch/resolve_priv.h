@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Names to addresses, without blocking: c-ares on the loop. A resolver belongs to its loop's
+ * thread. Answers say nothing about what may be connected to: the caller asks the policy about each
+ * address right before it connects.
+ *
+ * Literal addresses, "localhost" (and names under it) and the fixed names need no DNS; /etc/hosts is
+ * honoured. Answers are kept for their TTL, at least 1 s and at most 60 s, 4096 names at most;
+ * lookups of one name at one time are one query. Failures are not kept.
+ */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "fetch/fetch.h"
+
+enum { FETCH_ADDRESSES_MAX = 8, FETCH_NAME_MAX = 254 };
+
+struct fetch_address {
+    sa_family_t family; /* AF_INET or AF_INET6 */
+    uint8_t bytes[16];
+};
+
+struct fetch_addresses {
+    size_t count;
+    struct fetch_address items[FETCH_ADDRESSES_MAX]; /* families alternate, IPv6 first */
+};
+
+/* The address with a port, as connect() wants it; returns its length. */
+socklen_t fetch_address_sockaddr(const struct fetch_address *a, uint16_t port,
+                                 struct sockaddr_storage *out);
+/* Its text; `out` as in struct fetch_call's peer. */
+void fetch_address_text(const struct fetch_address *a, char *out, size_t size);
+/* A literal IPv4 or IPv6 address. */
+bool fetch_address_parse(struct str text, struct fetch_address *out);
+
+struct fetch_resolver;
+struct resolve_entry;
+
+/* One lookup, embedded in who waits for it; zeroed = not waiting. */
+struct fetch_lookup {
+    /* `found` lives for the call only; NULL: it failed, `why` says how. */
+    void (*done)(void *arg, const struct fetch_addresses *found, const char *why);
+    void *arg;
+    struct resolve_entry *_entry;
+    struct fetch_lookup *_next;
+};
+
+/* `fixed`: as fetch_options.resolve, borrowed, or NULL. `servers`: "ip:port,..." instead of the
+ * system's, or NULL. */
+struct fetch_resolver *fetch_resolver_new(struct loop *loop, const char *fixed,
+                                          const char *servers);
+/* Lookups under way end without done(). Not from a done(). */
+void fetch_resolver_free(struct fetch_resolver *r);
+
+/* done() may run before this returns. */
+void fetch_resolve(struct fetch_resolver *r, struct str name, struct fetch_lookup *lookup);
+/* done() will not run. Fine when not waiting. */
+void fetch_resolve_cancel(struct fetch_lookup *lookup);
