@@ -26,11 +26,17 @@ void buf_fini(struct buf *b)
     *b = (struct buf){ ._max = b->_max };
 }
 
+void buf_cut(struct buf *b, size_t len)
+{
+    MUST(len <= b->len);
+    b->len = len;
+    if (b->ptr != NULL)
+        b->ptr[len] = '\0';
+}
+
 void buf_reset(struct buf *b)
 {
-    b->len = 0;
-    if (b->ptr != NULL)
-        b->ptr[0] = '\0';
+    buf_cut(b, 0);
 }
 
 enum rc buf_reserve(struct buf *b, size_t more)
@@ -183,9 +189,7 @@ enum rc buf_add_json(struct buf *b, struct str s)
 {
     size_t before = b->len;
     enum rc rc = add_json_body(b, s);
-    if (rc != RC_OK && b->ptr != NULL) {
-        b->len = before;
-        b->ptr[before] = '\0';
-    }
+    if (rc != RC_OK)
+        buf_cut(b, before);
     return rc;
 }

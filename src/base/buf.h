@@ -41,6 +41,9 @@ void buf_say(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Drops the first `len` bytes (len <= b->len). */
 void buf_consume(struct buf *b, size_t len);
 
+/* Keeps the first `len` bytes only (len <= b->len); how an append of several parts is undone. */
+void buf_cut(struct buf *b, size_t len);
+
 /* The content, borrowed until the next change. */
 static inline struct str buf_str(const struct buf *b)
 {

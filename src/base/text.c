@@ -164,10 +164,8 @@ static enum rc percent_encode_rest(struct str s, struct buf *out)
 /* Appending is all or nothing, as everywhere. */
 static enum rc or_undo(enum rc rc, struct buf *out, size_t before)
 {
-    if (rc != RC_OK && out->ptr != NULL) {
-        out->len = before;
-        out->ptr[before] = '\0';
-    }
+    if (rc != RC_OK)
+        buf_cut(out, before);
     return rc;
 }
 

@@ -19,7 +19,9 @@ enum metric {
 };
 
 void metrics_add(enum metric m, int64_t n);        /* counter: n >= 0; gauge: any n */
-void metrics_observe(enum metric m, int64_t us);   /* histogram */
+void metrics_observe(enum metric m, int64_t us);   /* histogram; below 0 counts as 0 */
+/* Gauges that are looked up, not counted. One thread at a time a gauge: scrape hooks are. */
+void metrics_set(enum metric m, int64_t value);
 
 int64_t metrics_value(enum metric m);              /* counter or gauge, summed */
 int64_t metrics_count(enum metric m);              /* histogram: observations */
@@ -31,5 +33,8 @@ int64_t metrics_quantile_us(enum metric m, double q);
 void metrics_on_scrape(void (*fn)(void *arg), void *arg);
 
 /* Appends everything in Prometheus' text format (with process CPU, memory, open descriptors).
- * RC_LIMIT: out is too small. */
+ * RC_LIMIT: out is too small; then nothing was added. */
 MUST_USE enum rc metrics_write(struct buf *out);
+
+/* Appends the rows of the reference page (Markdown): name with labels, kind, help. */
+void metrics_reference(struct buf *out);
