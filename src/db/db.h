@@ -19,6 +19,7 @@ struct db_options {
     bool checkpoint_auto; /* false: db_checkpoint() is called by others */
     int64_t busy_us;      /* waits this long for a lock */
     int64_t mmap_bytes;
+    bool no_sync;         /* tests only: skip fsync */
 };
 
 /* RC_NOT_FOUND: no such file (not for DB_CREATE). RC_CORRUPT: not a database. RC_IO: refused. `why` in words. */
@@ -56,6 +57,9 @@ void db_release(struct db *db);
 void db_rollback_to(struct db *db); /* and releases it */
 int64_t db_changes(struct db *db);
 int64_t db_last_rowid(struct db *db);
+
+/* Pages in the write-ahead log, as of this connection's last commit (0 before the first). */
+int64_t db_wal_pages(const struct db *db);
 
 /* Moves the write-ahead log into the file. `truncate`: and empties it (waits for readers). */
 MUST_USE enum rc db_checkpoint(struct db *db, bool truncate, int64_t *pages_left);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The schemas, as the list of changes that make them.
+ */
+#include "store/migrations_priv.h"
+
+const struct store_migration store_config_migrations[] = {
+    { "what is configured",
+      "CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+      "CREATE TABLE answer(key BLOB PRIMARY KEY, at INTEGER NOT NULL, status INTEGER NOT NULL,"
+      " body BLOB NOT NULL, body_hash BLOB NOT NULL) WITHOUT ROWID;"
+      "CREATE INDEX answer_at ON answer(at);"
+
+      "CREATE TABLE organisation(num INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+      " name TEXT NOT NULL, created INTEGER NOT NULL);"
+
+      "CREATE TABLE application(num INTEGER PRIMARY KEY AUTOINCREMENT, org INTEGER NOT NULL,"
+      " id TEXT NOT NULL UNIQUE, uid TEXT, name TEXT NOT NULL, metadata TEXT NOT NULL,"
+      " throttle INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+      " deleted INTEGER NOT NULL DEFAULT 0);"
+      "CREATE UNIQUE INDEX application_uid ON application(org, uid) WHERE uid IS NOT NULL AND deleted = 0;"
+      "CREATE INDEX application_live ON application(org, id) WHERE deleted = 0;"
+
+      "CREATE TABLE endpoint(num INTEGER PRIMARY KEY AUTOINCREMENT, app INTEGER NOT NULL,"
+      " id TEXT NOT NULL UNIQUE, uid TEXT, kind TEXT NOT NULL, url TEXT NOT NULL,"
+      " description TEXT NOT NULL, event_types TEXT, channels TEXT, metadata TEXT NOT NULL,"
+      " headers BLOB, options TEXT, options_sealed BLOB, throttle INTEGER NOT NULL,"
+      " version INTEGER NOT NULL, disabled INTEGER NOT NULL, disabled_reason TEXT NOT NULL,"
+      " failing_since INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+      " deleted INTEGER NOT NULL DEFAULT 0);"
+      "CREATE UNIQUE INDEX endpoint_uid ON endpoint(app, uid) WHERE uid IS NOT NULL AND deleted = 0;"
+      "CREATE INDEX endpoint_live ON endpoint(app, id) WHERE deleted = 0;"
+      "CREATE TABLE endpoint_key(endpoint INTEGER NOT NULL, position INTEGER NOT NULL,"
+      " sealed BLOB NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY(endpoint, position)) WITHOUT ROWID;"
+
+      "CREATE TABLE event_type(num INTEGER PRIMARY KEY AUTOINCREMENT, org INTEGER NOT NULL,"
+      " id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, description TEXT NOT NULL, schemas TEXT,"
+      " feature_flags TEXT, group_name TEXT, deprecated INTEGER NOT NULL, archived INTEGER NOT NULL,"
+      " created INTEGER NOT NULL, updated INTEGER NOT NULL, UNIQUE(org, name));"
+
+      "CREATE TABLE token(num INTEGER PRIMARY KEY AUTOINCREMENT, org INTEGER NOT NULL,"
+      " app INTEGER NOT NULL, name TEXT NOT NULL, scopes TEXT, hash BLOB NOT NULL UNIQUE,"
+      " created INTEGER NOT NULL, expires INTEGER NOT NULL);"
+      "CREATE INDEX token_app ON token(app);"
+      "CREATE INDEX token_org ON token(org);" },
+};
+const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
+
+/* A segment. Keys are id_key()s: of messages (k, msg) and of attempts (ak). `stretch` is the number
+ * of a run of some thousand keys (segment_priv.h says why every index starts with it). A delivery
+ * with a due time is pending; the partial index holds nothing else. */
+const struct store_migration store_segment_migrations[] = {
+    { "messages, deliveries, attempts",
+      "CREATE TABLE stretch(kind INTEGER NOT NULL, n INTEGER NOT NULL, first INTEGER NOT NULL,"
+      " rows INTEGER NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY(kind, n)) WITHOUT ROWID;"
+
+      "CREATE TABLE message(k INTEGER PRIMARY KEY, tail BLOB NOT NULL, stretch INTEGER NOT NULL,"
+      " app INTEGER NOT NULL, org INTEGER NOT NULL, created INTEGER NOT NULL, deliver_at INTEGER NOT NULL,"
+      " expires INTEGER NOT NULL, event_type TEXT NOT NULL, event_id TEXT, channels TEXT, tags TEXT,"
+      " content_type TEXT, headers TEXT, endpoints BLOB NOT NULL, payload BLOB);"
+      "CREATE INDEX message_app ON message(stretch, app);"
+
+      "CREATE TABLE delivery(stretch INTEGER NOT NULL, endpoint INTEGER NOT NULL, msg INTEGER NOT NULL,"
+      " app INTEGER NOT NULL, state INTEGER NOT NULL, due INTEGER, attempts INTEGER NOT NULL,"
+      " last_at INTEGER NOT NULL, trigger INTEGER NOT NULL,"
+      " PRIMARY KEY(stretch, endpoint, msg)) WITHOUT ROWID;"
+      "CREATE INDEX delivery_due ON delivery(endpoint, due, msg) WHERE due IS NOT NULL;"
+
+      "CREATE TABLE attempt(msg INTEGER NOT NULL, endpoint INTEGER NOT NULL, ak INTEGER NOT NULL,"
+      " stretch INTEGER NOT NULL, tail BLOB NOT NULL, number INTEGER NOT NULL, state_after INTEGER NOT NULL,"
+      " success INTEGER NOT NULL, trigger INTEGER NOT NULL, http_status INTEGER NOT NULL,"
+      " started INTEGER NOT NULL, took INTEGER NOT NULL, next_due INTEGER NOT NULL,"
+      " error TEXT, detail TEXT, url TEXT, response BLOB, response_headers BLOB, request_headers BLOB,"
+      " PRIMARY KEY(msg, endpoint, ak)) WITHOUT ROWID;"
+      "CREATE INDEX attempt_endpoint ON attempt(stretch, endpoint, ak);"
+
+      "CREATE TABLE remembered(k INTEGER PRIMARY KEY, hashes BLOB NOT NULL);" },
+};
+const size_t store_segment_migration_count = COUNT_OF(store_segment_migrations);
+
+static enum rc query_int(struct db *db, const char *sql, int64_t *out)
+{
+    enum rc rc;
+    struct db_stmt *s = db_prepare(db, sql);
+    if (db_step(s, &rc)) {
+        *out = db_int(s, 0);
+        db_reset(s);
+    }
+    return rc;
+}
+
+/* The version the file is at; a file without any table is version 0 and gets the list's table. */
+static enum rc version_of(struct db *db, const char *file, int64_t *version, struct buf *why)
+{
+    int64_t tables = 0, ours = 0;
+    enum rc rc = query_int(db, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (rc == RC_OK)
+        rc = query_int(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'migration'", &ours);
+    if (rc == RC_OK && tables == 0)
+        rc = db_exec(db, "CREATE TABLE migration(version INTEGER PRIMARY KEY, applied INTEGER NOT NULL)");
+    else if (rc == RC_OK && ours == 0) {
+        buf_say(why, "%s: a database, but not one of Grapnel's: choose another folder or move it away", file);
+        return RC_CORRUPT;
+    }
+    if (rc == RC_OK)
+        rc = query_int(db, "SELECT coalesce(max(version), 0) FROM migration", version);
+    if (rc != RC_OK)
+        buf_say(why, "%s: cannot read the schema's version: %s", file, db_error(db));
+    return rc;
+}
+
+static enum rc apply(struct db *db, const struct store_migration *m, int64_t version, const struct clock *clock)
+{
+    enum rc rc = db_begin(db, true);
+    if (rc != RC_OK)
+        return rc;
+    rc = db_exec(db, m->sql);
+    if (rc == RC_OK) {
+        struct db_stmt *s = db_prepare(db, "INSERT INTO migration(version, applied) VALUES(?, ?)");
+        db_bind_int(s, 1, version);
+        db_bind_int(s, 2, clock_wall_us(clock));
+        rc = db_run(s);
+    }
+    if (rc != RC_OK) {
+        db_rollback(db);
+        return rc;
+    }
+    return db_commit(db);
+}
+
+enum rc store_migrate(struct db *db, const struct store_migration *list, size_t count,
+                      const struct clock *clock, const char *file, struct buf *why)
+{
+    int64_t version = 0;
+    enum rc rc = version_of(db, file, &version, why);
+    if (rc != RC_OK)
+        return rc;
+    if (version > (int64_t)count) {
+        buf_say(why, "%s: schema version %lld, this program knows up to %zu: start the newer program, "
+                "or restore a backup made before the upgrade", file, (long long)version, count);
+        return RC_CORRUPT;
+    }
+    for (size_t i = (size_t)version; i < count; i++) {
+        rc = apply(db, &list[i], (int64_t)i + 1, clock);
+        if (rc != RC_OK) {
+            buf_say(why, "%s: schema change %zu (%s) failed: %s", file, i + 1, list[i].what, db_error(db));
+            return rc;
+        }
+    }
+    return RC_OK;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Organisations: rows of the table `organisation`.
+ */
+#include "store/application.h"
+#include "store/config_priv.h"
+
+#define COLUMNS "num, id, name, created"
+
+static void read_org(struct db_stmt *s, struct arena *a, void *row)
+{
+    struct store_org *org = row;
+    *org = (struct store_org){
+        .num = db_int(s, 0),
+        .id = db_text(s, 1, a),
+        .name = db_text(s, 2, a),
+        .created_us = db_int(s, 3),
+    };
+}
+
+enum rc store_org_insert(struct store_tx *tx, struct store_org *org)
+{
+    struct db_stmt *s = db_prepare(tx->db, "INSERT INTO organisation(id, name, created) VALUES(?, ?, ?)");
+    db_bind_text(s, 1, org->id);
+    db_bind_text(s, 2, org->name);
+    db_bind_int(s, 3, org->created_us);
+    enum rc rc = db_run(s);
+    if (rc == RC_OK)
+        org->num = db_last_rowid(tx->db);
+    return rc;
+}
+
+enum rc store_org_find(struct store_tx *tx, struct str id, struct arena *a, struct store_org *out)
+{
+    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM organisation WHERE id = ?");
+    db_bind_text(s, 1, id);
+    return store_row_one(s, read_org, a, out);
+}
+
+enum rc store_org_by_num(struct store_tx *tx, int64_t num, struct arena *a, struct store_org *out)
+{
+    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM organisation WHERE num = ?");
+    db_bind_int(s, 1, num);
+    return store_row_one(s, read_org, a, out);
+}

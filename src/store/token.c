@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * API tokens: rows of the table `token`. Whether one has expired is the caller's question.
+ */
+#include "store/token.h"
+
+#include "store/config_priv.h"
+
+#define COLUMNS "num, org, app, name, scopes, hash, created, expires"
+
+static void read_token(struct db_stmt *s, struct arena *a, void *row)
+{
+    struct store_token *t = row;
+    struct str hash = db_borrow(s, 5);
+    *t = (struct store_token){
+        .num = db_int(s, 0),
+        .org = db_int(s, 1),
+        .app = db_int(s, 2),
+        .name = db_text(s, 3, a),
+        .scopes = db_text(s, 4, a),
+        .created_us = db_int(s, 6),
+        .expires_us = db_int(s, 7),
+    };
+    if (hash.len == sizeof t->hash)
+        memcpy(t->hash, hash.ptr, sizeof t->hash);
+}
+
+enum rc store_token_insert(struct store_tx *tx, struct store_token *t)
+{
+    struct db_stmt *s = db_prepare(tx->db, "INSERT INTO token(org, app, name, scopes, hash, created, expires)"
+                                           " VALUES(?, ?, ?, ?, ?, ?, ?)");
+    db_bind_int(s, 1, t->org);
+    db_bind_int(s, 2, t->app);
+    db_bind_text(s, 3, t->name);
+    db_bind_opt_text(s, 4, t->scopes);
+    db_bind_blob(s, 5, str_of((const char *)t->hash, sizeof t->hash));
+    db_bind_int(s, 6, t->created_us);
+    db_bind_int(s, 7, t->expires_us);
+    enum rc rc = db_run(s);
+    if (rc == RC_OK)
+        t->num = db_last_rowid(tx->db);
+    return rc;
+}
+
+enum rc store_token_find(struct store_tx *tx, const uint8_t hash[static 32], struct arena *a, struct store_token *out)
+{
+    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM token WHERE hash = ?");
+    db_bind_blob(s, 1, str_of((const char *)hash, 32));
+    return store_row_one(s, read_token, a, out);
+}
+
+enum rc store_token_delete(struct store_tx *tx, int64_t num)
+{
+    struct db_stmt *s = db_prepare(tx->db, "DELETE FROM token WHERE num = ?");
+    db_bind_int(s, 1, num);
+    return store_row_change(tx->db, s);
+}
+
+enum rc store_token_expire_app(struct store_tx *tx, int64_t app, struct str session, int64_t *count)
+{
+    struct db_stmt *s = db_prepare(tx->db, "DELETE FROM token WHERE app = ?1 AND app <> 0"
+                                           " AND (?2 = '' OR json_extract(scopes, '$.session') = ?2)");
+    db_bind_int(s, 1, app);
+    db_bind_text(s, 2, session);
+    enum rc rc = db_run(s);
+    *count = rc == RC_OK ? db_changes(tx->db) : 0;
+    return rc;
+}
+
+enum rc store_token_list(struct store_tx *tx, int64_t org, struct arena *a, struct store_token **out, size_t *count)
+{
+    void *rows;
+    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM token WHERE org = ? ORDER BY num");
+    db_bind_int(s, 1, org);
+    enum rc rc = store_row_all(s, read_token, sizeof **out, a, &rows, count);
+    if (rc == RC_OK)
+        *out = rows;
+    return rc;
+}
