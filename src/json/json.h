@@ -3,7 +3,8 @@
  * Two things: a strict single-pass validator that hands out spans of the text (the hot path:
  * nothing is copied, the bytes stay as sent), and thin helpers over jansson (everything else).
  * Strict: RFC 8259, UTF-8 without surrogates or overlong forms, no BOM, escaped surrogates in
- * pairs, no bytes after the value but white space. Depth and size are limited by the caller.
+ * pairs, no bytes after the value but white space. Nesting is limited to JSON_DEPTH_MAX, the size by
+ * the caller. Numbers may be of any size: a span keeps their digits. Pure; any thread.
  */
 #pragma once
 
@@ -11,8 +12,18 @@
 
 #include "base/base.h"
 
-enum json_span_type { JSON_SPAN_NONE, JSON_SPAN_OBJECT, JSON_SPAN_ARRAY, JSON_SPAN_STRING, JSON_SPAN_NUMBER, JSON_SPAN_TRUE, JSON_SPAN_FALSE, JSON_SPAN_NULL };
+enum json_span_type {
+    JSON_SPAN_NONE,
+    JSON_SPAN_OBJECT,
+    JSON_SPAN_ARRAY,
+    JSON_SPAN_STRING,
+    JSON_SPAN_NUMBER,
+    JSON_SPAN_TRUE,
+    JSON_SPAN_FALSE,
+    JSON_SPAN_NULL
+};
 
+/* How many objects and arrays may be open at once. */
 enum { JSON_DEPTH_MAX = 512 };
 
 /* A value inside the scanned text, from its first to its last byte (strings with their quotes). */
@@ -41,8 +52,11 @@ MUST_USE enum rc json_validate(struct str text, struct json_error *error);
 MUST_USE enum rc json_scan_object(struct str text, struct json_member *wanted, size_t count,
                                   struct json_error *error);
 
-/* Calls fn for each element of a validated array span; stops and returns what fn returns if not OK. */
-MUST_USE enum rc json_span_each(struct json_span array, enum rc (*fn)(void *ctx, size_t index, struct json_span value), void *ctx);
+/* Calls fn for each element of a validated array span; stops and returns what fn returns if not OK.
+ * RC_INVALID: the span is not an array. */
+MUST_USE enum rc json_span_each(struct json_span array,
+                                enum rc (*fn)(void *ctx, size_t index, struct json_span value),
+                                void *ctx);
 
 /* The characters of a validated string span: borrowed from the text when nothing is escaped, else
  * written to the arena. */
@@ -52,8 +66,10 @@ struct str json_span_string(struct arena *a, struct json_span s);
 MUST_USE enum rc json_span_int(struct json_span s, int64_t *out);
 
 /* --- jansson ----------------------------------------------------------------------------------- */
-/* Parses strictly (duplicate keys refused, depth limited). RC_INVALID: `error` filled. Caller json_decref()s. */
+/* Parses strictly: what json_validate() refuses, and also a name twice in one object, U+0000 in a
+ * string, and numbers that fit neither int64_t nor double. RC_INVALID: `error` (may be NULL) filled;
+ * *out is NULL then. The caller json_decref()s. */
 MUST_USE enum rc json_parse(struct str text, json_t **out, struct json_error *error);
-/* Compact text into `out`. RC_LIMIT. */
+/* Appends the compact text. RC_LIMIT: it would outgrow `out`; then nothing was added. */
 MUST_USE enum rc json_write(const json_t *value, struct buf *out);
 struct str json_text(struct arena *a, const json_t *value); /* compact */
