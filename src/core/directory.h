@@ -24,7 +24,7 @@ struct core_endpoint {
     struct str options;              /* JSON object text, or ptr NULL */
     struct str options_sealed;       /* opened JSON of secret options, or ptr NULL */
     struct str headers;              /* ready lines "Name: value\r\n" of the configured headers */
-    const struct sign_keyring *keyring;
+    const struct sign_keyring *keyring; /* NULL: there is no key, or it cannot be opened; never send unsigned */
     const struct str *event_types;   /* sorted; NULL: all. "a.b.*" style patterns are not expanded: exact names */
     size_t event_type_count;
     const struct str *channels;      /* NULL: all */
@@ -39,6 +39,8 @@ struct core_endpoint {
 
 struct core_app {
     atomic_int _refs;
+    atomic_llong _paced_until_us;  /* deliver's: where the application's own throttle stands */
+    int64_t fresh_until_us;        /* wall clock: an old key ends then, the view has to be loaded again */
     int64_t num, org;
     struct str id, uid;
     struct str org_id;
@@ -79,3 +81,14 @@ void core_directory_on_change(struct core_directory *d, void (*fn)(void *ctx, in
 /* Which endpoints of the view want this message: appends their numbers to out[max]; returns how many. Disabled ones never.
  * `channels`: of the message; an endpoint with channels wants a message that shares one. */
 size_t core_match(const struct core_app *app, struct str event_type, const struct str *channels, size_t channel_count, int64_t *out, size_t max);
+
+/* --- an endpoint's secrets at rest: what the store keeps is made and read by these only ----------- */
+/* Context "endpoint:<id>", of the key's whole text form. Appends to out. RC_LIMIT. */
+MUST_USE enum rc core_seal_key(const struct sign_vault *v, struct str endpoint_id, const struct sign_key *key, struct buf *out);
+/* RC_CORRUPT. Wipe *out when done. */
+MUST_USE enum rc core_open_key(const struct sign_vault *v, struct str endpoint_id, struct str sealed, struct sign_key *out);
+/* A JSON object under the context "headers:<id>" (configured headers) or "options:<id>" (secret options).
+ * open: into the arena, wiped with it. RC_CORRUPT. */
+enum core_secret { CORE_SECRET_HEADERS, CORE_SECRET_OPTIONS };
+MUST_USE enum rc core_seal_json(const struct sign_vault *v, enum core_secret what, struct str endpoint_id, struct str json, struct buf *out);
+MUST_USE enum rc core_open_json(const struct sign_vault *v, enum core_secret what, struct str endpoint_id, struct str sealed, struct arena *a, struct str *out);
