@@ -24,14 +24,23 @@ struct conf {
     const char **_sources; /* by option: "default", "file:12", "environment", "flag" */
 };
 
+/* All defaults; what conf_parse() starts from. */
+struct conf *conf_new(void);
+
 /* Reads all sources. `path` NULL: $GRAPNEL_CONFIG, else /etc/grapnel/grapnel.conf if it is there.
  * argv holds flags only; words that are no flags of the options table are RC_INVALID.
- * RC_INVALID: `why` names source, line, and the nearest valid name or the allowed range. */
+ * A flag is --section.name=value or --section.name value; a boolean one may go without. Variables
+ * GRAPNEL_CONFIG, GRAPNEL_TOKEN and GRAPNEL_URL are the command's; another GRAPNEL_* that names no
+ * option is a mistake if it starts like a section or is close to an option's name, else it is someone
+ * else's. A file has at most 1 MiB.
+ * RC_INVALID: `why` names source, line, and the nearest valid name or the allowed range. RC_IO,
+ * RC_LIMIT: the file cannot be read or is too large, `why` says so. *out is set on RC_OK only. */
 MUST_USE enum rc conf_load(const char *path, int argc, char **argv, char **envp, struct conf **out,
                            struct buf *why);
 void conf_free(struct conf *c);
 
-/* Parses one file's text; what conf_load() uses, and the fuzz target. */
+/* Parses one file's text; what conf_load() uses, and the fuzz target. `file` names it in mistakes. The
+ * format is described in conf/file.c and docs/reference/options.md. RC_INVALID: `why` says what. */
 MUST_USE enum rc conf_parse(struct conf *c, struct str text, const char *file, struct buf *why);
 
 /* What a reload may change differs from what it may not: lists the names of options that differ
@@ -44,6 +53,7 @@ void conf_describe(const struct conf *c, struct buf *out);
 void conf_reference(struct buf *out);
 void conf_help(struct buf *out);
 
-/* Parsers of one value; shared with the CLI. RC_INVALID otherwise. */
+/* Parsers of one value; shared with the CLI: "250ms", "15s", "5m", "12h", "90d"; "512", "64KiB", "1GiB".
+ * RC_INVALID otherwise. */
 MUST_USE enum rc conf_duration(struct str text, int64_t *us);
 MUST_USE enum rc conf_size(struct str text, int64_t *bytes);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Options for people: the ones in force, the reference page, the help text, what a reload leaves out.
+ */
+#include "conf/conf_priv.h"
+
+enum { HELP_INDENT = 8, HELP_WIDTH = 88 };
+
+static bool is_text(const struct conf_option *o)
+{
+    return o->kind == CONF_KIND_STRING || o->kind == CONF_KIND_LIST;
+}
+
+static bool is_same(const struct conf *a, const struct conf *b, const struct conf_option *o)
+{
+    if (is_text(o))
+        return strcmp(conf_text_of(a, o), conf_text_of(b, o)) == 0;
+    return conf_number_of(a, o) == conf_number_of(b, o);
+}
+
+void conf_needs_restart(const struct conf *now, const struct conf *next, struct buf *names)
+{
+    const char *separator = "";
+    for (size_t i = 0; i < conf_option_count; i++) {
+        const struct conf_option *o = &conf_options[i];
+        if ((o->flags & CONF_RELOAD) != 0 || is_same(now, next, o))
+            continue;
+        buf_say(names, "%s%s", separator, o->name);
+        separator = ",";
+    }
+}
+
+/* In quotes where the file needs them. */
+static void say_text(struct buf *out, struct str text)
+{
+    bool is_plain = str_eq(text, str_trim(text)) && str_find(text, '#') == text.len &&
+                    !str_starts(text, STR("\""));
+    if (is_plain) {
+        buf_say(out, "%.*s", STR_ARGS(text));
+        return;
+    }
+    buf_say(out, "\"");
+    for (size_t i = 0; i < text.len; i++)
+        buf_say(out, text.ptr[i] == '"' || text.ptr[i] == '\\' ? "\\%c" : "%c", text.ptr[i]);
+    buf_say(out, "\"");
+}
+
+void conf_describe(const struct conf *c, struct buf *out)
+{
+    for (size_t i = 0; i < conf_option_count; i++) {
+        const struct conf_option *o = &conf_options[i];
+        buf_say(out, "%s = ", o->name);
+        if ((o->flags & CONF_SECRET) != 0)
+            buf_say(out, conf_text_of(c, o)[0] == '\0' ? "(unset)" : "(set)");
+        else if (is_text(o))
+            say_text(out, str_from(conf_text_of(c, o)));
+        else
+            conf_say_number(out, o->kind, conf_number_of(c, o));
+        buf_say(out, "  # %s\n", c->_sources[i]);
+    }
+}
+
+static bool starts_section(size_t i)
+{
+    return i == 0 || !str_eq(conf_option_section(&conf_options[i]),
+                             conf_option_section(&conf_options[i - 1]));
+}
+
+static void say_range(struct buf *out, const struct conf_option *o)
+{
+    if (o->kind == CONF_KIND_STRING && o->unit[0] != '\0') {
+        struct str rest = str_from(o->unit);
+        struct str choice;
+        const char *separator = "";
+        while (str_split(&rest, '|', &choice)) {
+            buf_say(out, "%s`%.*s`", separator, STR_ARGS(choice));
+            separator = ", ";
+        }
+    } else if (o->min != 0 || o->max != 0) {
+        conf_say_number(out, o->kind, o->min);
+        buf_say(out, " to ");
+        conf_say_number(out, o->kind, o->max);
+        buf_say(out, "%s%s", o->unit[0] == '\0' ? "" : " ", o->unit);
+    }
+}
+
+static void say_row(struct buf *out, const struct conf_option *o)
+{
+    buf_say(out, "| `%s` | %s | ", o->name, conf_kind_name(o->kind));
+    if (o->def[0] != '\0')
+        buf_say(out, "`%s`", o->def);
+    buf_say(out, " | ");
+    say_range(out, o);
+    buf_say(out, " | %s | %s%s |\n", (o->flags & CONF_RELOAD) != 0 ? "yes" : "",
+            (o->flags & CONF_SECRET) != 0 ? "Secret. " : "", o->help);
+}
+
+void conf_reference(struct buf *out)
+{
+    for (size_t i = 0; i < conf_option_count; i++) {
+        if (starts_section(i))
+            buf_say(out, "%s## %.*s\n\n| Option | Kind | Default | Allowed | Reload | What it does |\n"
+                         "|---|---|---|---|---|---|\n",
+                    i == 0 ? "" : "\n", STR_ARGS(conf_option_section(&conf_options[i])));
+        say_row(out, &conf_options[i]);
+    }
+}
+
+/* Words broken into lines of HELP_WIDTH, indented. */
+static void say_wrapped(struct buf *out, struct str text)
+{
+    struct str word;
+    size_t column = 0;
+    while (str_split(&text, ' ', &word)) {
+        if (column == 0 || column + 1 + word.len > HELP_WIDTH) {
+            buf_say(out, "%s%*s%.*s", column == 0 ? "" : "\n", HELP_INDENT, "", STR_ARGS(word));
+            column = HELP_INDENT + word.len;
+        } else {
+            buf_say(out, " %.*s", STR_ARGS(word));
+            column += 1 + word.len;
+        }
+    }
+    buf_say(out, "\n");
+}
+
+void conf_help(struct buf *out)
+{
+    for (size_t i = 0; i < conf_option_count; i++) {
+        const struct conf_option *o = &conf_options[i];
+        if (starts_section(i))
+            buf_say(out, "%s%.*s:\n", i == 0 ? "" : "\n", STR_ARGS(conf_option_section(o)));
+        buf_say(out, "    --%s=<%s>", o->name, conf_kind_name(o->kind));
+        if (o->def[0] != '\0')
+            buf_say(out, "  (%s)", o->def);
+        buf_say(out, "\n");
+        say_wrapped(out, str_from(o->help));
+    }
+}
