@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line's end of the admin socket: one request, one answer, plain blocking code.
+ */
+#include "server/admin_priv.h"
+
+#include "http/wire.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { ANSWER_MAX = 1 << 21, HEAD_MAX = 16384, PATIENCE_S = 15 };
+
+static enum rc build(const struct server_token_request *request, struct buf *out)
+{
+    static const char end[] = " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    enum rc rc;
+
+    switch (request->verb) {
+    case SERVER_TOKEN_CREATE:
+        rc = buf_add_str(out, STR("POST /tokens?name="));
+        if (rc == RC_OK)
+            rc = percent_encode(request->name, out);
+        if (rc == RC_OK)
+            rc = buf_addf(out, "&lifetime_us=%lld&read_only=%s", (long long)request->lifetime_us,
+                          request->read_only ? "true" : "false");
+        break;
+    case SERVER_TOKEN_LIST:
+        rc = buf_add_str(out, STR("GET /tokens"));
+        break;
+    case SERVER_TOKEN_REVOKE:
+    default:
+        rc = buf_addf(out, "DELETE /tokens/%lld", (long long)request->num);
+        break;
+    }
+    return rc == RC_OK ? buf_add_str(out, str_from(end)) : rc;
+}
+
+static enum rc exchange(int fd, struct str request, struct buf *answer)
+{
+    ssize_t n;
+
+    while (request.len > 0) {
+        n = send(fd, request.ptr, request.len, MSG_NOSIGNAL);
+        if (n <= 0)
+            return RC_IO;
+        request = str_sub(request, (size_t)n, request.len);
+    }
+    for (;;) {
+        if (buf_reserve(answer, 4096) != RC_OK)
+            return RC_LIMIT;
+        n = recv(fd, answer->ptr + answer->len, 4096, 0);
+        if (n <= 0)
+            return n == 0 ? RC_OK : RC_IO;
+        answer->len += (size_t)n;
+    }
+}
+
+static enum rc read_answer(struct str answer, struct buf *out, struct buf *why)
+{
+    struct http_head head;
+    struct http_parse_error error;
+    size_t used;
+
+    if (http_parse_response(answer, HEAD_MAX, &head, &used, &error) != HTTP_PARSE_OK) {
+        buf_say(why, "the server's answer is not HTTP");
+        return RC_IO;
+    }
+    struct str body = str_sub(answer, used, answer.len);
+    if (head.status == 200)
+        return buf_add_str(out, body);
+    buf_say(why, "%.*s", STR_ARGS(body));
+    return head.status == 404 ? RC_NOT_FOUND : head.status == 422 ? RC_INVALID : RC_IO;
+}
+
+static int connect_to(const char *dir)
+{
+    struct sockaddr_un address;
+    struct timeval patience = { .tv_sec = PATIENCE_S };
+    int dir_fd;
+
+    if (server_admin_address(dir, &address, &dir_fd) != RC_OK)
+        return -1;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+        if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+            int error = errno;
+            close(fd);
+            errno = error;
+            fd = -1;
+        }
+    }
+    close(dir_fd);
+    return fd;
+}
+
+enum rc server_tokens_ask(const char *dir, const struct server_token_request *request,
+                          struct buf *out, struct buf *why)
+{
+    struct buf text, answer;
+    int fd = connect_to(dir);
+
+    if (fd < 0) {
+        buf_say(why, "%s is in use, but its admin.sock does not answer: %s", dir, strerror(errno));
+        return RC_IO;
+    }
+    buf_init(&text, HEAD_MAX);
+    buf_init(&answer, ANSWER_MAX);
+    enum rc rc = build(request, &text);
+    if (rc == RC_OK)
+        rc = exchange(fd, buf_str(&text), &answer);
+    if (rc == RC_OK)
+        rc = read_answer(buf_str(&answer), out, why);
+    else
+        buf_say(why, "%s/admin.sock: no answer: %s", dir, strerror(errno));
+    if (answer.ptr != NULL)
+        mem_wipe(answer.ptr, answer.len); /* may hold a new token */
+    buf_fini(&text);
+    buf_fini(&answer);
+    close(fd);
+    return rc;
+}

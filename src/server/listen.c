@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Listeners and the loops' threads. Every address is opened once a loop (SO_REUSEPORT), so that the
+ * kernel spreads connections and no loop hands one to another.
+ */
+#include "server/server_priv.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { STOP_GRACE_US = 5000000 }; /* past the deadline, for cut calls to unwind */
+
+/* "host:0" becomes "host:<port>" once the kernel has chosen. */
+static void real_address(char *address, size_t size, int fd)
+{
+    char *colon = strrchr(address, ':');
+    size_t at = colon == NULL ? strlen(address) : (size_t)(colon - address);
+
+    snprintf(address + at, size - at, ":%u", (unsigned)http_listen_port(fd));
+}
+
+static enum rc listen_on(struct server *s, size_t listener)
+{
+    char *address = s->addresses[listener];
+    struct http_limits limits = server_http_limits(s->conf, s->loop_count);
+
+    for (size_t i = 0; i < s->loop_count; i++) {
+        int fd = -1;
+        enum rc rc = http_listen(address, &fd, &s->why);
+        if (rc != RC_OK)
+            return rc;
+        if (i == 0)
+            real_address(address, sizeof s->addresses[listener], fd);
+        s->loops[i].http[listener] = http_server_new(s->loops[i].loop, fd, s->server_tls, &limits,
+                                                     http_router_handle, s->router);
+    }
+    LOG(SERVER_LISTENING, F_TEXT("address", address),
+        F_TEXT("scheme", s->server_tls == NULL ? "http" : "https"));
+    return RC_OK;
+}
+
+static enum rc open_tls(struct server *s)
+{
+    struct tls_server_options o = { .cert_file = server_text(s->conf->tls_cert),
+                                    .key_file = server_text(s->conf->tls_key) };
+
+    return o.cert_file == NULL ? RC_OK : tls_server_context(&o, &s->server_tls, &s->why);
+}
+
+enum rc server_listen(struct server *s)
+{
+    struct str rest = str_from(s->conf->listen);
+    struct str address;
+    enum rc rc = open_tls(s);
+
+    while (rc == RC_OK && str_split(&rest, ',', &address)) {
+        address = str_trim(address);
+        if (s->listener_count == SERVER_LISTENERS_MAX || address.len >= sizeof s->addresses[0] - 8) {
+            buf_say(&s->why, "server.listen: at most %d addresses of at most %zu bytes",
+                    SERVER_LISTENERS_MAX, sizeof s->addresses[0] - 8);
+            return RC_INVALID;
+        }
+        memcpy(s->addresses[s->listener_count], address.ptr, address.len);
+        rc = listen_on(s, s->listener_count++);
+    }
+    if (rc == RC_OK && s->listener_count == 0) {
+        buf_say(&s->why, "server.listen: no address");
+        return RC_INVALID;
+    }
+    return rc == RC_OK ? server_admin_open(s) : rc;
+}
+
+void server_unlisten(struct server *s)
+{
+    for (size_t i = 0; i < s->loop_count; i++) {
+        for (size_t k = 0; k < s->listener_count; k++) {
+            http_server_free(s->loops[i].http[k]);
+            s->loops[i].http[k] = NULL;
+        }
+    }
+    if (s->admin != NULL)
+        http_server_free(s->admin);
+    s->admin = NULL;
+    SSL_CTX_free(s->server_tls);
+    s->server_tls = NULL;
+}
+
+/* --- limits on reload ---------------------------------------------------------------------------- */
+
+static void apply_limits(void *arg)
+{
+    struct server_loop *l = arg;
+    struct server *s = l->server;
+    struct http_limits limits = server_http_limits(s->reloaded, s->loop_count);
+
+    for (size_t k = 0; k < s->listener_count; k++)
+        http_server_set_limits(l->http[k], &limits);
+    atomic_fetch_sub(&s->stopping_left, 1);
+}
+
+static bool nothing_left(struct server *s)
+{
+    return atomic_load(&s->stopping_left) == 0;
+}
+
+void server_apply_http_limits(struct server *s, const struct conf *c)
+{
+    MUST(c == s->reloaded);
+    atomic_store(&s->stopping_left, (int)s->loop_count);
+    for (size_t i = 0; i < s->loop_count; i++) {
+        s->loops[i].set_limits = (struct loop_task){ .fn = apply_limits, .arg = &s->loops[i] };
+        loop_post(s->loops[i].loop, &s->loops[i].set_limits);
+    }
+    /* The loops read the new configuration: it must not change again before they have. */
+    MUST(server_wait(s, nothing_left, INT64_MAX));
+}
+
+/* --- threads ------------------------------------------------------------------------------------- */
+
+static void run_loop(void *arg)
+{
+    struct server_loop *l = arg;
+
+    loop_run(l->loop);
+}
+
+enum rc server_threads_start(struct server *s)
+{
+    for (size_t i = 0; i < s->loop_count; i++)
+        s->loops[i].thread = thread_start(s->loops[i].name, THREAD_LOOP, run_loop, &s->loops[i]);
+    return RC_OK;
+}
+
+static void one_stopped(void *arg)
+{
+    struct server *s = arg;
+
+    atomic_fetch_sub(&s->stopping_left, 1);
+}
+
+static void stop_http(void *arg)
+{
+    struct server_loop *l = arg;
+    struct server *s = l->server;
+
+    for (size_t k = 0; k < s->listener_count; k++)
+        http_server_stop(l->http[k], l->stop_until_us, one_stopped, s);
+    if (l == &s->loops[0] && s->admin != NULL)
+        http_server_stop(s->admin, l->stop_until_us, one_stopped, s);
+}
+
+static void stop_accepting(struct server *s, int64_t until_us)
+{
+    int servers = (int)(s->loop_count * s->listener_count) + (s->admin != NULL ? 1 : 0);
+
+    atomic_store(&s->stopping_left, servers);
+    for (size_t i = 0; i < s->loop_count; i++) {
+        s->loops[i].stop_until_us = until_us;
+        s->loops[i].stop_http = (struct loop_task){ .fn = stop_http, .arg = &s->loops[i] };
+        loop_post(s->loops[i].loop, &s->loops[i].stop_http);
+    }
+}
+
+/* Nothing is queued for the store or the workers: their completions have been posted. */
+static bool is_settled(struct server *s)
+{
+    struct store_stats stats;
+
+    store_stats(s->store, &stats);
+    return stats.queued == 0 && work_queued(s->pool) == 0;
+}
+
+static void wait_or_cut(struct server *s, bool (*done)(struct server *s), int64_t until_us)
+{
+    if (server_wait(s, done, until_us + STOP_GRACE_US))
+        return;
+    LOG(SERVER_CUT, F_TEXT("deadline", "server.stop_timeout"));
+    _exit(1); /* as safe as kill -9: what was answered is on disk */
+}
+
+void server_threads_stop(struct server *s)
+{
+    const struct conf *c = s->reloaded != NULL ? s->reloaded : s->conf;
+    int64_t until_us = clock_mono_us(clock_system()) + c->stop_timeout;
+
+    stop_accepting(s, until_us);
+    wait_or_cut(s, nothing_left, until_us);
+    atomic_store(&s->stopping_left, 1);
+    deliver_stop(s->deliver, s->main, until_us, one_stopped, s);
+    wait_or_cut(s, nothing_left, until_us);
+    wait_or_cut(s, is_settled, until_us);
+    for (size_t i = 0; i < s->loop_count; i++)
+        loop_stop(s->loops[i].loop);
+    for (size_t i = 0; i < s->loop_count; i++) {
+        thread_join(s->loops[i].thread);
+        s->loops[i].thread = NULL;
+    }
+    /* Jobs under way use parts that stop after this one, so the workers end here; what they posted
+     * is run by this thread. */
+    work_pool_free(s->pool);
+    s->pool = NULL;
+    server_drain_loops(s);
+}

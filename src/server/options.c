@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the options table to the structs that modules take. No module reads the configuration itself.
+ */
+#include "server/server_priv.h"
+
+#include <unistd.h>
+
+const char *server_text(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+struct http_limits server_http_limits(const struct conf *c, size_t loop_count)
+{
+    size_t connections = ((size_t)c->http_connections_max + loop_count - 1) / loop_count;
+
+    return (struct http_limits){
+        .head_max = (size_t)c->http_head_max,
+        .body_max = (size_t)c->http_body_max,
+        .head_us = c->http_head_timeout,
+        .body_us = c->http_body_timeout,
+        .idle_us = c->http_idle_timeout,
+        .write_us = c->http_write_timeout,
+        .connections_max = connections,
+    };
+}
+
+struct store_options server_store_options(const struct conf *c)
+{
+    struct store_options o;
+
+    store_options_defaults(&o);
+    o.dir = c->data_dir;
+    o.clock = clock_system();
+    o.rng = rng_system();
+    o.segment_messages = c->store_segment_messages;
+    o.segment_bytes = c->store_segment_bytes;
+    o.segment_us = c->store_segment_age;
+    o.retention_us = c->store_retention;
+    o.idempotency_us = c->store_idempotency;
+    o.group_max = (size_t)c->store_group_max;
+    o.queue_max = (size_t)c->store_queue_max;
+    o.cache_bytes = c->store_cache;
+    o.readers = (int)c->store_readers;
+    o.free_min_bytes = c->store_free_min;
+    return o;
+}
+
+static enum rc parse_delays(const char *text, int64_t delays[static CORE_RETRY_MAX], size_t *count,
+                            struct buf *why)
+{
+    struct str rest = str_from(text);
+    struct str part;
+
+    *count = 0;
+    while (str_split(&rest, ',', &part)) {
+        if (*count == CORE_RETRY_MAX) {
+            buf_say(why, "deliver.retry: more than %d delays", CORE_RETRY_MAX);
+            return RC_INVALID;
+        }
+        part = str_trim(part);
+        if (conf_duration(part, &delays[*count]) != RC_OK) {
+            buf_say(why, "deliver.retry: \"%.*s\" is not a duration such as 5s, 30m or 2h",
+                    STR_ARGS(part));
+            return RC_INVALID;
+        }
+        (*count)++;
+    }
+    return RC_OK;
+}
+
+enum rc server_deliver_limits(const struct conf *c, int64_t delays[static CORE_RETRY_MAX],
+                              struct deliver_limits *limits, struct buf *why)
+{
+    size_t count;
+    enum rc rc = parse_delays(c->deliver_retry, delays, &count, why);
+
+    if (rc != RC_OK)
+        return rc;
+    *limits = (struct deliver_limits){
+        .attempt_us = c->deliver_timeout,
+        .connect_us = c->deliver_connect_timeout,
+        .response_keep = (size_t)c->deliver_response_keep,
+        .response_read = (size_t)c->deliver_response_read,
+        .window_start = (int)c->deliver_window_start,
+        .window_max = (int)c->deliver_window_max,
+        .in_flight_max = (int)c->deliver_in_flight_max,
+        .items_max = (size_t)c->deliver_items_max,
+        .payload_max = (size_t)c->deliver_payload_max,
+        .retry = { .delays_us = delays,
+                   .count = count,
+                   .jitter_percent = (int)c->deliver_jitter,
+                   .retry_after_max_us = c->deliver_retry_after_max },
+        .disable_after_us = c->deliver_disable_after,
+        .breaker_failures = (int)c->deliver_breaker_failures,
+        .breaker_us = c->deliver_breaker_time,
+        .breaker_max_us = c->deliver_breaker_time_max,
+    };
+    return RC_OK;
+}
+
+enum rc server_configure_log(const struct conf *c, struct buf *why)
+{
+    static const char *const names[] = { "debug", "info", "warn", "error" };
+    struct str format = str_from(c->log_format);
+
+    if (!str_eq(format, STR("logfmt")) && !str_eq(format, STR("json"))) {
+        buf_say(why, "log.format: \"%s\" is neither logfmt nor json", c->log_format);
+        return RC_INVALID;
+    }
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (str_eq(str_from(c->log_level), str_from(names[i]))) {
+            log_configure(STDERR_FILENO, (enum log_level)i, str_eq(format, STR("json")));
+            return RC_OK;
+        }
+    }
+    buf_say(why, "log.level: \"%s\" is none of debug, info, warn, error", c->log_level);
+    return RC_INVALID;
+}
+
+static enum rc check_pair(const char *a, const char *a_name, const char *b, const char *b_name,
+                          struct buf *why)
+{
+    if ((server_text(a) == NULL) == (server_text(b) == NULL))
+        return RC_OK;
+    buf_say(why, "%s is set and %s is not; they go together", server_text(a) ? a_name : b_name,
+            server_text(a) ? b_name : a_name);
+    return RC_INVALID;
+}
+
+static enum rc check_client(const struct conf *c, struct buf *why)
+{
+    struct str client = str_from(c->fetch_client);
+
+    if (str_eq(client, STR("curl")))
+        return RC_OK;
+    if (!str_eq(client, STR("own"))) {
+        buf_say(why, "fetch.client: \"%s\" is neither own nor curl", c->fetch_client);
+        return RC_INVALID;
+    }
+    if (server_text(c->fetch_proxy) != NULL || c->fetch_http2) {
+        buf_say(why, "fetch.proxy and fetch.http2 need fetch.client = curl");
+        return RC_INVALID;
+    }
+    return RC_OK;
+}
+
+enum rc server_check(const struct conf *c, struct buf *why)
+{
+    size_t main_secret = strlen(c->main_secret);
+
+    if (check_pair(c->tls_cert, "server.tls_cert", c->tls_key, "server.tls_key", why) != RC_OK
+        || check_pair(c->fetch_cert, "fetch.cert", c->fetch_key, "fetch.key", why) != RC_OK
+        || check_client(c, why) != RC_OK)
+        return RC_INVALID;
+    if (main_secret > 0 && main_secret < 16) {
+        buf_say(why, "server.main_secret: shorter than 16 bytes");
+        return RC_INVALID;
+    }
+    if (c->debug_enabled && strlen(c->debug_token) < 16) {
+        buf_say(why, "debug.enabled needs a debug.token of at least 16 bytes");
+        return RC_INVALID;
+    }
+    return RC_OK;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Watches the loops from a thread of its own: every second each loop is sent a task; one that has not
+ * run it for seconds is blocked by something that should be on a worker, and the log then says what
+ * every thread is doing. systemd's watchdog is fed only while all loops turn.
+ */
+#include "server/server_priv.h"
+
+#include <poll.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    BEAT_US = 1000000,
+    SILENT_US = 5000000,
+    LAST_BEAT_WAIT_US = 6000000, /* when the watchdog stops: for the beats still under way */
+    ACTIVITY_MAX = 8192
+};
+
+struct beat {
+    struct loop_task task;
+    atomic_bool is_out;
+    _Atomic int64_t sent_us;
+    bool is_silent;
+};
+
+struct server_watchdog {
+    struct server *server;
+    struct thread *thread;
+    int stop_fd;
+    struct beat beats[SERVER_LOOPS_MAX];
+};
+
+/* On the watched loop. */
+static void beat_back(void *arg)
+{
+    struct beat *beat = arg;
+
+    atomic_store(&beat->is_out, false);
+}
+
+static void say_silent(const struct server_loop *loop, int64_t silent_us)
+{
+    struct buf doing;
+
+    buf_init(&doing, ACTIVITY_MAX);
+    activity_describe(&doing);
+    LOG(SERVER_LOOP_SILENT, F_TEXT("loop", loop->name), F_INT("silent_ms", silent_us / 1000),
+        F_STR("doing", buf_str(&doing)));
+    buf_fini(&doing);
+}
+
+/* False: the loop is silent. */
+static bool check(struct server_watchdog *w, size_t at, int64_t now_us)
+{
+    struct beat *beat = &w->beats[at];
+    struct server_loop *loop = &w->server->loops[at];
+
+    if (!atomic_load(&beat->is_out)) {
+        if (beat->is_silent)
+            LOG(SERVER_LOOP_BACK, F_TEXT("loop", loop->name));
+        beat->is_silent = false;
+        atomic_store(&beat->sent_us, now_us);
+        atomic_store(&beat->is_out, true);
+        loop_post(loop->loop, &beat->task);
+        return true;
+    }
+    int64_t silent_us = now_us - atomic_load(&beat->sent_us);
+    if (silent_us > SILENT_US && !beat->is_silent) {
+        beat->is_silent = true;
+        say_silent(loop, silent_us);
+    }
+    return silent_us <= SILENT_US;
+}
+
+static void watch(void *arg)
+{
+    struct server_watchdog *w = arg;
+    struct pollfd stop = { .fd = w->stop_fd, .events = POLLIN };
+
+    while (poll(&stop, 1, BEAT_US / 1000) <= 0) {
+        bool all_turn = true;
+        for (size_t i = 0; i < w->server->loop_count; i++)
+            all_turn = check(w, i, clock_mono_us(clock_system())) && all_turn;
+        if (all_turn)
+            server_notify("WATCHDOG=1");
+    }
+}
+
+struct server_watchdog *server_watchdog_new(struct server *s)
+{
+    struct server_watchdog *w = XNEW(struct server_watchdog);
+
+    w->server = s;
+    w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    MUST(w->stop_fd >= 0);
+    for (size_t i = 0; i < s->loop_count; i++)
+        w->beats[i].task = (struct loop_task){ .fn = beat_back, .arg = &w->beats[i] };
+    w->thread = thread_start("watchdog", THREAD_OTHER, watch, w);
+    return w;
+}
+
+static bool beats_are_in(struct server *s)
+{
+    for (size_t i = 0; i < s->loop_count; i++) {
+        if (atomic_load(&s->watchdog->beats[i].is_out))
+            return false;
+    }
+    return true;
+}
+
+void server_watchdog_free(struct server_watchdog *w)
+{
+    if (w == NULL)
+        return;
+    MUST(eventfd_write(w->stop_fd, 1) == 0);
+    thread_join(w->thread);
+    close(w->stop_fd);
+    /* A loop that still holds a beat would write to it: then the memory is left to the exit. */
+    if (server_wait(w->server, beats_are_in, clock_mono_us(clock_system()) + LAST_BEAT_WAIT_US))
+        xfree(w);
+}
+
+void server_watchdog_describe(struct server_watchdog *w, struct buf *out)
+{
+    int64_t now_us = clock_mono_us(clock_system());
+
+    for (size_t i = 0; i < w->server->loop_count; i++) {
+        struct beat *beat = &w->beats[i];
+        int64_t waiting_us = atomic_load(&beat->is_out) ? now_us - atomic_load(&beat->sent_us) : 0;
+        buf_say(out, "%s waiting_us=%lld\n", w->server->loops[i].name, (long long)waiting_us);
+    }
+}
