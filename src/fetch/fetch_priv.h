@@ -11,7 +11,7 @@ enum {
     FETCH_HEADERS_KEEP = 8 * 1024,     /* bytes of it that history keeps */
     FETCH_INTERIM_MAX = 8,             /* 1xx answers before the final one */
     FETCH_HEAD_BUFFER = 64 * 1024,     /* a head under way and what was read behind it */
-    FETCH_REQUEST_HEAD_MAX = 512 * 1024
+    FETCH_REQUEST_HEAD_MAX = 64 * 1024 * 1024
 };
 
 /* Clears the out fields. Returns false, with error and detail set, if the URL cannot be used. */

@@ -331,26 +331,43 @@ static bool is_plain_v6(const struct address *a)
     return memcmp(a->bytes, zero, sizeof(zero)) == 0 && a->bytes[15] <= 1;
 }
 
+/* False: not an internet address. */
+static bool address_of(const struct sockaddr *addr, struct address *out)
+{
+    if (addr->sa_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, addr, sizeof(v4));
+        *out = address_from_v4((const uint8_t *)&v4.sin_addr, 0);
+        return true;
+    }
+    if (addr->sa_family == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, addr, sizeof(v6));
+        memcpy(out->bytes, &v6.sin6_addr, sizeof(out->bytes));
+        return true;
+    }
+    return false;
+}
+
+bool fetch_network_has(struct str network, const struct sockaddr *addr)
+{
+    struct cidr cidr;
+    struct address a;
+
+    return cidr_parse(network, &cidr, NULL) == RC_OK && address_of(addr, &a) &&
+           cidr_has(&cidr, &a);
+}
+
 bool fetch_policy_allows(const struct fetch_policy *p, const struct sockaddr *addr,
                          const char **why)
 {
     struct address a;
-    const char *reason;
+    const char *reason = "not an internet address";
 
-    if (addr->sa_family == AF_INET) {
-        struct sockaddr_in v4;
-        memcpy(&v4, addr, sizeof(v4));
-        a = address_from_v4((const uint8_t *)&v4.sin_addr, 0);
-        reason = judge(p, &a);
-    } else if (addr->sa_family == AF_INET6) {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, addr, sizeof(v6));
-        memcpy(a.bytes, &v6.sin6_addr, sizeof(a.bytes));
+    if (address_of(addr, &a)) {
         reason = judge(p, &a);
         if (reason == NULL && !address_is_v4(&a) && !is_plain_v6(&a))
             reason = judge_carried(p, &a);
-    } else {
-        reason = "not an internet address";
     }
     if (reason != NULL && why != NULL)
         *why = reason;

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A connection: bytes in and out, plain or TLS, and how an idle one is watched. It has no buffers:
+ * reading goes through the client's scratch memory, writing straight from the request.
+ */
+#include "fetch/own_priv.h"
+
+#include "metrics/metrics.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void on_event(void *arg, uint32_t events)
+{
+    struct own_conn *conn = arg;
+
+    if (conn->exchange != NULL) {
+        own_exchange_event(conn->exchange, events);
+    } else if (!own_conn_still_idle(conn)) {
+        own_pool_remove(conn);
+        own_conn_close(conn);
+    }
+}
+
+struct own_conn *own_conn_new(struct own_host *h, struct own_exchange *ex, int fd)
+{
+    struct own_conn *conn = XNEW(struct own_conn);
+
+    conn->host = h;
+    h->ref_count++;
+    conn->exchange = ex;
+    conn->io = (struct loop_io){ .fn = on_event, .arg = conn, .fd = fd };
+    loop_io_start(h->own->loop, &conn->io, EPOLLIN | EPOLLRDHUP);
+    metrics_add(METRIC_FETCH_CONNECTIONS, 1);
+    return conn;
+}
+
+void own_conn_close(struct own_conn *conn)
+{
+    if (conn == NULL)
+        return;
+    loop_io_stop(conn->host->own->loop, &conn->io);
+    if (conn->ssl != NULL) {
+        /* Says goodbye without waiting. Freeing an SSL that has not would spoil its session for
+         * resumption. */
+        if (!conn->is_handshaking)
+            (void)SSL_shutdown(conn->ssl);
+        SSL_set_shutdown(conn->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(conn->ssl);
+        ERR_clear_error();
+    }
+    (void)close(conn->io.fd);
+    own_host_unref(conn->host);
+    xfree(conn);
+    metrics_add(METRIC_FETCH_CONNECTIONS, -1);
+}
+
+/* --- TLS ----------------------------------------------------------------------------------- */
+
+/* Whom the certificate must name: a host name, or an address. */
+static bool expect_name(SSL *ssl, const char *name)
+{
+    struct fetch_address literal;
+
+    if (fetch_address_parse(str_from(name), &literal))
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
+    size_t len = strlen(name);
+    char *plain = xmemdup(name, len);
+    if (len > 0 && plain[len - 1] == '.')
+        plain[len - 1] = '\0'; /* certificates and SNI do without the root's dot */
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    bool ok = SSL_set_tlsext_host_name(ssl, plain) == 1 && SSL_set1_host(ssl, plain) == 1;
+    xfree(plain);
+    return ok;
+}
+
+bool own_conn_start_tls(struct own_conn *conn)
+{
+    static const unsigned char protocols[] = "\x08http/1.1";
+    struct own_host *h = conn->host;
+
+    if (h->ctx == NULL) {
+        fetch_call_say(conn->exchange->call, "TLS is not set up");
+        return false;
+    }
+    conn->ssl = SSL_new(h->ctx);
+    MUST(conn->ssl != NULL);
+    conn->is_handshaking = true;
+    if (SSL_set_fd(conn->ssl, conn->io.fd) != 1 || !expect_name(conn->ssl, h->name) ||
+        SSL_set_alpn_protos(conn->ssl, protocols, sizeof(protocols) - 1) != 0) {
+        fetch_call_say(conn->exchange->call, "\"%s\" cannot stand in a certificate", h->name);
+        ERR_clear_error();
+        return false;
+    }
+    SSL_set_connect_state(conn->ssl);
+    (void)SSL_set_mode(conn->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                      SSL_MODE_RELEASE_BUFFERS);
+    if (h->session != NULL && SSL_SESSION_is_resumable(h->session) == 1)
+        (void)SSL_set_session(conn->ssl, h->session);
+    return true;
+}
+
+static void explain_handshake(const struct own_conn *conn)
+{
+    struct fetch_call *c = conn->exchange->call;
+    long verify = SSL_get_verify_result(conn->ssl);
+    struct buf words;
+
+    if (verify != X509_V_OK) {
+        fetch_call_say(c, "certificate of %s: %s", conn->host->name,
+                       X509_verify_cert_error_string(verify));
+        return;
+    }
+    buf_init(&words, sizeof(c->detail));
+    tls_errors(&words);
+    if (words.len > 0)
+        fetch_call_say(c, "TLS handshake: %.*s", STR_ARGS(buf_str(&words)));
+    else
+        fetch_call_say(c, "TLS handshake: closed by the other side");
+    buf_fini(&words);
+}
+
+enum own_io own_conn_handshake(struct own_conn *conn)
+{
+    struct loop *loop = conn->host->own->loop;
+
+    ERR_clear_error();
+    int done = SSL_do_handshake(conn->ssl);
+    if (done == 1) {
+        conn->is_handshaking = false;
+        loop_io_change(loop, &conn->io, EPOLLIN | EPOLLRDHUP);
+        metrics_add(SSL_session_reused(conn->ssl) ? METRIC_FETCH_TLS_RESUMED
+                                                  : METRIC_FETCH_TLS_FULL,
+                    1);
+        return OWN_IO_OK;
+    }
+    switch (SSL_get_error(conn->ssl, done)) {
+    case SSL_ERROR_WANT_READ:
+        loop_io_change(loop, &conn->io, EPOLLIN | EPOLLRDHUP);
+        return OWN_IO_AGAIN;
+    case SSL_ERROR_WANT_WRITE:
+        loop_io_change(loop, &conn->io, EPOLLOUT);
+        return OWN_IO_AGAIN;
+    default:
+        explain_handshake(conn);
+        ERR_clear_error();
+        return OWN_IO_BROKEN;
+    }
+}
+
+void own_conn_keep_session(struct own_conn *conn)
+{
+    if (conn->ssl == NULL || conn->is_session_kept)
+        return;
+    SSL_SESSION *session = SSL_get1_session(conn->ssl);
+    if (session == NULL || SSL_SESSION_is_resumable(session) != 1) {
+        SSL_SESSION_free(session);
+        return;
+    }
+    conn->is_session_kept = true;
+    own_host_set_session(conn->host, session);
+}
+
+/* --- bytes --------------------------------------------------------------------------------- */
+
+static enum own_io tls_outcome(const struct own_conn *conn, int result)
+{
+    int error = SSL_get_error(conn->ssl, result);
+
+    ERR_clear_error();
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+        return OWN_IO_AGAIN;
+    return error == SSL_ERROR_ZERO_RETURN ? OWN_IO_CLOSED : OWN_IO_BROKEN;
+}
+
+enum own_io own_conn_read(struct own_conn *conn, char *to, size_t max, size_t *n)
+{
+    if (conn->ssl != NULL) {
+        ERR_clear_error();
+        int done = SSL_read_ex(conn->ssl, to, max, n);
+        return done == 1 ? OWN_IO_OK : tls_outcome(conn, done);
+    }
+    ssize_t got;
+    do
+        got = recv(conn->io.fd, to, max, 0);
+    while (got < 0 && errno == EINTR);
+    if (got == 0)
+        return OWN_IO_CLOSED;
+    if (got < 0)
+        return errno == EAGAIN ? OWN_IO_AGAIN : OWN_IO_BROKEN;
+    *n = (size_t)got;
+    return OWN_IO_OK;
+}
+
+/* As much of the parts as one record holds, through the scratch memory: a record each for head and
+ * body would cost another encryption and another write. */
+static enum own_io tls_write(struct own_conn *conn, const struct iovec *parts, int count,
+                             size_t *n)
+{
+    struct own *own = conn->host->own;
+    size_t len = 0;
+
+    for (int i = 0; i < count && len < sizeof(own->scratch); i++) {
+        size_t part = parts[i].iov_len;
+        if (part > sizeof(own->scratch) - len)
+            part = sizeof(own->scratch) - len;
+        if (part > 0)
+            memcpy(own->scratch + len, parts[i].iov_base, part);
+        len += part;
+    }
+    ERR_clear_error();
+    int done = SSL_write_ex(conn->ssl, own->scratch, len, n);
+    return done == 1 ? OWN_IO_OK : tls_outcome(conn, done);
+}
+
+enum own_io own_conn_write(struct own_conn *conn, const struct iovec *parts, int count, size_t *n)
+{
+    struct iovec copy[OWN_PARTS];
+    struct msghdr message = { .msg_iov = copy, .msg_iovlen = (size_t)count };
+    ssize_t sent;
+
+    MUST(count <= OWN_PARTS);
+    if (conn->ssl != NULL)
+        return tls_write(conn, parts, count, n);
+    memcpy(copy, parts, (size_t)count * sizeof(copy[0]));
+    do
+        sent = sendmsg(conn->io.fd, &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        return errno == EAGAIN ? OWN_IO_AGAIN : OWN_IO_BROKEN;
+    *n = (size_t)sent;
+    return OWN_IO_OK;
+}
+
+bool own_conn_still_idle(struct own_conn *conn)
+{
+    char byte;
+    size_t n;
+
+    /* Between answers TLS may still bring session tickets; anything else is the end. */
+    return own_conn_read(conn, &byte, sizeof(byte), &n) == OWN_IO_AGAIN;
+}

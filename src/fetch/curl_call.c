@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One transfer of the libcurl client. Heads are collected line by line and go through the same strict
+ * parser as in our own client, so that both refuse the same answers; the policy is asked about the
+ * very address of each socket curl opens.
+ */
+#include "fetch/curl_priv.h"
+
+#include "fetch/policy_priv.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BUFFER_SIZE = 16 * 1024, URL_MAX = 2 * HTTP_URL_MAX };
+
+/* --- what curl calls ----------------------------------------------------------------------- */
+
+static size_t refuse(struct curl_exchange *ex, enum fetch_error error, const char *why)
+{
+    ex->abort = error;
+    fetch_call_say(ex->call, "%s", why);
+    return 0; /* fewer bytes than were given: curl breaks the transfer off */
+}
+
+/* The head is whole. False: it is refused. */
+static bool judge_head(struct curl_exchange *ex)
+{
+    struct fetch_call *c = ex->call;
+    struct http_head *head = &ex->client->parsed;
+    struct http_parse_error error = { 0 };
+    struct str text = buf_str(&c->_head);
+    long status = 0;
+    size_t used;
+
+    if (str_starts(text, STR("HTTP/1."))) {
+        if (http_parse_response(text, FETCH_HEAD_MAX, head, &used, &error) != HTTP_PARSE_OK)
+            return refuse(ex, error.status == 431 ? FETCH_TOO_LARGE : FETCH_PROTOCOL,
+                          error.reason != NULL ? error.reason : "malformed head") != 0;
+        status = head->status;
+    } else {
+        (void)curl_easy_getinfo(ex->easy, CURLINFO_RESPONSE_CODE, &status);
+    }
+    if (status == 101)
+        return refuse(ex, FETCH_PROTOCOL, "switched protocols without being asked") != 0;
+    if (status < 200) {
+        if (++ex->interim_count > FETCH_INTERIM_MAX)
+            return refuse(ex, FETCH_PROTOCOL, "too many interim answers") != 0;
+        return true;
+    }
+    c->status = (int)status;
+    ex->has_head = true;
+    fetch_call_keep_headers(c, text);
+    return true;
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct curl_exchange *ex = arg;
+    struct fetch_call *c = ex->call;
+    struct str line = str_of(bytes, size * count);
+
+    if (ex->has_head)
+        return line.len; /* trailers */
+    if (str_starts(line, STR("HTTP/")))
+        buf_reset(&c->_head);
+    if (c->_head.len + line.len > FETCH_HEAD_MAX)
+        return refuse(ex, FETCH_TOO_LARGE, "the answer's head is too large");
+    MUST(buf_add_str(&c->_head, line) == RC_OK);
+    bool is_end = str_eq(line, STR("\r\n")) || str_eq(line, STR("\n"));
+    return !is_end || judge_head(ex) ? line.len : 0;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct curl_exchange *ex = arg;
+    size_t len = size * count;
+
+    return fetch_call_take_body(ex->call, str_of(bytes, len), &ex->body_read) ? len : 0;
+}
+
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct curl_exchange *ex = arg;
+    const char *why = "";
+
+    (void)purpose;
+    ex->connect_count++;
+    /* A proxy is the operator's choice; what it may reach was judged before it is asked. */
+    if (!ex->is_proxied && !fetch_policy_allows(ex->client->policy, &a->addr, &why)) {
+        ex->refused_count++;
+        fetch_call_say(ex->call, "the address may not be connected to: %s", why);
+        return CURL_SOCKET_BAD;
+    }
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* curl makes a context per connection; what costs (the parsed CA certificates) or what curl cannot
+ * be told from memory (the client certificate) comes from ours. */
+static CURLcode on_ssl_context(CURL *easy, void *ssl_ctx, void *arg)
+{
+    SSL_CTX *ours = arg;
+    SSL_CTX *ctx = ssl_ctx;
+    X509 *cert = SSL_CTX_get0_certificate(ours);
+    STACK_OF(X509) *chain = NULL;
+
+    (void)easy;
+    SSL_CTX_set1_cert_store(ctx, SSL_CTX_get_cert_store(ours));
+    if (cert == NULL)
+        return CURLE_OK;
+    SSL_CTX_get0_chain_certs(ours, &chain);
+    return SSL_CTX_use_cert_and_key(ctx, cert, SSL_CTX_get0_privatekey(ours), chain, 1) == 1
+               ? CURLE_OK
+               : CURLE_SSL_CERTPROBLEM;
+}
+
+/* --- proxies ------------------------------------------------------------------------------- */
+
+static bool no_proxy_has(struct str entry, struct str host)
+{
+    struct fetch_address address;
+    struct sockaddr_storage sockaddr;
+
+    if (str_eq(entry, STR("*")))
+        return true;
+    if (fetch_address_parse(host, &address)) {
+        (void)fetch_address_sockaddr(&address, 0, &sockaddr);
+        return fetch_network_has(entry, (const struct sockaddr *)&sockaddr);
+    }
+    (void)str_skip_prefix(&entry, STR("."));
+    if (entry.len == 0 || entry.len > host.len)
+        return false;
+    size_t start = host.len - entry.len;
+    return str_ieq(str_sub(host, start, entry.len), entry) &&
+           (start == 0 || host.ptr[start - 1] == '.');
+}
+
+bool curl_call_is_proxied(const struct curl_client *client, struct str host)
+{
+    struct str rest = str_from(client->no_proxy);
+    struct str entry;
+
+    if (client->proxy == NULL)
+        return false;
+    while (str_split(&rest, ',', &entry))
+        if (no_proxy_has(str_trim(entry), host))
+            return false;
+    return true;
+}
+
+/* --- setting up ---------------------------------------------------------------------------- */
+
+static void slist_add(struct curl_slist **list, const char *text)
+{
+    struct curl_slist *longer = curl_slist_append(*list, text);
+    MUST(longer != NULL);
+    *list = longer;
+}
+
+static bool has_header(struct str lines, const char *name)
+{
+    struct str line;
+
+    while (str_split(&lines, '\n', &line))
+        if (str_ieq(str_sub(line, 0, str_find(line, ':')), str_from(name)))
+            return true;
+    return false;
+}
+
+/* Each ready line becomes an entry; what curl would add by itself is taken off. */
+static void add_headers(struct curl_exchange *ex)
+{
+    static const char *const unwanted[] = { "Accept", "Content-Type", "User-Agent", "Expect" };
+    const struct fetch_call *c = ex->call;
+    struct buf lines;
+    struct str line;
+    char off[32];
+
+    buf_init(&lines, FETCH_REQUEST_HEAD_MAX);
+    MUST(buf_add_str(&lines, c->headers) == RC_OK);
+    fetch_add_authorization(c, &lines);
+    for (size_t i = 0; i < COUNT_OF(unwanted); i++) {
+        if (has_header(buf_str(&lines), unwanted[i]))
+            continue;
+        (void)snprintf(off, sizeof(off), "%s:", unwanted[i]);
+        slist_add(&ex->headers, off);
+    }
+    struct str rest = buf_str(&lines);
+    while (str_split(&rest, '\n', &line)) {
+        if (str_ends(line, STR("\r")))
+            line.len--;
+        size_t colon = str_find(line, ':');
+        bool is_empty = str_trim(str_sub(line, colon + 1, line.len)).len == 0;
+        /* "Name;" is how curl is told of a header without a value. */
+        char *text = is_empty ? xmemdup(line.ptr, colon + 1) : xmemdup(line.ptr, line.len);
+        if (is_empty)
+            text[colon] = ';';
+        slist_add(&ex->headers, text);
+        xfree(text);
+    }
+    if (c->chunked)
+        slist_add(&ex->headers, "Transfer-Encoding: chunked");
+    buf_fini(&lines);
+    (void)curl_easy_setopt(ex->easy, CURLOPT_HTTPHEADER, ex->headers);
+}
+
+static bool add_url(struct curl_exchange *ex)
+{
+    const struct http_url *url = ex->call->url;
+    struct buf text;
+
+    buf_init(&text, URL_MAX);
+    enum rc rc = buf_addf(&text, "%s://%s%.*s%s:%u%s%.*s", url->tls ? "https" : "http",
+                          url->host_is_ipv6 ? "[" : "", STR_ARGS(url->host),
+                          url->host_is_ipv6 ? "]" : "", url->port,
+                          str_starts(url->target, STR("/")) ? "" : "/", STR_ARGS(url->target));
+    bool ok = rc == RC_OK && curl_easy_setopt(ex->easy, CURLOPT_URL, text.ptr) == CURLE_OK;
+    buf_fini(&text);
+    return ok;
+}
+
+/* Tells curl the addresses, so that it looks nothing up by itself. */
+static void add_addresses(struct curl_exchange *ex, const struct fetch_addresses *found)
+{
+    const struct http_url *url = ex->call->url;
+    struct fetch_address literal;
+    struct buf text;
+    char one[INET6_ADDRSTRLEN];
+
+    if (found == NULL || fetch_address_parse(url->host, &literal))
+        return;
+    buf_init(&text, FETCH_NAME_MAX + 16 + FETCH_ADDRESSES_MAX * (INET6_ADDRSTRLEN + 3));
+    enum rc rc = buf_addf(&text, "+%.*s:%u:", STR_ARGS(url->host), url->port);
+    for (size_t i = 0; i < found->count; i++) {
+        fetch_address_text(&found->items[i], one, sizeof(one));
+        rc |= buf_addf(&text, found->items[i].family == AF_INET6 ? "%s[%s]" : "%s%s",
+                       i == 0 ? "" : ",", one);
+    }
+    MUST(rc == RC_OK);
+    slist_add(&ex->resolve, text.ptr);
+    buf_fini(&text);
+    (void)curl_easy_setopt(ex->easy, CURLOPT_RESOLVE, ex->resolve);
+}
+
+static void add_method(struct curl_exchange *ex)
+{
+    const struct fetch_call *c = ex->call;
+    struct str name = http_method_name(c->method);
+    char *text = xmemdup(name.ptr, name.len);
+
+    if (c->method == HTTP_HEAD) {
+        (void)curl_easy_setopt(ex->easy, CURLOPT_NOBODY, 1L);
+    } else if (fetch_has_body(c)) {
+        (void)curl_easy_setopt(ex->easy, CURLOPT_POST, 1L);
+        (void)curl_easy_setopt(ex->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body.len);
+        (void)curl_easy_setopt(ex->easy, CURLOPT_POSTFIELDS, c->body.len > 0 ? c->body.ptr : "");
+        (void)curl_easy_setopt(ex->easy, CURLOPT_CUSTOMREQUEST, text);
+    } else {
+        (void)curl_easy_setopt(ex->easy, CURLOPT_CUSTOMREQUEST, text);
+    }
+    xfree(text);
+}
+
+static void add_tls(struct curl_exchange *ex)
+{
+    CURL *easy = ex->easy;
+    bool verify = SSL_CTX_get_verify_mode(ex->tls) != SSL_VERIFY_NONE;
+
+    /* Debian's curl names a CA folder by default, and then parses the bundle anew for each
+     * connection: 27 ms instead of 1. */
+    (void)curl_easy_setopt(easy, CURLOPT_CAPATH, (char *)NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_CAINFO, (char *)NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_context);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, ex->tls);
+    if (ex->call->tls != NULL) {
+        /* curl cannot tell connections made with different contexts apart. */
+        (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        (void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+        (void)curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    }
+}
+
+static void add_connection(struct curl_exchange *ex)
+{
+    const struct curl_client *client = ex->client;
+    const struct fetch_call *c = ex->call;
+    CURL *easy = ex->easy;
+    int64_t left_us = ex->started_us + c->connect_us - loop_now_us(client->loop);
+
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY, ex->is_proxied ? client->proxy : "");
+    (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+    (void)curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, ex);
+    (void)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)(client->idle_us / 1000000 + 1));
+    (void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, client->http2 ? 1L : 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                           client->http2 ? (long)CURL_HTTP_VERSION_2TLS
+                                         : (long)CURL_HTTP_VERSION_1_1);
+    /* The total deadline is the loop's timer. */
+    if (c->connect_us < c->deadline_us)
+        (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                               left_us < 1000 ? 1L : (long)(left_us / 1000));
+}
+
+bool curl_call_setup(struct curl_exchange *ex, const struct fetch_addresses *found)
+{
+    CURL *easy = ex->easy;
+
+    if (!add_url(ex)) {
+        fetch_call_say(ex->call, "libcurl refuses the URL");
+        return false;
+    }
+    (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, ex);
+    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, ex->error);
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, ex);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, ex);
+    add_method(ex);
+    add_headers(ex);
+    add_addresses(ex, found);
+    add_connection(ex);
+    if (ex->tls != NULL)
+        add_tls(ex);
+    return true;
+}
+
+/* --- results ------------------------------------------------------------------------------- */
+
+static enum fetch_error meaning(const struct curl_exchange *ex, CURLcode code)
+{
+    switch ((int)code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return FETCH_DNS;
+    case CURLE_COULDNT_CONNECT:
+        return ex->connect_count > 0 && ex->refused_count == ex->connect_count ? FETCH_ADDRESS
+                                                                               : FETCH_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT:
+        return FETCH_CONNECT_TIMEOUT; /* the only deadline that curl knows */
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+        return FETCH_TLS;
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_OK: /* at the end of the bytes, without a whole head */
+        return FETCH_CLOSED;
+    case CURLE_OUT_OF_MEMORY: /* what curl calls a header line over its limit */
+        return FETCH_TOO_LARGE;
+    case CURLE_URL_MALFORMAT:
+        return FETCH_BAD_URL;
+    default:
+        return FETCH_PROTOCOL;
+    }
+}
+
+enum fetch_error curl_call_result(struct curl_exchange *ex, CURLcode code)
+{
+    struct fetch_call *c = ex->call;
+    const char *peer = NULL;
+    long connects = 0;
+    curl_off_t connect_us = 0;
+
+    (void)curl_easy_getinfo(ex->easy, CURLINFO_PRIMARY_IP, &peer);
+    (void)curl_easy_getinfo(ex->easy, CURLINFO_NUM_CONNECTS, &connects);
+    (void)curl_easy_getinfo(ex->easy, CURLINFO_PRETRANSFER_TIME_T, &connect_us);
+    if (peer != NULL)
+        (void)snprintf(c->peer, sizeof(c->peer), "%s", peer);
+    c->reused = connects == 0 && connect_us > 0;
+    c->connect_took_us = c->reused ? 0 : (int64_t)connect_us;
+
+    if (ex->abort != FETCH_OK)
+        return ex->abort;
+    const char *words = ex->error[0] != '\0' ? ex->error : curl_easy_strerror(code);
+    if (ex->has_head) {
+        if (code != CURLE_OK) {
+            c->response_cut = true;
+            if (c->detail[0] == '\0')
+                fetch_call_say(c, "%s", words);
+        }
+        return FETCH_OK;
+    }
+    enum fetch_error error = meaning(ex, code);
+    if (error != FETCH_ADDRESS || c->detail[0] == '\0')
+        fetch_call_say(c, "%s", words);
+    return error;
+}

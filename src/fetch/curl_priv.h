@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The libcurl client, inside: curl.c drives a multi handle on the loop and ends calls, curl_call.c
+ * says what a transfer is and what its result means.
+ */
+#pragma once
+
+#include "fetch/fetch_priv.h"
+#include "fetch/resolve_priv.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+
+enum { CURL_SPARE_MAX = 128 };
+
+struct curl_client {
+    struct fetch base;
+    struct loop *loop;
+    CURLM *multi;
+    struct loop_timer timer;
+    struct fetch_policy *policy; /* a reference */
+    SSL_CTX *tls;                /* a reference */
+    int64_t idle_us;
+    char *proxy;    /* owned */
+    char *no_proxy; /* owned */
+    bool http2;
+    char *fixed; /* owned */
+    struct fetch_resolver *resolver;
+    struct curl_exchange *running;
+    CURL *spare[CURL_SPARE_MAX]; /* easy handles to use again */
+    size_t spare_count;
+    struct http_head parsed;
+};
+
+/* One call under way. */
+struct curl_exchange {
+    struct curl_client *client;
+    struct fetch_call *call;
+    CURL *easy;
+    bool is_added; /* to the multi handle */
+    bool is_proxied;
+    SSL_CTX *tls; /* borrowed from the call or the client */
+    struct curl_slist *headers;
+    struct curl_slist *resolve;
+    struct fetch_lookup lookup;
+    struct loop_timer timer;
+    struct curl_exchange *prev;
+    struct curl_exchange *next;
+    int64_t started_us;
+    bool is_resolving; /* the connect deadline is ours until curl connects */
+    bool has_head;     /* the final one */
+    int interim_count;
+    size_t body_read;
+    size_t connect_count;
+    size_t refused_count;   /* by the policy, of connect_count */
+    enum fetch_error abort; /* why a callback of ours broke the transfer off */
+    char error[CURL_ERROR_SIZE];
+};
+
+/* Sets the easy handle up. `found`: checked addresses, or NULL (the proxy looks the name up).
+ * False: detail says why not. */
+bool curl_call_setup(struct curl_exchange *ex, const struct fetch_addresses *found);
+
+/* What the result of a transfer means; fills what the call says about its connection. */
+enum fetch_error curl_call_result(struct curl_exchange *ex, CURLcode code);
+
+/* True if this host is to be asked for at the proxy. */
+bool curl_call_is_proxied(const struct curl_client *client, struct str host);

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One call under way: a kept connection or a new one, the request in one write where the socket
+ * takes it, the deadlines, and the end. Reading runs from the first event on, also while the request is
+ * still being sent, because receivers answer early when they refuse.
+ */
+#include "fetch/own_priv.h"
+
+#include "metrics/metrics.h"
+
+#include <sys/epoll.h>
+
+/* --- the end ------------------------------------------------------------------------------- */
+
+static void give_memory_back(struct own_exchange *ex)
+{
+    struct own *own = ex->own;
+
+    if (own->spare.ptr == NULL)
+        own->spare = ex->head;
+    else
+        buf_fini(&ex->head);
+}
+
+/* Frees the exchange and ends the call. Its connection has been seen to. */
+static void finish(struct own_exchange *ex, enum fetch_error error)
+{
+    struct own *own = ex->own;
+    struct fetch_call *c = ex->call;
+    int64_t took_us = clock_mono_us(loop_clock(own->loop)) - ex->started_us;
+
+    loop_timer_stop(own->loop, &ex->timer);
+    fetch_resolve_cancel(&ex->lookup);
+    own_dial_free(ex->dial);
+    *(ex->prev != NULL ? &ex->prev->next : &own->running) = ex->next;
+    if (ex->next != NULL)
+        ex->next->prev = ex->prev;
+    give_memory_back(ex);
+    own_host_unref(ex->host);
+    xfree(ex);
+    c->_state = NULL;
+    fetch_call_end(c, error, took_us);
+}
+
+void own_exchange_fail(struct own_exchange *ex, enum fetch_error error)
+{
+    own_conn_close(ex->conn);
+    ex->conn = NULL;
+    ex->call->status = 0;
+    finish(ex, error);
+}
+
+void own_exchange_complete(struct own_exchange *ex, bool is_clean)
+{
+    struct own_conn *conn = ex->conn;
+
+    ex->conn = NULL;
+    own_conn_keep_session(conn);
+    if (is_clean && ex->is_sent && ex->keep_alive &&
+        (conn->ssl == NULL || SSL_pending(conn->ssl) == 0))
+        own_pool_put(conn);
+    else
+        own_conn_close(conn);
+    finish(ex, FETCH_OK);
+}
+
+static void on_deadline(void *arg)
+{
+    struct own_exchange *ex = arg;
+    struct fetch_call *c = ex->call;
+    bool is_total = loop_now_us(ex->own->loop) >= ex->started_us + c->deadline_us;
+
+    if (ex->reading != OWN_HEAD) {
+        /* The receiver has answered; what is missing is only the text of it. */
+        c->response_cut = true;
+        fetch_call_say(c, "the deadline passed while the answer's body was read");
+        own_exchange_complete(ex, false);
+    } else if (ex->is_connecting && !is_total) {
+        fetch_call_say(c, "no connection within %lld ms", (long long)(c->connect_us / 1000));
+        own_exchange_fail(ex, FETCH_CONNECT_TIMEOUT);
+    } else {
+        fetch_call_say(c, "no answer within %lld ms", (long long)(c->deadline_us / 1000));
+        own_exchange_fail(ex, FETCH_TIMEOUT);
+    }
+}
+
+/* --- sending ------------------------------------------------------------------------------- */
+
+static bool is_default_port(const struct http_url *url)
+{
+    return url->port == (url->tls ? 443 : 80);
+}
+
+/* The first line, Host, framing, what the caller brings, and the first chunk's size. The limit is far
+ * above what URLs and header lines can come to, so that nothing here can fail. */
+static void write_head(const struct fetch_call *c, struct buf *out)
+{
+    const struct http_url *url = c->url;
+    const char *open = url->host_is_ipv6 ? "[" : "";
+    const char *close = url->host_is_ipv6 ? "]" : "";
+    enum rc rc = buf_add_str(out, http_method_name(c->method));
+
+    rc |= buf_add_str(out, STR(" "));
+    if (!str_starts(url->target, STR("/")))
+        rc |= buf_add_str(out, STR("/"));
+    rc |= buf_add_str(out, url->target);
+    rc |= buf_addf(out, " HTTP/1.1\r\nHost: %s%.*s%s", open, STR_ARGS(url->host), close);
+    if (!is_default_port(url))
+        rc |= buf_addf(out, ":%u", url->port);
+    rc |= buf_add_str(out, STR("\r\n"));
+    rc |= buf_add_str(out, c->headers);
+    if (url->userinfo.len > 0)
+        fetch_add_authorization(c, out);
+    if (c->chunked)
+        rc |= buf_add_str(out, STR("Transfer-Encoding: chunked\r\n\r\n"));
+    else if (fetch_has_body(c))
+        rc |= buf_addf(out, "Content-Length: %zu\r\n\r\n", c->body.len);
+    else
+        rc |= buf_add_str(out, STR("\r\n"));
+    if (c->chunked && c->body.len > 0)
+        rc |= buf_addf(out, "%zx\r\n", c->body.len);
+    MUST(rc == RC_OK);
+}
+
+/* What is still to be sent, as parts; returns their bytes. */
+static size_t rest_of_request(const struct own_exchange *ex, struct iovec *parts)
+{
+    const struct fetch_call *c = ex->call;
+    struct str all[OWN_PARTS] = { buf_str(&ex->head), c->body, STR_NONE };
+    size_t skip = ex->sent;
+    size_t left = 0;
+
+    if (c->chunked)
+        all[2] = c->body.len > 0 ? STR("\r\n0\r\n\r\n") : STR("0\r\n\r\n");
+    for (size_t i = 0; i < OWN_PARTS; i++) {
+        size_t gone = skip < all[i].len ? skip : all[i].len;
+        skip -= gone;
+        parts[i].iov_base = all[i].ptr == NULL ? NULL : (char *)(uintptr_t)all[i].ptr + gone;
+        parts[i].iov_len = all[i].len - gone;
+        left += parts[i].iov_len;
+    }
+    return left;
+}
+
+/* Sends what the socket takes. A broken pipe is not the end: the answer may be there already. */
+static void flush(struct own_exchange *ex)
+{
+    struct loop *loop = ex->own->loop;
+    struct iovec parts[OWN_PARTS];
+    size_t n = 0;
+
+    while (rest_of_request(ex, parts) > 0) {
+        enum own_io io = own_conn_write(ex->conn, parts, OWN_PARTS, &n);
+        if (io == OWN_IO_AGAIN) {
+            loop_io_change(loop, &ex->conn->io, EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+            return;
+        }
+        if (io != OWN_IO_OK) {
+            ex->is_send_broken = true;
+            break;
+        }
+        ex->sent += n;
+    }
+    ex->is_sent = !ex->is_send_broken;
+    loop_io_change(loop, &ex->conn->io, EPOLLIN | EPOLLRDHUP);
+}
+
+static void send_request(struct own_exchange *ex)
+{
+    struct own *own = ex->own;
+
+    ex->is_connecting = false;
+    loop_timer_set(own->loop, &ex->timer, ex->started_us + ex->call->deadline_us);
+    buf_reset(&ex->head);
+    write_head(ex->call, &ex->head);
+    ex->sent = 0;
+    ex->is_sent = ex->is_send_broken = false;
+    flush(ex);
+    /* The kernel reports the break as an event too; the answer is looked for there. */
+}
+
+/* --- connecting ---------------------------------------------------------------------------- */
+
+static void established(struct own_exchange *ex)
+{
+    ex->call->connect_took_us = clock_mono_us(loop_clock(ex->own->loop)) - ex->started_us;
+    ex->call->detail[0] = '\0'; /* of addresses that failed before this one */
+    send_request(ex);
+}
+
+static void shake_hands(struct own_exchange *ex)
+{
+    switch (own_conn_handshake(ex->conn)) {
+    case OWN_IO_OK:
+        established(ex);
+        return;
+    case OWN_IO_AGAIN:
+        return;
+    case OWN_IO_CLOSED:
+    case OWN_IO_BROKEN:
+        own_exchange_fail(ex, FETCH_TLS);
+    }
+}
+
+void own_exchange_connected(struct own_exchange *ex, int fd, const struct fetch_address *peer)
+{
+    struct own_conn *conn = own_conn_new(ex->host, ex, fd);
+
+    ex->conn = conn;
+    fetch_address_text(peer, conn->peer, sizeof(conn->peer));
+    memcpy(ex->call->peer, conn->peer, sizeof(conn->peer));
+    if (!ex->host->tls)
+        established(ex);
+    else if (own_conn_start_tls(conn))
+        shake_hands(ex);
+    else
+        own_exchange_fail(ex, FETCH_TLS);
+}
+
+static void on_resolved(void *arg, const struct fetch_addresses *found, const char *why)
+{
+    struct own_exchange *ex = arg;
+
+    if (found != NULL) {
+        own_dial_start(ex, found);
+        return;
+    }
+    fetch_call_say(ex->call, "%.*s: %s", STR_ARGS(ex->call->url->host), why);
+    own_exchange_fail(ex, FETCH_DNS);
+}
+
+static void connect_anew(struct own_exchange *ex)
+{
+    const struct fetch_call *c = ex->call;
+    int64_t until_us = c->connect_us < c->deadline_us ? c->connect_us : c->deadline_us;
+
+    /* A retry counts from the start too: one deadline for the whole call. */
+    ex->is_connecting = true;
+    loop_timer_set(ex->own->loop, &ex->timer, ex->started_us + until_us);
+    ex->lookup = (struct fetch_lookup){ .done = on_resolved, .arg = ex };
+    fetch_resolve(ex->own->resolver, c->url->host, &ex->lookup);
+}
+
+/* --- the exchange -------------------------------------------------------------------------- */
+
+void own_exchange_closed(struct own_exchange *ex, const char *why)
+{
+    struct fetch_call *c = ex->call;
+
+    if (!c->reused || ex->has_bytes || ex->is_retried) {
+        fetch_call_say(c, "%s", why);
+        own_exchange_fail(ex, FETCH_CLOSED);
+        return;
+    }
+    /* A kept connection that was closed while idle looks like this. */
+    metrics_add(METRIC_FETCH_STALE, 1);
+    ex->is_retried = true;
+    own_conn_close(ex->conn);
+    ex->conn = NULL;
+    c->reused = false;
+    c->peer[0] = '\0';
+    connect_anew(ex);
+}
+
+void own_exchange_event(struct own_exchange *ex, uint32_t events)
+{
+    if (ex->conn->is_handshaking) {
+        shake_hands(ex);
+        return;
+    }
+    if ((events & EPOLLOUT) != 0 && !ex->is_sent)
+        flush(ex);
+    if ((events & ~(uint32_t)EPOLLOUT) != 0)
+        own_response_read(ex);
+}
+
+void own_exchange_start(struct own *own, struct fetch_call *c)
+{
+    struct own_exchange *ex = XNEW(struct own_exchange);
+
+    ex->own = own;
+    ex->call = c;
+    c->_state = ex;
+    ex->started_us = clock_mono_us(loop_clock(own->loop));
+    ex->host = own_host_get(own, c);
+    ex->timer = (struct loop_timer){ .fn = on_deadline, .arg = ex };
+    ex->next = own->running;
+    if (ex->next != NULL)
+        ex->next->prev = ex;
+    own->running = ex;
+    ex->head = own->spare;
+    buf_init(&own->spare, FETCH_REQUEST_HEAD_MAX);
+
+    ex->conn = own_pool_take(ex->host);
+    if (ex->conn == NULL) {
+        connect_anew(ex);
+        return;
+    }
+    ex->conn->exchange = ex;
+    c->reused = true;
+    memcpy(c->peer, ex->conn->peer, sizeof(c->peer));
+    metrics_add(METRIC_FETCH_REUSED, 1);
+    send_request(ex);
+}
