@@ -37,27 +37,30 @@ struct http_route {
 
 struct http_router;
 
-/* `tables`: routes that outlive the router. `pool`: for worker routes. `before` (may be NULL) runs
- * on the loop for each matched route, may answer itself and then returns false. `unmatched` words the 404 and 405
- * (NULL: {"code","detail"}). */
+/* `pool`: for worker routes. `before` (may be NULL) runs on the loop for each matched route; it may
+ * answer itself with http_answer() and then returns false. `observe` (may be NULL) runs on the loop
+ * before each answer is sent; `route` is NULL when none matched.
+ * Answers to requests with an Origin header allow every origin (no credentials are involved). */
 struct http_router_options {
     struct work_pool *pool;
     void *ctx;
     bool (*before)(struct http_request *req);
-    void (*observe)(const struct http_request *req, int status, int64_t took_us); /* after each answer; route may be NULL */
+    void (*observe)(const struct http_request *req, int status, int64_t took_us);
 };
 struct http_router *http_router_new(const struct http_router_options *o);
 void http_router_free(struct http_router *r);
-/* Panics on two routes that cannot be told apart. */
+/* `routes` outlive the router. Panics on two routes that cannot be told apart, and on a malformed
+ * pattern. A literal segment wins over a parameter, and a parameter over the rest. */
 void http_router_add(struct http_router *r, const struct http_route *routes, size_t count);
 
 /* An http_handler_fn; ctx is the router. */
 void http_router_handle(void *router, struct http_call *call);
 
-/* Parameter `name` of the query, decoded, into the arena. False: not there. The n-th occurrence. */
+/* Parameter `name` of the query, decoded, into the arena; the n-th occurrence, from 0. False: not
+ * there. Parameters that are not well-formed are passed over. */
 bool http_query(struct http_request *req, const char *name, size_t nth, struct str *out);
 
-/* Sets reply to {"code":code,"detail":detail}. */
+/* Sets reply to {"code":code,"detail":detail}. The text is cut at 1 KiB. */
 void http_error(struct http_request *req, int status, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* {"detail":[{"loc":["body","url"],"msg":...,"type":...}]}, status 422. `loc`: "body.url" */
 void http_invalid(struct http_request *req, const char *loc, const char *type, const char *fmt, ...) PRINTF_LIKE(4, 5);

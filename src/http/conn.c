@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The state machine of a connection. conn_advance() is the one place that moves it on: it reads,
+ * parses, calls the handler and comes back, until nothing more can be done without waiting. Answers
+ * that come while it is on the stack only note what to do next.
+ */
+#include "http/conn_priv.h"
+
+#include "metrics/metrics.h"
+
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { IN_MAX = 1 << 24, OUT_MAX = 1 << 30 }; /* never reached: reads stop long before, answers are ours */
+
+/* ---- life ---- */
+
+static void free_conn(void *arg)
+{
+    xfree(arg);
+}
+
+void conn_close(struct conn *c)
+{
+    if (c->phase == CONN_CLOSED) return;
+    c->phase = CONN_CLOSED;
+    struct http_server *s = c->server;
+    loop_io_stop(s->loop, &c->io);
+    loop_timer_stop(s->loop, &c->timer);
+    SSL_free(c->ssl);
+    (void)close(c->io.fd);
+    if (c->call != NULL && c->call->is_started) {
+        c->call->conn = NULL; /* its handler answers to nobody */
+    } else {
+        call_free(c->call);
+    }
+    buf_fini(&c->in);
+    buf_fini(&c->out);
+    c->free_task = (struct loop_task){ .fn = free_conn, .arg = c };
+    loop_defer(s->loop, &c->free_task);
+    server_forget(s, c);
+}
+
+void conn_set_deadline(struct conn *c, int64_t at_us)
+{
+    c->deadline_us = at_us;
+    if (at_us == 0 || (c->armed_us != 0 && c->armed_us <= at_us)) return;
+    c->armed_us = at_us;
+    loop_timer_set(c->server->loop, &c->timer, at_us);
+}
+
+static void enter(struct conn *c, enum conn_phase phase, int64_t limit_us)
+{
+    c->phase = phase;
+    conn_set_deadline(c, loop_now_us(c->server->loop) + limit_us);
+}
+
+/* ---- reading requests ---- */
+
+/* Framing decides how the body comes: with the head, or in its own phase. Returns bytes taken. */
+static size_t begin_request(struct conn *c, struct call *call, struct str in, size_t head_len)
+{
+    const struct http_head *h = &call->head;
+    struct str head = str_sub(in, 0, head_len), rest = str_sub(in, head_len, in.len);
+    metrics_add(METRIC_HTTP_REQUESTS, 1);
+    c->call = call;
+    if (h->has_length && h->length > c->server->limits.body_max) {
+        call_refuse(c, 413, "the body is larger than the limit");
+        return in.len;
+    }
+    size_t length = h->has_length ? (size_t)h->length : 0;
+    if (!h->chunked && length <= rest.len) {
+        call_own_head(call, head, str_sub(rest, 0, length));
+        call->is_whole = true;
+        return head_len + length;
+    }
+    call_own_head(call, head, STR_NONE);
+    call->chunked = (struct http_chunked){ 0 };
+    enter(c, CONN_BODY, c->server->limits.body_us);
+    if (h->expects_continue && rest.len == 0) {
+        struct str go_on = STR("HTTP/1.1 100 Continue\r\n\r\n");
+        MUST(buf_add_str(&c->out, go_on) == RC_OK);
+    }
+    return head_len;
+}
+
+static size_t take_head(struct conn *c, struct str in)
+{
+    struct http_server *s = c->server;
+    struct call *call = call_new(c);
+    struct http_parse_error error;
+    size_t used = 0;
+    switch (http_parse_request(in, s->limits.head_max, &call->head, &used, &error)) {
+    case HTTP_PARSE_OK:
+        return begin_request(c, call, in, used);
+    case HTTP_PARSE_BAD:
+        call_free(call);
+        call_refuse(c, error.status, error.reason);
+        return in.len;
+    case HTTP_PARSE_MORE:
+        break;
+    }
+    call_free(call);
+    c->needs_more = true;
+    return 0;
+}
+
+static size_t take_body(struct conn *c, struct str in)
+{
+    struct call *call = c->call;
+    struct http_parse_error error;
+    size_t used = 0;
+    if (!call->head.chunked) {
+        size_t left = (size_t)call->head.length - call->body.len;
+        used = in.len < left ? in.len : left;
+        MUST(buf_add(&call->body, in.ptr, used) == RC_OK); /* the length is within the limit */
+        call->is_whole = used == left;
+    } else {
+        enum http_parse p = http_chunked_read(&call->chunked, in, &used, &call->body, &error);
+        if (p == HTTP_PARSE_BAD) {
+            call_refuse(c, error.status, error.reason);
+            return in.len;
+        }
+        call->is_whole = p == HTTP_PARSE_OK;
+    }
+    if (call->is_whole) call->pub.body = buf_str(&call->body);
+    return used;
+}
+
+static bool has_whole_call(const struct conn *c)
+{
+    return c->call != NULL && c->call->is_whole;
+}
+
+/* Returns the bytes taken, up to the end of a whole call. */
+static size_t take(struct conn *c, struct str in)
+{
+    size_t at = 0;
+    c->needs_more = false;
+    while (at < in.len && !c->needs_more && !has_whole_call(c)) {
+        struct str rest = str_sub(in, at, in.len);
+        if (c->phase == CONN_IDLE) {
+            c->started_us = loop_now_us(c->server->loop);
+            enter(c, CONN_HEAD, c->server->limits.head_us);
+        }
+        if (c->phase == CONN_HEAD) {
+            at += take_head(c, rest);
+        } else if (c->phase == CONN_BODY) {
+            at += take_body(c, rest);
+        } else {
+            return in.len; /* refused: what follows is not looked at */
+        }
+    }
+    return at;
+}
+
+/* Takes from `in` with the fresh bytes behind it, and keeps what is left over there. */
+static void take_input(struct conn *c, struct str fresh)
+{
+    bool is_direct = c->in.len == 0;
+    if (!is_direct) MUST(buf_add_str(&c->in, fresh) == RC_OK);
+    struct str all = is_direct ? fresh : buf_str(&c->in);
+    size_t used = take(c, all);
+    if (c->phase == CONN_CLOSED) return;
+    if (used == all.len) {
+        buf_fini(&c->in);
+    } else if (is_direct) {
+        MUST(buf_add(&c->in, all.ptr + used, all.len - used) == RC_OK);
+    } else {
+        buf_consume(&c->in, used);
+    }
+    if (!has_whole_call(c)) return;
+    c->call->is_started = true;
+    call_start(c->call); /* last, as the handler may answer other calls, which use the read buffer */
+}
+
+/* ---- answers and the end ---- */
+
+static void finish(struct conn *c)
+{
+    if (c->lingers) {
+        conn_shutdown_write(c);
+        enter(c, CONN_LINGER, CONN_LINGER_US);
+        return;
+    }
+    if (c->ssl != NULL) conn_shutdown_write(c);
+    conn_close(c);
+}
+
+void conn_answered(struct conn *c, enum io_result r)
+{
+    if (r == IO_AGAIN) {
+        enter(c, CONN_WRITING, c->server->limits.write_us);
+    } else if (r != IO_DONE) {
+        conn_close(c);
+    } else if (c->closes) {
+        finish(c);
+    } else {
+        enter(c, CONN_IDLE, c->server->limits.idle_us);
+    }
+}
+
+/* ---- moving on ---- */
+
+static bool step_handshake(struct conn *c)
+{
+    enum io_result r = conn_handshake(c);
+    if (r == IO_AGAIN) return false;
+    if (r == IO_DONE) {
+        enter(c, CONN_IDLE, c->server->limits.idle_us);
+        return true;
+    }
+    metrics_add(METRIC_HTTP_TLS_FAILED, 1);
+    conn_close(c);
+    return false;
+}
+
+/* Between requests, or in one: what is at hand first, then what waits to be sent, then the socket. */
+static bool step_request(struct conn *c)
+{
+    size_t len = 0;
+    if (c->in.len > 0 && !c->needs_more) {
+        take_input(c, STR_NONE);
+        return true;
+    }
+    if (c->out.len > 0) {
+        enum io_result sent = conn_flush(c);
+        if (sent != IO_DONE && c->phase != CONN_BODY) conn_answered(c, sent);
+        if (sent != IO_DONE) return false;
+    }
+    if (!c->may_read) return false;
+    enum io_result r = conn_read(c, &len);
+    if (r == IO_DONE) take_input(c, str_of(c->server->read_buf, len));
+    if (r == IO_EOF || r == IO_FAILED) conn_close(c);
+    return r == IO_DONE;
+}
+
+static bool step_linger(struct conn *c)
+{
+    size_t len = 0;
+    if (!c->may_read) return false;
+    enum io_result r = conn_read(c, &len);
+    if (r == IO_EOF || r == IO_FAILED) conn_close(c);
+    return r == IO_DONE;
+}
+
+/* True: there may be more to do at once. */
+static bool step(struct conn *c)
+{
+    switch (c->phase) {
+    case CONN_HANDSHAKE:
+        return step_handshake(c);
+    case CONN_IDLE:
+    case CONN_HEAD:
+    case CONN_BODY:
+        return step_request(c);
+    case CONN_HANDLING:
+        if (c->out.len > 0 && conn_flush(c) == IO_FAILED) conn_close(c);
+        return false;
+    case CONN_WRITING: {
+        enum io_result r = conn_flush(c);
+        if (r != IO_AGAIN) conn_answered(c, r);
+        return r == IO_DONE;
+    }
+    case CONN_LINGER:
+        return step_linger(c);
+    case CONN_CLOSED:
+        break;
+    }
+    return false;
+}
+
+/* Comes back in the next turn, after the others. */
+static void yield_turn(struct conn *c)
+{
+    c->has_yielded = true;
+    c->armed_us = loop_now_us(c->server->loop);
+    loop_timer_set(c->server->loop, &c->timer, c->armed_us);
+}
+
+void conn_advance(struct conn *c)
+{
+    if (c->is_advancing) return;
+    c->is_advancing = true;
+    unsigned steps = 0;
+    while (step(c) && ++steps < CONN_TURN_STEPS) {
+    }
+    c->is_advancing = false;
+    if (steps == CONN_TURN_STEPS && c->phase != CONN_CLOSED) yield_turn(c);
+}
+
+void conn_stop(struct conn *c)
+{
+    c->may_read = true; /* the event may not have come yet */
+    conn_advance(c);
+    bool is_unused = c->phase == CONN_IDLE && c->in.len == 0 && c->out.len == 0;
+    if (is_unused || c->phase == CONN_HANDSHAKE) conn_close(c);
+}
+
+/* ---- events ---- */
+
+static void on_event(void *arg, uint32_t events)
+{
+    struct conn *c = arg;
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+        conn_close(c); /* a reset, or both sides have ended */
+        return;
+    }
+    if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) c->may_read = true;
+    if ((events & EPOLLRDHUP) != 0) c->got_hangup = true;
+    conn_advance(c);
+}
+
+static void expire(struct conn *c)
+{
+    if (c->phase == CONN_HEAD) {
+        call_refuse(c, 408, "the head of the request took too long");
+    } else if (c->phase == CONN_BODY) {
+        call_refuse(c, 408, "the body of the request took too long");
+    } else {
+        if (c->phase != CONN_IDLE && c->phase != CONN_LINGER) metrics_add(METRIC_HTTP_REFUSED_SLOW, 1);
+        conn_close(c);
+    }
+}
+
+static void on_timer(void *arg)
+{
+    struct conn *c = arg;
+    int64_t deadline = c->deadline_us;
+    c->armed_us = 0;
+    if (c->has_yielded) {
+        c->has_yielded = false;
+        conn_set_deadline(c, deadline);
+        conn_advance(c);
+    } else if (deadline != 0 && deadline <= loop_now_us(c->server->loop)) {
+        expire(c);
+    } else {
+        conn_set_deadline(c, deadline); /* it was put off meanwhile */
+    }
+}
+
+struct conn *conn_new(struct http_server *s, int fd, const char *peer)
+{
+    struct conn *c = XNEW(struct conn);
+    c->server = s;
+    c->io = (struct loop_io){ .fn = on_event, .arg = c, .fd = fd };
+    c->timer = (struct loop_timer){ .fn = on_timer, .arg = c };
+    buf_init(&c->in, IN_MAX);
+    buf_init(&c->out, OUT_MAX);
+    (void)snprintf(c->peer, sizeof(c->peer), "%s", peer);
+    if (s->tls != NULL) {
+        c->ssl = SSL_new(s->tls);
+        MUST(c->ssl != NULL && SSL_set_fd(c->ssl, fd) == 1);
+        enter(c, CONN_HANDSHAKE, s->limits.head_us);
+    } else {
+        enter(c, CONN_IDLE, s->limits.idle_us);
+    }
+    loop_io_start(s->loop, &c->io, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    return c;
+}
