@@ -66,5 +66,8 @@ fmt:             ## format the C sources that differ from HEAD
 lint:            ## layers, sizes, names, spelling, shell scripts, static analysis
 	@tools/lint
 
+docs: build      ## write docs/reference from the program's tables
+	@$(BUILD)/grapnel reference docs/reference
+
 clean:           ## remove build/
 	@rm -rf build

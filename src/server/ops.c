@@ -112,8 +112,7 @@ static const struct http_route routes[] = {
     { HTTP_GET, "/debug/store", HTTP_WORKER, get_store, API_OPEN, NULL, "Sizes and queues" },
 };
 
-void server_ops_routes(struct server *s, struct http_router *router)
+void server_ops_routes(struct http_router *router)
 {
-    (void)s;
     http_router_add(router, routes, COUNT_OF(routes));
 }

@@ -130,6 +130,7 @@ void server_watchdog_free(struct server_watchdog *w);
 void server_watchdog_describe(struct server_watchdog *w, struct buf *out);
 
 /* --- ops.c, admin.c: routes ----------------------------------------------------------------------------- */
-void server_ops_routes(struct server *s, struct http_router *router);
+/* Their handlers find the server by api_owner() of the router's ctx. */
+void server_ops_routes(struct http_router *router);
 /* The socket for the command line, in the store's folder: whoever may read the store may use it. */
 MUST_USE enum rc server_admin_open(struct server *s);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * grapnel help, grapnel version.
+ */
+#include "cli/cli_priv.h"
+
+#include <stdio.h>
+
+enum { OPTIONS_TEXT_MAX = 1 << 18 };
+
+static void print_options(void)
+{
+    struct buf text;
+
+    buf_init(&text, OPTIONS_TEXT_MAX);
+    conf_help(&text);
+    printf("\nOptions of the server, as flags, in the file, or as GRAPNEL_SECTION_NAME:\n%.*s",
+           STR_ARGS(buf_str(&text)));
+    buf_fini(&text);
+}
+
+static int help_on(const struct cli *cli, const char *word)
+{
+    for (size_t i = 0; cli_verbs[i] != NULL; i++) {
+        const struct cli_verb *verb = cli_verbs[i];
+        if (!str_eq(str_from(verb->name), str_from(word)))
+            continue;
+        printf("grapnel %s %s\n\n%s.\n", verb->name, verb->arguments, verb->summary);
+        if (verb->details != NULL)
+            printf("\n%s", verb->details);
+        if (verb->has_options)
+            print_options();
+        return CLI_DONE;
+    }
+    const struct cli_verb *meant = cli_nearest(word);
+    return cli_failed(cli, "there is no command \"%s\"%s%s%s", word,
+                      meant != NULL ? "; did you mean \"" : "", meant != NULL ? meant->name : "",
+                      meant != NULL ? "\"?" : "");
+}
+
+static int help(struct cli *cli)
+{
+    const char *word = cli_take_word(cli);
+
+    if (word != NULL)
+        return help_on(cli, word);
+    printf("Grapnel %s takes messages over HTTP and delivers them as signed webhooks.\n\n",
+           GRAPNEL_VERSION);
+    for (size_t i = 0; cli_verbs[i] != NULL; i++)
+        printf("  grapnel %-10s %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
+    printf("\nMore: grapnel help <command>\n");
+    return CLI_DONE;
+}
+
+static int version(struct cli *cli)
+{
+    if (!cli_is_used_up(cli))
+        return CLI_MISUSED;
+    printf("grapnel %s\n", GRAPNEL_VERSION);
+    return CLI_DONE;
+}
+
+const struct cli_verb cli_help = {
+    .name = "help",
+    .arguments = "[command]",
+    .summary = "show the commands, or one of them with its flags",
+    .run = help,
+};
+
+const struct cli_verb cli_version = {
+    .name = "version",
+    .arguments = "",
+    .summary = "show the version",
+    .run = version,
+};

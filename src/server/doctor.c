@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The doctor's checks: a table, each looks at one thing and says what to do about it.
+ */
+#include "server/doctor.h"
+
+#include "db/db.h"
+#include "server/server_priv.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SYNC_ROUNDS = 21, SYNC_BYTES = 4096, SYNC_SLOW_US = 10000, SYNC_TOO_SLOW_US = 100000 };
+
+static enum server_verdict check_conf(const struct conf *c, struct buf *text)
+{
+    struct deliver_limits limits;
+    int64_t delays[CORE_RETRY_MAX];
+
+    if (server_check(c, text) != RC_OK || server_deliver_limits(c, delays, &limits, text) != RC_OK)
+        return SERVER_CHECK_FAIL;
+    buf_say(text, "valid");
+    return SERVER_CHECK_OK;
+}
+
+static enum server_verdict check_folder(const struct conf *c, struct buf *text)
+{
+    struct stat st;
+
+    if (stat(c->data_dir, &st) != 0) {
+        buf_say(text, "%s: %s%s", c->data_dir, strerror(errno),
+                errno == ENOENT ? "; the first start makes it" : "");
+        return errno == ENOENT ? SERVER_CHECK_OK : SERVER_CHECK_FAIL;
+    }
+    if (!S_ISDIR(st.st_mode) || access(c->data_dir, R_OK | W_OK | X_OK) != 0) {
+        buf_say(text, "%s: not a folder this user may write to; chown it to the server's user",
+                c->data_dir);
+        return SERVER_CHECK_FAIL;
+    }
+    if ((st.st_mode & 077) != 0) {
+        buf_say(text, "%s: others may look inside; chmod 700 it", c->data_dir);
+        return SERVER_CHECK_WARN;
+    }
+    buf_say(text, "%s is the server's alone", c->data_dir);
+    return SERVER_CHECK_OK;
+}
+
+/* The store's folder, or where it will be made. */
+static const char *existing_folder(const struct conf *c)
+{
+    return access(c->data_dir, X_OK) == 0 ? c->data_dir : ".";
+}
+
+static enum server_verdict check_disk(const struct conf *c, struct buf *text)
+{
+    struct statvfs fs;
+
+    if (statvfs(existing_folder(c), &fs) != 0) {
+        buf_say(text, "%s", strerror(errno));
+        return SERVER_CHECK_FAIL;
+    }
+    int64_t free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+    buf_say(text, "%lld MiB free", (long long)(free_bytes >> 20));
+    if (free_bytes < c->store_free_min) {
+        buf_say(text, ", less than store.free_min: new messages are refused; make room");
+        return SERVER_CHECK_FAIL;
+    }
+    if (free_bytes < 4 * c->store_free_min) {
+        buf_say(text, ", not far above store.free_min; plan for 1.5 KiB and the payload a message");
+        return SERVER_CHECK_WARN;
+    }
+    return SERVER_CHECK_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a;
+    int64_t right = *(const int64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+/* The median time of an appended and synced page, or -1. */
+static int64_t time_sync(const char *folder)
+{
+    static const char page[SYNC_BYTES];
+    int64_t took[SYNC_ROUNDS];
+    char path[4096];
+    size_t done = 0;
+
+    snprintf(path, sizeof path, "%s/.doctor-XXXXXX", folder);
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    (void)unlink(path);
+    for (; done < SYNC_ROUNDS; done++) {
+        int64_t start = clock_mono_us(clock_system());
+        if (write(fd, page, sizeof page) != (ssize_t)sizeof page || fdatasync(fd) != 0)
+            break;
+        took[done] = clock_mono_us(clock_system()) - start;
+    }
+    close(fd);
+    if (done < SYNC_ROUNDS)
+        return -1;
+    qsort(took, SYNC_ROUNDS, sizeof *took, by_value);
+    return took[SYNC_ROUNDS / 2];
+}
+
+static enum server_verdict check_sync(const struct conf *c, struct buf *text)
+{
+    int64_t us = time_sync(existing_folder(c));
+
+    if (us < 0) {
+        buf_say(text, "cannot write and sync a file: %s", strerror(errno));
+        return SERVER_CHECK_FAIL;
+    }
+    buf_say(text, "%.2f ms a sync", (double)us / 1000);
+    if (us < SYNC_SLOW_US)
+        return SERVER_CHECK_OK;
+    buf_say(text, "; every accepted message waits for one: put store.dir on an SSD");
+    return us < SYNC_TOO_SLOW_US ? SERVER_CHECK_WARN : SERVER_CHECK_FAIL;
+}
+
+static enum server_verdict check_descriptors(const struct conf *c, struct buf *text)
+{
+    struct rlimit files;
+    int64_t wanted = c->http_connections_max + c->deliver_in_flight_max + 256;
+
+    MUST(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    buf_say(text, "%lld open files allowed, %lld wanted", (long long)files.rlim_max,
+            (long long)wanted);
+    if (files.rlim_max == RLIM_INFINITY || (int64_t)files.rlim_max >= wanted)
+        return SERVER_CHECK_OK;
+    buf_say(text, "; raise the hard limit (LimitNOFILE) or lower http.connections_max");
+    return SERVER_CHECK_WARN;
+}
+
+static enum server_verdict check_clock(const struct conf *c, struct buf *text)
+{
+    struct timex state = { 0 };
+    char now[TIME_TEXT_LEN + 1];
+
+    (void)c;
+    time_format(clock_wall_us(clock_system()), now);
+    buf_say(text, "%s", now);
+    if (clock_wall_us(clock_system()) < 1700000000LL * 1000000) {
+        buf_say(text, ": in the past; receivers refuse signatures more than minutes off");
+        return SERVER_CHECK_FAIL;
+    }
+    if (adjtimex(&state) == TIME_ERROR || (state.status & STA_UNSYNC) != 0) {
+        buf_say(text, "; not kept in time by NTP, as far as the kernel knows; run a time service");
+        return SERVER_CHECK_WARN;
+    }
+    return SERVER_CHECK_OK;
+}
+
+/* "invalid" is reserved, so a working resolver answers at once that there is no such name. */
+static enum server_verdict check_dns(const struct conf *c, struct buf *text)
+{
+    struct addrinfo *found = NULL;
+    int error = getaddrinfo("grapnel-doctor.invalid", "443", NULL, &found);
+
+    (void)c;
+    if (error == 0) {
+        freeaddrinfo(found);
+        buf_say(text, "the resolver invents answers for names that do not exist; ask its operator");
+        return SERVER_CHECK_WARN;
+    }
+    if (error == EAI_NONAME) {
+        buf_say(text, "the resolver answers");
+        return SERVER_CHECK_OK;
+    }
+    buf_say(text, "%s; see /etc/resolv.conf: deliveries to names will fail", gai_strerror(error));
+    return SERVER_CHECK_WARN;
+}
+
+static enum server_verdict check_authorities(const struct conf *c, struct buf *text)
+{
+    struct tls_client_options o = { .ca_file = server_text(c->fetch_ca_file),
+                                    .cert_file = server_text(c->fetch_cert),
+                                    .key_file = server_text(c->fetch_key),
+                                    .verify = true };
+    SSL_CTX *ctx = NULL;
+
+    if (tls_client_context(&o, &ctx, text) != RC_OK) {
+        buf_say(text, "; install ca-certificates, or set fetch.ca_file");
+        return SERVER_CHECK_FAIL;
+    }
+    SSL_CTX_free(ctx);
+    buf_say(text, "receivers' certificates can be checked");
+    return SERVER_CHECK_OK;
+}
+
+static enum server_verdict check_certificate(const struct conf *c, struct buf *text)
+{
+    struct tls_server_options o = { .cert_file = server_text(c->tls_cert),
+                                    .key_file = server_text(c->tls_key) };
+    SSL_CTX *ctx = NULL;
+
+    if (o.cert_file == NULL || o.key_file == NULL) {
+        buf_say(text, "no certificate: listeners speak plain HTTP, for use behind a proxy");
+        return SERVER_CHECK_OK;
+    }
+    if (tls_server_context(&o, &ctx, text) != RC_OK)
+        return SERVER_CHECK_FAIL;
+    SSL_CTX_free(ctx);
+    buf_say(text, "certificate and key belong together");
+    return SERVER_CHECK_OK;
+}
+
+static enum server_verdict check_addresses(const struct conf *c, struct buf *text)
+{
+    struct str rest = str_from(c->listen);
+    struct str part;
+    char address[256];
+    int fd;
+
+    while (str_split(&rest, ',', &part)) {
+        part = str_trim(part);
+        snprintf(address, sizeof address, "%.*s", STR_ARGS(part));
+        if (http_listen(address, &fd, text) != RC_OK) {
+            buf_say(text, "; is another program there?");
+            return SERVER_CHECK_FAIL;
+        }
+        close(fd);
+    }
+    buf_say(text, "%s can be opened", c->listen);
+    return SERVER_CHECK_OK;
+}
+
+static bool is_sound(const char *path, struct buf *text)
+{
+    struct db_options o = { .busy_us = 5000000 };
+    struct db *db = NULL;
+    enum rc rc;
+
+    if (db_open(path, DB_READ, &o, &db, text) != RC_OK) {
+        db_close(db);
+        return false;
+    }
+    struct db_stmt *s = db_prepare(db, "PRAGMA quick_check(1)");
+    bool sound = db_step(s, &rc) && str_eq(db_borrow(s, 0), STR("ok"));
+    if (!sound)
+        buf_say(text, "%s is damaged; restore it from a backup", path);
+    db_close(db);
+    return sound;
+}
+
+static enum server_verdict check_data(const struct conf *c, struct buf *text)
+{
+    char path[4096];
+    int files = 1;
+
+    snprintf(path, sizeof path, "%s/config.db", c->data_dir);
+    if (access(path, F_OK) != 0) {
+        buf_say(text, "nothing stored yet");
+        return SERVER_CHECK_OK;
+    }
+    if (!is_sound(path, text))
+        return SERVER_CHECK_FAIL;
+    snprintf(path, sizeof path, "%s/segments", c->data_dir);
+    DIR *folder = opendir(path);
+    for (struct dirent *e; folder != NULL && (e = readdir(folder)) != NULL;) {
+        if (!str_ends(str_from(e->d_name), STR(".db")))
+            continue;
+        snprintf(path, sizeof path, "%s/segments/%s", c->data_dir, e->d_name);
+        if (!is_sound(path, text)) {
+            closedir(folder);
+            return SERVER_CHECK_FAIL;
+        }
+        files++;
+    }
+    if (folder != NULL)
+        closedir(folder);
+    buf_say(text, "%d files are sound", files);
+    return SERVER_CHECK_OK;
+}
+
+static const struct check {
+    const char *name;
+    enum server_verdict (*look)(const struct conf *c, struct buf *text);
+} checks[] = {
+    { "configuration", check_conf }, { "store folder", check_folder },
+    { "disk space", check_disk },    { "disk speed", check_sync },
+    { "open files", check_descriptors }, { "clock", check_clock },
+    { "names", check_dns },          { "authorities", check_authorities },
+    { "certificate", check_certificate }, { "addresses", check_addresses },
+    { "stored data", check_data },
+};
+
+enum server_verdict server_doctor(const struct conf *c,
+                                  void (*say)(void *ctx, enum server_verdict verdict,
+                                              const char *check, struct str text),
+                                  void *ctx)
+{
+    enum server_verdict worst = SERVER_CHECK_OK;
+    struct buf text;
+
+    buf_init(&text, SERVER_WHY_MAX);
+    for (size_t i = 0; i < COUNT_OF(checks); i++) {
+        buf_reset(&text);
+        enum server_verdict verdict = checks[i].look(c, &text);
+        say(ctx, verdict, checks[i].name, buf_str(&text));
+        worst = verdict > worst ? verdict : worst;
+    }
+    buf_fini(&text);
+    return worst;
+}
