@@ -32,6 +32,9 @@ MUST_USE enum rc core_events_app(struct core_events *e, int64_t org, bool make, 
  * Never fails the caller: what cannot be published is logged. */
 void core_events_emit(struct core_events *e, int64_t org, const char *type, json_t *data);
 
+/* Is it the name of an operational event? */
+bool core_events_known(struct str type);
+
 /* The data of endpoint.* events. */
 json_t *core_events_endpoint_data(struct str app_id, struct str app_uid, struct str endpoint_id, struct str endpoint_uid);
 

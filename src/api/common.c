@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What every handler needs: access, transactions with idempotency, and answers for failures.
+ */
+#include "api/api_priv.h"
+
+#include "core/access.h"
+
+struct api *api_new(const struct api_options *o)
+{
+    struct api *api = XNEW(struct api);
+    api->o = *o;
+    api->o.loops = xmemdup(o->loops, o->loop_count * sizeof(struct loop *));
+    return api;
+}
+
+void api_free(struct api *api)
+{
+    if (api == NULL)
+        return;
+    xfree(api->o.loops);
+    xfree(api);
+}
+
+void *api_owner(const struct api *api)
+{
+    return api->o.owner;
+}
+
+struct loop *api_loop(struct api *api)
+{
+    size_t turn = atomic_fetch_add_explicit(&api->turn, 1, memory_order_relaxed);
+    return api->o.loops[turn % api->o.loop_count];
+}
+
+/* --- access ---------------------------------------------------------------------------------------- */
+
+static struct str bearer(const struct http_call *call)
+{
+    struct str value = http_call_header(call, "authorization");
+    if (value.len < 7 || !str_ieq(str_sub(value, 0, 7), STR("bearer ")))
+        return STR_NONE;
+    return str_trim(str_sub(value, 7, value.len));
+}
+
+static void denied(struct http_request *req, const char *words)
+{
+    static const struct http_header challenge = { { "www-authenticate", 16 }, { "Bearer", 6 } };
+    http_error(req, 401, "authentication_failed", "%s", words);
+    req->reply.headers = &challenge;
+    req->reply.header_count = 1;
+}
+
+static void release(void *identity)
+{
+    core_identity_unref(identity);
+}
+
+bool api_allowed(struct http_request *req, const struct core_identity *who)
+{
+    unsigned access = req->route->access;
+    unsigned needed = access >> API_CAPABILITY_SHIFT;
+    bool enough = true;
+    if ((access & API_ACCESS_MASK) == API_ORG)
+        enough = who->app == 0;
+    if ((access & API_WRITE) != 0 && who->read_only)
+        enough = false;
+    if (who->app != 0 && (who->capabilities & needed) != needed)
+        enough = false;
+    if (!enough)
+        http_error(req, 403, "insufficient access", "This token may not do that.");
+    return enough;
+}
+
+enum rc api_authorize_cached(struct http_request *req, struct core_identity **out)
+{
+    const struct api *api = req->ctx;
+    enum rc rc = core_access_find(api->o.access, bearer(req->call), out);
+    if (rc == RC_DENIED)
+        denied(req, "Invalid token");
+    if (rc != RC_OK)
+        return rc;
+    arena_defer(req->arena, release, *out);
+    return api_allowed(req, *out) ? RC_OK : RC_DENIED;
+}
+
+bool api_authorize(struct http_request *req, struct core_identity **out)
+{
+    const struct api *api = req->ctx;
+    struct core_identity *who = NULL;
+    if ((req->route->access & API_ACCESS_MASK) == API_OPEN) {
+        if (out != NULL)
+            *out = NULL;
+        return true;
+    }
+    struct buf why;
+    buf_init(&why, 256);
+    enum rc rc = core_access_load(api->o.access, bearer(req->call), &who, &why);
+    if (rc == RC_DENIED)
+        denied(req, why.ptr == NULL ? "Invalid token" : why.ptr);
+    else if (rc != RC_OK)
+        http_error(req, 503, "unavailable", "The store cannot be read now.");
+    buf_fini(&why);
+    if (rc != RC_OK)
+        return false;
+    arena_defer(req->arena, release, who);
+    if (out != NULL)
+        *out = who;
+    return api_allowed(req, who);
+}
+
+bool api_begin(struct http_request *req, struct api_ctx *c)
+{
+    *c = (struct api_ctx){ .api = req->ctx, .req = req, .arena = req->arena };
+    c->now_us = clock_wall_us(c->api->o.clock);
+    c->operational = strstr(req->route->pattern, "/operational-webhook/") != NULL;
+    return api_authorize(req, &c->who);
+}
+
+/* --- failures -------------------------------------------------------------------------------------- */
+
+void api_not_found(struct api_ctx *c)
+{
+    http_error(c->req, 404, "not_found", "Entity not found");
+}
+
+void api_fail(struct api_ctx *c, enum rc rc)
+{
+    switch (rc) {
+    case RC_NOT_FOUND:
+        api_not_found(c);
+        return;
+    case RC_CONFLICT:
+        http_error(c->req, 409, "conflict", "A conflict has occurred");
+        return;
+    case RC_INVALID:
+        http_error(c->req, 400, "generic_error", "The request makes no sense.");
+        return;
+    case RC_LIMIT:
+        http_error(c->req, 507, "storage_full", "The server's disk is nearly full.");
+        return;
+    case RC_BUSY:
+        http_error(c->req, 503, "busy", "The server is busy. Try again.");
+        return;
+    case RC_OK:
+    case RC_DENIED:
+    case RC_CORRUPT:
+    case RC_IO:
+        break;
+    }
+    http_error(c->req, 500, "server_error", "The server failed: %s.", rc_name(rc));
+}
+
+/* --- transactions ---------------------------------------------------------------------------------- */
+
+bool api_read(struct api_ctx *c, struct store_tx **tx)
+{
+    enum rc rc = store_read(c->api->o.store, tx);
+    if (rc != RC_OK)
+        api_fail(c, rc);
+    return rc == RC_OK;
+}
+
+bool api_idempotency_key(const struct http_call *call, const struct core_identity *who,
+                         uint8_t key[static 16], uint8_t body_hash[static 16])
+{
+    struct str given = http_call_header(call, "idempotency-key");
+    if (given.len == 0)
+        return false;
+    uint8_t part[32 + 32 + 2 * sizeof(int64_t)];
+    uint8_t hash[32];
+    sign_sha256(given, part);
+    sign_sha256(call->head->path, part + 32);
+    memcpy(part + 64, &who->org, sizeof(int64_t));
+    memcpy(part + 64 + sizeof(int64_t), &who->app, sizeof(int64_t));
+    sign_sha256(str_of((const char *)part, sizeof(part)), hash);
+    memcpy(key, hash, 16);
+    sign_sha256(call->body, hash);
+    memcpy(body_hash, hash, 16);
+    return true;
+}
+
+/* False: answered as before, or refused. */
+static bool first_time(struct api_ctx *c, struct store_tx *tx)
+{
+    struct store_answer before;
+    int64_t since = c->now_us - c->api->o.idempotency_us;
+    enum rc rc = store_answer_find(tx, c->key, since, c->arena, &before);
+    if (rc == RC_NOT_FOUND)
+        return true;
+    if (rc != RC_OK) {
+        api_fail(c, rc);
+    } else if (memcmp(before.body_hash, c->body_hash, sizeof(c->body_hash)) != 0) {
+        http_error(c->req, 409, "idempotency_key_reused",
+                   "This idempotency key was used with another body.");
+    } else {
+        c->req->reply.status = before.status;
+        c->req->reply.body = before.body;
+        if (before.body.len > 0)
+            c->req->reply.content_type = STR("application/json");
+    }
+    return false;
+}
+
+bool api_write(struct api_ctx *c, struct store_tx **tx)
+{
+    enum rc rc = store_write(c->api->o.store, tx);
+    if (rc != RC_OK) {
+        api_fail(c, rc);
+        return false;
+    }
+    if (c->req->call->head->method != HTTP_POST || c->who == NULL)
+        return true;
+    c->has_key = api_idempotency_key(c->req->call, c->who, c->key, c->body_hash);
+    if (c->has_key && !first_time(c, *tx)) {
+        store_end(*tx);
+        return false;
+    }
+    return true;
+}
+
+bool api_commit(struct api_ctx *c, struct store_tx *tx)
+{
+    enum rc rc = RC_OK;
+    const struct http_reply *reply = &c->req->reply;
+    if (c->has_key && reply->status < 300) {
+        struct store_answer answer = { .status = reply->status, .body = reply->body };
+        memcpy(answer.body_hash, c->body_hash, sizeof(c->body_hash));
+        rc = store_answer_put(tx, c->key, c->now_us, &answer);
+    }
+    if (rc == RC_OK)
+        rc = store_commit(tx);
+    else
+        store_end(tx);
+    if (rc != RC_OK)
+        api_fail(c, rc);
+    return rc == RC_OK;
+}
+
+void api_abort(struct api_ctx *c, struct store_tx *tx, enum rc rc)
+{
+    store_end(tx);
+    api_fail(c, rc);
+}
+
+/* --- answers --------------------------------------------------------------------------------------- */
+
+static void free_buf(void *b)
+{
+    buf_fini(b);
+}
+
+void api_out_open(struct api_ctx *c, struct api_out *o)
+{
+    struct buf *b = ARENA_NEW(c->arena, struct buf);
+    buf_init(b, API_REPLY_MAX);
+    arena_defer(c->arena, free_buf, b);
+    *o = (struct api_out){ .b = b };
+}
+
+void api_reply(struct api_ctx *c, int status, struct api_out *o)
+{
+    if (o->rc != RC_OK) {
+        http_error(c->req, 500, "answer_too_large",
+                   "The answer is larger than %d bytes. Ask for less at once.", API_REPLY_MAX);
+        return;
+    }
+    c->req->reply.status = status;
+    c->req->reply.content_type = STR("application/json");
+    c->req->reply.body = buf_str(o->b);
+}
+
+void api_reply_empty(struct api_ctx *c, int status)
+{
+    c->req->reply.status = status;
+    if (status == 204)
+        return;
+    c->req->reply.content_type = STR("application/json");
+    c->req->reply.body = STR("{}");
+}
+
+void api_list_open(struct api_ctx *c, struct api_out *o)
+{
+    api_out_open(c, o);
+    api_out_begin(o, '{');
+    api_out_key(o, "data");
+    api_out_begin(o, '[');
+}
+
+void api_list_reply(struct api_ctx *c, struct api_out *o, const struct store_page_end *end,
+                    struct str first, struct str last)
+{
+    api_out_end(o, ']');
+    api_out_opt(o, "iterator", last.len == 0 ? STR_NONE : last);
+    if (first.len > 0)
+        api_out_str(o, "prevIterator", arena_fmt(c->arena, "-%.*s", STR_ARGS(first)));
+    else
+        api_out_null(o, "prevIterator");
+    api_out_bool(o, "done", end->done);
+    api_out_end(o, '}');
+    api_reply(c, 200, o);
+}
+
+struct str api_id_text(struct api_ctx *c, const char *prefix, const struct id *id)
+{
+    char text[ID_TEXT_MAX + 1];
+    return arena_str(c->arena, id_format(str_from(prefix), id, text));
+}
+
+struct id api_new_id(struct api_ctx *c)
+{
+    return id_new(store_ids(c->api->o.store));
+}
+
+struct str api_new_id_text(struct api_ctx *c, const char *prefix)
+{
+    struct id id = api_new_id(c);
+    return api_id_text(c, prefix, &id);
+}

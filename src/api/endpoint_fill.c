@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From what a request says about an endpoint to its row, and back to what it is shown as.
+ */
+#include "api/endpoint_priv.h"
+
+#include "http/url.h"
+
+/* --- out ------------------------------------------------------------------------------------------- */
+
+static void write_options(struct api_ctx *c, struct api_out *o, const struct store_endpoint *ep)
+{
+    json_t *options = NULL;
+    struct str timeout = STR_NONE;
+    struct str schedule = STR_NONE;
+    if (ep->options.ptr != NULL && json_parse(ep->options, &options, NULL) == RC_OK) {
+        const json_t *v = json_object_get(options, "timeoutMs");
+        if (v != NULL)
+            timeout = json_text(c->arena, v);
+        v = json_object_get(options, "retrySchedule");
+        if (v != NULL)
+            schedule = json_text(c->arena, v);
+        json_decref(options);
+    }
+    api_out_raw(o, "timeoutMs", timeout);
+    api_out_raw(o, "retrySchedule", schedule);
+}
+
+void api_endpoint_write_members(struct api_ctx *c, struct api_out *o,
+                                const struct store_endpoint *ep)
+{
+    api_out_str(o, "id", ep->id);
+    api_out_opt(o, "uid", ep->uid);
+    api_out_str(o, "url", ep->url);
+    api_out_str(o, "description", ep->description);
+    api_out_int(o, "version", ep->version == 0 ? 1 : ep->version);
+    api_out_raw(o, "eventTypes", ep->event_types);
+    api_out_raw(o, "filterTypes", ep->event_types);
+    api_out_raw(o, "channels", ep->channels);
+    api_out_raw(o, "metadata", ep->metadata.len == 0 ? STR("{}") : ep->metadata);
+    api_out_opt_int(o, "throttleRate", ep->throttle);
+    api_out_opt_int(o, "rateLimit", ep->throttle);
+    api_out_bool(o, "disabled", ep->disabled);
+    api_out_opt(o, "disabledReason",
+                ep->disabled && ep->disabled_reason.len > 0 ? ep->disabled_reason : STR_NONE);
+    write_options(c, o, ep);
+    api_out_date(o, "createdAt", ep->created_us);
+    api_out_date(o, "updatedAt", ep->updated_us);
+}
+
+void api_endpoint_write(struct api_ctx *c, struct api_out *o, const struct store_endpoint *ep)
+{
+    api_out_begin(o, '{');
+    api_endpoint_write_members(c, o, ep);
+    api_out_end(o, '}');
+}
+
+/* --- in -------------------------------------------------------------------------------------------- */
+
+/* A list's text, or none for null and the empty list: both mean "all". */
+static struct str list_text(struct api_ctx *c, const json_t *v)
+{
+    return json_is_array(v) && json_array_size(v) > 0 ? json_text(c->arena, v) : STR_NONE;
+}
+
+static bool type_is_known(struct api_ctx *c, struct store_tx *tx, struct str name, enum rc *rc)
+{
+    if (c->operational)
+        return core_events_known(name);
+    struct store_event_type et;
+    *rc = store_event_type_find(tx, c->who->org, name, c->arena, &et);
+    return *rc == RC_OK && !et.archived;
+}
+
+static bool types_exist(struct api_ctx *c, struct store_tx *tx, const json_t *types)
+{
+    struct buf missing;
+    buf_init(&missing, 400);
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < json_array_size(types); i++) {
+        struct str name = api_json_str(json_array_get(types, i));
+        rc = RC_OK;
+        if (type_is_known(c, tx, name, &rc))
+            continue;
+        if (rc != RC_OK && rc != RC_NOT_FOUND)
+            break;
+        buf_say(&missing, "%s'%.*s'", missing.len > 0 ? ", " : "", STR_ARGS(name));
+        rc = RC_OK;
+    }
+    bool fine = missing.len == 0 && rc == RC_OK;
+    if (missing.len > 0)
+        http_invalid(c->req, "body.eventTypes", "value_error",
+                     "The following event types don't exist: %s", missing.ptr);
+    else if (rc != RC_OK)
+        api_fail(c, rc);
+    buf_fini(&missing);
+    return fine;
+}
+
+static bool fill_types(struct api_ctx *c, struct store_tx *tx, struct store_endpoint *ep, bool all)
+{
+    const json_t *types = api_either(c, "eventTypes", "filterTypes");
+    if (types == NULL && !all)
+        return true;
+    ep->event_types = list_text(c, types);
+    return !json_is_array(types) || types_exist(c, tx, types);
+}
+
+static bool fill_url(struct api_ctx *c, struct store_endpoint *ep)
+{
+    if (!api_has(c, "url"))
+        return true;
+    ep->url = api_get_str(c, "url");
+    if (c->api->o.endpoint_https_only && !str_starts(ep->url, STR("https://"))) {
+        http_invalid(c->req, "body.url", "value_error", "Endpoint URL schemes must be https");
+        return false;
+    }
+    return true;
+}
+
+/* Options hold what only some endpoints have; members that others put there stay. */
+static void fill_options(struct api_ctx *c, struct store_endpoint *ep, bool all)
+{
+    static const char *const names[] = { "timeoutMs", "retrySchedule" };
+    json_t *options = NULL;
+    if (ep->options.ptr == NULL || json_parse(ep->options, &options, NULL) != RC_OK)
+        options = json_object();
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        json_t *v = json_object_get(c->body, names[i]);
+        if (v == NULL && !all)
+            continue;
+        if (v == NULL || json_is_null(v))
+            json_object_del(options, names[i]);
+        else
+            json_object_set(options, names[i], v);
+    }
+    ep->options = json_object_size(options) == 0 ? STR_NONE : json_text(c->arena, options);
+    json_decref(options);
+}
+
+static void fill_state(struct api_ctx *c, struct store_endpoint *ep, bool all)
+{
+    if (!api_has(c, "disabled") && !all)
+        return;
+    bool disabled = api_get_bool(c, "disabled", false);
+    if (disabled && !ep->disabled)
+        ep->disabled_reason = STR("manual");
+    if (!disabled) {
+        ep->disabled_reason = STR_NONE;
+        if (ep->disabled)
+            ep->failing_since_us = 0;
+    }
+    ep->disabled = disabled;
+}
+
+static void fill_plain(struct api_ctx *c, struct store_endpoint *ep, bool all)
+{
+    if (all || api_has(c, "uid"))
+        ep->uid = api_get_str(c, "uid");
+    if (all || api_has(c, "description")) {
+        ep->description = api_get_str(c, "description");
+        if (ep->description.ptr == NULL)
+            ep->description = STR("");
+    }
+    if (all || api_has(c, "channels"))
+        ep->channels = list_text(c, api_get(c, "channels"));
+    if (all || api_has(c, "metadata")) {
+        ep->metadata = api_get_json(c, "metadata");
+        if (ep->metadata.ptr == NULL)
+            ep->metadata = STR("{}");
+    }
+    const json_t *rate = api_either(c, "throttleRate", "rateLimit");
+    if (all || rate != NULL)
+        ep->throttle = json_is_integer(rate) ? json_integer_value(rate) : 0;
+    if (all || api_has(c, "version"))
+        ep->version = api_get_int(c, "version", 1);
+}
+
+bool api_endpoint_fill(struct api_ctx *c, struct store_tx *tx, struct store_endpoint *ep, bool all)
+{
+    if (!fill_url(c, ep) || !fill_types(c, tx, ep, all))
+        return false;
+    fill_plain(c, ep, all);
+    fill_options(c, ep, all);
+    fill_state(c, ep, all);
+    ep->updated_us = c->now_us;
+    return true;
+}

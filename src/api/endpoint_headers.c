@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Headers an owner adds to an endpoint's deliveries. They may hold credentials: kept sealed, and
+ * those whose names say so are never shown.
+ */
+#include "api/endpoint_priv.h"
+#include "api/schemas.h"
+
+enum { HEADERS_MAX = 100, VALUE_MAX = 4096 };
+
+/* Names that are ours or the connection's to set. */
+static const char *const forbidden[] = {
+    "user-agent", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailers", "transfer-encoding",
+    "upgrade", "age", "cache-control", "clear-site-data", "expires", "pragma", "warning", "content-length",
+    "content-type", "content-encoding", "content-language", "content-location", "host", "connection", "trailer", "expect",
+};
+static const char *const forbidden_prefixes[] = {
+    "x-amz-", "x-amzn-", "x-google", "x-goog-", "x-gfe", "x-azure-", "x-fd-", "x-svix-", "svix-", "webhook-",
+};
+static const char *const sensitive[] = {
+    "x-auth-token", "x-api-key", "www-authenticate", "authorization", "proxy-authenticate", "proxy-authorization", "cookie",
+};
+
+static bool is_one_of(struct str name, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_ieq(name, str_from(list[i])))
+            return true;
+    return false;
+}
+
+const char *api_header_fault(struct str name, struct str value)
+{
+    if (!http_is_token(name) || name.len > 256)
+        return "Not the name of a header.";
+    if (is_one_of(name, forbidden, COUNT_OF(forbidden)))
+        return "This header may not be set.";
+    for (size_t i = 0; i < COUNT_OF(forbidden_prefixes); i++) {
+        struct str prefix = str_from(forbidden_prefixes[i]);
+        if (str_ieq(str_sub(name, 0, prefix.len), prefix))
+            return "Headers that begin so may not be set.";
+    }
+    if (!http_is_field_value(value) || value.len > VALUE_MAX)
+        return "Not the value of a header (at most 4096 bytes, no control characters).";
+    return NULL;
+}
+
+static void free_buf(void *b)
+{
+    buf_fini(b);
+}
+
+static bool all_fine(struct api_ctx *c, const json_t *headers, const char *where)
+{
+    if (json_object_size(headers) > HEADERS_MAX) {
+        http_invalid(c->req, where, "value_error", "At most %d headers.", HEADERS_MAX);
+        return false;
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)headers, name, value)
+    {
+        const char *fault = api_header_fault(str_from(name), api_json_str(value));
+        if (fault != NULL) {
+            http_invalid(c->req, where, "value_error", "%.100s: %s", name, fault);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool api_headers_set(struct api_ctx *c, struct store_endpoint *ep, const json_t *headers,
+                     const char *where)
+{
+    if (!all_fine(c, headers, where))
+        return false;
+    ep->headers = STR_NONE;
+    if (json_object_size(headers) == 0)
+        return true;
+    struct buf *sealed = ARENA_NEW(c->arena, struct buf);
+    buf_init(sealed, 1024 * 1024);
+    arena_defer(c->arena, free_buf, sealed);
+    enum rc rc = core_seal_json(c->api->o.vault, CORE_SECRET_HEADERS, ep->id,
+                                json_text(c->arena, headers), sealed);
+    if (rc != RC_OK) {
+        api_fail(c, rc);
+        return false;
+    }
+    ep->headers = buf_str(sealed);
+    return true;
+}
+
+/* A new object; empty if there are none. */
+static enum rc open_headers(struct api_ctx *c, const struct store_endpoint *ep, json_t **out)
+{
+    struct str text = STR("{}");
+    enum rc rc = RC_OK;
+    if (ep->headers.ptr != NULL)
+        rc = core_open_json(c->api->o.vault, CORE_SECRET_HEADERS, ep->id, ep->headers, c->arena,
+                            &text);
+    return rc == RC_OK ? json_parse(text, out, NULL) : rc;
+}
+
+static void get_headers(struct http_request *req)
+{
+    struct api_ctx c;
+    struct store_tx *tx;
+    if (!api_begin(req, &c) || !api_read(&c, &tx))
+        return;
+    struct store_application app;
+    struct store_endpoint ep;
+    if (!api_endpoint_of(&c, tx, &app, &ep))
+        return;
+    store_end(tx);
+    json_t *headers = NULL;
+    enum rc rc = open_headers(&c, &ep, &headers);
+    if (rc != RC_OK) {
+        api_fail(&c, rc);
+        return;
+    }
+    struct api_out o;
+    const char *name;
+    json_t *value;
+    api_out_open(&c, &o);
+    api_out_begin(&o, '{');
+    api_out_key(&o, "headers");
+    api_out_begin(&o, '{');
+    json_object_foreach(headers, name, value)
+        if (!is_one_of(str_from(name), sensitive, COUNT_OF(sensitive)))
+            api_out_str(&o, name, api_json_str(value));
+    api_out_end(&o, '}');
+    api_out_key(&o, "sensitive");
+    api_out_begin(&o, '[');
+    json_object_foreach(headers, name, value)
+        if (is_one_of(str_from(name), sensitive, COUNT_OF(sensitive)))
+            api_out_str(&o, NULL, str_from(name));
+    api_out_end(&o, ']');
+    api_out_end(&o, '}');
+    json_decref(headers);
+    api_reply(&c, 200, &o);
+}
+
+static void store_headers(struct api_ctx *c, struct store_tx *tx, const struct store_application *app,
+                          struct store_endpoint *ep, const json_t *headers)
+{
+    if (!api_headers_set(c, ep, headers, "body.headers")) {
+        store_end(tx);
+        return;
+    }
+    ep->updated_us = c->now_us;
+    enum rc rc = store_endpoint_update(tx, ep);
+    if (rc != RC_OK) {
+        api_abort(c, tx, rc);
+        return;
+    }
+    api_reply_empty(c, 204);
+    if (api_commit(c, tx))
+        core_directory_changed(c->api->o.directory, app->num);
+}
+
+static void put_headers(struct http_request *req)
+{
+    struct api_ctx c;
+    struct store_tx *tx;
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointHeadersIn, false) ||
+        !api_write(&c, &tx))
+        return;
+    struct store_application app;
+    struct store_endpoint ep;
+    if (api_endpoint_of(&c, tx, &app, &ep))
+        store_headers(&c, tx, &app, &ep, api_get(&c, "headers"));
+}
+
+/* Names differ by case only in writing: the one that is there goes. */
+static void remove_header(json_t *headers, struct str name)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(headers, next, key, value)
+        if (str_ieq(str_from(key), name))
+            json_object_del(headers, key);
+}
+
+static void patch_headers(struct http_request *req)
+{
+    struct api_ctx c;
+    struct store_tx *tx;
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointHeadersPatchIn, false) ||
+        !api_write(&c, &tx))
+        return;
+    struct store_application app;
+    struct store_endpoint ep;
+    if (!api_endpoint_of(&c, tx, &app, &ep))
+        return;
+    json_t *headers = NULL;
+    enum rc rc = open_headers(&c, &ep, &headers);
+    if (rc != RC_OK) {
+        api_abort(&c, tx, rc);
+        return;
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)api_get(&c, "headers"), name, value)
+    {
+        remove_header(headers, str_from(name));
+        if (!json_is_null(value))
+            json_object_set(headers, name, value);
+    }
+    const json_t *gone = api_get(&c, "deleteHeaders");
+    for (size_t i = 0; i < json_array_size(gone); i++)
+        remove_header(headers, api_json_str(json_array_get(gone, i)));
+    store_headers(&c, tx, &app, &ep, headers);
+    json_decref(headers);
+}
+
+#define BASE "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers"
+#define OWN "/api/v1/operational-webhook/endpoint/{endpoint_id}/headers"
+#define CHANGE (API_APP | API_WRITE | API_CAN(CORE_MAY_MANAGE_ENDPOINT))
+static const struct http_route routes[] = {
+    { HTTP_GET, BASE, HTTP_WORKER, get_headers, API_APP | API_CAN(CORE_MAY_VIEW), "v1.endpoint.get-headers", "Get the headers an endpoint's deliveries carry" },
+    { HTTP_PUT, BASE, HTTP_WORKER, put_headers, CHANGE, "v1.endpoint.set-headers", "Set the headers an endpoint's deliveries carry" },
+    { HTTP_PATCH, BASE, HTTP_WORKER, patch_headers, CHANGE, "v1.endpoint.patch-headers", "Change some of the headers an endpoint's deliveries carry" },
+    { HTTP_GET, OWN, HTTP_WORKER, get_headers, API_ORG, "v1.operational-webhook.endpoint.get-headers", "Get an operational endpoint's headers" },
+    { HTTP_PUT, OWN, HTTP_WORKER, put_headers, API_ORG | API_WRITE, "v1.operational-webhook.endpoint.set-headers", "Set an operational endpoint's headers" },
+};
+API_ROUTES(endpoint_headers, routes);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * All shapes of the API, in and out. Names are those of the Svix contract where it has the shape.
+ */
+#pragma once
+
+#include "api/schema.h"
+
+/* schemas_config.c */
+extern const struct api_schema api_schema_ApplicationIn, api_schema_ApplicationPatch, api_schema_ApplicationOut;
+extern const struct api_schema api_schema_EndpointIn, api_schema_EndpointUpsertIn, api_schema_EndpointPatch, api_schema_EndpointOut;
+extern const struct api_schema api_schema_EndpointSecretOut, api_schema_EndpointSecretRotateIn;
+extern const struct api_schema api_schema_EndpointHeadersIn, api_schema_EndpointHeadersPatchIn, api_schema_EndpointHeadersOut;
+extern const struct api_schema api_schema_EndpointStats, api_schema_EndpointHealth;
+extern const struct api_schema api_schema_EventTypeIn, api_schema_EventTypeUpsertIn, api_schema_EventTypePatch, api_schema_EventTypeOut;
+extern const struct api_schema api_schema_EventTypeImportOpenApiIn, api_schema_EventTypeImportOpenApiOut;
+extern const struct api_schema api_schema_EnvironmentIn, api_schema_EnvironmentOut;
+extern const struct api_schema api_schema_AppPortalAccessIn, api_schema_AppPortalAccessOut, api_schema_ApplicationTokenExpireIn;
+extern const struct api_schema api_schema_EventExampleIn;
+/* schemas_flow.c */
+extern const struct api_schema api_schema_MessageIn, api_schema_MessageOut, api_schema_MessageBatchIn, api_schema_MessageBatchOut;
+extern const struct api_schema api_schema_MessagePrecheckIn, api_schema_MessagePrecheckOut;
+extern const struct api_schema api_schema_BulkExpungeContentsIn, api_schema_BulkExpungeContentsOut;
+extern const struct api_schema api_schema_MessageAttemptOut, api_schema_EndpointMessageOut, api_schema_MessageEndpointOut;
+extern const struct api_schema api_schema_RecoverIn, api_schema_BulkReplayIn, api_schema_TaskOut, api_schema_BackgroundTaskOut;
+extern const struct api_schema api_schema_AppUsageStatsIn, api_schema_AppUsageStatsOut;
+extern const struct api_schema api_schema_EmptyResponse, api_schema_HealthOut;

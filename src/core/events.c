@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See core/events.h. Nothing is cached here: the names of the internal applications lead to views
+ * the directory keeps, and the two settings are read on a worker.
+ */
+#include "core/events.h"
+
+#include "json/json.h"
+#include "store/application.h"
+#include "store/config.h"
+
+#include <stdio.h>
+
+#define ORG_SETTING "operational_org"
+
+struct core_events {
+    struct core_events_options o;
+};
+
+static const char *const known[] = {
+    "endpoint.created", "endpoint.updated", "endpoint.deleted", "endpoint.disabled", "endpoint.enabled",
+    "message.attempt.failing", "message.attempt.exhausted", "message.attempt.recovered", "background_task.finished",
+};
+
+bool core_events_known(struct str type)
+{
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (str_eq(type, str_from(known[i])))
+            return true;
+    return false;
+}
+
+struct core_events *core_events_new(const struct core_events_options *o)
+{
+    struct core_events *e = XNEW(struct core_events);
+    e->o = *o;
+    return e;
+}
+
+void core_events_free(struct core_events *e)
+{
+    xfree(e);
+}
+
+/* --- the internal organisation and its applications ------------------------------------------------ */
+
+static enum rc known_org(struct store_tx *tx, struct arena *a, int64_t *num)
+{
+    struct str id;
+    struct store_org org;
+    enum rc rc = store_setting_get(tx, ORG_SETTING, a, &id);
+    if (rc == RC_OK)
+        rc = store_org_find(tx, id, a, &org);
+    if (rc == RC_OK)
+        *num = org.num;
+    return rc;
+}
+
+static enum rc make_org(struct core_events *e, struct store_tx *tx, struct arena *a, int64_t *num)
+{
+    enum rc rc = known_org(tx, a, num);
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    char text[ID_TEXT_MAX + 1];
+    struct id id = id_new(store_ids(e->o.store));
+    struct store_org org = { .id = id_format(STR("org_"), &id, text),
+                             .name = STR("operational webhooks"),
+                             .created_us = clock_wall_us(e->o.clock) };
+    rc = store_org_insert(tx, &org);
+    *num = org.num;
+    return rc == RC_OK ? store_setting_set(tx, ORG_SETTING, org.id) : rc;
+}
+
+enum rc core_events_org(struct core_events *e, int64_t *num)
+{
+    struct arena a;
+    arena_init(&a);
+    struct store_tx *tx = NULL;
+    enum rc rc = store_read(e->o.store, &tx);
+    if (rc == RC_OK) {
+        rc = known_org(tx, &a, num);
+        store_end(tx);
+    }
+    if (rc == RC_NOT_FOUND) {
+        rc = store_write(e->o.store, &tx);
+        if (rc == RC_OK) {
+            rc = make_org(e, tx, &a, num);
+            if (rc == RC_OK)
+                rc = store_commit(tx);
+            else
+                store_end(tx);
+        }
+    }
+    arena_fini(&a);
+    return rc;
+}
+
+static enum rc find_app(struct store_tx *tx, int64_t internal, int64_t org, struct arena *a,
+                        struct store_org *owner, int64_t *num)
+{
+    struct store_application app;
+    enum rc rc = store_org_by_num(tx, org, a, owner);
+    if (rc == RC_OK)
+        rc = store_application_find(tx, internal, owner->id, a, &app);
+    if (rc == RC_OK)
+        *num = app.num;
+    return rc;
+}
+
+static enum rc make_app(struct core_events *e, struct store_tx *tx, int64_t internal, int64_t org,
+                        struct arena *a, int64_t *num)
+{
+    struct store_org owner;
+    enum rc rc = find_app(tx, internal, org, a, &owner, num);
+    if (rc != RC_NOT_FOUND || *num != 0)
+        return rc;
+    char text[ID_TEXT_MAX + 1];
+    struct id id = id_new(store_ids(e->o.store));
+    int64_t now = clock_wall_us(e->o.clock);
+    struct store_application app = { .org = internal,
+                                     .id = id_format(STR("app_"), &id, text),
+                                     .uid = owner.id,
+                                     .name = owner.name,
+                                     .metadata = STR("{}"),
+                                     .created_us = now,
+                                     .updated_us = now };
+    rc = store_application_insert(tx, &app);
+    *num = app.num;
+    return rc;
+}
+
+/* Reads in one snapshot: most calls come before an organisation ever asked for operational webhooks. */
+static enum rc look_up(struct core_events *e, int64_t org, struct arena *a, int64_t *num)
+{
+    struct store_tx *tx = NULL;
+    enum rc rc = store_read(e->o.store, &tx);
+    if (rc != RC_OK)
+        return rc;
+    int64_t internal = 0;
+    struct store_org owner;
+    rc = known_org(tx, a, &internal);
+    if (rc == RC_OK)
+        rc = find_app(tx, internal, org, a, &owner, num);
+    store_end(tx);
+    return rc;
+}
+
+enum rc core_events_app(struct core_events *e, int64_t org, bool make, int64_t *num)
+{
+    struct arena a;
+    arena_init(&a);
+    *num = 0;
+    enum rc rc = look_up(e, org, &a, num);
+    if (rc == RC_NOT_FOUND && make) {
+        int64_t internal = 0;
+        struct store_tx *tx = NULL;
+        rc = core_events_org(e, &internal);
+        if (rc == RC_OK)
+            rc = store_write(e->o.store, &tx);
+        if (rc == RC_OK) {
+            rc = make_app(e, tx, internal, org, &a, num);
+            if (rc == RC_OK)
+                rc = store_commit(tx);
+            else
+                store_end(tx);
+        }
+    }
+    arena_fini(&a);
+    return rc;
+}
+
+/* --- publishing ------------------------------------------------------------------------------------ */
+
+json_t *core_events_endpoint_data(struct str app_id, struct str app_uid, struct str endpoint_id,
+                                  struct str endpoint_uid)
+{
+    json_t *data = json_object();
+    json_object_set_new(data, "appId", json_stringn(app_id.ptr, app_id.len));
+    json_object_set_new(data, "appUid",
+                        app_uid.ptr == NULL ? json_null() : json_stringn(app_uid.ptr, app_uid.len));
+    json_object_set_new(data, "endpointId", json_stringn(endpoint_id.ptr, endpoint_id.len));
+    json_object_set_new(data, "endpointUid",
+                        endpoint_uid.ptr == NULL ? json_null()
+                                                 : json_stringn(endpoint_uid.ptr, endpoint_uid.len));
+    return data;
+}
+
+static enum rc publish(struct core_events *e, int64_t num, const char *type, json_t *data)
+{
+    enum { KEPT_DAYS = 90 };
+    struct core_app *app = NULL;
+    enum rc rc = core_directory_load(e->o.directory, num, &app);
+    if (rc != RC_OK)
+        return rc;
+    if (app->endpoint_count == 0) {
+        core_app_unref(app);
+        return RC_OK;
+    }
+    struct arena a;
+    arena_init(&a);
+    json_t *body = json_object();
+    json_object_set_new(body, "type", json_string(type));
+    json_object_set(body, "data", data);
+    int64_t now = clock_wall_us(e->o.clock);
+    struct store_message message = { .id = id_new(store_ids(e->o.store)),
+                                     .org = app->org,
+                                     .app = app->num,
+                                     .created_us = now,
+                                     .payload_expires_us = now + KEPT_DAYS * INT64_C(86400000000),
+                                     .event_type = str_from(type),
+                                     .payload = json_text(&a, body) };
+    json_decref(body);
+    rc = core_publish_wait(core_publish_new(e->o.publisher, app, &message, NULL, 0));
+    arena_fini(&a);
+    core_app_unref(app);
+    return rc;
+}
+
+void core_events_emit(struct core_events *e, int64_t org, const char *type, json_t *data)
+{
+    int64_t num = 0;
+    enum rc rc = core_events_app(e, org, false, &num);
+    if (rc == RC_OK)
+        rc = publish(e, num, type, data);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        LOG(CORE_EVENT_LOST, F_TEXT("type", type), F_TEXT("rc", rc_name(rc)));
+    json_decref(data);
+}
+
+/* --- from deliver ---------------------------------------------------------------------------------- */
+
+struct notice {
+    struct work_job job;
+    struct core_events *events;
+    char type[40];
+    struct id message, attempt;
+    int64_t app, endpoint;
+    int http_status;
+    int64_t started_us;
+};
+
+static json_t *id_json(const char *prefix, const struct id *id)
+{
+    char text[ID_TEXT_MAX + 1];
+    struct str s = id_format(str_from(prefix), id, text);
+    return json_stringn(s.ptr, s.len);
+}
+
+static json_t *attempt_data(const struct notice *n, const struct store_application *app,
+                            const struct store_endpoint *ep, struct str event_id)
+{
+    char time[TIME_TEXT_LEN + 1];
+    time_format(n->started_us, time);
+    json_t *data = core_events_endpoint_data(app->id, app->uid, ep->id, ep->uid);
+    json_object_set_new(data, "msgId", id_json("msg_", &n->message));
+    json_object_set_new(data, "msgEventId",
+                        event_id.ptr == NULL ? json_null()
+                                             : json_stringn(event_id.ptr, event_id.len));
+    json_t *last = json_object();
+    json_object_set_new(last, "id", id_json("atmpt_", &n->attempt));
+    json_object_set_new(last, "responseStatusCode", json_integer(n->http_status));
+    json_object_set_new(last, "timestamp", json_string(time));
+    json_object_set_new(data, "lastAttempt", last);
+    return data;
+}
+
+static json_t *disabled_data(const struct store_application *app, const struct store_endpoint *ep)
+{
+    json_t *data = core_events_endpoint_data(app->id, app->uid, ep->id, ep->uid);
+    json_object_set_new(data, "trigger", json_string("automatic"));
+    if (ep->failing_since_us != 0) {
+        char time[TIME_TEXT_LEN + 1];
+        time_format(ep->failing_since_us, time);
+        json_object_set_new(data, "failSince", json_string(time));
+    }
+    return data;
+}
+
+static enum rc read_subjects(struct core_events *e, const struct notice *n, struct arena *a,
+                             struct store_application *app, struct store_endpoint *ep)
+{
+    struct store_tx *tx = NULL;
+    enum rc rc = store_read(e->o.store, &tx);
+    if (rc != RC_OK)
+        return rc;
+    rc = store_application_by_num(tx, n->app, a, app);
+    if (rc == RC_OK)
+        rc = store_endpoint_by_num(tx, n->endpoint, a, ep);
+    store_end(tx);
+    return rc;
+}
+
+static void tell(void *arg)
+{
+    struct notice *n = arg;
+    struct core_events *e = n->events;
+    struct arena a;
+    arena_init(&a);
+    struct store_application app;
+    struct store_endpoint ep;
+    int64_t operational = 0;
+    enum rc rc = read_subjects(e, n, &a, &app, &ep);
+    if (rc == RC_OK)
+        rc = core_events_app(e, app.org, false, &operational);
+    if (rc == RC_OK) {
+        struct store_message_row row = { 0 };
+        bool disabled = str_eq(str_from(n->type), STR("endpoint.disabled"));
+        if (!disabled && store_message_get(e->o.store, n->app, &n->message, &a, &row) != RC_OK)
+            row.message.event_id = STR_NONE;
+        core_events_emit(e, app.org, n->type,
+                         disabled ? disabled_data(&app, &ep)
+                                  : attempt_data(n, &app, &ep, row.message.event_id));
+    }
+    arena_fini(&a);
+    xfree(n);
+}
+
+void core_events_notice(void *ctx, const char *what, const struct store_outcome *o)
+{
+    struct core_events *e = ctx;
+    struct notice *n = XNEW(struct notice);
+    n->events = e;
+    n->job = (struct work_job){ .fn = tell, .arg = n };
+    (void)snprintf(n->type, sizeof(n->type), "%s", what);
+    n->message = o->message;
+    n->attempt = o->attempt;
+    n->app = o->app;
+    n->endpoint = o->endpoint;
+    n->http_status = o->http_status;
+    n->started_us = o->started_us;
+    if (work_submit(e->o.pool, &n->job) != RC_OK) {
+        LOG(CORE_EVENT_LOST, F_TEXT("type", what), F_TEXT("rc", "busy"));
+        xfree(n);
+    }
+}
