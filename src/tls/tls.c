@@ -126,7 +126,7 @@ enum rc tls_client_context(const struct tls_client_options *o, SSL_CTX **out, st
         return rc;
     }
     SSL_CTX_set_verify(ctx, o->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT);
+    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     *out = ctx;
     return RC_OK;
 }
