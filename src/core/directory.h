@@ -37,6 +37,17 @@ struct core_endpoint {
     int64_t failing_since_us;
 };
 
+/* Who asks for a name (an event type or a channel): sorted by name, then by place in `endpoints`. Disabled
+ * endpoints are not listed. */
+struct core_interest {
+    struct str name;
+    uint32_t place;
+};
+struct core_interests {
+    const struct core_interest *list;
+    size_t count;
+};
+
 struct core_app {
     atomic_int _refs;
     atomic_llong _paced_until_us;  /* deliver's: where the application's own throttle stands */
@@ -47,6 +58,10 @@ struct core_app {
     int64_t throttle;
     const struct core_endpoint *endpoints; /* by num, ascending */
     size_t endpoint_count;
+    struct core_interests _types;    /* of endpoints with event types */
+    struct core_interests _channels; /* of endpoints with channels and no event types */
+    const uint32_t *_open;           /* places of the endpoints with neither */
+    size_t _open_count;
     struct arena _arena;
 };
 
@@ -79,8 +94,12 @@ void core_directory_changed(struct core_directory *d, int64_t app);
 void core_directory_on_change(struct core_directory *d, void (*fn)(void *ctx, int64_t app), void *ctx);
 
 /* Which endpoints of the view want this message: appends their numbers to out[max]; returns how many. Disabled ones never.
- * `channels`: of the message; an endpoint with channels wants a message that shares one. */
+ * `channels`: of the message; an endpoint with channels wants a message that shares one. Costs by the number of endpoints
+ * that ask for the type or a channel, not by the number there are. */
 size_t core_match(const struct core_app *app, struct str event_type, const struct str *channels, size_t channel_count, int64_t *out, size_t max);
+
+/* At most so many endpoints can match. */
+size_t core_match_bound(const struct core_app *app, struct str event_type, const struct str *channels, size_t channel_count);
 
 /* --- an endpoint's secrets at rest: what the store keeps is made and read by these only ----------- */
 /* Context "endpoint:<id>", of the key's whole text form. Appends to out. RC_LIMIT. */

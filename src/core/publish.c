@@ -44,8 +44,9 @@ struct core_publish *core_publish_new(struct core_publisher *publisher, const st
                                       const struct store_message *message,
                                       const struct str *channels, size_t channel_count)
 {
-    size_t room = app->endpoint_count < STORE_DESTINATIONS_MAX ? app->endpoint_count
-                                                               : STORE_DESTINATIONS_MAX;
+    size_t room = core_match_bound(app, message->event_type, channels, channel_count);
+    if (room > STORE_DESTINATIONS_MAX)
+        room = STORE_DESTINATIONS_MAX;
     struct core_publish *p = new_with_room(publisher, message, room);
     p->store.endpoint_count =
         core_match(app, message->event_type, channels, channel_count, p->_endpoints, room);

@@ -228,6 +228,7 @@ static struct core_app *build(const struct core_view_source *source, const struc
         read_endpoint(&b, &rows[i], &endpoints[i]);
     app->endpoints = endpoints;
     app->endpoint_count = count;
+    core_view_index(app);
     return app;
 }
 

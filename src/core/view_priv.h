@@ -23,3 +23,6 @@ struct core_view_key {
  * is in the view without a keyring, and logged: it must not take the others down. */
 MUST_USE enum rc core_view_load(const struct core_view_source *source,
                                 const struct core_view_key *key, struct core_app **out);
+
+/* Fills the lists that core_match() looks into, from app->endpoints, into app->_arena. */
+void core_view_index(struct core_app *app);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/directory.h"
+#include "core/view_priv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@ static const struct core_endpoint endpoints[] = {
     { .num = 4, .channels = blue_red, .channel_count = COUNT_OF(blue_red) },
     { .num = 5, .event_types = few_types, .event_type_count = 0 },
 };
-static const struct core_app app = { .endpoints = endpoints, .endpoint_count = COUNT_OF(endpoints) };
+static struct core_app app = { .endpoints = endpoints, .endpoint_count = COUNT_OF(endpoints) };
 
 static void expect(const char *type, const struct str *channels, size_t channel_count, const char *wanted)
 {
@@ -61,6 +61,21 @@ static void stops_at_the_room_given(void **state)
     assert_int_equal(found[1], 3);
 }
 
+static void names_an_endpoint_once_however_many_channels_it_shares(void **state)
+{
+    (void)state;
+    static const struct str twice[] = { TEXT("blue"), TEXT("red"), TEXT("blue") };
+    expect("zebra", twice, COUNT_OF(twice), "14");
+}
+
+static void bounds_the_number_of_matches_by_who_asks(void **state)
+{
+    (void)state;
+    assert_int_equal(core_match_bound(&app, STR("zebra"), NULL, 0), 1);
+    assert_int_equal(core_match_bound(&app, STR("user.made"), NULL, 0), 2);
+    assert_int_equal(core_match_bound(&app, STR("user.made"), red, 1), 3);
+}
+
 static void finds_an_endpoint_by_number(void **state)
 {
     (void)state;
@@ -73,6 +88,8 @@ static void finds_an_endpoint_by_number(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_an_endpoint_once_however_many_channels_it_shares),
+        cmocka_unit_test(bounds_the_number_of_matches_by_who_asks),
         cmocka_unit_test(takes_every_type_without_a_filter_and_only_listed_ones_with_one),
         cmocka_unit_test(wants_a_channel_in_common_where_the_endpoint_has_channels),
         cmocka_unit_test(stops_at_the_room_given),
