@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the raw limits of this machine and the whole server, beside its load generator and receiver.
+
+Prints a table and writes it as JSON. Every figure has its target; a missed one is marked, and the
+exit code stays 0: a benchmark informs, tests judge.
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from harness import Api, Server, Sink  # noqa: E402
+
+PAYLOAD = 1024
+
+# name, unit, target, True: at least, False: at most, what it means
+FIGURES = [
+    ("raw_commit_per_s", "1/s", None, True, "life cycles of a message in the store alone, in groups"),
+    ("raw_http_per_s", "1/s", None, True, "requests answered by the wire layer alone"),
+    ("raw_client_per_s", "1/s", None, True, "requests made by the client alone"),
+    ("accept_per_s", "1/s", 30000, True, "durable accepts, no endpoint"),
+    ("end_to_end_per_s", "1/s", 18000, True, "accepted, delivered and recorded, fan-out 1, 100 endpoints"),
+    ("cpu_us_per_message", "us", 55, False, "server processor time for one message, end to end"),
+    ("accept_p99_ms_at_10k", "ms", 5, False, "accept latency at 10,000 a second, deliveries beside"),
+    ("accept_p999_ms_at_10k", "ms", 25, False, "the same, 999 in 1,000"),
+    ("end_to_end_5m_ratio", "", 0.9, True, "end-to-end rate with millions stored, against a fresh store"),
+    ("end_to_end_5000_endpoints_ratio", "", 0.8, True, "end-to-end rate over 5,000 endpoints, against 100"),
+    ("tls_handshakes_per_core_s", "1/s", 900, True, "new TLS connections a second of processor time"),
+    ("idle_connection_bytes", "B", 4096, False, "memory of an idle keep-alive connection"),
+    ("rss_mb", "MiB", 256, False, "memory with 1,000 endpoints and a million pending on disk"),
+    ("stored_bytes_per_message", "B", None, False, "disk for a message of 1 KiB with its delivery and attempt"),
+]
+
+
+class Bench:
+    def __init__(self, options):
+        self.build = pathlib.Path(options.build).resolve()
+        self.quick = options.quick
+        self.grapnel = self.build / "grapnel"
+        self.figures = {}
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=self.build))
+
+    def scale(self, full, quick):
+        return quick if self.quick else full
+
+    def program(self, name):
+        found = list(self.build.glob(f"test/bench/{name}"))
+        return found[0] if found else None
+
+    def server(self, name, *flags):
+        server = Server(self.grapnel, self.folder / name, *flags)
+        server.make_token()
+        return server.start()
+
+    def load(self, server, apps, **options):
+        """Runs the load generator; its JSON."""
+        listed = self.folder / "apps"
+        listed.write_text("\n".join(apps) + "\n")
+        command = [self.grapnel, "bench", "--json", f"--url=http://{server.address}", f"--token={server.token}",
+                   f"--apps-file={listed}", f"--payload={PAYLOAD}",
+                   *(f"--{name}={value}" for name, value in options.items())]
+        return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- raw limits -----------------------------------------------------------------------------------
+
+    def raw_limits(self):
+        """Programs of single modules print a last line of "name value"; those that are there are run."""
+        for program, figure in (("bench_store_life", "raw_commit_per_s"), ("bench_client_raw", "raw_client_per_s")):
+            path = self.program(program)
+            if path is None:
+                continue
+            done = subprocess.run([path], stdout=subprocess.PIPE, text=True, timeout=300, cwd=self.folder, check=False)
+            for line in done.stdout.splitlines():
+                words = line.split()
+                if len(words) == 2 and words[0] == figure:
+                    self.figures[figure] = float(words[1])
+        self.raw_http()
+
+    def raw_http(self):
+        """The wire layer with nothing behind it, under the same load generator."""
+        path = self.program("bench_http_echo")
+        if path is None:
+            return
+        from harness import free_port
+        port = free_port()
+        echo = subprocess.Popen([path, f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL)
+        try:
+            wait_for_port(port)
+            done = subprocess.run([self.grapnel, "bench", "--json", f"--url=http://127.0.0.1:{port}", "--token=none",
+                                   "--app=app_none", f"--duration={self.scale(5, 2)}s"],
+                                  check=True, stdout=subprocess.PIPE, text=True)
+            self.figures["raw_http_per_s"] = json.loads(done.stdout)["per_s"]
+        finally:
+            echo.terminate()
+            echo.wait()
+
+    # --- the whole server -------------------------------------------------------------------------------
+
+    def accept(self):
+        server = self.server("accept")
+        app = Api(server).application("accept")
+        self.load(server, [app], duration="1s")
+        self.figures["accept_per_s"] = self.load(server, [app], duration=f"{self.scale(10, 3)}s")["per_s"]
+        server.stop()
+        shutil.rmtree(server.folder)
+
+    def deliver(self, server, sink, apps, count):
+        """(messages a second until the last was delivered, server CPU us a message)"""
+        before, _ = sink.read()
+        cpu, start = server.cpu_s(), time.monotonic()
+        sent = self.load(server, apps, count=count)
+        last = sink.wait_for(before + sent["accepted"], 600)
+        self.settle(server)
+        return sent["accepted"] / (last - start), (server.cpu_s() - cpu) * 1e6 / sent["accepted"]
+
+    def settle(self, server):
+        """Until nothing is recorded any more: the processor time of a message includes its recording."""
+        before = -1.0
+        while server.cpu_s() - before > 0.02:
+            before = server.cpu_s()
+            time.sleep(0.25)
+
+    def end_to_end(self):
+        sink = Sink(self.program("bench_sink"))
+        server = self.server("deliver")
+        api = Api(server)
+        apps = [api.application(f"app {i}", sink.url) for i in range(100)]
+        self.deliver(server, sink, apps, self.scale(50000, 10000))
+        count = self.scale(300000, 60000)
+        rate, cpu = self.deliver(server, sink, apps, count)
+        self.figures["end_to_end_per_s"], self.figures["cpu_us_per_message"] = rate, cpu
+        used = sum(f.stat().st_size for f in (server.folder / "store").rglob("*") if f.is_file())
+        self.figures["stored_bytes_per_message"] = used / (count + self.scale(50000, 10000))
+        paced = self.load(server, apps, rate=10000, duration=f"{self.scale(15, 4)}s")
+        self.figures["accept_p99_ms_at_10k"] = paced["p99_ms"]
+        self.figures["accept_p999_ms_at_10k"] = paced["p999_ms"]
+        self.settle(server)
+        self.many_endpoints(server, api, sink, rate)
+        self.many_messages(server, sink, apps)
+        server.stop()
+        sink.stop()
+        shutil.rmtree(server.folder)
+
+    def many_endpoints(self, server, api, sink, rate):
+        apps = [api.application(f"one of many {i}", sink.url) for i in range(self.scale(5000, 1000))]
+        self.deliver(server, sink, apps, len(apps))
+        many, _ = self.deliver(server, sink, apps, self.scale(200000, 30000))
+        self.figures["end_to_end_5000_endpoints_ratio"] = many / rate
+
+    def many_messages(self, server, sink, apps):
+        """The same measurement before and after the store has grown, so that noise falls on both."""
+        count = self.scale(150000, 30000)
+        fresh, _ = self.deliver(server, sink, apps, count)
+        self.deliver(server, sink, apps, self.scale(5000000, 200000))
+        full, _ = self.deliver(server, sink, apps, count)
+        self.figures["end_to_end_5m_ratio"] = full / fresh
+
+    def tls(self):
+        cert, key = self.folder / "cert.pem", self.folder / "key.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", cert],
+                       check=True, stderr=subprocess.DEVNULL)
+        server = Server(self.grapnel, self.folder / "tls", f"--server.tls_cert={cert}", f"--server.tls_key={key}")
+        server.make_token()
+        server.address = f"127.0.0.1:{__import__('harness').free_port()}"
+        server.log = open(server.folder / "server.log", "ab")
+        server.child = subprocess.Popen([self.grapnel, "serve", f"--server.listen={server.address}", *server.flags],
+                                        stdout=server.log, stderr=subprocess.STDOUT)
+        wait_for_port(server.port)
+        cpu = server.cpu_s()
+        done = subprocess.run(["openssl", "s_time", "-connect", server.address, "-new", "-time", str(self.scale(6, 3))],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+        count = int(next(line.split()[0] for line in done.stdout.splitlines() if "connections in" in line))
+        self.figures["tls_handshakes_per_core_s"] = count / max(server.cpu_s() - cpu, 0.01)
+        server.stop()
+
+    def idle_connections(self):
+        count = self.scale(8000, 2000)
+        server = self.server("idle", f"--http.connections_max={count + 100}")
+        request = b"GET /api/v1/health HTTP/1.1\r\nhost: localhost\r\n\r\n"
+        peers = []
+
+        def grow(wanted):
+            while len(peers) < wanted:
+                peer = socket.create_connection(("127.0.0.1", server.port))
+                peer.sendall(request)
+                peer.recv(4096)
+                peers.append(peer)
+        grow(200)
+        before = server.rss_bytes()
+        grow(count)
+        self.figures["idle_connection_bytes"] = (server.rss_bytes() - before) / (count - 200)
+        for peer in peers:
+            peer.close()
+        server.stop()
+
+    def pending(self):
+        """A million messages whose receivers are down."""
+        server = self.server("pending", "--deliver.retry=1h,1h,1h", "--deliver.breaker_failures=5")
+        api = Api(server)
+        apps = [api.application(f"down {i}", "http://127.0.0.1:9/hook") for i in range(self.scale(1000, 200))]
+        self.load(server, apps, count=self.scale(1000000, 50000))
+        self.settle(server)
+        self.figures["rss_mb"] = server.rss_bytes() / 2**20
+        server.stop()
+
+
+def wait_for_port(port):
+    until = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
+def show(figures):
+    print(f"\n{'':34}{'measured':>12}  {'target':>12}")
+    for name, unit, target, at_least, meaning in FIGURES:
+        if name not in figures:
+            continue
+        value = figures[name]
+        mark = "" if target is None or (value >= target if at_least else value <= target) else "  MISSED"
+        goal = "" if target is None else f"{'>=' if at_least else '<='} {target:,}"
+        print(f"{name:34}{value:>12,.2f}  {goal:>12} {unit:4} {meaning}{mark}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", required=True, help="build folder with grapnel and test/bench")
+    parser.add_argument("--out", required=True, help="JSON to write")
+    parser.add_argument("--quick", action="store_true", help="small sizes, a minute or two")
+    parser.add_argument("--only", nargs="*", help="names of parts")
+    options = parser.parse_args()
+    bench = Bench(options)
+    parts = [bench.raw_limits, bench.accept, bench.end_to_end, bench.tls, bench.idle_connections, bench.pending]
+    try:
+        for part in parts:
+            if options.only and part.__name__ not in options.only:
+                continue
+            print(f"==> {part.__name__}", flush=True)
+            part()
+    finally:
+        bench.close()
+    show(bench.figures)
+    result = {"conditions": {"cpus": os.cpu_count(), "payload_bytes": PAYLOAD, "quick": options.quick,
+                             "connections": 64}, "figures": bench.figures}
+    pathlib.Path(options.out).write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the benchmark, the soak test and the crash test share: a server process, its API, a receiver."""
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Server:
+    """`grapnel serve` on a folder; its log goes to <folder>/server.log."""
+
+    def __init__(self, binary, folder, *flags, log_level="warn"):
+        self.binary, self.folder = pathlib.Path(binary), pathlib.Path(folder)
+        self.flags = [f"--store.dir={self.folder / 'store'}", "--fetch.allow=127.0.0.0/8",
+                      f"--log.level={log_level}", *flags]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.address = "127.0.0.1:0"
+        self.child = None
+        self.token = None
+
+    @property
+    def port(self):
+        return int(self.address.rsplit(":", 1)[1])
+
+    def make_token(self):
+        self.token = subprocess.run(
+            [self.binary, "token", "create", "--name=bench", f"--store.dir={self.folder / 'store'}"],
+            check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+    def start(self, patience_s=60):
+        """Starts it and waits until it answers; the first start chooses the port for good."""
+        if self.address.endswith(":0"):
+            self.address = f"127.0.0.1:{free_port()}"
+        self.log = open(self.folder / "server.log", "ab")
+        self.child = subprocess.Popen([self.binary, "serve", f"--server.listen={self.address}", *self.flags],
+                                      stdout=self.log, stderr=subprocess.STDOUT)
+        until = time.monotonic() + patience_s
+        while True:
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+                connection.request("GET", "/api/v1/health")
+                connection.getresponse().read()
+                connection.close()
+                return self
+            except OSError:
+                if self.child.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError(f"the server did not start: see {self.folder / 'server.log'}") from None
+                time.sleep(0.01)
+
+    def stop(self, number=signal.SIGTERM, patience_s=60):
+        if self.child is not None and self.child.poll() is None:
+            self.child.send_signal(number)
+            self.child.wait(patience_s)
+        if self.child is not None:
+            self.log.close()
+        return self.child and self.child.returncode
+
+    def cpu_s(self):
+        fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+    def rss_bytes(self):
+        text = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) * 1024
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.child.pid}/fd"))
+
+    def metrics(self):
+        """{'name{labels}': value}"""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        rows = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, value in rows}
+
+
+class Api:
+    """The few calls these tests need, on one keep-alive connection."""
+
+    def __init__(self, server):
+        self.server = server
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+
+    def call(self, method, path, body=None, headers=None):
+        self.connection.request(method, path, None if body is None else json.dumps(body),
+                                {"authorization": f"Bearer {self.server.token}",
+                                 "content-type": "application/json", **(headers or {})})
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if answer.status >= 300:
+            raise RuntimeError(f"{method} {path}: {answer.status} {text[:400].decode(errors='replace')}")
+        return json.loads(text) if text else None
+
+    def application(self, name, *urls):
+        """Makes an application with an endpoint a URL; its id."""
+        app = self.call("POST", "/api/v1/app", {"name": name})["id"]
+        for url in urls:
+            self.call("POST", f"/api/v1/app/{app}/endpoint", {"url": url})
+        return app
+
+
+class Sink:
+    """The counting receiver of test/bench/sink.c."""
+
+    def __init__(self, binary):
+        self.child = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.child.stdout.readline().split()[1])
+        self.url = f"http://127.0.0.1:{self.port}/hook"
+
+    def read(self):
+        """(requests so far, monotonic second of the last one)"""
+        self.child.stdin.write("\n")
+        self.child.stdin.flush()
+        words = self.child.stdout.readline().split()
+        return int(words[1]), int(words[3]) / 1e6
+
+    def wait_for(self, count, patience_s):
+        """Waits until `count` requests came; the second of the last."""
+        until = time.monotonic() + patience_s
+        before, moved = -1, time.monotonic()
+        while True:
+            seen, last = self.read()
+            if seen >= count:
+                return last
+            if seen != before:
+                before, moved = seen, time.monotonic()
+            if time.monotonic() > until or time.monotonic() - moved > 30:
+                raise RuntimeError(f"{seen} of {count} deliveries arrived")
+            time.sleep(0.02)
+
+    def stop(self):
+        self.child.stdin.close()
+        self.child.wait(10)
+
+
+def free_port():
+    import socket
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
