@@ -95,5 +95,9 @@ int main(void)
         cmocka_unit_test(stops_at_the_room_given),
         cmocka_unit_test(finds_an_endpoint_by_number),
     };
-    return cmocka_run_group_tests_name("match", tests, NULL, NULL);
+    arena_init(&app._arena);
+    core_view_index(&app);
+    int failed = cmocka_run_group_tests_name("match", tests, NULL, NULL);
+    arena_fini(&app._arena);
+    return failed;
 }
