@@ -110,6 +110,19 @@ enum rc buf_addf(struct buf *b, const char *fmt, ...)
     return RC_OK;
 }
 
+/* How much of a text that was cut at `len` is left without a character cut in two at its end. */
+static size_t whole_characters(const char *ptr, size_t len)
+{
+    const unsigned char *bytes = (const unsigned char *)ptr;
+    size_t start = len;
+    while (start > 0 && len - start < 3) {
+        start--;
+        if (bytes[start] >= 0xC0)
+            return str_utf8_sequence(bytes + start, len - start) == 0 ? start : len;
+    }
+    return len;
+}
+
 void buf_say(struct buf *b, const char *fmt, ...)
 {
     if (b == NULL || buf_reserve(b, 0) != RC_OK)
@@ -122,7 +135,7 @@ void buf_say(struct buf *b, const char *fmt, ...)
     size_t len = add_formatted(b, fmt, args);
     if (len > room && buf_reserve(b, room) == RC_OK) {
         (void)vsnprintf(b->ptr + b->len, room + 1, fmt, again);
-        len = str_cut_utf8(str_of(b->ptr + b->len, room), room).len;
+        len = whole_characters(b->ptr + b->len, room);
     }
     va_end(again);
     va_end(args);

@@ -217,7 +217,7 @@ void log_write(enum log_event event, const struct log_field *fields, size_t coun
     add_field(&l, &F_TEXT("time", now));
     add_field(&l, &F_TEXT("level", level_names[level]));
     add_field(&l, &F_TEXT("event", events[event].name));
-    for (size_t i = 1; i < count; i++)
+    for (size_t i = 0; i + 1 < count; i++)
         add_field(&l, &fields[i]);
     add_end(&l);
     remember(&l);

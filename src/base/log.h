@@ -33,15 +33,21 @@ struct log_field {
 #define F_TEXT(name, cstr) ((struct log_field){ name, str_from(cstr), 0, false })
 #define F_INT(name, value) ((struct log_field){ name, STR_NONE, (int64_t)(value), true })
 
-#define LOG(event, ...) \
-    log_write(EV_##event, (struct log_field[]){ { 0 }, ##__VA_ARGS__ }, \
-              sizeof((struct log_field[]){ { 0 }, ##__VA_ARGS__ }) / sizeof(struct log_field))
+/* LOG(SERVER_STARTED, F_STR("req", id), F_INT("took_us", took)); any number of fields, none too. */
+#define LOG(...) LOG_FIELDS(__VA_ARGS__, LOG_LAST)
+#define LOG_LAST ((struct log_field){ 0 })
+#define LOG_FIELDS(event, ...) \
+    log_write(EV_##event, (struct log_field[]){ __VA_ARGS__ }, \
+              sizeof((struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
 
-/* fields[0] is skipped (see LOG). Values are cut at 1 KiB. */
+/* The last field is left out (see LOG). Values are cut at 1 KiB; fields that would make the line
+ * longer than 4 KiB are left out, and "cut" says so. */
 void log_write(enum log_event event, const struct log_field *fields, size_t count);
 
+/* -1 as `fd`: no output. At first: standard error, info, logfmt. */
 void log_configure(int fd, enum log_level least, bool json);
 void log_set_level(enum log_level least);
 
-/* Each line also goes to fn (NULL: no more), for tests. */
+/* Each line also goes to fn (NULL: no more), for tests; without its line feed. One call at a time; fn
+ * must not log. */
 void log_tap(void (*fn)(void *ctx, enum log_event event, struct str line), void *ctx);
