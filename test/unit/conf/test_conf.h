@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What conf's unit tests share.
+ */
+#pragma once
+
+#include "conf/conf_priv.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#define assert_says(buf, text) assert_true(str_contains(buf_str(buf), str_from(text)))
