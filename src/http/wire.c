@@ -173,8 +173,10 @@ enum http_parse http_parse_request(struct str in, size_t max, struct http_head *
     struct cursor c = { in.ptr, in.len < max ? in.len : max, 0, error };
     struct framing framing = { .is_request = true };
     start_head(head);
-    if (c.len >= 2 && in.ptr[0] == '\r' && in.ptr[1] == '\n') c.at = 2; /* RFC 9112, 2.2: one is ignored */
-    enum http_parse p = read_request_line(&c, head, &framing);
+    enum http_parse p = HTTP_PARSE_OK;
+    /* RFC 9112, 2.2: one empty line before a request is ignored. */
+    if (c.len > 0 && in.ptr[0] == '\r') p = read_line_end(&c, "");
+    if (p == HTTP_PARSE_OK) p = read_request_line(&c, head, &framing);
     if (p == HTTP_PARSE_MORE) return judge_more(&c, in.len, max, true);
     if (p == HTTP_PARSE_OK) p = read_headers(&c, head, &framing);
     if (p == HTTP_PARSE_MORE) return judge_more(&c, in.len, max, false);
