@@ -6,6 +6,7 @@
 #include "core/publish.h"
 
 #include "base/base.h"
+#include "work/wait.h"
 
 struct core_publisher {
     struct core_publisher_options o;
@@ -115,46 +116,33 @@ enum rc core_publish_submit_all(struct core_publish **list, size_t count, struct
 /* --- from a worker --------------------------------------------------------------------------------- */
 
 struct waiter {
-    struct mutex lock;
-    struct cond cond;
-    bool over;
+    struct work_wait wait;
     enum rc rc;
 };
 
 static void wake(struct core_publish *p)
 {
     struct waiter *w = p->arg;
-    enum rc rc = p->store.job.rc;
-    if (rc == RC_OK && p->store.result != STORE_CREATED)
-        rc = RC_CONFLICT;
-    mutex_lock(&w->lock);
-    w->rc = rc;
-    w->over = true;
-    cond_signal(&w->cond);
-    mutex_unlock(&w->lock);
+    w->rc = p->store.job.rc;
+    if (w->rc == RC_OK && p->store.result != STORE_CREATED)
+        w->rc = RC_CONFLICT;
+    work_wait_over(&w->wait);
 }
 
 enum rc core_publish_wait(struct core_publish *p)
 {
-    thread_must_be(THREAD_WORKER);
     struct core_publisher *publisher = p->_publisher;
     size_t turn = atomic_fetch_add_explicit(&publisher->turn, 1, memory_order_relaxed);
-    struct waiter w = { 0 };
-    mutex_init(&w.lock);
-    cond_init(&w.cond);
+    struct waiter w;
+    work_wait_init(&w.wait);
     p->done = wake;
     p->arg = &w;
     enum rc rc = core_publish_submit(p, publisher->loops[turn % publisher->o.loop_count]);
-    if (rc == RC_OK) {
-        mutex_lock(&w.lock);
-        while (!w.over)
-            cond_wait(&w.cond, &w.lock);
-        mutex_unlock(&w.lock);
-        rc = w.rc;
-    } else {
+    if (rc != RC_OK) {
         core_publish_free(p);
+        work_wait_fini(&w.wait);
+        return rc;
     }
-    cond_fini(&w.cond);
-    mutex_fini(&w.lock);
-    return rc;
+    work_wait(&w.wait);
+    return w.rc;
 }

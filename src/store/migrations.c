@@ -43,16 +43,23 @@ const struct store_migration store_config_migrations[] = {
       " created INTEGER NOT NULL, expires INTEGER NOT NULL);"
       "CREATE INDEX token_app ON token(app);"
       "CREATE INDEX token_org ON token(org);" },
+    { "background tasks",
+      "CREATE TABLE task(num INTEGER PRIMARY KEY AUTOINCREMENT, org INTEGER NOT NULL, app INTEGER NOT NULL,"
+      " endpoint INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, status TEXT NOT NULL,"
+      " input TEXT NOT NULL, cursor TEXT NOT NULL, data TEXT NOT NULL, created INTEGER NOT NULL,"
+      " updated INTEGER NOT NULL);"
+      "CREATE INDEX task_org ON task(org, id);"
+      "CREATE INDEX task_running ON task(num) WHERE status = 'running';" },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 
-/* A segment. Keys are id_key()s: of messages (k, msg) and of attempts (ak). `stretch` is the number
+/* A segment. `stretch.rows` counts what is in the stretches before. Keys are id_key()s: of messages (k, msg) and of attempts (ak). `stretch` is the number
  * of a run of some thousand keys (segment_priv.h says why every index starts with it). A delivery
  * with a due time is pending; the partial index holds nothing else. */
 const struct store_migration store_segment_migrations[] = {
     { "messages, deliveries, attempts",
       "CREATE TABLE stretch(kind INTEGER NOT NULL, n INTEGER NOT NULL, first INTEGER NOT NULL,"
-      " rows INTEGER NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY(kind, n)) WITHOUT ROWID;"
+      " rows INTEGER NOT NULL, PRIMARY KEY(kind, n)) WITHOUT ROWID;"
 
       "CREATE TABLE message(k INTEGER PRIMARY KEY, tail BLOB NOT NULL, stretch INTEGER NOT NULL,"
       " app INTEGER NOT NULL, org INTEGER NOT NULL, created INTEGER NOT NULL, deliver_at INTEGER NOT NULL,"
