@@ -33,6 +33,7 @@ void server_signals_block(void)
     handled_signals(&set);
     MUST(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
     MUST(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    MUST(signal(SIGXFSZ, SIG_IGN) != SIG_ERR); /* a file size limit is a full disk, not an end */
 }
 
 static void stop_asked(struct server *s, uint32_t number)

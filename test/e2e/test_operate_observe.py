@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What operators see: metrics, logs, debug pages, TLS, systemd."""
+import json
+import os
+import re
+import socket
+import ssl
+import subprocess
+import urllib.request
+
+import pytest
+
+from conftest import PATIENCE_S, binary, is_signed, wait_until
+
+
+def test_metrics_count_what_happened(make_grapnel, make_receiver):
+    server = make_grapnel().serve("deliver.retry=50ms", "deliver.jitter=0")
+    app = server.application()
+    server.endpoint(app, make_receiver(500, 204).url)
+    server.publish(app)
+
+    def attempts():
+        rows = server.metrics()
+        done = {name: value for name, value in rows.items() if "attempt" in name and value > 0}
+        return rows if sum(done.values()) >= 2 else None
+    rows = wait_until(attempts, "two attempts in the metrics")
+    assert rows["grapnel_http_requests_total"] >= 4
+    assert all(re.fullmatch(r"[a-z_:][a-z0-9_:]*(\{.*\})?", name) for name in rows)
+    assert rows["process_resident_memory_bytes"] > 1 << 20
+
+
+def test_log_lines_join_by_message_and_request(grapnel, make_receiver):
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, make_receiver(500, 204).url)
+    message = grapnel.publish(app)
+    assert endpoint in grapnel.wait_log(rf"msg={message}.*endpoint=|endpoint=.*msg={message}")
+
+
+def test_json_logs_are_json(make_grapnel):
+    server = make_grapnel().serve("log.format=json")
+    server.stop()
+    lines = [json.loads(line) for line in server.log().splitlines()]
+    assert {"server.started", "server.stopping", "server.stopped"} <= {value for line in lines for value in line.values()
+                                                                      if isinstance(value, str)}
+
+
+def test_secrets_are_in_no_log_and_in_no_debug_page(make_grapnel, receiver):
+    server = make_grapnel().serve("log.level=debug", "debug.enabled=true", "debug.token=0123456789abcdef",
+                                  "server.main_secret=a-very-secret-main-secret")
+    app = server.application()
+    endpoint = server.endpoint(app, receiver.url)
+    secret = server.ok("GET", f"/app/{app}/endpoint/{endpoint}/secret")["key"]
+    server.publish(app)
+    assert is_signed(receiver.wait(1)[0], secret)
+    page = server.raw("GET", "/debug/conf", headers={"authorization": "Bearer 0123456789abcdef"}).body.decode()
+    server.stop()
+    for text in (server.log(), page):
+        assert secret not in text and server.token not in text and "a-very-secret" not in text
+    assert "server.main_secret = (set)" in page
+
+
+@pytest.mark.parametrize("page, word", [("conf", "store.dir"), ("threads", "loop-0"), ("loops", "loop-0"),
+                                        ("store", "segments=")])
+def test_debug_pages_need_their_token(make_grapnel, page, word):
+    server = make_grapnel().serve("debug.enabled=true", "debug.token=0123456789abcdef")
+    assert server.raw("GET", f"/debug/{page}").status == 401
+    assert server.raw("GET", f"/debug/{page}", headers={"authorization": "Bearer 0123456789abcdeX"}).status == 401
+    seen = server.raw("GET", f"/debug/{page}", headers={"authorization": "Bearer 0123456789abcdef"})
+    assert seen.status == 200 and word in seen.body.decode()
+
+
+def test_debug_pages_are_not_there_unless_enabled(grapnel):
+    assert grapnel.raw("GET", "/debug/conf").status == 404
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key
+
+
+def test_a_tls_listener_serves_and_refuses_old_versions(make_grapnel, certificate):
+    cert, key = certificate
+    server = make_grapnel().serve(f"server.tls_cert={cert}", f"server.tls_key={key}")
+    trust = ssl.create_default_context(cafile=cert)
+    answer = urllib.request.urlopen(f"https://127.0.0.1:{server.port}/metrics", timeout=PATIENCE_S, context=trust)
+    assert answer.status == 200
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises((ssl.SSLError, OSError)):
+        old.wrap_socket(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S))
+
+
+def test_a_receiver_with_a_certificate_from_a_given_authority_is_delivered_to(make_grapnel, make_receiver, certificate):
+    cert, key = certificate
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(cert, key)
+    receiver = make_receiver(tls=tls)
+    trusting = make_grapnel().serve(f"fetch.ca_file={cert}")
+    app = trusting.application()
+    trusting.endpoint(app, receiver.url)
+    trusting.publish(app)
+    receiver.wait(1)
+    doubting = make_grapnel().serve()
+    app = doubting.application()
+    doubting.endpoint(app, receiver.url)
+    message = doubting.publish(app)
+    wait_until(lambda: doubting.attempts(app, message), "the failed attempt")
+    assert len(receiver.received) == 1
+
+
+def test_systemd_is_told_when_ready_and_when_stopping(make_grapnel, tmp_path):
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(path))
+        notify.settimeout(PATIENCE_S)
+        server = make_grapnel(env={"NOTIFY_SOCKET": os.fspath(path)})
+        server.serve()
+        told = [notify.recv(100)]
+        server.stop()
+        while told[-1] != b"STOPPING=1":
+            told.append(notify.recv(100))
+        assert told[0] == b"READY=1"
+
+
+def test_a_local_receiver_shows_and_verifies_deliveries(make_grapnel):
+    server = make_grapnel().serve()
+    app = server.application()
+    secret = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY"
+    with open(server.folder / "listen.log", "wb") as out:
+        listener = subprocess.Popen([binary(), "listen", f"--secret={secret}", "--count=1"], stdout=out)
+    try:
+        text = server.folder / "listen.log"
+        line = wait_until(lambda: re.search(r"http://\S+", text.read_text()), "the receiver's address")
+        server.endpoint(app, line[0] + "/hook", secret=secret)
+        message = server.publish(app, {"hello": "world"})
+        assert listener.wait(PATIENCE_S) == 0
+        assert re.search(rf"{message}  verified  .*hello", text.read_text())
+    finally:
+        listener.kill()
