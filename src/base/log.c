@@ -13,7 +13,13 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 4096, VALUE_MAX = 1024, TAIL_MAX = 16, RECENT_COUNT = 64, RECENT_MAX = 512 };
+enum {
+    LINE_MAX_BYTES = 4096,
+    VALUE_MAX = 1024,
+    TAIL_MAX = 16,
+    RECENT_COUNT = 64,
+    RECENT_MAX = 512
+};
 
 static const struct {
     enum log_level level;

@@ -119,7 +119,8 @@ static void block_signals(sigset_t *before)
     MUST(pthread_sigmask(SIG_SETMASK, &blocked, before) == 0);
 }
 
-struct thread *thread_start(const char *name, enum thread_kind kind, void (*fn)(void *arg), void *arg)
+struct thread *thread_start(const char *name, enum thread_kind kind, void (*fn)(void *arg),
+                            void *arg)
 {
     size_t len = strlen(name);
     MUST(len <= THREAD_NAME_MAX);

@@ -227,8 +227,8 @@ static bool take_asctime(struct str text, struct civil *c)
 
 enum rc time_parse_http(struct str text, int64_t *wall_us)
 {
-    static bool (*const forms[])(struct str text, struct civil *c) = { take_imf, take_rfc850,
-                                                                       take_asctime };
+    static bool (*const forms[])(struct str text, struct civil * c) = { take_imf, take_rfc850,
+                                                                        take_asctime };
     if (take_name(&text, "MonTueWedThuFriSatSun") == 0)
         return RC_INVALID;
     for (size_t i = 0; i < COUNT_OF(forms); i++) {

@@ -137,10 +137,9 @@ static enum rc load_env(struct conf *c, char **envp, struct buf *why)
             continue; /* the command's own */
         const struct conf_option *o = option_of_env(name);
         char where[CONF_NAME_MAX + 16];
-        enum rc rc = o == NULL
-                         ? judge_unknown_env(name, why)
-                         : conf_assign(c, o, str_sub(entry, equals + 1, entry.len),
-                                       conf_option_env(o, where).ptr, "environment", why);
+        enum rc rc = o == NULL ? judge_unknown_env(name, why)
+                               : conf_assign(c, o, str_sub(entry, equals + 1, entry.len),
+                                             conf_option_env(o, where).ptr, "environment", why);
         if (rc != RC_OK)
             return rc;
     }

@@ -95,12 +95,39 @@ static void say_row(struct buf *out, const struct conf_option *o)
             (o->flags & CONF_SECRET) != 0 ? "Secret. " : "", o->help);
 }
 
+static const char reference_head[] =
+    "<!-- Written by `make docs` from the program's tables; edit those. -->\n"
+    "# Options\n"
+    "\n"
+    "Every option has a default and can be set in three places; a later one wins:\n"
+    "\n"
+    "1. the configuration file (`--config`, else `$GRAPNEL_CONFIG`, else `/etc/grapnel/grapnel.conf` if it "
+    "is there; at most 1 MiB),\n"
+    "2. the environment: `server.listen` is `GRAPNEL_SERVER_LISTEN`,\n"
+    "3. flags: `--server.listen=value` or `--server.listen value`; `--debug.enabled` alone means true.\n"
+    "\n"
+    "```\n"
+    "# a comment, on its own line or after a blank\n"
+    "[server]\n"
+    "listen = 127.0.0.1:8071\n"
+    "store.dir = \"/srv/my hooks # 1\"  # the whole name works anywhere; quotes keep blanks and '#'\n"
+    "```\n"
+    "\n"
+    "In quotes, `\\\"` and `\\\\` stand for `\"` and `\\`. A duration is a whole number and `us`, `ms`, "
+    "`s`, `m`, `h` or `d`; a size is bytes, or a whole number and `KiB`, `MiB`, `GiB` or `TiB`; a boolean is "
+    "`true` or `false` (also yes, no, on, off, 1, 0). A list is separated by commas. An unknown name or a "
+    "value out of its range stops the start and names the line. With \"reload\", `SIGHUP` applies a change "
+    "without a restart.\n"
+    "\n";
+
 void conf_reference(struct buf *out)
 {
+    buf_say(out, "%s", reference_head);
     for (size_t i = 0; i < conf_option_count; i++) {
         if (starts_section(i))
-            buf_say(out, "%s## %.*s\n\n| Option | Kind | Default | Allowed | Reload | What it does |\n"
-                         "|---|---|---|---|---|---|\n",
+            buf_say(out,
+                    "%s## %.*s\n\n| Option | Kind | Default | Allowed | Reload | What it does |\n"
+                    "|---|---|---|---|---|---|\n",
                     i == 0 ? "" : "\n", STR_ARGS(conf_option_section(&conf_options[i])));
         say_row(out, &conf_options[i]);
     }

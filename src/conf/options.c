@@ -89,7 +89,9 @@ struct str conf_option_env(const struct conf_option *o, char out[static CONF_NAM
 
 const char *conf_kind_name(enum conf_kind kind)
 {
-    static const char *const names[] = { "string", "list", "integer", "boolean", "duration", "size" };
+    static const char *const names[] = {
+        "string", "list", "integer", "boolean", "duration", "size"
+    };
     return names[kind];
 }
 

@@ -11,17 +11,21 @@ struct unit {
 
 /* From large to small, so that numbers are said in the largest unit that divides them. */
 static const struct unit duration_units[] = {
-    { "d", INT64_C(86400000000) }, { "h", INT64_C(3600000000) }, { "m", 60000000 },
-    { "s", 1000000 },              { "ms", 1000 },               { "us", 1 },
+    { "d", INT64_C(86400000000) },
+    { "h", INT64_C(3600000000) },
+    { "m", 60000000 },
+    { "s", 1000000 },
+    { "ms", 1000 },
+    { "us", 1 },
 };
 static const struct unit size_units[] = {
-    { "TiB", INT64_C(1) << 40 }, { "GiB", 1 << 30 }, { "MiB", 1 << 20 }, { "KiB", 1 << 10 },
-    { "B", 1 },
+    { "TiB", INT64_C(1) << 40 }, { "GiB", 1 << 30 }, { "MiB", 1 << 20 },
+    { "KiB", 1 << 10 },          { "B", 1 },
 };
 
 /* "<digits><unit>"; a number without unit counts `bare` (0: only "0" may go without). */
-static enum rc parse_with_unit(struct str text, const struct unit *units, size_t count, int64_t bare,
-                               int64_t *out)
+static enum rc parse_with_unit(struct str text, const struct unit *units, size_t count,
+                               int64_t bare, int64_t *out)
 {
     size_t digits = 0;
     uint64_t number = 0;
@@ -201,8 +205,8 @@ enum rc conf_assign(struct conf *c, const struct conf_option *o, struct str text
                     const char *source, struct buf *why)
 {
     bool is_text = o->kind == CONF_KIND_STRING || o->kind == CONF_KIND_LIST;
-    enum rc rc = is_text ? assign_text(c, o, text, where, why)
-                         : assign_number(c, o, text, where, why);
+    enum rc rc =
+        is_text ? assign_text(c, o, text, where, why) : assign_number(c, o, text, where, why);
     if (rc == RC_OK)
         c->_sources[o - conf_options] = source;
     return rc;

@@ -35,6 +35,3 @@ void metrics_on_scrape(void (*fn)(void *arg), void *arg);
 /* Appends everything in Prometheus' text format (with process CPU, memory, open descriptors).
  * RC_LIMIT: out is too small; then nothing was added. */
 MUST_USE enum rc metrics_write(struct buf *out);
-
-/* Appends the rows of the reference page (Markdown): name with labels, kind, help. */
-void metrics_reference(struct buf *out);

@@ -191,13 +191,3 @@ enum rc metrics_write(struct buf *out)
         buf_cut(out, before);
     return rc;
 }
-
-void metrics_reference(struct buf *out)
-{
-    static const char *const types[] = { "counter", "gauge", "histogram" };
-    for (int m = 0; m < METRIC_COUNT; m++) {
-        const struct metric_row *row = &metrics_rows[m];
-        buf_say(out, "| `%s%s%s%s` | %s | %s |\n", row->name, row->labels[0] == '\0' ? "" : "{",
-                row->labels, row->labels[0] == '\0' ? "" : "}", types[row->kind], row->help);
-    }
-}

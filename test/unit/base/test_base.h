@@ -9,7 +9,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
+
+#include <cmocka.h> /* needs the ones above */
 
 #define assert_str(actual, expected) assert_true(str_eq((actual), (expected)))
 #define assert_rc(actual, expected) assert_int_equal((actual), (expected))

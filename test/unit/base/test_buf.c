@@ -67,7 +67,8 @@ static void a_said_text_is_cut_between_characters(void **state)
     buf_say(&b, "%s", "\xE2\x82\xAC\xE2\x82\xAC");
     assert_str(buf_str(&b), STR("ab\xE2\x82\xAC"));
     buf_say(&b, "%s", "cd");
-    assert_str(buf_str(&b), STR("ab\xE2\x82\xAC" "c"));
+    assert_str(buf_str(&b), STR("ab\xE2\x82\xAC"
+                                "c"));
     buf_fini(&b);
 }
 

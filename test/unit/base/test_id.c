@@ -53,7 +53,8 @@ static void writes_known_digits(void **state)
     assert_str(id_format(STR(""), &id, text), STR("aWgEPTl1tmebfsQzFP4bxwgy80V"));
     memset(id.bytes, 0, sizeof(id.bytes));
     id.bytes[ID_BYTES - 1] = 62;
-    assert_str(id_format(STR("twelve_char_"), &id, text), STR("twelve_char_000000000000000000000000010"));
+    assert_str(id_format(STR("twelve_char_"), &id, text),
+               STR("twelve_char_000000000000000000000000010"));
 }
 
 static void refuses_other_texts(void **state)
@@ -189,11 +190,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(goes_to_text_and_back, make_world, end_world),
         cmocka_unit_test(writes_known_digits),
         cmocka_unit_test(refuses_other_texts),
-        cmocka_unit_test_setup_teardown(sorts_by_time_as_bytes_as_text_and_as_key, make_world, end_world),
-        cmocka_unit_test_setup_teardown(holds_the_time_to_4_ms, make_world, end_world),
-        cmocka_unit_test_setup_teardown(never_goes_backwards_when_the_clock_does, make_world, end_world),
-        cmocka_unit_test_setup_teardown(a_full_tick_runs_into_the_next_and_the_next_second, make_world,
+        cmocka_unit_test_setup_teardown(sorts_by_time_as_bytes_as_text_and_as_key, make_world,
                                         end_world),
+        cmocka_unit_test_setup_teardown(holds_the_time_to_4_ms, make_world, end_world),
+        cmocka_unit_test_setup_teardown(never_goes_backwards_when_the_clock_does, make_world,
+                                        end_world),
+        cmocka_unit_test_setup_teardown(a_full_tick_runs_into_the_next_and_the_next_second,
+                                        make_world, end_world),
         cmocka_unit_test(times_out_of_range_become_its_ends),
         cmocka_unit_test(keys_are_unique_over_threads),
     };

@@ -118,7 +118,8 @@ static void a_breach_is_reported_with_all_there_is_to_know(void **state)
     crash_run(&crash, break_a_promise);
     assert_int_equal(crash.signal, SIGABRT);
     assert_str(buf_str(&crash.text), buf_str(&crash.report));
-    assert_true(says(&crash.report, "*** grapnel " GRAPNEL_VERSION " crashed: two == 3 (break_a_promise, "));
+    assert_true(says(&crash.report,
+                     "*** grapnel " GRAPNEL_VERSION " crashed: two == 3 (break_a_promise, "));
     assert_true(says(&crash.report, "test_panic.c:"));
     assert_true(says(&crash.report, "backtrace:\n"));
     assert_true(says(&crash.report, "  main: testing a crash\n"));
@@ -183,9 +184,7 @@ static void an_abort_is_reported(void **state)
 }
 #endif
 
-static void end_well(void)
-{
-}
+static void end_well(void) {}
 
 static void no_crash_leaves_no_report(void **state)
 {

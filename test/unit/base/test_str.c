@@ -42,8 +42,8 @@ static void splits_at_every_separator(void **state)
         const char *parts[4];
         size_t count;
     } cases[] = {
-        { "", { NULL }, 0 },           { "a", { "a" }, 1 },        { "a,,b", { "a", "", "b" }, 3 },
-        { ",a", { "", "a" }, 2 },      { ",", { "" }, 1 },         { "a,", { "a" }, 1 },
+        { "", { NULL }, 0 },      { "a", { "a" }, 1 }, { "a,,b", { "a", "", "b" }, 3 },
+        { ",a", { "", "a" }, 2 }, { ",", { "" }, 1 },  { "a,", { "a" }, 1 },
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -104,17 +104,17 @@ static void accepts_utf8_as_rfc_3629_has_it(void **state)
         { { "", 0 }, true },
         { { "plain ascii that is long", 24 }, true },
         { { "caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80", 14 }, true },
-        { { "\xED\x9F\xBF\xEE\x80\x80", 6 }, true },  /* around the surrogates */
-        { { "\xF4\x8F\xBF\xBF", 4 }, true },          /* U+10FFFF */
+        { { "\xED\x9F\xBF\xEE\x80\x80", 6 }, true }, /* around the surrogates */
+        { { "\xF4\x8F\xBF\xBF", 4 }, true },         /* U+10FFFF */
         { { "a\0b", 3 }, true },
         { { "\x80", 1 }, false },
-        { { "\xC0\x80", 2 }, false },                 /* overlong */
+        { { "\xC0\x80", 2 }, false }, /* overlong */
         { { "\xE0\x9F\xBF", 3 }, false },
         { { "\xF0\x8F\xBF\xBF", 4 }, false },
-        { { "\xED\xA0\x80", 3 }, false },             /* surrogate */
+        { { "\xED\xA0\x80", 3 }, false }, /* surrogate */
         { { "\xF4\x90\x80\x80", 4 }, false },
         { { "\xF5\x80\x80\x80", 4 }, false },
-        { { "\xE2\x82", 2 }, false },                 /* cut */
+        { { "\xE2\x82", 2 }, false }, /* cut */
         { { "12345678\xFF", 9 }, false },
         { { "\xE2\x28\xA1", 3 }, false },
     };
@@ -132,7 +132,8 @@ static void cuts_between_characters(void **state)
     assert_int_equal(str_cut_utf8(s, 2).len, 1);
     assert_int_equal(str_cut_utf8(s, 1).len, 1);
     assert_int_equal(str_cut_utf8(s, 0).len, 0);
-    assert_int_equal(str_cut_utf8(STR("\x80\x80\x80\x80\x80\x80"), 5).len, 2); /* no UTF-8: bounded */
+    assert_int_equal(str_cut_utf8(STR("\x80\x80\x80\x80\x80\x80"), 5).len,
+                     2); /* no UTF-8: bounded */
 }
 
 static void hashes_depend_on_every_byte(void **state)

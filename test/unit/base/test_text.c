@@ -36,8 +36,13 @@ static void hex_is_strict(void **state)
 static void base64_follows_rfc_4648(void **state)
 {
     static const char *const cases[][2] = {
-        { "", "" },         { "f", "Zg==" },     { "fo", "Zm8=" },         { "foo", "Zm9v" },
-        { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" },
+        { "", "" },
+        { "f", "Zg==" },
+        { "fo", "Zm8=" },
+        { "foo", "Zm9v" },
+        { "foob", "Zm9vYg==" },
+        { "fooba", "Zm9vYmE=" },
+        { "foobar", "Zm9vYmFy" },
         { "\xfb\xff\xbf", "+/+/" },
     };
     char text[16];
@@ -61,8 +66,9 @@ static void base64_follows_rfc_4648(void **state)
 
 static void base64_refuses_what_no_encoder_writes(void **state)
 {
-    static const char *const cases[] = { "Z",     "Zm9vY", "Zg=",  "Zg===", "=",    "====", "Zm9v====",
-                                         "Zm=v", "Zm 9v", "Zh==", "Zm9=",  "Zm9v\n", "Z===" };
+    static const char *const cases[] = { "Z",    "Zm9vY",    "Zg=",  "Zg===", "=",
+                                         "====", "Zm9v====", "Zm=v", "Zm 9v", "Zh==",
+                                         "Zm9=", "Zm9v\n",   "Z===" };
     char bytes[16];
     size_t len;
     (void)state;

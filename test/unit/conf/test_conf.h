@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
+
+#include <cmocka.h> /* needs the ones above */
 
 #define assert_says(buf, text) assert_true(str_contains(buf_str(buf), str_from(text)))

@@ -27,8 +27,10 @@ static void reads_sections_names_and_comments(void **state)
     assert_true(c->debug_enabled);
     assert_string_equal(c->debug_token, "a#b");
     assert_true(c->http_body_max == 2 << 20);
-    assert_string_equal(c->_sources[conf_option_find(STR("server.workers")) - conf_options], "t.conf:6");
-    assert_string_equal(c->_sources[conf_option_find(STR("server.loops")) - conf_options], "default");
+    assert_string_equal(c->_sources[conf_option_find(STR("server.workers")) - conf_options],
+                        "t.conf:6");
+    assert_string_equal(c->_sources[conf_option_find(STR("server.loops")) - conf_options],
+                        "default");
     conf_free(c);
     buf_fini(&why);
 }
@@ -39,18 +41,29 @@ static void quotes_keep_blanks_and_hashes(void **state)
         const char *text;
         const char *value; /* NULL: a mistake */
     } cases[] = {
-        { "\"a b # c\"", "a b # c" },  { "\"\"", "" },          { "\"a\\\"b\\\\\" # x", "a\"b\\" },
-        { "  \" a \"  ", " a " },      { "a \"b\"", "a \"b\"" }, { "", "" },
-        { "# nothing", "" },           { "\"a", NULL },         { "\"a\" b", NULL },
-        { "\"a\\n\"", NULL },          { "\"a\\", NULL },       { "\"a\"#b", NULL },
-        { "a\tb", NULL },              { "a\x01", NULL },       { "\xff", NULL },
+        { "\"a b # c\"", "a b # c" },
+        { "\"\"", "" },
+        { "\"a\\\"b\\\\\" # x", "a\"b\\" },
+        { "  \" a \"  ", " a " },
+        { "a \"b\"", "a \"b\"" },
+        { "", "" },
+        { "# nothing", "" },
+        { "\"a", NULL },
+        { "\"a\" b", NULL },
+        { "\"a\\n\"", NULL },
+        { "\"a\\", NULL },
+        { "\"a\"#b", NULL },
+        { "a\tb", NULL },
+        { "a\x01", NULL },
+        { "\xff", NULL },
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct arena a = { 0 };
         struct conf *c = conf_new();
         struct str text = arena_fmt(&a, "store.dir =%s\n", cases[i].text);
-        assert_int_equal(conf_parse(c, text, "t", NULL), cases[i].value == NULL ? RC_INVALID : RC_OK);
+        assert_int_equal(conf_parse(c, text, "t", NULL),
+                         cases[i].value == NULL ? RC_INVALID : RC_OK);
         if (cases[i].value != NULL)
             assert_string_equal(c->data_dir, cases[i].value);
         conf_free(c);
@@ -64,15 +77,18 @@ static void mistakes_name_the_line_and_what_would_do(void **state)
         const char *text;
         const char *why;
     } cases[] = {
-        { "\nserver.lisen = x", "t.conf:2: there is no option \"server.lisen\"; did you mean server.listen?" },
+        { "\nserver.lisen = x",
+          "t.conf:2: there is no option \"server.lisen\"; did you mean server.listen?" },
         { "[server]\nlisten_on = x", "t.conf:2: there is no option \"server.listen_on\"" },
         { "lisen = x", "t.conf:1: there is no option \"lisen\"; did you mean server.listen?" },
         { "zzzzzzzzzzzz = 1", "t.conf:1: there is no option \"zzzzzzzzzzzz\"" },
-        { "[sever]", "t.conf:1: there is no section [sever]; sections are server log debug http store" },
+        { "[sever]",
+          "t.conf:1: there is no section [sever]; sections are server log debug http store" },
         { "[server", "t.conf:1: a section is written [name], alone on its line" },
         { "[server] x = 1", "t.conf:1: a section is written [name], alone on its line" },
         { "just words", "t.conf:1: expected name = value, [section] or # comment" },
-        { "server.workers = 500", "t.conf:1: server.workers: 500 is not between 1 and 128 threads" },
+        { "server.workers = 500",
+          "t.conf:1: server.workers: 500 is not between 1 and 128 threads" },
         { "server.workers = many", "t.conf:1: server.workers: \"many\" is not a whole number" },
         { "deliver.timeout = 2h", "t.conf:1: deliver.timeout: 2h is not between 10ms and 1m" },
         { "deliver.timeout = 15", "\"15\" is not a duration such as 250ms" },
@@ -116,9 +132,11 @@ static void a_description_is_a_file(void **state)
     buf_init(&first, 1 << 16);
     buf_init(&second, 1 << 16);
     struct conf *c = conf_new();
-    assert_int_equal(conf_parse(c, STR("store.dir=\" a # \\\" \\\\ \"\nserver.workers=3\nfetch.ca_file=\"\\\"x\""),
-                                "t", NULL),
-                     RC_OK);
+    assert_int_equal(
+        conf_parse(c,
+                   STR("store.dir=\" a # \\\" \\\\ \"\nserver.workers=3\nfetch.ca_file=\"\\\"x\""),
+                   "t", NULL),
+        RC_OK);
     conf_describe(c, &first);
     assert_says(&first, "server.workers = 3  # t:2\n");
     assert_says(&first, "deliver.timeout = 15s  # default\n");

@@ -40,7 +40,8 @@ static enum rc load(const char *file, const char *const *envp, int argc, const c
 
 static void a_later_source_wins(void **state)
 {
-    const char *const envp[] = { "PATH=/bin", "GRAPNEL_SERVER_WORKERS=3", "GRAPNEL_SERVER_LOOPS=3", NULL };
+    const char *const envp[] = { "PATH=/bin", "GRAPNEL_SERVER_WORKERS=3", "GRAPNEL_SERVER_LOOPS=3",
+                                 NULL };
     const char *const argv[] = { "--server.workers=4", "--log.level", "warn", "--debug.enabled" };
     struct conf *c;
     (void)state;
@@ -50,8 +51,10 @@ static void a_later_source_wins(void **state)
     assert_string_equal(c->log_level, "warn");
     assert_string_equal(c->log_format, "logfmt");
     assert_true(c->debug_enabled);
-    assert_string_equal(c->_sources[conf_option_find(STR("server.loops")) - conf_options], "environment");
-    assert_string_equal(c->_sources[conf_option_find(STR("server.workers")) - conf_options], "flag");
+    assert_string_equal(c->_sources[conf_option_find(STR("server.loops")) - conf_options],
+                        "environment");
+    assert_string_equal(c->_sources[conf_option_find(STR("server.workers")) - conf_options],
+                        "flag");
     conf_free(c);
 }
 
@@ -88,8 +91,10 @@ static void mistakes_in_the_environment_are_named(void **state)
     } cases[] = {
         { "GRAPNEL_SERVER_WORKRS=1", "did you mean GRAPNEL_SERVER_WORKERS?" },
         { "GRAPNEL_SEVER_LISTEN=1", "did you mean GRAPNEL_SERVER_LISTEN?" },
-        { "GRAPNEL_HTTP_NOTHING_LIKE_IT=1", "environment: there is no option for GRAPNEL_HTTP_NOTHING_LIKE_IT" },
-        { "GRAPNEL_SERVER_WORKERS=x", "GRAPNEL_SERVER_WORKERS: server.workers: \"x\" is not a whole number" },
+        { "GRAPNEL_HTTP_NOTHING_LIKE_IT=1",
+          "environment: there is no option for GRAPNEL_HTTP_NOTHING_LIKE_IT" },
+        { "GRAPNEL_SERVER_WORKERS=x",
+          "GRAPNEL_SERVER_WORKERS: server.workers: \"x\" is not a whole number" },
         { "GRAPNEL_SERVICE_HOST=10.0.0.1", NULL },
         { "GRAPNEL_PORT_8071_TCP_ADDR=10.0.0.1", NULL },
         { "GRAPNEL_PORT=tcp://10.0.0.1:8071", NULL },
@@ -101,7 +106,8 @@ static void mistakes_in_the_environment_are_named(void **state)
         struct buf why;
         struct conf *c;
         buf_init(&why, 1000);
-        assert_int_equal(load(path, envp, 0, NULL, &c, &why), cases[i].why == NULL ? RC_OK : RC_INVALID);
+        assert_int_equal(load(path, envp, 0, NULL, &c, &why),
+                         cases[i].why == NULL ? RC_OK : RC_INVALID);
         if (cases[i].why != NULL)
             assert_says(&why, cases[i].why);
         conf_free(c);
@@ -117,9 +123,13 @@ static void mistakes_in_flags_are_named(void **state)
         const char *why;
     } cases[] = {
         { { "serve" }, 1, "command line: \"serve\" is not a flag; flags are --section.name=value" },
-        { { "--server.listn=x" }, 1, "command line: there is no option \"server.listn\"; did you mean server.listen?" },
+        { { "--server.listn=x" },
+          1,
+          "command line: there is no option \"server.listn\"; did you mean server.listen?" },
         { { "--server.listen" }, 1, "command line: --server.listen needs a value" },
-        { { "--server.workers", "0" }, 2, "command line: server.workers: 0 is not between 1 and 128 threads" },
+        { { "--server.workers", "0" },
+          2,
+          "command line: server.workers: 0 is not between 1 and 128 threads" },
         { { "--debug.enabled", "perhaps" }, 2, "debug.enabled: \"perhaps\" is not true or false" },
         { { "--" }, 1, "there is no option \"\"" },
     };
@@ -142,11 +152,13 @@ static void a_reload_tells_what_waits_for_a_restart(void **state)
     buf_init(&names, 1000);
     struct conf *now = conf_new();
     struct conf *next = conf_new();
-    assert_int_equal(conf_parse(next, STR("log.level = debug\ndeliver.timeout = 1s"), "t", NULL), RC_OK);
+    assert_int_equal(conf_parse(next, STR("log.level = debug\ndeliver.timeout = 1s"), "t", NULL),
+                     RC_OK);
     conf_needs_restart(now, next, &names);
     assert_int_equal(names.len, 0);
-    assert_int_equal(conf_parse(next, STR("server.listen = a:1\nstore.dir = b\ndebug.enabled = on"), "t", NULL),
-                     RC_OK);
+    assert_int_equal(
+        conf_parse(next, STR("server.listen = a:1\nstore.dir = b\ndebug.enabled = on"), "t", NULL),
+        RC_OK);
     conf_needs_restart(now, next, &names);
     assert_string_equal(names.ptr, "server.listen,debug.enabled,store.dir");
     conf_free(now);
@@ -168,7 +180,8 @@ static void help_and_reference_have_every_option(void **state)
         assert_says(&help, arena_fmt(&a, "    --%s=<", conf_options[i].name).ptr);
         assert_says(&reference, arena_fmt(&a, "| `%s` |", conf_options[i].name).ptr);
     }
-    assert_says(&reference, "| `log.level` | string | `info` | `debug`, `info`, `warn`, `error` | yes | ");
+    assert_says(&reference,
+                "| `log.level` | string | `info` | `debug`, `info`, `warn`, `error` | yes | ");
     assert_says(&reference, "| `server.workers` | integer | `8` | 1 to 128 threads |  | ");
     struct str rest = buf_str(&help);
     struct str line;

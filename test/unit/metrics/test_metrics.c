@@ -7,7 +7,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
+
+#include <cmocka.h> /* needs the ones above */
 
 enum { THREADS = 4, EACH = 10000 };
 
