@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-#include "store/store.h"
+#include "store/config.h"
 
 enum store_state {
 #define DELIVERY_STATE(id, number, svix, text) STORE_##id = number,
@@ -54,6 +54,7 @@ struct store_job {
     enum rc rc;                         /* RC_OK: durable. Else nothing of it was written */
     int _kind;
     int64_t _queued_us;
+    struct store_segment *_segment;     /* the one it wrote to; NULL: none */
 };
 
 enum store_published {

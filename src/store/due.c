@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is still to be delivered: the partial index on due times holds just that.
+ */
+#include <stdlib.h>
+
+#include "store/store_priv.h"
+
+/* --- of one endpoint, by due time -------------------------------------------------------------------------- */
+
+static bool is_later(const struct store_due *a, const struct store_due *b)
+{
+    if (a->due_us != b->due_us)
+        return a->due_us > b->due_us;
+    return id_key(&a->message) > id_key(&b->message);
+}
+
+/* Keeps the `max` earliest of what is there and one more. */
+static void insert(struct store_due *out, size_t *count, size_t max, const struct store_due *row)
+{
+    size_t at = *count;
+    while (at > 0 && is_later(&out[at - 1], row))
+        at--;
+    if (at == max)
+        return;
+    size_t moved = (*count < max ? *count : max - 1) - at;
+    memmove(&out[at + 1], &out[at], moved * sizeof *out);
+    out[at] = *row;
+    if (*count < max)
+        (*count)++;
+}
+
+static enum rc due_in(struct store_segment *seg, int64_t endpoint, int64_t after_due_us, int64_t after_key, size_t max,
+                      struct store_due *out, size_t *count)
+{
+    struct store_reader *reader;
+    enum rc rc = store_reader_get(seg, &reader);
+    if (rc != RC_OK)
+        return rc;
+    struct db_stmt *s = db_prepare(reader->db,
+        "SELECT d.msg, m.tail, d.app, d.due, d.attempts, d.state, d.trigger"
+        " FROM delivery d INDEXED BY delivery_due CROSS JOIN message m ON m.k = d.msg"
+        " WHERE d.endpoint = ?1 AND d.due IS NOT NULL AND (d.due, d.msg) > (?2, ?3) ORDER BY d.due, d.msg LIMIT ?4");
+    db_bind_int(s, 1, endpoint);
+    db_bind_int(s, 2, after_due_us);
+    db_bind_int(s, 3, after_key);
+    db_bind_int(s, 4, (int64_t)max);
+    while (db_step(s, &rc)) {
+        struct store_due row = {
+            .message = store_id_of(db_int(s, 0), db_borrow(s, 1)),
+            .app = db_int(s, 2),
+            .endpoint = endpoint,
+            .due_us = db_int(s, 3),
+            .attempt_count = (int)db_int(s, 4),
+            .state = (enum store_state)db_int(s, 5),
+            .trigger = (enum store_trigger)db_int(s, 6),
+        };
+        insert(out, count, max, &row);
+    }
+    store_reader_put(seg->store, reader);
+    return rc;
+}
+
+enum rc store_due_list(struct store *s, int64_t endpoint, int64_t after_due_us, const struct id *after_message,
+                       size_t max, struct store_due *out, size_t *count)
+{
+    enum rc rc = RC_OK;
+    int64_t after_key = after_message == NULL ? -1 : id_key(after_message);
+    int64_t after_us = after_message == NULL ? INT64_MIN : after_due_us;
+    *count = 0;
+    struct store_segment_list list = store_segment_list_get(s);
+    for (size_t i = 0; rc == RC_OK && i < list.count && max > 0; i++) {
+        if (atomic_load(&list.at[i]->pending) > 0)
+            rc = due_in(list.at[i], endpoint, after_us, after_key, max, out, count);
+    }
+    store_segment_list_free(&list);
+    return rc;
+}
+
+/* --- all endpoints --------------------------------------------------------------------------------------------- */
+
+struct tally {
+    struct map64 *by_endpoint;
+    struct arena *arena;
+    size_t count;
+};
+
+static enum rc app_of(struct db *db, struct store_due_endpoint *e)
+{
+    enum rc rc;
+    struct db_stmt *s = db_prepare(db, "SELECT app FROM delivery INDEXED BY delivery_due"
+                                       " WHERE endpoint = ? AND due IS NOT NULL LIMIT 1");
+    db_bind_int(s, 1, e->endpoint);
+    if (db_step(s, &rc)) {
+        e->app = db_int(s, 0);
+        db_reset(s);
+    }
+    return rc;
+}
+
+static enum rc tally_segment(struct store_segment *seg, struct tally *t)
+{
+    struct store_reader *reader;
+    enum rc rc = store_reader_get(seg, &reader);
+    if (rc != RC_OK)
+        return rc;
+    struct db_stmt *s = db_prepare(reader->db, "SELECT endpoint, count(*), min(due) FROM delivery INDEXED BY delivery_due"
+                                               " WHERE due IS NOT NULL GROUP BY endpoint");
+    while (db_step(s, &rc)) {
+        int64_t endpoint = db_int(s, 0), first_due_us = db_int(s, 2);
+        struct store_due_endpoint *e = map64_get(t->by_endpoint, (uint64_t)endpoint);
+        if (e == NULL) {
+            e = ARENA_NEW(t->arena, struct store_due_endpoint);
+            *e = (struct store_due_endpoint){ .endpoint = endpoint, .first_due_us = first_due_us };
+            (void)map64_set(t->by_endpoint, (uint64_t)endpoint, e);
+            t->count++;
+            rc = app_of(reader->db, e);
+            if (rc != RC_OK)
+                break;
+        }
+        e->count += db_int(s, 1);
+        if (first_due_us < e->first_due_us)
+            e->first_due_us = first_due_us;
+    }
+    db_reset(s);
+    store_reader_put(seg->store, reader);
+    return rc;
+}
+
+static int by_first_due(const void *left, const void *right)
+{
+    const struct store_due_endpoint *a = left, *b = right;
+    if (a->first_due_us != b->first_due_us)
+        return a->first_due_us < b->first_due_us ? -1 : 1;
+    return (a->endpoint > b->endpoint) - (a->endpoint < b->endpoint);
+}
+
+enum rc store_due_endpoints(struct store *s, struct arena *a, struct store_due_endpoint **out, size_t *count)
+{
+    enum rc rc = RC_OK;
+    struct tally t = { .by_endpoint = map64_new(), .arena = a };
+    struct store_segment_list list = store_segment_list_get(s);
+    for (size_t i = 0; rc == RC_OK && i < list.count; i++) {
+        if (atomic_load(&list.at[i]->pending) > 0)
+            rc = tally_segment(list.at[i], &t);
+    }
+    store_segment_list_free(&list);
+
+    size_t at = 0;
+    uint64_t endpoint;
+    void *value;
+    *count = 0;
+    *out = arena_array(a, t.count + 1, sizeof **out);
+    while (map64_next(t.by_endpoint, &at, &endpoint, &value))
+        (*out)[(*count)++] = *(struct store_due_endpoint *)value;
+    map64_free(t.by_endpoint);
+    if (*count > 1)
+        qsort(*out, *count, sizeof **out, by_first_due);
+    return rc;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Attempts. Those of a message are one range of its segment. Those of an endpoint are spread: an
+ * attempt lies with its message, so a late retry in an old segment may be newer than what newer
+ * segments hold. Each segment gives its first page, and the pages are merged; a segment whose
+ * newest attempt is older than a full page's last is not asked.
+ */
+#include <stdlib.h>
+
+#include "store/walk_priv.h"
+
+#define COLUMNS \
+    "a.ak, a.tail, a.msg, m.tail, a.endpoint, a.number, a.success, a.state_after, a.trigger, a.http_status, a.started," \
+    " a.took, a.next_due, a.error, a.detail, a.url, a.response, a.response_headers, a.request_headers"
+
+/* ?1 stretch or 0, ?2 endpoint, ?3 and ?4 bounds, ?8 after, ?9 before, ?10 limit, ?11 status, ?12 class, ?13 message,
+ * ?14 app. Svix status: 0 success, 2 fail, 3 sending. */
+#define FILTER \
+    " AND a.ak > ?3 AND a.ak < ?4 AND a.started > ?8 AND a.started < ?9" \
+    " AND (?11 < 0 OR (?11 = 0 AND a.state_after = 3) OR (?11 = 2 AND a.state_after IN (4, 5))" \
+    " OR (?11 = 3 AND a.state_after IN (1, 2)))" \
+    " AND (?12 < 0 OR (a.http_status >= ?12 AND a.http_status < ?12 + 100)) AND m.app = ?14" MESSAGE_FILTER("m.")
+
+#define BY_ENDPOINT(order) \
+    "SELECT " COLUMNS " FROM attempt a INDEXED BY attempt_endpoint CROSS JOIN message m ON m.k = a.msg" \
+    " WHERE a.stretch = ?1 AND a.endpoint = ?2" FILTER " ORDER BY a.ak " order " LIMIT ?10"
+
+#define BY_MESSAGE(order) \
+    "SELECT " COLUMNS " FROM message m CROSS JOIN attempt a ON a.msg = m.k" \
+    " WHERE m.k = ?13 AND ?1 = 0 AND (?2 = 0 OR a.endpoint = ?2)" FILTER " ORDER BY a.ak " order " LIMIT ?10"
+
+/* Rows of all segments so far, in order, at most one more than the page holds. */
+struct merged {
+    struct store_attempt_row *rows;
+    size_t count, limit;
+    bool ascending;
+};
+
+static void read_attempt(struct db_stmt *s, struct arena *a, struct store_attempt_row *row)
+{
+    *row = (struct store_attempt_row){
+        .id = store_id_of(db_int(s, 0), db_borrow(s, 1)),
+        .message = store_id_of(db_int(s, 2), db_borrow(s, 3)),
+        .endpoint = db_int(s, 4),
+        .number = (int)db_int(s, 5),
+        .success = db_int(s, 6) != 0,
+        .state_after = (enum store_state)db_int(s, 7),
+        .trigger = (enum store_trigger)db_int(s, 8),
+        .http_status = (int)db_int(s, 9),
+        .started_us = db_int(s, 10),
+        .took_us = db_int(s, 11),
+        .next_due_us = db_int(s, 12),
+        .error = db_text(s, 13, a),
+        .detail = db_text(s, 14, a),
+        .url = db_text(s, 15, a),
+        .response = db_text(s, 16, a),
+        .response_headers = db_text(s, 17, a),
+        .request_headers = db_text(s, 18, a),
+    };
+}
+
+static int by_id(const void *left, const void *right)
+{
+    const struct store_attempt_row *a = left, *b = right;
+    return memcmp(a->id.bytes, b->id.bytes, ID_BYTES);
+}
+
+static void bind(struct db_stmt *s, const struct store_attempt_filter *f, const struct store_walk *w, int64_t stretch,
+                 size_t room, struct arena *a)
+{
+    db_bind_int(s, 1, stretch);
+    db_bind_int(s, 2, f->endpoint);
+    db_bind_int(s, 3, w->low);
+    db_bind_int(s, 4, w->high);
+    store_bind_filter(s, a, f->event_types, f->event_type_count, f->channel, f->tag);
+    db_bind_int(s, 8, f->after_us);
+    db_bind_int(s, 9, f->before_us > 0 ? f->before_us : INT64_MAX);
+    db_bind_int(s, 10, (int64_t)room);
+    db_bind_int(s, 11, f->status);
+    db_bind_int(s, 12, f->status_class);
+    if (f->message != NULL)
+        db_bind_int(s, 13, id_key(f->message));
+    db_bind_int(s, 14, f->app);
+}
+
+/* Appends at most `room` rows behind those of `m`. */
+static enum rc append_rows(struct db *db, const struct store_attempt_filter *f, const struct store_walk *w,
+                           int64_t stretch, size_t room, struct merged *m, struct arena *a)
+{
+    enum rc rc;
+    const char *sql;
+    if (f->message != NULL)
+        sql = w->ascending ? BY_MESSAGE("ASC") : BY_MESSAGE("DESC");
+    else
+        sql = w->ascending ? BY_ENDPOINT("ASC") : BY_ENDPOINT("DESC");
+    struct db_stmt *s = db_prepare(db, sql);
+    if (f->message != NULL)
+        stretch = 0;
+    bind(s, f, w, stretch, room, a);
+    while (db_step(s, &rc))
+        read_attempt(s, a, &m->rows[m->count++]);
+    return rc;
+}
+
+static void cut(struct merged *m)
+{
+    if (m->count > 1)
+        qsort(m->rows, m->count, sizeof *m->rows, by_id);
+    if (!m->ascending)
+        store_page_reverse(m->rows, m->count, sizeof *m->rows);
+    if (m->count > m->limit + 1)
+        m->count = m->limit + 1;
+}
+
+static enum rc add_stretches(struct store_segment *seg, struct db *db, const struct store_attempt_filter *f,
+                             const struct store_walk *w, struct merged *m, struct arena *a)
+{
+    enum rc rc = RC_OK;
+    struct store_stretch_list stretches = store_stretch_list_get(seg, STRETCH_ATTEMPTS, a);
+    size_t first = store_stretch_find(&stretches, w->low), last = store_stretch_find(&stretches, w->high);
+    size_t room = m->limit + 1;
+    for (size_t i = 0; rc == RC_OK && room > 0 && i <= last - first; i++) {
+        size_t before = m->count, stretch = w->ascending ? first + i : last - i;
+        rc = append_rows(db, f, w, (int64_t)stretch, room, m, a);
+        room -= m->count - before;
+    }
+    return rc;
+}
+
+static enum rc add_segment(struct store_segment *seg, const struct store_attempt_filter *f, const struct store_walk *w,
+                           struct merged *m, struct arena *a)
+{
+    struct store_reader *reader;
+    enum rc rc = store_reader_get(seg, &reader);
+    if (rc != RC_OK)
+        return rc;
+    if (f->message != NULL)
+        rc = append_rows(reader->db, f, w, 0, m->limit + 1, m, a);
+    else
+        rc = add_stretches(seg, reader->db, f, w, m, a);
+    store_reader_put(seg->store, reader);
+    cut(m);
+    return rc;
+}
+
+/* Whether the segment can hold a row that belongs on the page. */
+static bool may_add(struct store_segment *seg, const struct store_walk *w, const struct merged *m)
+{
+    int64_t newest = atomic_load(&seg->stretches[STRETCH_ATTEMPTS].last_key);
+    if (newest <= w->low || newest == 0)
+        return false;
+    if (m->count <= m->limit)
+        return true;
+    int64_t last = id_key(&m->rows[m->count - 1].id);
+    return m->ascending || newest > last;
+}
+
+enum rc store_attempt_list(struct store *s, const struct store_attempt_filter *f, const struct store_page *page,
+                           struct arena *a, struct store_attempt_row *out, struct store_page_end *end)
+{
+    struct store_walk w;
+    *end = (struct store_page_end){ .done = true };
+    enum rc rc = store_walk_bounds(&w, page, STR("atmpt_"), f->after_us, f->before_us, WALK_SLACK_US);
+    if (rc != RC_OK)
+        return rc;
+    struct merged m = { .limit = (size_t)page->limit, .ascending = w.ascending };
+    m.rows = arena_array(a, 2 * (m.limit + 1), sizeof *m.rows);
+    struct store_segment_list list = store_segment_list_get(s);
+    if (f->message != NULL) {
+        struct store_segment *seg = store_segment_find(s, id_key(f->message));
+        rc = add_segment(seg, f, &w, &m, a);
+        store_segment_unref(seg);
+    }
+    for (size_t i = list.count; f->message == NULL && rc == RC_OK && i-- > 0;) {
+        if (may_add(list.at[i], &w, &m))
+            rc = add_segment(list.at[i], f, &w, &m, a);
+    }
+    store_segment_list_free(&list);
+    if (rc != RC_OK)
+        return rc;
+    end->done = m.count <= m.limit;
+    end->count = end->done ? m.count : m.limit;
+    memcpy(out, m.rows, end->count * sizeof *out);
+    if (page->backwards)
+        store_page_reverse(out, end->count, sizeof *out);
+    return RC_OK;
+}
+
+enum rc store_attempt_get(struct store *s, int64_t app, const struct id *message, const struct id *attempt,
+                          struct arena *a, struct store_attempt_row *out)
+{
+    struct store_reader *reader;
+    struct store_segment *seg = store_segment_find(s, id_key(message));
+    enum rc rc = store_reader_get(seg, &reader);
+    if (rc == RC_OK) {
+        struct db_stmt *st = db_prepare(reader->db, "SELECT " COLUMNS " FROM attempt a JOIN message m ON m.k = a.msg"
+                                                    " WHERE a.msg = ? AND a.ak = ? AND a.tail = ? AND m.tail = ? AND m.app = ?");
+        db_bind_int(st, 1, id_key(message));
+        db_bind_int(st, 2, id_key(attempt));
+        db_bind_blob(st, 3, store_id_tail(attempt));
+        db_bind_blob(st, 4, store_id_tail(message));
+        db_bind_int(st, 5, app);
+        if (db_step(st, &rc)) {
+            read_attempt(st, a, out);
+            db_reset(st);
+        } else if (rc == RC_OK) {
+            rc = RC_NOT_FOUND;
+        }
+        store_reader_put(s, reader);
+    }
+    store_segment_unref(seg);
+    return rc;
+}

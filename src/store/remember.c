@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which idempotency keys and event ids were used lately. The truth is the table `remembered` of
+ * each segment, append-only; keys_priv.h has what finds a row in it by hash.
+ */
+#include <stdatomic.h>
+
+#include "store/store_priv.h"
+
+enum { KEY_BYTES = 16, EVENT_AT = 32 };
+
+/* Keeps hashes of the two kinds apart. */
+static const uint64_t key_kind = UINT64_C(0x5bd1e9955bd1e995);
+
+static uint64_t key_hash(const uint8_t key[static KEY_BYTES])
+{
+    uint64_t hash;
+    memcpy(&hash, key, sizeof hash);
+    return hash ^ key_kind;
+}
+
+static uint64_t event_hash(const struct store *s, const struct store_message *m)
+{
+    return store_keys_hash(s->hash_seed, m->app, m->event_id);
+}
+
+/* --- looking ---------------------------------------------------------------------------------------- */
+
+struct candidate_walk {
+    uint64_t hash;
+    size_t table_at, file_at;
+};
+
+static int64_t next_candidate(struct store *s, struct store_segment *seg, struct candidate_walk *walk)
+{
+    mutex_lock(&s->keys_lock);
+    int64_t k = store_key_table_find(&seg->keys, walk->hash, &walk->table_at);
+    if (k == 0 && seg->key_file != NULL)
+        k = store_key_file_find(seg->key_file, walk->hash, &walk->file_at);
+    mutex_unlock(&s->keys_lock);
+    return k;
+}
+
+bool store_event_candidates(struct store *s, struct store_segment *seg, uint64_t hash,
+                            bool (*fn)(void *ctx, int64_t k), void *ctx)
+{
+    struct candidate_walk walk = { .hash = hash };
+    for (int64_t k = next_candidate(s, seg, &walk); k != 0; k = next_candidate(s, seg, &walk)) {
+        if (fn(ctx, k))
+            return true;
+    }
+    return false;
+}
+
+/* The stored row says whether it is the same key, and the same request. */
+static enum rc same_key(struct store_segment *seg, int64_t k, struct store_publish *p, bool *found)
+{
+    enum rc rc = store_segment_connect(seg, NULL);
+    if (rc != RC_OK)
+        return rc;
+    struct db_stmt *st = db_prepare(seg->writer, "SELECT r.hashes, m.tail FROM remembered r JOIN message m ON m.k = r.k"
+                                                 " WHERE r.k = ?");
+    db_bind_int(st, 1, k);
+    if (!db_step(st, &rc))
+        return rc;
+    struct str hashes = db_borrow(st, 0);
+    *found = hashes.len == REMEMBERED_BYTES && memcmp(hashes.ptr, p->key, KEY_BYTES) == 0;
+    if (*found) {
+        bool same_body = memcmp(hashes.ptr + KEY_BYTES, p->body_hash, sizeof p->body_hash) == 0;
+        p->result = same_body ? STORE_REPLAYED : STORE_KEY_REUSED;
+        p->first = store_id_of(k, db_borrow(st, 1));
+    }
+    db_reset(st);
+    return RC_OK;
+}
+
+static enum rc same_event(struct store_segment *seg, int64_t k, struct store_publish *p, bool *found)
+{
+    enum rc rc = store_segment_connect(seg, NULL);
+    if (rc != RC_OK)
+        return rc;
+    struct db_stmt *st = db_prepare(seg->writer, "SELECT tail FROM message WHERE k = ? AND app = ? AND event_id = ?");
+    db_bind_int(st, 1, k);
+    db_bind_int(st, 2, p->message->app);
+    db_bind_text(st, 3, p->message->event_id);
+    if (!db_step(st, &rc))
+        return rc;
+    *found = true;
+    p->result = STORE_EVENT_ID_TAKEN;
+    p->first = store_id_of(k, db_borrow(st, 0));
+    db_reset(st);
+    return RC_OK;
+}
+
+typedef enum rc (*same_fn)(struct store_segment *seg, int64_t k, struct store_publish *p, bool *found);
+
+static enum rc look_in(struct store *s, struct store_segment *seg, uint64_t hash, same_fn same,
+                       struct store_publish *p, int64_t not_before, bool *found)
+{
+    struct candidate_walk walk = { .hash = hash };
+    for (int64_t k = next_candidate(s, seg, &walk); k != 0; k = next_candidate(s, seg, &walk)) {
+        if (k < not_before)
+            continue;
+        enum rc rc = same(seg, k, p, found);
+        if (rc != RC_OK || *found) {
+            p->job._segment = seg; /* if its transaction fails, what was found may not be there */
+            return rc;
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc look(struct store *s, uint64_t hash, same_fn same, struct store_publish *p, bool *found)
+{
+    int64_t window_us = atomic_load_explicit(&s->idempotency_us, memory_order_relaxed);
+    int64_t not_before = store_key_at(clock_wall_us(s->o.clock) - window_us);
+    for (size_t i = s->segment_count; i-- > 0;) {
+        struct store_segment *seg = s->segments[i];
+        enum rc rc = look_in(s, seg, hash, same, p, not_before, found);
+        if (rc != RC_OK || *found || seg->start <= not_before)
+            return rc;
+    }
+    return RC_OK;
+}
+
+enum rc store_remembered_check(struct store *s, struct store_publish *p)
+{
+    bool found = false;
+    enum rc rc = RC_OK;
+    p->result = STORE_CREATED;
+    if (p->has_key)
+        rc = look(s, key_hash(p->key), same_key, p, &found);
+    if (rc == RC_OK && !found && p->message->event_id.ptr != NULL)
+        rc = look(s, event_hash(s, p->message), same_event, p, &found);
+    return rc;
+}
+
+/* --- writing ---------------------------------------------------------------------------------------- */
+
+static void table_change(struct store *s, struct store_segment *seg, const struct store_publish *p,
+                         void (*change)(struct store_key_table *t, uint64_t hash, int64_t k))
+{
+    int64_t k = id_key(&p->message->id);
+    mutex_lock(&s->keys_lock);
+    if (p->has_key)
+        change(&seg->keys, key_hash(p->key), k);
+    if (p->message->event_id.ptr != NULL)
+        change(&seg->keys, event_hash(s, p->message), k);
+    mutex_unlock(&s->keys_lock);
+}
+
+enum rc store_remember(struct store *s, struct store_segment *seg, const struct store_publish *p)
+{
+    uint8_t hashes[REMEMBERED_BYTES] = { 0 };
+    if (!p->has_key && p->message->event_id.ptr == NULL)
+        return RC_OK;
+    if (p->has_key) {
+        memcpy(hashes, p->key, KEY_BYTES);
+        memcpy(hashes + KEY_BYTES, p->body_hash, sizeof p->body_hash);
+    }
+    if (p->message->event_id.ptr != NULL) {
+        uint64_t hash = event_hash(s, p->message);
+        memcpy(hashes + EVENT_AT, &hash, sizeof hash);
+    }
+    struct db_stmt *st = db_prepare(seg->writer, "INSERT INTO remembered(k, hashes) VALUES(?, ?)");
+    db_bind_int(st, 1, id_key(&p->message->id));
+    db_bind_blob(st, 2, str_of((const char *)hashes, sizeof hashes));
+    enum rc rc = db_run(st);
+    if (rc == RC_OK)
+        table_change(s, seg, p, store_key_table_add);
+    return rc;
+}
+
+void store_forget(struct store *s, struct store_segment *seg, const struct store_publish *p)
+{
+    table_change(s, seg, p, store_key_table_remove);
+}
+
+/* --- loading and sealing ----------------------------------------------------------------------------- */
+
+static bool any_bit(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] != 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_row(struct store_key_table *t, int64_t k, struct str hashes)
+{
+    uint64_t hash;
+    if (hashes.len != REMEMBERED_BYTES)
+        return;
+    if (any_bit(hashes.ptr, EVENT_AT)) {
+        memcpy(&hash, hashes.ptr, sizeof hash);
+        store_key_table_add(t, hash ^ key_kind, k);
+    }
+    memcpy(&hash, hashes.ptr + EVENT_AT, sizeof hash);
+    if (hash != 0)
+        store_key_table_add(t, hash, k);
+}
+
+static enum rc read_rows(struct db *db, struct store_key_table *t)
+{
+    enum rc rc;
+    struct db_stmt *st = db_prepare(db, "SELECT k, hashes FROM remembered ORDER BY k");
+    while (db_step(st, &rc))
+        add_row(t, db_int(st, 0), db_borrow(st, 1));
+    return rc;
+}
+
+/* Keys that came to a sealed segment after its file was made are in its rows only: the count tells. */
+static enum rc file_is_current(struct store_segment *seg, bool *is_current)
+{
+    enum rc rc;
+    int64_t rows = 0;
+    struct db_stmt *st = db_prepare(seg->writer,
+        "SELECT coalesce(sum((substr(hashes, 1, 32) <> zeroblob(32)) + (substr(hashes, 33) <> zeroblob(8))), 0)"
+        " FROM remembered");
+    if (db_step(st, &rc)) {
+        rows = db_int(st, 0);
+        db_reset(st);
+    }
+    *is_current = rc == RC_OK && rows == (int64_t)store_key_file_count(seg->key_file);
+    return rc;
+}
+
+enum rc store_remembered_load(struct store_segment *seg, bool is_newest)
+{
+    bool is_current = false;
+    if (!is_newest && store_key_file_open(seg->keys_path, &seg->key_file) == RC_OK) {
+        enum rc rc = file_is_current(seg, &is_current);
+        if (rc != RC_OK || is_current)
+            return rc;
+        store_key_file_close(seg->key_file);
+        seg->key_file = NULL;
+    }
+    if (!is_newest)
+        LOG(STORE_KEYS_REBUILT, F_TEXT("file", seg->keys_path));
+    return read_rows(seg->writer, &seg->keys); /* the keeper makes the file */
+}
+
+/* The store thread may still add keys (messages whose id was made before the segment was sealed):
+ * then the file is not complete and this is tried again at the next round. */
+void store_remembered_seal(struct store_segment *seg)
+{
+    struct store *s = seg->store;
+    struct store_reader *reader;
+    struct store_key_table rows = { 0 };
+    struct store_key_file *file = NULL;
+    if (store_reader_get(seg, &reader) != RC_OK)
+        return;
+    enum rc rc = read_rows(reader->db, &rows);
+    store_reader_put(s, reader);
+
+    size_t count = 0;
+    struct store_key *keys = xcalloc(rows.count + 1, sizeof *keys);
+    for (size_t i = 0; i < rows.size; i++) {
+        if (rows.slots[i].k != 0)
+            keys[count++] = rows.slots[i];
+    }
+    store_key_table_fini(&rows);
+    if (rc == RC_OK)
+        rc = store_key_file_write(seg->keys_path, keys, count, s->o.no_sync);
+    xfree(keys);
+    if (rc == RC_OK)
+        rc = store_key_file_open(seg->keys_path, &file);
+    if (rc != RC_OK)
+        return;
+    mutex_lock(&s->keys_lock);
+    bool is_complete = seg->keys.count == count && seg->key_file == NULL;
+    if (is_complete) {
+        seg->key_file = file;
+        store_key_table_fini(&seg->keys);
+    }
+    mutex_unlock(&s->keys_lock);
+    if (!is_complete)
+        store_key_file_close(file);
+}
