@@ -35,20 +35,25 @@ struct deliver_limits {
     int64_t breaker_max_us;
 };
 
-/* What deliver needs from below, handed in. `record` never fails; done comes on the shard's thread. */
+/* What a shard needs from below, handed in. All are called on the shard's thread and must not block;
+ * answers come on that thread too, never from within the call (but for `app`). */
 struct deliver_backend {
     void *ctx;
-    void (*record)(void *ctx, struct store_outcome *o);
+    /* Never fails; o->job.done() comes when it is durable or was refused. */
+    void (*record)(void *ctx, struct deliver_shard *shard, struct store_outcome *o);
     /* Asks for more due deliveries of an endpoint; answered by deliver_shard_refilled(). */
     void (*refill)(void *ctx, struct deliver_shard *shard, int64_t endpoint, int64_t after_due_us, struct id after_message, size_t max);
     /* Asks for a message's payload; answered by deliver_shard_loaded(). */
     void (*load)(void *ctx, struct deliver_shard *shard, struct id message);
-    /* The view of an application; NULL when not cached: then `want_app` was asked for and deliver_app_changed() follows. */
+    /* The view of an application with a reference; NULL when not cached: then `want_app` is asked,
+     * answered by deliver_shard_app_loaded(). */
     struct core_app *(*app)(void *ctx, int64_t app);
     void (*want_app)(void *ctx, struct deliver_shard *shard, int64_t app);
-    /* Endpoint health changed (first failure, recovery, disable): persisted elsewhere, at leisure. */
-    void (*health)(void *ctx, int64_t app, int64_t endpoint, int64_t failing_since_us, bool disable, const char *reason);
-    /* For operational events: 4th failure, exhausted, recovered. */
+    /* Endpoint health changed (first failure, recovery, disable): persisted elsewhere, at leisure.
+     * `reason`: literal, "" unless disabled. */
+    void (*health)(void *ctx, struct deliver_shard *shard, int64_t app, int64_t endpoint, int64_t failing_since_us, bool disable, const char *reason);
+    /* For operational events: "message.attempt.failing" (the 4th failure), "message.attempt.exhausted",
+     * "message.attempt.recovered", "endpoint.disabled". `o` is borrowed for the call. */
     void (*notice)(void *ctx, const char *what, const struct store_outcome *o);
 };
 
@@ -93,3 +98,6 @@ struct deliver_lane_info {
     int64_t parked_until_us; /* wall clock */
     int failures_in_row;
 };
+/* fn runs on `loop` with the answer, borrowed; all zero when the endpoint has no lane at the moment. */
+typedef void (*deliver_lane_fn)(void *arg, const struct deliver_lane_info *info);
+void deliver_lane_ask(struct deliver *d, int64_t endpoint, struct loop *loop, deliver_lane_fn fn, void *arg);
