@@ -11,13 +11,17 @@
 
 #include "fetch/policy_priv.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 enum { IDLE_US = 60 * 1000 * 1000, IDLE_MAX = 1024 };
 
-/* A socket of curl's that the loop watches. */
+/* A socket of curl's that the loop watches, through a descriptor of our own: curl may close its one
+ * before it says that it is no longer to be watched. */
 struct curl_watch {
     struct curl_client *client;
+    curl_socket_t fd;
     struct loop_io io;
 };
 
@@ -101,7 +105,7 @@ static void on_socket(void *arg, uint32_t events)
                ((events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                ((events & EPOLLERR) != 0 ? CURL_CSELECT_ERR : 0);
 
-    (void)curl_multi_socket_action(client->multi, watch->io.fd, bits, &running);
+    (void)curl_multi_socket_action(client->multi, watch->fd, bits, &running);
     take_results(client);
 }
 
@@ -138,14 +142,19 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
         if (watch == NULL)
             return 0;
         loop_io_stop(client->loop, &watch->io);
+        (void)close(watch->io.fd);
         xfree(watch);
         (void)curl_multi_assign(client->multi, fd, NULL);
     } else if (watch != NULL) {
         loop_io_change(client->loop, &watch->io, events);
     } else {
+        int own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (own_fd < 0)
+            return -1; /* out of descriptors: curl gives the transfer up */
         watch = XNEW(struct curl_watch);
         watch->client = client;
-        watch->io = (struct loop_io){ .fn = on_socket, .arg = watch, .fd = fd };
+        watch->fd = fd;
+        watch->io = (struct loop_io){ .fn = on_socket, .arg = watch, .fd = own_fd };
         loop_io_start(client->loop, &watch->io, events);
         (void)curl_multi_assign(client->multi, fd, watch);
     }

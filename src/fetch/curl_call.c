@@ -33,7 +33,7 @@ static bool judge_head(struct curl_exchange *ex)
     long status = 0;
     size_t used;
 
-    if (str_starts(text, STR("HTTP/1."))) {
+    if (!ex->client->http2 || str_starts(text, STR("HTTP/1."))) {
         if (http_parse_response(text, FETCH_HEAD_MAX, head, &used, &error) != HTTP_PARSE_OK)
             return refuse(ex, error.status == 431 ? FETCH_TOO_LARGE : FETCH_PROTOCOL,
                           error.reason != NULL ? error.reason : "malformed head") != 0;

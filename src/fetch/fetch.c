@@ -46,7 +46,7 @@ void fetch_call_init(struct fetch_call *c)
     c->response_keep = RESPONSE_KEEP;
     c->response_read = RESPONSE_READ;
     buf_init(&c->_head, FETCH_HEAD_BUFFER);
-    buf_init(&c->_body, SIZE_MAX / 2); /* response_keep bounds it */
+    buf_init(&c->_body, SIZE_MAX / 8); /* response_keep bounds it */
 }
 
 void fetch_call_fini(struct fetch_call *c)

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One table of receivers, good and bad; every row gives the same outcome with our own client and with
+ * libcurl's, and none takes longer than its deadline.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "support.h"
+
+#include <stdio.h>
+
+#define OK_HEAD "HTTP/1.1 200 OK\r\n"
+#define TEN "0123456789"
+
+struct row {
+    const char *name;
+    struct step script[6];
+    enum fetch_error error;
+    int status;
+    const char *body; /* NULL: nothing kept */
+    bool cut;
+    enum { AS_POST, AS_GET, AS_HEAD, AS_PUT } as;
+    int64_t deadline_us;
+    size_t keep;
+    size_t read;
+    size_t send_bytes; /* body of that size instead of "hello" */
+    bool chunked;
+};
+
+#define GIVES(e, s, b) .error = (e), .status = (s), .body = (b)
+#define REQ { STEP_REQUEST, NULL, 0 }
+#define SEND(text) { STEP_SEND, text, 0 }
+#define DRIP(text) { STEP_DRIP, text, 0 }
+#define FLOOD(text, n) { STEP_FLOOD, text, n }
+#define HANG { STEP_HANG, NULL, 0 }
+#define RESET { STEP_RESET, NULL, 0 }
+
+enum { MIB = 1024 * 1024, SHORT_US = 300 * 1000, LATE_US = 700 * 1000, QUICK_US = 3000 * 1000 };
+
+static const struct row ROWS[] = {
+    /* well-formed */
+    { .name = "length", .script = { REQ, SEND(OK_HEAD "Content-Length: 2\r\n\r\nok"), HANG }, GIVES(FETCH_OK, 200, "ok") },
+    { .name = "empty", .script = { REQ, SEND(OK_HEAD "Content-Length: 0\r\n\r\n"), HANG }, GIVES(FETCH_OK, 200, NULL) },
+    { .name = "no content", .script = { REQ, SEND("HTTP/1.1 204 No Content\r\n\r\n"), HANG }, GIVES(FETCH_OK, 204, NULL) },
+    { .name = "not modified", .script = { REQ, SEND("HTTP/1.1 304 X\r\nContent-Length: 9\r\n\r\n"), HANG }, GIVES(FETCH_OK, 304, NULL) },
+    { .name = "chunked", .script = { REQ, SEND(OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n3;x=y\r\nyes\r\n0\r\nT: 1\r\n\r\n"), HANG },
+      GIVES(FETCH_OK, 200, "okyes") },
+    { .name = "until close", .script = { REQ, SEND(OK_HEAD "\r\nall of it") }, GIVES(FETCH_OK, 200, "all of it") },
+    { .name = "HTTP/1.0", .script = { REQ, SEND("HTTP/1.0 200 OK\r\n\r\nold") }, GIVES(FETCH_OK, 200, "old") },
+    { .name = "dripped", .script = { REQ, DRIP(OK_HEAD "X: y\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"), HANG }, GIVES(FETCH_OK, 200, "ok") },
+    { .name = "interim", .script = { REQ, SEND("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" OK_HEAD "Content-Length: 1\r\n\r\n1"), HANG },
+      GIVES(FETCH_OK, 200, "1") },
+    { .name = "interim dripped", .script = { REQ, DRIP("HTTP/1.1 103 Hints\r\nA: b\r\n\r\n" OK_HEAD "Content-Length: 1\r\n\r\n1"), HANG },
+      GIVES(FETCH_OK, 200, "1") },
+    { .name = "redirect", .script = { REQ, SEND("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"), HANG },
+      GIVES(FETCH_OK, 302, NULL) },
+    { .name = "server error", .script = { REQ, SEND("HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy"), HANG }, GIVES(FETCH_OK, 503, "busy") },
+    { .name = "HEAD", .script = { REQ, SEND(OK_HEAD "Content-Length: 500\r\n\r\n"), HANG }, GIVES(FETCH_OK, 200, NULL), .as = AS_HEAD },
+    { .name = "GET", .script = { REQ, SEND(OK_HEAD "Content-Length: 1\r\n\r\ng"), HANG }, GIVES(FETCH_OK, 200, "g"), .as = AS_GET },
+    { .name = "PUT", .script = { REQ, SEND(OK_HEAD "Content-Length: 1\r\n\r\np"), HANG }, GIVES(FETCH_OK, 200, "p"), .as = AS_PUT },
+    { .name = "chunked request", .script = { REQ, SEND(OK_HEAD "Content-Length: 0\r\n\r\n"), HANG }, GIVES(FETCH_OK, 200, NULL), .chunked = true },
+    { .name = "large request", .script = { REQ, SEND(OK_HEAD "Content-Length: 0\r\n\r\n"), HANG }, GIVES(FETCH_OK, 200, NULL), .send_bytes = 4 * MIB },
+    { .name = "large chunked request", .script = { REQ, SEND(OK_HEAD "Content-Length: 0\r\n\r\n"), HANG }, GIVES(FETCH_OK, 200, NULL),
+      .send_bytes = 4 * MIB, .chunked = true },
+    { .name = "refused early", .script = { SEND("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig"), HANG }, GIVES(FETCH_OK, 413, "big"), .send_bytes = 4 * MIB },
+    /* more than is kept or read */
+    { .name = "kept in part", .script = { REQ, SEND(OK_HEAD "Content-Length: 10\r\n\r\n" TEN), HANG }, GIVES(FETCH_OK, 200, "0123"), .cut = true, .keep = 4 },
+    { .name = "kept in part, chunked", .script = { REQ, SEND(OK_HEAD "Transfer-Encoding: chunked\r\n\r\na\r\n" TEN "\r\n0\r\n\r\n"), HANG },
+      GIVES(FETCH_OK, 200, "0123"), .cut = true, .keep = 4 },
+    { .name = "flood with a length", .script = { REQ, SEND(OK_HEAD "Content-Length: 9999999999\r\n\r\n"), FLOOD(TEN TEN TEN TEN, 1 << 30) },
+      GIVES(FETCH_OK, 200, TEN), .cut = true, .keep = 10, .read = 5000 },
+    { .name = "flood until close", .script = { REQ, SEND(OK_HEAD "\r\n"), FLOOD(TEN TEN TEN TEN, 1 << 30) },
+      GIVES(FETCH_OK, 200, TEN), .cut = true, .keep = 10, .read = 5000 },
+    { .name = "flood of chunks", .script = { REQ, SEND(OK_HEAD "Transfer-Encoding: chunked\r\n\r\n"), FLOOD("a\r\n" TEN "\r\n", 1 << 30) },
+      GIVES(FETCH_OK, 200, TEN), .cut = true, .keep = 10, .read = 5000 },
+    /* wrong after the head: the status stands, the text is cut */
+    { .name = "body too short", .script = { REQ, SEND(OK_HEAD "Content-Length: 10\r\n\r\n0123") }, GIVES(FETCH_OK, 200, "0123"), .cut = true },
+    { .name = "body reset", .script = { REQ, SEND(OK_HEAD "Content-Length: 10\r\n\r\n"), RESET }, GIVES(FETCH_OK, 200, NULL), .cut = true },
+    { .name = "body hangs", .script = { REQ, SEND(OK_HEAD "Content-Length: 10\r\n\r\n0123"), HANG }, GIVES(FETCH_OK, 200, "0123"), .cut = true, .deadline_us = SHORT_US },
+    { .name = "chunk without end", .script = { REQ, SEND(OK_HEAD "Transfer-Encoding: chunked\r\n\r\n5\r\n01") }, GIVES(FETCH_OK, 200, "01"), .cut = true },
+    { .name = "bad chunk size", .script = { REQ, SEND(OK_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n01"), HANG }, GIVES(FETCH_OK, 200, NULL), .cut = true },
+    { .name = "bad chunk end", .script = { REQ, SEND(OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\nokXX0\r\n\r\n"), HANG }, GIVES(FETCH_OK, 200, "ok"), .cut = true },
+    { .name = "body too long", .script = { REQ, SEND(OK_HEAD "Content-Length: 2\r\n\r\nokmore"), HANG }, GIVES(FETCH_OK, 200, "ok") },
+    /* no answer */
+    { .name = "closed at once", .script = { { STEP_END, NULL, 0 } }, GIVES(FETCH_CLOSED, 0, NULL) },
+    { .name = "closed after the request", .script = { REQ }, GIVES(FETCH_CLOSED, 0, NULL) },
+    { .name = "reset after the request", .script = { REQ, RESET }, GIVES(FETCH_CLOSED, 0, NULL) },
+    { .name = "closed in the status line", .script = { REQ, SEND("HTTP/1.1 20") }, GIVES(FETCH_CLOSED, 0, NULL) },
+    { .name = "closed in the head", .script = { REQ, SEND(OK_HEAD "Content-Len") }, GIVES(FETCH_CLOSED, 0, NULL) },
+    { .name = "only an interim answer", .script = { REQ, SEND("HTTP/1.1 100 Continue\r\n\r\n") }, GIVES(FETCH_CLOSED, 0, NULL) },
+    { .name = "silent", .script = { REQ, HANG }, GIVES(FETCH_TIMEOUT, 0, NULL), .deadline_us = SHORT_US },
+    { .name = "silent in the head", .script = { REQ, SEND(OK_HEAD "X: "), HANG }, GIVES(FETCH_TIMEOUT, 0, NULL), .deadline_us = SHORT_US },
+    { .name = "never reads", .script = { HANG }, GIVES(FETCH_TIMEOUT, 0, NULL), .deadline_us = SHORT_US },
+    /* not HTTP */
+    { .name = "garbage", .script = { REQ, SEND("\x01\x02\x03 what is this\r\n\r\n"), HANG }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "HTTP/0.9", .script = { REQ, SEND("<html>hello</html>\n") }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "another protocol", .script = { REQ, SEND("SSH-2.0-OpenSSH_9.2\r\n"), HANG }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "HTTP/2 unasked", .script = { REQ, SEND("HTTP/2 200\r\n\r\n"), HANG }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "status of four digits", .script = { REQ, SEND("HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n"), HANG }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "switching protocols", .script = { REQ, SEND("HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), HANG }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "two lengths", .script = { REQ, SEND(OK_HEAD "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab"), HANG }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "length and chunked", .script = { REQ, SEND(OK_HEAD "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), HANG }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "negative length", .script = { REQ, SEND(OK_HEAD "Content-Length: -1\r\n\r\n"), HANG }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "unknown coding", .script = { REQ, SEND(OK_HEAD "Transfer-Encoding: squeezed\r\n\r\n"), HANG }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "bare line feeds", .script = { REQ, SEND("HTTP/1.1 200 OK\nContent-Length: 0\n\n"), HANG }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "folded line", .script = { REQ, SEND(OK_HEAD "X: a\r\n b\r\nContent-Length: 0\r\n\r\n"), HANG }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "space before the colon", .script = { REQ, SEND(OK_HEAD "Content-Length : 0\r\n\r\n"), HANG }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "flood of interim answers", .script = { REQ, FLOOD("HTTP/1.1 100 Continue\r\n\r\n", 1 << 30) }, GIVES(FETCH_PROTOCOL, 0, NULL) },
+    { .name = "flood of header lines", .script = { REQ, SEND(OK_HEAD), FLOOD("X-Filler: " TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "\r\n", 1 << 30) },
+      GIVES(FETCH_TOO_LARGE, 0, NULL) },
+    { .name = "endless header line", .script = { REQ, SEND(OK_HEAD "X: "), FLOOD(TEN TEN TEN TEN, 1 << 30) }, GIVES(FETCH_TOO_LARGE, 0, NULL) },
+    { .name = "endless status line", .script = { REQ, SEND("HTTP/1.1 200 "), FLOOD(TEN TEN TEN TEN, 1 << 30) }, GIVES(FETCH_TOO_LARGE, 0, NULL) },
+};
+
+static void apply(const struct row *row, struct test_call *t, char **large)
+{
+    static const enum http_method methods[] = { HTTP_POST, HTTP_GET, HTTP_HEAD, HTTP_PUT };
+
+    t->call.method = methods[row->as];
+    if (row->as == AS_GET || row->as == AS_HEAD)
+        t->call.body = STR_NONE;
+    if (row->deadline_us != 0)
+        t->call.deadline_us = row->deadline_us;
+    if (row->keep != 0)
+        t->call.response_keep = row->keep;
+    if (row->read != 0)
+        t->call.response_read = row->read;
+    t->call.chunked = row->chunked;
+    if (row->send_bytes != 0) {
+        *large = xcalloc(1, row->send_bytes);
+        memset(*large, 'x', row->send_bytes);
+        t->call.body = str_of(*large, row->send_bytes);
+    }
+}
+
+static bool check(const struct row *row, enum client_kind kind, const struct fetch_call *c)
+{
+    bool in_time = c->took_us < (row->deadline_us != 0 ? row->deadline_us + LATE_US : QUICK_US);
+    bool ok = in_time && c->error == row->error && c->status == row->status && c->response_cut == row->cut &&
+              str_eq(c->response, str_from(row->body)) &&
+              (row->error == FETCH_OK || c->detail[0] != '\0');
+    if (!ok)
+        print_error("%s, %s: %lld us, %s status %d cut %d body \"%.*s\" detail \"%s\"\n", row->name,
+                    CLIENT_NAMES[kind], (long long)c->took_us, fetch_error_name(c->error), c->status, c->response_cut,
+                    STR_ARGS(c->response), c->detail);
+    return ok;
+}
+
+static bool run_row(const struct row *row, enum client_kind kind)
+{
+    const struct step *scripts[] = { row->script };
+    struct receiver *r = receiver_start(scripts, 1, NULL);
+    struct bench b;
+    struct test_call t;
+    char *large = NULL;
+
+    bench_open(&b, kind, NULL);
+    call_init(&t, "http://127.0.0.1:%u/hook?x=1", receiver_port(r));
+    apply(row, &t, &large);
+    call_run(&b, &t);
+    bool ok = check(row, kind, &t.call);
+    call_fini(&t);
+    bench_close(&b);
+    receiver_stop(r);
+    xfree(large);
+    return ok;
+}
+
+static void both_clients_judge_every_answer_alike(void **state)
+{
+    int wrong = 0;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++)
+        for (int kind = 0; kind < CLIENT_KINDS; kind++)
+            wrong += !run_row(&ROWS[i], (enum client_kind)kind);
+    assert_int_equal(wrong, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_clients_judge_every_answer_alike),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Connections: kept ones, stale ones, deadlines, canceling, several addresses, and the guard at
+ * connect. What must hold for both clients runs with both.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define REQ { STEP_REQUEST, NULL, 0 }
+#define SEND(text) { STEP_SEND, text, 0 }
+#define HANG { STEP_HANG, NULL, 0 }
+#define END { STEP_END, NULL, 0 }
+
+enum { MS = 1000 };
+
+static const struct step THREE_ANSWERS[] = { REQ, SEND(ANSWER), REQ, SEND(ANSWER), REQ, SEND(ANSWER), HANG, END };
+static const struct step ONE_ANSWER[] = { REQ, SEND(ANSWER), END };
+static const struct step ONE_THEN_DEAF[] = { REQ, SEND(ANSWER), REQ, END };
+static const struct step SILENT[] = { REQ, HANG, END };
+static const struct step CLOSING[] = { REQ, SEND("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), HANG, END };
+static const struct step TALKATIVE[] = { REQ, SEND(ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), HANG, END };
+
+#define FOR_BOTH(kind) for (enum client_kind kind = CLIENT_OWN; kind < CLIENT_KINDS; kind++)
+
+static void a_connection_is_used_again(void **state)
+{
+    const struct step *scripts[] = { THREE_ANSWERS };
+
+    (void)state;
+    FOR_BOTH(kind)
+    {
+        struct receiver *r = receiver_start(scripts, 1, NULL);
+        struct bench b;
+        struct test_call t;
+        bench_open(&b, kind, NULL);
+        call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+        for (int i = 0; i < 3; i++) {
+            call_run(&b, &t);
+            assert_int_equal(t.call.error, FETCH_OK);
+            assert_str(t.call.response, "ok");
+            assert_int_equal(t.call.reused, i > 0);
+            assert_string_equal(t.call.peer, "127.0.0.1");
+            assert_true((t.call.connect_took_us > 0) == (i == 0));
+        }
+        assert_int_equal(receiver_connections(r), 1);
+        call_fini(&t);
+        bench_close(&b);
+        receiver_stop(r);
+    }
+}
+
+static void a_stale_connection_costs_one_retry_and_no_failure(void **state)
+{
+    const struct step *scripts[] = { ONE_THEN_DEAF, ONE_ANSWER };
+
+    (void)state;
+    FOR_BOTH(kind)
+    {
+        struct receiver *r = receiver_start(scripts, 2, NULL);
+        struct bench b;
+        struct test_call t;
+        bench_open(&b, kind, NULL);
+        call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+        call_run(&b, &t);
+        /* The receiver reads the second request on the kept connection and closes. */
+        call_run(&b, &t);
+        assert_int_equal(t.call.error, FETCH_OK);
+        assert_int_equal(t.call.status, 200);
+        assert_int_equal(receiver_connections(r), 2);
+        assert_int_equal(receiver_requests(r), 3);
+        call_fini(&t);
+        bench_close(&b);
+        receiver_stop(r);
+    }
+}
+
+static void a_fresh_connection_that_dies_is_not_tried_again(void **state)
+{
+    static const struct step deaf[] = { REQ, END };
+    const struct step *scripts[] = { deaf };
+
+    (void)state;
+    FOR_BOTH(kind)
+    {
+        struct receiver *r = receiver_start(scripts, 1, NULL);
+        struct bench b;
+        struct test_call t;
+        bench_open(&b, kind, NULL);
+        call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+        call_run(&b, &t);
+        assert_int_equal(t.call.error, FETCH_CLOSED);
+        assert_int_equal(receiver_requests(r), 1);
+        call_fini(&t);
+        bench_close(&b);
+        receiver_stop(r);
+    }
+}
+
+/* Two calls against a script; the second must come on a connection of its own. */
+static void check_not_reused(enum client_kind kind, const struct step *script)
+{
+    const struct step *scripts[] = { script };
+    struct receiver *r = receiver_start(scripts, 1, NULL);
+    struct bench b;
+    struct test_call t;
+
+    bench_open(&b, kind, NULL);
+    call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+    for (int i = 0; i < 2; i++) {
+        call_run(&b, &t);
+        assert_int_equal(t.call.error, FETCH_OK);
+        assert_str(t.call.response, "ok");
+        assert_false(t.call.reused);
+    }
+    assert_int_equal(receiver_connections(r), 2);
+    call_fini(&t);
+    bench_close(&b);
+    receiver_stop(r);
+}
+
+static void a_connection_the_answer_closes_is_not_kept(void **state)
+{
+    (void)state;
+    FOR_BOTH(kind) check_not_reused(kind, CLOSING);
+}
+
+static void a_connection_with_bytes_left_over_is_not_kept(void **state)
+{
+    (void)state;
+    FOR_BOTH(kind) check_not_reused(kind, TALKATIVE);
+}
+
+static void idle_connections_end_after_their_time(void **state)
+{
+    const struct step *scripts[] = { THREE_ANSWERS };
+    struct fetch_options o = { .idle_us = 50 * MS };
+    struct receiver *r = receiver_start(scripts, 1, NULL);
+    struct bench b;
+    struct test_call t;
+
+    (void)state;
+    bench_open(&b, CLIENT_OWN, &o);
+    call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+    call_run(&b, &t);
+    bench_turn_for(&b, 150 * MS);
+    receiver_wait_closed(r, 1);
+    call_run(&b, &t);
+    assert_false(t.call.reused);
+    call_fini(&t);
+    bench_close(&b);
+    receiver_stop(r);
+}
+
+static void kept_connections_are_bounded_per_host_and_in_all(void **state)
+{
+    const struct step *scripts[] = { THREE_ANSWERS };
+    struct fetch_options limits[] = { { .idle_per_host = 2 }, { .idle_max = 2 } };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(limits); i++) {
+        struct receiver *r = receiver_start(scripts, 1, NULL);
+        struct bench b;
+        struct test_call t[5];
+        bench_open(&b, CLIENT_OWN, &limits[i]);
+        for (int k = 0; k < 5; k++) {
+            call_init(&t[k], "http://127.0.0.1:%u/", receiver_port(r));
+            call_start(&b, &t[k]);
+        }
+        for (int k = 0; k < 5; k++) {
+            call_wait(&b, &t[k]);
+            assert_int_equal(t[k].call.error, FETCH_OK);
+            call_fini(&t[k]);
+        }
+        receiver_wait_closed(r, 3);
+        bench_close(&b);
+        receiver_stop(r);
+    }
+}
+
+static void canceling_ends_a_call_at_once_in_every_phase(void **state)
+{
+    const struct step *scripts[] = { SILENT };
+
+    (void)state;
+    FOR_BOTH(kind)
+    {
+        for (int phase = 0; phase < 3; phase++) {
+            struct receiver *r = receiver_start(scripts, 1, NULL);
+            struct bench b;
+            struct test_call t;
+            bench_open(&b, kind, NULL);
+            call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+            call_start(&b, &t);
+            if (phase == 1)
+                loop_turn(b.loop, 0);
+            while (phase == 2 && receiver_requests(r) == 0)
+                loop_turn(b.loop, 10 * MS);
+            fetch_cancel(b.fetch, &t.call);
+            assert_int_equal(t.done_count, 1);
+            assert_int_equal(t.call.error, FETCH_CANCELED);
+            fetch_cancel(b.fetch, &t.call); /* too late: nothing happens */
+            assert_int_equal(t.done_count, 1);
+            call_fini(&t);
+            bench_close(&b);
+            receiver_stop(r);
+        }
+    }
+}
+
+static void freeing_a_client_cancels_what_runs(void **state)
+{
+    const struct step *scripts[] = { SILENT };
+
+    (void)state;
+    FOR_BOTH(kind)
+    {
+        struct receiver *r = receiver_start(scripts, 1, NULL);
+        struct bench b;
+        struct test_call t;
+        bench_open(&b, kind, NULL);
+        call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+        call_start(&b, &t);
+        while (receiver_requests(r) == 0)
+            loop_turn(b.loop, 10 * MS);
+        bench_close(&b);
+        assert_int_equal(t.done_count, 1);
+        assert_int_equal(t.call.error, FETCH_CANCELED);
+        call_fini(&t);
+        receiver_stop(r);
+    }
+}
+
+/* A socket that is bound but does not listen: connecting to its port is refused. */
+static int bound_socket(uint16_t *port)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    *port = ntohs(at.sin_port);
+    return fd;
+}
+
+static void a_refused_connection_says_so(void **state)
+{
+    uint16_t port;
+    int fd = bound_socket(&port);
+
+    (void)state;
+    FOR_BOTH(kind)
+    {
+        struct bench b;
+        struct test_call t;
+        bench_open(&b, kind, NULL);
+        call_init(&t, "http://127.0.0.1:%u/", port);
+        call_run(&b, &t);
+        assert_int_equal(t.call.error, FETCH_CONNECT);
+        assert_non_null(strstr(t.call.detail, kind == CLIENT_OWN ? "refused" : "connect"));
+        call_fini(&t);
+        bench_close(&b);
+    }
+    (void)close(fd);
+}
+
+static void a_connection_that_is_not_taken_ends_at_the_connect_deadline(void **state)
+{
+    uint16_t port;
+    int fd = bound_socket(&port);
+    int fill[4];
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+    (void)state;
+    /* With a backlog of none and a connection in it, the kernel leaves further ones unanswered. */
+    assert_int_equal(listen(fd, 0), 0);
+    for (size_t i = 0; i < COUNT_OF(fill); i++) {
+        fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)connect(fill[i], (struct sockaddr *)&at, sizeof(at));
+    }
+    FOR_BOTH(kind)
+    {
+        struct bench b;
+        struct test_call t;
+        bench_open(&b, kind, NULL);
+        call_init(&t, "http://127.0.0.1:%u/", port);
+        t.call.connect_us = 200 * MS;
+        call_run(&b, &t);
+        assert_int_equal(t.call.error, FETCH_CONNECT_TIMEOUT);
+        assert_in_range(t.call.took_us, 190 * MS, 1500 * MS);
+        t.call.deadline_us = 200 * MS;
+        t.call.connect_us = 5000 * MS;
+        call_run(&b, &t);
+        assert_int_equal(t.call.error, FETCH_TIMEOUT);
+        call_fini(&t);
+        bench_close(&b);
+    }
+    for (size_t i = 0; i < COUNT_OF(fill); i++)
+        (void)close(fill[i]);
+    (void)close(fd);
+}
+
+static void the_next_address_is_tried_when_one_fails(void **state)
+{
+    const struct step *scripts[] = { ONE_ANSWER };
+
+    (void)state;
+    FOR_BOTH(kind)
+    {
+        struct receiver *r = receiver_start(scripts, 1, NULL);
+        struct fetch_options o = { .resolve = "hook.test=::1,hook.test=127.0.0.9,hook.test=127.0.0.1" };
+        struct bench b;
+        struct test_call t;
+        bench_open(&b, kind, &o);
+        call_init(&t, "http://hook.test:%u/", receiver_port(r));
+        call_run(&b, &t);
+        assert_int_equal(t.call.error, FETCH_OK);
+        assert_string_equal(t.call.peer, "127.0.0.1");
+        assert_string_equal(t.call.detail, "");
+        call_fini(&t);
+        bench_close(&b);
+        receiver_stop(r);
+    }
+}
+
+static void a_name_that_resolves_to_a_private_address_is_refused_at_connect(void **state)
+{
+    static const char *const urls[] = { "http://rebind.test:1/", "http://10.0.0.1:1/", "http://[::ffff:10.0.0.1]:1/",
+                                        "http://[64:ff9b::7f00:1]:1/", "http://localhost:1/", "http://a.localhost:1/" };
+    struct fetch_policy *policy = policy_of("", "");
+    struct fetch_options o = { .policy = policy, .resolve = "rebind.test=10.0.0.1,rebind.test=fd00::1" };
+
+    (void)state;
+    FOR_BOTH(kind)
+    {
+        for (size_t i = 0; i < COUNT_OF(urls); i++) {
+            struct bench b;
+            struct test_call t;
+            bench_open(&b, kind, &o);
+            call_init(&t, "%s", urls[i]);
+            call_run(&b, &t);
+            assert_int_equal(t.call.error, FETCH_ADDRESS);
+            assert_non_null(strstr(t.call.detail, "may not be connected to"));
+            call_fini(&t);
+            bench_close(&b);
+        }
+    }
+    fetch_policy_unref(policy);
+}
+
+static void only_the_allowed_address_of_a_name_is_used(void **state)
+{
+    const struct step *scripts[] = { ONE_ANSWER };
+
+    (void)state;
+    FOR_BOTH(kind)
+    {
+        struct receiver *r = receiver_start(scripts, 1, NULL);
+        struct fetch_options o = { .resolve = "mixed.test=10.0.0.1,mixed.test=127.0.0.1" };
+        struct bench b;
+        struct test_call t;
+        bench_open(&b, kind, &o);
+        call_init(&t, "http://mixed.test:%u/", receiver_port(r));
+        call_run(&b, &t);
+        assert_int_equal(t.call.error, FETCH_OK);
+        assert_string_equal(t.call.peer, "127.0.0.1");
+        call_fini(&t);
+        bench_close(&b);
+        receiver_stop(r);
+    }
+}
+
+static void plain_http_is_refused_when_https_is_demanded(void **state)
+{
+    struct fetch_policy *policy = NULL;
+
+    (void)state;
+    assert_int_equal(fetch_policy_new(STR("127.0.0.0/8"), STR_NONE, true, &policy, NULL), RC_OK);
+    FOR_BOTH(kind)
+    {
+        struct fetch_options o = { .policy = policy };
+        struct bench b;
+        struct test_call t;
+        bench_open(&b, kind, &o);
+        call_init(&t, "http://127.0.0.1:1/");
+        call_run(&b, &t);
+        assert_int_equal(t.call.error, FETCH_ADDRESS);
+        call_fini(&t);
+        bench_close(&b);
+    }
+    fetch_policy_unref(policy);
+}
+
+static void the_request_is_what_was_asked_for(void **state)
+{
+    const struct step *scripts[] = { ONE_ANSWER };
+
+    (void)state;
+    FOR_BOTH(kind)
+    {
+        struct receiver *r = receiver_start(scripts, 1, NULL);
+        struct fetch_options o = { .resolve = "hook.test=127.0.0.1" };
+        char host[64];
+        struct bench b;
+        struct test_call t;
+        bench_open(&b, kind, &o);
+        call_init(&t, "http://us%%65r:p%%40ss@hook.test:%u/a/../b?c=d%%20e", receiver_port(r));
+        t.call.headers = STR("Webhook-Id: msg_1\r\nX-Empty:\r\nx-lower: ok\r\n");
+        call_run(&b, &t);
+        assert_int_equal(t.call.error, FETCH_OK);
+        struct str sent = receiver_last_request(r);
+        (void)snprintf(host, sizeof(host), "\r\nHost: hook.test:%u\r\n", receiver_port(r));
+        assert_true(str_starts(sent, STR("POST /a/../b?c=d%20e HTTP/1.1\r\n")));
+        assert_true(str_contains(sent, str_from(host)));
+        assert_true(str_contains(sent, STR("\r\nWebhook-Id: msg_1\r\n")));
+        assert_true(str_contains(sent, STR("\r\nX-Empty:\r\n")));
+        assert_true(str_contains(sent, STR("\r\nx-lower: ok\r\n")));
+        assert_true(str_contains(sent, STR("\r\nAuthorization: Basic dXNlcjpwQHNz\r\n")));
+        assert_true(str_contains(sent, STR("\r\nContent-Length: 5\r\n")));
+        assert_true(str_ends(sent, STR("\r\n\r\nhello")));
+        assert_false(str_contains(sent, STR("Expect")));
+        assert_false(str_contains(sent, STR("Accept")));
+        assert_false(str_contains(sent, STR("Content-Type")));
+        call_fini(&t);
+        bench_close(&b);
+        receiver_stop(r);
+    }
+}
+
+static void response_headers_are_kept_and_found(void **state)
+{
+    static const struct step script[] = { REQ, SEND("HTTP/1.1 503 Busy\r\nRETRY-after:  12 \r\nX: y\r\nContent-Length: 0\r\n\r\n"), HANG, END };
+    const struct step *scripts[] = { script };
+
+    (void)state;
+    FOR_BOTH(kind)
+    {
+        struct receiver *r = receiver_start(scripts, 1, NULL);
+        struct bench b;
+        struct test_call t;
+        bench_open(&b, kind, NULL);
+        call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+        call_run(&b, &t);
+        assert_str(fetch_response_header(&t.call, "Retry-After"), "12");
+        assert_str(fetch_response_header(&t.call, "x"), "y");
+        assert_str(fetch_response_header(&t.call, "y"), "");
+        assert_str(t.call.response_headers, "RETRY-after:  12 \r\nX: y\r\nContent-Length: 0\r\n");
+        call_fini(&t);
+        bench_close(&b);
+        receiver_stop(r);
+    }
+}
+
+static void a_blocking_run_gives_the_same(void **state)
+{
+    const struct step *scripts[] = { ONE_ANSWER };
+    struct receiver *r = receiver_start(scripts, 1, NULL);
+    struct fetch_policy *policy = policy_of("127.0.0.0/8", "");
+    struct fetch_options o = { .policy = policy };
+    struct test_call t;
+
+    (void)state;
+    call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+    fetch_run(&o, &t.call);
+    assert_int_equal(t.call.error, FETCH_OK);
+    assert_str(t.call.response, "ok");
+    o.http2 = true; /* takes the other client */
+    fetch_run(&o, &t.call);
+    assert_int_equal(t.call.error, FETCH_OK);
+    call_fini(&t);
+    fetch_policy_unref(policy);
+    receiver_stop(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_connection_is_used_again),
+        cmocka_unit_test(a_stale_connection_costs_one_retry_and_no_failure),
+        cmocka_unit_test(a_fresh_connection_that_dies_is_not_tried_again),
+        cmocka_unit_test(a_connection_the_answer_closes_is_not_kept),
+        cmocka_unit_test(a_connection_with_bytes_left_over_is_not_kept),
+        cmocka_unit_test(idle_connections_end_after_their_time),
+        cmocka_unit_test(kept_connections_are_bounded_per_host_and_in_all),
+        cmocka_unit_test(canceling_ends_a_call_at_once_in_every_phase),
+        cmocka_unit_test(freeing_a_client_cancels_what_runs),
+        cmocka_unit_test(a_refused_connection_says_so),
+        cmocka_unit_test(a_connection_that_is_not_taken_ends_at_the_connect_deadline),
+        cmocka_unit_test(the_next_address_is_tried_when_one_fails),
+        cmocka_unit_test(a_name_that_resolves_to_a_private_address_is_refused_at_connect),
+        cmocka_unit_test(only_the_allowed_address_of_a_name_is_used),
+        cmocka_unit_test(plain_http_is_refused_when_https_is_demanded),
+        cmocka_unit_test(the_request_is_what_was_asked_for),
+        cmocka_unit_test(response_headers_are_kept_and_found),
+        cmocka_unit_test(a_blocking_run_gives_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
