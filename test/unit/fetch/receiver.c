@@ -66,7 +66,7 @@ static size_t take(struct peer *p, char *to, size_t max)
 /* Whole: the head, and the body by its length or to its last chunk. */
 static bool is_whole(struct str text)
 {
-    const char *end = memmem(text.ptr, text.len, "\r\n\r\n", 4);
+    const char *end = text.len == 0 ? NULL : memmem(text.ptr, text.len, "\r\n\r\n", 4);
     uint64_t length = 0;
 
     if (end == NULL)
