@@ -62,8 +62,9 @@ static bool take_target(struct cli *cli, struct load_options *o, char host[stati
     const char *text = cli_take(cli, "url");
     struct http_url url;
 
-    if (http_url_parse(str_from(text == NULL ? "http://127.0.0.1:8071" : text), &url, NULL) != RC_OK
-        || url.tls || url.host.len >= 64) {
+    if (http_url_parse(str_from(text == NULL ? "http://127.0.0.1:8071" : text), &url, NULL) !=
+            RC_OK ||
+        url.tls || url.host.len >= 64) {
         (void)cli_misused(cli, "--url: not a plain http URL with an address");
         return false;
     }
@@ -85,11 +86,11 @@ static bool take_load(struct cli *cli, struct load_options *o)
     const char *type = cli_take(cli, "event-type");
 
     o->event_type = type == NULL ? "bench.load" : type;
-    if (!cli_take_number(cli, "connections", 64, 1, LOAD_CONNECTIONS_MAX, &connections)
-        || !cli_take_number(cli, "payload", 1024, 1, 900000, &payload)
-        || !cli_take_number(cli, "rate", 0, 0, 10000000, &o->rate)
-        || !cli_take_number(cli, "count", 0, 0, INT64_MAX, &o->count)
-        || !cli_take_duration(cli, "duration", o->count > 0 ? 0 : 10000000, &o->duration_us))
+    if (!cli_take_number(cli, "connections", 64, 1, LOAD_CONNECTIONS_MAX, &connections) ||
+        !cli_take_number(cli, "payload", 1024, 1, 900000, &payload) ||
+        !cli_take_number(cli, "rate", 0, 0, 10000000, &o->rate) ||
+        !cli_take_number(cli, "count", 0, 0, INT64_MAX, &o->count) ||
+        !cli_take_duration(cli, "duration", o->count > 0 ? 0 : 10000000, &o->duration_us))
         return false;
     o->connections = (int)connections;
     o->payload_bytes = (size_t)payload;
@@ -101,11 +102,12 @@ static void print_json(const struct load_result *r)
     double seconds = (double)r->took_us / 1e6;
 
     printf("{\"sent\":%" PRId64 ",\"accepted\":%" PRId64 ",\"refused\":%" PRId64
-           ",\"broken\":%" PRId64 ",\"seconds\":%.3f,\"per_s\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+           ",\"broken\":%" PRId64
+           ",\"seconds\":%.3f,\"per_s\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
            "\"p999_ms\":%.3f,\"max_ms\":%.3f,\"status\":{",
            r->sent, r->accepted, r->refused, r->broken, seconds, (double)r->accepted / seconds,
-           (double)load_quantile_us(r, 0.5) / 1e3, (double)load_quantile_us(r, 0.99) / 1e3,
-           (double)load_quantile_us(r, 0.999) / 1e3, (double)r->worst_us / 1e3);
+           (double)cli_load_quantile_us(r, 0.5) / 1e3, (double)cli_load_quantile_us(r, 0.99) / 1e3,
+           (double)cli_load_quantile_us(r, 0.999) / 1e3, (double)r->worst_us / 1e3);
     const char *comma = "";
     for (int i = 0; i < LOAD_STATUS_MAX; i++) {
         if (r->by_status[i] > 0) {
@@ -124,8 +126,8 @@ static void print_words(const struct load_result *r)
            " broken in %.1f s: %.0f accepted a second\n",
            r->sent, r->accepted, r->refused, r->broken, seconds, (double)r->accepted / seconds);
     printf("latency ms: p50 %.2f  p99 %.2f  p99.9 %.2f  max %.2f\n",
-           (double)load_quantile_us(r, 0.5) / 1e3, (double)load_quantile_us(r, 0.99) / 1e3,
-           (double)load_quantile_us(r, 0.999) / 1e3, (double)r->worst_us / 1e3);
+           (double)cli_load_quantile_us(r, 0.5) / 1e3, (double)cli_load_quantile_us(r, 0.99) / 1e3,
+           (double)cli_load_quantile_us(r, 0.999) / 1e3, (double)r->worst_us / 1e3);
     for (int i = 0; i < LOAD_STATUS_MAX; i++) {
         if (r->by_status[i] > 0 && (i < 200 || i >= 300))
             printf("status %d: %" PRId64 "\n", i, r->by_status[i]);
@@ -139,7 +141,7 @@ static int measure(struct cli *cli, const struct load_options *o, bool json)
     int code = CLI_DONE;
 
     buf_init(&why, 512);
-    if (load_run(o, result, &why) != RC_OK)
+    if (cli_load_run(o, result, &why) != RC_OK)
         code = cli_failed(cli, "%.*s", STR_ARGS(buf_str(&why)));
     else if (json)
         print_json(result);
@@ -160,8 +162,8 @@ static int run(struct cli *cli)
     int code = CLI_MISUSED;
     bool json = cli_take_switch(cli, "json");
 
-    if (take_target(cli, &o, host) && take_load(cli, &o) && take_apps(cli, &apps)
-        && cli_is_used_up(cli)) {
+    if (take_target(cli, &o, host) && take_load(cli, &o) && take_apps(cli, &apps) &&
+        cli_is_used_up(cli)) {
         o.apps = apps.ids;
         o.app_count = apps.count;
         code = measure(cli, &o, json);

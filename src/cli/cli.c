@@ -7,9 +7,8 @@
 #include <stdio.h>
 
 const struct cli_verb *const cli_verbs[] = {
-    &cli_serve, &cli_token,     &cli_doctor,  &cli_listen,
-    &cli_bench, &cli_reference, &cli_version, &cli_help,
-    NULL,
+    &cli_serve,     &cli_token,   &cli_doctor, &cli_listen, &cli_bench,
+    &cli_reference, &cli_version, &cli_help,   NULL,
 };
 
 enum { WORD_MAX = 32 };

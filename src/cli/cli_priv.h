@@ -35,7 +35,8 @@ const char *cli_take_word(struct cli *cli);
 /* As cli_take(), as a number in [min, max]; `otherwise` when not given. False: said what is wrong. */
 MUST_USE bool cli_take_number(struct cli *cli, const char *name, int64_t otherwise, int64_t min,
                               int64_t max, int64_t *out);
-MUST_USE bool cli_take_duration(struct cli *cli, const char *name, int64_t otherwise_us, int64_t *out);
+MUST_USE bool cli_take_duration(struct cli *cli, const char *name, int64_t otherwise_us,
+                                int64_t *out);
 
 /* False: something is left; said so. For verbs without the server's options. */
 MUST_USE bool cli_is_used_up(const struct cli *cli);

@@ -2,8 +2,8 @@
  *
  * grapnel doctor: is everything in place for a server here?
  */
-#include "cli/cli_priv.h"
 #include "server/doctor.h"
+#include "cli/cli_priv.h"
 
 #include <stdio.h>
 

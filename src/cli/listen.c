@@ -45,7 +45,8 @@ static const char *verify(const struct listener *l, const struct http_call *call
     if (!l->has_key)
         return "signature not checked";
     int64_t now_s = clock_wall_us(clock_system()) / 1000000;
-    if (str_to_i64(stamp, &at_s) != RC_OK || at_s < now_s - TOLERANCE_S || at_s > now_s + TOLERANCE_S)
+    if (str_to_i64(stamp, &at_s) != RC_OK || at_s < now_s - TOLERANCE_S ||
+        at_s > now_s + TOLERANCE_S)
         return "BAD TIMESTAMP";
     buf_init(&text, BODY_MAX + 1024);
     enum rc rc = buf_addf(&text, "%.*s.%.*s.", STR_ARGS(id), STR_ARGS(stamp));
@@ -144,9 +145,9 @@ static int run(struct cli *cli)
     int64_t status;
 
     l.quiet = cli_take_switch(cli, "quiet");
-    if (!cli_take_number(cli, "status", 204, 200, 599, &status)
-        || !cli_take_number(cli, "count", 0, 1, INT64_MAX, &l.left) || !take_secret(cli, &l)
-        || !cli_is_used_up(cli))
+    if (!cli_take_number(cli, "status", 204, 200, 599, &status) ||
+        !cli_take_number(cli, "count", 0, 1, INT64_MAX, &l.left) || !take_secret(cli, &l) ||
+        !cli_is_used_up(cli))
         return CLI_MISUSED;
     l.status = (int)status;
     return listen_on(cli, &l, address == NULL ? "127.0.0.1:0" : address);

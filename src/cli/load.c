@@ -57,7 +57,7 @@ static size_t bucket_of(int64_t us)
     return power * 16U + part;
 }
 
-int64_t load_quantile_us(const struct load_result *r, double q)
+int64_t cli_load_quantile_us(const struct load_result *r, double q)
 {
     int64_t wanted = (int64_t)((double)r->accepted * q + 0.5);
     int64_t seen = 0;
@@ -80,8 +80,8 @@ static enum rc open_connection(struct load *l, struct connection *c)
     int on = 1;
 
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || inet_pton(AF_INET, l->o->host, &to.sin_addr) != 1
-        || connect(c->fd, (const struct sockaddr *)&to, sizeof to) != 0)
+    if (c->fd < 0 || inet_pton(AF_INET, l->o->host, &to.sin_addr) != 1 ||
+        connect(c->fd, (const struct sockaddr *)&to, sizeof to) != 0)
         return RC_IO;
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
@@ -218,7 +218,8 @@ static enum rc on_readable(struct load *l, struct connection *c)
         return reopen(l, c);
     }
     c->in_len += (size_t)n;
-    enum http_parse parsed = http_parse_response(str_of(c->in, c->in_len), HEAD_MAX, &head, &used, &error);
+    enum http_parse parsed =
+        http_parse_response(str_of(c->in, c->in_len), HEAD_MAX, &head, &used, &error);
     if (parsed == HTTP_PARSE_MORE)
         return RC_OK;
     if (parsed == HTTP_PARSE_BAD || used + head.length > IN_MAX)
@@ -285,7 +286,7 @@ static void finish(struct load *l)
     close(l->epoll);
 }
 
-enum rc load_run(const struct load_options *o, struct load_result *out, struct buf *why)
+enum rc cli_load_run(const struct load_options *o, struct load_result *out, struct buf *why)
 {
     struct load l = { .o = o, .r = out, .epoll = epoll_create1(EPOLL_CLOEXEC) };
     enum rc rc = l.epoll >= 0 ? RC_OK : RC_IO;

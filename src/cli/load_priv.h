@@ -28,12 +28,12 @@ struct load_result {
     int64_t sent, accepted, refused, broken; /* broken: the connection ended before an answer */
     int64_t took_us;
     int64_t by_status[LOAD_STATUS_MAX];
-    int64_t latency[LOAD_BUCKETS]; /* of accepted ones; see load_quantile_us() */
+    int64_t latency[LOAD_BUCKETS]; /* of accepted ones; see cli_load_quantile_us() */
     int64_t worst_us;
 };
 
 /* RC_IO: cannot connect, `why` says where. */
-MUST_USE enum rc load_run(const struct load_options *o, struct load_result *out, struct buf *why);
+MUST_USE enum rc cli_load_run(const struct load_options *o, struct load_result *out, struct buf *why);
 
 /* Within 7 % of the q-quantile. */
-int64_t load_quantile_us(const struct load_result *r, double q);
+int64_t cli_load_quantile_us(const struct load_result *r, double q);

@@ -3,8 +3,8 @@
  * grapnel reference: writes the pages of docs/reference, from the tables that the program itself
  * runs on. `make docs` calls it, and a check compares.
  */
-#include "cli/cli_priv.h"
 #include "server/reference.h"
+#include "cli/cli_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,10 +15,8 @@ static const struct page {
     const char *file;
     enum rc (*write)(struct buf *out);
 } pages[] = {
-    { "options.md", server_reference_options },
-    { "metrics.md", server_reference_metrics },
-    { "log-events.md", server_reference_log_events },
-    { "api.md", server_reference_api },
+    { "options.md", server_reference_options },       { "metrics.md", server_reference_metrics },
+    { "log-events.md", server_reference_log_events }, { "api.md", server_reference_api },
     { "openapi.json", server_reference_openapi },
 };
 

@@ -24,8 +24,8 @@ static int perform(struct cli *cli, const struct server_token_request *request)
     if (rc == RC_OK)
         printf("%.*s", STR_ARGS(buf_str(&out)));
     else
-        code = cli_failed(cli, "%.*s",
-                          STR_ARGS(why.len > 0 ? buf_str(&why) : str_from(rc_name(rc))));
+        code =
+            cli_failed(cli, "%.*s", STR_ARGS(why.len > 0 ? buf_str(&why) : str_from(rc_name(rc))));
     if (out.ptr != NULL)
         mem_wipe(out.ptr, out.len);
     buf_fini(&out);

@@ -44,7 +44,8 @@ static void run(struct http_request *req, const struct server_token_request *req
         req->reply.body = arena_str(req->arena, buf_str(&out));
     } else {
         req->reply.status = rc == RC_NOT_FOUND ? 404 : rc == RC_INVALID ? 422 : 500;
-        req->reply.body = arena_str(req->arena, why.len > 0 ? buf_str(&why) : str_from(rc_name(rc)));
+        req->reply.body =
+            arena_str(req->arena, why.len > 0 ? buf_str(&why) : str_from(rc_name(rc)));
     }
     if (out.ptr != NULL)
         mem_wipe(out.ptr, out.len);
@@ -60,8 +61,8 @@ static void create_token(struct http_request *req)
     if (http_query(req, "name", 0, &value))
         request.name = value;
     request.read_only = http_query(req, "read_only", 0, &value) && str_eq(value, STR("true"));
-    if (http_query(req, "lifetime_us", 0, &value)
-        && str_to_i64(value, &request.lifetime_us) != RC_OK) {
+    if (http_query(req, "lifetime_us", 0, &value) &&
+        str_to_i64(value, &request.lifetime_us) != RC_OK) {
         http_error(req, 422, "invalid", "lifetime_us is not a number");
         return;
     }
@@ -102,8 +103,8 @@ static int listen_in(const char *dir)
     (void)unlinkat(dir_fd, "admin.sock", 0);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     mode_t before = umask(0177);
-    bool ok = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0
-              && listen(fd, ADMIN_BACKLOG) == 0;
+    bool ok = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
+              listen(fd, ADMIN_BACKLOG) == 0;
     int error = errno;
     umask(before);
     close(dir_fd);
@@ -126,6 +127,7 @@ enum rc server_admin_open(struct server *s)
     }
     s->admin_router = http_router_new(&(struct http_router_options){ .pool = s->pool, .ctx = s });
     http_router_add(s->admin_router, routes, COUNT_OF(routes));
-    s->admin = http_server_new(s->loops[0].loop, fd, NULL, &limits, http_router_handle, s->admin_router);
+    s->admin =
+        http_server_new(s->loops[0].loop, fd, NULL, &limits, http_router_handle, s->admin_router);
     return RC_OK;
 }

@@ -16,7 +16,8 @@ enum { ANSWER_MAX = 1 << 21, HEAD_MAX = 16384, PATIENCE_S = 15 };
 
 static enum rc build(const struct server_token_request *request, struct buf *out)
 {
-    static const char end[] = " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    static const char end[] =
+        " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     enum rc rc;
 
     switch (request->verb) {
@@ -28,13 +29,9 @@ static enum rc build(const struct server_token_request *request, struct buf *out
             rc = buf_addf(out, "&lifetime_us=%lld&read_only=%s", (long long)request->lifetime_us,
                           request->read_only ? "true" : "false");
         break;
-    case SERVER_TOKEN_LIST:
-        rc = buf_add_str(out, STR("GET /tokens"));
-        break;
+    case SERVER_TOKEN_LIST: rc = buf_add_str(out, STR("GET /tokens")); break;
     case SERVER_TOKEN_REVOKE:
-    default:
-        rc = buf_addf(out, "DELETE /tokens/%lld", (long long)request->num);
-        break;
+    default: rc = buf_addf(out, "DELETE /tokens/%lld", (long long)request->num); break;
     }
     return rc == RC_OK ? buf_add_str(out, str_from(end)) : rc;
 }

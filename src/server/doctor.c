@@ -290,11 +290,16 @@ static const struct check {
     const char *name;
     enum server_verdict (*look)(const struct conf *c, struct buf *text);
 } checks[] = {
-    { "configuration", check_conf }, { "store folder", check_folder },
-    { "disk space", check_disk },    { "disk speed", check_sync },
-    { "open files", check_descriptors }, { "clock", check_clock },
-    { "names", check_dns },          { "authorities", check_authorities },
-    { "certificate", check_certificate }, { "addresses", check_addresses },
+    { "configuration", check_conf },
+    { "store folder", check_folder },
+    { "disk space", check_disk },
+    { "disk speed", check_sync },
+    { "open files", check_descriptors },
+    { "clock", check_clock },
+    { "names", check_dns },
+    { "authorities", check_authorities },
+    { "certificate", check_certificate },
+    { "addresses", check_addresses },
     { "stored data", check_data },
 };
 

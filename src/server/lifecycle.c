@@ -196,7 +196,8 @@ static void stop_fetch(struct server *s)
 /* --- publishing and delivering ------------------------------------------------------------------------ */
 
 /* The publisher is made before deliver, which needs its events: the circle closes here. */
-static void hand_over(void *ctx, struct store_message *message, const int64_t *endpoints, size_t count)
+static void hand_over(void *ctx, struct store_message *message, const int64_t *endpoints,
+                      size_t count)
 {
     struct server *s = ctx;
 
@@ -212,10 +213,9 @@ static enum rc start_publisher(struct server *s)
                                                 .loop_count = s->loop_count,
                                                 .hand_over = hand_over,
                                                 .hand_over_ctx = s };
-    struct core_events_options events = { .store = s->store,
-                                          .directory = s->directory,
-                                          .pool = s->pool,
-                                          .clock = clock_system() };
+    struct core_events_options events = {
+        .store = s->store, .directory = s->directory, .pool = s->pool, .clock = clock_system()
+    };
 
     s->publisher = core_publisher_new(&publisher);
     events.publisher = s->publisher;

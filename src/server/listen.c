@@ -55,7 +55,8 @@ enum rc server_listen(struct server *s)
 
     while (rc == RC_OK && str_split(&rest, ',', &address)) {
         address = str_trim(address);
-        if (s->listener_count == SERVER_LISTENERS_MAX || address.len >= sizeof s->addresses[0] - 8) {
+        if (s->listener_count == SERVER_LISTENERS_MAX ||
+            address.len >= sizeof s->addresses[0] - 8) {
             buf_say(&s->why, "server.listen: at most %d addresses of at most %zu bytes",
                     SERVER_LISTENERS_MAX, sizeof s->addresses[0] - 8);
             return RC_INVALID;

@@ -37,8 +37,8 @@ static bool may_debug(struct http_request *req, const struct server *s)
         http_error(req, 404, "not_found", "There is nothing here.");
         return false;
     }
-    if (str_skip_prefix(&given, STR("Bearer "))
-        && str_eq_constant_time(given, str_from(s->conf->debug_token)))
+    if (str_skip_prefix(&given, STR("Bearer ")) &&
+        str_eq_constant_time(given, str_from(s->conf->debug_token)))
         return true;
     http_error(req, 401, "authentication_failed", "Invalid or missing debug token.");
     return false;
@@ -106,9 +106,11 @@ static void get_store(struct http_request *req)
 
 static const struct http_route routes[] = {
     { HTTP_GET, "/metrics", HTTP_WORKER, get_metrics, API_OPEN, NULL, "Prometheus metrics" },
-    { HTTP_GET, "/debug/threads", HTTP_WORKER, get_threads, API_OPEN, NULL, "What each thread does" },
+    { HTTP_GET, "/debug/threads", HTTP_WORKER, get_threads, API_OPEN, NULL,
+      "What each thread does" },
     { HTTP_GET, "/debug/conf", HTTP_WORKER, get_conf, API_OPEN, NULL, "Options and their sources" },
-    { HTTP_GET, "/debug/loops", HTTP_WORKER, get_loops, API_OPEN, NULL, "When each loop last turned" },
+    { HTTP_GET, "/debug/loops", HTTP_WORKER, get_loops, API_OPEN, NULL,
+      "When each loop last turned" },
     { HTTP_GET, "/debug/store", HTTP_WORKER, get_store, API_OPEN, NULL, "Sizes and queues" },
 };
 

@@ -150,9 +150,9 @@ enum rc server_check(const struct conf *c, struct buf *why)
 {
     size_t main_secret = strlen(c->main_secret);
 
-    if (check_pair(c->tls_cert, "server.tls_cert", c->tls_key, "server.tls_key", why) != RC_OK
-        || check_pair(c->fetch_cert, "fetch.cert", c->fetch_key, "fetch.key", why) != RC_OK
-        || check_client(c, why) != RC_OK)
+    if (check_pair(c->tls_cert, "server.tls_cert", c->tls_key, "server.tls_key", why) != RC_OK ||
+        check_pair(c->fetch_cert, "fetch.cert", c->fetch_key, "fetch.key", why) != RC_OK ||
+        check_client(c, why) != RC_OK)
         return RC_INVALID;
     if (main_secret > 0 && main_secret < 16) {
         buf_say(why, "server.main_secret: shorter than 16 bytes");

@@ -7,7 +7,8 @@
 
 #include "server/server_priv.h"
 
-static const char NOTE[] = "<!-- Written by `make docs` from the program's tables; edit those. -->\n";
+static const char NOTE[] =
+    "<!-- Written by `make docs` from the program's tables; edit those. -->\n";
 
 enum rc server_reference_options(struct buf *out)
 {
@@ -31,9 +32,11 @@ static const struct metric_row metric_rows[] = {
 
 enum rc server_reference_metrics(struct buf *out)
 {
-    enum rc rc = buf_addf(out, "%s# Metrics\n\n`GET /metrics` answers these in Prometheus' text "
-                               "format. Histograms are in seconds.\n\n"
-                               "| metric | labels | type | meaning |\n|---|---|---|---|\n", NOTE);
+    enum rc rc = buf_addf(out,
+                          "%s# Metrics\n\n`GET /metrics` answers these in Prometheus' text "
+                          "format. Histograms are in seconds.\n\n"
+                          "| metric | labels | type | meaning |\n|---|---|---|---|\n",
+                          NOTE);
 
     for (size_t i = 0; rc == RC_OK && i < COUNT_OF(metric_rows); i++) {
         const struct metric_row *m = &metric_rows[i];
@@ -56,9 +59,11 @@ static const struct event_row event_rows[] = {
 
 enum rc server_reference_log_events(struct buf *out)
 {
-    enum rc rc = buf_addf(out, "%s# Log events\n\nOne line each, logfmt or JSON (`log.format`). "
-                               "Fields that join lines: `req`, `msg`, `attempt`, `app`, "
-                               "`endpoint`.\n\n| event | level | meaning |\n|---|---|---|\n", NOTE);
+    enum rc rc = buf_addf(out,
+                          "%s# Log events\n\nOne line each, logfmt or JSON (`log.format`). "
+                          "Fields that join lines: `req`, `msg`, `attempt`, `app`, "
+                          "`endpoint`.\n\n| event | level | meaning |\n|---|---|---|\n",
+                          NOTE);
 
     for (size_t i = 0; rc == RC_OK && i < COUNT_OF(event_rows); i++) {
         const struct event_row *e = &event_rows[i];
@@ -70,9 +75,8 @@ enum rc server_reference_log_events(struct buf *out)
 /* An API that is only described: nothing behind it is started or asked. */
 static enum rc describe(enum rc (*write)(const struct api *api, struct buf *out), struct buf *out)
 {
-    struct api *api = api_new(&(struct api_options){ .clock = clock_system(),
-                                                     .rng = rng_system(),
-                                                     .public_url = "http://127.0.0.1:8071" });
+    struct api *api = api_new(&(struct api_options){
+        .clock = clock_system(), .rng = rng_system(), .public_url = "http://127.0.0.1:8071" });
     struct http_router *router = http_router_new(&(struct http_router_options){ .ctx = api });
 
     api_add_routes(api, router);

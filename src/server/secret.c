@@ -30,7 +30,8 @@ static enum rc read_secret(int fd, const char *path, struct buf *out, struct buf
         return RC_DENIED;
     }
     struct str secret = str_of(text, (size_t)n);
-    while (secret.len > 0 && (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
+    while (secret.len > 0 &&
+           (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
         secret.len--;
     enum rc rc = buf_add_str(out, secret);
     mem_wipe(text, sizeof text);
@@ -54,8 +55,8 @@ static enum rc write_secret(const char *dir, const char *path, struct str text, 
 
     snprintf(part, sizeof part, "%s.part", path);
     int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0 && write(fd, text.ptr, text.len) == (ssize_t)text.len && fsync(fd) == 0
-        && rename(part, path) == 0 && sync_folder(dir) == RC_OK)
+    if (fd >= 0 && write(fd, text.ptr, text.len) == (ssize_t)text.len && fsync(fd) == 0 &&
+        rename(part, path) == 0 && sync_folder(dir) == RC_OK)
         rc = RC_OK;
     if (rc != RC_OK)
         buf_say(why, "%s: cannot write the main secret: %s", path, strerror(errno));

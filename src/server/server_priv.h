@@ -74,8 +74,8 @@ struct server {
     char public_url[256];
     int64_t retry_us[2][CORE_RETRY_MAX]; /* parsed deliver.retry, of this and the last reload */
     unsigned retry_turn;
-    int64_t org;                /* the default organisation */
-    atomic_int stopping_left;   /* completions a stop waits for */
+    int64_t org;              /* the default organisation */
+    atomic_int stopping_left; /* completions a stop waits for */
     struct loop_task stopped_task;
     bool stop_asked, reload_asked; /* set by signals, looked at by the main thread */
 };

@@ -66,13 +66,10 @@ enum rc server_tokens_on(struct store *store, struct core_access *access, int64_
                          struct buf *why)
 {
     switch (request->verb) {
-    case SERVER_TOKEN_CREATE:
-        return create(access, org, request, out, why);
-    case SERVER_TOKEN_LIST:
-        return list(store, org, out);
+    case SERVER_TOKEN_CREATE: return create(access, org, request, out, why);
+    case SERVER_TOKEN_LIST: return list(store, org, out);
     case SERVER_TOKEN_REVOKE:
-    default:
-        break;
+    default: break;
     }
     enum rc rc = core_access_revoke_num(access, org, request->num);
     if (rc == RC_NOT_FOUND)
@@ -83,10 +80,9 @@ enum rc server_tokens_on(struct store *store, struct core_access *access, int64_
 static enum rc on_folder(struct store *store, const struct server_token_request *request,
                          struct buf *out, struct buf *why)
 {
-    struct core_access_options o = { .store = store,
-                                     .clock = clock_system(),
-                                     .rng = rng_system(),
-                                     .cached_max = 16 };
+    struct core_access_options o = {
+        .store = store, .clock = clock_system(), .rng = rng_system(), .cached_max = 16
+    };
     struct core_access *access = core_access_new(&o);
     struct arena arena;
     struct str id;

@@ -14,10 +14,10 @@ enum server_token_verb { SERVER_TOKEN_CREATE, SERVER_TOKEN_LIST, SERVER_TOKEN_RE
 
 struct server_token_request {
     enum server_token_verb verb;
-    struct str name;      /* create: what the list shows, at most 256 bytes */
-    int64_t lifetime_us;  /* create: 0 for one that does not expire */
-    bool read_only;       /* create */
-    int64_t num;          /* revoke: as the list shows it */
+    struct str name;     /* create: what the list shows, at most 256 bytes */
+    int64_t lifetime_us; /* create: 0 for one that does not expire */
+    bool read_only;      /* create */
+    int64_t num;         /* revoke: as the list shows it */
 };
 
 enum { SERVER_TOKEN_NAME_MAX = 256 };

@@ -68,8 +68,8 @@ static bool answer_requests(struct sink *s, struct peer *p)
     size_t at = 0, used;
 
     while (at < p->len) {
-        enum http_parse parsed = http_parse_request(str_of(p->in + at, p->len - at), HEAD_MAX, &head,
-                                                    &used, &error);
+        enum http_parse parsed =
+            http_parse_request(str_of(p->in + at, p->len - at), HEAD_MAX, &head, &used, &error);
         if (parsed == HTTP_PARSE_BAD || (parsed == HTTP_PARSE_OK && used + head.length > IN_MAX))
             return false;
         if (parsed == HTTP_PARSE_MORE || at + used + head.length > p->len)
