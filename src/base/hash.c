@@ -32,12 +32,12 @@ static inline void sip_round(uint64_t v[static 4])
     v[2] = rotate(v[2], 32);
 }
 
-static inline void sip_start(uint64_t v[static 4])
+static inline void sip_start(uint64_t v[static 4], const uint64_t key[static 2])
 {
-    v[0] = hash_key[0] ^ UINT64_C(0x736f6d6570736575);
-    v[1] = hash_key[1] ^ UINT64_C(0x646f72616e646f6d);
-    v[2] = hash_key[0] ^ UINT64_C(0x6c7967656e657261);
-    v[3] = hash_key[1] ^ UINT64_C(0x7465646279746573);
+    v[0] = key[0] ^ UINT64_C(0x736f6d6570736575);
+    v[1] = key[1] ^ UINT64_C(0x646f72616e646f6d);
+    v[2] = key[0] ^ UINT64_C(0x6c7967656e657261);
+    v[3] = key[1] ^ UINT64_C(0x7465646279746573);
 }
 
 static inline void sip_word(uint64_t v[static 4], uint64_t word)
@@ -56,13 +56,13 @@ static inline uint64_t sip_end(uint64_t v[static 4])
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-uint64_t str_hash(struct str s)
+uint64_t str_siphash(const uint64_t key[static 2], struct str s)
 {
     uint64_t v[4];
     uint64_t word;
     const char *at = s.ptr;
     size_t left = s.len;
-    sip_start(v);
+    sip_start(v, key);
     for (; left >= sizeof(word); at += sizeof(word), left -= sizeof(word)) {
         memcpy(&word, at, sizeof(word));
         sip_word(v, word);
@@ -74,10 +74,15 @@ uint64_t str_hash(struct str s)
     return sip_end(v);
 }
 
+uint64_t str_hash(struct str s)
+{
+    return str_siphash(hash_key, s);
+}
+
 uint64_t str_hash_u64(uint64_t number)
 {
     uint64_t v[4];
-    sip_start(v);
+    sip_start(v, hash_key);
     sip_word(v, number);
     return sip_end(v);
 }

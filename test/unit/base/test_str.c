@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/str_priv.h"
 #include "test_base.h"
 
 static void compares_by_bytes_then_by_length(void **state)
@@ -151,6 +152,27 @@ static void hashes_depend_on_every_byte(void **state)
     }
 }
 
+/* From the paper and the reference implementation: key 00 01 .. 0f, input 00 01 .. of that length. */
+static void siphash_gives_its_published_values(void **state)
+{
+    static const uint64_t key[2] = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) };
+    static const struct {
+        size_t len;
+        uint64_t hash;
+    } cases[] = {
+        { 0, UINT64_C(0x726fdb47dd0e0e31) },
+        { 1, UINT64_C(0x74f839c593dc67fd) },
+        { 8, UINT64_C(0x93f5f5799a932462) },
+        { 15, UINT64_C(0xa129ca6149be45e5) },
+    };
+    char input[16];
+    (void)state;
+    for (size_t i = 0; i < sizeof(input); i++)
+        input[i] = (char)i;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_true(str_siphash(key, str_of(input, cases[i].len)) == cases[i].hash);
+}
+
 static void compares_secrets_by_content(void **state)
 {
     (void)state;
@@ -181,6 +203,7 @@ int main(void)
         cmocka_unit_test(accepts_utf8_as_rfc_3629_has_it),
         cmocka_unit_test(cuts_between_characters),
         cmocka_unit_test(hashes_depend_on_every_byte),
+        cmocka_unit_test(siphash_gives_its_published_values),
         cmocka_unit_test(compares_secrets_by_content),
         cmocka_unit_test(every_code_has_its_own_name),
     };
