@@ -52,7 +52,7 @@ static void on_done(struct fetch_call *c)
     t->done_count++;
 }
 
-void call_init(struct test_call *t, const char *fmt, ...)
+void test_call_init(struct test_call *t, const char *fmt, ...)
 {
     va_list args;
 
@@ -69,18 +69,18 @@ void call_init(struct test_call *t, const char *fmt, ...)
     t->call.done = on_done;
 }
 
-void call_fini(struct test_call *t)
+void test_call_fini(struct test_call *t)
 {
     fetch_call_fini(&t->call);
 }
 
-void call_start(struct bench *b, struct test_call *t)
+void test_call_start(struct bench *b, struct test_call *t)
 {
     t->done_count = 0;
     fetch_start(b->fetch, &t->call);
 }
 
-void call_wait(struct bench *b, struct test_call *t)
+void test_call_wait(struct bench *b, struct test_call *t)
 {
     int64_t until_us = clock_mono_us(clock_system()) + GIVE_UP_US;
 
@@ -91,10 +91,10 @@ void call_wait(struct bench *b, struct test_call *t)
     MUST(t->done_count == 1);
 }
 
-void call_run(struct bench *b, struct test_call *t)
+void test_call_run(struct bench *b, struct test_call *t)
 {
-    call_start(b, t);
-    call_wait(b, t);
+    test_call_start(b, t);
+    test_call_wait(b, t);
 }
 
 void bench_turn_for(struct bench *b, int64_t us)

@@ -30,12 +30,12 @@ struct test_call {
     int done_count;
 };
 /* A POST of "hello" to the URL, 5 s. */
-void call_init(struct test_call *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void call_fini(struct test_call *t);
+void test_call_init(struct test_call *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void test_call_fini(struct test_call *t);
 /* Starts it and turns the loop until it is done; panics after 20 s. */
-void call_run(struct bench *b, struct test_call *t);
-void call_start(struct bench *b, struct test_call *t);
-void call_wait(struct bench *b, struct test_call *t);
+void test_call_run(struct bench *b, struct test_call *t);
+void test_call_start(struct bench *b, struct test_call *t);
+void test_call_wait(struct bench *b, struct test_call *t);
 void bench_turn_for(struct bench *b, int64_t us);
 
 struct fetch_policy *policy_of(const char *allow, const char *deny);

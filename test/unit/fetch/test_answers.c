@@ -156,11 +156,11 @@ static bool run_row(const struct row *row, enum client_kind kind)
     char *large = NULL;
 
     bench_open(&b, kind, NULL);
-    call_init(&t, "http://127.0.0.1:%u/hook?x=1", receiver_port(r));
+    test_call_init(&t, "http://127.0.0.1:%u/hook?x=1", receiver_port(r));
     apply(row, &t, &large);
-    call_run(&b, &t);
+    test_call_run(&b, &t);
     bool ok = check(row, kind, &t.call);
-    call_fini(&t);
+    test_call_fini(&t);
     bench_close(&b);
     receiver_stop(r);
     xfree(large);

@@ -42,9 +42,9 @@ static void a_connection_is_used_again(void **state)
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, NULL);
-        call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+        test_call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
         for (int i = 0; i < 3; i++) {
-            call_run(&b, &t);
+            test_call_run(&b, &t);
             assert_int_equal(t.call.error, FETCH_OK);
             assert_str(t.call.response, "ok");
             assert_int_equal(t.call.reused, i > 0);
@@ -52,7 +52,7 @@ static void a_connection_is_used_again(void **state)
             assert_true((t.call.connect_took_us > 0) == (i == 0));
         }
         assert_int_equal(receiver_connections(r), 1);
-        call_fini(&t);
+        test_call_fini(&t);
         bench_close(&b);
         receiver_stop(r);
     }
@@ -69,15 +69,15 @@ static void a_stale_connection_costs_one_retry_and_no_failure(void **state)
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, NULL);
-        call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
-        call_run(&b, &t);
+        test_call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+        test_call_run(&b, &t);
         /* The receiver reads the second request on the kept connection and closes. */
-        call_run(&b, &t);
+        test_call_run(&b, &t);
         assert_int_equal(t.call.error, FETCH_OK);
         assert_int_equal(t.call.status, 200);
         assert_int_equal(receiver_connections(r), 2);
         assert_int_equal(receiver_requests(r), 3);
-        call_fini(&t);
+        test_call_fini(&t);
         bench_close(&b);
         receiver_stop(r);
     }
@@ -95,11 +95,11 @@ static void a_fresh_connection_that_dies_is_not_tried_again(void **state)
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, NULL);
-        call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
-        call_run(&b, &t);
+        test_call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+        test_call_run(&b, &t);
         assert_int_equal(t.call.error, FETCH_CLOSED);
         assert_int_equal(receiver_requests(r), 1);
-        call_fini(&t);
+        test_call_fini(&t);
         bench_close(&b);
         receiver_stop(r);
     }
@@ -114,15 +114,15 @@ static void check_not_reused(enum client_kind kind, const struct step *script)
     struct test_call t;
 
     bench_open(&b, kind, NULL);
-    call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+    test_call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
     for (int i = 0; i < 2; i++) {
-        call_run(&b, &t);
+        test_call_run(&b, &t);
         assert_int_equal(t.call.error, FETCH_OK);
         assert_str(t.call.response, "ok");
         assert_false(t.call.reused);
     }
     assert_int_equal(receiver_connections(r), 2);
-    call_fini(&t);
+    test_call_fini(&t);
     bench_close(&b);
     receiver_stop(r);
 }
@@ -149,13 +149,13 @@ static void idle_connections_end_after_their_time(void **state)
 
     (void)state;
     bench_open(&b, CLIENT_OWN, &o);
-    call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
-    call_run(&b, &t);
+    test_call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+    test_call_run(&b, &t);
     bench_turn_for(&b, 150 * MS);
     receiver_wait_closed(r, 1);
-    call_run(&b, &t);
+    test_call_run(&b, &t);
     assert_false(t.call.reused);
-    call_fini(&t);
+    test_call_fini(&t);
     bench_close(&b);
     receiver_stop(r);
 }
@@ -172,13 +172,13 @@ static void kept_connections_are_bounded_per_host_and_in_all(void **state)
         struct test_call t[5];
         bench_open(&b, CLIENT_OWN, &limits[i]);
         for (int k = 0; k < 5; k++) {
-            call_init(&t[k], "http://127.0.0.1:%u/", receiver_port(r));
-            call_start(&b, &t[k]);
+            test_call_init(&t[k], "http://127.0.0.1:%u/", receiver_port(r));
+            test_call_start(&b, &t[k]);
         }
         for (int k = 0; k < 5; k++) {
-            call_wait(&b, &t[k]);
+            test_call_wait(&b, &t[k]);
             assert_int_equal(t[k].call.error, FETCH_OK);
-            call_fini(&t[k]);
+            test_call_fini(&t[k]);
         }
         receiver_wait_closed(r, 3);
         bench_close(&b);
@@ -198,8 +198,8 @@ static void canceling_ends_a_call_at_once_in_every_phase(void **state)
             struct bench b;
             struct test_call t;
             bench_open(&b, kind, NULL);
-            call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
-            call_start(&b, &t);
+            test_call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+            test_call_start(&b, &t);
             if (phase == 1)
                 loop_turn(b.loop, 0);
             while (phase == 2 && receiver_requests(r) == 0)
@@ -209,7 +209,7 @@ static void canceling_ends_a_call_at_once_in_every_phase(void **state)
             assert_int_equal(t.call.error, FETCH_CANCELED);
             fetch_cancel(b.fetch, &t.call); /* too late: nothing happens */
             assert_int_equal(t.done_count, 1);
-            call_fini(&t);
+            test_call_fini(&t);
             bench_close(&b);
             receiver_stop(r);
         }
@@ -227,14 +227,14 @@ static void freeing_a_client_cancels_what_runs(void **state)
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, NULL);
-        call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
-        call_start(&b, &t);
+        test_call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+        test_call_start(&b, &t);
         while (receiver_requests(r) == 0)
             loop_turn(b.loop, 10 * MS);
         bench_close(&b);
         assert_int_equal(t.done_count, 1);
         assert_int_equal(t.call.error, FETCH_CANCELED);
-        call_fini(&t);
+        test_call_fini(&t);
         receiver_stop(r);
     }
 }
@@ -263,11 +263,11 @@ static void a_refused_connection_says_so(void **state)
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, NULL);
-        call_init(&t, "http://127.0.0.1:%u/", port);
-        call_run(&b, &t);
+        test_call_init(&t, "http://127.0.0.1:%u/", port);
+        test_call_run(&b, &t);
         assert_int_equal(t.call.error, FETCH_CONNECT);
         assert_non_null(strstr(t.call.detail, kind == CLIENT_OWN ? "refused" : "connect"));
-        call_fini(&t);
+        test_call_fini(&t);
         bench_close(&b);
     }
     (void)close(fd);
@@ -292,16 +292,16 @@ static void a_connection_that_is_not_taken_ends_at_the_connect_deadline(void **s
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, NULL);
-        call_init(&t, "http://127.0.0.1:%u/", port);
+        test_call_init(&t, "http://127.0.0.1:%u/", port);
         t.call.connect_us = 200 * MS;
-        call_run(&b, &t);
+        test_call_run(&b, &t);
         assert_int_equal(t.call.error, FETCH_CONNECT_TIMEOUT);
         assert_in_range(t.call.took_us, 190 * MS, 1500 * MS);
         t.call.deadline_us = 200 * MS;
         t.call.connect_us = 5000 * MS;
-        call_run(&b, &t);
+        test_call_run(&b, &t);
         assert_int_equal(t.call.error, FETCH_TIMEOUT);
-        call_fini(&t);
+        test_call_fini(&t);
         bench_close(&b);
     }
     for (size_t i = 0; i < COUNT_OF(fill); i++)
@@ -321,12 +321,12 @@ static void the_next_address_is_tried_when_one_fails(void **state)
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, &o);
-        call_init(&t, "http://hook.test:%u/", receiver_port(r));
-        call_run(&b, &t);
+        test_call_init(&t, "http://hook.test:%u/", receiver_port(r));
+        test_call_run(&b, &t);
         assert_int_equal(t.call.error, FETCH_OK);
         assert_string_equal(t.call.peer, "127.0.0.1");
         assert_string_equal(t.call.detail, "");
-        call_fini(&t);
+        test_call_fini(&t);
         bench_close(&b);
         receiver_stop(r);
     }
@@ -346,11 +346,11 @@ static void a_name_that_resolves_to_a_private_address_is_refused_at_connect(void
             struct bench b;
             struct test_call t;
             bench_open(&b, kind, &o);
-            call_init(&t, "%s", urls[i]);
-            call_run(&b, &t);
+            test_call_init(&t, "%s", urls[i]);
+            test_call_run(&b, &t);
             assert_int_equal(t.call.error, FETCH_ADDRESS);
             assert_non_null(strstr(t.call.detail, "may not be connected to"));
-            call_fini(&t);
+            test_call_fini(&t);
             bench_close(&b);
         }
     }
@@ -369,11 +369,11 @@ static void only_the_allowed_address_of_a_name_is_used(void **state)
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, &o);
-        call_init(&t, "http://mixed.test:%u/", receiver_port(r));
-        call_run(&b, &t);
+        test_call_init(&t, "http://mixed.test:%u/", receiver_port(r));
+        test_call_run(&b, &t);
         assert_int_equal(t.call.error, FETCH_OK);
         assert_string_equal(t.call.peer, "127.0.0.1");
-        call_fini(&t);
+        test_call_fini(&t);
         bench_close(&b);
         receiver_stop(r);
     }
@@ -391,10 +391,10 @@ static void plain_http_is_refused_when_https_is_demanded(void **state)
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, &o);
-        call_init(&t, "http://127.0.0.1:1/");
-        call_run(&b, &t);
+        test_call_init(&t, "http://127.0.0.1:1/");
+        test_call_run(&b, &t);
         assert_int_equal(t.call.error, FETCH_ADDRESS);
-        call_fini(&t);
+        test_call_fini(&t);
         bench_close(&b);
     }
     fetch_policy_unref(policy);
@@ -413,9 +413,9 @@ static void the_request_is_what_was_asked_for(void **state)
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, &o);
-        call_init(&t, "http://us%%65r:p%%40ss@hook.test:%u/a/../b?c=d%%20e", receiver_port(r));
+        test_call_init(&t, "http://us%%65r:p%%40ss@hook.test:%u/a/../b?c=d%%20e", receiver_port(r));
         t.call.headers = STR("Webhook-Id: msg_1\r\nX-Empty:\r\nx-lower: ok\r\n");
-        call_run(&b, &t);
+        test_call_run(&b, &t);
         assert_int_equal(t.call.error, FETCH_OK);
         struct str sent = receiver_last_request(r);
         (void)snprintf(host, sizeof(host), "\r\nHost: hook.test:%u\r\n", receiver_port(r));
@@ -430,7 +430,7 @@ static void the_request_is_what_was_asked_for(void **state)
         assert_false(str_contains(sent, STR("Expect")));
         assert_false(str_contains(sent, STR("Accept")));
         assert_false(str_contains(sent, STR("Content-Type")));
-        call_fini(&t);
+        test_call_fini(&t);
         bench_close(&b);
         receiver_stop(r);
     }
@@ -448,13 +448,13 @@ static void response_headers_are_kept_and_found(void **state)
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, NULL);
-        call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
-        call_run(&b, &t);
+        test_call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+        test_call_run(&b, &t);
         assert_str(fetch_response_header(&t.call, "Retry-After"), "12");
         assert_str(fetch_response_header(&t.call, "x"), "y");
         assert_str(fetch_response_header(&t.call, "y"), "");
         assert_str(t.call.response_headers, "RETRY-after:  12 \r\nX: y\r\nContent-Length: 0\r\n");
-        call_fini(&t);
+        test_call_fini(&t);
         bench_close(&b);
         receiver_stop(r);
     }
@@ -469,14 +469,14 @@ static void a_blocking_run_gives_the_same(void **state)
     struct test_call t;
 
     (void)state;
-    call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
+    test_call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
     fetch_run(&o, &t.call);
     assert_int_equal(t.call.error, FETCH_OK);
     assert_str(t.call.response, "ok");
     o.http2 = true; /* takes the other client */
     fetch_run(&o, &t.call);
     assert_int_equal(t.call.error, FETCH_OK);
-    call_fini(&t);
+    test_call_fini(&t);
     fetch_policy_unref(policy);
     receiver_stop(r);
 }

@@ -85,8 +85,8 @@ static void check_row(const struct row *row, enum client_kind kind)
     struct test_call t;
 
     bench_open(&b, kind, &o);
-    call_init(&t, "https://%s:%u/", row->host, receiver_port(r));
-    call_run(&b, &t);
+    test_call_init(&t, "https://%s:%u/", row->host, receiver_port(r));
+    test_call_run(&b, &t);
     if (t.call.error != (row->words == NULL ? FETCH_OK : FETCH_TLS))
         fail_msg("%s, %s, %s: %s", row->host, row->names, CLIENT_NAMES[kind], t.call.detail);
     if (row->words == NULL)
@@ -96,7 +96,7 @@ static void check_row(const struct row *row, enum client_kind kind)
     else
         assert_true(t.call.detail[0] != '\0');
     assert_int_equal(receiver_requests(r), row->words == NULL);
-    call_fini(&t);
+    test_call_fini(&t);
     bench_close(&b);
     receiver_stop(r);
     SSL_CTX_free(server);
@@ -121,9 +121,9 @@ static void run_calls(enum client_kind kind, const struct step *script, int call
     struct bench b;
 
     bench_open(&b, kind, &o);
-    call_init(t, "https://hook.test:%u/", receiver_port(r));
+    test_call_init(t, "https://hook.test:%u/", receiver_port(r));
     for (int i = 0; i < calls; i++)
-        call_run(&b, t);
+        test_call_run(&b, t);
     bench_close(&b);
     receiver_stop(r);
     SSL_CTX_free(server);
@@ -139,7 +139,7 @@ static void a_tls_connection_is_used_again(void **state)
         run_calls(kind, ANSWERS, 2, false, &t);
         assert_int_equal(t.call.error, FETCH_OK);
         assert_true(t.call.reused);
-        call_fini(&t);
+        test_call_fini(&t);
     }
 }
 
@@ -154,7 +154,7 @@ static void a_new_connection_resumes_the_session(void **state)
     assert_int_equal(t.call.error, FETCH_OK);
     assert_int_equal(metrics_value(METRIC_FETCH_TLS_FULL) - full, 1);
     assert_int_equal(metrics_value(METRIC_FETCH_TLS_RESUMED) - resumed, 3);
-    call_fini(&t);
+    test_call_fini(&t);
 }
 
 static void a_body_until_close_is_whole_only_with_a_goodbye(void **state)
@@ -167,12 +167,12 @@ static void a_body_until_close_is_whole_only_with_a_goodbye(void **state)
         assert_int_equal(t.call.error, FETCH_OK);
         assert_str(t.call.response, "all");
         assert_false(t.call.response_cut);
-        call_fini(&t);
+        test_call_fini(&t);
         run_calls(kind, CUT_OFF, 1, false, &t);
         assert_int_equal(t.call.error, FETCH_OK);
         assert_str(t.call.response, "some");
         assert_true(t.call.response_cut);
-        call_fini(&t);
+        test_call_fini(&t);
     }
 }
 
@@ -185,7 +185,7 @@ static void a_receiver_without_tls_is_a_tls_error(void **state)
         run_calls(kind, PLAIN, 1, true, &t);
         assert_int_equal(t.call.error, FETCH_TLS);
         assert_true(t.call.detail[0] != '\0');
-        call_fini(&t);
+        test_call_fini(&t);
     }
 }
 
@@ -202,11 +202,11 @@ static void a_receiver_that_never_shakes_hands_ends_at_the_connect_deadline(void
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, &o);
-        call_init(&t, "https://127.0.0.1:%u/", receiver_port(r));
+        test_call_init(&t, "https://127.0.0.1:%u/", receiver_port(r));
         t.call.connect_us = 200 * 1000;
-        call_run(&b, &t);
+        test_call_run(&b, &t);
         assert_int_equal(t.call.error, FETCH_CONNECT_TIMEOUT);
-        call_fini(&t);
+        test_call_fini(&t);
         bench_close(&b);
         receiver_stop(r);
     }
@@ -228,15 +228,15 @@ static void a_client_certificate_belongs_to_its_call(void **state)
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, &o);
-        call_init(&t, "https://hook.test:%u/", receiver_port(r));
+        test_call_init(&t, "https://hook.test:%u/", receiver_port(r));
         t.call.tls = with_cert;
-        call_run(&b, &t);
+        test_call_run(&b, &t);
         assert_int_equal(t.call.error, FETCH_OK);
         t.call.tls = NULL; /* must not come along on the kept connection */
-        call_run(&b, &t);
+        test_call_run(&b, &t);
         assert_int_not_equal(t.call.error, FETCH_OK);
         assert_int_equal(receiver_requests(r), 1);
-        call_fini(&t);
+        test_call_fini(&t);
         bench_close(&b);
         receiver_stop(r);
     }
@@ -269,13 +269,13 @@ static void the_system_ca_certificates_are_not_parsed_per_connection(void **stat
     {
         struct test_call t;
         run_calls(kind, CLOSING, 1, false, &t);
-        call_fini(&t);
+        test_call_fini(&t);
         int64_t before = cpu_us();
         run_calls(kind, CLOSING, CALLS, false, &t);
         assert_int_equal(t.call.error, FETCH_OK);
         /* Parsing takes about 26 ms a time, a handshake about 1. */
         assert_true((cpu_us() - before) / CALLS < PARSE_US);
-        call_fini(&t);
+        test_call_fini(&t);
     }
     g_client = shared;
     SSL_CTX_free(client);
