@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support.h"
+
+static void a_delivery_is_pending_from_the_moment_of_acceptance(void **state)
+{
+    struct fixture *f = *state;
+    struct store_delivery_row *rows;
+    size_t count;
+    const int64_t endpoints[] = { 900000, 5, 77, 5 };
+    struct published p = publish(f, (struct publish_spec){ .endpoints = endpoints, .endpoint_count = 4 });
+    assert_int_equal(store_delivery_by_message(f->store, TEST_APP, &p.id, &f->arena, &rows, &count), RC_OK);
+    assert_int_equal(count, 3); /* an endpoint named twice gets it once */
+    assert_int_equal(rows[0].endpoint, 5);
+    assert_int_equal(rows[1].endpoint, 77);
+    assert_int_equal(rows[2].endpoint, 900000);
+    assert_int_equal(rows[0].state, STORE_PENDING);
+    assert_int_equal(rows[0].next_due_us, test_now_us());
+    assert_int_equal(rows[0].attempt_count, 0);
+    assert_int_equal(store_delivery_by_message(f->store, 1, &p.id, &f->arena, &rows, &count), RC_NOT_FOUND);
+}
+
+static void ten_thousand_destinations_are_one_commit(void **state)
+{
+    struct fixture *f = *state;
+    struct store_delivery_row *rows;
+    struct store_stats stats;
+    size_t count;
+    int64_t *endpoints = xcalloc(STORE_DESTINATIONS_MAX, sizeof *endpoints);
+    for (int64_t i = 0; i < STORE_DESTINATIONS_MAX; i++)
+        endpoints[i] = i + 1;
+    struct published p = publish(f, (struct publish_spec){ .endpoints = endpoints, .endpoint_count = STORE_DESTINATIONS_MAX });
+    assert_int_equal(p.rc, RC_OK);
+    assert_int_equal(store_delivery_by_message(f->store, TEST_APP, &p.id, &f->arena, &rows, &count), RC_OK);
+    assert_int_equal(count, STORE_DESTINATIONS_MAX);
+    store_stats(f->store, &stats);
+    assert_int_equal(stats.pending, STORE_DESTINATIONS_MAX);
+    xfree(endpoints);
+}
+
+static void an_outcome_records_attempt_and_state_together(void **state)
+{
+    struct fixture *f = *state;
+    struct store_attempt_row row;
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    struct store_outcome o = outcome_of(f, p.id, 1, STORE_PENDING, STORE_SENDING);
+    o.error = STR("timeout");
+    o.detail = STR("no answer within 15 s");
+    assert_int_equal(record(f, &o), RC_OK);
+    assert_int_equal(state_of(f, p.id, 1), STORE_SENDING);
+    assert_int_equal(store_attempt_get(f->store, TEST_APP, &p.id, &o.attempt, &f->arena, &row), RC_OK);
+    assert_int_equal(row.number, 1);
+    assert_int_equal(row.state_after, STORE_SENDING);
+    assert_int_equal(row.next_due_us, o.next_due_us);
+    assert_int_equal(row.http_status, 500);
+    assert_true(str_eq(row.error, STR("timeout")));
+    assert_true(str_eq(row.detail, STR("no answer within 15 s")));
+    assert_true(str_eq(row.response, STR("thanks")));
+    assert_true(str_eq(row.request_headers, STR("webhook-id: m\r\n")));
+    assert_int_equal(finish(f, p.id, 1, STORE_SENDING, STORE_SUCCESS), RC_OK);
+    assert_int_equal(state_of(f, p.id, 1), STORE_SUCCESS);
+}
+
+static void an_outcome_for_another_state_is_a_conflict_and_writes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct store_attempt_row row;
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    struct store_outcome o = outcome_of(f, p.id, 1, STORE_SENDING, STORE_SUCCESS);
+    assert_int_equal(record(f, &o), RC_CONFLICT);
+    assert_int_equal(state_of(f, p.id, 1), STORE_PENDING);
+    assert_int_equal(store_attempt_get(f->store, TEST_APP, &p.id, &o.attempt, &f->arena, &row), RC_NOT_FOUND);
+    o = outcome_of(f, p.id, 2, STORE_PENDING, STORE_SUCCESS); /* no such delivery */
+    assert_int_equal(record(f, &o), RC_CONFLICT);
+}
+
+static void states_move_along_the_table_only(void **state)
+{
+    (void)state;
+    assert_true(store_state_may(STORE_PENDING, STORE_SUCCESS));
+    assert_true(store_state_may(STORE_FAILED, STORE_PENDING));
+    assert_false(store_state_may(STORE_SUCCESS, STORE_FAILED));
+    assert_false(store_state_may(STORE_CANCELED, STORE_SENDING));
+    assert_string_equal(store_state_text(STORE_SENDING), "sending");
+    assert_int_equal(store_state_svix(STORE_SUCCESS), 0);
+    assert_int_equal(store_state_svix(STORE_SENDING), 3);
+}
+
+static void a_change_without_an_attempt_keeps_the_attempts(void **state)
+{
+    struct fixture *f = *state;
+    struct store_delivery_row *rows;
+    size_t count;
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_SENDING), RC_OK);
+    struct store_outcome o = outcome_of(f, p.id, 1, STORE_SENDING, STORE_CANCELED);
+    o.has_attempt = false;
+    assert_int_equal(record(f, &o), RC_OK);
+    assert_int_equal(store_delivery_by_message(f->store, TEST_APP, &p.id, &f->arena, &rows, &count), RC_OK);
+    assert_int_equal(rows[0].state, STORE_CANCELED);
+    assert_int_equal(rows[0].attempt_count, 1);
+    assert_int_equal(rows[0].last_at_us, test_now_us());
+    assert_int_equal(rows[0].next_due_us, 0);
+}
+
+/* --- sending again ------------------------------------------------------------------------------------------ */
+
+static void a_finished_delivery_is_sent_again_with_its_message(void **state)
+{
+    struct fixture *f = *state;
+    struct published p = publish(f, (struct publish_spec){ .payload = "{\"p\":1}" });
+    struct store_requeue r = { .message = p.id, .app = TEST_APP, .endpoint = 1, .due_us = 42, .trigger = STORE_MANUAL };
+    assert_int_equal(requeue(f, &r), RC_CONFLICT); /* under way */
+    assert_null(r.message_out);
+    assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_FAILED), RC_OK);
+    assert_int_equal(requeue(f, &r), RC_OK);
+    assert_true(str_eq(r.message_out->payload, STR("{\"p\":1}")));
+    assert_int_equal(r.attempt_count_out, 1);
+    store_message_unref(r.message_out);
+    assert_int_equal(state_of(f, p.id, 1), STORE_PENDING);
+}
+
+static void a_missing_delivery_is_made_only_when_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    struct store_requeue r = { .message = p.id, .app = TEST_APP, .endpoint = 9, .due_us = 42 };
+    assert_int_equal(requeue(f, &r), RC_NOT_FOUND);
+    r.create_missing = true;
+    assert_int_equal(requeue(f, &r), RC_OK);
+    store_message_unref(r.message_out);
+    assert_int_equal(state_of(f, p.id, 9), STORE_PENDING);
+    assert_int_equal(state_of(f, p.id, 1), STORE_PENDING);
+}
+
+static void sending_again_needs_the_message_and_its_payload(void **state)
+{
+    struct fixture *f = *state;
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    struct store_requeue r = { .message = p.id, .app = TEST_APP + 1, .endpoint = 1 };
+    assert_int_equal(requeue(f, &r), RC_NOT_FOUND);
+    r.message = id_new(store_ids(f->store));
+    r.app = TEST_APP;
+    assert_int_equal(requeue(f, &r), RC_NOT_FOUND);
+    r.message = p.id;
+    assert_int_equal(expunge(f, &(struct store_expunge){ .message = p.id, .app = TEST_APP }), RC_OK);
+    assert_int_equal(requeue(f, &r), RC_LIMIT);
+    assert_null(r.message_out);
+}
+
+/* --- due ---------------------------------------------------------------------------------------------------------- */
+
+static void due_deliveries_come_in_order_and_page_by_page(void **state)
+{
+    struct fixture *f = *state;
+    struct store_due due[3];
+    size_t count, all = 0;
+    int64_t last_us = 0;
+    for (int i = 0; i < 8; i++)
+        (void)publish(f, (struct publish_spec){ .deliver_at_us = test_now_us() + (i * 5 % 8) * SECOND });
+    assert_int_equal(store_due_list(f->store, 1, 0, NULL, 3, due, &count), RC_OK);
+    while (count > 0) {
+        for (size_t i = 0; i < count; i++, all++) {
+            assert_true(due[i].due_us >= last_us);
+            assert_int_equal(due[i].app, TEST_APP);
+            assert_int_equal(due[i].state, STORE_PENDING);
+            last_us = due[i].due_us;
+        }
+        struct id after = due[count - 1].message;
+        assert_int_equal(store_due_list(f->store, 1, last_us, &after, 3, due, &count), RC_OK);
+    }
+    assert_int_equal(all, 8);
+}
+
+static void finished_deliveries_are_not_due(void **state)
+{
+    struct fixture *f = *state;
+    struct store_due due[2];
+    struct store_due_endpoint *endpoints;
+    size_t count;
+    const int64_t two[] = { 1, 2 };
+    struct published p = publish(f, (struct publish_spec){ .endpoints = two, .endpoint_count = 2 });
+    (void)publish(f, (struct publish_spec){ .endpoints = two, .endpoint_count = 2, .deliver_at_us = test_now_us() - 5 });
+    assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_SUCCESS), RC_OK);
+    assert_int_equal(finish(f, p.id, 2, STORE_PENDING, STORE_SENDING), RC_OK);
+    assert_int_equal(store_due_list(f->store, 1, 0, NULL, 2, due, &count), RC_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(store_due_list(f->store, 2, 0, NULL, 2, due, &count), RC_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(due[1].state, STORE_SENDING);
+    assert_int_equal(due[1].attempt_count, 1);
+    assert_int_equal(store_due_endpoints(f->store, &f->arena, &endpoints, &count), RC_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(endpoints[0].first_due_us, test_now_us() - 5);
+    assert_int_equal(endpoints[0].app, TEST_APP);
+    assert_int_equal(endpoints[0].count + endpoints[1].count, 3);
+}
+
+static void due_deliveries_survive_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    struct store_due due[2];
+    struct store_stats stats;
+    size_t count;
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    fixture_reopen(f);
+    assert_int_equal(store_due_list(f->store, 1, 0, NULL, 2, due, &count), RC_OK);
+    assert_int_equal(count, 1);
+    assert_memory_equal(due[0].message.bytes, p.id.bytes, ID_BYTES);
+    store_stats(f->store, &stats);
+    assert_int_equal(stats.pending, 1);
+    assert_int_equal(stats.messages, 1);
+}
+
+/* --- of an endpoint ------------------------------------------------------------------------------------------------- */
+
+static void counts_go_by_state_and_window(void **state)
+{
+    struct fixture *f = *state;
+    struct store_counts counts;
+    int64_t start_us = test_now_us();
+    struct id ids[4];
+    for (int i = 0; i < 4; i++) {
+        ids[i] = publish(f, (struct publish_spec){ 0 }).id;
+        test_advance_us(SECOND);
+    }
+    assert_int_equal(finish(f, ids[0], 1, STORE_PENDING, STORE_SUCCESS), RC_OK);
+    assert_int_equal(finish(f, ids[1], 1, STORE_PENDING, STORE_FAILED), RC_OK);
+    assert_int_equal(store_delivery_counts(f->store, TEST_APP, 1, start_us, test_now_us(), &counts), RC_OK);
+    assert_int_equal(counts.by_state[STORE_SUCCESS], 1);
+    assert_int_equal(counts.by_state[STORE_FAILED], 1);
+    assert_int_equal(counts.by_state[STORE_PENDING], 2);
+    assert_int_equal(store_delivery_counts(f->store, TEST_APP, 1, start_us + SECOND, start_us + 3 * SECOND, &counts), RC_OK);
+    assert_int_equal(counts.by_state[STORE_SUCCESS], 0);
+    assert_int_equal(counts.by_state[STORE_PENDING], 1);
+}
+
+static void deliveries_of_an_endpoint_are_listed_newest_first(void **state)
+{
+    struct fixture *f = *state;
+    struct store_delivery_row rows[5];
+    struct store_page_end end;
+    const int64_t two[] = { 1, 2 };
+    struct store_message_filter filter = { .app = TEST_APP, .with_payload = true };
+    struct store_page page = { .limit = 2, .descending = true };
+    struct id ids[3];
+    for (int i = 0; i < 3; i++) {
+        ids[i] = publish(f, (struct publish_spec){ .endpoints = two, .endpoint_count = i == 1 ? 1 : 2 }).id;
+        test_advance_us(SECOND);
+    }
+    assert_int_equal(finish(f, ids[2], 2, STORE_PENDING, STORE_FAILED), RC_OK);
+    assert_int_equal(store_delivery_by_endpoint(f->store, &filter, 1, 0, &page, &f->arena, rows, &end), RC_OK);
+    assert_int_equal(end.count, 2);
+    assert_false(end.done);
+    assert_memory_equal(rows[0].message.bytes, ids[2].bytes, ID_BYTES);
+    assert_true(str_eq(rows[0].message_row.message.payload, STR("{\"a\":1}")));
+    assert_int_equal(store_delivery_by_endpoint(f->store, &filter, 2, 0, &page, &f->arena, rows, &end), RC_OK);
+    assert_int_equal(end.count, 2);
+    assert_true(end.done);
+    assert_memory_equal(rows[1].message.bytes, ids[0].bytes, ID_BYTES);
+    assert_int_equal(store_delivery_by_endpoint(f->store, &filter, 2, STORE_FAILED, &page, &f->arena, rows, &end), RC_OK);
+    assert_int_equal(end.count, 1);
+    assert_int_equal(rows[0].state, STORE_FAILED);
+    assert_int_equal(rows[0].attempt_count, 1);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(a_delivery_is_pending_from_the_moment_of_acceptance),
+        T(ten_thousand_destinations_are_one_commit),
+        T(an_outcome_records_attempt_and_state_together),
+        T(an_outcome_for_another_state_is_a_conflict_and_writes_nothing),
+        T(states_move_along_the_table_only),
+        T(a_change_without_an_attempt_keeps_the_attempts),
+        T(a_finished_delivery_is_sent_again_with_its_message),
+        T(a_missing_delivery_is_made_only_when_asked_for),
+        T(sending_again_needs_the_message_and_its_payload),
+        T(due_deliveries_come_in_order_and_page_by_page),
+        T(finished_deliveries_are_not_due),
+        T(due_deliveries_survive_a_restart),
+        T(counts_go_by_state_and_window),
+        T(deliveries_of_an_endpoint_are_listed_newest_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
