@@ -419,7 +419,9 @@ static enum rc load_conf(const struct server_sources *from, struct conf **out, s
 
     if (rc == RC_OK)
         rc = server_check(*out, why);
-    return rc == RC_OK ? server_configure_log(*out, why) : rc;
+    if (rc == RC_OK)
+        server_configure_log(*out);
+    return rc;
 }
 
 int server_run(const struct server_sources *sources)

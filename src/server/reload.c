@@ -15,8 +15,6 @@ static enum rc load(struct server *s, struct conf **next, struct deliver_limits 
         rc = server_check(*next, why);
     if (rc == RC_OK)
         rc = server_deliver_limits(*next, delays, limits, why);
-    if (rc == RC_OK)
-        rc = server_configure_log(*next, why);
     return rc;
 }
 
@@ -25,6 +23,7 @@ static void apply(struct server *s, struct conf *next, const struct deliver_limi
     struct conf *before = s->reloaded;
 
     s->reloaded = next;
+    server_configure_log(next);
     server_apply_http_limits(s, next);
     deliver_set_limits(s->deliver, limits);
     store_set_retention(s->store, next->store_retention, next->store_idempotency);

@@ -90,8 +90,8 @@ struct store_options server_store_options(const struct conf *c);
 /* Fills *limits; its retry delays point into `delays`. RC_INVALID: why. */
 MUST_USE enum rc server_deliver_limits(const struct conf *c, int64_t delays[static CORE_RETRY_MAX],
                                        struct deliver_limits *limits, struct buf *why);
-/* Level and format of the log. RC_INVALID: why. */
-MUST_USE enum rc server_configure_log(const struct conf *c, struct buf *why);
+/* Level and format of the log. */
+void server_configure_log(const struct conf *c);
 /* What no single option's range can say, such as a certificate without its key. */
 MUST_USE enum rc server_check(const struct conf *c, struct buf *why);
 /* NULL for the empty text. */
