@@ -208,7 +208,8 @@ static void count_answer(int status)
 /* Sends at once, or adds to `out` while more requests of the same connection are at hand. */
 static void send_answer(struct conn *c, struct str head, struct str body)
 {
-    bool more_follow = c->is_advancing && c->in.len > 0 && !c->closes && c->out.len < CONN_OUT_BATCH;
+    size_t pending = c->out.len + head.len + body.len;
+    bool more_follow = c->is_advancing && c->in.len > 0 && !c->closes && pending < CONN_OUT_BATCH;
     if (!more_follow && c->out.len == 0) {
         conn_answered(c, conn_send(c, head, body));
         return;

@@ -25,6 +25,12 @@ static bool is_digits(struct str s)
     return s.len > 0;
 }
 
+/* inet_pton() stops at a NUL. */
+static bool is_plain(struct str host)
+{
+    return http_span(host.ptr, host.len, HTTP_CHAR_HOST) == host.len;
+}
+
 /* Readers differ on "0177.0.0.1", "127.1", "0x7f000001", "2130706433": all end like a number. */
 static bool ends_in_number(struct str host)
 {
@@ -41,7 +47,7 @@ static bool is_dotted_decimal(struct str host)
 {
     char text[INET_ADDRSTRLEN];
     struct in_addr addr;
-    if (host.len >= sizeof(text)) return false;
+    if (host.len >= sizeof(text) || !is_plain(host)) return false;
     memcpy(text, host.ptr, host.len);
     text[host.len] = '\0';
     return inet_pton(AF_INET, text, &addr) == 1; /* refuses leading zeros and short forms */
@@ -84,7 +90,7 @@ static enum rc parse_ipv6(struct str *authority, struct http_url *out, struct bu
     out->host = str_sub(*authority, 1, end - 1);
     memcpy(text, out->host.ptr, out->host.len);
     text[out->host.len] = '\0';
-    if (inet_pton(AF_INET6, text, &addr) != 1) return invalid(why, "malformed IPv6 address");
+    if (!is_plain(out->host) || inet_pton(AF_INET6, text, &addr) != 1) return invalid(why, "malformed IPv6 address");
     out->host_is_ipv6 = true;
     *authority = str_sub(*authority, end + 1, authority->len);
     return RC_OK;
