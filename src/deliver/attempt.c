@@ -233,7 +233,7 @@ static void start(struct deliver_shard *s, struct deliver_item *item)
     if (a->destination != NULL)
         a->destination->start(a);
     else
-        deliver_attempt_finish(a, &(struct deliver_result){ .is_permanent = true, .error = STR("bad-url"),
+        deliver_attempt_finish(a, &(struct deliver_result){ .is_permanent = true, .error = STR("bad_url"),
                                                             .detail = STR("this server has no such kind of destination") });
 }
 

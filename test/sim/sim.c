@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Events, time, and the backend of the shard under test.
+ */
+#include "sim.h"
+
+/* --- events ------------------------------------------------------------------------------------------------ */
+
+static bool is_sooner(const struct sim_event *a, const struct sim_event *b)
+{
+    return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
+}
+
+static void put(struct sim *sim, size_t at, struct sim_event *e)
+{
+    sim->events[at] = e;
+    e->place = at;
+}
+
+static void settle(struct sim *sim, size_t at, struct sim_event *e)
+{
+    for (; at > 1 && is_sooner(e, sim->events[at / 2]); at /= 2)
+        put(sim, at, sim->events[at / 2]);
+    for (size_t child = at * 2; child <= sim->event_count; child = at * 2) {
+        if (child < sim->event_count && is_sooner(sim->events[child + 1], sim->events[child]))
+            child++;
+        if (!is_sooner(sim->events[child], e))
+            break;
+        put(sim, at, sim->events[child]);
+        at = child;
+    }
+    put(sim, at, e);
+}
+
+struct sim_event *sim_event(struct sim *sim, enum sim_event_kind kind, int64_t after_us)
+{
+    struct sim_event *e = XNEW(struct sim_event);
+    e->kind = kind;
+    e->at_us = sim->clock.now_us + after_us;
+    e->order = sim->event_order++;
+    if (sim->event_count + 2 > sim->event_cap) {
+        sim->event_cap = sim->event_cap == 0 ? 64 : sim->event_cap * 2;
+        sim->events = xrealloc(sim->events, sim->event_cap * sizeof(*sim->events));
+    }
+    sim->event_count++;
+    settle(sim, sim->event_count, e);
+    return e;
+}
+
+static struct sim_event *take_event(struct sim *sim, size_t at)
+{
+    struct sim_event *e = sim->events[at];
+    struct sim_event *last = sim->events[sim->event_count--];
+    if (last != e)
+        settle(sim, at, last);
+    return e;
+}
+
+static void free_event(struct sim_event *e)
+{
+    core_app_unref(e->view);
+    xfree(e->rows);
+    xfree(e);
+}
+
+void sim_event_drop(struct sim *sim, struct fetch_call *c)
+{
+    for (size_t i = 1; i <= sim->event_count; i++)
+        if (sim->events[i]->kind == SIM_EVENT_ANSWER && sim->events[i]->call == c) {
+            free_event(take_event(sim, i));
+            return;
+        }
+    SIM_CHECK(sim, false, "cancel of a call that does not run");
+}
+
+/* --- views --------------------------------------------------------------------------------------------------- */
+
+static struct core_app *make_view(struct sim *sim)
+{
+    struct core_app *app = XNEW(struct core_app);
+    size_t count = 0;
+    arena_init(&app->_arena);
+    atomic_init(&app->_refs, 1);
+    struct core_endpoint *list = arena_array(&app->_arena, (size_t)sim->endpoint_count + 1, sizeof(*list));
+    for (int64_t num = 1; num <= sim->endpoint_count; num++) {
+        struct sim_endpoint *ep = &sim->endpoints[num];
+        if (ep->is_deleted)
+            continue;
+        list[count++] = (struct core_endpoint){ .num = num, .app = SIM_APP, .kind = STR("http"), .url = str_from(ep->url),
+                                                .keyring = sim->keyring, .throttle = ep->throttle, .disabled = ep->is_disabled,
+                                                .failing_since_us = ep->failing_since_us };
+    }
+    app->num = SIM_APP;
+    app->fresh_until_us = INT64_MAX;
+    app->endpoints = list;
+    app->endpoint_count = count;
+    return app;
+}
+
+void sim_changed(struct sim *sim)
+{
+    core_app_unref(sim->view);
+    sim->view = make_view(sim);
+    (void)sim_event(sim, SIM_EVENT_CHANGED, sim_dice(sim, 0, SIM_MS));
+}
+
+/* --- the backend ---------------------------------------------------------------------------------------------- */
+
+static void record(void *ctx, struct deliver_shard *shard, struct store_outcome *o)
+{
+    (void)shard;
+    sim_event(ctx, SIM_EVENT_RECORD, sim_dice(ctx, SIM_MS, 5 * SIM_MS))->outcome = o;
+}
+
+/* The store is read now, and the answer comes later: what happens in between is what refills must bear. */
+static void refill(void *ctx, struct deliver_shard *shard, int64_t endpoint, int64_t after_due_us, struct id after, size_t max)
+{
+    struct sim *sim = ctx;
+    (void)shard;
+    struct sim_event *e = sim_event(sim, SIM_EVENT_REFILL, sim_dice(sim, 0, 20 * SIM_MS));
+    e->endpoint = endpoint;
+    e->max = max;
+    e->rows = xcalloc(max, sizeof(*e->rows));
+    e->count = sim_store_due(sim, endpoint, after_due_us, &after, e->rows, max);
+}
+
+static void load(void *ctx, struct deliver_shard *shard, struct id message)
+{
+    (void)shard;
+    sim_event(ctx, SIM_EVENT_LOAD, sim_dice(ctx, 0, 3 * SIM_MS))->message = message;
+}
+
+static struct core_app *app(void *ctx, int64_t num)
+{
+    struct sim *sim = ctx;
+    SIM_CHECK(sim, num == SIM_APP, "application %lld", (long long)num);
+    return sim->o.views_vanish && sim_dice(sim, 0, 1) == 0 ? NULL : core_app_ref(sim->view);
+}
+
+static void want_app(void *ctx, struct deliver_shard *shard, int64_t num)
+{
+    struct sim *sim = ctx;
+    (void)shard;
+    (void)num;
+    sim_event(sim, SIM_EVENT_APP, sim_dice(sim, 0, 5 * SIM_MS))->view = core_app_ref(sim->view);
+}
+
+static void health(void *ctx, struct deliver_shard *shard, int64_t num, int64_t endpoint, int64_t failing_since_us, bool disable, const char *reason)
+{
+    struct sim *sim = ctx;
+    struct sim_endpoint *ep = &sim->endpoints[endpoint];
+    (void)shard;
+    (void)num;
+    SIM_CHECK(sim, disable == (reason[0] != '\0'), "reason '%s'", reason);
+    ep->failing_since_us = failing_since_us;
+    ep->is_disabled = ep->is_disabled || disable;
+    sim_changed(sim);
+}
+
+static void notice(void *ctx, const char *what, const struct store_outcome *o)
+{
+    struct sim *sim = ctx;
+    (void)what;
+    SIM_CHECK(sim, o->attempt_count >= 1, "notice of no attempt");
+    sim->notices++;
+}
+
+static void wake(void *ctx)
+{
+    ((struct sim *)ctx)->is_woken = true;
+}
+
+static void boot(struct sim *sim)
+{
+    sim->shard = deliver_shard_new(&(struct deliver_shard_options){
+        .clock = &sim->clock.clock, .rng = &sim->rng.rng, .ids = sim->ids, .fetch = &sim->fetch,
+        .backend = { sim, record, refill, load, app, want_app, health, notice },
+        .limits = sim->o.limits, .user_agent = "sim", .wake = wake, .wake_ctx = sim });
+    for (int64_t num = 1; num <= sim->endpoint_count; num++) {
+        struct store_due first;
+        struct id none = { { 0 } };
+        if (sim_store_due(sim, num, INT64_MIN, &none, &first, 1) == 1)
+            deliver_shard_backlog(sim->shard, SIM_APP, num, first.due_us);
+    }
+    sim->is_woken = true;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------ */
+
+struct sim_options sim_defaults(uint64_t seed)
+{
+    static const int64_t delays[] = { 5 * SIM_SECOND, 5 * SIM_MINUTE, 30 * SIM_MINUTE, 2 * SIM_HOUR, 5 * SIM_HOUR, 10 * SIM_HOUR, 10 * SIM_HOUR };
+    return (struct sim_options){
+        .seed = seed,
+        .limits = { .attempt_us = 15 * SIM_SECOND, .connect_us = 5 * SIM_SECOND, .response_keep = 1024, .response_read = 4096,
+                    .window_start = 8, .window_max = 64, .in_flight_max = 256, .items_max = 4096, .payload_max = 1 << 20,
+                    .retry = { delays, COUNT_OF(delays), 20, SIM_HOUR }, .disable_after_us = 5 * SIM_DAY,
+                    .breaker_failures = 10, .breaker_us = 5 * SIM_SECOND, .breaker_max_us = 10 * SIM_MINUTE },
+        .messages_max = 20000,
+        .deliveries_max = 200000,
+    };
+}
+
+struct sim *sim_new(const struct sim_options *o)
+{
+    struct sim *sim = XNEW(struct sim);
+    struct sign_key key;
+    sim->o = *o;
+    clock_fake_init(&sim->clock, 1800000000 * SIM_SECOND);
+    sim->started_us = sim->clock.now_us;
+    rng_seeded_init(&sim->rng, o->seed);
+    sim->ids = id_source_new(&sim->clock.clock, &sim->rng.rng);
+    sim->messages = xcalloc(o->messages_max, sizeof(*sim->messages));
+    sim->deliveries = xcalloc(o->deliveries_max, sizeof(*sim->deliveries));
+    sim->by_key = map64_new();
+    sim_receivers_init(sim);
+    sign_key_generate(SIGN_HMAC256, &sim->rng.rng, &key);
+    assert_int_equal(sign_keyring_new(&key, 1, &sim->keyring), RC_OK);
+    sim->view = make_view(sim);
+    return sim;
+}
+
+int64_t sim_add(struct sim *sim, enum sim_kind kind, int64_t throttle)
+{
+    int64_t num = ++sim->endpoint_count;
+    struct sim_endpoint *ep = &sim->endpoints[num];
+    ep->kind = kind;
+    ep->throttle = throttle;
+    (void)snprintf(ep->url, sizeof(ep->url), "http://receiver.test/%d", (int)num);
+    core_app_unref(sim->view);
+    sim->view = make_view(sim);
+    return num;
+}
+
+/* What is under way ends here: an outcome on its way to the store gets there or not. */
+static void kill_shard(struct sim *sim)
+{
+    deliver_shard_stop(sim->shard);
+    deliver_shard_cut(sim->shard);
+    while (sim->event_count > 0) {
+        struct sim_event *e = take_event(sim, 1);
+        if (e->kind == SIM_EVENT_RECORD) {
+            bool is_lost = sim_dice(sim, 0, 1) == 0;
+            if (is_lost)
+                sim_store_find(sim, &e->outcome->message, e->outcome->endpoint)->may_repeat = true;
+            e->outcome->job.rc = is_lost ? RC_OK : sim_store_apply(sim, e->outcome);
+            e->outcome->job.done(&e->outcome->job);
+        } else if (e->kind == SIM_EVENT_LOAD) {
+            deliver_shard_loaded(sim->shard, &e->message, RC_IO, NULL);
+        }
+        free_event(e);
+    }
+}
+
+/* Outcomes that the store refused are retried by the shard; let them go their way first. */
+static void drain_refused(struct sim *sim)
+{
+    for (int i = 0; i < 100 && !deliver_shard_is_quiet(sim->shard); i++) {
+        sim->clock.now_us += SIM_SECOND;
+        (void)deliver_shard_run(sim->shard);
+        while (sim->event_count > 0) {
+            struct sim_event *e = take_event(sim, 1);
+            if (e->kind == SIM_EVENT_RECORD) {
+                e->outcome->job.rc = sim_store_apply(sim, e->outcome);
+                e->outcome->job.done(&e->outcome->job);
+            }
+            free_event(e);
+        }
+    }
+}
+
+static void shut_down(struct sim *sim)
+{
+    if (sim->shard == NULL)
+        return;
+    kill_shard(sim);
+    drain_refused(sim);
+    deliver_shard_free(sim->shard);
+    sim->shard = NULL;
+    while (sim->event_count > 0)
+        free_event(take_event(sim, 1));
+}
+
+void sim_crash(struct sim *sim)
+{
+    shut_down(sim);
+    boot(sim);
+}
+
+void sim_free(struct sim *sim)
+{
+    shut_down(sim);
+    core_app_unref(sim->view);
+    sign_keyring_free(sim->keyring);
+    id_source_free(sim->ids);
+    map64_free(sim->by_key);
+    xfree(sim->messages);
+    xfree(sim->deliveries);
+    xfree(sim->events);
+    xfree(sim);
+}
+
+/* --- publishing --------------------------------------------------------------------------------------------------- */
+
+static struct sim_message *accept(struct sim *sim, const int64_t *endpoints, size_t count, int64_t deliver_at_us)
+{
+    MUST(sim->message_count < sim->o.messages_max && sim->delivery_count + count <= sim->o.deliveries_max);
+    size_t index = sim->message_count++;
+    struct sim_message *m = &sim->messages[index];
+    *m = (struct sim_message){ .id = id_new(sim->ids), .created_us = sim->clock.now_us, .deliver_at_us = deliver_at_us, .first = sim->delivery_count };
+    (void)map64_set(sim->by_key, (uint64_t)id_key(&m->id), m);
+    for (size_t i = 0; i < count; i++) {
+        struct sim_delivery *d = &sim->deliveries[sim->delivery_count++];
+        *d = (struct sim_delivery){ .message = index, .endpoint = endpoints[i], .state = STORE_PENDING,
+                                    .due_us = deliver_at_us != 0 ? deliver_at_us : m->created_us };
+        m->count++;
+        sim_store_insert(sim, d);
+    }
+    return m;
+}
+
+void sim_publish(struct sim *sim, const int64_t *endpoints, size_t count, int64_t deliver_at_us)
+{
+    struct sim_message *m = accept(sim, endpoints, count, deliver_at_us);
+    for (size_t i = 0; i < m->count; i++)
+        sim_event(sim, SIM_EVENT_HAND_OVER, 0)->delivery = &sim->deliveries[m->first + i];
+}
+
+void sim_publish_all(struct sim *sim)
+{
+    int64_t endpoints[COUNT_OF(sim->endpoints)];
+    for (int64_t i = 0; i < sim->endpoint_count; i++)
+        endpoints[i] = i + 1;
+    sim_publish(sim, endpoints, (size_t)sim->endpoint_count, 0);
+}
+
+void sim_store_only(struct sim *sim, int64_t endpoint, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        (void)accept(sim, &endpoint, 1, 0);
+}
+
+void sim_resend(struct sim *sim, struct sim_delivery *d)
+{
+    d->state = STORE_PENDING;
+    d->due_us = sim->clock.now_us;
+    d->trigger = STORE_MANUAL;
+    sim_store_insert(sim, d);
+    sim_event(sim, SIM_EVENT_HAND_OVER, 0)->delivery = d;
+}
+
+static void hand_over(struct sim *sim, const struct sim_delivery *d)
+{
+    struct store_message *m = sim_store_message(sim, &sim->messages[d->message].id);
+    deliver_shard_add(sim->shard, m, d->endpoint, d->due_us, d->attempt_count, d->trigger);
+    store_message_unref(m);
+}
+
+/* --- time ----------------------------------------------------------------------------------------------------------- */
+
+static void finish_record(struct sim *sim, struct store_outcome *o)
+{
+    bool is_refused = sim->o.store_fails && sim_dice(sim, 1, 50) == 1;
+    o->job.rc = is_refused ? RC_IO : sim_store_apply(sim, o);
+    o->job.done(&o->job);
+}
+
+static void happen(struct sim *sim, struct sim_event *e)
+{
+    struct store_message *m = NULL;
+    switch (e->kind) {
+    case SIM_EVENT_ANSWER:
+        sim_receivers_answer(sim, e->call);
+        break;
+    case SIM_EVENT_RECORD:
+        finish_record(sim, e->outcome);
+        break;
+    case SIM_EVENT_REFILL:
+        deliver_shard_refilled(sim->shard, e->endpoint, RC_OK, e->rows, e->count, e->max);
+        break;
+    case SIM_EVENT_LOAD:
+        m = sim_store_message(sim, &e->message);
+        deliver_shard_loaded(sim->shard, &e->message, RC_OK, m);
+        store_message_unref(m);
+        break;
+    case SIM_EVENT_APP:
+        deliver_shard_app_loaded(sim->shard, SIM_APP, RC_OK, e->view);
+        break;
+    case SIM_EVENT_CHANGED:
+        deliver_shard_app_changed(sim->shard, SIM_APP);
+        break;
+    case SIM_EVENT_HAND_OVER:
+        hand_over(sim, e->delivery);
+        break;
+    }
+}
+
+static void check_bounds(struct sim *sim)
+{
+    struct deliver_shard_stats stats;
+    deliver_shard_stats(sim->shard, &stats);
+    if (stats.items > sim->most_items)
+        sim->most_items = stats.items;
+    SIM_CHECK(sim, stats.items <= sim->o.limits.items_max, "%zu items", stats.items);
+    SIM_CHECK(sim, stats.in_flight <= sim->o.limits.in_flight_max, "%d in flight", stats.in_flight);
+    SIM_CHECK(sim, stats.payload_bytes <= sim->o.limits.payload_max + 4096, "%zu bytes", stats.payload_bytes);
+}
+
+void sim_run(struct sim *sim, int64_t for_us)
+{
+    int64_t until_us = sim->clock.now_us + for_us;
+    if (sim->shard == NULL)
+        boot(sim);
+    for (;;) {
+        if (sim->is_woken || sim->next_run_us <= sim->clock.now_us) {
+            sim->is_woken = false;
+            sim->next_run_us = deliver_shard_run(sim->shard);
+            check_bounds(sim);
+        }
+        int64_t next_us = sim->is_woken ? sim->clock.now_us : sim->next_run_us;
+        if (sim->event_count > 0 && sim->events[1]->at_us < next_us)
+            next_us = sim->events[1]->at_us;
+        if (next_us > until_us)
+            break;
+        if (next_us > sim->clock.now_us)
+            sim->clock.now_us = next_us;
+        while (sim->event_count > 0 && sim->events[1]->at_us <= sim->clock.now_us) {
+            struct sim_event *e = take_event(sim, 1);
+            happen(sim, e);
+            free_event(e);
+        }
+    }
+    sim->clock.now_us = until_us;
+}
