@@ -20,6 +20,8 @@ struct harness {
     struct http_server *server;
     struct http_limits limits;
     uint16_t port;
+    http_handler_fn handler;  /* another handler than the harness's own */
+    void *handler_ctx;
     bool holds;               /* the handler keeps calls in `calls` instead of answering */
     struct str big;           /* the answer to "/big" */
     struct http_call *calls[HARNESS_CALLS];
