@@ -52,7 +52,7 @@ void api_add_routes(struct api *api, struct http_router *router);
 
 /* Any thread. Background tasks that a stop or crash cut short go on where they were. */
 void api_start(struct api *api);
-/* Main thread: tasks under way stop after the step they are in; returns when none is running. */
+/* Any thread: tasks stop after the step they are in; the rest of it is done when the worker pool is freed. */
 void api_stop(struct api *api);
 
 /* What http_route.access holds; other modules' routes on the same router use API_OPEN or check with

@@ -145,16 +145,15 @@ bool api_endpoint_new_key(struct api_ctx *c, struct store_endpoint *ep, struct s
 bool api_headers_set(struct api_ctx *c, struct store_endpoint *ep, const json_t *headers, const char *where);
 const char *api_header_fault(struct str name, struct str value); /* NULL: fine */
 
-struct api_message_view {
-    bool with_content;
-    bool expanded; /* expanded_statuses */
-};
 /* The members of MessageOut without the braces. */
 void api_message_write_members(struct api_out *o, const struct store_message *m, bool with_content);
 /* The message named by the path's {msg_id}: id or event id. */
 bool api_find_message(struct api_ctx *c, int64_t app, bool with_payload, struct store_message_row *out);
 /* 0 success ... 4 canceled; canceled counts as success unless expanded. */
 void api_status_write(struct api_out *o, enum store_state state, bool expanded);
+
+/* The path's application by itself, where nothing else of the configuration is needed. False: answered. */
+bool api_only_app(struct api_ctx *c, struct store_application *app);
 
 /* Tells operational endpoints, after the commit. */
 void api_endpoint_event(struct api_ctx *c, const char *type, const struct store_application *app, const struct store_endpoint *ep);
@@ -170,6 +169,6 @@ struct api_route_table {
 };
 #define API_ROUTES(name, rows) const struct api_route_table api_##name##_routes = { (rows), COUNT_OF(rows) }
 extern const struct api_route_table api_application_routes, api_endpoint_routes, api_endpoint_secret_routes,
-    api_endpoint_headers_routes, api_endpoint_health_routes, api_event_type_routes, api_message_routes, api_message_read_routes,
-    api_attempt_routes, api_attempt_list_routes, api_auth_routes, api_task_routes, api_replay_routes, api_stats_routes, api_environment_routes,
-    api_import_routes, api_operational_routes, api_meta_routes, api_example_routes;
+    api_endpoint_headers_routes, api_event_type_routes, api_message_routes, api_message_batch_routes, api_message_read_routes,
+    api_attempt_routes, api_attempt_list_routes, api_replay_routes, api_stats_routes, api_task_routes, api_auth_routes,
+    api_environment_routes, api_example_routes, api_meta_routes;

@@ -4,13 +4,14 @@
  */
 #include "api/api_priv.h"
 
-#include "core/access.h"
+#include "api/task_priv.h"
 
 struct api *api_new(const struct api_options *o)
 {
     struct api *api = XNEW(struct api);
     api->o = *o;
     api->o.loops = xmemdup(o->loops, o->loop_count * sizeof(struct loop *));
+    api_tasks_init(api);
     return api;
 }
 
@@ -18,6 +19,7 @@ void api_free(struct api *api)
 {
     if (api == NULL)
         return;
+    api_tasks_fini(api);
     xfree(api->o.loops);
     xfree(api);
 }

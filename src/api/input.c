@@ -31,7 +31,7 @@ bool api_body(struct api_ctx *c, const struct api_schema *schema, bool optional)
     }
     struct api_fault fault;
     if (schema != NULL && api_schema_check(schema, c->body, "body", &fault) != RC_OK) {
-        http_invalid(c->req, fault.where, "value_error", "%s", fault.words);
+        http_invalid(c->req, fault.where, fault.type, "%s", fault.words);
         return false;
     }
     return true;

@@ -61,6 +61,7 @@ static enum rc wrong(const struct place *p, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(p->fault->words, sizeof(p->fault->words), fmt, args);
     va_end(args);
+    p->fault->type = "value_error";
     (void)snprintf(p->fault->where, sizeof(p->fault->where), "%s%s%s", p->where,
                    p->name[0] == '\0' ? "" : ".", p->name);
     return RC_INVALID;

@@ -70,6 +70,7 @@ struct api_schema {
 struct api_fault {
     char where[256]; /* "body.endpoint.url" */
     char words[256];
+    const char *type; /* "value_error" and the like */
 };
 
 /* Checks an object against a schema. RC_INVALID: *fault is filled with the first thing that is wrong. */

@@ -287,22 +287,30 @@ enum rc core_access_revoke_num(struct core_access *a, int64_t org, int64_t num)
     return rc;
 }
 
-enum rc core_access_expire_app(struct core_access *a, int64_t app, struct str session)
+static enum rc end_tokens(struct core_access *a, struct store_tx *tx, int64_t app,
+                          struct str session, int64_t at_us)
+{
+    int64_t now = clock_wall_us(a->clock);
+    int64_t count = 0;
+    enum rc rc = at_us > now ? store_token_shorten_app(tx, app, session, at_us)
+                             : store_token_expire_app(tx, app, session, &count);
+    if (rc != RC_OK || session.len > 0)
+        return rc;
+    char name[CORE_JWT_SETTING_MAX];
+    char value[32];
+    core_access_jwt_setting(app, name);
+    int len = snprintf(value, sizeof(value), "%lld", (long long)(now / 1000000 + 1));
+    return store_setting_set(tx, name, str_of(value, (size_t)len));
+}
+
+enum rc core_access_expire_app(struct core_access *a, int64_t app, struct str session,
+                               int64_t at_us)
 {
     struct store_tx *tx = NULL;
     enum rc rc = store_write(a->store, &tx);
     if (rc != RC_OK)
         return rc;
-    int64_t count = 0;
-    rc = store_token_expire_app(tx, app, session, &count);
-    if (rc == RC_OK && session.len == 0) {
-        char name[CORE_JWT_SETTING_MAX];
-        char value[32];
-        core_access_jwt_setting(app, name);
-        int len = snprintf(value, sizeof(value), "%lld",
-                           (long long)(clock_wall_us(a->clock) / 1000000 + 1));
-        rc = store_setting_set(tx, name, str_of(value, (size_t)len));
-    }
+    rc = end_tokens(a, tx, app, session, at_us);
     if (rc == RC_OK)
         rc = store_commit(tx);
     else

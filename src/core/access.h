@@ -88,9 +88,9 @@ MUST_USE enum rc core_access_create(struct core_access *a, const struct core_tok
 MUST_USE enum rc core_access_revoke(struct core_access *a, const struct core_identity *id);
 /* Worker. Ends an organisation's token by its number. RC_NOT_FOUND: not one of that organisation. */
 MUST_USE enum rc core_access_revoke_num(struct core_access *a, int64_t org, int64_t num);
-/* Worker. Ends all tokens of an application, JWTs issued until now included; `session` narrows it to the
- * opaque ones of that session. */
-MUST_USE enum rc core_access_expire_app(struct core_access *a, int64_t app, struct str session);
+/* Worker. Ends all tokens of an application at `at_us` (now or past: at once); `session` narrows it to those of that
+ * session. JWTs issued until now end at once when it is not narrowed: they have no row that could hold a later time. */
+MUST_USE enum rc core_access_expire_app(struct core_access *a, int64_t app, struct str session, int64_t at_us);
 /* Drops what is cached for an application (it was deleted). Any thread. */
 void core_access_forget_app(struct core_access *a, int64_t app);
 

@@ -67,6 +67,17 @@ enum rc store_token_expire_app(struct store_tx *tx, int64_t app, struct str sess
     return rc;
 }
 
+enum rc store_token_shorten_app(struct store_tx *tx, int64_t app, struct str session, int64_t expires_us)
+{
+    struct db_stmt *s = db_prepare(tx->db, "UPDATE token SET expires = ?3 WHERE app = ?1 AND app <> 0"
+                                           " AND (expires = 0 OR expires > ?3)"
+                                           " AND (?2 = '' OR json_extract(scopes, '$.session') = ?2)");
+    db_bind_int(s, 1, app);
+    db_bind_text(s, 2, session);
+    db_bind_int(s, 3, expires_us);
+    return db_run(s);
+}
+
 enum rc store_token_list(struct store_tx *tx, int64_t org, struct arena *a, struct store_token **out, size_t *count)
 {
     void *rows;

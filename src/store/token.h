@@ -21,4 +21,6 @@ MUST_USE enum rc store_token_find(struct store_tx *tx, const uint8_t hash[static
 MUST_USE enum rc store_token_delete(struct store_tx *tx, int64_t num);
 /* Ends all tokens of an application; `session` (in scopes) narrows it when not empty. */
 MUST_USE enum rc store_token_expire_app(struct store_tx *tx, int64_t app, struct str session, int64_t *count);
+/* The same, at a later time: tokens that would live longer end then. */
+MUST_USE enum rc store_token_shorten_app(struct store_tx *tx, int64_t app, struct str session, int64_t expires_us);
 MUST_USE enum rc store_token_list(struct store_tx *tx, int64_t org, struct arena *a, struct store_token **out, size_t *count);

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * POST /app/{app_id}/msg/batch: many messages in one request. Each message is a job of its own to the
+ * store, all queued in one operation, so they share a commit as a rule. A repeated Idempotency-Key
+ * counts message by message (the key and the place in the batch), so a retry completes what a crash
+ * cut short. `atomic`: nothing is queued unless every message passes every check.
+ */
+#include "api/message_priv.h"
+#include "work/wait.h"
+
+#include <stdio.h>
+
+enum { BATCH_MAX = 1000 };
+
+struct item {
+    struct api_message_in in;
+    struct api_fault fault;
+    struct batch *batch;
+    struct core_publish *publish; /* while it is ours */
+    int status;                   /* 0: to be published */
+    const char *code;             /* of an error that is not a fault */
+    struct store_message shown;   /* after: what to answer with; strings of `in` */
+};
+
+struct batch {
+    struct api_ctx c;
+    struct core_app *app;
+    struct item *items;
+    size_t count;
+    bool atomic, with_content, has_key;
+    uint8_t key[16];
+    struct work_wait wait;
+    atomic_size_t left;
+};
+
+/* --- in -------------------------------------------------------------------------------------------- */
+
+static enum rc parse_item(void *ctx, size_t index, struct json_span value)
+{
+    struct batch *b = ctx;
+    if (index == BATCH_MAX)
+        return RC_LIMIT;
+    struct item *item = &b->items[index];
+    char where[64];
+    (void)snprintf(where, sizeof(where), "body.messages.%zu", index);
+    b->count = index + 1;
+    item->batch = b;
+    if (api_message_parse(value.text, where, b->c.now_us, b->c.arena, &item->in, &item->fault) != RC_OK) {
+        item->status = 422;
+    } else if (item->in.application.ptr != NULL) {
+        item->status = 422;
+        item->fault = (struct api_fault){ .words = "Not in a batch.", .type = "value_error" };
+        (void)snprintf(item->fault.where, sizeof(item->fault.where), "%s.application", where);
+    }
+    return RC_OK;
+}
+
+static bool parse(struct batch *b)
+{
+    struct json_member m[] = { { .name = STR("messages") }, { .name = STR("atomic") } };
+    struct json_error error = { 0 };
+    struct http_request *req = b->c.req;
+    if (json_scan_object(req->call->body, m, COUNT_OF(m), &error) != RC_OK) {
+        http_invalid(req, "body", "value_error.jsondecode", "%s at byte %zu.",
+                     error.reason == NULL ? "Not JSON" : error.reason, error.offset);
+        return false;
+    }
+    enum json_span_type atomic = m[1].value.type;
+    if (atomic != JSON_SPAN_NONE && atomic != JSON_SPAN_TRUE && atomic != JSON_SPAN_FALSE) {
+        http_invalid(req, "body.atomic", "value_error", "Expected true or false.");
+        return false;
+    }
+    b->atomic = atomic == JSON_SPAN_TRUE;
+    b->items = arena_array(b->c.arena, BATCH_MAX, sizeof(*b->items));
+    enum rc rc = RC_INVALID;
+    if (m[0].value.type == JSON_SPAN_ARRAY)
+        rc = json_span_each(m[0].value, parse_item, b);
+    if (rc != RC_OK || b->count == 0) {
+        http_invalid(req, "body.messages", "value_error", "Expected an array of 1 to %d messages.", BATCH_MAX);
+        return false;
+    }
+    return true;
+}
+
+/* An eventId that is taken is found out by the store too; here it keeps an atomic batch whole. */
+static void check_event_ids(struct batch *b)
+{
+    struct map *seen = map_new();
+    for (size_t i = 0; i < b->count; i++) {
+        struct item *item = &b->items[i];
+        struct str event_id = item->in.message.event_id;
+        struct store_message_row row;
+        if (item->status != 0 || event_id.ptr == NULL)
+            continue;
+        bool taken = map_set(seen, event_id, item) != NULL ||
+                     (!b->has_key && store_message_by_event_id(b->c.api->o.store, b->app->num, event_id,
+                                                               b->c.arena, &row) == RC_OK);
+        if (taken) {
+            item->status = 409;
+            item->code = "conflict";
+        }
+    }
+    map_free(seen);
+}
+
+/* --- publishing ------------------------------------------------------------------------------------ */
+
+static void leave(struct batch *b)
+{
+    if (atomic_fetch_sub_explicit(&b->left, 1, memory_order_acq_rel) == 1)
+        work_wait_over(&b->wait);
+}
+
+static void refuse(struct item *item, enum rc rc)
+{
+    item->status = rc == RC_BUSY ? 503 : rc == RC_LIMIT ? 507 : 500;
+    item->code = rc == RC_BUSY ? "busy" : rc == RC_LIMIT ? "storage_full" : "server_error";
+}
+
+static void published(struct core_publish *p)
+{
+    struct item *item = p->arg;
+    item->publish = NULL;
+    if (p->store.job.rc != RC_OK) {
+        refuse(item, p->store.job.rc);
+    } else if (p->store.result == STORE_KEY_REUSED) {
+        item->status = 409;
+        item->code = "idempotency_key_reused";
+    } else if (p->store.result == STORE_EVENT_ID_TAKEN) {
+        item->status = 409;
+        item->code = "conflict";
+    } else {
+        item->status = 202;
+        if (p->store.result == STORE_REPLAYED) {
+            item->shown.id = p->store.first;
+            item->shown.created_us = id_time_us(&p->store.first);
+        }
+    }
+    leave(item->batch);
+}
+
+/* The key of a message in the batch: the batch's and its place. */
+static void key_of_item(const struct batch *b, size_t index, struct core_publish *p)
+{
+    uint8_t part[16 + sizeof(uint64_t)];
+    uint8_t hash[32];
+    uint64_t place = index;
+    memcpy(part, b->key, 16);
+    memcpy(part + 16, &place, sizeof(place));
+    sign_sha256(str_of((const char *)part, sizeof(part)), hash);
+    memcpy(p->store.key, hash, 16);
+    sign_sha256(b->items[index].in.message.payload, hash);
+    memcpy(p->store.body_hash, hash, 16);
+    p->store.has_key = true;
+}
+
+static void publish_all(struct batch *b)
+{
+    struct core_publish **list = xcalloc(b->count, sizeof(struct core_publish *));
+    size_t count = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        struct item *item = &b->items[i];
+        if (item->status != 0)
+            continue;
+        struct store_message *m = &item->in.message;
+        api_message_stamp(b->c.api, b->app, m);
+        item->shown = *m;
+        item->publish = core_publish_new(b->c.api->o.publisher, b->app, m, item->in.channels, item->in.channel_count);
+        item->publish->done = published;
+        item->publish->arg = item;
+        if (b->has_key)
+            key_of_item(b, i, item->publish);
+        list[count++] = item->publish;
+    }
+    work_wait_init(&b->wait);
+    atomic_init(&b->left, count);
+    enum rc rc = count == 0 ? RC_OK : core_publish_submit_all(list, count, api_loop(b->c.api));
+    if (rc == RC_OK && count > 0) {
+        work_wait(&b->wait);
+    } else {
+        for (size_t i = 0; i < b->count; i++)
+            if (b->items[i].publish != NULL) {
+                core_publish_free(b->items[i].publish);
+                refuse(&b->items[i], rc);
+            }
+        work_wait_fini(&b->wait);
+    }
+    xfree(list);
+}
+
+/* --- out ------------------------------------------------------------------------------------------- */
+
+static void write_fault(struct api_out *o, const struct api_fault *fault)
+{
+    struct str rest = str_from(fault->where);
+    struct str part;
+    api_out_key(o, "detail");
+    api_out_begin(o, '[');
+    api_out_begin(o, '{');
+    api_out_key(o, "loc");
+    api_out_begin(o, '[');
+    while (str_split(&rest, '.', &part))
+        api_out_str(o, NULL, part);
+    api_out_end(o, ']');
+    api_out_str(o, "msg", str_from(fault->words));
+    api_out_str(o, "type", str_from(fault->type));
+    api_out_end(o, '}');
+    api_out_end(o, ']');
+}
+
+static void write_item(struct batch *b, struct api_out *o, const struct item *item)
+{
+    api_out_key(o, NULL);
+    api_out_begin(o, '{');
+    api_out_int(o, "status", item->status);
+    api_out_key(o, item->status == 202 ? "message" : "error");
+    api_out_begin(o, '{');
+    if (item->status == 202) {
+        api_message_write_members(o, &item->shown, b->with_content);
+    } else if (item->status == 422) {
+        write_fault(o, &item->fault);
+    } else {
+        api_out_str(o, "code", str_from(item->code));
+        api_out_str(o, "detail", str_from(http_reason(item->status)));
+    }
+    api_out_end(o, '}');
+    api_out_end(o, '}');
+}
+
+static void reply(struct batch *b, int status)
+{
+    struct api_out o;
+    int64_t accepted = 0;
+    api_out_open(&b->c, &o);
+    api_out_begin(&o, '{');
+    api_out_key(&o, "results");
+    api_out_begin(&o, '[');
+    for (size_t i = 0; i < b->count; i++) {
+        write_item(b, &o, &b->items[i]);
+        accepted += b->items[i].status == 202;
+    }
+    api_out_end(&o, ']');
+    api_out_int(&o, "accepted", accepted);
+    api_out_int(&o, "failed", (int64_t)b->count - accepted);
+    api_out_end(&o, '}');
+    api_reply(&b->c, status, &o);
+}
+
+/* True when an atomic batch has a message that will not do: then none is queued. */
+static bool spoiled(struct batch *b)
+{
+    bool bad = false;
+    for (size_t i = 0; i < b->count; i++)
+        bad = bad || b->items[i].status != 0;
+    if (!b->atomic || !bad)
+        return false;
+    for (size_t i = 0; i < b->count; i++)
+        if (b->items[i].status == 0) {
+            b->items[i].status = 424;
+            b->items[i].code = "batch_refused";
+        }
+    return true;
+}
+
+static void create_batch(struct http_request *req)
+{
+    struct batch *b = ARENA_NEW(req->arena, struct batch);
+    uint8_t body_hash[16];
+    if (!api_begin(req, &b->c) || !parse(b) || !api_message_app(&b->c, STR_NONE, &b->app))
+        return;
+    b->with_content = api_query_bool(&b->c, "with_content", false);
+    b->has_key = api_idempotency_key(req->call, b->c.who, b->key, body_hash);
+    check_event_ids(b);
+    if (spoiled(b)) {
+        reply(b, 422);
+    } else {
+        publish_all(b);
+        reply(b, 202);
+    }
+    core_app_unref(b->app);
+}
+
+static const struct http_route routes[] = {
+    { HTTP_POST, "/api/v1/app/{app_id}/msg/batch", HTTP_WORKER, create_batch, API_ORG | API_WRITE, "v1.message.create-batch", "Send many messages" },
+};
+API_ROUTES(message_batch, routes);
