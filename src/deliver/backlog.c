@@ -143,7 +143,6 @@ void deliver_backlog_give_back(struct deliver_shard *s, struct deliver_lane *lan
         deliver_items_remove(&s->items, item);
     }
     deliver_heap_fini(&lane->waiting);
-    lane->is_refill_void = lane->is_refilling;
 }
 
 /* --- refilling --------------------------------------------------------------------------------------- */
@@ -164,7 +163,6 @@ void deliver_backlog_refill(struct deliver_shard *s, struct deliver_lane *lane)
     if (max > DELIVER_REFILL_MAX)
         max = DELIVER_REFILL_MAX;
     lane->is_refilling = true;
-    lane->is_refill_void = false;
     lane->left_due_us = DELIVER_NEVER;
     metrics_add(METRIC_DELIVER_REFILLS, 1);
     s->backend.refill(s->backend.ctx, s, lane->endpoint, lane->horizon_us, lane->horizon_message, max);
@@ -205,7 +203,7 @@ void deliver_shard_refilled(struct deliver_shard *s, int64_t endpoint, enum rc r
     deliver_shard_tell_time(s);
     if (rc != RC_OK) {
         lane->store_due_us = s->now_us + DELIVER_SECOND_US;
-    } else if (!lane->is_refill_void) {
+    } else {
         size_t taken = take_rows(s, lane, rows, count);
         lane->has_more = taken < count || count == max;
         if (taken < count)

@@ -114,7 +114,6 @@ struct deliver_lane {
 
     bool has_more;
     bool is_refilling;
-    bool is_refill_void; /* items were given back meanwhile: the answer is of no use */
     int64_t store_due_us;
     int64_t horizon_us;
     struct id horizon_message;

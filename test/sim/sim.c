@@ -323,7 +323,7 @@ void sim_publish(struct sim *sim, const int64_t *endpoints, size_t count, int64_
 {
     struct sim_message *m = accept(sim, endpoints, count, deliver_at_us);
     for (size_t i = 0; i < m->count; i++)
-        sim_event(sim, SIM_EVENT_HAND_OVER, 0)->delivery = &sim->deliveries[m->first + i];
+        sim_event(sim, SIM_EVENT_HAND_OVER, sim_dice(sim, 0, 4 * SIM_MS))->delivery = &sim->deliveries[m->first + i];
 }
 
 void sim_publish_all(struct sim *sim)

@@ -91,6 +91,7 @@ struct sim_options {
     struct deliver_limits limits;
     size_t messages_max, deliveries_max;
     bool store_fails;  /* one record in 50 is refused */
+    bool is_punctual;  /* no attempt may start more than 100 ms after it is due */
     bool views_vanish; /* half of the look-ups find no cached view */
 };
 

@@ -56,6 +56,7 @@ static void check_start(struct sim *sim, struct sim_delivery *d)
     SIM_CHECK(sim, d->may_repeat || d->state == STORE_PENDING || d->state == STORE_SENDING, "already in state %d", (int)d->state);
     SIM_CHECK(sim, d->may_repeat || sim->clock.now_us >= d->due_us, "%lld us too soon", (long long)(d->due_us - sim->clock.now_us));
     SIM_CHECK(sim, d->may_repeat || d->sent == d->attempt_count, "sent %d times, %d recorded", d->sent, d->attempt_count);
+    SIM_CHECK(sim, !sim->o.is_punctual || sim->clock.now_us <= d->due_us + 100 * SIM_MS, "%lld us late", (long long)(sim->clock.now_us - d->due_us));
     d->is_flying = true;
     d->sent++;
     sim->attempts++;

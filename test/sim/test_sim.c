@@ -166,7 +166,48 @@ static void a_dead_endpoint_is_probed_and_not_hammered(void **state)
     /* The first burst, then one probe at most every ten minutes. */
     SIM_CHECK(sim, sim->attempts < 30 + 24 * 6 + 10, "%zu attempts", sim->attempts);
     SIM_CHECK(sim, sim->attempts > 24 * 6 - 10, "%zu attempts", sim->attempts);
+    struct deliver_shard_stats stats;
+    deliver_shard_stats(sim->shard, &stats);
+    SIM_CHECK(sim, stats.items <= 1 && stats.parked == 1, "a parked lane holds %zu items", stats.items);
     sim_free(sim);
+}
+
+static void a_new_url_is_tried_at_once(void **state)
+{
+    (void)state;
+    struct sim_options o = sim_defaults(6500);
+    struct sim *sim = sim_new(&o);
+    int64_t num = sim_add(sim, SIM_DEAD, 0);
+    for (int i = 0; i < 1000; i++)
+        sim_publish_all(sim);
+    sim_run(sim, SIM_DAY);
+    sim->endpoints[num].kind = SIM_HEALTHY;
+    (void)snprintf(sim->endpoints[num].url, sizeof(sim->endpoints[num].url), "http://other.test/%d", (int)num);
+    sim_changed(sim);
+    sim_run(sim, 20 * SIM_SECOND);
+    SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) >= 900, "%zu", sim_count(sim, num, STORE_SUCCESS));
+    sim_free(sim);
+}
+
+static void retries_come_at_their_time(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct sim_options o = sim_defaults(seed + 6600);
+        o.is_punctual = true;
+        o.limits.breaker_failures = 0;
+        struct sim *sim = sim_new(&o);
+        (void)sim_add(sim, SIM_DEAD, 0);
+        (void)sim_add(sim, SIM_ERRATIC, 0);
+        for (int i = 0; i < 50; i++) {
+            sim_publish_all(sim);
+            sim_run(sim, SIM_MINUTE);
+        }
+        sim_run(sim, 3 * SIM_DAY);
+        SIM_CHECK(sim, sim_count(sim, 1, STORE_FAILED) == 50, "%zu", sim_count(sim, 1, STORE_FAILED));
+        SIM_CHECK(sim, sim->attempts >= 50 * 8 + 50, "%zu attempts", sim->attempts);
+        sim_free(sim);
+    }
 }
 
 static void a_deleted_endpoint_has_its_deliveries_canceled_and_a_disabled_one_when_due(void **state)
@@ -178,7 +219,7 @@ static void a_deleted_endpoint_has_its_deliveries_canceled_and_a_disabled_one_wh
     int64_t deleted = sim_add(sim, SIM_DEAD, 0);
     int64_t disabled = sim_add(sim, SIM_HEALTHY, 0);
     sim_store_only(sim, deleted, 500);
-    sim_run(sim, SIM_MINUTE);
+    sim_run(sim, SIM_HOUR); /* it is parked for minutes by now */
     sim->endpoints[deleted].is_deleted = true;
     sim->endpoints[disabled].is_disabled = true;
     sim_changed(sim);
@@ -231,6 +272,16 @@ static void sending_again_by_hand_makes_one_attempt(void **state)
     sim_run(sim, SIM_DAY);
     SIM_CHECK(sim, d->state == STORE_SUCCESS && d->attempt_count == 10, "%d attempts", d->attempt_count);
     SIM_CHECK(sim, sim->notices == 3, "%zu: recovered too", sim->notices);
+    sim->endpoints[num].kind = SIM_DEAD;
+    sim_publish(sim, &num, 1, 0);
+    sim_run(sim, SIM_SECOND);
+    struct sim_delivery *fresh = &sim->deliveries[1];
+    fresh->state = STORE_SUCCESS; /* as if it had gone well, but its endpoint is dead now */
+    sim_store_remove(sim, fresh);
+    sim_crash(sim);
+    sim_resend(sim, fresh);
+    sim_run(sim, SIM_HOUR);
+    SIM_CHECK(sim, fresh->state == STORE_FAILED && fresh->attempt_count == 2, "%d attempts", fresh->attempt_count);
     sim_free(sim);
 }
 
@@ -257,6 +308,8 @@ int main(void)
         cmocka_unit_test(a_million_pending_are_delivered_within_the_bound_on_memory),
         cmocka_unit_test(a_backlog_larger_than_memory_is_worked_off_by_due_time),
         cmocka_unit_test(a_dead_endpoint_is_probed_and_not_hammered),
+        cmocka_unit_test(a_new_url_is_tried_at_once),
+        cmocka_unit_test(retries_come_at_their_time),
         cmocka_unit_test(a_deleted_endpoint_has_its_deliveries_canceled_and_a_disabled_one_when_due),
         cmocka_unit_test(a_delivery_put_off_is_sent_at_its_time),
         cmocka_unit_test(sending_again_by_hand_makes_one_attempt),
