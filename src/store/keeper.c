@@ -21,21 +21,26 @@ static void help(struct store_segment *seg)
 {
     int64_t left;
     enum rc rc = db_checkpoint(seg->writer, false, &left);
-    (void)rc; /* busy: the keeper is at it; a failing disk shows in the next commit */
+    if (rc == RC_OK && left == 0)
+        atomic_store_explicit(&seg->wal_pages, 0, memory_order_relaxed); /* until the next commit tells */
+    /* Else busy: the keeper is at it. A failing disk shows in the next commit. */
     atomic_store(&seg->wal_helped, false);
 }
 
 /* The log starts over only when all of it was moved. While commits go on, the keeper never quite
  * catches up; so after it moved the bulk, the store thread moves the little that came meanwhile. */
-void store_wal_mind(struct store *s, struct store_segment *newest)
+void store_wal_mind(struct store *s)
 {
-    int64_t pages = atomic_load_explicit(&newest->wal_pages, memory_order_relaxed);
-    if (pages < WAL_SOFT || newest->writer == NULL)
-        return;
-    if (pages >= WAL_HARD || atomic_load(&newest->wal_helped))
-        help(newest);
-    else
-        store_keeper_ask(s);
+    for (size_t i = 0; i < s->segment_count; i++) {
+        struct store_segment *seg = s->segments[i];
+        int64_t pages = atomic_load_explicit(&seg->wal_pages, memory_order_relaxed);
+        if (pages < WAL_SOFT || seg->writer == NULL)
+            continue;
+        if (pages >= WAL_HARD || atomic_load(&seg->wal_helped))
+            help(seg);
+        else
+            store_keeper_ask(s);
+    }
 }
 
 static void move_log(struct store *s, struct store_segment *seg, struct db **db, int64_t *db_start)
@@ -53,12 +58,14 @@ static void move_log(struct store *s, struct store_segment *seg, struct db **db,
         atomic_store(&seg->wal_helped, true);
 }
 
-static void move_newest_log(struct store *s, struct db **db, int64_t *db_start)
+static void move_logs(struct store *s, struct db **db, int64_t *db_start)
 {
     struct store_segment_list list = store_segment_list_get(s);
-    struct store_segment *newest = list.at[list.count - 1];
-    if (atomic_load(&newest->wal_pages) >= WAL_SOFT && !atomic_load(&newest->wal_helped))
-        move_log(s, newest, db, db_start);
+    for (size_t i = 0; i < list.count; i++) {
+        struct store_segment *seg = list.at[i];
+        if (atomic_load(&seg->wal_pages) >= WAL_SOFT && !atomic_load(&seg->wal_helped))
+            move_log(s, seg, db, db_start);
+    }
     store_segment_list_free(&list);
 }
 
@@ -187,9 +194,9 @@ static void run(void *arg)
             (void)cond_wait_until(&s->keeper_wake, &s->keeper_lock, next_round_us);
         s->keeper_asked = false;
         mutex_unlock(&s->keeper_lock);
-        move_newest_log(s, &db, &db_start);
+        move_logs(s, &db, &db_start);
         int64_t now_us = clock_mono_us(clock_system());
-        if (now_us >= next_round_us) {
+        if (now_us >= next_round_us || atomic_exchange(&s->keeper_round, false)) {
             next_round_us = now_us + ROUND_US;
             store_config_checkpoint(&s->config);
             seal_and_retire(s);

@@ -279,7 +279,7 @@ static bool is_full(const struct store *s, const struct store_segment *newest)
 static void after_group(struct store *s)
 {
     struct store_segment *newest = s->segments[s->segment_count - 1];
-    store_wal_mind(s, newest);
+    store_wal_mind(s);
     if (is_full(s, newest) && store_segment_roll(s) == RC_OK)
         store_keeper_ask(s);
     store_segment_trim_writers(s);

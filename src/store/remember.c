@@ -229,15 +229,16 @@ static enum rc file_is_current(struct store_segment *seg, bool *is_current)
 enum rc store_remembered_load(struct store_segment *seg, bool is_newest)
 {
     bool is_current = false;
-    if (!is_newest && store_key_file_open(seg->keys_path, &seg->key_file) == RC_OK) {
-        enum rc rc = file_is_current(seg, &is_current);
+    enum rc rc = is_newest ? RC_NOT_FOUND : store_key_file_open(seg->keys_path, &seg->key_file);
+    if (rc == RC_CORRUPT || rc == RC_IO)
+        LOG(STORE_KEYS_REBUILT, F_TEXT("file", seg->keys_path));
+    if (rc == RC_OK) {
+        rc = file_is_current(seg, &is_current);
         if (rc != RC_OK || is_current)
             return rc;
         store_key_file_close(seg->key_file);
         seg->key_file = NULL;
     }
-    if (!is_newest)
-        LOG(STORE_KEYS_REBUILT, F_TEXT("file", seg->keys_path));
     return read_rows(seg->writer, &seg->keys); /* the keeper makes the file */
 }
 

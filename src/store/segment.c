@@ -13,7 +13,10 @@
 #include "store/migrations_priv.h"
 #include "store/store_priv.h"
 
-enum { TORN_BELOW_BYTES = 512 }; /* a database file has at least this much */
+enum {
+    TORN_BELOW_BYTES = 512,       /* a database file has at least this much */
+    OLD_CACHE_BYTES = 512 << 10, /* for the writer of a segment that is not the newest */
+};
 
 struct store_segment *store_segment_ref(struct store_segment *seg)
 {
@@ -75,8 +78,9 @@ static struct store_segment *segment_new(struct store *s, int64_t start)
 enum rc store_segment_connect(struct store_segment *seg, struct buf *why)
 {
     struct store *s = seg->store;
+    bool is_newest = s->segment_count == 0 || seg->start >= s->segments[s->segment_count - 1]->start;
     const struct db_options o = {
-        .cache_bytes = s->o.cache_bytes / 2,
+        .cache_bytes = is_newest ? s->o.cache_bytes / 2 : OLD_CACHE_BYTES,
         .busy_us = 5000000,
         .no_sync = s->o.no_sync,
     };
@@ -92,6 +96,15 @@ enum rc store_segment_connect(struct store_segment *seg, struct buf *why)
         seg->writer = NULL;
     }
     return rc;
+}
+
+/* Gives most of its page cache back; its log is moved by the keeper. */
+void store_segment_age(struct store_segment *seg)
+{
+    enum rc rc = RC_OK;
+    if (seg->writer != NULL)
+        rc = db_exec(seg->writer, "PRAGMA cache_size=-512; PRAGMA shrink_memory");
+    (void)rc; /* then it only uses more memory */
 }
 
 static enum rc load_counts(struct store_segment *seg)

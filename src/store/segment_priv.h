@@ -85,6 +85,8 @@ struct store_segment *store_segment_find(struct store *s, int64_t k);
 MUST_USE enum rc store_segment_begin(struct store_segment *seg);
 /* Ends the transaction; the counts become visible. */
 MUST_USE enum rc store_segment_commit(struct store_segment *seg);
+/* The segment is not the newest any more. */
+void store_segment_age(struct store_segment *seg);
 /* Closes writers that were not used for longest, down to a few. Not within a transaction. */
 void store_segment_trim_writers(struct store *s);
 MUST_USE enum rc store_segment_connect(struct store_segment *seg, struct buf *why);

@@ -197,6 +197,7 @@ enum rc store_segment_roll(struct store *s)
     enum rc rc = store_segment_open(s, start, &seg, &why);
     if (rc == RC_OK) {
         LOG(STORE_SEGMENT_STARTED, F_TEXT("file", seg->path), F_INT("messages_before", newest(s)->messages));
+        store_segment_age(newest(s));
         add(s, seg);
     } else {
         LOG(STORE_SEGMENT_FAILED, F_TEXT("rc", rc_name(rc)), F_STR("why", buf_str(&why)));

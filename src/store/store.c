@@ -225,6 +225,7 @@ void store_set_retention(struct store *s, int64_t retention_us, int64_t idempote
 {
     atomic_store(&s->retention_us, retention_us);
     atomic_store(&s->idempotency_us, idempotency_us);
+    atomic_store(&s->keeper_round, true);
     store_keeper_ask(s);
 }
 

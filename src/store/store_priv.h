@@ -69,6 +69,7 @@ struct store {
     struct mutex keeper_lock;
     struct cond keeper_wake;
     bool keeper_stop, keeper_asked;
+    atomic_bool keeper_round;       /* a whole round was asked for, not the logs only */
     struct thread *keeper;
     int64_t shown[5];               /* gauges as last told */
 };
@@ -114,7 +115,7 @@ void store_keeper_stop(struct store *s);
 void store_keeper_ask(struct store *s); /* now rather than at the next round. Any thread */
 
 /* Store thread, between groups: keeps write-ahead logs short. */
-void store_wal_mind(struct store *s, struct store_segment *newest);
+void store_wal_mind(struct store *s);
 
 /* --- rows.c: the columns of messages ---------------------------------------------------------------------- */
 /* `payload` is an expression: "payload", or "NULL" to leave it out. */

@@ -152,16 +152,19 @@ static void run(struct bench *b, int64_t goal)
     xfree(lives);
 }
 
-static int64_t rss_kib(void)
+/* A line of /proc/self/status, in KiB. */
+static int64_t memory_kib(const char *name)
 {
     char text[128];
-    long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (f != NULL && fgets(text, sizeof text, f) != NULL)
-        (void)sscanf(text, "%*d %ld", &pages);
-    if (f != NULL)
-        (void)fclose(f);
-    return pages * 4;
+    int64_t kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    MUST(f != NULL);
+    while (fgets(text, sizeof text, f) != NULL) {
+        if (strncmp(text, name, strlen(name)) == 0)
+            kib = strtoll(text + strlen(name) + 1, NULL, 10);
+    }
+    (void)fclose(f);
+    return kib;
 }
 
 static void measure(struct bench *b)
@@ -184,8 +187,8 @@ static void measure(struct bench *b)
     printf("commit_p50_us=%" PRId64 "\ncommit_p99_us=%" PRId64 "\ncommit_max_us=%" PRId64 "\n",
            metrics_quantile_us(METRIC_STORE_COMMIT, 0.5), metrics_quantile_us(METRIC_STORE_COMMIT, 0.99),
            metrics_quantile_us(METRIC_STORE_COMMIT, 1));
-    printf("segments=%" PRId64 "\nbytes_per_life=%.0f\nrss_kib=%" PRId64 "\n", stats.segments,
-           (double)stats.bytes / (double)(stats.messages > 0 ? stats.messages : 1), rss_kib());
+    printf("segments=%" PRId64 "\nbytes_per_life=%.0f\npending=%" PRId64 "\nrss_anon_kib=%" PRId64 "\nrss_file_kib=%" PRId64 "\n", stats.segments,
+           (double)stats.bytes / (double)(stats.messages > 0 ? stats.messages : 1), stats.pending, memory_kib("RssAnon"), memory_kib("RssFile"));
 }
 
 static int64_t number(const char *arg, const char *name, int64_t now)

@@ -165,6 +165,17 @@ struct published publish(struct fixture *f, struct publish_spec spec)
     return out;
 }
 
+enum store_published publish_made(struct fixture *f, const struct store_message *from, uint8_t key)
+{
+    struct store_publish p = { .job = { .done = count_done }, .message = store_message_new(from), .has_key = true,
+                               .key = { key } };
+    int before = atomic_load(&done_count);
+    assert_int_equal(store_submit_publish(f->store, &p), RC_OK);
+    assert_int_equal(await(&p.job, before), RC_OK);
+    store_message_unref(p.message);
+    return p.result;
+}
+
 struct store_outcome outcome_of(struct fixture *f, struct id message, int64_t endpoint, enum store_state from,
                                 enum store_state to)
 {

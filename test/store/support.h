@@ -60,6 +60,8 @@ struct published {
     struct id id, first;
 };
 struct published publish(struct fixture *f, struct publish_spec spec);
+/* Publishes a message that was made before (its id is taken as it is) under a key; RC_OK is required. */
+enum store_published publish_made(struct fixture *f, const struct store_message *from, uint8_t key);
 /* The first attempt of (message, endpoint) ends in `to`. */
 enum rc finish(struct fixture *f, struct id message, int64_t endpoint, enum store_state from, enum store_state to);
 enum rc record(struct fixture *f, struct store_outcome *o);
