@@ -15,7 +15,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { IDLE_US = 60 * 1000 * 1000, IDLE_MAX = 1024 };
+enum { IDLE_US = 60 * 1000 * 1000, IDLE_MAX = 1024, PROXY_DNS_SHARE = 4 };
 
 /* A socket of curl's that the loop watches, through a descriptor of our own: curl may close its one
  * before it says that it is no longer to be watched. */
@@ -60,6 +60,17 @@ static void finish(struct curl_exchange *ex, enum fetch_error error)
     fetch_call_end(c, error, took_us);
 }
 
+static void launch(struct curl_exchange *ex, const struct fetch_addresses *found);
+
+/* A proxy that is told names can do without our DNS; one that is told addresses cannot. */
+static bool can_do_without_dns(const struct curl_exchange *ex)
+{
+    struct str proxy = str_from(ex->client->proxy);
+
+    return ex->is_proxied && !str_starts(proxy, STR("socks5://")) &&
+           !str_starts(proxy, STR("socks4://"));
+}
+
 static void on_deadline(void *arg)
 {
     struct curl_exchange *ex = arg;
@@ -69,6 +80,9 @@ static void on_deadline(void *arg)
     if (ex->has_head) {
         (void)curl_call_result(ex, CURLE_OPERATION_TIMEDOUT);
         finish(ex, FETCH_OK);
+    } else if (ex->is_resolving && !is_total && can_do_without_dns(ex)) {
+        fetch_resolve_cancel(&ex->lookup);
+        launch(ex, NULL);
     } else if (ex->is_resolving && !is_total) {
         fetch_call_say(c, "no connection within %lld ms", (long long)(c->connect_us / 1000));
         finish(ex, FETCH_CONNECT_TIMEOUT);
@@ -197,21 +211,13 @@ static void launch(struct curl_exchange *ex, const struct fetch_addresses *found
     ex->is_added = true;
 }
 
-/* A proxy that is told names can do without our DNS; one that is told addresses cannot. */
-static bool proxy_resolves(const struct curl_client *client)
-{
-    struct str proxy = str_from(client->proxy);
-
-    return !str_starts(proxy, STR("socks5://")) && !str_starts(proxy, STR("socks4://"));
-}
-
 static void on_resolved(void *arg, const struct fetch_addresses *found, const char *why)
 {
     struct curl_exchange *ex = arg;
     struct fetch_call *c = ex->call;
 
     if (found == NULL) {
-        if (ex->is_proxied && proxy_resolves(ex->client)) {
+        if (can_do_without_dns(ex)) {
             launch(ex, NULL);
             return;
         }
@@ -251,6 +257,8 @@ static void exchange_start(struct curl_client *client, struct fetch_call *c)
         return;
     }
     ex->is_resolving = true;
+    if (can_do_without_dns(ex))
+        until_us /= PROXY_DNS_SHARE;
     loop_timer_set(client->loop, &ex->timer, ex->started_us + until_us);
     ex->lookup = (struct fetch_lookup){ .done = on_resolved, .arg = ex };
     fetch_resolve(client->resolver, c->url->host, &ex->lookup);

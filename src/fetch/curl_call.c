@@ -396,6 +396,8 @@ enum fetch_error curl_call_result(struct curl_exchange *ex, CURLcode code)
         return FETCH_OK;
     }
     enum fetch_error error = meaning(ex, code);
+    if (error == FETCH_CLOSED && ex->is_proxied && connect_us == 0)
+        error = FETCH_CONNECT; /* the proxy makes no tunnel */
     if (error != FETCH_ADDRESS || c->detail[0] == '\0')
         fetch_call_say(c, "%s", words);
     return error;

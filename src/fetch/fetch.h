@@ -6,6 +6,16 @@
  *
  * Every call has one total deadline from start to the last byte read; redirects are never followed;
  * the address is checked after DNS, at connect, and the connection uses the checked address.
+ *
+ * A call has its outcome when the answer's final head is there: FETCH_OK with its status. What goes wrong
+ * after that (a body cut short, malformed, too long, past the deadline) sets response_cut and detail,
+ * and costs the connection, but not the outcome: the receiver has answered.
+ *
+ * Bounds on what a receiver sends: 16 KiB and 100 lines for a head, 8 interim answers, response_read
+ * bytes of body. A kept connection that dies before the first byte of an answer is replaced once by a
+ * fresh one, within the same deadline; a request may thus reach the receiver twice.
+ *
+ * A user part in the URL becomes an Authorization header, unless `headers` brings one.
  */
 #pragma once
 
@@ -24,7 +34,7 @@ enum fetch_error {
     FETCH_CONNECT,       /* refused, unreachable */
     FETCH_CONNECT_TIMEOUT,
     FETCH_TLS,           /* handshake or certificate; detail has the reason */
-    FETCH_TIMEOUT,       /* the total deadline passed */
+    FETCH_TIMEOUT,       /* the total deadline passed before a whole head */
     FETCH_CLOSED,        /* closed or reset before a whole head */
     FETCH_PROTOCOL,      /* not HTTP, or malformed */
     FETCH_TOO_LARGE,     /* response head over its limit */
@@ -85,7 +95,7 @@ struct fetch;
 struct fetch_ops {
     void (*start)(struct fetch *f, struct fetch_call *c); /* done() may be called before it returns */
     void (*cancel)(struct fetch *f, struct fetch_call *c); /* done() with FETCH_CANCELED, at once */
-    void (*free)(struct fetch *f);                        /* cancels what runs */
+    void (*free)(struct fetch *f);                        /* cancels what runs; not from a done() */
 };
 struct fetch { /* embedded first in each implementation */
     const struct fetch_ops *ops;
@@ -96,17 +106,20 @@ static inline void fetch_free(struct fetch *f) { if (f != NULL) f->ops->free(f);
 
 struct fetch_options {
     struct fetch_policy *policy;   /* taken with a reference */
-    SSL_CTX *tls;                  /* shared client context */
-    size_t idle_max;               /* kept connections, all hosts */
-    size_t idle_per_host;
-    int64_t idle_us;               /* kept this long unused */
+    SSL_CTX *tls;                  /* shared client context, taken with a reference; NULL: no https */
+    size_t idle_max;               /* kept connections, all hosts; 0: 1024 */
+    size_t idle_per_host;          /* own client only; 0: 16 */
+    int64_t idle_us;               /* kept this long unused; 0: 60 s */
     const char *proxy;             /* curl only: "http://..." or "socks5://..."; NULL: none */
-    const char *no_proxy;
+    const char *no_proxy;          /* "name,.suffix,10.0.0.0/8" asked directly; "*": all */
     bool http2;                    /* curl only */
     const char *resolve;           /* tests: "name=ip,name=ip" answered without DNS (still checked) */
 };
 struct fetch *fetch_own_new(struct loop *loop, const struct fetch_options *o);
+/* With a proxy, the policy judges what a name resolves to here (if it does), not the proxy's own
+ * address; a proxy that looks names up itself has to guard its network. */
 struct fetch *fetch_curl_new(struct loop *loop, const struct fetch_options *o);
 
-/* Blocking, for worker threads and the CLI: runs the call on a private loop. */
+/* Blocking, for worker threads and the CLI: runs the call on a private loop; with libcurl if the
+ * options name a proxy or HTTP/2. done() is not called. */
 void fetch_run(const struct fetch_options *o, struct fetch_call *c);

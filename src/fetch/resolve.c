@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 enum {
     ENTRIES_MAX = 4096,
@@ -17,8 +18,11 @@ enum {
     TTL_MAX_S = 60,
     QUERY_TIMEOUT_MS = 2000,
     QUERY_TRIES = 3,
+    CHECK_EVERY_S = 5,
     SECOND_US = 1000000
 };
+
+#define RESOLV_CONF "/etc/resolv.conf"
 
 /* A name that is being asked for or is known. */
 struct resolve_entry {
@@ -43,8 +47,12 @@ struct resolve_socket {
 struct fetch_resolver {
     struct loop *loop;
     const char *fixed; /* borrowed */
+    const char *servers; /* borrowed; NULL: the system's */
     ares_channel channel;
     bool is_open;
+    size_t busy_count;   /* queries under way */
+    int64_t changed_us;  /* the system's configuration, as read */
+    int64_t check_at_us; /* not before: whether it changed */
     struct loop_timer timer;
     struct resolve_socket *sockets;
     struct map *entries;
@@ -327,6 +335,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
         lookup->done(lookup->arg, why == NULL ? &e->found : NULL, why);
     }
     e->busy = false;
+    e->resolver->busy_count--;
     if (why != NULL)
         entry_free(e);
 }
@@ -338,26 +347,61 @@ static void library_start(void)
     MUST(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
 }
 
+static void channel_open(struct fetch_resolver *r)
+{
+    struct ares_options options = { .timeout = QUERY_TIMEOUT_MS,
+                                    .tries = QUERY_TRIES,
+                                    .sock_state_cb = on_socket_state,
+                                    .sock_state_cb_data = r };
+    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+
+    r->is_open = ares_init_options(&r->channel, &options, mask) == ARES_SUCCESS;
+    if (r->is_open && r->servers != NULL)
+        MUST(ares_set_servers_ports_csv(r->channel, r->servers) == ARES_SUCCESS);
+}
+
+/* When the system's name servers were last changed; 0: unknown. */
+static int64_t system_changed_us(void)
+{
+    struct stat st;
+
+    return stat(RESOLV_CONF, &st) == 0
+               ? (int64_t)st.st_mtim.tv_sec * SECOND_US + st.st_mtim.tv_nsec / 1000
+               : 0;
+}
+
+/* c-ares reads the system's configuration once; a server that runs for months outlives it. */
+static void refresh(struct fetch_resolver *r)
+{
+    int64_t now_us = loop_now_us(r->loop);
+
+    if (r->servers != NULL || r->busy_count > 0 || now_us < r->check_at_us)
+        return;
+    r->check_at_us = now_us + CHECK_EVERY_S * (int64_t)SECOND_US;
+    int64_t changed_us = system_changed_us();
+    if (changed_us == r->changed_us && r->is_open)
+        return;
+    r->changed_us = changed_us;
+    if (r->is_open)
+        ares_destroy(r->channel);
+    channel_open(r);
+}
+
 struct fetch_resolver *fetch_resolver_new(struct loop *loop, const char *fixed,
                                           const char *servers)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct fetch_resolver *r = XNEW(struct fetch_resolver);
-    struct ares_options options = { .timeout = QUERY_TIMEOUT_MS,
-                                    .tries = QUERY_TRIES,
-                                    .sock_state_cb = on_socket_state,
-                                    .sock_state_cb_data = r };
 
     pthread_once(&once, library_start);
     r->loop = loop;
     r->fixed = fixed;
+    r->servers = servers;
     r->entries = map_new();
     r->timer = (struct loop_timer){ .fn = on_timer, .arg = r };
-    r->is_open =
-        ares_init_options(&r->channel, &options,
-                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) ==
-            ARES_SUCCESS &&
-        (servers == NULL || ares_set_servers_ports_csv(r->channel, servers) == ARES_SUCCESS);
+    r->changed_us = system_changed_us();
+    r->check_at_us = loop_now_us(loop) + CHECK_EVERY_S * (int64_t)SECOND_US;
+    channel_open(r);
     return r;
 }
 
@@ -385,8 +429,42 @@ static void ask(struct fetch_resolver *r, struct resolve_entry *e)
                                          .ai_flags = ARES_AI_NOSORT };
 
     e->busy = true;
+    r->busy_count++;
     ares_getaddrinfo(r->channel, e->name, NULL, &hints, on_answer, e);
     arm(r);
+}
+
+/* The entry to wait at, with its query under way or about to start; NULL: no room. */
+static struct resolve_entry *entry_to_ask(struct fetch_resolver *r, struct resolve_entry *known,
+                                          struct str name)
+{
+    if (known == NULL)
+        return entries_make_room(r) ? entry_new(r, name) : NULL;
+    if (!known->busy) {
+        entry_unlink(known);
+        entry_append(known);
+    }
+    return known;
+}
+
+static void find_with_dns(struct fetch_resolver *r, struct str name, struct fetch_lookup *lookup)
+{
+    struct resolve_entry *e = map_get(r->entries, name);
+
+    if (e != NULL && e->expires_us > loop_now_us(r->loop) && e->found.count > 0) {
+        lookup->done(lookup->arg, &e->found, NULL);
+        return;
+    }
+    e = entry_to_ask(r, e, name);
+    if (e == NULL) {
+        lookup->done(lookup->arg, NULL, "too many lookups at once");
+        return;
+    }
+    lookup->_entry = e;
+    lookup->_next = e->waiting;
+    e->waiting = lookup;
+    if (!e->busy)
+        ask(r, e);
 }
 
 void fetch_resolve(struct fetch_resolver *r, struct str name, struct fetch_lookup *lookup)
@@ -398,36 +476,20 @@ void fetch_resolve(struct fetch_resolver *r, struct str name, struct fetch_looku
         lookup->done(lookup->arg, &found, NULL);
         return;
     }
-    if (name.len == 0 || name.len > FETCH_NAME_MAX || !r->is_open) {
-        lookup->done(lookup->arg, NULL,
-                     r->is_open ? "not a host name" : "the resolver cannot be set up");
+    if (name.len == 0 || name.len > FETCH_NAME_MAX) {
+        lookup->done(lookup->arg, NULL, "not a host name");
         return;
     }
-    for (size_t i = 0; i < name.len; i++)
-        lower[i] = (char)(name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? name.ptr[i] + 32
-                                                                   : name.ptr[i]);
-    name = str_of(lower, name.len);
-
-    struct resolve_entry *e = map_get(r->entries, name);
-    if (e != NULL && e->expires_us > loop_now_us(r->loop) && e->found.count > 0) {
-        lookup->done(lookup->arg, &e->found, NULL);
+    refresh(r);
+    if (!r->is_open) {
+        lookup->done(lookup->arg, NULL, "the resolver cannot be set up");
         return;
     }
-    if (e != NULL && !e->busy) {
-        entry_unlink(e);
-        entry_append(e);
-    } else if (e == NULL) {
-        if (!entries_make_room(r)) {
-            lookup->done(lookup->arg, NULL, "too many lookups at once");
-            return;
-        }
-        e = entry_new(r, name);
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        lower[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
     }
-    lookup->_entry = e;
-    lookup->_next = e->waiting;
-    e->waiting = lookup;
-    if (!e->busy)
-        ask(r, e);
+    find_with_dns(r, str_of(lower, name.len), lookup);
 }
 
 void fetch_resolve_cancel(struct fetch_lookup *lookup)

@@ -47,7 +47,8 @@ struct fetch_lookup {
 };
 
 /* `fixed`: as fetch_options.resolve, borrowed, or NULL. `servers`: "ip:port,..." instead of the
- * system's, or NULL. */
+ * system's, borrowed, or NULL. The system's are read again when
+ * /etc/resolv.conf has changed. */
 struct fetch_resolver *fetch_resolver_new(struct loop *loop, const char *fixed,
                                           const char *servers);
 /* Lookups under way end without done(). Not from a done(). */

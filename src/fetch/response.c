@@ -133,40 +133,52 @@ static bool looks_like_http(struct str in)
     return str_starts(in.len < start.len ? start : in, in.len < start.len ? in : start);
 }
 
-static bool take_head(struct own_exchange *ex, struct str bytes)
+/* Parses what there is, past interim answers. What is left of an unfinished head stays in *in.
+ * *is_final: the body has begun and the rest was taken. False: the call has ended. */
+static bool parse_heads(struct own_exchange *ex, struct str *in, bool *is_final)
 {
     struct own *own = ex->own;
-    struct fetch_call *c = ex->call;
-    struct http_parse_error error = { 0 };
-    bool is_gathered = c->_head.len > 0;
     size_t used = 0;
+
+    while (in->len > 0) {
+        struct http_parse_error error = { .reason = "not an HTTP/1.x answer" };
+        enum http_parse state = HTTP_PARSE_BAD;
+        if (looks_like_http(*in))
+            state = http_parse_response(*in, FETCH_HEAD_MAX, &own->parsed, &used, &error);
+        if (state == HTTP_PARSE_MORE)
+            return true;
+        if (state == HTTP_PARSE_BAD) {
+            fail(ex, error.status == 431 ? FETCH_TOO_LARGE : FETCH_PROTOCOL, error.reason);
+            return false;
+        }
+        if (own->parsed.status >= 200) {
+            *is_final = true;
+            return take_final_head(ex, str_sub(*in, 0, used), str_sub(*in, used, in->len));
+        }
+        if (!skip_interim(ex))
+            return false;
+        *in = str_sub(*in, used, in->len);
+    }
+    return true;
+}
+
+static bool take_head(struct own_exchange *ex, struct str bytes)
+{
+    struct fetch_call *c = ex->call;
+    bool is_gathered = c->_head.len > 0;
+    bool is_final = false;
 
     if (is_gathered)
         MUST(buf_add_str(&c->_head, bytes) == RC_OK);
-    /* Without a line end there is nothing new to parse: drips cost no more than their bytes. */
-    if (is_gathered && c->_head.len <= FETCH_HEAD_MAX && str_find(bytes, '\n') == bytes.len &&
-        looks_like_http(buf_str(&c->_head)))
-        return true;
-
     struct str in = is_gathered ? buf_str(&c->_head) : bytes;
-    while (in.len > 0) {
-        enum http_parse state = looks_like_http(in) ? http_parse_response(in, FETCH_HEAD_MAX,
-                                                                          &own->parsed, &used,
-                                                                          &error)
-                                                    : HTTP_PARSE_BAD;
-        if (state == HTTP_PARSE_BAD) {
-            fail(ex, error.status == 431 ? FETCH_TOO_LARGE : FETCH_PROTOCOL,
-                 error.reason != NULL ? error.reason : "not an HTTP/1.x answer");
-            return false;
-        }
-        if (state == HTTP_PARSE_MORE)
-            break;
-        if (own->parsed.status >= 200)
-            return take_final_head(ex, str_sub(in, 0, used), str_sub(in, used, in.len));
-        if (!skip_interim(ex))
-            return false;
-        in = str_sub(in, used, in.len);
-    }
+    /* Without a line end there is nothing new to parse: drips cost no more than their bytes. */
+    if (is_gathered && in.len <= FETCH_HEAD_MAX && str_find(bytes, '\n') == bytes.len &&
+        looks_like_http(in))
+        return true;
+    if (!parse_heads(ex, &in, &is_final))
+        return false;
+    if (is_final)
+        return true;
     if (is_gathered)
         buf_consume(&c->_head, c->_head.len - in.len);
     else
