@@ -24,10 +24,7 @@ enum { SYNC_ROUNDS = 21, SYNC_BYTES = 4096, SYNC_SLOW_US = 10000, SYNC_TOO_SLOW_
 
 static enum server_verdict check_conf(const struct conf *c, struct buf *text)
 {
-    struct deliver_limits limits;
-    int64_t delays[CORE_RETRY_MAX];
-
-    if (server_check(c, text) != RC_OK || server_deliver_limits(c, delays, &limits, text) != RC_OK)
+    if (server_check(c, text) != RC_OK)
         return SERVER_CHECK_FAIL;
     buf_say(text, "valid");
     return SERVER_CHECK_OK;

@@ -447,7 +447,8 @@ int server_run(const struct server_sources *sources)
         serve(s);
     }
     stop_all(s, started);
-    LOG(SERVER_STOPPED, F_TEXT("store", conf->data_dir));
+    if (code == 0)
+        LOG(SERVER_STOPPED, F_TEXT("store", conf->data_dir));
 out:
     conf_free(s->reloaded);
     conf_free(conf);

@@ -126,7 +126,11 @@ static enum rc check_pair(const char *a, const char *a_name, const char *b, cons
 enum rc server_check(const struct conf *c, struct buf *why)
 {
     size_t main_secret = strlen(c->main_secret);
+    int64_t delays[CORE_RETRY_MAX];
+    struct deliver_limits limits;
 
+    if (server_deliver_limits(c, delays, &limits, why) != RC_OK)
+        return RC_INVALID;
     if (check_pair(c->tls_cert, "server.tls_cert", c->tls_key, "server.tls_key", why) != RC_OK ||
         check_pair(c->fetch_cert, "fetch.cert", c->fetch_key, "fetch.key", why) != RC_OK)
         return RC_INVALID;

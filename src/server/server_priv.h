@@ -92,7 +92,8 @@ MUST_USE enum rc server_deliver_limits(const struct conf *c, int64_t delays[stat
                                        struct deliver_limits *limits, struct buf *why);
 /* Level and format of the log. */
 void server_configure_log(const struct conf *c);
-/* What no single option's range can say, such as a certificate without its key. */
+/* What no single option's range can say, such as a certificate without its key, or the retry
+ * schedule. What passes here cannot fail server_deliver_limits(). */
 MUST_USE enum rc server_check(const struct conf *c, struct buf *why);
 /* NULL for the empty text. */
 const char *server_text(const char *text);

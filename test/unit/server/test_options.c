@@ -24,12 +24,8 @@ static struct conf *load(int argc, char **argv)
 
 static enum rc check(struct conf *conf, struct buf *why)
 {
-    struct deliver_limits limits;
-    int64_t delays[CORE_RETRY_MAX];
     enum rc rc = server_check(conf, why);
 
-    if (rc == RC_OK)
-        rc = server_deliver_limits(conf, delays, &limits, why);
     conf_free(conf);
     return rc;
 }
