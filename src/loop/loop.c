@@ -33,7 +33,7 @@ struct loop {
     struct loop_task *deferred;
     struct loop_task **deferred_end;
     struct epoll_event events[LOOP_EVENTS_MAX];
-    int event_at; /* the one being handled */
+    int event_at; /* the one being handled; -1: none yet in this turn */
     int event_count;
     int64_t slowest_us; /* the longest callback of this turn */
     loop_fn slowest_fn;
@@ -218,6 +218,7 @@ static void wait_events(struct loop *l, int64_t max_wait_us)
     MUST(n >= 0 || errno == EINTR);
     atomic_store(&l->is_asleep, false);
     l->event_count = n < 0 ? 0 : n;
+    l->event_at = -1;
 }
 
 static void run_posted(struct loop *l)
@@ -243,7 +244,7 @@ static void run_io(struct loop *l)
         fn(io->arg, ev->events);
         note_callback(l, (loop_fn)(void (*)(void))fn);
     }
-    l->event_at = l->event_count = 0;
+    l->event_count = 0;
 }
 
 static void run_timers(struct loop *l)

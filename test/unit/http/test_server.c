@@ -14,6 +14,18 @@
 
 #define HOST "Host: a\r\n"
 
+/* Under a sanitizer malloc is another one, which mallinfo2() knows nothing of. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HEAP_IS_COUNTED false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HEAP_IS_COUNTED false
+#endif
+#endif
+#ifndef HEAP_IS_COUNTED
+#define HEAP_IS_COUNTED true
+#endif
+
 static void assert_has(struct str s, const char *what)
 {
     if (!str_contains(s, str_from(what))) fail_msg("'%s' is not in '%.*s'", what, STR_ARGS(s));
@@ -649,7 +661,7 @@ static void holds_ten_thousand_idle_connections_in_2_kib_each(void **state)
     size_t each = (mallinfo2().uordblks + mallinfo2().hblkhd - before) / count;
     print_message("# %zu idle connections, %zu bytes each\n", count, each);
     assert_int_equal(metrics_value(METRIC_HTTP_CONNECTIONS), count + 1);
-    assert_true(each < 2048);
+    if (HEAP_IS_COUNTED) assert_in_range(each, 1, 2047);
     for (size_t i = 0; i < count; i++) {
         (void)close(fds[i]);
     }

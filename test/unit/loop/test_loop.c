@@ -210,6 +210,31 @@ static void gives_no_event_to_a_descriptor_stopped_in_the_same_turn(void **state
     loop_free(l);
 }
 
+static void stop_first(void *arg)
+{
+    struct pair *p = arg;
+    loop_io_stop(p->loop, &p->io[0]);
+}
+
+static void gives_no_event_to_a_descriptor_that_a_message_has_stopped(void **state)
+{
+    (void)state;
+    struct loop *l = loop_new("test", clock_system());
+    struct pair p = { .loop = l };
+    struct loop_task task = { .fn = stop_first, .arg = &p };
+    int a[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, a), 0);
+    p.io[0] = (struct loop_io){ .fn = stop_the_other, .arg = &p, .fd = a[0] };
+    assert_int_equal(write(a[1], "x", 1), 1);
+    loop_io_start(l, &p.io[0], EPOLLIN);
+    loop_post(l, &task);
+    loop_turn(l, 0);
+    assert_int_equal(p.fired, 0);
+    (void)close(a[0]);
+    (void)close(a[1]);
+    loop_free(l);
+}
+
 static void defer_more(void *arg)
 {
     struct note *n = arg;
@@ -352,6 +377,7 @@ int main(void)
         cmocka_unit_test(keeps_the_heap_in_order_under_many_changes),
         cmocka_unit_test(lets_a_timer_that_is_always_due_not_hold_the_turn),
         cmocka_unit_test(gives_no_event_to_a_descriptor_stopped_in_the_same_turn),
+        cmocka_unit_test(gives_no_event_to_a_descriptor_that_a_message_has_stopped),
         cmocka_unit_test(runs_deferred_work_at_the_end_of_the_turn),
         cmocka_unit_test(logs_a_turn_above_100_ms_with_its_callback),
         cmocka_unit_test(loses_no_message_of_many_threads),
