@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "db/db.h"
+
+struct fixture {
+    char dir[32];
+    char path[64];
+    struct db *db;
+};
+
+static const struct db_options options = { .cache_bytes = 1 << 20, .busy_us = 1000, .no_sync = true };
+
+static int set_up(void **state)
+{
+    struct fixture *f = XNEW(struct fixture);
+    (void)snprintf(f->dir, sizeof f->dir, "/tmp/grapnel-db-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    (void)snprintf(f->path, sizeof f->path, "%s/a.db", f->dir);
+    assert_int_equal(db_open(f->path, DB_CREATE, &options, &f->db, NULL), RC_OK);
+    assert_int_equal(db_exec(f->db, "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT UNIQUE, c BLOB)"), RC_OK);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    char command[80];
+    db_close(f->db);
+    (void)snprintf(command, sizeof command, "rm -r %s", f->dir);
+    assert_int_equal(system(command), 0);
+    xfree(f);
+    return 0;
+}
+
+static enum rc put(struct db *db, int64_t a, struct str b, struct str c)
+{
+    struct db_stmt *s = db_prepare(db, "INSERT INTO t(a, b, c) VALUES(?, ?, ?)");
+    db_bind_int(s, 1, a);
+    db_bind_opt_text(s, 2, b);
+    db_bind_blob(s, 3, c);
+    return db_run(s);
+}
+
+static int64_t count(struct db *db)
+{
+    enum rc rc;
+    struct db_stmt *s = db_prepare(db, "SELECT count(*) FROM t");
+    assert_true(db_step(s, &rc));
+    int64_t n = db_int(s, 0);
+    db_reset(s);
+    return n;
+}
+
+static void values_come_back_as_they_went_in(void **state)
+{
+    struct fixture *f = *state;
+    enum rc rc;
+    struct arena a;
+    arena_init(&a);
+    assert_int_equal(put(f->db, INT64_MIN, STR("h\xc3\xa9"), str_of("a\0b", 3)), RC_OK);
+    struct db_stmt *s = db_prepare(f->db, "SELECT a, b, c, NULL, '' FROM t");
+    assert_true(db_step(s, &rc));
+    assert_true(db_int(s, 0) == INT64_MIN);
+    assert_true(str_eq(db_text(s, 1, &a), STR("h\xc3\xa9")));
+    assert_true(str_eq(db_borrow(s, 2), str_of("a\0b", 3)));
+    assert_true(db_is_null(s, 3));
+    assert_null(db_text(s, 3, &a).ptr);
+    assert_int_equal(db_int(s, 3), 0);
+    assert_non_null(db_text(s, 4, &a).ptr); /* empty is not NULL */
+    assert_false(db_step(s, &rc));
+    assert_int_equal(rc, RC_OK);
+    arena_fini(&a);
+}
+
+static void an_empty_blob_is_not_null(void **state)
+{
+    struct fixture *f = *state;
+    enum rc rc;
+    assert_int_equal(put(f->db, 1, STR_NONE, STR_NONE), RC_OK);
+    struct db_stmt *s = db_prepare(f->db, "SELECT b, c FROM t");
+    assert_true(db_step(s, &rc));
+    assert_true(db_is_null(s, 0));
+    assert_false(db_is_null(s, 1));
+    assert_non_null(db_borrow(s, 1).ptr);
+    db_reset(s);
+}
+
+static void a_statement_starts_unbound_each_time(void **state)
+{
+    struct fixture *f = *state;
+    enum rc rc;
+    for (int i = 0; i < 2; i++) {
+        struct db_stmt *s = db_prepare(f->db, "SELECT ?1 IS NULL");
+        assert_true(db_step(s, &rc));
+        assert_int_equal(db_int(s, 0), 1);
+        db_reset(s);
+        s = db_prepare(f->db, "SELECT ?1 IS NULL");
+        db_bind_int(s, 1, 5);
+        assert_true(db_step(s, &rc));
+        db_reset(s);
+    }
+}
+
+static void hundreds_of_statements_are_kept_apart(void **state)
+{
+    struct fixture *f = *state;
+    static char sql[300][32];
+    enum rc rc;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 300; i++) {
+            (void)snprintf(sql[i], sizeof sql[i], "SELECT %d", i);
+            struct db_stmt *s = db_prepare(f->db, sql[i]);
+            assert_true(db_step(s, &rc));
+            assert_int_equal(db_int(s, 0), i);
+            db_reset(s);
+        }
+    }
+}
+
+static void a_unique_constraint_is_a_conflict(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put(f->db, 1, STR("x"), STR("")), RC_OK);
+    assert_int_equal(put(f->db, 2, STR("x"), STR("")), RC_CONFLICT);
+    assert_int_equal(put(f->db, 1, STR("y"), STR("")), RC_CONFLICT);
+    assert_int_equal(put(f->db, 2, STR("y"), STR("")), RC_OK);
+    assert_int_equal(db_changes(f->db), 1);
+    assert_int_equal(db_last_rowid(f->db), 2);
+}
+
+static void a_rolled_back_transaction_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(db_begin(f->db, true), RC_OK);
+    assert_int_equal(put(f->db, 1, STR("x"), STR("")), RC_OK);
+    db_rollback(f->db);
+    assert_int_equal(count(f->db), 0);
+    db_rollback(f->db); /* fine without one */
+}
+
+static void a_savepoint_takes_back_its_part_only(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(db_begin(f->db, true), RC_OK);
+    assert_int_equal(put(f->db, 1, STR("x"), STR("")), RC_OK);
+    assert_int_equal(db_savepoint(f->db), RC_OK);
+    assert_int_equal(put(f->db, 2, STR("y"), STR("")), RC_OK);
+    db_rollback_to(f->db);
+    assert_int_equal(db_savepoint(f->db), RC_OK);
+    assert_int_equal(put(f->db, 3, STR("z"), STR("")), RC_OK);
+    db_release(f->db);
+    assert_int_equal(db_commit(f->db), RC_OK);
+    assert_int_equal(count(f->db), 2);
+}
+
+static void a_second_writer_is_told_to_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct db *other;
+    assert_int_equal(db_open(f->path, DB_WRITE, &options, &other, NULL), RC_OK);
+    assert_int_equal(db_begin(f->db, true), RC_OK);
+    assert_int_equal(db_begin(other, true), RC_BUSY);
+    assert_int_equal(db_commit(f->db), RC_OK);
+    assert_int_equal(db_begin(other, true), RC_OK);
+    db_close(other);
+}
+
+static void a_reader_cannot_write_and_sees_commits(void **state)
+{
+    struct fixture *f = *state;
+    struct db *reader;
+    assert_int_equal(db_open(f->path, DB_READ, &options, &reader, NULL), RC_OK);
+    assert_int_not_equal(put(reader, 1, STR("x"), STR("")), RC_OK);
+    assert_int_equal(put(f->db, 1, STR("x"), STR("")), RC_OK);
+    assert_int_equal(count(reader), 1);
+    db_close(reader);
+}
+
+static void opening_says_what_is_wrong(void **state)
+{
+    struct fixture *f = *state;
+    struct db *db;
+    struct buf why;
+    char path[64];
+    buf_init(&why, 500);
+    (void)snprintf(path, sizeof path, "%s/none.db", f->dir);
+    assert_int_equal(db_open(path, DB_READ, &options, &db, &why), RC_NOT_FOUND);
+    assert_non_null(strstr(why.ptr, "none.db"));
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(write(fd, "this is not a database at all. ", 31), 31);
+    (void)close(fd);
+    buf_reset(&why);
+    assert_int_equal(db_open(path, DB_WRITE, &options, &db, &why), RC_CORRUPT);
+    assert_non_null(strstr(why.ptr, "backup"));
+    (void)snprintf(path, sizeof path, "%s/no/folder.db", f->dir);
+    assert_int_equal(db_open(path, DB_CREATE, &options, &db, &why), RC_IO);
+    buf_fini(&why);
+}
+
+static void a_checkpoint_empties_the_log(void **state)
+{
+    struct fixture *f = *state;
+    int64_t left = -1;
+    char wal[80];
+    assert_int_equal(put(f->db, 1, STR("x"), STR("")), RC_OK);
+    assert_true(db_wal_pages(f->db) > 0);
+    assert_int_equal(db_checkpoint(f->db, false, &left), RC_OK);
+    assert_int_equal(left, 0);
+    assert_int_equal(db_checkpoint(f->db, true, &left), RC_OK);
+    (void)snprintf(wal, sizeof wal, "%s-wal", f->path);
+    int fd = open(wal, O_RDONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(lseek(fd, 0, SEEK_END), 0);
+    (void)close(fd);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(values_come_back_as_they_went_in),
+        T(an_empty_blob_is_not_null),
+        T(a_statement_starts_unbound_each_time),
+        T(hundreds_of_statements_are_kept_apart),
+        T(a_unique_constraint_is_a_conflict),
+        T(a_rolled_back_transaction_leaves_nothing),
+        T(a_savepoint_takes_back_its_part_only),
+        T(a_second_writer_is_told_to_wait),
+        T(a_reader_cannot_write_and_sees_commits),
+        T(opening_says_what_is_wrong),
+        T(a_checkpoint_empties_the_log),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
