@@ -306,6 +306,16 @@ static void count_result(const struct deliver_attempt *a, const struct deliver_r
         metrics_add(METRIC_DELIVER_FAILED, 1);
 }
 
+static void log_failure(const struct deliver_attempt *a)
+{
+    const struct store_outcome *o = &a->outcome;
+    char msg[ID_TEXT_MAX + 1], attempt[ID_TEXT_MAX + 1];
+    LOG(DELIVER_ATTEMPT_FAILED, F_STR("msg", id_format(STR("msg_"), &o->message, msg)),
+        F_STR("attempt", id_format(STR("atmpt_"), &o->attempt, attempt)), F_STR("app", a->view->id),
+        F_STR("endpoint", a->ep->id), F_INT("number", o->attempt_count), F_INT("status", o->http_status),
+        F_STR("error", o->error), F_STR("detail", o->detail), F_TEXT("next", a->reason));
+}
+
 static void tell_lane(struct deliver_shard *s, struct deliver_attempt *a, const struct deliver_result *r, enum core_verdict verdict)
 {
     struct deliver_lane *lane = a->lane;
@@ -321,8 +331,7 @@ static void tell_lane(struct deliver_shard *s, struct deliver_attempt *a, const 
                                  .now_us = s->now_us,
                                  .is_congestion = (!r->got_response && !r->is_permanent) || is_busy || r->status >= 500,
                                  .retry_after_us = is_busy ? r->retry_after_us : 0 };
-    LOG(DELIVER_ATTEMPT_FAILED, F_INT("endpoint", o->endpoint), F_INT("number", o->attempt_count),
-        F_INT("status", o->http_status), F_STR("error", o->error), F_STR("detail", o->detail), F_TEXT("next", a->reason));
+    log_failure(a);
     bool is_parked = deliver_pace_failure(&lane->pace, &s->limits, &f);
     deliver_health_failure(s, lane, verdict == CORE_DISABLE, o);
     if (is_parked)

@@ -227,7 +227,7 @@ void deliver_lane_park(struct deliver_shard *s, struct deliver_lane *lane)
         s->parked++;
         metrics_add(METRIC_DELIVER_PARKED, 1);
     }
-    LOG(DELIVER_LANE_PARKED, F_INT("endpoint", lane->endpoint), F_INT("failures", lane->pace.failures_in_row),
+    LOG(DELIVER_LANE_PARKED, F_STR("endpoint", lane->ep == NULL ? STR_NONE : lane->ep->id), F_INT("failures", lane->pace.failures_in_row),
         F_INT("park_ms", lane->pace.park_us / 1000));
     deliver_backlog_give_back(s, lane);
 }
@@ -239,7 +239,7 @@ void deliver_lane_unpark(struct deliver_shard *s, struct deliver_lane *lane)
     lane->is_parked = false;
     s->parked--;
     metrics_add(METRIC_DELIVER_PARKED, -1);
-    LOG(DELIVER_LANE_REOPENED, F_INT("endpoint", lane->endpoint));
+    LOG(DELIVER_LANE_REOPENED, F_STR("endpoint", lane->ep == NULL ? STR_NONE : lane->ep->id));
 }
 
 /* --- the end ------------------------------------------------------------------------------------------ */
