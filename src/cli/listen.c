@@ -10,10 +10,11 @@
 
 #include <stdio.h>
 
-enum { SHOWN_MAX = 400, BODY_MAX = 16 << 20, TOLERANCE_S = 300, MAC_BYTES = 32 };
+enum { STOP_US = 1000000, SHOWN_MAX = 400, BODY_MAX = 16 << 20, TOLERANCE_S = 300, MAC_BYTES = 32 };
 
 struct listener {
     struct loop *loop;
+    struct http_server *server;
     bool has_key;
     struct sign_key key;
     int status;
@@ -76,6 +77,13 @@ static void show(const struct http_call *call, struct str id, const char *verdic
     fflush(stdout);
 }
 
+static void on_stopped(void *arg)
+{
+    struct listener *l = arg;
+
+    loop_stop(l->loop);
+}
+
 static void on_call(void *ctx, struct http_call *call)
 {
     struct listener *l = ctx;
@@ -86,7 +94,7 @@ static void on_call(void *ctx, struct http_call *call)
         show(call, id, verdict);
     http_call_reply(call, &(struct http_reply){ .status = l->status });
     if (l->left > 0 && --l->left == 0)
-        loop_stop(l->loop);
+        http_server_stop(l->server, loop_now_us(l->loop) + STOP_US, on_stopped, l);
 }
 
 static bool take_secret(struct cli *cli, struct listener *l)
@@ -131,9 +139,9 @@ static int listen_on(struct cli *cli, struct listener *l, const char *address)
     printf("listening on http://%.*s%u\n", STR_ARGS(host), (unsigned)http_listen_port(fd));
     fflush(stdout);
     l->loop = loop_new("listen", clock_system());
-    struct http_server *server = http_server_new(l->loop, fd, NULL, &limits, on_call, l);
+    l->server = http_server_new(l->loop, fd, NULL, &limits, on_call, l);
     loop_run(l->loop);
-    http_server_free(server);
+    http_server_free(l->server);
     loop_free(l->loop);
     return CLI_DONE;
 }

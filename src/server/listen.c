@@ -71,8 +71,29 @@ enum rc server_listen(struct server *s)
     return rc == RC_OK ? server_admin_open(s) : rc;
 }
 
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* When starting failed before the loops' threads: this thread stands in for them. */
+static void stop_unused(struct server *s)
+{
+    for (size_t i = 0; i < s->loop_count; i++) {
+        for (size_t k = 0; k < s->listener_count; k++) {
+            if (s->loops[i].http[k] != NULL)
+                http_server_stop(s->loops[i].http[k], 0, nothing, NULL);
+        }
+    }
+    if (s->admin != NULL)
+        http_server_stop(s->admin, 0, nothing, NULL);
+    server_drain_loops(s);
+}
+
 void server_unlisten(struct server *s)
 {
+    if (!s->has_served)
+        stop_unused(s);
     for (size_t i = 0; i < s->loop_count; i++) {
         for (size_t k = 0; k < s->listener_count; k++) {
             http_server_free(s->loops[i].http[k]);
@@ -127,6 +148,7 @@ static void run_loop(void *arg)
 
 enum rc server_threads_start(struct server *s)
 {
+    s->has_served = true;
     for (size_t i = 0; i < s->loop_count; i++)
         s->loops[i].thread = thread_start(s->loops[i].name, THREAD_LOOP, run_loop, &s->loops[i]);
     return RC_OK;

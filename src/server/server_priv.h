@@ -77,6 +77,7 @@ struct server {
     int64_t org;              /* the default organisation */
     atomic_int stopping_left; /* completions a stop waits for */
     struct loop_task stopped_task;
+    bool has_served;                   /* the loops' threads were started */
     bool stop_asked, reload_asked; /* set by signals, looked at by the main thread */
 };
 

@@ -44,7 +44,7 @@ def test_a_wrong_option_ends_the_start_with_its_name(make_grapnel, flag, word):
 def test_a_wrong_network_or_address_ends_the_start_with_its_text(make_grapnel):
     code, said = grapnel_fails(make_grapnel(), "fetch.allow=10.0.0.0/99")
     assert code == 1 and "10.0.0.0/99" in said
-    code, said = grapnel_fails(make_grapnel(), "server.listen=nowhere")
+    code, said = grapnel_fails(make_grapnel(), "server.listen=127.0.0.1:0,nowhere")
     assert code == 1 and "nowhere" in said
 
 
