@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One delivery by one shard, with a receiver that keeps what it got and answers as told.
+ */
+#include "deliver/shard.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static struct world {
+    struct clock_fake clock;
+    struct rng_seeded rng;
+    struct id_source *ids;
+    struct fetch fetch;
+    struct deliver_shard *shard;
+    struct sign_keyring *keyring;
+    struct core_endpoint ep;
+    struct core_app *view;
+    struct arena arena;
+    /* what came, and what is answered */
+    int requests;
+    struct str headers, body, host;
+    int64_t deadline_us;
+    int status;
+    enum fetch_error error;
+    struct str response;
+    /* what was recorded */
+    struct store_outcome outcome;
+    bool is_recorded;
+} w;
+
+static struct str kept(struct str s)
+{
+    return arena_str(&w.arena, s);
+}
+
+static void start_call(struct fetch *f, struct fetch_call *c)
+{
+    (void)f;
+    w.requests++;
+    w.headers = kept(c->headers);
+    w.body = kept(c->body);
+    w.host = kept(c->url->host);
+    w.deadline_us = c->deadline_us;
+    c->error = w.error;
+    c->status = w.status;
+    c->response = str_sub(w.response, 0, c->response_keep);
+    c->response_headers = STR("content-type: text/plain\r\n");
+    (void)snprintf(c->detail, sizeof(c->detail), "%s", w.error == FETCH_OK ? "" : "nobody there");
+    c->took_us = 7;
+    c->done(c);
+}
+
+static void cancel_call(struct fetch *f, struct fetch_call *c)
+{
+    (void)f;
+    (void)c;
+    fail_msg("nothing is under way");
+}
+
+static void record(void *ctx, struct deliver_shard *shard, struct store_outcome *o)
+{
+    (void)ctx;
+    (void)shard;
+    w.outcome = *o;
+    w.outcome.url = kept(o->url);
+    w.outcome.error = kept(o->error);
+    w.outcome.detail = kept(o->detail);
+    w.outcome.response = kept(o->response);
+    w.outcome.request_headers = kept(o->request_headers);
+    w.is_recorded = true;
+    o->job.rc = RC_CONFLICT; /* the shard forgets the delivery */
+    o->job.done(&o->job);
+}
+
+static struct core_app *app(void *ctx, int64_t num)
+{
+    (void)ctx;
+    (void)num;
+    return core_app_ref(w.view);
+}
+
+static void health(void *ctx, struct deliver_shard *shard, int64_t num, int64_t endpoint, int64_t since_us, bool disable, const char *reason)
+{
+    (void)ctx; (void)shard; (void)num; (void)endpoint; (void)since_us; (void)disable; (void)reason;
+}
+
+static void notice(void *ctx, const char *what, const struct store_outcome *o)
+{
+    (void)ctx; (void)what; (void)o;
+}
+
+static void wake(void *ctx)
+{
+    (void)ctx;
+}
+
+static int set_up(void **state)
+{
+    static const struct fetch_ops ops = { start_call, cancel_call, NULL };
+    static const int64_t delays[] = { 5000000 };
+    struct sign_key key;
+    (void)state;
+    memset(&w, 0, sizeof(w));
+    arena_init(&w.arena);
+    clock_fake_init(&w.clock, INT64_C(1614265330) * 1000000);
+    rng_seeded_init(&w.rng, 1);
+    w.ids = id_source_new(&w.clock.clock, &w.rng.rng);
+    w.fetch.ops = &ops;
+    w.status = 200;
+    assert_int_equal(sign_key_parse(STR("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &key, NULL), RC_OK);
+    assert_int_equal(sign_keyring_new(&key, 1, &w.keyring), RC_OK);
+    w.ep = (struct core_endpoint){ .num = 5, .app = 1, .kind = STR("http"), .url = STR("https://receiver.test/hook"), .keyring = w.keyring };
+    w.view = XNEW(struct core_app);
+    arena_init(&w.view->_arena);
+    atomic_init(&w.view->_refs, 1);
+    w.view->num = 1;
+    w.view->fresh_until_us = INT64_MAX;
+    w.view->endpoints = &w.ep;
+    w.view->endpoint_count = 1;
+    w.shard = deliver_shard_new(&(struct deliver_shard_options){
+        .clock = &w.clock.clock, .rng = &w.rng.rng, .ids = w.ids, .fetch = &w.fetch,
+        .backend = { .record = record, .app = app, .health = health, .notice = notice },
+        .limits = { .attempt_us = 15000000, .connect_us = 5000000, .response_keep = 10, .response_read = 100, .window_start = 8,
+                    .window_max = 8, .in_flight_max = 8, .items_max = 8, .payload_max = 1000, .retry = { delays, 1, 0, 1000000 } },
+        .user_agent = "Grapnel/0", .wake = wake });
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    deliver_shard_free(w.shard);
+    core_app_unref(w.view);
+    sign_keyring_free(w.keyring);
+    id_source_free(w.ids);
+    arena_fini(&w.arena);
+    return 0;
+}
+
+static struct id deliver_one(struct store_message m)
+{
+    m.id = id_new(w.ids);
+    m.app = 1;
+    m.created_us = w.clock.now_us;
+    m.event_type = STR("test");
+    struct store_message *message = store_message_new(&m);
+    deliver_shard_add(w.shard, message, 5, w.clock.now_us, 0, STORE_SCHEDULED);
+    store_message_unref(message);
+    (void)deliver_shard_run(w.shard);
+    assert_true(w.is_recorded);
+    return m.id;
+}
+
+static size_t count_of(struct str text, const char *needle)
+{
+    size_t count = 0, len = strlen(needle);
+    for (size_t i = 0; i + len <= text.len; i++)
+        count += memcmp(text.ptr + i, needle, len) == 0 ? 1 : 0;
+    return count;
+}
+
+static void a_request_carries_both_triples_over_the_body_as_it_was_sent(void **state)
+{
+    (void)state;
+    char id_text[ID_TEXT_MAX + 1], expected[2048];
+    struct buf signature;
+    struct id id = deliver_one((struct store_message){ .payload = STR("{\"test\": 2432232314}") });
+    struct str shown = id_format(STR("msg_"), &id, id_text);
+    buf_init(&signature, SIGN_HEADER_MAX);
+    struct sign_message message = { shown, 1614265330, STR("{\"test\": 2432232314}") };
+    assert_int_equal(sign_header(w.keyring, &message, &signature), RC_OK);
+    (void)snprintf(expected, sizeof(expected),
+                   "content-type: application/json\r\nuser-agent: Grapnel/0\r\n"
+                   "webhook-id: %s\r\nwebhook-timestamp: 1614265330\r\nwebhook-signature: %s\r\n"
+                   "svix-id: %s\r\nsvix-timestamp: 1614265330\r\nsvix-signature: %s\r\n",
+                   id_text, signature.ptr, id_text, signature.ptr);
+    assert_true(str_eq(w.headers, str_from(expected)));
+    assert_true(str_eq(w.body, STR("{\"test\": 2432232314}")));
+    assert_true(str_starts(w.headers, w.outcome.request_headers));
+    assert_int_equal(count_of(w.outcome.request_headers, "webhook-signature: v1,"), 1);
+    assert_true(w.deadline_us == 15000000);
+    assert_true(str_eq(w.outcome.url, STR("https://receiver.test/hook")));
+    buf_fini(&signature);
+}
+
+static void configured_lines_win_over_defaults_and_nobody_over_the_signature(void **state)
+{
+    (void)state;
+    w.ep.headers = STR("X-Tenant: 7\r\nUser-Agent: mine\r\n");
+    w.ep.timeout_us = 2000000;
+    (void)deliver_one((struct store_message){ .payload = STR("a=1"), .content_type = STR("application/x-www-form-urlencoded"),
+                                              .headers = STR("Webhook-Signature: v1,forged\r\nx-tenant: 8\r\nX-Trace: abc\r\nContent-Length: 3\r\n") });
+    assert_int_equal(count_of(w.headers, "content-type: application/x-www-form-urlencoded\r\n"), 1);
+    assert_int_equal(count_of(w.headers, "User-Agent: mine\r\n"), 1);
+    assert_int_equal(count_of(w.headers, "Grapnel/0"), 0);
+    assert_int_equal(count_of(w.headers, "forged"), 0);
+    assert_int_equal(count_of(w.headers, "X-Tenant: 7\r\n"), 1);
+    assert_int_equal(count_of(w.headers, "x-tenant: 8"), 0);
+    assert_int_equal(count_of(w.headers, "X-Trace: abc\r\n"), 1);
+    assert_int_equal(count_of(w.headers, "Content-Length"), 0);
+    assert_int_equal(count_of(w.outcome.request_headers, "X-Tenant"), 0);
+    assert_true(w.deadline_us == 2000000);
+}
+
+static void credentials_in_the_url_become_basic_and_are_not_recorded(void **state)
+{
+    (void)state;
+    w.ep.url = STR("https://us%65r:p%40ss@receiver.test/x?y=1");
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_int_equal(count_of(w.headers, "authorization: Basic dXNlcjpwQHNz\r\n"), 1);
+    assert_int_equal(count_of(w.outcome.request_headers, "authorization"), 0);
+    assert_true(str_eq(w.outcome.url, STR("https://receiver.test/x?y=1")));
+}
+
+static void an_endpoint_without_a_readable_key_gets_nothing_unsigned(void **state)
+{
+    (void)state;
+    w.ep.keyring = NULL;
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_int_equal(w.requests, 0);
+    assert_int_equal(w.outcome.to, STORE_SENDING);
+    assert_true(str_eq(w.outcome.error, STR("key")));
+}
+
+static void a_bad_url_or_a_refused_address_is_given_up(void **state)
+{
+    (void)state;
+    w.error = FETCH_ADDRESS;
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_int_equal(w.outcome.to, STORE_FAILED);
+    assert_true(str_eq(w.outcome.error, STR("address")));
+    assert_true(str_eq(w.outcome.detail, STR("nobody there")));
+    assert_int_equal(w.outcome.http_status, 0);
+    w.error = FETCH_CONNECT;
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_int_equal(w.outcome.to, STORE_SENDING);
+    assert_true(w.outcome.next_due_us == w.clock.now_us + 5000000);
+}
+
+static void a_response_is_cut_between_characters_and_other_bytes_as_they_are(void **state)
+{
+    (void)state;
+    w.response = STR("12345678\xc3\xa9\xc3\xa9"); /* fits to the byte */
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_int_equal(w.outcome.response.len, 10);
+    w.response = STR("123456789\xc3\xa9\xc3\xa9");
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_int_equal(w.outcome.response.len, 9);
+    w.response = STR("\xff\xfe\x00 23456789abcdef");
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_int_equal(w.outcome.response.len, 10);
+    w.response = STR("short");
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_true(str_eq(w.outcome.response, STR("short")));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_request_carries_both_triples_over_the_body_as_it_was_sent),
+        TEST(configured_lines_win_over_defaults_and_nobody_over_the_signature),
+        TEST(credentials_in_the_url_become_basic_and_are_not_recorded),
+        TEST(an_endpoint_without_a_readable_key_gets_nothing_unsigned),
+        TEST(a_bad_url_or_a_refused_address_is_given_up),
+        TEST(a_response_is_cut_between_characters_and_other_bytes_as_they_are),
+    };
+    log_set_level(LOG_LEVEL_ERROR);
+    return cmocka_run_group_tests_name("request", tests, NULL, NULL);
+}
