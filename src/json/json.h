@@ -52,6 +52,16 @@ MUST_USE enum rc json_validate(struct str text, struct json_error *error);
 MUST_USE enum rc json_scan_object(struct str text, struct json_member *wanted, size_t count,
                                   struct json_error *error);
 
+/* Validates `text`, any value, and says which. */
+MUST_USE enum rc json_scan(struct str text, struct json_span *out, struct json_error *error);
+
+/* Calls fn for each member of a validated object span, in order, a name that occurs twice included;
+ * stops and returns what fn returns if not OK. RC_INVALID: the span is not an object. */
+MUST_USE enum rc json_span_members(struct json_span object,
+                                   enum rc (*fn)(void *ctx, struct json_span name,
+                                                 struct json_span value),
+                                   void *ctx);
+
 /* Calls fn for each element of a validated array span; stops and returns what fn returns if not OK.
  * RC_INVALID: the span is not an array. */
 MUST_USE enum rc json_span_each(struct json_span array,

@@ -412,6 +412,23 @@ enum rc json_validate(struct str text, struct json_error *error)
     return scan(&s, error);
 }
 
+enum rc json_scan(struct str text, struct json_span *out, struct json_error *error)
+{
+    struct scanner s;
+    scanner_init(&s, text);
+    skip_space(&s);
+    const char *from = (const char *)s.at;
+    unsigned char first = peek(&s);
+    enum rc rc = scan(&s, error);
+    size_t len = (size_t)((const char *)s.end - from);
+    while (rc == RC_OK && strchr(" \n\r\t", from[len - 1]) != NULL)
+        len--;
+    *out = rc == RC_OK ? (struct json_span){ type_of(first), { from, len },
+                                             first == '"' && memchr(from, '\\', len) != NULL }
+                       : (struct json_span){ JSON_SPAN_NONE, STR_NONE, false };
+    return rc;
+}
+
 struct wish_list {
     struct json_member *members;
     size_t count;
@@ -455,6 +472,32 @@ enum rc json_scan_object(struct str text, struct json_member *wanted, size_t cou
         return RC_INVALID;
     }
     return scan(&s, error);
+}
+
+struct member_visit {
+    enum rc (*fn)(void *ctx, struct json_span name, struct json_span value);
+    void *ctx;
+};
+
+static enum rc visit_member(struct scanner *s)
+{
+    const struct member_visit *visit = s->ctx;
+    return visit->fn(visit->ctx, s->name, s->child);
+}
+
+enum rc json_span_members(struct json_span object,
+                          enum rc (*fn)(void *ctx, struct json_span name, struct json_span value),
+                          void *ctx)
+{
+    struct member_visit visit = { fn, ctx };
+    struct scanner s;
+    if (object.type != JSON_SPAN_OBJECT) {
+        return RC_INVALID;
+    }
+    scanner_init(&s, object.text);
+    s.on_child = visit_member;
+    s.ctx = &visit;
+    return scan(&s, NULL);
 }
 
 struct visit {
