@@ -190,6 +190,12 @@ static bool take_head(struct own_exchange *ex, struct str bytes)
 
 static void take_end(struct own_exchange *ex, bool is_orderly)
 {
+    struct str in = buf_str(&ex->call->_head);
+    bool is_final = false;
+
+    /* A last line without an end has not been looked at. */
+    if (ex->reading == OWN_HEAD && !parse_heads(ex, &in, &is_final))
+        return;
     if (ex->reading == OWN_HEAD)
         own_exchange_closed(ex, ex->has_bytes ? "closed in the middle of the answer's head"
                                               : "closed without an answer");
