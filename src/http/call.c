@@ -11,7 +11,7 @@
 
 enum { REPLY_HEAD_MAX = 64 * 1024, DATE_STEP_US = 1000000 };
 
-struct call *call_new(struct conn *c)
+struct call *http_call_new(struct conn *c)
 {
     struct http_server *s = c->server;
     struct call *call = s->free_calls;
@@ -31,9 +31,10 @@ struct call *call_new(struct conn *c)
     return call;
 }
 
-void call_free(struct call *call)
+void http_call_free(struct call *call)
 {
-    if (call == NULL) return;
+    if (call == NULL)
+        return;
     struct http_server *s = call->server;
     buf_fini(&call->body);
     s->call_count--;
@@ -46,21 +47,24 @@ void call_free(struct call *call)
     }
     arena_fini(&call->arena);
     xfree(call);
-    if (s->is_freed && s->call_count == 0) server_free_now(s);
+    if (s->is_freed && s->call_count == 0)
+        http_server_free_now(s);
 }
 
 /* ---- the request ---- */
 
 static void rebase(struct str *s, const char *from, const char *to)
 {
-    if (s->ptr != NULL) s->ptr = to + (s->ptr - from);
+    if (s->ptr != NULL)
+        s->ptr = to + (s->ptr - from);
 }
 
-void call_own_head(struct call *call, struct str head, struct str body)
+void http_call_own_head(struct call *call, struct str head, struct str body)
 {
     char *copy = arena_alloc(&call->arena, head.len + body.len + 1);
     memcpy(copy, head.ptr, head.len);
-    if (body.len > 0) memcpy(copy + head.len, body.ptr, body.len);
+    if (body.len > 0)
+        memcpy(copy + head.len, body.ptr, body.len);
     struct http_head *h = &call->head;
     rebase(&h->method_text, head.ptr, copy);
     rebase(&h->target, head.ptr, copy);
@@ -76,12 +80,14 @@ void call_own_head(struct call *call, struct str head, struct str body)
 /* What may go into logs and on to others as it is. */
 static bool is_sane_id(struct str id)
 {
-    if (id.len == 0 || id.len > 64) return false;
+    if (id.len == 0 || id.len > 64)
+        return false;
     for (size_t i = 0; i < id.len; i++) {
         char c = id.ptr[i];
-        bool ok = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-                  c == '_' || c == '.';
-        if (!ok) return false;
+        bool ok = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  c == '-' || c == '_' || c == '.';
+        if (!ok)
+            return false;
     }
     return true;
 }
@@ -89,22 +95,24 @@ static bool is_sane_id(struct str id)
 static struct str request_id(struct call *call)
 {
     struct str sent = http_call_header(&call->pub, "x-request-id");
-    if (is_sane_id(sent)) return sent;
+    if (is_sane_id(sent))
+        return sent;
     sent = http_call_header(&call->pub, "svix-req-id");
-    if (is_sane_id(sent)) return sent;
+    if (is_sane_id(sent))
+        return sent;
     struct http_server *s = call->server;
     uint64_t id = s->id_seed + s->id_count++;
     hex_encode(&id, sizeof(id), call->request_id);
     return str_of(call->request_id, HEX_LEN(sizeof(id)));
 }
 
-void call_start(struct call *call)
+void http_call_start(struct call *call)
 {
     struct conn *c = call->conn;
     struct http_server *s = call->server;
     int64_t now = loop_now_us(s->loop);
     c->phase = CONN_HANDLING;
-    conn_set_deadline(c, 0);
+    http_conn_set_deadline(c, 0);
     metrics_observe(METRIC_HTTP_READ_TIME, now - c->started_us);
     c->phase_us = now;
     call->pub.arena = &call->arena;
@@ -158,7 +166,8 @@ static void put_headers(struct buf *out, const struct http_reply *reply)
         const struct http_header *h = &reply->headers[i];
         MUST(http_is_token(h->name));
         /* A value may carry what a client sent; one that would split the answer is left out. */
-        if (!http_is_field_value(h->value)) continue;
+        if (!http_is_field_value(h->value))
+            continue;
         put(out, h->name);
         put(out, STR(": "));
         put(out, h->value);
@@ -172,7 +181,8 @@ static bool status_has_body(int status)
 }
 
 /* The head of an answer into the server's scratch buffer. */
-static struct str serialize(struct http_server *s, const struct http_reply *reply, bool closes, int minor)
+static struct str serialize(struct http_server *s, const struct http_reply *reply, bool closes,
+                            int minor)
 {
     struct buf *out = &s->scratch;
     buf_reset(out);
@@ -192,8 +202,10 @@ static struct str serialize(struct http_server *s, const struct http_reply *repl
     }
     put(out, STR("\r\n"));
     put_headers(out, reply);
-    if (closes) put(out, STR("Connection: close\r\n"));
-    if (!closes && minor == 0) put(out, STR("Connection: keep-alive\r\n"));
+    if (closes)
+        put(out, STR("Connection: close\r\n"));
+    if (!closes && minor == 0)
+        put(out, STR("Connection: keep-alive\r\n"));
     put(out, STR("\r\n"));
     return buf_str(out);
 }
@@ -211,12 +223,12 @@ static void send_answer(struct conn *c, struct str head, struct str body)
     size_t pending = c->out.len + head.len + body.len;
     bool more_follow = c->is_advancing && c->in.len > 0 && !c->closes && pending < CONN_OUT_BATCH;
     if (!more_follow && c->out.len == 0) {
-        conn_answered(c, conn_send(c, head, body));
+        http_conn_answered(c, http_conn_send(c, head, body));
         return;
     }
     put(&c->out, head);
     put(&c->out, body);
-    conn_answered(c, more_follow ? IO_DONE : conn_flush(c));
+    http_conn_answered(c, more_follow ? IO_DONE : http_conn_flush(c));
 }
 
 void http_call_reply(struct http_call *pub, const struct http_reply *reply)
@@ -228,7 +240,7 @@ void http_call_reply(struct http_call *pub, const struct http_reply *reply)
     struct conn *c = call->conn;
     if (c == NULL) { /* the peer is gone */
         metrics_add(METRIC_HTTP_ABANDONED, 1);
-        call_free(call);
+        http_call_free(call);
         return;
     }
     struct http_server *s = c->server;
@@ -240,47 +252,42 @@ void http_call_reply(struct http_call *pub, const struct http_reply *reply)
     bool has_body = status_has_body(reply->status) && call->head.method != HTTP_HEAD;
     c->call = NULL;
     send_answer(c, head, has_body ? reply->body : STR_NONE);
-    call_free(call);
-    if (c->in.len > 0 || c->may_read) conn_advance(c);
+    http_call_free(call);
+    if (c->in.len > 0 || c->may_read)
+        http_conn_advance(c);
 }
 
 static const char *refusal_code(int status)
 {
     switch (status) {
-    case 408:
-        return "timeout";
-    case 413:
-        return "body_too_large";
-    case 414:
-        return "uri_too_long";
-    case 417:
-        return "unknown_expectation";
-    case 431:
-        return "headers_too_large";
-    case 501:
-        return "not_implemented";
-    case 503:
-        return "too_many_connections";
-    case 505:
-        return "version_not_supported";
-    default:
-        return "bad_request";
+    case 408: return "timeout";
+    case 413: return "body_too_large";
+    case 414: return "uri_too_long";
+    case 417: return "unknown_expectation";
+    case 431: return "headers_too_large";
+    case 501: return "not_implemented";
+    case 503: return "too_many_connections";
+    case 505: return "version_not_supported";
+    default: return "bad_request";
     }
 }
 
-void call_refuse(struct conn *c, int status, const char *detail)
+void http_call_refuse(struct conn *c, int status, const char *detail)
 {
     char body[256];
-    int len = snprintf(body, sizeof(body), "{\"code\":\"%s\",\"detail\":\"%s\"}", refusal_code(status), detail);
+    int len = snprintf(body, sizeof(body), "{\"code\":\"%s\",\"detail\":\"%s\"}",
+                       refusal_code(status), detail);
     MUST(len > 0 && (size_t)len < sizeof(body));
-    struct http_reply reply = { .status = status, .content_type = STR("application/json"),
+    struct http_reply reply = { .status = status,
+                                .content_type = STR("application/json"),
                                 .body = str_of(body, (size_t)len) };
-    metrics_add(status == 408 ? METRIC_HTTP_REFUSED_SLOW
-                : status == 503 ? METRIC_HTTP_REFUSED_CONNECTIONS
+    metrics_add(status == 408                                     ? METRIC_HTTP_REFUSED_SLOW
+                : status == 503                                   ? METRIC_HTTP_REFUSED_CONNECTIONS
                 : status == 413 || status == 414 || status == 431 ? METRIC_HTTP_REFUSED_SIZE
-                                                                  : METRIC_HTTP_REFUSED_MALFORMED, 1);
+                                                                  : METRIC_HTTP_REFUSED_MALFORMED,
+                1);
     count_answer(status);
-    call_free(c->call);
+    http_call_free(c->call);
     c->call = NULL;
     c->closes = true;
     c->lingers = true;

@@ -8,11 +8,11 @@
 #include "http/wire.h"
 
 enum {
-    CHUNK_DIGITS_MAX = 15,           /* below 2^60: no overflow */
-    CHUNK_LINE_MAX = 256,            /* a size line with its extension */
-    CHUNK_TRAILERS_MAX = 8192,       /* all trailers */
-    CHUNK_OVERHEAD_FREE = 16,        /* framing a chunk may have at no charge */
-    CHUNK_OVERHEAD_MAX = 16 * 1024   /* framing above that and above the data, in all */
+    CHUNK_DIGITS_MAX = 15,         /* below 2^60: no overflow */
+    CHUNK_LINE_MAX = 256,          /* a size line with its extension */
+    CHUNK_TRAILERS_MAX = 8192,     /* all trailers */
+    CHUNK_OVERHEAD_FREE = 16,      /* framing a chunk may have at no charge */
+    CHUNK_OVERHEAD_MAX = 16 * 1024 /* framing above that and above the data, in all */
 };
 
 enum state {
@@ -44,14 +44,17 @@ static unsigned hex_value(char c)
 
 static bool step_size(struct http_chunked *c, char b, struct http_parse_error *error)
 {
-    if (++c->_line > CHUNK_LINE_MAX) return refuse(error, "chunk size line too long");
+    if (++c->_line > CHUNK_LINE_MAX)
+        return refuse(error, "chunk size line too long");
     if (http_char_is(b, HTTP_CHAR_HEX)) {
-        if (c->_line > CHUNK_DIGITS_MAX) return refuse(error, "chunk size too large");
+        if (c->_line > CHUNK_DIGITS_MAX)
+            return refuse(error, "chunk size too large");
         c->_left = c->_left * 16 + hex_value(b);
         c->_state = IN_SIZE;
         return true;
     }
-    if (c->_state == AT_SIZE) return refuse(error, "malformed chunk size");
+    if (c->_state == AT_SIZE)
+        return refuse(error, "malformed chunk size");
     if (b == ';') {
         c->_state = IN_EXTENSION;
     } else if (b == '\r') {
@@ -64,20 +67,25 @@ static bool step_size(struct http_chunked *c, char b, struct http_parse_error *e
 
 static bool step_extension(struct http_chunked *c, char b, struct http_parse_error *error)
 {
-    if (++c->_line > CHUNK_LINE_MAX) return refuse(error, "chunk size line too long");
+    if (++c->_line > CHUNK_LINE_MAX)
+        return refuse(error, "chunk size line too long");
     if (b == '\r') {
         c->_state = AT_SIZE_LF;
         return true;
     }
-    return http_char_is(b, HTTP_CHAR_VALUE) ? true : refuse(error, "control byte in a chunk extension");
+    return http_char_is(b, HTTP_CHAR_VALUE) ? true
+                                            : refuse(error, "control byte in a chunk extension");
 }
 
 static bool step_size_lf(struct http_chunked *c, char b, struct http_parse_error *error)
 {
-    if (b != '\n') return refuse(error, "CR without LF in the chunked body");
-    if (c->_line > CHUNK_OVERHEAD_FREE) c->_excess += c->_line - CHUNK_OVERHEAD_FREE;
+    if (b != '\n')
+        return refuse(error, "CR without LF in the chunked body");
+    if (c->_line > CHUNK_OVERHEAD_FREE)
+        c->_excess += c->_line - CHUNK_OVERHEAD_FREE;
     c->_excess -= c->_excess < c->_left ? c->_excess : (size_t)c->_left;
-    if (c->_excess > CHUNK_OVERHEAD_MAX) return refuse(error, "too much chunk framing for the data");
+    if (c->_excess > CHUNK_OVERHEAD_MAX)
+        return refuse(error, "too much chunk framing for the data");
     c->_line = 0;
     c->_state = c->_left > 0 ? IN_DATA : AT_TRAILER;
     return true;
@@ -85,7 +93,8 @@ static bool step_size_lf(struct http_chunked *c, char b, struct http_parse_error
 
 static bool step_trailer(struct http_chunked *c, char b, struct http_parse_error *error)
 {
-    if (++c->_line > CHUNK_TRAILERS_MAX) return refuse(error, "trailers too large");
+    if (++c->_line > CHUNK_TRAILERS_MAX)
+        return refuse(error, "trailers too large");
     switch (c->_state) {
     case AT_TRAILER:
         if (b == '\r') {
@@ -107,7 +116,8 @@ static bool step_trailer(struct http_chunked *c, char b, struct http_parse_error
         }
         return http_char_is(b, HTTP_CHAR_VALUE) ? true : refuse(error, "control byte in a trailer");
     default: /* AT_TRAILER_LF, AT_END_LF */
-        if (b != '\n') return refuse(error, "CR without LF in the trailers");
+        if (b != '\n')
+            return refuse(error, "CR without LF in the trailers");
         c->_state = c->_state == AT_TRAILER_LF ? AT_TRAILER : AT_DONE;
         return true;
     }
@@ -118,42 +128,41 @@ static bool step(struct http_chunked *c, char b, struct http_parse_error *error)
 {
     switch (c->_state) {
     case AT_SIZE:
-    case IN_SIZE:
-        return step_size(c, b, error);
-    case IN_EXTENSION:
-        return step_extension(c, b, error);
-    case AT_SIZE_LF:
-        return step_size_lf(c, b, error);
+    case IN_SIZE: return step_size(c, b, error);
+    case IN_EXTENSION: return step_extension(c, b, error);
+    case AT_SIZE_LF: return step_size_lf(c, b, error);
     case AT_DATA_CR:
         c->_state = AT_DATA_LF;
         return b == '\r' ? true : refuse(error, "no CR after the chunk's data");
     case AT_DATA_LF:
         c->_state = AT_SIZE;
         return b == '\n' ? true : refuse(error, "no LF after the chunk's data");
-    default:
-        return step_trailer(c, b, error);
+    default: return step_trailer(c, b, error);
     }
 }
 
-enum http_parse http_chunked_read(struct http_chunked *c, struct str in, size_t *used, struct buf *out,
-                                  struct http_parse_error *error)
+enum http_parse http_chunked_read(struct http_chunked *c, struct str in, size_t *used,
+                                  struct buf *out, struct http_parse_error *error)
 {
     size_t at = 0;
     while (at < in.len && c->_state != AT_DONE) {
         if (c->_state != IN_DATA) {
-            if (!step(c, in.ptr[at], error)) return HTTP_PARSE_BAD;
+            if (!step(c, in.ptr[at], error))
+                return HTTP_PARSE_BAD;
             at++;
             continue;
         }
         size_t take = in.len - at;
-        if (take > c->_left) take = (size_t)c->_left;
+        if (take > c->_left)
+            take = (size_t)c->_left;
         if (out != NULL && buf_add(out, in.ptr + at, take) != RC_OK) {
             *error = (struct http_parse_error){ 413, "body too large" };
             return HTTP_PARSE_BAD;
         }
         at += take;
         c->_left -= take;
-        if (c->_left == 0) c->_state = AT_DATA_CR;
+        if (c->_left == 0)
+            c->_state = AT_DATA_CR;
     }
     *used = at;
     return c->_state == AT_DONE ? HTTP_PARSE_OK : HTTP_PARSE_MORE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state machine of a connection. conn_advance() is the one place that moves it on: it reads,
+ * The state machine of a connection. http_conn_advance() is the one place that moves it on: it reads,
  * parses, calls the handler and comes back, until nothing more can be done without waiting. Answers
  * that come while it is on the stack only note what to do next.
  */
@@ -12,7 +12,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { IN_MAX = 1 << 24, OUT_MAX = 1 << 30 }; /* never reached: reads stop long before, answers are ours */
+enum {
+    IN_MAX = 1 << 24, /* never reached: a read is taken before the next */
+    OUT_MAX = 1 << 30 /* an answer, which is ours to size, and at most CONN_OUT_BATCH before it */
+};
 
 /* ---- life ---- */
 
@@ -21,9 +24,10 @@ static void free_conn(void *arg)
     xfree(arg);
 }
 
-void conn_close(struct conn *c)
+void http_conn_close(struct conn *c)
 {
-    if (c->phase == CONN_CLOSED) return;
+    if (c->phase == CONN_CLOSED)
+        return;
     c->phase = CONN_CLOSED;
     struct http_server *s = c->server;
     loop_io_stop(s->loop, &c->io);
@@ -33,19 +37,20 @@ void conn_close(struct conn *c)
     if (c->call != NULL && c->call->is_started) {
         c->call->conn = NULL; /* its handler answers to nobody */
     } else {
-        call_free(c->call);
+        http_call_free(c->call);
     }
     buf_fini(&c->in);
     buf_fini(&c->out);
     c->free_task = (struct loop_task){ .fn = free_conn, .arg = c };
     loop_defer(s->loop, &c->free_task);
-    server_forget(s, c);
+    http_server_forget(s, c);
 }
 
-void conn_set_deadline(struct conn *c, int64_t at_us)
+void http_conn_set_deadline(struct conn *c, int64_t at_us)
 {
     c->deadline_us = at_us;
-    if (at_us == 0 || (c->armed_us != 0 && c->armed_us <= at_us)) return;
+    if (at_us == 0 || (c->armed_us != 0 && c->armed_us <= at_us))
+        return;
     c->armed_us = at_us;
     loop_timer_set(c->server->loop, &c->timer, at_us);
 }
@@ -53,7 +58,7 @@ void conn_set_deadline(struct conn *c, int64_t at_us)
 static void enter(struct conn *c, enum conn_phase phase, int64_t limit_us)
 {
     c->phase = phase;
-    conn_set_deadline(c, loop_now_us(c->server->loop) + limit_us);
+    http_conn_set_deadline(c, loop_now_us(c->server->loop) + limit_us);
 }
 
 /* ---- reading requests ---- */
@@ -66,16 +71,16 @@ static size_t begin_request(struct conn *c, struct call *call, struct str in, si
     metrics_add(METRIC_HTTP_REQUESTS, 1);
     c->call = call;
     if (h->has_length && h->length > c->server->limits.body_max) {
-        call_refuse(c, 413, "the body is larger than the limit");
+        http_call_refuse(c, 413, "the body is larger than the limit");
         return in.len;
     }
     size_t length = h->has_length ? (size_t)h->length : 0;
     if (!h->chunked && length <= rest.len) {
-        call_own_head(call, head, str_sub(rest, 0, length));
+        http_call_own_head(call, head, str_sub(rest, 0, length));
         call->is_whole = true;
         return head_len + length;
     }
-    call_own_head(call, head, STR_NONE);
+    http_call_own_head(call, head, STR_NONE);
     call->chunked = (struct http_chunked){ 0 };
     enter(c, CONN_BODY, c->server->limits.body_us);
     if (h->expects_continue && rest.len == 0) {
@@ -88,20 +93,18 @@ static size_t begin_request(struct conn *c, struct call *call, struct str in, si
 static size_t take_head(struct conn *c, struct str in)
 {
     struct http_server *s = c->server;
-    struct call *call = call_new(c);
+    struct call *call = http_call_new(c);
     struct http_parse_error error;
     size_t used = 0;
     switch (http_parse_request(in, s->limits.head_max, &call->head, &used, &error)) {
-    case HTTP_PARSE_OK:
-        return begin_request(c, call, in, used);
+    case HTTP_PARSE_OK: return begin_request(c, call, in, used);
     case HTTP_PARSE_BAD:
-        call_free(call);
-        call_refuse(c, error.status, error.reason);
+        http_call_free(call);
+        http_call_refuse(c, error.status, error.reason);
         return in.len;
-    case HTTP_PARSE_MORE:
-        break;
+    case HTTP_PARSE_MORE: break;
     }
-    call_free(call);
+    http_call_free(call);
     c->needs_more = true;
     return 0;
 }
@@ -119,12 +122,13 @@ static size_t take_body(struct conn *c, struct str in)
     } else {
         enum http_parse p = http_chunked_read(&call->chunked, in, &used, &call->body, &error);
         if (p == HTTP_PARSE_BAD) {
-            call_refuse(c, error.status, error.reason);
+            http_call_refuse(c, error.status, error.reason);
             return in.len;
         }
         call->is_whole = p == HTTP_PARSE_OK;
     }
-    if (call->is_whole) call->pub.body = buf_str(&call->body);
+    if (call->is_whole)
+        call->pub.body = buf_str(&call->body);
     return used;
 }
 
@@ -159,10 +163,12 @@ static size_t take(struct conn *c, struct str in)
 static void take_input(struct conn *c, struct str fresh)
 {
     bool is_direct = c->in.len == 0;
-    if (!is_direct) MUST(buf_add_str(&c->in, fresh) == RC_OK);
+    if (!is_direct)
+        MUST(buf_add_str(&c->in, fresh) == RC_OK);
     struct str all = is_direct ? fresh : buf_str(&c->in);
     size_t used = take(c, all);
-    if (c->phase == CONN_CLOSED) return;
+    if (c->phase == CONN_CLOSED)
+        return;
     if (used == all.len) {
         buf_fini(&c->in);
     } else if (is_direct) {
@@ -170,9 +176,11 @@ static void take_input(struct conn *c, struct str fresh)
     } else {
         buf_consume(&c->in, used);
     }
-    if (!has_whole_call(c)) return;
+    if (!has_whole_call(c))
+        return;
     c->call->is_started = true;
-    call_start(c->call); /* last, as the handler may answer other calls, which use the read buffer */
+    /* Last, as the handler may answer other calls, which then use the read buffer. */
+    http_call_start(c->call);
 }
 
 /* ---- answers and the end ---- */
@@ -180,20 +188,21 @@ static void take_input(struct conn *c, struct str fresh)
 static void finish(struct conn *c)
 {
     if (c->lingers) {
-        conn_shutdown_write(c);
+        http_conn_shutdown_write(c);
         enter(c, CONN_LINGER, CONN_LINGER_US);
         return;
     }
-    if (c->ssl != NULL) conn_shutdown_write(c);
-    conn_close(c);
+    if (c->ssl != NULL)
+        http_conn_shutdown_write(c);
+    http_conn_close(c);
 }
 
-void conn_answered(struct conn *c, enum io_result r)
+void http_conn_answered(struct conn *c, enum io_result r)
 {
     if (r == IO_AGAIN) {
         enter(c, CONN_WRITING, c->server->limits.write_us);
     } else if (r != IO_DONE) {
-        conn_close(c);
+        http_conn_close(c);
     } else if (c->closes) {
         finish(c);
     } else {
@@ -205,18 +214,19 @@ void conn_answered(struct conn *c, enum io_result r)
 
 static bool step_handshake(struct conn *c)
 {
-    enum io_result r = conn_handshake(c);
-    if (r == IO_AGAIN) return false;
+    enum io_result r = http_conn_handshake(c);
+    if (r == IO_AGAIN)
+        return false;
     if (r == IO_DONE) {
         enter(c, CONN_IDLE, c->server->limits.idle_us);
         return true;
     }
     metrics_add(METRIC_HTTP_TLS_FAILED, 1);
-    conn_close(c);
+    http_conn_close(c);
     return false;
 }
 
-/* Between requests, or in one: what is at hand first, then what waits to be sent, then the socket. */
+/* Between requests, or in one: what is at hand first, then what waits to go out, then the socket. */
 static bool step_request(struct conn *c)
 {
     size_t len = 0;
@@ -225,23 +235,30 @@ static bool step_request(struct conn *c)
         return true;
     }
     if (c->out.len > 0) {
-        enum io_result sent = conn_flush(c);
-        if (sent != IO_DONE && c->phase != CONN_BODY) conn_answered(c, sent);
-        if (sent != IO_DONE) return false;
+        enum io_result sent = http_conn_flush(c);
+        if (sent != IO_DONE && (sent != IO_AGAIN || c->phase != CONN_BODY))
+            http_conn_answered(c, sent);
+        if (sent != IO_DONE)
+            return false;
     }
-    if (!c->may_read) return false;
-    enum io_result r = conn_read(c, &len);
-    if (r == IO_DONE) take_input(c, str_of(c->server->read_buf, len));
-    if (r == IO_EOF || r == IO_FAILED) conn_close(c);
+    if (!c->may_read)
+        return false;
+    enum io_result r = http_conn_read(c, &len);
+    if (r == IO_DONE)
+        take_input(c, str_of(c->server->read_buf, len));
+    if (r == IO_EOF || r == IO_FAILED)
+        http_conn_close(c);
     return r == IO_DONE;
 }
 
 static bool step_linger(struct conn *c)
 {
     size_t len = 0;
-    if (!c->may_read) return false;
-    enum io_result r = conn_read(c, &len);
-    if (r == IO_EOF || r == IO_FAILED) conn_close(c);
+    if (!c->may_read)
+        return false;
+    enum io_result r = http_conn_read(c, &len);
+    if (r == IO_EOF || r == IO_FAILED)
+        http_conn_close(c);
     return r == IO_DONE;
 }
 
@@ -249,24 +266,22 @@ static bool step_linger(struct conn *c)
 static bool step(struct conn *c)
 {
     switch (c->phase) {
-    case CONN_HANDSHAKE:
-        return step_handshake(c);
+    case CONN_HANDSHAKE: return step_handshake(c);
     case CONN_IDLE:
     case CONN_HEAD:
-    case CONN_BODY:
-        return step_request(c);
+    case CONN_BODY: return step_request(c);
     case CONN_HANDLING:
-        if (c->out.len > 0 && conn_flush(c) == IO_FAILED) conn_close(c);
+        if (c->out.len > 0 && http_conn_flush(c) == IO_FAILED)
+            http_conn_close(c);
         return false;
     case CONN_WRITING: {
-        enum io_result r = conn_flush(c);
-        if (r != IO_AGAIN) conn_answered(c, r);
+        enum io_result r = http_conn_flush(c);
+        if (r != IO_AGAIN)
+            http_conn_answered(c, r);
         return r == IO_DONE;
     }
-    case CONN_LINGER:
-        return step_linger(c);
-    case CONN_CLOSED:
-        break;
+    case CONN_LINGER: return step_linger(c);
+    case CONN_CLOSED: break;
     }
     return false;
 }
@@ -279,23 +294,26 @@ static void yield_turn(struct conn *c)
     loop_timer_set(c->server->loop, &c->timer, c->armed_us);
 }
 
-void conn_advance(struct conn *c)
+void http_conn_advance(struct conn *c)
 {
-    if (c->is_advancing) return;
+    if (c->is_advancing)
+        return;
     c->is_advancing = true;
     unsigned steps = 0;
     while (step(c) && ++steps < CONN_TURN_STEPS) {
     }
     c->is_advancing = false;
-    if (steps == CONN_TURN_STEPS && c->phase != CONN_CLOSED) yield_turn(c);
+    if (steps == CONN_TURN_STEPS && c->phase != CONN_CLOSED)
+        yield_turn(c);
 }
 
-void conn_stop(struct conn *c)
+void http_conn_stop(struct conn *c)
 {
     c->may_read = true; /* the event may not have come yet */
-    conn_advance(c);
+    http_conn_advance(c);
     bool is_unused = c->phase == CONN_IDLE && c->in.len == 0 && c->out.len == 0;
-    if (is_unused || c->phase == CONN_HANDSHAKE) conn_close(c);
+    if (is_unused || c->phase == CONN_HANDSHAKE)
+        http_conn_close(c);
 }
 
 /* ---- events ---- */
@@ -304,23 +322,26 @@ static void on_event(void *arg, uint32_t events)
 {
     struct conn *c = arg;
     if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
-        conn_close(c); /* a reset, or both sides have ended */
+        http_conn_close(c); /* a reset, or both sides have ended */
         return;
     }
-    if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) c->may_read = true;
-    if ((events & EPOLLRDHUP) != 0) c->got_hangup = true;
-    conn_advance(c);
+    if ((events & (EPOLLIN | EPOLLRDHUP)) != 0)
+        c->may_read = true;
+    if ((events & EPOLLRDHUP) != 0)
+        c->got_hangup = true;
+    http_conn_advance(c);
 }
 
 static void expire(struct conn *c)
 {
     if (c->phase == CONN_HEAD) {
-        call_refuse(c, 408, "the head of the request took too long");
+        http_call_refuse(c, 408, "the head of the request took too long");
     } else if (c->phase == CONN_BODY) {
-        call_refuse(c, 408, "the body of the request took too long");
+        http_call_refuse(c, 408, "the body of the request took too long");
     } else {
-        if (c->phase != CONN_IDLE && c->phase != CONN_LINGER) metrics_add(METRIC_HTTP_REFUSED_SLOW, 1);
-        conn_close(c);
+        if (c->phase != CONN_IDLE && c->phase != CONN_LINGER)
+            metrics_add(METRIC_HTTP_REFUSED_SLOW, 1);
+        http_conn_close(c);
     }
 }
 
@@ -331,16 +352,16 @@ static void on_timer(void *arg)
     c->armed_us = 0;
     if (c->has_yielded) {
         c->has_yielded = false;
-        conn_set_deadline(c, deadline);
-        conn_advance(c);
+        http_conn_set_deadline(c, deadline);
+        http_conn_advance(c);
     } else if (deadline != 0 && deadline <= loop_now_us(c->server->loop)) {
         expire(c);
     } else {
-        conn_set_deadline(c, deadline); /* it was put off meanwhile */
+        http_conn_set_deadline(c, deadline); /* it was put off meanwhile */
     }
 }
 
-struct conn *conn_new(struct http_server *s, int fd, const char *peer)
+struct conn *http_conn_new(struct http_server *s, int fd, const char *peer)
 {
     struct conn *c = XNEW(struct conn);
     c->server = s;

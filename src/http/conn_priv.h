@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of the server share: server.c (listener, limits, stop), conn.c (the state machine),
- * transport.c (bytes in and out, plain or TLS), call.c (requests and answers).
+ * What the files of the server share: server.c (listener, limits, stop), conn.c (the state
+ * machine), transport.c (bytes in and out, plain or TLS), call.c (requests and answers).
  *
- * Descriptors are watched edge-triggered, once, for reading and writing, so that a request costs one
- * read and one write and no epoll_ctl. An idle connection owns nothing but its struct (and its SSL).
+ * Descriptors are watched edge-triggered, once, for reading and writing, so that a request costs
+ * one read and one write and no epoll_ctl. An idle connection owns nothing but its struct (and its
+ * SSL).
  */
 #pragma once
 
@@ -13,18 +14,18 @@
 #include <openssl/ssl.h>
 
 enum {
-    CONN_READ_BYTES = 64 * 1024,   /* the shared read buffer of a server */
-    CONN_OUT_BATCH = 64 * 1024,    /* answers to pipelined requests are sent once they are this much */
-    CONN_TURN_STEPS = 64,          /* reads and requests in a row before others have their turn */
-    CONN_LINGER_US = 2000 * 1000,  /* to let a refused sender read why */
-    CALL_POOL_MAX = 64,            /* spare calls kept, each with a block of memory */
+    CONN_READ_BYTES = 64 * 1024, /* the shared read buffer of a server */
+    CONN_OUT_BATCH = 64 * 1024, /* answers to pipelined requests are sent once they are this much */
+    CONN_TURN_STEPS = 64,       /* reads and requests in a row before others have their turn */
+    CONN_LINGER_US = 2000 * 1000, /* to let a refused sender read why */
+    CALL_POOL_MAX = 64,           /* spare calls kept, each with a block of memory */
     CONN_ADDRESS_MAX = 48
 };
 
 enum conn_phase {
     CONN_HANDSHAKE,
-    CONN_IDLE,     /* no byte of a request yet */
-    CONN_HEAD,     /* some bytes of a head */
+    CONN_IDLE, /* no byte of a request yet */
+    CONN_HEAD, /* some bytes of a head */
     CONN_BODY,
     CONN_HANDLING, /* the handler has the call */
     CONN_WRITING,  /* the answer does not fit the socket's buffer */
@@ -54,7 +55,7 @@ struct conn {
     bool has_yielded;  /* the timer is set to go on, not to cut */
     bool closes;       /* after what is in `out` */
     bool lingers;      /* with unread input, so that closing at once would reset */
-    bool is_advancing; /* conn_advance() is on the stack and goes on by itself */
+    bool is_advancing; /* http_conn_advance() is on the stack and goes on by itself */
     char peer[CONN_ADDRESS_MAX];
 };
 
@@ -67,8 +68,8 @@ struct call {
     struct buf body; /* when the body did not come with the head */
     struct http_chunked chunked;
     char request_id[24];
-    bool is_whole;    /* the body is there */
-    bool is_started;  /* the handler has it */
+    bool is_whole;   /* the body is there */
+    bool is_started; /* the handler has it */
     bool is_answered;
     struct http_head head; /* last: a new call leaves it as it comes */
 };
@@ -100,37 +101,37 @@ struct http_server {
 };
 
 /* server.c */
-void server_forget(struct http_server *s, struct conn *c);
-void server_free_now(struct http_server *s);
+void http_server_forget(struct http_server *s, struct conn *c);
+void http_server_free_now(struct http_server *s);
 
 /* conn.c */
-struct conn *conn_new(struct http_server *s, int fd, const char *peer);
-void conn_close(struct conn *c);
+struct conn *http_conn_new(struct http_server *s, int fd, const char *peer);
+void http_conn_close(struct conn *c);
 /* Reads, parses, calls handlers and sends, as far as it goes without waiting. */
-void conn_advance(struct conn *c);
+void http_conn_advance(struct conn *c);
 /* Closes it unless a request is under way or waits in the socket. */
-void conn_stop(struct conn *c);
-void conn_set_deadline(struct conn *c, int64_t at_us); /* 0: none */
+void http_conn_stop(struct conn *c);
+void http_conn_set_deadline(struct conn *c, int64_t at_us); /* 0: none */
 
 /* transport.c */
 enum io_result { IO_DONE, IO_AGAIN, IO_EOF, IO_FAILED };
-enum io_result conn_handshake(struct conn *c);
+enum io_result http_conn_handshake(struct conn *c);
 /* At most CONN_READ_BYTES into the server's read buffer. DONE: *len > 0. */
-enum io_result conn_read(struct conn *c, size_t *len);
+enum io_result http_conn_read(struct conn *c, size_t *len);
 /* Sends what `out` holds. DONE: it is empty now. */
-enum io_result conn_flush(struct conn *c);
+enum io_result http_conn_flush(struct conn *c);
 /* Sends head and body now as far as possible, keeps the rest in `out` (which must be empty). */
-enum io_result conn_send(struct conn *c, struct str head, struct str body);
-void conn_shutdown_write(struct conn *c);
+enum io_result http_conn_send(struct conn *c, struct str head, struct str body);
+void http_conn_shutdown_write(struct conn *c);
 
 /* call.c */
-struct call *call_new(struct conn *c);
-void call_free(struct call *call);
+struct call *http_call_new(struct conn *c);
+void http_call_free(struct call *call);
 /* Copies head (and body, when whole) to the call's arena. */
-void call_own_head(struct call *call, struct str head, struct str body);
-void call_start(struct call *call);
+void http_call_own_head(struct call *call, struct str head, struct str body);
+void http_call_start(struct call *call);
 /* Answers before any handler, in JSON, and closes. */
-void call_refuse(struct conn *c, int status, const char *detail);
+void http_call_refuse(struct conn *c, int status, const char *detail);
 
 /* conn.c: an answer was handed to the transport, which came back with `r`. */
-void conn_answered(struct conn *c, enum io_result r);
+void http_conn_answered(struct conn *c, enum io_result r);

@@ -9,7 +9,7 @@
 
 struct framing {
     bool is_request;
-    bool has_coding;     /* Transfer-Encoding came */
+    bool has_coding; /* Transfer-Encoding came */
     bool has_host;
     bool says_close;
     bool says_keep_alive;
@@ -18,8 +18,9 @@ struct framing {
 };
 
 /* Takes in one header. False: *error says why the message is refused. */
-bool framing_note(struct framing *f, struct http_head *head, const struct http_header *h,
-                  struct http_parse_error *error);
+bool http_framing_note(struct framing *f, struct http_head *head, const struct http_header *h,
+                       struct http_parse_error *error);
 
 /* After the last header: fills keep_alive and checks what only shows in the whole. */
-bool framing_judge(const struct framing *f, struct http_head *head, struct http_parse_error *error);
+bool http_framing_judge(const struct framing *f, struct http_head *head,
+                        struct http_parse_error *error);

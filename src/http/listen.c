@@ -13,22 +13,26 @@
 enum { BACKLOG = 4096, HOST_MAX = 256, PORT_MAX = 6 };
 
 /* "host:port" or "[v6]:port"; an empty host means all addresses. */
-static bool split_address(struct str address, char host[static HOST_MAX], char port[static PORT_MAX])
+static bool split_address(struct str address, char host[static HOST_MAX],
+                          char port[static PORT_MAX])
 {
     size_t colon = address.len;
     while (colon > 0 && address.ptr[colon - 1] != ':') {
         colon--;
     }
-    if (colon == 0) return false;
+    if (colon == 0)
+        return false;
     struct str h = str_sub(address, 0, colon - 1), p = str_sub(address, colon, address.len);
     uint64_t number = 0;
-    if (str_to_u64(p, &number) != RC_OK || number > UINT16_MAX || p.len >= PORT_MAX) return false;
+    if (str_to_u64(p, &number) != RC_OK || number > UINT16_MAX || p.len >= PORT_MAX)
+        return false;
     if (str_starts(h, STR("[")) && str_ends(h, STR("]"))) {
         h = str_sub(h, 1, h.len - 2);
     } else if (str_find(h, ':') < h.len) {
         return false; /* IPv6 without brackets */
     }
-    if (h.len >= HOST_MAX) return false;
+    if (h.len >= HOST_MAX)
+        return false;
     memcpy(host, h.ptr, h.len);
     host[h.len] = '\0';
     memcpy(port, p.ptr, p.len);
@@ -40,11 +44,13 @@ static int open_listener(const struct addrinfo *ai)
 {
     int on = 1;
     int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, ai->ai_protocol);
-    if (fd < 0) return -1;
+    if (fd < 0)
+        return -1;
     bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
               setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
               bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
-    if (ok) return fd;
+    if (ok)
+        return fd;
     int saved = errno;
     (void)close(fd);
     errno = saved;
@@ -58,7 +64,8 @@ enum rc http_listen(const char *address, int *fd, struct buf *why)
         buf_say(why, "'%s' is not an address: give host:port or [IPv6]:port", address);
         return RC_INVALID;
     }
-    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+    struct addrinfo hints = { .ai_family = AF_UNSPEC,
+                              .ai_socktype = SOCK_STREAM,
                               .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
     struct addrinfo *found = NULL;
     int error = getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found);
@@ -67,7 +74,8 @@ enum rc http_listen(const char *address, int *fd, struct buf *why)
         return RC_INVALID;
     }
     *fd = open_listener(found);
-    if (*fd < 0) buf_say(why, "cannot listen on '%s': %s", address, strerrordesc_np(errno));
+    if (*fd < 0)
+        buf_say(why, "cannot listen on '%s': %s", address, strerrordesc_np(errno));
     freeaddrinfo(found);
     return *fd < 0 ? RC_IO : RC_OK;
 }
@@ -77,6 +85,7 @@ uint16_t http_listen_port(int fd)
     struct sockaddr_storage addr = { 0 };
     socklen_t len = sizeof(addr);
     MUST(getsockname(fd, (struct sockaddr *)&addr, &len) == 0);
-    if (addr.ss_family == AF_INET6) return ntohs(((const struct sockaddr_in6 *)(const void *)&addr)->sin6_port);
+    if (addr.ss_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)(const void *)&addr)->sin6_port);
     return ntohs(((const struct sockaddr_in *)(const void *)&addr)->sin_port);
 }

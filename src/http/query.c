@@ -18,7 +18,8 @@ bool http_decode(struct arena *arena, struct str s, bool is_form, struct str *ou
     struct buf decoded;
     buf_init(&decoded, s.len);
     bool ok = percent_decode(s, is_form, &decoded) == RC_OK;
-    if (ok) *out = arena_str(arena, buf_str(&decoded));
+    if (ok)
+        *out = arena_str(arena, buf_str(&decoded));
     buf_fini(&decoded);
     return ok;
 }
@@ -29,9 +30,12 @@ bool http_query(struct http_request *req, const char *name, size_t nth, struct s
     while (str_split(&rest, '&', &part)) {
         size_t mark = str_find(part, '=');
         struct str key, value = str_sub(part, mark + 1, part.len);
-        if (!http_decode(req->arena, str_sub(part, 0, mark), true, &key) || !str_eq(key, wanted)) continue;
-        if (!http_decode(req->arena, value, true, out)) continue;
-        if (nth-- == 0) return true;
+        if (!http_decode(req->arena, str_sub(part, 0, mark), true, &key) || !str_eq(key, wanted))
+            continue;
+        if (!http_decode(req->arena, value, true, out))
+            continue;
+        if (nth-- == 0)
+            return true;
     }
     return false;
 }

@@ -37,20 +37,21 @@ struct http_router *http_router_new(const struct http_router_options *o)
 {
     struct http_router *r = XNEW(struct http_router);
     r->options = *o;
-    r->root = match_new();
+    r->root = http_match_new();
     r->tables_end = &r->tables;
     return r;
 }
 
 void http_router_free(struct http_router *r)
 {
-    if (r == NULL) return;
+    if (r == NULL)
+        return;
     while (r->tables != NULL) {
         struct route_table *table = r->tables;
         r->tables = table->next;
         xfree(table);
     }
-    match_free(r->root);
+    http_match_free(r->root);
     xfree(r);
 }
 
@@ -62,11 +63,12 @@ void http_router_add(struct http_router *r, const struct http_route *routes, siz
     *r->tables_end = table;
     r->tables_end = &table->next;
     for (size_t i = 0; i < count; i++) {
-        match_add(r->root, &routes[i]);
+        http_match_add(r->root, &routes[i]);
     }
 }
 
-void http_router_each(const struct http_router *r, void (*fn)(void *ctx, const struct http_route *route), void *ctx)
+void http_router_each(const struct http_router *r,
+                      void (*fn)(void *ctx, const struct http_route *route), void *ctx)
 {
     for (const struct route_table *table = r->tables; table != NULL; table = table->next) {
         for (size_t i = 0; i < table->count; i++) {
@@ -82,7 +84,8 @@ static void add_header(struct http_request *req, struct str name, struct str val
 {
     size_t count = req->reply.header_count;
     struct http_header *headers = arena_array(req->arena, count + 1, sizeof(*headers));
-    if (count > 0) memcpy(headers, req->reply.headers, count * sizeof(*headers));
+    if (count > 0)
+        memcpy(headers, req->reply.headers, count * sizeof(*headers));
     headers[count] = (struct http_header){ name, value };
     req->reply.headers = headers;
     req->reply.header_count = count + 1;
@@ -126,7 +129,8 @@ static void submit(struct routed *routed)
     struct http_request *req = &routed->req;
     routed->job = (struct work_job){ .fn = run_on_worker, .arg = routed };
     routed->task = (struct loop_task){ .fn = answer_from_worker, .arg = routed };
-    if (work_submit(routed->router->options.pool, &routed->job) == RC_OK) return;
+    if (work_submit(routed->router->options.pool, &routed->job) == RC_OK)
+        return;
     http_error(req, 503, "busy", "the server has too much to do; try again later");
     add_header(req, STR("Retry-After"), STR("1"));
     http_answer(req);
@@ -140,9 +144,11 @@ static struct str list_methods(struct arena *arena, unsigned methods)
     char text[METHODS_TEXT_MAX];
     size_t len = 0;
     for (unsigned m = 0; m < HTTP_OTHER; m++) {
-        if ((methods & (1u << m)) == 0) continue;
+        if ((methods & (1u << m)) == 0)
+            continue;
         struct str name = http_method_name((enum http_method)m);
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s", len == 0 ? "" : ", ", STR_ARGS(name));
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s", len == 0 ? "" : ", ",
+                                STR_ARGS(name));
     }
     return arena_str(arena, str_of(text, len));
 }
@@ -155,7 +161,8 @@ static void answer_options(struct http_request *req, struct str methods)
     add_header(req, STR("Allow"), methods);
     if (http_call_header(req->call, "access-control-request-method").len > 0) {
         add_header(req, STR("Access-Control-Allow-Methods"), methods);
-        if (wanted.len > 0) add_header(req, STR("Access-Control-Allow-Headers"), wanted);
+        if (wanted.len > 0)
+            add_header(req, STR("Access-Control-Allow-Headers"), wanted);
         add_header(req, STR("Access-Control-Max-Age"), STR("600"));
     }
     http_answer(req);
@@ -182,7 +189,8 @@ static void answer_unmatched(struct http_request *req, const struct match *m)
 static bool decode_params(struct http_request *req, const struct match *m)
 {
     for (size_t i = 0; i < m->param_count; i++) {
-        if (!http_decode(req->arena, m->params[i], false, &req->params[i])) return false;
+        if (!http_decode(req->arena, m->params[i], false, &req->params[i]))
+            return false;
     }
     return true;
 }
@@ -197,7 +205,7 @@ void http_router_handle(void *router, struct http_call *call)
     req->call = call;
     req->arena = call->arena;
     req->ctx = r->options.ctx;
-    match_find(r->root, call->head->method, call->head->path, &m);
+    http_match_find(r->root, call->head->method, call->head->path, &m);
     if (m.route == NULL) {
         answer_unmatched(req, &m);
         return;
@@ -208,7 +216,8 @@ void http_router_handle(void *router, struct http_call *call)
         http_answer(req);
         return;
     }
-    if (r->options.before != NULL && !r->options.before(req)) return;
+    if (r->options.before != NULL && !r->options.before(req))
+        return;
     if (m.route->kind == HTTP_WORKER) {
         submit(routed);
     } else {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Routes are data. A route table per resource; the router matches method and path, answers 404 and
- * 405 (both as JSON), HEAD by GET, CORS preflights, and runs the handler inline on the loop or on a worker.
+ * 405 (both as JSON), HEAD by GET, CORS preflights, and runs the handler inline on the loop or on a
+ * worker. A trailing slash is ignored. When the workers' queue is full the answer is 503 with
+ * Retry-After.
  */
 #pragma once
 
@@ -20,9 +22,10 @@ struct http_request {
     struct http_call *call;
     struct arena *arena;
     const struct http_route *route;
-    struct str params[HTTP_PARAMS_MAX]; /* of the {names} in the pattern, in order, percent-decoded */
-    void *ctx;                          /* the router's */
-    struct http_reply reply;            /* worker handlers: status must be set; bytes in the arena */
+    struct str
+        params[HTTP_PARAMS_MAX]; /* of the {names} in the pattern, in order, percent-decoded */
+    void *ctx;                   /* the router's */
+    struct http_reply reply;     /* worker handlers: status must be set; bytes in the arena */
 };
 
 struct http_route {
@@ -30,7 +33,7 @@ struct http_route {
     const char *pattern; /* "/api/v1/app/{app_id}/endpoint"; a last "{*rest}" takes the remainder */
     enum http_route_kind kind;
     void (*handler)(struct http_request *req);
-    unsigned access;     /* meaning is the api's */
+    unsigned access;       /* meaning is the api's */
     const char *operation; /* operationId; NULL: not in the OpenAPI document */
     const char *summary;
 };
@@ -61,11 +64,14 @@ void http_router_handle(void *router, struct http_call *call);
 bool http_query(struct http_request *req, const char *name, size_t nth, struct str *out);
 
 /* Sets reply to {"code":code,"detail":detail}. The text is cut at 1 KiB. */
-void http_error(struct http_request *req, int status, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void http_error(struct http_request *req, int status, const char *code, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 /* {"detail":[{"loc":["body","url"],"msg":...,"type":...}]}, status 422. `loc`: "body.url" */
-void http_invalid(struct http_request *req, const char *loc, const char *type, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void http_invalid(struct http_request *req, const char *loc, const char *type, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 /* For inline handlers: sends req->reply. */
 void http_answer(struct http_request *req);
 
 /* Calls fn for each route, for the reference and OpenAPI. */
-void http_router_each(const struct http_router *r, void (*fn)(void *ctx, const struct http_route *route), void *ctx);
+void http_router_each(const struct http_router *r,
+                      void (*fn)(void *ctx, const struct http_route *route), void *ctx);

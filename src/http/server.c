@@ -32,8 +32,8 @@ static void describe_peer(const struct sockaddr_storage *addr, char out[static C
     } else if (addr->ss_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const void *)addr;
         bool is_mapped = IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
-        (void)inet_ntop(is_mapped ? AF_INET : AF_INET6, v6->sin6_addr.s6_addr + (is_mapped ? 12 : 0), out,
-                        CONN_ADDRESS_MAX);
+        (void)inet_ntop(is_mapped ? AF_INET : AF_INET6,
+                        v6->sin6_addr.s6_addr + (is_mapped ? 12 : 0), out, CONN_ADDRESS_MAX);
     }
 }
 
@@ -41,19 +41,22 @@ static void add_conn(struct http_server *s, int fd, const struct sockaddr_storag
 {
     char peer[CONN_ADDRESS_MAX];
     describe_peer(addr, peer);
-    struct conn *c = conn_new(s, fd, peer);
+    struct conn *c = http_conn_new(s, fd, peer);
     c->next = s->conns;
-    if (s->conns != NULL) s->conns->prev = c;
+    if (s->conns != NULL)
+        s->conns->prev = c;
     s->conns = c;
     s->conn_count++;
     metrics_add(METRIC_HTTP_ACCEPTED, 1);
     metrics_add(METRIC_HTTP_CONNECTIONS, 1);
-    if (s->conn_count <= s->limits.connections_max) return;
+    if (s->conn_count <= s->limits.connections_max)
+        return;
     if (c->ssl != NULL || s->conn_count > s->limits.connections_max + REFUSED_AT_A_TIME) {
         metrics_add(METRIC_HTTP_REFUSED_CONNECTIONS, 1);
-        conn_close(c); /* saying it would cost a handshake, or too many are being told already */
+        http_conn_close(
+            c); /* saying it would cost a handshake, or too many are being told already */
     } else {
-        call_refuse(c, 503, "too many connections");
+        http_call_refuse(c, 503, "too many connections");
     }
 }
 
@@ -69,8 +72,10 @@ static void on_accept(void *arg, uint32_t events)
             add_conn(s, fd, &addr);
             continue;
         }
-        if (errno == EAGAIN) return;
-        if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) continue;
+        if (errno == EAGAIN)
+            return;
+        if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO)
+            continue;
         LOG(HTTP_ACCEPT_FAILED, F_TEXT("error", strerrordesc_np(errno)));
         loop_io_stop(s->loop, &s->io);
         loop_timer_set(s->loop, &s->accept_timer, loop_now_us(s->loop) + ACCEPT_PAUSE_US);
@@ -90,7 +95,7 @@ static void cut_all(void *arg)
 {
     struct http_server *s = arg;
     while (s->conns != NULL) {
-        conn_close(s->conns);
+        http_conn_close(s->conns);
     }
 }
 
@@ -100,8 +105,9 @@ static void announce_stopped(void *arg)
     s->stop_done(s->stop_arg); /* may free s */
 }
 
-struct http_server *http_server_new(struct loop *loop, int fd, SSL_CTX *tls, const struct http_limits *limits,
-                                    http_handler_fn handler, void *ctx)
+struct http_server *http_server_new(struct loop *loop, int fd, SSL_CTX *tls,
+                                    const struct http_limits *limits, http_handler_fn handler,
+                                    void *ctx)
 {
     struct http_server *s = XNEW(struct http_server);
     int on = 1;
@@ -130,17 +136,21 @@ void http_server_set_limits(struct http_server *s, const struct http_limits *lim
 
 static void stop_when_empty(struct http_server *s)
 {
-    if (!s->is_stopping || s->conn_count > 0) return;
+    if (!s->is_stopping || s->conn_count > 0)
+        return;
     loop_timer_stop(s->loop, &s->stop_timer);
     s->stop_task = (struct loop_task){ .fn = announce_stopped, .arg = s };
     loop_defer(s->loop, &s->stop_task);
 }
 
-void server_forget(struct http_server *s, struct conn *c)
+void http_server_forget(struct http_server *s, struct conn *c)
 {
-    if (c->prev != NULL) c->prev->next = c->next;
-    if (c->next != NULL) c->next->prev = c->prev;
-    if (s->conns == c) s->conns = c->next;
+    if (c->prev != NULL)
+        c->prev->next = c->next;
+    if (c->next != NULL)
+        c->next->prev = c->prev;
+    if (s->conns == c)
+        s->conns = c->next;
     s->conn_count--;
     metrics_add(METRIC_HTTP_CONNECTIONS, -1);
     stop_when_empty(s);
@@ -159,13 +169,13 @@ void http_server_stop(struct http_server *s, int64_t until_us, loop_fn done, voi
     struct conn *next;
     for (struct conn *c = s->conns; c != NULL; c = next) {
         next = c->next;
-        conn_stop(c);
+        http_conn_stop(c);
     }
     s->is_stopping = true;
     stop_when_empty(s);
 }
 
-void server_free_now(struct http_server *s)
+void http_server_free_now(struct http_server *s)
 {
     buf_fini(&s->scratch);
     xfree(s);
@@ -173,7 +183,8 @@ void server_free_now(struct http_server *s)
 
 void http_server_free(struct http_server *s)
 {
-    if (s == NULL) return;
+    if (s == NULL)
+        return;
     MUST(s->is_stopping && s->conn_count == 0);
     while (s->free_calls != NULL) {
         struct call *call = s->free_calls;
@@ -183,5 +194,6 @@ void http_server_free(struct http_server *s)
     }
     s->free_count = 0;
     s->is_freed = true;
-    if (s->call_count == 0) server_free_now(s);
+    if (s->call_count == 0)
+        http_server_free_now(s);
 }

@@ -6,8 +6,12 @@
  *
  * A handler runs on the loop thread with the whole body read. It answers at once, or keeps the call
  * and answers later from that same loop thread with http_call_reply(). Worker code hands its answer
- * over with loop_post() (see http/router.h, which does that). A call is answered exactly once; if the peer is
- * gone meanwhile the answer is dropped. The call and its arena die when the answer is written.
+ * over with loop_post() (see http/router.h, which does that). A call is answered exactly once; if
+ * the peer is gone meanwhile the answer is dropped. The call and its arena die in that reply.
+ *
+ * What is refused before a handler sees it (malformed, too large, too slow) gets a JSON body
+ * {"code","detail"}, and the connection ends. Stopping does not wait for handlers past `until_us`:
+ * their calls stay valid until answered, but the loop must live as long.
  */
 #pragma once
 
@@ -19,12 +23,12 @@
 struct http_server; /* one per loop */
 
 struct http_limits {
-    size_t head_max;      /* bytes */
-    size_t body_max;      /* bytes */
-    int64_t head_us;      /* from the first byte of a request to the end of its head */
-    int64_t body_us;      /* from the head's end to the body's end */
-    int64_t idle_us;      /* keep-alive without a request */
-    int64_t write_us;     /* for an answer to be taken by the peer */
+    size_t head_max;        /* bytes */
+    size_t body_max;        /* bytes */
+    int64_t head_us;        /* from the first byte of a request to the end of its head */
+    int64_t body_us;        /* from the head's end to the body's end */
+    int64_t idle_us;        /* keep-alive without a request */
+    int64_t write_us;       /* for an answer to be taken by the peer */
     size_t connections_max; /* per loop; more are closed at once (503 when it can be said) */
 };
 
@@ -32,18 +36,20 @@ struct http_call {
     struct arena *arena;
     const struct http_head *head; /* spans live as long as the call */
     struct str body;
-    struct str peer;     /* address of the other side, text */
+    struct str peer;       /* address of the other side, text */
     struct str request_id; /* from x-request-id or svix-req-id if sane, else made here */
-    int64_t started_us;  /* monotonic, first byte */
+    int64_t started_us;    /* monotonic, first byte */
     struct loop *loop;
-    void *user;          /* for the router and handlers */
+    void *user; /* for the router and handlers */
 };
 
 struct http_reply {
     int status;
     struct str content_type; /* empty: none */
     struct str body;         /* borrowed until http_call_reply() returns */
-    const struct http_header *headers; /* extra ones */
+    /* Extra ones. Date, Content-Type, Content-Length and Connection are set here. A name must be a
+     * token; a value with control bytes, which may come from a client, is left out. */
+    const struct http_header *headers;
     size_t header_count;
     bool close;
 };
@@ -52,7 +58,9 @@ typedef void (*http_handler_fn)(void *ctx, struct http_call *call);
 
 /* One listener's server on one loop. `handler` is called on the loop thread. `fd`: a listening,
  * non-blocking socket, owned from here on. `tls` may be NULL (not owned). */
-struct http_server *http_server_new(struct loop *loop, int fd, SSL_CTX *tls, const struct http_limits *limits, http_handler_fn handler, void *ctx);
+struct http_server *http_server_new(struct loop *loop, int fd, SSL_CTX *tls,
+                                    const struct http_limits *limits, http_handler_fn handler,
+                                    void *ctx);
 
 /* Loop thread. Stops accepting, closes idle connections, lets calls under way finish; calls
  * `done(arg)` when the last is gone or `until_us` has passed (then cuts). */

@@ -13,7 +13,7 @@ enum {
     HTTP_CHAR_TARGET = 4, /* request target: visible ASCII but '#' */
     HTTP_CHAR_HOST = 8,   /* Host and authority: names, addresses, port */
     HTTP_CHAR_HEX = 16,
-    HTTP_CHAR_URI = 32    /* RFC 3986 unreserved, reserved and '%', but '#' */
+    HTTP_CHAR_URI = 32 /* RFC 3986 unreserved, reserved and '%', but '#' */
 };
 
 extern const uint8_t http_char_bits[256];
@@ -44,7 +44,8 @@ static inline size_t http_value_span(const char *s, size_t len)
         uint64_t below_blank = (word - ones * 0x20) & ~word;
         uint64_t without_del = word ^ (ones * 0x7f);
         uint64_t is_del = (without_del - ones) & ~without_del;
-        if (((below_blank | is_del) & high) != 0) break; /* one of these eight: look closely */
+        if (((below_blank | is_del) & high) != 0)
+            break; /* one of these eight: look closely */
         i += 8;
     }
     return i + http_span(s + i, len - i, HTTP_CHAR_VALUE);

@@ -30,7 +30,7 @@ static enum io_result errno_result(void)
     return errno == EAGAIN ? IO_AGAIN : IO_FAILED;
 }
 
-enum io_result conn_handshake(struct conn *c)
+enum io_result http_conn_handshake(struct conn *c)
 {
     int result = SSL_accept(c->ssl);
     return result == 1 ? IO_DONE : tls_result(c, result);
@@ -44,23 +44,28 @@ static enum io_result read_tls(struct conn *c, size_t *len)
         return IO_DONE;
     }
     enum io_result r = tls_result(c, got);
-    if (r == IO_AGAIN) c->may_read = false;
+    if (r == IO_AGAIN)
+        c->may_read = false;
     return r;
 }
 
-enum io_result conn_read(struct conn *c, size_t *len)
+enum io_result http_conn_read(struct conn *c, size_t *len)
 {
-    if (c->ssl != NULL && c->phase != CONN_LINGER) return read_tls(c, len);
+    if (c->ssl != NULL && c->phase != CONN_LINGER)
+        return read_tls(c, len);
     ssize_t got = recv(c->io.fd, c->server->read_buf, CONN_READ_BYTES, 0);
-    if (got == 0) return IO_EOF;
+    if (got == 0)
+        return IO_EOF;
     if (got < 0) {
         enum io_result r = errno_result();
-        if (r == IO_AGAIN) c->may_read = false;
+        if (r == IO_AGAIN)
+            c->may_read = false;
         return r;
     }
     /* A short read has emptied the socket; what comes later is a new edge. But an end of stream
      * that came along shows in the next read only. */
-    if ((size_t)got < CONN_READ_BYTES && !c->got_hangup) c->may_read = false;
+    if ((size_t)got < CONN_READ_BYTES && !c->got_hangup)
+        c->may_read = false;
     *len = (size_t)got;
     return IO_DONE;
 }
@@ -70,7 +75,8 @@ static enum io_result write_tls(struct conn *c, struct str bytes, size_t *sent)
     while (*sent < bytes.len) {
         size_t left = bytes.len - *sent;
         int result = SSL_write(c->ssl, bytes.ptr + *sent, left > INT32_MAX ? INT32_MAX : (int)left);
-        if (result <= 0) return tls_result(c, result);
+        if (result <= 0)
+            return tls_result(c, result);
         *sent += (size_t)result;
     }
     return IO_DONE;
@@ -78,22 +84,26 @@ static enum io_result write_tls(struct conn *c, struct str bytes, size_t *sent)
 
 static enum io_result write_plain(struct conn *c, struct str head, struct str body, size_t *sent)
 {
-    struct iovec parts[2] = { { (void *)(uintptr_t)head.ptr, head.len }, { (void *)(uintptr_t)body.ptr, body.len } };
+    struct iovec parts[2] = { { (void *)(uintptr_t)head.ptr, head.len },
+                              { (void *)(uintptr_t)body.ptr, body.len } };
     struct msghdr message = { .msg_iov = parts, .msg_iovlen = body.len > 0 ? 2 : 1 };
     ssize_t wrote = sendmsg(c->io.fd, &message, MSG_NOSIGNAL);
-    if (wrote < 0) return errno_result();
+    if (wrote < 0)
+        return errno_result();
     *sent = (size_t)wrote;
     return *sent == head.len + body.len ? IO_DONE : IO_AGAIN;
 }
 
-enum io_result conn_flush(struct conn *c)
+enum io_result http_conn_flush(struct conn *c)
 {
     while (c->out_at < c->out.len) {
         struct str left = str_sub(buf_str(&c->out), c->out_at, c->out.len);
         size_t sent = 0;
-        enum io_result r = c->ssl != NULL ? write_tls(c, left, &sent) : write_plain(c, left, STR_NONE, &sent);
+        enum io_result r =
+            c->ssl != NULL ? write_tls(c, left, &sent) : write_plain(c, left, STR_NONE, &sent);
         c->out_at += sent;
-        if (r != IO_DONE && (r != IO_AGAIN || sent == 0)) return r;
+        if (r != IO_DONE && (r != IO_AGAIN || sent == 0))
+            return r;
     }
     buf_fini(&c->out);
     c->out_at = 0;
@@ -102,12 +112,13 @@ enum io_result conn_flush(struct conn *c)
 
 static void keep_unsent(struct conn *c, struct str part, size_t sent)
 {
-    if (sent >= part.len) return;
+    if (sent >= part.len)
+        return;
     /* `out` has no limit of its own: what we answer is ours to size. */
     MUST(buf_add(&c->out, part.ptr + sent, part.len - sent) == RC_OK);
 }
 
-enum io_result conn_send(struct conn *c, struct str head, struct str body)
+enum io_result http_conn_send(struct conn *c, struct str head, struct str body)
 {
     size_t sent = 0;
     enum io_result r;
@@ -115,17 +126,18 @@ enum io_result conn_send(struct conn *c, struct str head, struct str body)
     if (c->ssl != NULL) {
         keep_unsent(c, head, 0);
         keep_unsent(c, body, 0);
-        return conn_flush(c);
+        return http_conn_flush(c);
     }
     r = write_plain(c, head, body, &sent);
-    if (r != IO_AGAIN) return r;
+    if (r != IO_AGAIN)
+        return r;
     keep_unsent(c, head, sent);
     keep_unsent(c, body, sent > head.len ? sent - head.len : 0);
     /* After a partial write the next edge may have passed already. */
-    return sent > 0 ? conn_flush(c) : IO_AGAIN;
+    return sent > 0 ? http_conn_flush(c) : IO_AGAIN;
 }
 
-void conn_shutdown_write(struct conn *c)
+void http_conn_shutdown_write(struct conn *c)
 {
     if (c->ssl != NULL) {
         (void)SSL_shutdown(c->ssl);

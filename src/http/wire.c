@@ -25,49 +25,63 @@ static enum http_parse bad(struct cursor *c, int status, const char *reason)
 /* Reads CR LF; `junk` is said when something else stands there. */
 static enum http_parse read_line_end(struct cursor *c, const char *junk)
 {
-    if (c->at >= c->len) return HTTP_PARSE_MORE;
-    if (c->ptr[c->at] == '\n') return bad(c, 400, "line ends in LF without CR");
-    if (c->ptr[c->at] != '\r') return bad(c, 400, junk);
-    if (c->at + 1 >= c->len) return HTTP_PARSE_MORE;
-    if (c->ptr[c->at + 1] != '\n') return bad(c, 400, "CR without LF");
+    if (c->at >= c->len)
+        return HTTP_PARSE_MORE;
+    if (c->ptr[c->at] == '\n')
+        return bad(c, 400, "line ends in LF without CR");
+    if (c->ptr[c->at] != '\r')
+        return bad(c, 400, junk);
+    if (c->at + 1 >= c->len)
+        return HTTP_PARSE_MORE;
+    if (c->ptr[c->at + 1] != '\n')
+        return bad(c, 400, "CR without LF");
     c->at += 2;
     return HTTP_PARSE_OK;
 }
 
-static enum http_parse read_header(struct cursor *c, struct http_head *head, struct framing *framing)
+static enum http_parse read_header(struct cursor *c, struct http_head *head,
+                                   struct framing *framing)
 {
     size_t start = c->at;
     size_t name_len = http_span(c->ptr + start, c->len - start, HTTP_CHAR_TOKEN);
     size_t colon = start + name_len;
-    if (colon >= c->len) return HTTP_PARSE_MORE;
+    if (colon >= c->len)
+        return HTTP_PARSE_MORE;
     if (c->ptr[colon] != ':') {
         bool blank = c->ptr[colon] == ' ' || c->ptr[colon] == '\t';
-        if (blank && name_len == 0) return bad(c, 400, "folded header line");
+        if (blank && name_len == 0)
+            return bad(c, 400, "folded header line");
         return bad(c, 400, blank ? "blank before the colon of a header" : "malformed header name");
     }
-    if (name_len == 0) return bad(c, 400, "empty header name");
+    if (name_len == 0)
+        return bad(c, 400, "empty header name");
     size_t value = colon + 1;
     c->at = value + http_value_span(c->ptr + value, c->len - value);
     size_t end = c->at;
     enum http_parse p = read_line_end(c, "control byte in a header value");
-    if (p != HTTP_PARSE_OK) return p;
-    if (head->header_count == HTTP_HEADERS_MAX) return bad(c, 431, "too many headers");
+    if (p != HTTP_PARSE_OK)
+        return p;
+    if (head->header_count == HTTP_HEADERS_MAX)
+        return bad(c, 431, "too many headers");
     struct http_header *h = &head->headers[head->header_count++];
     h->name = str_of(c->ptr + start, name_len);
     h->value = str_trim(str_of(c->ptr + value, end - value));
-    return framing_note(framing, head, h, c->error) ? HTTP_PARSE_OK : HTTP_PARSE_BAD;
+    return http_framing_note(framing, head, h, c->error) ? HTTP_PARSE_OK : HTTP_PARSE_BAD;
 }
 
-static enum http_parse read_headers(struct cursor *c, struct http_head *head, struct framing *framing)
+static enum http_parse read_headers(struct cursor *c, struct http_head *head,
+                                    struct framing *framing)
 {
     for (;;) {
-        if (c->at >= c->len) return HTTP_PARSE_MORE;
+        if (c->at >= c->len)
+            return HTTP_PARSE_MORE;
         enum http_parse p;
         if (c->ptr[c->at] == '\r' || c->ptr[c->at] == '\n') {
             return read_line_end(c, "");
         }
         p = read_header(c, head, framing);
-        if (p != HTTP_PARSE_OK) return p;
+        if (p != HTTP_PARSE_OK)
+            return p;
     }
 }
 
@@ -76,7 +90,8 @@ static enum http_parse read_headers(struct cursor *c, struct http_head *head, st
 static enum http_method method_of(struct str text)
 {
     for (int m = 0; m < HTTP_OTHER; m++) {
-        if (str_eq(text, http_method_name((enum http_method)m))) return (enum http_method)m;
+        if (str_eq(text, http_method_name((enum http_method)m)))
+            return (enum http_method)m;
     }
     return HTTP_OTHER;
 }
@@ -84,8 +99,10 @@ static enum http_method method_of(struct str text)
 static enum http_parse read_method(struct cursor *c, struct http_head *head)
 {
     size_t len = http_span(c->ptr + c->at, c->len - c->at, HTTP_CHAR_TOKEN);
-    if (c->at + len >= c->len) return HTTP_PARSE_MORE;
-    if (len == 0 || c->ptr[c->at + len] != ' ') return bad(c, 400, "malformed method");
+    if (c->at + len >= c->len)
+        return HTTP_PARSE_MORE;
+    if (len == 0 || c->ptr[c->at + len] != ' ')
+        return bad(c, 400, "malformed method");
     head->method_text = str_of(c->ptr + c->at, len);
     head->method = method_of(head->method_text);
     c->at += len + 1;
@@ -95,17 +112,22 @@ static enum http_parse read_method(struct cursor *c, struct http_head *head)
 /* Takes "http://authority" off; the authority must then agree with Host. */
 static bool split_absolute(struct str *path, struct framing *framing)
 {
-    size_t scheme = str_starts(*path, STR("http://")) ? 7 : str_starts(*path, STR("https://")) ? 8 : 0;
-    if (scheme == 0) return false;
+    size_t scheme = str_starts(*path, STR("http://"))    ? 7
+                    : str_starts(*path, STR("https://")) ? 8
+                                                         : 0;
+    if (scheme == 0)
+        return false;
     struct str rest = str_sub(*path, scheme, path->len);
     size_t len = http_span(rest.ptr, rest.len, HTTP_CHAR_HOST);
-    if (len == 0 || len == rest.len || rest.ptr[len] != '/') return false;
+    if (len == 0 || len == rest.len || rest.ptr[len] != '/')
+        return false;
     framing->authority = str_sub(rest, 0, len);
     *path = str_sub(rest, len, rest.len);
     return true;
 }
 
-static enum http_parse split_target(struct cursor *c, struct http_head *head, struct framing *framing)
+static enum http_parse split_target(struct cursor *c, struct http_head *head,
+                                    struct framing *framing)
 {
     struct str path = head->target;
     bool is_star = head->method == HTTP_OPTIONS && str_eq(path, STR("*"));
@@ -118,11 +140,14 @@ static enum http_parse split_target(struct cursor *c, struct http_head *head, st
     return HTTP_PARSE_OK;
 }
 
-static enum http_parse read_target(struct cursor *c, struct http_head *head, struct framing *framing)
+static enum http_parse read_target(struct cursor *c, struct http_head *head,
+                                   struct framing *framing)
 {
     size_t len = http_span(c->ptr + c->at, c->len - c->at, HTTP_CHAR_TARGET);
-    if (c->at + len >= c->len) return HTTP_PARSE_MORE;
-    if (len == 0 || c->ptr[c->at + len] != ' ') return bad(c, 400, "malformed request target");
+    if (c->at + len >= c->len)
+        return HTTP_PARSE_MORE;
+    if (len == 0 || c->ptr[c->at + len] != ' ')
+        return bad(c, 400, "malformed request target");
     head->target = str_of(c->ptr + c->at, len);
     c->at += len + 1;
     return split_target(c, head, framing);
@@ -135,29 +160,38 @@ static enum http_parse read_version(struct cursor *c, struct http_head *head)
     enum { PREFIX_LEN = 5, VERSION_LEN = 8 };
     const char *p = c->ptr + c->at;
     size_t left = c->len - c->at;
-    if (memcmp(p, PREFIX, left < PREFIX_LEN ? left : PREFIX_LEN) != 0) return bad(c, 400, "malformed HTTP version");
-    if (left < VERSION_LEN) return HTTP_PARSE_MORE;
+    if (memcmp(p, PREFIX, left < PREFIX_LEN ? left : PREFIX_LEN) != 0)
+        return bad(c, 400, "malformed HTTP version");
+    if (left < VERSION_LEN)
+        return HTTP_PARSE_MORE;
     bool is_version = p[5] >= '0' && p[5] <= '9' && p[6] == '.' && p[7] >= '0' && p[7] <= '9';
-    if (!is_version) return bad(c, 400, "malformed HTTP version");
-    if (p[5] != '1' || p[7] > '1') return bad(c, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+    if (!is_version)
+        return bad(c, 400, "malformed HTTP version");
+    if (p[5] != '1' || p[7] > '1')
+        return bad(c, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
     head->minor = p[7] - '0';
     c->at += VERSION_LEN;
     return HTTP_PARSE_OK;
 }
 
-static enum http_parse read_request_line(struct cursor *c, struct http_head *head, struct framing *framing)
+static enum http_parse read_request_line(struct cursor *c, struct http_head *head,
+                                         struct framing *framing)
 {
     enum http_parse p = read_method(c, head);
-    if (p == HTTP_PARSE_OK) p = read_target(c, head, framing);
-    if (p == HTTP_PARSE_OK) p = read_version(c, head);
-    if (p == HTTP_PARSE_OK) p = read_line_end(c, "malformed request line");
+    if (p == HTTP_PARSE_OK)
+        p = read_target(c, head, framing);
+    if (p == HTTP_PARSE_OK)
+        p = read_version(c, head);
+    if (p == HTTP_PARSE_OK)
+        p = read_line_end(c, "malformed request line");
     return p;
 }
 
 /* What MORE means once the limit on the head is reached. */
 static enum http_parse judge_more(struct cursor *c, size_t in_len, size_t max, bool in_first_line)
 {
-    if (in_len < max) return HTTP_PARSE_MORE;
+    if (in_len < max)
+        return HTTP_PARSE_MORE;
     return in_first_line ? bad(c, 414, "request line too long") : bad(c, 431, "headers too large");
 }
 
@@ -175,12 +209,18 @@ enum http_parse http_parse_request(struct str in, size_t max, struct http_head *
     start_head(head);
     enum http_parse p = HTTP_PARSE_OK;
     /* RFC 9112, 2.2: one empty line before a request is ignored. */
-    if (c.len > 0 && in.ptr[0] == '\r') p = read_line_end(&c, "");
-    if (p == HTTP_PARSE_OK) p = read_request_line(&c, head, &framing);
-    if (p == HTTP_PARSE_MORE) return judge_more(&c, in.len, max, true);
-    if (p == HTTP_PARSE_OK) p = read_headers(&c, head, &framing);
-    if (p == HTTP_PARSE_MORE) return judge_more(&c, in.len, max, false);
-    if (p == HTTP_PARSE_OK && !framing_judge(&framing, head, error)) p = HTTP_PARSE_BAD;
+    if (c.len > 0 && in.ptr[0] == '\r')
+        p = read_line_end(&c, "");
+    if (p == HTTP_PARSE_OK)
+        p = read_request_line(&c, head, &framing);
+    if (p == HTTP_PARSE_MORE)
+        return judge_more(&c, in.len, max, true);
+    if (p == HTTP_PARSE_OK)
+        p = read_headers(&c, head, &framing);
+    if (p == HTTP_PARSE_MORE)
+        return judge_more(&c, in.len, max, false);
+    if (p == HTTP_PARSE_OK && !http_framing_judge(&framing, head, error))
+        p = HTTP_PARSE_BAD;
     *used = c.at;
     return p;
 }
@@ -191,13 +231,17 @@ static enum http_parse read_status(struct cursor *c, struct http_head *head)
 {
     const char *p = c->ptr + c->at;
     size_t left = c->len - c->at;
-    if (left < 4) return HTTP_PARSE_MORE;
-    if (p[0] != ' ') return bad(c, 400, "malformed status line");
+    if (left < 4)
+        return HTTP_PARSE_MORE;
+    if (p[0] != ' ')
+        return bad(c, 400, "malformed status line");
     for (int i = 1; i <= 3; i++) {
-        if (p[i] < '0' || p[i] > '9') return bad(c, 400, "malformed status");
+        if (p[i] < '0' || p[i] > '9')
+            return bad(c, 400, "malformed status");
         head->status = head->status * 10 + (p[i] - '0');
     }
-    if (head->status < 100) return bad(c, 400, "malformed status");
+    if (head->status < 100)
+        return bad(c, 400, "malformed status");
     c->at += 4;
     return HTTP_PARSE_OK;
 }
@@ -221,18 +265,24 @@ enum http_parse http_parse_response(struct str in, size_t max, struct http_head 
     struct framing framing = { .is_request = false };
     start_head(head);
     enum http_parse p = read_version(&c, head);
-    if (p == HTTP_PARSE_OK) p = read_status(&c, head);
-    if (p == HTTP_PARSE_OK) p = read_reason(&c, head);
-    if (p == HTTP_PARSE_OK) p = read_headers(&c, head, &framing);
-    if (p == HTTP_PARSE_MORE) return judge_more(&c, in.len, max, false);
-    if (p == HTTP_PARSE_OK && !framing_judge(&framing, head, error)) p = HTTP_PARSE_BAD;
+    if (p == HTTP_PARSE_OK)
+        p = read_status(&c, head);
+    if (p == HTTP_PARSE_OK)
+        p = read_reason(&c, head);
+    if (p == HTTP_PARSE_OK)
+        p = read_headers(&c, head, &framing);
+    if (p == HTTP_PARSE_MORE)
+        return judge_more(&c, in.len, max, false);
+    if (p == HTTP_PARSE_OK && !http_framing_judge(&framing, head, error))
+        p = HTTP_PARSE_BAD;
     *used = c.at;
     return p;
 }
 
 bool http_response_has_body(const struct http_head *head, enum http_method request)
 {
-    return request != HTTP_HEAD && head->status >= 200 && head->status != 204 && head->status != 304;
+    return request != HTTP_HEAD && head->status >= 200 && head->status != 204 &&
+           head->status != 304;
 }
 
 /* ---- lookups ---- */
@@ -240,7 +290,8 @@ bool http_response_has_body(const struct http_head *head, enum http_method reque
 const struct http_header *http_find(const struct http_head *head, struct str name)
 {
     for (size_t i = 0; i < head->header_count; i++) {
-        if (str_ieq(head->headers[i].name, name)) return &head->headers[i];
+        if (str_ieq(head->headers[i].name, name))
+            return &head->headers[i];
     }
     return NULL;
 }
@@ -249,7 +300,8 @@ size_t http_count(const struct http_head *head, struct str name)
 {
     size_t count = 0;
     for (size_t i = 0; i < head->header_count; i++) {
-        if (str_ieq(head->headers[i].name, name)) count++;
+        if (str_ieq(head->headers[i].name, name))
+            count++;
     }
     return count;
 }

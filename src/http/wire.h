@@ -12,11 +12,20 @@
 
 enum { HTTP_HEADERS_MAX = 100 };
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_OTHER };
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OPTIONS,
+    HTTP_OTHER
+};
 struct str http_method_name(enum http_method m);
 
 struct http_header {
-    struct str name; /* as sent */
+    struct str name;  /* as sent */
     struct str value; /* without surrounding blanks */
 };
 
@@ -39,7 +48,8 @@ struct http_head {
     uint64_t length; /* Content-Length, when has_length */
     bool expects_continue;
     bool upgrade;
-    struct http_header headers[HTTP_HEADERS_MAX]; /* last: those past header_count are not touched */
+    struct http_header
+        headers[HTTP_HEADERS_MAX]; /* last: those past header_count are not touched */
 };
 
 enum http_parse { HTTP_PARSE_OK, HTTP_PARSE_MORE, HTTP_PARSE_BAD };
@@ -51,8 +61,10 @@ struct http_parse_error {
 
 /* Parses a head of at most `max` bytes at the start of `in`. OK: *used is its length with the
  * empty line. MORE: not complete yet and not over the limit. BAD: *error is filled. */
-enum http_parse http_parse_request(struct str in, size_t max, struct http_head *head, size_t *used, struct http_parse_error *error);
-enum http_parse http_parse_response(struct str in, size_t max, struct http_head *head, size_t *used, struct http_parse_error *error);
+enum http_parse http_parse_request(struct str in, size_t max, struct http_head *head, size_t *used,
+                                   struct http_parse_error *error);
+enum http_parse http_parse_response(struct str in, size_t max, struct http_head *head, size_t *used,
+                                    struct http_parse_error *error);
 
 /* False for answers to HEAD and for 1xx, 204 and 304, whatever their headers say. A body without
  * length and chunked coding ends with the connection. */
@@ -71,7 +83,8 @@ struct http_chunked {
 };
 /* Decodes from `in`: appends data to `out` (NULL: drops it), sets *used. OK: the last chunk and the
  * trailers are read. BAD: malformed, or out's limit reached (error->status 413). */
-enum http_parse http_chunked_read(struct http_chunked *c, struct str in, size_t *used, struct buf *out, struct http_parse_error *error);
+enum http_parse http_chunked_read(struct http_chunked *c, struct str in, size_t *used,
+                                  struct buf *out, struct http_parse_error *error);
 
 /* "Not Found" and the like; "" for unknown codes. */
 const char *http_reason(int status);

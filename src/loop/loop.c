@@ -37,9 +37,9 @@ struct loop {
     int event_count;
     int64_t slowest_us; /* the longest callback of this turn */
     loop_fn slowest_fn;
-    int64_t mark_us;                     /* end of the callback before */
-    _Atomic(struct loop_task *) posted;  /* newest first */
-    atomic_bool is_asleep;               /* in or about to enter epoll_wait */
+    int64_t mark_us;                    /* end of the callback before */
+    _Atomic(struct loop_task *) posted; /* newest first */
+    atomic_bool is_asleep;              /* in or about to enter epoll_wait */
     atomic_bool is_stopping;
 };
 
@@ -60,10 +60,11 @@ struct loop *loop_new(const char *name, const struct clock *clock)
 
 void loop_free(struct loop *l)
 {
-    if (l == NULL) return;
+    if (l == NULL)
+        return;
     (void)close(l->epoll_fd);
     (void)close(l->wake_fd);
-    timers_fini(&l->timers);
+    loop_timers_fini(&l->timers);
     xfree(l);
 }
 
@@ -81,7 +82,8 @@ const struct clock *loop_clock(const struct loop *l)
 
 static void wake(struct loop *l)
 {
-    if (!atomic_load(&l->is_asleep) || !atomic_exchange(&l->is_asleep, false)) return;
+    if (!atomic_load(&l->is_asleep) || !atomic_exchange(&l->is_asleep, false))
+        return;
     uint64_t one = 1;
     /* Can only fail when the counter is full, and then the loop has its wake-up. */
     ssize_t written = write(l->wake_fd, &one, sizeof(one));
@@ -155,30 +157,33 @@ void loop_io_start(struct loop *l, struct loop_io *io, uint32_t events)
 void loop_io_change(struct loop *l, struct loop_io *io, uint32_t events)
 {
     MUST(io->_on);
-    if (io->_events == events) return;
+    if (io->_events == events)
+        return;
     io->_events = events;
     control(l, EPOLL_CTL_MOD, io);
 }
 
 void loop_io_stop(struct loop *l, struct loop_io *io)
 {
-    if (!io->_on) return;
+    if (!io->_on)
+        return;
     io->_on = false;
     control(l, EPOLL_CTL_DEL, io);
     /* Events of this turn that are not handled yet must not reach it. */
     for (int i = l->event_at + 1; i < l->event_count; i++) {
-        if (l->events[i].data.ptr == io) l->events[i].data.ptr = NULL;
+        if (l->events[i].data.ptr == io)
+            l->events[i].data.ptr = NULL;
     }
 }
 
 void loop_timer_set(struct loop *l, struct loop_timer *t, int64_t at_us)
 {
-    timers_set(&l->timers, t, at_us);
+    loop_timers_set(&l->timers, t, at_us);
 }
 
 void loop_timer_stop(struct loop *l, struct loop_timer *t)
 {
-    timers_stop(&l->timers, t);
+    loop_timers_stop(&l->timers, t);
 }
 
 /* ---- a turn ---- */
@@ -197,12 +202,14 @@ static void note_callback(struct loop *l, loop_fn fn)
 static int wait_ms(const struct loop *l, int64_t max_wait_us)
 {
     int64_t wait_us = max_wait_us;
-    const struct loop_timer *first = timers_first(&l->timers);
+    const struct loop_timer *first = loop_timers_first(&l->timers);
     if (first != NULL) {
         int64_t left = first->_at_us - clock_mono_us(l->clock);
-        if (left < wait_us) wait_us = left;
+        if (left < wait_us)
+            wait_us = left;
     }
-    if (wait_us <= 0) return 0;
+    if (wait_us <= 0)
+        return 0;
     int64_t ms = (wait_us + 999) / 1000; /* up, or the timer would not be due yet */
     return ms > LOOP_WAIT_MAX_MS ? LOOP_WAIT_MAX_MS : (int)ms;
 }
@@ -212,7 +219,8 @@ static void wait_events(struct loop *l, int64_t max_wait_us)
     int timeout = wait_ms(l, max_wait_us);
     if (timeout > 0) {
         atomic_store(&l->is_asleep, true);
-        if (atomic_load(&l->posted) != NULL || atomic_load(&l->is_stopping)) timeout = 0;
+        if (atomic_load(&l->posted) != NULL || atomic_load(&l->is_stopping))
+            timeout = 0;
     }
     int n = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS_MAX, timeout);
     MUST(n >= 0 || errno == EINTR);
@@ -223,7 +231,8 @@ static void wait_events(struct loop *l, int64_t max_wait_us)
 
 static void run_posted(struct loop *l)
 {
-    if (atomic_load_explicit(&l->posted, memory_order_relaxed) == NULL) return;
+    if (atomic_load_explicit(&l->posted, memory_order_relaxed) == NULL)
+        return;
     struct loop_task *task = reversed(atomic_exchange(&l->posted, NULL));
     while (task != NULL) {
         struct loop_task *next = task->_next; /* fn may free or repost it */
@@ -239,7 +248,8 @@ static void run_io(struct loop *l)
     for (l->event_at = 0; l->event_at < l->event_count; l->event_at++) {
         const struct epoll_event *ev = &l->events[l->event_at];
         struct loop_io *io = ev->data.ptr;
-        if (io == NULL) continue; /* the wake-up, or stopped meanwhile */
+        if (io == NULL)
+            continue; /* the wake-up, or stopped meanwhile */
         void (*fn)(void *, uint32_t) = io->fn;
         fn(io->arg, ev->events);
         note_callback(l, (loop_fn)(void (*)(void))fn);
@@ -249,11 +259,12 @@ static void run_io(struct loop *l)
 
 static void run_timers(struct loop *l)
 {
-    /* As many as there are now: one that sets itself again without delay waits for the next turn. */
+    /* As many as there are now: one that sets itself again at once waits for the next turn. */
     for (size_t left = l->timers.count; left > 0; left--) {
-        struct loop_timer *t = timers_first(&l->timers);
-        if (t == NULL || t->_at_us > l->now_us) return;
-        timers_stop(&l->timers, t);
+        struct loop_timer *t = loop_timers_first(&l->timers);
+        if (t == NULL || t->_at_us > l->now_us)
+            return;
+        loop_timers_stop(&l->timers, t);
         loop_fn fn = t->fn;
         fn(t->arg);
         note_callback(l, fn);
@@ -265,7 +276,8 @@ static void run_deferred(struct loop *l)
     while (l->deferred != NULL) {
         struct loop_task *task = l->deferred;
         l->deferred = task->_next;
-        if (l->deferred == NULL) l->deferred_end = &l->deferred;
+        if (l->deferred == NULL)
+            l->deferred_end = &l->deferred;
         task->fn(task->arg);
     }
 }
@@ -280,7 +292,8 @@ static void describe_function(loop_fn fn, char *out, size_t size)
     } else if (info.dli_sname != NULL && (uintptr_t)info.dli_saddr == at) {
         (void)snprintf(out, size, "%s", info.dli_sname);
     } else {
-        (void)snprintf(out, size, "%s+0x%zx", info.dli_fname, (size_t)(at - (uintptr_t)info.dli_fbase));
+        (void)snprintf(out, size, "%s+0x%zx", info.dli_fname,
+                       (size_t)(at - (uintptr_t)info.dli_fbase));
     }
 }
 
@@ -304,7 +317,8 @@ void loop_turn(struct loop *l, int64_t max_wait_us)
     run_timers(l);
     run_deferred(l);
     int64_t took_us = l->mark_us - l->now_us;
-    if (took_us > LOOP_SLOW_US) report_slow_turn(l, took_us);
+    if (took_us > LOOP_SLOW_US)
+        report_slow_turn(l, took_us);
 }
 
 void loop_run(struct loop *l)

@@ -65,4 +65,7 @@ void loop_io_stop(struct loop *l, struct loop_io *io); /* fine when not started;
 /* (Re)sets the timer to fire at `at_us` on the monotonic clock. */
 void loop_timer_set(struct loop *l, struct loop_timer *t, int64_t at_us);
 void loop_timer_stop(struct loop *l, struct loop_timer *t);
-static inline bool loop_timer_is_set(const struct loop_timer *t) { return t->_slot != 0; }
+static inline bool loop_timer_is_set(const struct loop_timer *t)
+{
+    return t->_slot != 0;
+}

@@ -25,9 +25,12 @@ static void sift_down(struct timers *h, struct loop_timer *t, size_t slot)
 {
     for (;;) {
         size_t child = slot * 2;
-        if (child > h->count) break;
-        if (child < h->count && h->heap[child + 1]->_at_us < h->heap[child]->_at_us) child++;
-        if (h->heap[child]->_at_us >= t->_at_us) break;
+        if (child > h->count)
+            break;
+        if (child < h->count && h->heap[child + 1]->_at_us < h->heap[child]->_at_us)
+            child++;
+        if (h->heap[child]->_at_us >= t->_at_us)
+            break;
         place(h, h->heap[child], slot);
         slot = child;
     }
@@ -43,13 +46,13 @@ static void settle(struct timers *h, struct loop_timer *t, size_t slot)
     }
 }
 
-void timers_fini(struct timers *h)
+void loop_timers_fini(struct timers *h)
 {
     xfree(h->heap);
     *h = (struct timers){ 0 };
 }
 
-void timers_set(struct timers *h, struct loop_timer *t, int64_t at_us)
+void loop_timers_set(struct timers *h, struct loop_timer *t, int64_t at_us)
 {
     t->_at_us = at_us;
     if (t->_slot != 0) {
@@ -64,18 +67,20 @@ void timers_set(struct timers *h, struct loop_timer *t, int64_t at_us)
     sift_up(h, t, h->count);
 }
 
-void timers_stop(struct timers *h, struct loop_timer *t)
+void loop_timers_stop(struct timers *h, struct loop_timer *t)
 {
-    if (t->_slot == 0) return;
+    if (t->_slot == 0)
+        return;
     size_t slot = t->_slot;
     MUST(slot <= h->count && h->heap[slot] == t);
     t->_slot = 0;
     struct loop_timer *last = h->heap[h->count];
     h->count--;
-    if (last != t) settle(h, last, slot);
+    if (last != t)
+        settle(h, last, slot);
 }
 
-struct loop_timer *timers_first(const struct timers *h)
+struct loop_timer *loop_timers_first(const struct timers *h)
 {
     return h->count == 0 ? NULL : h->heap[1];
 }

@@ -13,8 +13,8 @@ struct timers {
     size_t cap;
 };
 
-void timers_fini(struct timers *h);
-void timers_set(struct timers *h, struct loop_timer *t, int64_t at_us);
-void timers_stop(struct timers *h, struct loop_timer *t);
+void loop_timers_fini(struct timers *h);
+void loop_timers_set(struct timers *h, struct loop_timer *t, int64_t at_us);
+void loop_timers_stop(struct timers *h, struct loop_timer *t);
 /* The earliest, or NULL. */
-struct loop_timer *timers_first(const struct timers *h);
+struct loop_timer *loop_timers_first(const struct timers *h);

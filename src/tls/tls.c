@@ -11,11 +11,8 @@
 
 /* Where systems keep their bundle. One file, read once: looking certificates up in a folder costs
  * file accesses during handshakes. */
-static const char *const BUNDLES[] = {
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem"
-};
+static const char *const BUNDLES[] = { "/etc/ssl/certs/ca-certificates.crt",
+                                       "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem" };
 
 void tls_errors(struct buf *out)
 {
@@ -42,13 +39,14 @@ static SSL_CTX *new_context(const SSL_METHOD *method)
     MUST(ctx != NULL && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1);
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                        SSL_OP_CIPHER_SERVER_PREFERENCE);
-    (void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                    SSL_MODE_RELEASE_BUFFERS);
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     ERR_clear_error();
     return ctx;
 }
 
-static enum rc use_certificate(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct buf *why)
+static enum rc use_certificate(SSL_CTX *ctx, const char *cert_file, const char *key_file,
+                               struct buf *why)
 {
     if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1) {
         return refuse(why, "cannot use the certificate chain", cert_file);
@@ -62,8 +60,8 @@ static enum rc use_certificate(SSL_CTX *ctx, const char *cert_file, const char *
     return RC_OK;
 }
 
-static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
-                           unsigned in_len, void *arg)
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                           const unsigned char *in, unsigned in_len, void *arg)
 {
     static const unsigned char HTTP_1_1[] = "\x08http/1.1";
     (void)ssl;
@@ -85,7 +83,7 @@ enum rc tls_server_context(const struct tls_server_options *o, SSL_CTX **out, st
     }
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     MUST(SSL_CTX_set_session_id_context(ctx, SESSION_ID, sizeof(SESSION_ID) - 1) == 1);
-    /* Sessions live in the tickets that clients keep; a cache here would be memory outsiders size. */
+    /* Sessions live in tickets that clients keep; a cache here would be memory outsiders size. */
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     *out = ctx;
     return RC_OK;
@@ -100,12 +98,14 @@ static enum rc use_system_bundle(SSL_CTX *ctx, struct buf *why)
                    : refuse(why, "cannot read the CA certificates of SSL_CERT_FILE", from_env);
     }
     for (size_t i = 0; i < COUNT_OF(BUNDLES); i++) {
-        if (access(BUNDLES[i], R_OK) != 0) continue;
+        if (access(BUNDLES[i], R_OK) != 0)
+            continue;
         return SSL_CTX_load_verify_file(ctx, BUNDLES[i]) == 1
                    ? RC_OK
                    : refuse(why, "cannot read the system's CA certificates", BUNDLES[i]);
     }
-    if (SSL_CTX_set_default_verify_paths(ctx) == 1) return RC_OK;
+    if (SSL_CTX_set_default_verify_paths(ctx) == 1)
+        return RC_OK;
     return refuse(why, "cannot find the system's CA certificates", "default paths");
 }
 
@@ -120,7 +120,8 @@ enum rc tls_client_context(const struct tls_client_options *o, SSL_CTX **out, st
     } else if (o->verify) {
         rc = use_system_bundle(ctx, why);
     }
-    if (rc == RC_OK && o->cert_file != NULL) rc = use_certificate(ctx, o->cert_file, o->key_file, why);
+    if (rc == RC_OK && o->cert_file != NULL)
+        rc = use_certificate(ctx, o->cert_file, o->key_file, why);
     if (rc != RC_OK) {
         SSL_CTX_free(ctx);
         return rc;

@@ -15,15 +15,18 @@ struct tls_server_options {
 };
 
 struct tls_client_options {
-    const char *ca_file;      /* PEM bundle; NULL: the system's. Parsed once, here. */
-    const char *cert_file;    /* client certificate, or NULL */
+    const char *ca_file;   /* PEM bundle; NULL: the system's. Parsed once, here. */
+    const char *cert_file; /* client certificate, or NULL */
     const char *key_file;
-    bool verify;              /* false only for tests and where the operator insists */
+    bool verify; /* false only for tests and where the operator insists */
 };
 
-/* TLS 1.2 and later, sessions resumed. `why` says which file is wrong. The caller owns *out (SSL_CTX_free). */
-MUST_USE enum rc tls_server_context(const struct tls_server_options *o, SSL_CTX **out, struct buf *why);
-MUST_USE enum rc tls_client_context(const struct tls_client_options *o, SSL_CTX **out, struct buf *why);
+/* TLS 1.2 and later, sessions resumed. RC_INVALID: `why` says which file is wrong. The caller owns
+ * *out (SSL_CTX_free). */
+MUST_USE enum rc tls_server_context(const struct tls_server_options *o, SSL_CTX **out,
+                                    struct buf *why);
+MUST_USE enum rc tls_client_context(const struct tls_client_options *o, SSL_CTX **out,
+                                    struct buf *why);
 
 /* Appends OpenSSL's queued errors in words and clears the queue. */
 void tls_errors(struct buf *out);

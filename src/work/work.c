@@ -31,7 +31,8 @@ static struct work_job *take(struct work_pool *p)
     struct work_job *job = p->first;
     if (job != NULL) {
         p->first = job->_next;
-        if (p->first == NULL) p->end = &p->first;
+        if (p->first == NULL)
+            p->end = &p->first;
         p->queued--;
     }
     mutex_unlock(&p->mutex);
@@ -66,7 +67,8 @@ struct work_pool *work_pool_new(unsigned threads, size_t queue_max)
 
 void work_pool_free(struct work_pool *p)
 {
-    if (p == NULL) return;
+    if (p == NULL)
+        return;
     mutex_lock(&p->mutex);
     p->is_stopping = true;
     cond_broadcast(&p->ready);

@@ -15,9 +15,12 @@ static struct loop *loop;
 
 static void answer(void *ctx, struct http_call *call)
 {
-    const struct str body = STR("{\"id\":\"msg_000000000000000000000000000\",\"accepted\":true}   \n");
+    const struct str body =
+        STR("{\"id\":\"msg_000000000000000000000000000\",\"accepted\":true}   \n");
     (void)ctx;
-    http_call_reply(call, &(struct http_reply){ .status = 202, .content_type = STR("application/json"), .body = body });
+    http_call_reply(call, &(struct http_reply){ .status = 202,
+                                                .content_type = STR("application/json"),
+                                                .body = body });
 }
 
 static void stopped(void *arg)
@@ -48,15 +51,21 @@ static void poll_signal(void *arg)
 
 int main(int argc, char **argv)
 {
-    struct http_limits limits = { .head_max = 16384, .body_max = 1 << 20, .head_us = 10000000, .body_us = 30000000,
-                                  .idle_us = 60000000, .write_us = 30000000, .connections_max = 100000 };
+    struct http_limits limits = { .head_max = 16384,
+                                  .body_max = 1 << 20,
+                                  .head_us = 10000000,
+                                  .body_us = 30000000,
+                                  .idle_us = 60000000,
+                                  .write_us = 30000000,
+                                  .connections_max = 100000 };
     struct buf why;
     SSL_CTX *tls = NULL;
     int fd = -1;
     buf_init(&why, 1024);
     enum rc rc = http_listen(argc > 1 ? argv[1] : "127.0.0.1:0", &fd, &why);
     if (rc == RC_OK && argc > 3) {
-        rc = tls_server_context(&(struct tls_server_options){ .cert_file = argv[2], .key_file = argv[3] }, &tls, &why);
+        rc = tls_server_context(
+            &(struct tls_server_options){ .cert_file = argv[2], .key_file = argv[3] }, &tls, &why);
     }
     if (rc != RC_OK) {
         fprintf(stderr, "%.*s\n", STR_ARGS(buf_str(&why)));

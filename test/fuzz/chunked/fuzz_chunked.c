@@ -35,7 +35,8 @@ static void read_all(struct str in, size_t step, struct outcome *o)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size == 0) return 0;
+    if (size == 0)
+        return 0;
     struct str in = str_of((const char *)data + 1, size - 1);
     struct outcome whole, pieces;
     read_all(in, size, &whole);

@@ -36,13 +36,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct http_parse_error error = { 0 };
     size_t used = 0, used_again = 0;
     enum http_parse p = http_parse_request(in, HEAD_MAX, &head, &used, &error);
-    if (p == HTTP_PARSE_BAD) MUST(error.status >= 400 && error.reason != NULL);
-    if (p != HTTP_PARSE_OK) return 0;
+    if (p == HTTP_PARSE_BAD)
+        MUST(error.status >= 400 && error.reason != NULL);
+    if (p != HTTP_PARSE_OK)
+        return 0;
     check_taken(in, &head, used);
-    MUST(http_parse_request(str_sub(in, 0, used), HEAD_MAX, &again, &used_again, &error) == HTTP_PARSE_OK);
-    MUST(used_again == used && again.header_count == head.header_count && again.length == head.length);
+    MUST(http_parse_request(str_sub(in, 0, used), HEAD_MAX, &again, &used_again, &error) ==
+         HTTP_PARSE_OK);
+    MUST(used_again == used && again.header_count == head.header_count &&
+         again.length == head.length);
     for (size_t len = 0; len < used; len += 1 + used / 16) {
-        MUST(http_parse_request(str_sub(in, 0, len), HEAD_MAX, &again, &used_again, &error) == HTTP_PARSE_MORE);
+        MUST(http_parse_request(str_sub(in, 0, len), HEAD_MAX, &again, &used_again, &error) ==
+             HTTP_PARSE_MORE);
     }
     return 0;
 }

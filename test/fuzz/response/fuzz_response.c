@@ -15,15 +15,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct http_parse_error error = { 0 };
     size_t used = 0, used_again = 0;
     enum http_parse p = http_parse_response(in, HEAD_MAX, &head, &used, &error);
-    if (p == HTTP_PARSE_BAD) MUST(error.status >= 400 && error.reason != NULL);
-    if (p != HTTP_PARSE_OK) return 0;
+    if (p == HTTP_PARSE_BAD)
+        MUST(error.status >= 400 && error.reason != NULL);
+    if (p != HTTP_PARSE_OK)
+        return 0;
     MUST(used > 0 && used <= size && head.status >= 100 && head.status <= 999);
     MUST(!(head.chunked && head.has_length));
     for (size_t i = 0; i < head.header_count; i++) {
         MUST(http_is_token(head.headers[i].name) && http_is_field_value(head.headers[i].value));
     }
     for (size_t len = 0; len < used; len += 1 + used / 16) {
-        MUST(http_parse_response(str_sub(in, 0, len), HEAD_MAX, &again, &used_again, &error) == HTTP_PARSE_MORE);
+        MUST(http_parse_response(str_sub(in, 0, len), HEAD_MAX, &again, &used_again, &error) ==
+             HTTP_PARSE_MORE);
     }
     return 0;
 }

@@ -25,8 +25,9 @@ static void check_in_request(const struct http_url *u)
     struct buf b;
     size_t used = 0;
     buf_init(&b, 1 << 20);
-    MUST(buf_addf(&b, "GET %s%.*s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\n\r\n", http_url_lacks_slash(u) ? "/" : "",
-                  STR_ARGS(u->target), u->host_is_ipv6 ? "[" : "", STR_ARGS(u->host), u->host_is_ipv6 ? "]" : "",
+    MUST(buf_addf(&b, "GET %s%.*s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\n\r\n",
+                  http_url_lacks_slash(u) ? "/" : "", STR_ARGS(u->target),
+                  u->host_is_ipv6 ? "[" : "", STR_ARGS(u->host), u->host_is_ipv6 ? "]" : "",
                   u->port) == RC_OK);
     MUST(http_parse_request(buf_str(&b), 1 << 20, &head, &used, &error) == HTTP_PARSE_OK);
     buf_fini(&b);
@@ -38,10 +39,12 @@ static void check_again(const struct http_url *u)
     struct buf b;
     buf_init(&b, 1 << 20);
     MUST(buf_addf(&b, "%s://%s%.*s%s:%u%.*s", u->tls ? "https" : "http", u->host_is_ipv6 ? "[" : "",
-                  STR_ARGS(u->host), u->host_is_ipv6 ? "]" : "", u->port, STR_ARGS(u->target)) == RC_OK);
+                  STR_ARGS(u->host), u->host_is_ipv6 ? "]" : "", u->port,
+                  STR_ARGS(u->target)) == RC_OK);
     if (b.len <= HTTP_URL_MAX) {
         MUST(http_url_parse(buf_str(&b), &again, NULL) == RC_OK);
-        MUST(str_eq(again.host, u->host) && again.port == u->port && str_eq(again.target, u->target));
+        MUST(str_eq(again.host, u->host) && again.port == u->port &&
+             str_eq(again.target, u->target));
     }
     buf_fini(&b);
 }

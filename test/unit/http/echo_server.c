@@ -21,7 +21,9 @@ struct program {
 
 static void echo(struct http_request *req)
 {
-    req->reply = (struct http_reply){ .status = 200, .content_type = STR("text/plain"), .body = req->call->body };
+    req->reply = (struct http_reply){ .status = 200,
+                                      .content_type = STR("text/plain"),
+                                      .body = req->call->body };
 }
 
 static void echo_inline(struct http_request *req)
@@ -71,15 +73,21 @@ static void on_input(void *arg, uint32_t events)
     struct program *p = arg;
     char bytes[256];
     (void)events;
-    if (read(STDIN_FILENO, bytes, sizeof(bytes)) > 0) return;
+    if (read(STDIN_FILENO, bytes, sizeof(bytes)) > 0)
+        return;
     loop_io_stop(p->loop, &p->input);
     http_server_stop(p->server, loop_now_us(p->loop) + 1000000, stopped, p);
 }
 
 static void run(int fd, SSL_CTX *tls)
 {
-    struct http_limits limits = { .head_max = 4096, .body_max = 65536, .head_us = 1000000, .body_us = 1000000,
-                                  .idle_us = 2000000, .write_us = 2000000, .connections_max = 1000 };
+    struct http_limits limits = { .head_max = 4096,
+                                  .body_max = 65536,
+                                  .head_us = 1000000,
+                                  .body_us = 1000000,
+                                  .idle_us = 2000000,
+                                  .write_us = 2000000,
+                                  .connections_max = 1000 };
     struct work_pool *pool = work_pool_new(2, 100);
     struct http_router *router = http_router_new(&(struct http_router_options){ .pool = pool });
     struct program p = { .loop = loop_new("echo", clock_system()) };
@@ -102,7 +110,8 @@ int main(int argc, char **argv)
     buf_init(&why, 1024);
     enum rc rc = http_listen("127.0.0.1:0", &fd, &why);
     if (rc == RC_OK && argc > 2) {
-        rc = tls_server_context(&(struct tls_server_options){ .cert_file = argv[1], .key_file = argv[2] }, &tls, &why);
+        rc = tls_server_context(
+            &(struct tls_server_options){ .cert_file = argv[1], .key_file = argv[2] }, &tls, &why);
     }
     if (rc != RC_OK) {
         fprintf(stderr, "%.*s\n", STR_ARGS(buf_str(&why)));

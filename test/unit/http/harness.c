@@ -14,9 +14,10 @@ static char received[READ_MAX];
 void harness_answer(struct http_call *call)
 {
     const struct http_head *head = call->head;
-    struct str body = arena_fmt(call->arena, "%.*s %.*s:%.*s", STR_ARGS(head->method_text), STR_ARGS(head->path),
-                                STR_ARGS(call->body));
-    http_call_reply(call, &(struct http_reply){ .status = 200, .content_type = STR("text/plain"), .body = body });
+    struct str body = arena_fmt(call->arena, "%.*s %.*s:%.*s", STR_ARGS(head->method_text),
+                                STR_ARGS(head->path), STR_ARGS(call->body));
+    http_call_reply(call, &(struct http_reply){
+                              .status = 200, .content_type = STR("text/plain"), .body = body });
 }
 
 static void handle(void *ctx, struct http_call *call)
@@ -24,7 +25,8 @@ static void handle(void *ctx, struct http_call *call)
     struct harness *h = ctx;
     assert_true(h->call_count < HARNESS_CALLS);
     h->calls[h->call_count++] = call;
-    if (h->holds) return;
+    if (h->holds)
+        return;
     if (str_eq(call->head->path, STR("/big"))) {
         http_call_reply(call, &(struct http_reply){ .status = 200, .body = h->big });
     } else {
@@ -35,15 +37,22 @@ static void handle(void *ctx, struct http_call *call)
 void harness_start(struct harness *h)
 {
     int fd = -1;
-    struct http_limits limits = { .head_max = 1024, .body_max = 65536, .head_us = 1000000, .body_us = 2000000,
-                                  .idle_us = 3000000, .write_us = 4000000, .connections_max = 20000 };
-    if (h->limits.head_max == 0) h->limits = limits;
+    struct http_limits limits = { .head_max = 1024,
+                                  .body_max = 65536,
+                                  .head_us = 1000000,
+                                  .body_us = 2000000,
+                                  .idle_us = 3000000,
+                                  .write_us = 4000000,
+                                  .connections_max = 20000 };
+    if (h->limits.head_max == 0)
+        h->limits = limits;
     clock_fake_init(&h->clock, 1700000000 * (int64_t)1000000);
     h->loop = loop_new("test", &h->clock.clock);
     assert_int_equal(http_listen("127.0.0.1:0", &fd, NULL), RC_OK);
     h->port = http_listen_port(fd);
-    h->server = http_server_new(h->loop, fd, NULL, &h->limits, h->handler != NULL ? h->handler : handle,
-                                h->handler != NULL ? h->handler_ctx : h);
+    h->server =
+        http_server_new(h->loop, fd, NULL, &h->limits, h->handler != NULL ? h->handler : handle,
+                        h->handler != NULL ? h->handler_ctx : h);
 }
 
 static void stopped(void *arg)
@@ -54,7 +63,8 @@ static void stopped(void *arg)
 
 void harness_stop(struct harness *h)
 {
-    if (!h->is_stopped) http_server_stop(h->server, h->clock.now_us, stopped, h);
+    if (!h->is_stopped)
+        http_server_stop(h->server, h->clock.now_us, stopped, h);
     pump(h);
     advance(h, 1);
     assert_true(h->is_stopped);
@@ -83,12 +93,14 @@ void advance(struct harness *h, int64_t us)
 
 static int connect_with(const struct harness *h, int receive_bytes)
 {
-    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(h->port),
+    struct sockaddr_in addr = { .sin_family = AF_INET,
+                                .sin_port = htons(h->port),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     if (receive_bytes > 0) {
-        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes)), 0);
+        assert_int_equal(
+            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes)), 0);
     }
     assert_int_equal(connect(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
     return fd;
@@ -122,7 +134,8 @@ struct str client_read(struct harness *h, int fd, size_t bytes, bool *is_closed)
             continue;
         }
         *is_closed = got == 0 || errno != EAGAIN;
-        if (*is_closed) break;
+        if (*is_closed)
+            break;
         loop_turn(h->loop, TURN_US);
     }
     return str_of(received, len);
@@ -135,9 +148,12 @@ struct str client_exchange(struct harness *h, int fd, struct str bytes)
     for (int quiet = 0; quiet < QUIET_TURNS;) {
         loop_turn(h->loop, 0);
         struct pollfd p = { .fd = fd, .events = POLLIN };
-        ssize_t got = poll(&p, 1, 1) == 1 ? recv(fd, received + len, READ_MAX - len, MSG_DONTWAIT) : -1;
-        if (got == 0) break;
-        if (got > 0) len += (size_t)got;
+        ssize_t got =
+            poll(&p, 1, 1) == 1 ? recv(fd, received + len, READ_MAX - len, MSG_DONTWAIT) : -1;
+        if (got == 0)
+            break;
+        if (got > 0)
+            len += (size_t)got;
         quiet = got > 0 ? 0 : quiet + 1;
     }
     return str_of(received, len);
@@ -156,7 +172,8 @@ size_t occurrences(struct str s, const char *what)
     struct str needle = str_from(what);
     size_t count = 0;
     for (size_t i = 0; i + needle.len <= s.len; i++) {
-        if (memcmp(s.ptr + i, needle.ptr, needle.len) == 0) count++;
+        if (memcmp(s.ptr + i, needle.ptr, needle.len) == 0)
+            count++;
     }
     return count;
 }

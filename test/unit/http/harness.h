@@ -20,16 +20,17 @@ struct harness {
     struct http_server *server;
     struct http_limits limits;
     uint16_t port;
-    http_handler_fn handler;  /* another handler than the harness's own */
+    http_handler_fn handler; /* another handler than the harness's own */
     void *handler_ctx;
-    bool holds;               /* the handler keeps calls in `calls` instead of answering */
-    struct str big;           /* the answer to "/big" */
+    bool holds;     /* the handler keeps calls in `calls` instead of answering */
+    struct str big; /* the answer to "/big" */
     struct http_call *calls[HARNESS_CALLS];
-    size_t call_count;        /* seen by the handler */
+    size_t call_count; /* seen by the handler */
     bool is_stopped;
 };
 
-/* Starts with short limits: head 1 s, body 2 s, idle 3 s, write 4 s, 1 KiB of head, 64 KiB of body. */
+/* Starts with short limits: head 1 s, body 2 s, idle 3 s, write 4 s; 1 KiB of head, 64 KiB of
+ * body. */
 void harness_start(struct harness *h);
 void harness_stop(struct harness *h);
 
@@ -37,7 +38,8 @@ void harness_stop(struct harness *h);
 void harness_answer(struct http_call *call);
 
 int client_connect(const struct harness *h);
-int client_connect_narrow(const struct harness *h); /* a small receive buffer, so that answers get stuck */
+int client_connect_narrow(
+    const struct harness *h); /* a small receive buffer, so that answers get stuck */
 void client_send(int fd, struct str bytes);
 /* Turns the loop until `bytes` have come, the peer has closed, or 2 s of real time are over. */
 struct str client_read(struct harness *h, int fd, size_t bytes, bool *is_closed);

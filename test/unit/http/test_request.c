@@ -18,9 +18,13 @@ struct row {
     int status; /* of the refusal; 0: taken */
 };
 
-#define R(what, status, bytes) { what, { bytes, sizeof(bytes) - 1 }, status }
+#define R(what, status, bytes) \
+    { \
+        what, { bytes, sizeof(bytes) - 1 }, status \
+    }
 
-static enum http_parse parse(struct str bytes, struct http_head *head, size_t *used, struct http_parse_error *error)
+static enum http_parse parse(struct str bytes, struct http_head *head, size_t *used,
+                             struct http_parse_error *error)
 {
     /* A copy of the exact size, so that a sanitizer sees a read past the end. */
     char *copy = xmemdup(bytes.ptr, bytes.len);
@@ -41,7 +45,8 @@ static void check(const struct row *row)
         fail_msg("%s: result %d, status %d (%s), not %d", row->what, (int)p, error.status,
                  error.reason == NULL ? "" : error.reason, row->status);
     }
-    if (p == HTTP_PARSE_BAD) assert_non_null(error.reason);
+    if (p == HTTP_PARSE_BAD)
+        assert_non_null(error.reason);
 }
 
 #define LINE "POST / HTTP/1.1\r\n"
@@ -71,8 +76,10 @@ static const struct row TAKEN[] = {
 
 static const struct row REFUSED[] = {
     /* two readers that disagree on where the body ends */
-    R("length and coding", 400, LINE HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
-    R("coding and length", 400, LINE HOST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"),
+    R("length and coding", 400,
+      LINE HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    R("coding and length", 400,
+      LINE HOST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"),
     R("two lengths", 400, LINE HOST "Content-Length: 5\r\nContent-Length: 6\r\n\r\n"),
     R("one length twice", 400, LINE HOST "Content-Length: 5\r\ncontent-length: 5\r\n\r\n"),
     R("list of lengths", 400, LINE HOST "Content-Length: 5, 5\r\n\r\n"),
@@ -88,8 +95,11 @@ static const struct row REFUSED[] = {
     R("list of codings", 501, LINE HOST "Transfer-Encoding: gzip, chunked\r\n\r\n"),
     R("chunked, identity", 501, LINE HOST "Transfer-Encoding: chunked, identity\r\n\r\n"),
     R("identity", 501, LINE HOST "Transfer-Encoding: identity\r\n\r\n"),
-    R("vertical tab before chunked", 400, LINE HOST "Transfer-Encoding: \x0b" "chunked\r\n\r\n"),
-    R("coding twice", 400, LINE HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    R("vertical tab before chunked", 400,
+      LINE HOST "Transfer-Encoding: \x0b"
+                "chunked\r\n\r\n"),
+    R("coding twice", 400,
+      LINE HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"),
     R("coding in 1.0", 400, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
     /* lines */
     R("blank before the colon", 400, LINE "Host : a\r\n\r\n"),
@@ -104,7 +114,9 @@ static const struct row REFUSED[] = {
     R("NUL in a name", 400, LINE HOST "X\0a: a\r\n\r\n"),
     R("NUL in a value", 400, LINE HOST "X: a\0a\r\n\r\n"),
     R("NUL in a long value", 400, LINE HOST "X: aaaaaaaaaaaaaaa\0aaaaaaaaaaa\r\n\r\n"),
-    R("DEL in a value", 400, LINE HOST "X: aaaaaaaaaaaa\x7f" "aaaa\r\n\r\n"),
+    R("DEL in a value", 400,
+      LINE HOST "X: aaaaaaaaaaaa\x7f"
+                "aaaa\r\n\r\n"),
     R("control byte in a value", 400, LINE HOST "X: a\x01\r\n\r\n"),
     R("bare LF after the request line", 400, "GET / HTTP/1.1\nHost: a\r\n\r\n"),
     R("bare LF after a header", 400, LINE "Host: a\nX: b\r\n\r\n"),
@@ -173,7 +185,8 @@ static void asks_for_more_at_every_cut_of_a_good_head(void **state)
         size_t head_len = 0, used = 0;
         assert_int_equal(parse(TAKEN[i].bytes, &head, &head_len, &error), HTTP_PARSE_OK);
         for (size_t len = 0; len < head_len; len++) {
-            assert_int_equal(parse(str_sub(TAKEN[i].bytes, 0, len), &head, &used, &error), HTTP_PARSE_MORE);
+            assert_int_equal(parse(str_sub(TAKEN[i].bytes, 0, len), &head, &used, &error),
+                             HTTP_PARSE_MORE);
         }
     }
 }
@@ -186,14 +199,16 @@ static void takes_no_beginning_of_a_bad_head(void **state)
             struct http_head head;
             struct http_parse_error error;
             size_t used = 0;
-            assert_int_not_equal(parse(str_sub(REFUSED[i].bytes, 0, len), &head, &used, &error), HTTP_PARSE_OK);
+            assert_int_not_equal(parse(str_sub(REFUSED[i].bytes, 0, len), &head, &used, &error),
+                                 HTTP_PARSE_OK);
         }
     }
 }
 
 static void assert_str(struct str got, const char *wanted)
 {
-    if (!str_eq(got, str_from(wanted))) fail_msg("'%.*s' is not '%s'", STR_ARGS(got), wanted);
+    if (!str_eq(got, str_from(wanted)))
+        fail_msg("'%.*s' is not '%s'", STR_ARGS(got), wanted);
 }
 
 static void splits_a_request_into_its_parts(void **state)
@@ -202,7 +217,8 @@ static void splits_a_request_into_its_parts(void **state)
     struct http_head head;
     struct http_parse_error error;
     size_t used = 0;
-    struct str in = STR("PATCH /a/b?c=d&e HTTP/1.1\r\nhost: x:1\r\nContent-Length: 12\r\nX-Two:  a  b \r\n\r\nrest");
+    struct str in = STR(
+        "PATCH /a/b?c=d&e HTTP/1.1\r\nhost: x:1\r\nContent-Length: 12\r\nX-Two:  a  b \r\n\r\nrest");
     assert_int_equal(http_parse_request(in, HEAD_MAX, &head, &used, &error), HTTP_PARSE_OK);
     assert_int_equal(used, in.len - 4);
     assert_int_equal(head.method, HTTP_PATCH);
@@ -235,11 +251,13 @@ static void takes_path_and_query_of_an_absolute_target(void **state)
 static bool keep_alive_of(const char *line, const char *connection)
 {
     char text[256];
-    int len = snprintf(text, sizeof(text), "GET / HTTP/1.%s\r\nHost: a\r\n%s\r\n", line, connection);
+    int len =
+        snprintf(text, sizeof(text), "GET / HTTP/1.%s\r\nHost: a\r\n%s\r\n", line, connection);
     struct http_head head;
     struct http_parse_error error;
     size_t used = 0;
-    assert_int_equal(http_parse_request(str_of(text, (size_t)len), HEAD_MAX, &head, &used, &error), HTTP_PARSE_OK);
+    assert_int_equal(http_parse_request(str_of(text, (size_t)len), HEAD_MAX, &head, &used, &error),
+                     HTTP_PARSE_OK);
     return head.keep_alive;
 }
 
@@ -291,7 +309,8 @@ static void refuses_more_than_a_hundred_headers(void **state)
     assert_int_equal(http_parse_request(buf_str(&b), 1 << 20, &head, &used, &error), HTTP_PARSE_OK);
     buf_fini(&b);
     b = many_headers(HTTP_HEADERS_MAX + 1, 1);
-    assert_int_equal(http_parse_request(buf_str(&b), 1 << 20, &head, &used, &error), HTTP_PARSE_BAD);
+    assert_int_equal(http_parse_request(buf_str(&b), 1 << 20, &head, &used, &error),
+                     HTTP_PARSE_BAD);
     assert_int_equal(error.status, 431);
     buf_fini(&b);
 }
@@ -304,10 +323,12 @@ static void holds_the_head_to_its_limit_exactly(void **state)
     size_t used = 0;
     struct buf b = many_headers(10, 100);
     assert_int_equal(http_parse_request(buf_str(&b), b.len, &head, &used, &error), HTTP_PARSE_OK);
-    assert_int_equal(http_parse_request(buf_str(&b), b.len - 1, &head, &used, &error), HTTP_PARSE_BAD);
+    assert_int_equal(http_parse_request(buf_str(&b), b.len - 1, &head, &used, &error),
+                     HTTP_PARSE_BAD);
     assert_int_equal(error.status, 431);
-    assert_int_equal(http_parse_request(str_sub(buf_str(&b), 0, b.len - 1), b.len, &head, &used, &error),
-                     HTTP_PARSE_MORE);
+    assert_int_equal(
+        http_parse_request(str_sub(buf_str(&b), 0, b.len - 1), b.len, &head, &used, &error),
+        HTTP_PARSE_MORE);
     assert_int_equal(http_parse_request(buf_str(&b), 10, &head, &used, &error), HTTP_PARSE_BAD);
     assert_int_equal(error.status, 414);
     buf_fini(&b);

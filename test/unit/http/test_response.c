@@ -17,7 +17,10 @@ struct row {
     struct str bytes;
     int status; /* 0: refused */
 };
-#define R(what, status, bytes) { what, { bytes, sizeof(bytes) - 1 }, status }
+#define R(what, status, bytes) \
+    { \
+        what, { bytes, sizeof(bytes) - 1 }, status \
+    }
 
 static const struct row RESPONSES[] = {
     R("plain", 200, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
@@ -36,7 +39,8 @@ static const struct row RESPONSES[] = {
     R("SSH", 0, "SSH-2.0-OpenSSH_9.2\r\n"),
     R("bare LF", 0, "HTTP/1.1 200 OK\nContent-Length: 0\n\n"),
     R("NUL in the reason", 0, "HTTP/1.1 200 O\0K\r\n\r\n"),
-    R("length and coding", 0, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    R("length and coding", 0,
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"),
     R("two lengths", 0, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n"),
     R("unknown coding", 0, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"),
     R("coding in 1.0", 0, "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
@@ -80,7 +84,10 @@ struct chunk_row {
     struct str bytes;
     const char *data; /* NULL: refused */
 };
-#define C(what, data, bytes) { what, { bytes, sizeof(bytes) - 1 }, data }
+#define C(what, data, bytes) \
+    { \
+        what, { bytes, sizeof(bytes) - 1 }, data \
+    }
 
 static const struct chunk_row CHUNKED[] = {
     C("empty", "", "0\r\n\r\n"),
@@ -120,7 +127,8 @@ static enum http_parse read_in_steps(struct str bytes, size_t step, struct buf *
         struct http_parse_error error;
         size_t used = 0;
         p = http_chunked_read(&c, str_sub(bytes, *total, step), &used, out, &error);
-        if (p != HTTP_PARSE_BAD) *total += used;
+        if (p != HTTP_PARSE_BAD)
+            *total += used;
     }
     return p;
 }
@@ -138,7 +146,8 @@ static void reads_chunks_alike_in_pieces_of_any_size(void **state)
             bool ok = row->data == NULL ? p == HTTP_PARSE_BAD
                                         : p == HTTP_PARSE_OK && total == row->bytes.len &&
                                               str_eq(buf_str(&out), str_from(row->data));
-            if (!ok) fail_msg("%s in steps of %zu: result %d", row->what, step, (int)p);
+            if (!ok)
+                fail_msg("%s in steps of %zu: result %d", row->what, step, (int)p);
             buf_fini(&out);
         }
     }
@@ -150,7 +159,8 @@ static void leaves_what_follows_the_last_chunk(void **state)
     struct buf out;
     size_t total = 0;
     buf_init(&out, 100);
-    assert_int_equal(read_in_steps(STR("1\r\na\r\n0\r\n\r\nGET /"), 100, &out, &total), HTTP_PARSE_OK);
+    assert_int_equal(read_in_steps(STR("1\r\na\r\n0\r\n\r\nGET /"), 100, &out, &total),
+                     HTTP_PARSE_OK);
     assert_int_equal(total, 11);
     buf_fini(&out);
 }
@@ -163,7 +173,8 @@ static void refuses_data_past_the_limit_with_413(void **state)
     struct buf out;
     size_t used = 0;
     buf_init(&out, 4);
-    assert_int_equal(http_chunked_read(&c, STR("5\r\nhello\r\n0\r\n\r\n"), &used, &out, &error), HTTP_PARSE_BAD);
+    assert_int_equal(http_chunked_read(&c, STR("5\r\nhello\r\n0\r\n\r\n"), &used, &out, &error),
+                     HTTP_PARSE_BAD);
     assert_int_equal(error.status, 413);
     buf_fini(&out);
 }
@@ -206,7 +217,8 @@ static void writes_dates_as_http_wants_them(void **state)
 static void lets_no_line_end_into_a_header(void **state)
 {
     (void)state;
-    assert_true(http_is_token(STR("X-A")) && http_is_field_value(STR("a b\tc")) && http_is_field_value(STR("")));
+    assert_true(http_is_token(STR("X-A")) && http_is_field_value(STR("a b\tc")) &&
+                http_is_field_value(STR("")));
     assert_false(http_is_token(STR("")) || http_is_token(STR("a b")) || http_is_token(STR("a:")));
     assert_false(http_is_field_value(STR("aaaaaaaaaaaaaaa\r\nX: y")));
     assert_false(http_is_field_value(STR("a\n")) || http_is_field_value(STR("a\0")));

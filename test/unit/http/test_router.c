@@ -17,8 +17,8 @@ static void echo(struct http_request *req)
     struct str page = STR("-");
     (void)http_query(req, "page", 0, &page);
     req->reply.status = 200;
-    req->reply.body = arena_fmt(req->arena, "%s|%.*s|%.*s|%.*s", req->route->pattern, STR_ARGS(req->params[0]),
-                                STR_ARGS(req->params[1]), STR_ARGS(page));
+    req->reply.body = arena_fmt(req->arena, "%s|%.*s|%.*s|%.*s", req->route->pattern,
+                                STR_ARGS(req->params[0]), STR_ARGS(req->params[1]), STR_ARGS(page));
 }
 
 static void echo_inline(struct http_request *req)
@@ -65,7 +65,8 @@ static const struct http_route ROUTES[] = {
 
 static bool before(struct http_request *req)
 {
-    if (http_call_header(req->call, "x-deny").len == 0) return true;
+    if (http_call_header(req->call, "x-deny").len == 0)
+        return true;
     http_error(req, 401, "denied", "no \"%s\"", "entry");
     http_answer(req);
     return false;
@@ -89,7 +90,8 @@ static void start(struct routed_server *s, unsigned threads, size_t queue_max)
 {
     *s = (struct routed_server){ 0 };
     s->pool = work_pool_new(threads, queue_max);
-    s->router = http_router_new(&(struct http_router_options){ .pool = s->pool, .before = before, .observe = observe });
+    s->router = http_router_new(
+        &(struct http_router_options){ .pool = s->pool, .before = before, .observe = observe });
     http_router_add(s->router, ROUTES, 6);
     http_router_add(s->router, ROUTES + 6, COUNT_OF(ROUTES) - 6);
     s->h.handler = http_router_handle;
@@ -117,7 +119,8 @@ static struct str ask(struct routed_server *s, const char *line, const char *hea
 
 static void assert_has(struct str s, const char *what)
 {
-    if (!str_contains(s, str_from(what))) fail_msg("'%s' is not in '%.*s'", what, STR_ARGS(s));
+    if (!str_contains(s, str_from(what)))
+        fail_msg("'%s' is not in '%.*s'", what, STR_ARGS(s));
 }
 
 static void finds_the_route_of_a_path(void **state)
@@ -130,7 +133,8 @@ static void finds_the_route_of_a_path(void **state)
         { "GET /app/x", "\r\n\r\n/app/{app}|x||-" },
         { "GET /app/new", "\r\n\r\n/app/new|||-" },
         { "GET /app/a%2Fb%20c", "\r\n\r\n/app/{app}|a/b c||-" },
-        { "DELETE /app/new/msg/m", "\r\n\r\n/app/{app}/msg/{msg}|new|m|-" }, /* a wrong turn taken back */
+        { "DELETE /app/new/msg/m",
+          "\r\n\r\n/app/{app}/msg/{msg}|new|m|-" }, /* a wrong turn taken back */
         { "GET /app/new/other/y", "\r\n\r\n/app/new/other/{x}|y||-" },
         { "GET /files/a/b/c", "\r\n\r\n/files/{*rest}|a/b/c||-" },
         { "GET /files/one", "\r\n\r\n/files/one|||-" },
@@ -149,7 +153,8 @@ static void finds_the_route_of_a_path(void **state)
     start(&s, 1, 10);
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         struct str got = ask(&s, ROWS[i][0], "");
-        if (!str_contains(got, str_from(ROWS[i][1]))) fail_msg("%s: '%.*s'", ROWS[i][0], STR_ARGS(got));
+        if (!str_contains(got, str_from(ROWS[i][1])))
+            fail_msg("%s: '%.*s'", ROWS[i][0], STR_ARGS(got));
     }
     stop(&s);
 }
@@ -169,7 +174,9 @@ static void says_in_json_what_is_wrong(void **state)
     assert_has(got, "{\"code\":\"method_not_allowed\",\"detail\":\"");
     got = ask(&s, "POST /invalid", "");
     assert_has(got, "HTTP/1.1 422 ");
-    assert_has(got, "{\"detail\":[{\"loc\":[\"body\",\"url\"],\"msg\":\"not \\\"good\\\": 7\",\"type\":\"value_error\"}]}");
+    assert_has(
+        got,
+        "{\"detail\":[{\"loc\":[\"body\",\"url\"],\"msg\":\"not \\\"good\\\": 7\",\"type\":\"value_error\"}]}");
     got = ask(&s, "GET /app", "X-Deny: 1\r\n");
     assert_has(got, "{\"code\":\"denied\",\"detail\":\"no \\\"entry\\\"\"}");
     assert_int_equal(observed_status, 401);
@@ -193,8 +200,9 @@ static void allows_every_origin(void **state)
     (void)state;
     struct routed_server s;
     start(&s, 1, 10);
-    struct str got = ask(&s, "OPTIONS /app", "Origin: http://x\r\nAccess-Control-Request-Method: POST\r\n"
-                                             "Access-Control-Request-Headers: authorization, x-a\r\n");
+    struct str got = ask(&s, "OPTIONS /app",
+                         "Origin: http://x\r\nAccess-Control-Request-Method: POST\r\n"
+                         "Access-Control-Request-Headers: authorization, x-a\r\n");
     assert_has(got, "HTTP/1.1 204 ");
     assert_has(got, "Access-Control-Allow-Origin: *\r\n");
     assert_has(got, "Access-Control-Allow-Methods: GET, HEAD, POST, OPTIONS\r\n");
@@ -242,7 +250,8 @@ static void answers_503_when_the_workers_have_too_much_to_do(void **state)
     for (int i = 0; i < CLIENTS; i++) {
         bool closed;
         struct str got = client_read(&s.h, fds[i], 60, &closed);
-        if (str_contains(got, STR("200 OK"))) served++;
+        if (str_contains(got, STR("200 OK")))
+            served++;
         if (str_contains(got, STR("503 "))) {
             refused++;
             assert_has(got, "Retry-After: 1\r\n");

@@ -71,10 +71,17 @@ static void run(void *arg)
 
 static void start(struct server *s, SSL_CTX *tls)
 {
-    struct http_limits limits = { .head_max = 4096, .body_max = 65536, .head_us = 10000000, .body_us = 10000000,
-                                  .idle_us = 10000000, .write_us = 10000000, .connections_max = 1000 };
+    struct http_limits limits = { .head_max = 4096,
+                                  .body_max = 65536,
+                                  .head_us = 10000000,
+                                  .body_us = 10000000,
+                                  .idle_us = 10000000,
+                                  .write_us = 10000000,
+                                  .connections_max = 1000 };
     int fd = -1;
-    *s = (struct server){ .loop = loop_new("test", clock_system()), .pool = work_pool_new(2, 1000), .tls = tls };
+    *s = (struct server){ .loop = loop_new("test", clock_system()),
+                          .pool = work_pool_new(2, 1000),
+                          .tls = tls };
     assert_int_equal(http_listen("127.0.0.1:0", &fd, NULL), RC_OK);
     s->port = http_listen_port(fd);
     s->http = http_server_new(s->loop, fd, tls, &limits, handle, s);
@@ -104,7 +111,9 @@ static void stop(struct server *s)
 
 static int dial(uint16_t port)
 {
-    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in addr = { .sin_family = AF_INET,
+                                .sin_port = htons(port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     struct timeval patience = { .tv_sec = 10 };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
@@ -136,7 +145,8 @@ static void hammer(void *arg)
     }
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < CONNECTIONS; i++) {
-            assert_int_equal(send(fds[i], REQUEST, sizeof(REQUEST) - 1, MSG_NOSIGNAL), sizeof(REQUEST) - 1);
+            assert_int_equal(send(fds[i], REQUEST, sizeof(REQUEST) - 1, MSG_NOSIGNAL),
+                             sizeof(REQUEST) - 1);
         }
         for (int i = 0; i < CONNECTIONS; i++) {
             expect_answer(fds[i]);
@@ -171,7 +181,8 @@ static void stops_while_busy_and_answers_what_it_took(void **state)
         start(&s, NULL);
         for (size_t i = 0; i < COUNT_OF(fds); i++) {
             fds[i] = dial(s.port);
-            assert_int_equal(send(fds[i], REQUEST, sizeof(REQUEST) - 1, MSG_NOSIGNAL), sizeof(REQUEST) - 1);
+            assert_int_equal(send(fds[i], REQUEST, sizeof(REQUEST) - 1, MSG_NOSIGNAL),
+                             sizeof(REQUEST) - 1);
         }
         s.stop_task = (struct loop_task){ .fn = begin_stop, .arg = &s };
         loop_post(s.loop, &s.stop_task);
@@ -207,7 +218,9 @@ static void write_cert(EVP_PKEY *key, const char *path)
     assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(cert), 1), 1);
     assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), -3600));
     assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), 3600));
-    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0), 1);
+    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                                                (const unsigned char *)"localhost", -1, -1, 0),
+                     1);
     assert_int_equal(X509_set_issuer_name(cert, name), 1);
     assert_int_equal(X509_set_pubkey(cert, key), 1);
     assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
@@ -314,7 +327,9 @@ static void speaks_tls(void **state)
     memset(body, 'x', sizeof(body) - 1);
     body[sizeof(body) - 2] = '!';
     char head[128];
-    int len = snprintf(head, sizeof(head), "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", sizeof(body) - 1);
+    int len =
+        snprintf(head, sizeof(head), "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+                 sizeof(body) - 1);
     write_tls(ssl, head, (size_t)len);
     write_tls(ssl, body, sizeof(body) - 1);
     read_tls_answer(ssl, "x!");

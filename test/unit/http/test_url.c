@@ -92,11 +92,13 @@ static void reads_each_url_in_the_one_way_it_can_be_read(void **state)
         struct buf why;
         buf_init(&why, 1000);
         enum rc rc = http_url_parse(str_from(row->text), &url, &why);
-        bool ok = row->host == NULL ? rc == RC_INVALID && why.len > 0
-                                    : rc == RC_OK && str_eq(url.host, str_from(row->host)) &&
-                                          url.port == row->port && str_eq(url.target, str_from(row->target));
-        if (!ok) fail_msg("'%s': rc %d, host '%.*s', port %u (%.*s)", row->text, (int)rc, STR_ARGS(url.host), url.port,
-                          STR_ARGS(buf_str(&why)));
+        bool ok = row->host == NULL
+                      ? rc == RC_INVALID && why.len > 0
+                      : rc == RC_OK && str_eq(url.host, str_from(row->host)) &&
+                            url.port == row->port && str_eq(url.target, str_from(row->target));
+        if (!ok)
+            fail_msg("'%s': rc %d, host '%.*s', port %u (%.*s)", row->text, (int)rc,
+                     STR_ARGS(url.host), url.port, STR_ARGS(buf_str(&why)));
         buf_fini(&why);
     }
 }
@@ -106,7 +108,8 @@ static void tells_scheme_user_and_address_kind(void **state)
     (void)state;
     struct http_url url;
     assert_int_equal(http_url_parse(STR("https://me:x@[2001:db8::1]/"), &url, NULL), RC_OK);
-    assert_true(url.tls && url.host_is_ipv6 && !url.port_given && str_eq(url.userinfo, STR("me:x")));
+    assert_true(url.tls && url.host_is_ipv6 && !url.port_given &&
+                str_eq(url.userinfo, STR("me:x")));
     assert_int_equal(http_url_parse(STR("http://h:80?q"), &url, NULL), RC_OK);
     assert_true(!url.tls && !url.host_is_ipv6 && url.port_given && http_url_lacks_slash(&url));
 }

@@ -66,7 +66,8 @@ static void repost(void *arg)
 {
     struct note *n = arg;
     note(n);
-    if (trace_count < 3) loop_post(n->loop, &n->task);
+    if (trace_count < 3)
+        loop_post(n->loop, &n->task);
 }
 
 static void runs_a_message_posted_by_a_message_in_the_next_turn(void **state)
@@ -124,7 +125,8 @@ static void keeps_the_heap_in_order_under_many_changes(void **state)
     static struct note n[COUNT];
     for (int round = 0; round < 4; round++) {
         for (int i = 0; i < COUNT; i++) {
-            if (round == 0) note_init(&n[i], l, i);
+            if (round == 0)
+                note_init(&n[i], l, i);
             int64_t at = clock.now_us + 1 + (int64_t)rng_below(&rng.rng, 1000);
             if (rng_below(&rng.rng, 4) == 0) {
                 loop_timer_stop(l, &n[i].timer);
@@ -266,7 +268,8 @@ static bool names_callback;
 static void tap(void *ctx, enum log_event event, struct str line)
 {
     (void)ctx;
-    if (event != EV_LOOP_SLOW_TURN) return;
+    if (event != EV_LOOP_SLOW_TURN)
+        return;
     slow_lines++;
     names_callback = str_contains(line, STR("callback=")) && str_contains(line, STR("+0x"));
 }
@@ -317,7 +320,8 @@ static struct loop *shared;
 static void arrive(void *arg)
 {
     arrived[(int)(intptr_t)arg]++;
-    if (++total == POSTERS * POSTS) loop_stop(shared);
+    if (++total == POSTERS * POSTS)
+        loop_stop(shared);
 }
 
 static void post_many(void *arg)
