@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state machine of a connection. http_conn_advance() is the one place that moves it on: it reads,
- * parses, calls the handler and comes back, until nothing more can be done without waiting. Answers
+ * The state machine of a connection. http_conn_advance() is the one place that moves it on: it
+ * reads, parses, calls the handler and comes back, until nothing more can be done without waiting. Answers
  * that come while it is on the stack only note what to do next.
  */
 #include "http/conn_priv.h"
@@ -226,7 +226,7 @@ static bool step_handshake(struct conn *c)
     return false;
 }
 
-/* Between requests, or in one: what is at hand first, then what waits to go out, then the socket. */
+/* Between requests or in one: what is at hand first, then what waits to go out, then the socket. */
 static bool step_request(struct conn *c)
 {
     size_t len = 0;

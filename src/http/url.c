@@ -88,7 +88,7 @@ static enum rc check_name(struct str host, struct buf *why)
         if (!is_label(label)) {
             return invalid(
                 why,
-                "the host name may hold letters, digits, '-' and '_', in parts of 1 to 63 characters");
+                "the host name may hold letters, digits, '-' and '_', in parts of up to 63");
         }
     }
     return RC_OK;
