@@ -212,11 +212,13 @@ static void stop_engine(int64_t patience_us)
     }
     work_pool_free(w.pool);
     deliver_free(w.deliver);
+    store_close(w.store); /* its thread may still be in loop_post() */
     for (size_t i = 0; i < LOOPS; i++) {
         fetch_free(w.fetches[i]);
         loop_free(w.loops[i]);
     }
     core_directory_free(w.directory);
+    open_store();
 }
 
 static int set_up(void **state)
