@@ -332,6 +332,38 @@ static void the_next_address_is_tried_when_one_fails(void **state)
     }
 }
 
+static void a_silent_address_holds_the_next_one_up_a_quarter_of_a_second(void **state)
+{
+    const struct step *scripts[] = { ONE_ANSWER };
+    struct receiver *r = receiver_start(scripts, 1, NULL);
+    struct fetch_options o = { .resolve = "slow.test=127.0.0.2,slow.test=127.0.0.1" };
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(receiver_port(r)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fill[4];
+    struct bench b;
+    struct test_call t;
+
+    (void)state;
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    for (size_t i = 0; i < COUNT_OF(fill); i++) {
+        fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)connect(fill[i], (struct sockaddr *)&at, sizeof(at));
+    }
+    bench_open(&b, CLIENT_OWN, &o);
+    test_call_init(&t, "http://slow.test:%u/", receiver_port(r));
+    test_call_run(&b, &t);
+    assert_int_equal(t.call.error, FETCH_OK);
+    assert_string_equal(t.call.peer, "127.0.0.1");
+    assert_in_range(t.call.took_us, 240 * MS, 900 * MS);
+    test_call_fini(&t);
+    bench_close(&b);
+    for (size_t i = 0; i < COUNT_OF(fill); i++)
+        (void)close(fill[i]);
+    (void)close(listener);
+    receiver_stop(r);
+}
+
 static void a_name_that_resolves_to_a_private_address_is_refused_at_connect(void **state)
 {
     static const char *const urls[] = { "http://rebind.test:1/", "http://10.0.0.1:1/", "http://[::ffff:10.0.0.1]:1/",
@@ -496,6 +528,7 @@ int main(void)
         cmocka_unit_test(a_refused_connection_says_so),
         cmocka_unit_test(a_connection_that_is_not_taken_ends_at_the_connect_deadline),
         cmocka_unit_test(the_next_address_is_tried_when_one_fails),
+        cmocka_unit_test(a_silent_address_holds_the_next_one_up_a_quarter_of_a_second),
         cmocka_unit_test(a_name_that_resolves_to_a_private_address_is_refused_at_connect),
         cmocka_unit_test(only_the_allowed_address_of_a_name_is_used),
         cmocka_unit_test(plain_http_is_refused_when_https_is_demanded),
