@@ -37,7 +37,8 @@ struct loop_timer {
 };
 
 struct loop *loop_new(const char *name, const struct clock *clock);
-void loop_free(struct loop *l); /* not while running */
+/* Not while running, and only after the threads that post to it have ended. NULL is fine. */
+void loop_free(struct loop *l);
 
 /* Runs until loop_stop(). Sets the calling thread's kind to THREAD_LOOP. */
 void loop_run(struct loop *l);
