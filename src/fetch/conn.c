@@ -20,14 +20,14 @@ static void on_event(void *arg, uint32_t events)
     struct own_conn *conn = arg;
 
     if (conn->exchange != NULL) {
-        own_exchange_event(conn->exchange, events);
-    } else if (!own_conn_still_idle(conn)) {
-        own_pool_remove(conn);
-        own_conn_close(conn);
+        fetch_own_exchange_event(conn->exchange, events);
+    } else if (!fetch_own_conn_still_idle(conn)) {
+        fetch_own_pool_remove(conn);
+        fetch_own_conn_close(conn);
     }
 }
 
-struct own_conn *own_conn_new(struct own_host *h, struct own_exchange *ex, int fd)
+struct own_conn *fetch_own_conn_new(struct own_host *h, struct own_exchange *ex, int fd)
 {
     struct own_conn *conn = XNEW(struct own_conn);
 
@@ -40,7 +40,7 @@ struct own_conn *own_conn_new(struct own_host *h, struct own_exchange *ex, int f
     return conn;
 }
 
-void own_conn_close(struct own_conn *conn)
+void fetch_own_conn_close(struct own_conn *conn)
 {
     if (conn == NULL)
         return;
@@ -55,7 +55,7 @@ void own_conn_close(struct own_conn *conn)
         ERR_clear_error();
     }
     (void)close(conn->io.fd);
-    own_host_unref(conn->host);
+    fetch_own_host_unref(conn->host);
     xfree(conn);
     metrics_add(METRIC_FETCH_CONNECTIONS, -1);
 }
@@ -79,7 +79,7 @@ static bool expect_name(SSL *ssl, const char *name)
     return ok;
 }
 
-bool own_conn_start_tls(struct own_conn *conn)
+bool fetch_own_conn_start_tls(struct own_conn *conn)
 {
     static const unsigned char protocols[] = "\x08http/1.1";
     struct own_host *h = conn->host;
@@ -126,7 +126,7 @@ static void explain_handshake(const struct own_conn *conn)
     buf_fini(&words);
 }
 
-enum own_io own_conn_handshake(struct own_conn *conn)
+enum own_io fetch_own_conn_handshake(struct own_conn *conn)
 {
     struct loop *loop = conn->host->own->loop;
 
@@ -135,18 +135,15 @@ enum own_io own_conn_handshake(struct own_conn *conn)
     if (done == 1) {
         conn->is_handshaking = false;
         loop_io_change(loop, &conn->io, EPOLLIN | EPOLLRDHUP);
-        metrics_add(SSL_session_reused(conn->ssl) ? METRIC_FETCH_TLS_RESUMED
-                                                  : METRIC_FETCH_TLS_FULL,
-                    1);
+        metrics_add(
+            SSL_session_reused(conn->ssl) ? METRIC_FETCH_TLS_RESUMED : METRIC_FETCH_TLS_FULL, 1);
         return OWN_IO_OK;
     }
     switch (SSL_get_error(conn->ssl, done)) {
     case SSL_ERROR_WANT_READ:
         loop_io_change(loop, &conn->io, EPOLLIN | EPOLLRDHUP);
         return OWN_IO_AGAIN;
-    case SSL_ERROR_WANT_WRITE:
-        loop_io_change(loop, &conn->io, EPOLLOUT);
-        return OWN_IO_AGAIN;
+    case SSL_ERROR_WANT_WRITE: loop_io_change(loop, &conn->io, EPOLLOUT); return OWN_IO_AGAIN;
     default:
         explain_handshake(conn);
         ERR_clear_error();
@@ -154,7 +151,7 @@ enum own_io own_conn_handshake(struct own_conn *conn)
     }
 }
 
-void own_conn_keep_session(struct own_conn *conn)
+void fetch_own_conn_keep_session(struct own_conn *conn)
 {
     if (conn->ssl == NULL || conn->is_session_kept)
         return;
@@ -164,7 +161,7 @@ void own_conn_keep_session(struct own_conn *conn)
         return;
     }
     conn->is_session_kept = true;
-    own_host_set_session(conn->host, session);
+    fetch_own_host_set_session(conn->host, session);
 }
 
 /* --- bytes --------------------------------------------------------------------------------- */
@@ -179,7 +176,7 @@ static enum own_io tls_outcome(const struct own_conn *conn, int result)
     return error == SSL_ERROR_ZERO_RETURN ? OWN_IO_CLOSED : OWN_IO_BROKEN;
 }
 
-enum own_io own_conn_read(struct own_conn *conn, char *to, size_t max, size_t *n)
+enum own_io fetch_own_conn_read(struct own_conn *conn, char *to, size_t max, size_t *n)
 {
     if (conn->ssl != NULL) {
         ERR_clear_error();
@@ -200,8 +197,7 @@ enum own_io own_conn_read(struct own_conn *conn, char *to, size_t max, size_t *n
 
 /* As much of the parts as one record holds, through the scratch memory: a record each for head and
  * body would cost another encryption and another write. */
-static enum own_io tls_write(struct own_conn *conn, const struct iovec *parts, int count,
-                             size_t *n)
+static enum own_io tls_write(struct own_conn *conn, const struct iovec *parts, int count, size_t *n)
 {
     struct own *own = conn->host->own;
     size_t len = 0;
@@ -219,7 +215,8 @@ static enum own_io tls_write(struct own_conn *conn, const struct iovec *parts, i
     return done == 1 ? OWN_IO_OK : tls_outcome(conn, done);
 }
 
-enum own_io own_conn_write(struct own_conn *conn, const struct iovec *parts, int count, size_t *n)
+enum own_io fetch_own_conn_write(struct own_conn *conn, const struct iovec *parts, int count,
+                                 size_t *n)
 {
     struct iovec copy[OWN_PARTS];
     struct msghdr message = { .msg_iov = copy, .msg_iovlen = (size_t)count };
@@ -238,11 +235,11 @@ enum own_io own_conn_write(struct own_conn *conn, const struct iovec *parts, int
     return OWN_IO_OK;
 }
 
-bool own_conn_still_idle(struct own_conn *conn)
+bool fetch_own_conn_still_idle(struct own_conn *conn)
 {
     char byte;
     size_t n;
 
     /* Between answers TLS may still bring session tickets; anything else is the end. */
-    return own_conn_read(conn, &byte, sizeof(byte), &n) == OWN_IO_AGAIN;
+    return fetch_own_conn_read(conn, &byte, sizeof(byte), &n) == OWN_IO_AGAIN;
 }

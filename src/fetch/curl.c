@@ -78,7 +78,7 @@ static void on_deadline(void *arg)
     bool is_total = loop_now_us(ex->client->loop) >= ex->started_us + c->deadline_us;
 
     if (ex->has_head) {
-        (void)curl_call_result(ex, CURLE_OPERATION_TIMEDOUT);
+        (void)fetch_curl_call_result(ex, CURLE_OPERATION_TIMEDOUT);
         finish(ex, FETCH_OK);
     } else if (ex->is_resolving && !is_total && can_do_without_dns(ex)) {
         fetch_resolve_cancel(&ex->lookup);
@@ -106,7 +106,7 @@ static void take_results(struct curl_client *client)
         CURLcode code = message->data.result;
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         struct curl_exchange *ex = (struct curl_exchange *)(void *)private;
-        finish(ex, curl_call_result(ex, code));
+        finish(ex, fetch_curl_call_result(ex, code));
     }
 }
 
@@ -203,7 +203,7 @@ static void launch(struct curl_exchange *ex, const struct fetch_addresses *found
 {
     ex->is_resolving = false;
     loop_timer_set(ex->client->loop, &ex->timer, ex->started_us + ex->call->deadline_us);
-    if (!curl_call_setup(ex, found)) {
+    if (!fetch_curl_call_setup(ex, found)) {
         finish(ex, FETCH_BAD_URL);
         return;
     }
@@ -249,7 +249,7 @@ static void exchange_start(struct curl_client *client, struct fetch_call *c)
     if (ex->next != NULL)
         ex->next->prev = ex;
     client->running = ex;
-    ex->is_proxied = curl_call_is_proxied(client, c->url->host);
+    ex->is_proxied = fetch_curl_call_is_proxied(client, c->url->host);
     ex->tls = !c->url->tls ? NULL : c->tls != NULL ? c->tls : client->tls;
     if (c->url->tls && ex->tls == NULL) {
         fetch_call_say(c, "TLS is not set up");

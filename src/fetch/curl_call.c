@@ -135,7 +135,7 @@ static bool no_proxy_has(struct str entry, struct str host)
            (start == 0 || host.ptr[start - 1] == '.');
 }
 
-bool curl_call_is_proxied(const struct curl_client *client, struct str host)
+bool fetch_curl_call_is_proxied(const struct curl_client *client, struct str host)
 {
     struct str rest = str_from(client->no_proxy);
     struct str entry;
@@ -210,10 +210,10 @@ static bool add_url(struct curl_exchange *ex)
     struct buf text;
 
     buf_init(&text, URL_MAX);
-    enum rc rc = buf_addf(&text, "%s://%s%.*s%s:%u%s%.*s", url->tls ? "https" : "http",
-                          url->host_is_ipv6 ? "[" : "", STR_ARGS(url->host),
-                          url->host_is_ipv6 ? "]" : "", url->port,
-                          str_starts(url->target, STR("/")) ? "" : "/", STR_ARGS(url->target));
+    enum rc rc =
+        buf_addf(&text, "%s://%s%.*s%s:%u%s%.*s", url->tls ? "https" : "http",
+                 url->host_is_ipv6 ? "[" : "", STR_ARGS(url->host), url->host_is_ipv6 ? "]" : "",
+                 url->port, str_starts(url->target, STR("/")) ? "" : "/", STR_ARGS(url->target));
     bool ok = rc == RC_OK && curl_easy_setopt(ex->easy, CURLOPT_URL, text.ptr) == CURLE_OK;
     buf_fini(&text);
     return ok;
@@ -306,7 +306,7 @@ static void add_connection(struct curl_exchange *ex)
                                left_us < 1000 ? 1L : (long)(left_us / 1000));
 }
 
-bool curl_call_setup(struct curl_exchange *ex, const struct fetch_addresses *found)
+bool fetch_curl_call_setup(struct curl_exchange *ex, const struct fetch_addresses *found)
 {
     CURL *easy = ex->easy;
 
@@ -341,8 +341,7 @@ static enum fetch_error meaning(const struct curl_exchange *ex, CURLcode code)
 {
     switch ((int)code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return FETCH_DNS;
+    case CURLE_COULDNT_RESOLVE_PROXY: return FETCH_DNS;
     case CURLE_COULDNT_CONNECT:
         return ex->connect_count > 0 && ex->refused_count == ex->connect_count ? FETCH_ADDRESS
                                                                                : FETCH_CONNECT;
@@ -352,24 +351,20 @@ static enum fetch_error meaning(const struct curl_exchange *ex, CURLcode code)
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
-    case CURLE_SSL_ISSUER_ERROR:
-        return FETCH_TLS;
+    case CURLE_SSL_ISSUER_ERROR: return FETCH_TLS;
     case CURLE_GOT_NOTHING:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_PARTIAL_FILE:
-    case CURLE_OK: /* at the end of the bytes, without a whole head */
-        return FETCH_CLOSED;
+    case CURLE_OK: /* at the end of the bytes, without a whole head */ return FETCH_CLOSED;
     case CURLE_OUT_OF_MEMORY: /* what curl calls a header line over its limit */
         return FETCH_TOO_LARGE;
-    case CURLE_URL_MALFORMAT:
-        return FETCH_BAD_URL;
-    default:
-        return FETCH_PROTOCOL;
+    case CURLE_URL_MALFORMAT: return FETCH_BAD_URL;
+    default: return FETCH_PROTOCOL;
     }
 }
 
-enum fetch_error curl_call_result(struct curl_exchange *ex, CURLcode code)
+enum fetch_error fetch_curl_call_result(struct curl_exchange *ex, CURLcode code)
 {
     struct fetch_call *c = ex->call;
     const char *peer = NULL;

@@ -59,10 +59,10 @@ struct curl_exchange {
 
 /* Sets the easy handle up. `found`: checked addresses, or NULL (the proxy looks the name up).
  * False: detail says why not. */
-bool curl_call_setup(struct curl_exchange *ex, const struct fetch_addresses *found);
+bool fetch_curl_call_setup(struct curl_exchange *ex, const struct fetch_addresses *found);
 
 /* What the result of a transfer means; fills what the call says about its connection. */
-enum fetch_error curl_call_result(struct curl_exchange *ex, CURLcode code);
+enum fetch_error fetch_curl_call_result(struct curl_exchange *ex, CURLcode code);
 
 /* True if this host is to be asked for at the proxy. */
-bool curl_call_is_proxied(const struct curl_client *client, struct str host);
+bool fetch_curl_call_is_proxied(const struct curl_client *client, struct str host);

@@ -46,7 +46,7 @@ static void try_close(struct dial_try *t)
     t->dial->open_count--;
 }
 
-void own_dial_free(struct own_dial *d)
+void fetch_own_dial_free(struct own_dial *d)
 {
     if (d == NULL)
         return;
@@ -73,8 +73,8 @@ static void give_up(struct own_dial *d)
     bool all_refused = d->refused_count == d->addresses.count;
 
     ex->dial = NULL;
-    own_dial_free(d);
-    own_exchange_fail(ex, all_refused ? FETCH_ADDRESS : FETCH_CONNECT);
+    fetch_own_dial_free(d);
+    fetch_own_exchange_fail(ex, all_refused ? FETCH_ADDRESS : FETCH_CONNECT);
 }
 
 static void connected(struct dial_try *t)
@@ -88,8 +88,8 @@ static void connected(struct dial_try *t)
     t->io.fd = -1;
     d->open_count--;
     ex->dial = NULL;
-    own_dial_free(d);
-    own_exchange_connected(ex, fd, &peer);
+    fetch_own_dial_free(d);
+    fetch_own_exchange_connected(ex, fd, &peer);
 }
 
 static void on_connect_event(void *arg, uint32_t events);
@@ -160,7 +160,7 @@ static void on_next(void *arg)
         give_up(d);
 }
 
-void own_dial_start(struct own_exchange *ex, const struct fetch_addresses *found)
+void fetch_own_dial_start(struct own_exchange *ex, const struct fetch_addresses *found)
 {
     struct own_dial *d = XNEW(struct own_dial);
 

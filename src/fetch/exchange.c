@@ -31,36 +31,36 @@ static void finish(struct own_exchange *ex, enum fetch_error error)
 
     loop_timer_stop(own->loop, &ex->timer);
     fetch_resolve_cancel(&ex->lookup);
-    own_dial_free(ex->dial);
+    fetch_own_dial_free(ex->dial);
     *(ex->prev != NULL ? &ex->prev->next : &own->running) = ex->next;
     if (ex->next != NULL)
         ex->next->prev = ex->prev;
     give_memory_back(ex);
-    own_host_unref(ex->host);
+    fetch_own_host_unref(ex->host);
     xfree(ex);
     c->_state = NULL;
     fetch_call_end(c, error, took_us);
 }
 
-void own_exchange_fail(struct own_exchange *ex, enum fetch_error error)
+void fetch_own_exchange_fail(struct own_exchange *ex, enum fetch_error error)
 {
-    own_conn_close(ex->conn);
+    fetch_own_conn_close(ex->conn);
     ex->conn = NULL;
     ex->call->status = 0;
     finish(ex, error);
 }
 
-void own_exchange_complete(struct own_exchange *ex, bool is_clean)
+void fetch_own_exchange_complete(struct own_exchange *ex, bool is_clean)
 {
     struct own_conn *conn = ex->conn;
 
     ex->conn = NULL;
-    own_conn_keep_session(conn);
+    fetch_own_conn_keep_session(conn);
     if (is_clean && ex->is_sent && ex->keep_alive &&
         (conn->ssl == NULL || SSL_pending(conn->ssl) == 0))
-        own_pool_put(conn);
+        fetch_own_pool_put(conn);
     else
-        own_conn_close(conn);
+        fetch_own_conn_close(conn);
     finish(ex, FETCH_OK);
 }
 
@@ -74,13 +74,13 @@ static void on_deadline(void *arg)
         /* The receiver has answered; what is missing is only the text of it. */
         c->response_cut = true;
         fetch_call_say(c, "the deadline passed while the answer's body was read");
-        own_exchange_complete(ex, false);
+        fetch_own_exchange_complete(ex, false);
     } else if (ex->is_connecting && !is_total) {
         fetch_call_say(c, "no connection within %lld ms", (long long)(c->connect_us / 1000));
-        own_exchange_fail(ex, FETCH_CONNECT_TIMEOUT);
+        fetch_own_exchange_fail(ex, FETCH_CONNECT_TIMEOUT);
     } else {
         fetch_call_say(c, "no answer within %lld ms", (long long)(c->deadline_us / 1000));
-        own_exchange_fail(ex, FETCH_TIMEOUT);
+        fetch_own_exchange_fail(ex, FETCH_TIMEOUT);
     }
 }
 
@@ -150,7 +150,7 @@ static void flush(struct own_exchange *ex)
     size_t n = 0;
 
     while (rest_of_request(ex, parts) > 0) {
-        enum own_io io = own_conn_write(ex->conn, parts, OWN_PARTS, &n);
+        enum own_io io = fetch_own_conn_write(ex->conn, parts, OWN_PARTS, &n);
         if (io == OWN_IO_AGAIN) {
             loop_io_change(loop, &ex->conn->io, EPOLLIN | EPOLLRDHUP | EPOLLOUT);
             return;
@@ -190,31 +190,27 @@ static void established(struct own_exchange *ex)
 
 static void shake_hands(struct own_exchange *ex)
 {
-    switch (own_conn_handshake(ex->conn)) {
-    case OWN_IO_OK:
-        established(ex);
-        return;
-    case OWN_IO_AGAIN:
-        return;
+    switch (fetch_own_conn_handshake(ex->conn)) {
+    case OWN_IO_OK: established(ex); return;
+    case OWN_IO_AGAIN: return;
     case OWN_IO_CLOSED:
-    case OWN_IO_BROKEN:
-        own_exchange_fail(ex, FETCH_TLS);
+    case OWN_IO_BROKEN: fetch_own_exchange_fail(ex, FETCH_TLS);
     }
 }
 
-void own_exchange_connected(struct own_exchange *ex, int fd, const struct fetch_address *peer)
+void fetch_own_exchange_connected(struct own_exchange *ex, int fd, const struct fetch_address *peer)
 {
-    struct own_conn *conn = own_conn_new(ex->host, ex, fd);
+    struct own_conn *conn = fetch_own_conn_new(ex->host, ex, fd);
 
     ex->conn = conn;
     fetch_address_text(peer, conn->peer, sizeof(conn->peer));
     memcpy(ex->call->peer, conn->peer, sizeof(conn->peer));
     if (!ex->host->tls)
         established(ex);
-    else if (own_conn_start_tls(conn))
+    else if (fetch_own_conn_start_tls(conn))
         shake_hands(ex);
     else
-        own_exchange_fail(ex, FETCH_TLS);
+        fetch_own_exchange_fail(ex, FETCH_TLS);
 }
 
 static void on_resolved(void *arg, const struct fetch_addresses *found, const char *why)
@@ -222,11 +218,11 @@ static void on_resolved(void *arg, const struct fetch_addresses *found, const ch
     struct own_exchange *ex = arg;
 
     if (found != NULL) {
-        own_dial_start(ex, found);
+        fetch_own_dial_start(ex, found);
         return;
     }
     fetch_call_say(ex->call, "%.*s: %s", STR_ARGS(ex->call->url->host), why);
-    own_exchange_fail(ex, FETCH_DNS);
+    fetch_own_exchange_fail(ex, FETCH_DNS);
 }
 
 static void connect_anew(struct own_exchange *ex)
@@ -243,26 +239,26 @@ static void connect_anew(struct own_exchange *ex)
 
 /* --- the exchange -------------------------------------------------------------------------- */
 
-void own_exchange_closed(struct own_exchange *ex, const char *why)
+void fetch_own_exchange_closed(struct own_exchange *ex, const char *why)
 {
     struct fetch_call *c = ex->call;
 
     if (!c->reused || ex->has_bytes || ex->is_retried) {
         fetch_call_say(c, "%s", why);
-        own_exchange_fail(ex, FETCH_CLOSED);
+        fetch_own_exchange_fail(ex, FETCH_CLOSED);
         return;
     }
     /* A kept connection that was closed while idle looks like this. */
     metrics_add(METRIC_FETCH_STALE, 1);
     ex->is_retried = true;
-    own_conn_close(ex->conn);
+    fetch_own_conn_close(ex->conn);
     ex->conn = NULL;
     c->reused = false;
     c->peer[0] = '\0';
     connect_anew(ex);
 }
 
-void own_exchange_event(struct own_exchange *ex, uint32_t events)
+void fetch_own_exchange_event(struct own_exchange *ex, uint32_t events)
 {
     if (ex->conn->is_handshaking) {
         shake_hands(ex);
@@ -271,10 +267,10 @@ void own_exchange_event(struct own_exchange *ex, uint32_t events)
     if ((events & EPOLLOUT) != 0 && !ex->is_sent)
         flush(ex);
     if ((events & ~(uint32_t)EPOLLOUT) != 0)
-        own_response_read(ex);
+        fetch_own_response_read(ex);
 }
 
-void own_exchange_start(struct own *own, struct fetch_call *c)
+void fetch_own_exchange_start(struct own *own, struct fetch_call *c)
 {
     struct own_exchange *ex = XNEW(struct own_exchange);
 
@@ -282,7 +278,7 @@ void own_exchange_start(struct own *own, struct fetch_call *c)
     ex->call = c;
     c->_state = ex;
     ex->started_us = clock_mono_us(loop_clock(own->loop));
-    ex->host = own_host_get(own, c);
+    ex->host = fetch_own_host_get(own, c);
     ex->timer = (struct loop_timer){ .fn = on_deadline, .arg = ex };
     ex->next = own->running;
     if (ex->next != NULL)
@@ -291,7 +287,7 @@ void own_exchange_start(struct own *own, struct fetch_call *c)
     ex->head = own->spare;
     buf_init(&own->spare, FETCH_REQUEST_HEAD_MAX);
 
-    ex->conn = own_pool_take(ex->host);
+    ex->conn = fetch_own_pool_take(ex->host);
     if (ex->conn == NULL) {
         connect_anew(ex);
         return;

@@ -7,10 +7,10 @@
 #include "fetch/fetch.h"
 
 enum {
-    FETCH_HEAD_MAX = 16 * 1024,        /* bytes of one response head */
-    FETCH_HEADERS_KEEP = 8 * 1024,     /* bytes of it that history keeps */
-    FETCH_INTERIM_MAX = 8,             /* 1xx answers before the final one */
-    FETCH_HEAD_BUFFER = 64 * 1024,     /* a head under way and what was read behind it */
+    FETCH_HEAD_MAX = 16 * 1024,    /* bytes of one response head */
+    FETCH_HEADERS_KEEP = 8 * 1024, /* bytes of it that history keeps */
+    FETCH_INTERIM_MAX = 8,         /* 1xx answers before the final one */
+    FETCH_HEAD_BUFFER = 64 * 1024, /* a head under way and what was read behind it */
     FETCH_REQUEST_HEAD_MAX = 64 * 1024 * 1024
 };
 

@@ -13,7 +13,7 @@ static void own_start(struct fetch *f, struct fetch_call *c)
     struct own *own = CONTAINER_OF(f, struct own, base);
 
     if (fetch_call_begin(c, own->policy))
-        own_exchange_start(own, c);
+        fetch_own_exchange_start(own, c);
     else
         fetch_call_end(c, c->error, 0);
 }
@@ -24,7 +24,7 @@ static void own_cancel(struct fetch *f, struct fetch_call *c)
     if (c->_state == NULL)
         return;
     fetch_call_say(c, "canceled");
-    own_exchange_fail(c->_state, FETCH_CANCELED);
+    fetch_own_exchange_fail(c->_state, FETCH_CANCELED);
 }
 
 static void own_free(struct fetch *f)
@@ -33,7 +33,7 @@ static void own_free(struct fetch *f)
 
     while (own->running != NULL)
         own_cancel(f, own->running->call);
-    own_pool_clear(own);
+    fetch_own_pool_clear(own);
     fetch_resolver_free(own->resolver);
     loop_timer_stop(own->loop, &own->idle_timer);
     map_free(own->hosts);
@@ -76,7 +76,7 @@ struct fetch *fetch_own_new(struct loop *loop, const struct fetch_options *o)
     own->fixed = o->resolve != NULL ? xstrdup(o->resolve) : NULL;
     own->resolver = fetch_resolver_new(loop, own->fixed, NULL);
     own->hosts = map_new();
-    own->idle_timer = (struct loop_timer){ .fn = own_pool_expire, .arg = own };
+    own->idle_timer = (struct loop_timer){ .fn = fetch_own_pool_expire, .arg = own };
     buf_init(&own->spare, FETCH_REQUEST_HEAD_MAX);
     buf_init(&own->decoded, OWN_READ_SIZE + FETCH_HEAD_BUFFER);
     return &own->base;

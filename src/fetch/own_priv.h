@@ -33,10 +33,10 @@ struct own_dial;
  * TLS session is kept for it. */
 struct own_host {
     struct own *own;
-    struct str key;  /* owned */
-    char *name;      /* owned; without brackets */
+    struct str key; /* owned */
+    char *name;     /* owned; without brackets */
     bool tls;
-    SSL_CTX *ctx;    /* a reference; NULL without TLS */
+    SSL_CTX *ctx; /* a reference; NULL without TLS */
     size_t ref_count;
     struct own_conn *idle; /* newest first */
     size_t idle_count;
@@ -119,52 +119,54 @@ struct own {
 
 /* --- pool.c --- */
 /* The host of a call, with a reference. */
-struct own_host *own_host_get(struct own *own, const struct fetch_call *c);
-void own_host_unref(struct own_host *h);
+struct own_host *fetch_own_host_get(struct own *own, const struct fetch_call *c);
+void fetch_own_host_unref(struct own_host *h);
 /* The connection used last, taken out; NULL: none is kept. */
-struct own_conn *own_pool_take(struct own_host *h);
+struct own_conn *fetch_own_pool_take(struct own_host *h);
 /* Keeps it, or closes it when there is no room. */
-void own_pool_put(struct own_conn *conn);
+void fetch_own_pool_put(struct own_conn *conn);
 /* Takes a kept connection out, to be closed. */
-void own_pool_remove(struct own_conn *conn);
-void own_pool_expire(void *own);
-void own_pool_clear(struct own *own);
+void fetch_own_pool_remove(struct own_conn *conn);
+void fetch_own_pool_expire(void *own);
+void fetch_own_pool_clear(struct own *own);
 /* `session` is taken over. */
-void own_host_set_session(struct own_host *h, SSL_SESSION *session);
+void fetch_own_host_set_session(struct own_host *h, SSL_SESSION *session);
 
 /* --- conn.c --- */
 /* CLOSED: ended in order. BROKEN: anything else. */
 enum own_io { OWN_IO_OK, OWN_IO_AGAIN, OWN_IO_CLOSED, OWN_IO_BROKEN };
 /* `fd` is taken over. */
-struct own_conn *own_conn_new(struct own_host *h, struct own_exchange *ex, int fd);
-void own_conn_close(struct own_conn *conn); /* NULL is fine */
+struct own_conn *fetch_own_conn_new(struct own_host *h, struct own_exchange *ex, int fd);
+void fetch_own_conn_close(struct own_conn *conn); /* NULL is fine */
 /* False: TLS cannot start, the call's detail says why. */
-bool own_conn_start_tls(struct own_conn *conn);
+bool fetch_own_conn_start_tls(struct own_conn *conn);
 /* OK: established. BROKEN: failed, detail says why. */
-enum own_io own_conn_handshake(struct own_conn *conn);
+enum own_io fetch_own_conn_handshake(struct own_conn *conn);
 /* OK: *n > 0 bytes. */
-enum own_io own_conn_read(struct own_conn *conn, char *to, size_t max, size_t *n);
-enum own_io own_conn_write(struct own_conn *conn, const struct iovec *parts, int count, size_t *n);
+enum own_io fetch_own_conn_read(struct own_conn *conn, char *to, size_t max, size_t *n);
+enum own_io fetch_own_conn_write(struct own_conn *conn, const struct iovec *parts, int count,
+                                 size_t *n);
 /* The answer is whole: remembers the TLS session for the next connection. */
-void own_conn_keep_session(struct own_conn *conn);
+void fetch_own_conn_keep_session(struct own_conn *conn);
 /* What a kept connection has to say: true if it can still be used. */
-bool own_conn_still_idle(struct own_conn *conn);
+bool fetch_own_conn_still_idle(struct own_conn *conn);
 
 /* --- dial.c --- */
-/* Tries the addresses in order. Ends with own_exchange_connected() or own_exchange_fail(), both
+/* Tries the addresses in order. Ends with fetch_own_exchange_connected() or fetch_own_exchange_fail(), both
  * possibly before this returns; the dial is freed before either. */
-void own_dial_start(struct own_exchange *ex, const struct fetch_addresses *found);
-void own_dial_free(struct own_dial *d); /* NULL is fine; closes what is open */
+void fetch_own_dial_start(struct own_exchange *ex, const struct fetch_addresses *found);
+void fetch_own_dial_free(struct own_dial *d); /* NULL is fine; closes what is open */
 
 /* --- exchange.c --- (those marked * may end the call) */
-void own_exchange_start(struct own *own, struct fetch_call *c);              /* * */
-void own_exchange_connected(struct own_exchange *ex, int fd, const struct fetch_address *peer); /* * */
-void own_exchange_event(struct own_exchange *ex, uint32_t events);           /* * */
-void own_exchange_fail(struct own_exchange *ex, enum fetch_error error);     /* * ends it */
+void fetch_own_exchange_start(struct own *own, struct fetch_call *c); /* * */
+void fetch_own_exchange_connected(struct own_exchange *ex, int fd,
+                                  const struct fetch_address *peer);           /* * */
+void fetch_own_exchange_event(struct own_exchange *ex, uint32_t events);       /* * */
+void fetch_own_exchange_fail(struct own_exchange *ex, enum fetch_error error); /* * ends it */
 /* The connection died: tries once more on a fresh one if that is safe, else fails. */
-void own_exchange_closed(struct own_exchange *ex, const char *why);          /* * */
+void fetch_own_exchange_closed(struct own_exchange *ex, const char *why); /* * */
 /* The answer is there. `is_clean`: the connection stands between two answers. */
-void own_exchange_complete(struct own_exchange *ex, bool is_clean);          /* * ends it */
+void fetch_own_exchange_complete(struct own_exchange *ex, bool is_clean); /* * ends it */
 
 /* --- response.c --- */
-void own_response_read(struct own_exchange *ex); /* * */
+void fetch_own_response_read(struct own_exchange *ex); /* * */

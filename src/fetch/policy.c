@@ -104,8 +104,8 @@ struct carrier {
 };
 
 static const struct carrier CARRIERS[] = {
-    { "::/96", 12, 0 },           { "::ffff:0:0:0/96", 12, 0 }, { "64:ff9b::/96", 12, 0 },
-    { "64:ff9b:1::/48", 12, 0 },  { "2002::/16", 2, 0 },        { "2001::/32", 4, 0 },
+    { "::/96", 12, 0 },          { "::ffff:0:0:0/96", 12, 0 }, { "64:ff9b::/96", 12, 0 },
+    { "64:ff9b:1::/48", 12, 0 }, { "2002::/16", 2, 0 },        { "2001::/32", 4, 0 },
     { "2001::/32", 12, 0xff },
 };
 
@@ -354,8 +354,7 @@ bool fetch_network_has(struct str network, const struct sockaddr *addr)
     struct cidr cidr;
     struct address a;
 
-    return cidr_parse(network, &cidr, NULL) == RC_OK && address_of(addr, &a) &&
-           cidr_has(&cidr, &a);
+    return cidr_parse(network, &cidr, NULL) == RC_OK && address_of(addr, &a) && cidr_has(&cidr, &a);
 }
 
 bool fetch_policy_allows(const struct fetch_policy *p, const struct sockaddr *addr,

@@ -25,7 +25,7 @@ static struct own_host *host_new(struct own *own, struct str key, const struct h
     return h;
 }
 
-struct own_host *own_host_get(struct own *own, const struct fetch_call *c)
+struct own_host *fetch_own_host_get(struct own *own, const struct fetch_call *c)
 {
     const struct http_url *url = c->url;
     char text[KEY_FIXED + FETCH_NAME_MAX + 1];
@@ -61,7 +61,7 @@ static void host_free_if_unused(struct own_host *h)
     xfree(h);
 }
 
-void own_host_unref(struct own_host *h)
+void fetch_own_host_unref(struct own_host *h)
 {
     MUST(h->ref_count > 0);
     h->ref_count--;
@@ -84,7 +84,7 @@ static void session_drop(struct own_host *h)
     own->session_count--;
 }
 
-void own_host_set_session(struct own_host *h, SSL_SESSION *session)
+void fetch_own_host_set_session(struct own_host *h, SSL_SESSION *session)
 {
     struct own *own = h->own;
 
@@ -117,7 +117,7 @@ static void idle_unlink(struct own_conn *conn)
     own->idle_count--;
 }
 
-struct own_conn *own_pool_take(struct own_host *h)
+struct own_conn *fetch_own_pool_take(struct own_host *h)
 {
     struct own_conn *conn = h->idle;
 
@@ -126,24 +126,24 @@ struct own_conn *own_pool_take(struct own_host *h)
     return conn;
 }
 
-void own_pool_remove(struct own_conn *conn)
+void fetch_own_pool_remove(struct own_conn *conn)
 {
     idle_unlink(conn);
 }
 
-void own_pool_put(struct own_conn *conn)
+void fetch_own_pool_put(struct own_conn *conn)
 {
     struct own_host *h = conn->host;
     struct own *own = h->own;
 
     if (h->idle_count >= own->idle_per_host) {
-        own_conn_close(conn);
+        fetch_own_conn_close(conn);
         return;
     }
     if (own->idle_count >= own->idle_max) {
         struct own_conn *oldest = own->idle_oldest;
         idle_unlink(oldest);
-        own_conn_close(oldest);
+        fetch_own_conn_close(oldest);
     }
     conn->exchange = NULL;
     conn->idle_since_us = loop_now_us(own->loop);
@@ -160,7 +160,7 @@ void own_pool_put(struct own_conn *conn)
         loop_timer_set(own->loop, &own->idle_timer, conn->idle_since_us + own->idle_us);
 }
 
-void own_pool_expire(void *arg)
+void fetch_own_pool_expire(void *arg)
 {
     struct own *own = arg;
     int64_t now_us = loop_now_us(own->loop);
@@ -168,20 +168,20 @@ void own_pool_expire(void *arg)
 
     while ((conn = own->idle_oldest) != NULL && conn->idle_since_us + own->idle_us <= now_us) {
         idle_unlink(conn);
-        own_conn_close(conn);
+        fetch_own_conn_close(conn);
     }
     if (conn != NULL)
         loop_timer_set(own->loop, &own->idle_timer, conn->idle_since_us + own->idle_us);
 }
 
-void own_pool_clear(struct own *own)
+void fetch_own_pool_clear(struct own *own)
 {
     struct own_conn *conn;
     struct own_host *h;
 
     while ((conn = own->idle_oldest) != NULL) {
         idle_unlink(conn);
-        own_conn_close(conn);
+        fetch_own_conn_close(conn);
     }
     while ((h = own->sessions_oldest) != NULL) {
         session_drop(h);

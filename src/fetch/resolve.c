@@ -46,7 +46,7 @@ struct resolve_socket {
 
 struct fetch_resolver {
     struct loop *loop;
-    const char *fixed; /* borrowed */
+    const char *fixed;   /* borrowed */
     const char *servers; /* borrowed; NULL: the system's */
     ares_channel channel;
     bool is_open;
@@ -105,8 +105,7 @@ static void addresses_add(struct fetch_addresses *list, const struct fetch_addre
 
 /* --- short cuts ---------------------------------------------------------------------------- */
 
-static bool find_fixed(const struct fetch_resolver *r, struct str name,
-                       struct fetch_addresses *out)
+static bool find_fixed(const struct fetch_resolver *r, struct str name, struct fetch_addresses *out)
 {
     struct str rest = str_from(r->fixed);
     struct str part;
@@ -387,8 +386,7 @@ static void refresh(struct fetch_resolver *r)
     channel_open(r);
 }
 
-struct fetch_resolver *fetch_resolver_new(struct loop *loop, const char *fixed,
-                                          const char *servers)
+struct fetch_resolver *fetch_resolver_new(struct loop *loop, const char *fixed, const char *servers)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct fetch_resolver *r = XNEW(struct fetch_resolver);

@@ -9,14 +9,14 @@
 static void fail(struct own_exchange *ex, enum fetch_error error, const char *why)
 {
     fetch_call_say(ex->call, "%s", why);
-    own_exchange_fail(ex, error);
+    fetch_own_exchange_fail(ex, error);
 }
 
 static void cut(struct own_exchange *ex, const char *why)
 {
     ex->call->response_cut = true;
     fetch_call_say(ex->call, "%s", why);
-    own_exchange_complete(ex, false);
+    fetch_own_exchange_complete(ex, false);
 }
 
 /* --- body: each returns false when the call has ended -------------------------------------- */
@@ -29,12 +29,12 @@ static bool take_length(struct own_exchange *ex, struct str bytes)
         mine.len = (size_t)ex->left;
     ex->left -= mine.len;
     if (!fetch_call_take_body(ex->call, mine, &ex->body_read)) {
-        own_exchange_complete(ex, false);
+        fetch_own_exchange_complete(ex, false);
         return false;
     }
     if (ex->left > 0)
         return true;
-    own_exchange_complete(ex, mine.len == bytes.len);
+    fetch_own_exchange_complete(ex, mine.len == bytes.len);
     return false;
 }
 
@@ -47,7 +47,7 @@ static bool take_chunked(struct own_exchange *ex, struct str bytes)
     buf_reset(decoded);
     enum http_parse state = http_chunked_read(&ex->chunked, bytes, &used, decoded, &error);
     if (!fetch_call_take_body(ex->call, buf_str(decoded), &ex->body_read)) {
-        own_exchange_complete(ex, false);
+        fetch_own_exchange_complete(ex, false);
         return false;
     }
     if (state == HTTP_PARSE_MORE)
@@ -55,7 +55,7 @@ static bool take_chunked(struct own_exchange *ex, struct str bytes)
     if (state == HTTP_PARSE_BAD)
         cut(ex, error.reason);
     else
-        own_exchange_complete(ex, used == bytes.len);
+        fetch_own_exchange_complete(ex, used == bytes.len);
     return false;
 }
 
@@ -68,7 +68,7 @@ static bool take_body(struct own_exchange *ex, struct str bytes)
         return take_chunked(ex, bytes);
     if (fetch_call_take_body(ex->call, bytes, &ex->body_read))
         return true;
-    own_exchange_complete(ex, false);
+    fetch_own_exchange_complete(ex, false);
     return false;
 }
 
@@ -197,22 +197,22 @@ static void take_end(struct own_exchange *ex, bool is_orderly)
     if (ex->reading == OWN_HEAD && !parse_heads(ex, &in, &is_final))
         return;
     if (ex->reading == OWN_HEAD)
-        own_exchange_closed(ex, ex->has_bytes ? "closed in the middle of the answer's head"
-                                              : "closed without an answer");
+        fetch_own_exchange_closed(ex, ex->has_bytes ? "closed in the middle of the answer's head"
+                                                    : "closed without an answer");
     else if (ex->reading == OWN_UNTIL_CLOSE && is_orderly)
-        own_exchange_complete(ex, false);
+        fetch_own_exchange_complete(ex, false);
     else
         cut(ex, "closed before the end of the answer's body");
 }
 
-void own_response_read(struct own_exchange *ex)
+void fetch_own_response_read(struct own_exchange *ex)
 {
     struct own *own = ex->own;
     bool is_tls = ex->conn->ssl != NULL;
     size_t n = 0;
 
     for (;;) {
-        enum own_io io = own_conn_read(ex->conn, own->scratch, sizeof(own->scratch), &n);
+        enum own_io io = fetch_own_conn_read(ex->conn, own->scratch, sizeof(own->scratch), &n);
         if (io == OWN_IO_AGAIN)
             return;
         if (io != OWN_IO_OK) {
