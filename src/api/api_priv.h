@@ -110,7 +110,8 @@ bool api_query_types(struct api_ctx *c, const struct str **types, size_t *count)
 bool api_message_filter(struct api_ctx *c, struct store_message_filter *f);
 
 /* --- answers ----------------------------------------------------------------------------------------- */
-/* A writer whose buffer lives as long as the request. */
+/* A buffer, and a writer into one, that live as long as the request. */
+struct buf *api_buf(struct api_ctx *c, size_t max);
 void api_out_open(struct api_ctx *c, struct api_out *o);
 void api_reply(struct api_ctx *c, int status, struct api_out *o);
 void api_reply_empty(struct api_ctx *c, int status); /* 204, 202 */

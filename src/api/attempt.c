@@ -34,6 +34,10 @@ void api_status_write(struct api_out *o, enum store_state state, bool expanded)
 
 static void write_response(struct api_out *o, struct str response)
 {
+    if (response.ptr == NULL) {
+        api_out_str(o, "response", STR("EXPUNGED"));
+        return;
+    }
     if (str_is_utf8(response)) {
         api_out_str(o, "response", response);
         return;

@@ -182,6 +182,41 @@ bool api_idempotency_key(const struct http_call *call, const struct core_identit
     return true;
 }
 
+static void free_buf(void *b)
+{
+    buf_fini(b);
+}
+
+struct buf *api_buf(struct api_ctx *c, size_t max)
+{
+    struct buf *b = ARENA_NEW(c->arena, struct buf);
+    buf_init(b, max);
+    arena_defer(c->arena, free_buf, b);
+    return b;
+}
+
+/* Answers may hold secrets: they are kept sealed, under the key they answer to. */
+static struct str answer_context(struct api_ctx *c)
+{
+    char hex[HEX_LEN(16) + 1];
+    hex_encode(c->key, sizeof(c->key), hex);
+    return arena_fmt(c->arena, "answer:%s", hex);
+}
+
+static void answer_again(struct api_ctx *c, const struct store_answer *before)
+{
+    struct buf *body = api_buf(c, API_REPLY_MAX);
+    enum rc rc = sign_open(c->api->o.vault, answer_context(c), before->body, body);
+    if (rc != RC_OK) {
+        api_fail(c, rc);
+        return;
+    }
+    c->req->reply.status = before->status;
+    c->req->reply.body = buf_str(body);
+    if (body->len > 0)
+        c->req->reply.content_type = STR("application/json");
+}
+
 /* False: answered as before, or refused. */
 static bool first_time(struct api_ctx *c, struct store_tx *tx)
 {
@@ -196,10 +231,7 @@ static bool first_time(struct api_ctx *c, struct store_tx *tx)
         http_error(c->req, 409, "idempotency_key_reused",
                    "This idempotency key was used with another body.");
     } else {
-        c->req->reply.status = before.status;
-        c->req->reply.body = before.body;
-        if (before.body.len > 0)
-            c->req->reply.content_type = STR("application/json");
+        answer_again(c, &before);
     }
     return false;
 }
@@ -226,9 +258,12 @@ bool api_commit(struct api_ctx *c, struct store_tx *tx)
     enum rc rc = RC_OK;
     const struct http_reply *reply = &c->req->reply;
     if (c->has_key && reply->status < 300) {
-        struct store_answer answer = { .status = reply->status, .body = reply->body };
+        struct buf *sealed = api_buf(c, API_REPLY_MAX + 1024);
+        rc = sign_seal(c->api->o.vault, answer_context(c), reply->body, sealed);
+        struct store_answer answer = { .status = reply->status, .body = buf_str(sealed) };
         memcpy(answer.body_hash, c->body_hash, sizeof(c->body_hash));
-        rc = store_answer_put(tx, c->key, c->now_us, &answer);
+        if (rc == RC_OK)
+            rc = store_answer_put(tx, c->key, c->now_us, &answer);
     }
     if (rc == RC_OK)
         rc = store_commit(tx);
@@ -247,17 +282,9 @@ void api_abort(struct api_ctx *c, struct store_tx *tx, enum rc rc)
 
 /* --- answers --------------------------------------------------------------------------------------- */
 
-static void free_buf(void *b)
-{
-    buf_fini(b);
-}
-
 void api_out_open(struct api_ctx *c, struct api_out *o)
 {
-    struct buf *b = ARENA_NEW(c->arena, struct buf);
-    buf_init(b, API_REPLY_MAX);
-    arena_defer(c->arena, free_buf, b);
-    *o = (struct api_out){ .b = b };
+    *o = (struct api_out){ .b = api_buf(c, API_REPLY_MAX) };
 }
 
 void api_reply(struct api_ctx *c, int status, struct api_out *o)

@@ -45,11 +45,6 @@ const char *api_header_fault(struct str name, struct str value)
     return NULL;
 }
 
-static void free_buf(void *b)
-{
-    buf_fini(b);
-}
-
 static bool all_fine(struct api_ctx *c, const json_t *headers, const char *where)
 {
     if (json_object_size(headers) > HEADERS_MAX) {
@@ -77,9 +72,7 @@ bool api_headers_set(struct api_ctx *c, struct store_endpoint *ep, const json_t 
     ep->headers = STR_NONE;
     if (json_object_size(headers) == 0)
         return true;
-    struct buf *sealed = ARENA_NEW(c->arena, struct buf);
-    buf_init(sealed, 1024 * 1024);
-    arena_defer(c->arena, free_buf, sealed);
+    struct buf *sealed = api_buf(c, 1024 * 1024);
     enum rc rc = core_seal_json(c->api->o.vault, CORE_SECRET_HEADERS, ep->id,
                                 json_text(c->arena, headers), sealed);
     if (rc != RC_OK) {

@@ -8,11 +8,6 @@
 
 enum { GRACE_DEFAULT_S = 86400 };
 
-static void free_buf(void *b)
-{
-    buf_fini(b);
-}
-
 bool api_endpoint_new_key(struct api_ctx *c, struct store_endpoint *ep, struct str text,
                           const char *where)
 {
@@ -29,9 +24,7 @@ bool api_endpoint_new_key(struct api_ctx *c, struct store_endpoint *ep, struct s
     buf_fini(&why);
     if (rc != RC_OK)
         return false;
-    struct buf *sealed = ARENA_NEW(c->arena, struct buf);
-    buf_init(sealed, 1024);
-    arena_defer(c->arena, free_buf, sealed);
+    struct buf *sealed = api_buf(c, 1024);
     rc = core_seal_key(c->api->o.vault, ep->id, &key, sealed);
     mem_wipe(&key, sizeof(key));
     if (rc != RC_OK) {
@@ -42,6 +35,26 @@ bool api_endpoint_new_key(struct api_ctx *c, struct store_endpoint *ep, struct s
     if (ep->key_count == 0)
         ep->key_count = 1;
     return true;
+}
+
+static void reply_key(struct api_ctx *c, const struct store_endpoint *ep)
+{
+    struct sign_key key;
+    enum rc rc = ep->key_count == 0 ? RC_CORRUPT
+                                    : core_open_key(c->api->o.vault, ep->id, ep->keys[0].sealed, &key);
+    if (rc != RC_OK) {
+        api_fail(c, rc);
+        return;
+    }
+    char text[SIGN_SECRET_TEXT_MAX];
+    struct api_out o;
+    api_out_open(c, &o);
+    api_out_begin(&o, '{');
+    api_out_str(&o, "key", sign_key_show(&key, text));
+    api_out_end(&o, '}');
+    mem_wipe(&key, sizeof(key));
+    mem_wipe(text, sizeof(text));
+    api_reply(c, 200, &o);
 }
 
 static void get_secret(struct http_request *req)
@@ -55,22 +68,7 @@ static void get_secret(struct http_request *req)
     if (!api_endpoint_of(&c, tx, &app, &ep))
         return;
     store_end(tx);
-    struct sign_key key;
-    enum rc rc = ep.key_count == 0 ? RC_CORRUPT
-                                   : core_open_key(c.api->o.vault, ep.id, ep.keys[0].sealed, &key);
-    if (rc != RC_OK) {
-        api_fail(&c, rc);
-        return;
-    }
-    char text[SIGN_SECRET_TEXT_MAX];
-    struct api_out o;
-    api_out_open(&c, &o);
-    api_out_begin(&o, '{');
-    api_out_str(&o, "key", sign_key_show(&key, text));
-    api_out_end(&o, '}');
-    mem_wipe(&key, sizeof(key));
-    mem_wipe(text, sizeof(text));
-    api_reply(&c, 200, &o);
+    reply_key(&c, &ep);
 }
 
 /* Moves the current key to the old ones; those whose time is over go. False: too many. */
@@ -122,7 +120,11 @@ static void rotate_secret(struct http_request *req)
         api_abort(&c, tx, rc);
         return;
     }
-    api_reply_empty(&c, 204);
+    /* Newer clients read the new key from the answer; who may not see it gets none. */
+    if (c.who->app == 0 || (c.who->capabilities & CORE_MAY_VIEW_SECRET) != 0)
+        reply_key(&c, &ep);
+    else
+        api_reply_empty(&c, 204);
     if (api_commit(&c, tx))
         core_directory_changed(c.api->o.directory, app.num);
 }

@@ -14,10 +14,10 @@
     " a.took, a.next_due, a.error, a.detail, a.url, a.response, a.response_headers, a.request_headers"
 
 /* ?1 stretch or 0, ?2 endpoint, ?3 and ?4 bounds, ?8 after, ?9 before, ?10 limit, ?11 status, ?12 class, ?13 message,
- * ?14 app. Svix status: 0 success, 2 fail, 3 sending. */
+ * ?14 app. Svix status: 0 success, 2 failed (whatever came after), 3 failed with another one planned. */
 #define FILTER \
     " AND a.ak > ?3 AND a.ak < ?4 AND a.started > ?8 AND a.started < ?9" \
-    " AND (?11 < 0 OR (?11 = 0 AND a.state_after = 3) OR (?11 = 2 AND a.state_after IN (4, 5))" \
+    " AND (?11 < 0 OR (?11 = 0 AND a.state_after = 3) OR (?11 = 2 AND a.success = 0)" \
     " OR (?11 = 3 AND a.state_after IN (1, 2)))" \
     " AND (?12 < 0 OR (a.http_status >= ?12 AND a.http_status < ?12 + 100)) AND m.app = ?14" MESSAGE_FILTER("m.")
 
