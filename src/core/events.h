@@ -7,9 +7,8 @@
  */
 #pragma once
 
-#include <jansson.h>
-
 #include "core/publish.h"
+#include "json/json.h"
 
 struct core_events;
 
