@@ -28,7 +28,7 @@ struct grapnel_bytes gn_cstr(const char *text);
 bool gn_eq(struct grapnel_bytes a, struct grapnel_bytes b);
 bool gn_ieq(struct grapnel_bytes a, struct grapnel_bytes b); /* ASCII case aside */
 bool gn_starts(struct grapnel_bytes s, struct grapnel_bytes prefix);
-size_t gn_find(struct grapnel_bytes s, char c); /* index, or s.len */
+size_t gn_find(struct grapnel_bytes s, char c);       /* index, or s.len */
 struct grapnel_bytes gn_trim(struct grapnel_bytes s); /* spaces and tabs */
 /* The part up to `sep`, taken off *rest; false at the end. */
 bool gn_split(struct grapnel_bytes *rest, char sep, struct grapnel_bytes *part);
@@ -53,7 +53,8 @@ enum gn_alphabet { GN_BASE64, GN_BASE64URL };
 bool gn_base64_decode(struct grapnel_bytes text, enum gn_alphabet alphabet, bool exact,
                       unsigned char *out, size_t cap, size_t *len);
 /* Standard alphabet padded, URL alphabet bare; returns how many were written, without NUL. */
-size_t gn_base64_encode(const unsigned char *bytes, size_t len, enum gn_alphabet alphabet, char *out);
+size_t gn_base64_encode(const unsigned char *bytes, size_t len, enum gn_alphabet alphabet,
+                        char *out);
 
 /* --- working memory ----------------------------------------------------------------------------- */
 struct gn_block;

@@ -29,7 +29,8 @@ static bool is_accepted(const struct gn_run *run, struct grapnel_bytes tag)
     return s->accept_count == 0;
 }
 
-static bool decode(const struct grapnel_scheme *s, struct grapnel_bytes text, struct gn_candidate *out)
+static bool decode(const struct grapnel_scheme *s, struct grapnel_bytes text,
+                   struct gn_candidate *out)
 {
     if (s->enc == GN_ENC_HEX) {
         return gn_hex_decode(text, out->bytes, sizeof(out->bytes), &out->len);
@@ -58,7 +59,8 @@ static void note_malformed(struct gn_run *run, struct grapnel_bytes text)
     gn_say(&run->explain, "\n");
 }
 
-static enum grapnel_status add_candidate(struct gn_run *run, struct grapnel_bytes text, bool ed25519)
+static enum grapnel_status add_candidate(struct gn_run *run, struct grapnel_bytes text,
+                                         bool ed25519)
 {
     const struct grapnel_scheme *s = run->scheme;
     if (run->candidate_count + run->malformed_count == GRAPNEL_SIGNATURES_MAX) {

@@ -31,7 +31,8 @@ static void explain_message(struct gn_run *run, const struct gn_pieces *message)
 /* --- one key ------------------------------------------------------------------------------------------------- */
 
 static enum grapnel_status compute(struct gn_run *run, const struct gn_key *key,
-                                   struct gn_pieces *message, unsigned char mac[static GN_DIGEST_MAX])
+                                   struct gn_pieces *message,
+                                   unsigned char mac[static GN_DIGEST_MAX])
 {
     const struct grapnel_scheme *s = run->scheme;
     if (s->auth == GN_AUTH_HASH) {
@@ -163,7 +164,8 @@ static enum grapnel_status check_candidates(struct gn_run *run)
 
 /* --- batches --------------------------------------------------------------------------------------------------- */
 
-static enum grapnel_status load_items(struct gn_run *run, struct grapnel_bytes **items, size_t *count)
+static enum grapnel_status load_items(struct gn_run *run, struct grapnel_bytes **items,
+                                      size_t *count)
 {
     struct grapnel_bytes array;
     *items = gn_alloc(&run->arena, GRAPNEL_ITEMS_MAX * sizeof(**items));
@@ -177,7 +179,8 @@ static enum grapnel_status load_items(struct gn_run *run, struct grapnel_bytes *
 }
 
 /* Runs `check` on each item; one bad item spoils the batch, and a batch of none proves nothing. */
-static enum grapnel_status each_item(struct gn_run *run, enum grapnel_status (*check)(struct gn_run *))
+static enum grapnel_status each_item(struct gn_run *run,
+                                     enum grapnel_status (*check)(struct gn_run *))
 {
     struct grapnel_bytes *items;
     size_t count = 0;
@@ -228,7 +231,8 @@ static bool match_secret(struct gn_run *run, struct grapnel_bytes sent)
         /* Digests are compared, so that not even the length of a secret shows. */
         bool equal = gn_digest(GN_SHA256, &run->keys[i].bytes, 1, other) &&
                      CRYPTO_memcmp(digest, other, gn_digest_len(GN_SHA256)) == 0;
-        gn_say(&run->explain, "secret %u: %s\n", run->keys[i].index + 1, equal ? "matches" : "no match");
+        gn_say(&run->explain, "secret %u: %s\n", run->keys[i].index + 1,
+               equal ? "matches" : "no match");
         if (equal && !matched) {
             matched = true;
             run->matched = run->keys[i].index;

@@ -109,9 +109,11 @@ bool gn_base64_decode(struct grapnel_bytes text, enum gn_alphabet alphabet, bool
     return !exact || (bits & ((1U << bit_count) - 1)) == 0;
 }
 
-size_t gn_base64_encode(const unsigned char *bytes, size_t len, enum gn_alphabet alphabet, char *out)
+size_t gn_base64_encode(const unsigned char *bytes, size_t len, enum gn_alphabet alphabet,
+                        char *out)
 {
-    static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char standard[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     static const char url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     const char *digits = alphabet == GN_BASE64 ? standard : url;
     uint32_t bits = 0;

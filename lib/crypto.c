@@ -89,8 +89,7 @@ bool gn_pkey_verify(EVP_PKEY *key, enum gn_hash hash, struct grapnel_bytes messa
 {
     const unsigned char *bytes = (const unsigned char *)(message.ptr == NULL ? "" : message.ptr);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool good = ctx != NULL &&
-                EVP_DigestVerifyInit(ctx, NULL, md_for(key, hash), NULL, key) == 1 &&
+    bool good = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, md_for(key, hash), NULL, key) == 1 &&
                 EVP_DigestVerify(ctx, signature, len, bytes, message.len) == 1;
     EVP_MD_CTX_free(ctx);
     return good;

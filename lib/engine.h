@@ -81,9 +81,11 @@ enum grapnel_status gn_check_window(const struct gn_run *run);
 bool gn_is_signed(const struct grapnel_scheme *s, const struct gn_location *where);
 
 /* --- message.c -------------------------------------------------------------------------------------- */
-enum grapnel_status gn_message(struct gn_run *run, const struct gn_template *t, struct gn_pieces *out);
+enum grapnel_status gn_message(struct gn_run *run, const struct gn_template *t,
+                               struct gn_pieces *out);
 /* The same in one piece. */
-enum grapnel_status gn_expand(struct gn_run *run, const struct gn_template *t, struct grapnel_bytes *out);
+enum grapnel_status gn_expand(struct gn_run *run, const struct gn_template *t,
+                              struct grapnel_bytes *out);
 /* Do all rules hold? `otherwise` is the status for one that does not. */
 enum grapnel_status gn_check_rules(struct gn_run *run, const struct gn_rule *rules, size_t count,
                                    enum grapnel_status otherwise);

@@ -47,14 +47,14 @@ enum {
     GRAPNEL_BODY_MAX_DEFAULT = 26214400, /* bytes: 25 MiB, what GitHub may send */
     GRAPNEL_HEADERS_MAX = 256,
     GRAPNEL_SECRETS_MAX = 16,
-    GRAPNEL_SECRET_MAX = 8192,     /* bytes of one secret's text (PEM keys are long) */
-    GRAPNEL_SIGNATURES_MAX = 32,   /* in one request; more are refused, not ignored */
-    GRAPNEL_ITEMS_MAX = 1000,      /* events in one request */
-    GRAPNEL_FORM_MAX = 1000,       /* form or query parameters */
+    GRAPNEL_SECRET_MAX = 8192,   /* bytes of one secret's text (PEM keys are long) */
+    GRAPNEL_SIGNATURES_MAX = 32, /* in one request; more are refused, not ignored */
+    GRAPNEL_ITEMS_MAX = 1000,    /* events in one request */
+    GRAPNEL_FORM_MAX = 1000,     /* form or query parameters */
     GRAPNEL_JSON_DEPTH_MAX = 64,
-    GRAPNEL_JWT_MAX = 16384,       /* bytes */
+    GRAPNEL_JWT_MAX = 16384,        /* bytes */
     GRAPNEL_SCHEME_TEXT_MAX = 8192, /* bytes */
-    GRAPNEL_WORK_MAX = 2097152,    /* bytes of heap, beside copies of the body */
+    GRAPNEL_WORK_MAX = 2097152,     /* bytes of heap, beside copies of the body */
     GRAPNEL_REPLY_HEADERS_MAX = 4,
     GRAPNEL_VERDICT_TEXT_MAX = 4096 /* bytes of all texts of a verdict together */
 };
@@ -65,7 +65,10 @@ struct grapnel_bytes {
     size_t len;
 };
 
-#define GRAPNEL_TEXT(literal) { ("" literal), sizeof(literal) - 1 }
+#define GRAPNEL_TEXT(literal) \
+    { \
+        ("" literal), sizeof(literal) - 1 \
+    }
 
 struct grapnel_header {
     struct grapnel_bytes name; /* compared without regard to case */
@@ -74,27 +77,27 @@ struct grapnel_header {
 
 enum grapnel_status {
     GRAPNEL_VERIFIED = 0,
-    GRAPNEL_HANDSHAKE,           /* not an event: answer verdict.reply, and keep verdict.learned if any */
-    GRAPNEL_UNSIGNED,            /* the scheme has no proof (auth none); nothing was verified */
-    GRAPNEL_MISSING_HEADER,      /* a header, parameter or field that the scheme needs is not there */
-    GRAPNEL_DUPLICATE_HEADER,    /* ... or is there more than once */
+    GRAPNEL_HANDSHAKE, /* not an event: answer verdict.reply, and keep verdict.learned if any */
+    GRAPNEL_UNSIGNED,  /* the scheme has no proof (auth none); nothing was verified */
+    GRAPNEL_MISSING_HEADER,   /* a header, parameter or field that the scheme needs is not there */
+    GRAPNEL_DUPLICATE_HEADER, /* ... or is there more than once */
     GRAPNEL_MALFORMED_SIGNATURE, /* no signature in the form and length the scheme asks for */
     GRAPNEL_MALFORMED_TIMESTAMP,
-    GRAPNEL_MALFORMED_BODY,      /* a field of the body is needed, and the body cannot be read */
-    GRAPNEL_NO_MATCHING_KEY,     /* well formed, but made by none of the keys over this content */
+    GRAPNEL_MALFORMED_BODY,  /* a field of the body is needed, and the body cannot be read */
+    GRAPNEL_NO_MATCHING_KEY, /* well formed, but made by none of the keys over this content */
     GRAPNEL_TIMESTAMP_TOO_OLD,
     GRAPNEL_TIMESTAMP_IN_FUTURE,
-    GRAPNEL_CLAIM_MISMATCH,      /* signed, but for another content, time-less token or address */
-    GRAPNEL_CHALLENGE_REFUSED,   /* a handshake whose value or token is not acceptable */
+    GRAPNEL_CLAIM_MISMATCH,    /* signed, but for another content, time-less token or address */
+    GRAPNEL_CHALLENGE_REFUSED, /* a handshake whose value or token is not acceptable */
     GRAPNEL_BODY_TOO_LARGE,
-    GRAPNEL_TOO_LARGE,           /* another limit above */
-    GRAPNEL_UNCONFIGURED,        /* no secret, or an empty one */
-    GRAPNEL_MALFORMED_KEY,       /* no secret has the form that the scheme asks for */
-    GRAPNEL_KEY_FETCH_FAILED,    /* the certificate function failed, or there is none */
+    GRAPNEL_TOO_LARGE,        /* another limit above */
+    GRAPNEL_UNCONFIGURED,     /* no secret, or an empty one */
+    GRAPNEL_MALFORMED_KEY,    /* no secret has the form that the scheme asks for */
+    GRAPNEL_KEY_FETCH_FAILED, /* the certificate function failed, or there is none */
     GRAPNEL_MALFORMED_SCHEME,
     GRAPNEL_UNKNOWN_PRESET,
-    GRAPNEL_UNSUPPORTED,         /* the request asks for a version or algorithm that the scheme has not */
-    GRAPNEL_INTERNAL,            /* libcrypto refused or memory is short */
+    GRAPNEL_UNSUPPORTED, /* the request asks for a version or algorithm that the scheme has not */
+    GRAPNEL_INTERNAL,    /* libcrypto refused or memory is short */
     GRAPNEL_STATUS_COUNT
 };
 
@@ -117,7 +120,8 @@ GRAPNEL_API enum grapnel_status grapnel_scheme_parse(struct grapnel_bytes text,
                                                      struct grapnel_scheme_error *error);
 
 /* A preset by its name. GRAPNEL_UNKNOWN_PRESET: there is none. The caller grapnel_scheme_free()s. */
-GRAPNEL_API enum grapnel_status grapnel_scheme_preset(const char *name, struct grapnel_scheme **out);
+GRAPNEL_API enum grapnel_status grapnel_scheme_preset(const char *name,
+                                                      struct grapnel_scheme **out);
 
 GRAPNEL_API void grapnel_scheme_free(struct grapnel_scheme *scheme); /* NULL is fine */
 
@@ -157,10 +161,11 @@ struct grapnel_window {
 struct grapnel_config {
     const struct grapnel_bytes *secrets; /* in the form the provider shows; any may match */
     size_t secret_count;
-    struct grapnel_bytes companion; /* the second value that some providers give beside the secret (a
+    struct grapnel_bytes
+        companion;  /* the second value that some providers give beside the secret (a
                                        verify token, a public key's name, a webhook's id); never used
                                        as a key */
-    int64_t now_us;                 /* the clock: microseconds since 1970 */
+    int64_t now_us; /* the clock: microseconds since 1970 */
     const struct grapnel_window *window; /* NULL: the scheme's own */
     size_t body_max;                     /* bytes; 0: GRAPNEL_BODY_MAX_DEFAULT */
     grapnel_certificate_fn *certificate; /* only for schemes with fetched certificates (aws-sns) */
@@ -178,15 +183,15 @@ struct grapnel_reply {
 
 struct grapnel_verdict {
     enum grapnel_status status;
-    unsigned key_index;         /* VERIFIED: which secret matched; UINT_MAX: none did */
-    struct grapnel_bytes id;    /* for deduplication; empty: the provider sends none */
-    bool id_signed;             /* false: a replay may carry another id, so also remember the body */
-    struct grapnel_bytes type;  /* event type; empty: none, or it is per item */
+    unsigned key_index;        /* VERIFIED: which secret matched; UINT_MAX: none did */
+    struct grapnel_bytes id;   /* for deduplication; empty: the provider sends none */
+    bool id_signed;            /* false: a replay may carry another id, so also remember the body */
+    struct grapnel_bytes type; /* event type; empty: none, or it is per item */
     bool type_signed;
     bool has_time;
-    int64_t time_us;            /* the time that was signed */
-    size_t item_count;          /* events in the body, for schemes with batches; 0: not a batch */
-    struct grapnel_reply reply; /* for every status */
+    int64_t time_us;              /* the time that was signed */
+    size_t item_count;            /* events in the body, for schemes with batches; 0: not a batch */
+    struct grapnel_reply reply;   /* for every status */
     struct grapnel_bytes learned; /* HANDSHAKE: the secret to keep from now on; empty: none */
     size_t _text_len;
     char _text[GRAPNEL_VERDICT_TEXT_MAX];

@@ -20,7 +20,8 @@ static bool in_guard(enum gn_guard guard, unsigned char c)
     return c >= 0x20 && c < 0x7f;
 }
 
-static bool passes(const struct grapnel_scheme *s, const struct gn_value *rule, struct grapnel_bytes text)
+static bool passes(const struct grapnel_scheme *s, const struct gn_value *rule,
+                   struct grapnel_bytes text)
 {
     struct grapnel_bytes prefix = gn_template_prefix(&s->msg);
     if (text.len < rule->least || text.len > rule->most) {
@@ -40,7 +41,8 @@ static bool is_met(struct gn_run *run, const struct gn_handshake *h)
     if (h->method.len > 0 && !gn_eq(h->method, run->request->method)) {
         return false;
     }
-    return gn_check_rules(run, h->when, h->when_count, GRAPNEL_CHALLENGE_REFUSED) == GRAPNEL_VERIFIED;
+    return gn_check_rules(run, h->when, h->when_count, GRAPNEL_CHALLENGE_REFUSED) ==
+           GRAPNEL_VERIFIED;
 }
 
 static bool has_secret(const struct grapnel_config *config)

@@ -52,7 +52,8 @@ static enum grapnel_status detached_input(struct gn_run *run, struct grapnel_byt
     return out->input.ptr == NULL ? GRAPNEL_TOO_LARGE : GRAPNEL_VERIFIED;
 }
 
-static enum grapnel_status split_token(struct gn_run *run, struct grapnel_bytes text, struct token *out)
+static enum grapnel_status split_token(struct gn_run *run, struct grapnel_bytes text,
+                                       struct token *out)
 {
     struct grapnel_bytes rest = text;
     struct grapnel_bytes header;
@@ -66,8 +67,9 @@ static enum grapnel_status split_token(struct gn_run *run, struct grapnel_bytes 
         return GRAPNEL_MALFORMED_SIGNATURE;
     }
     out->header = decode_part(run, header);
-    bool good = out->header.len > 0 && gn_base64_decode(signature, GN_BASE64URL, true, out->signature,
-                                                        sizeof(out->signature), &out->signature_len);
+    bool good =
+        out->header.len > 0 && gn_base64_decode(signature, GN_BASE64URL, true, out->signature,
+                                                sizeof(out->signature), &out->signature_len);
     if (good && run->scheme->jwt_detached) {
         return payload.len == 0 ? detached_input(run, header, out) : GRAPNEL_MALFORMED_SIGNATURE;
     }
@@ -84,7 +86,8 @@ static enum grapnel_status read_header(struct gn_run *run, struct token *token)
         return GRAPNEL_MALFORMED_SIGNATURE;
     }
     /* An extension marked critical must be understood, and none is. */
-    if (gn_json_find(&run->arena, token->header, GN_TEXT("/crit"), &value) != GRAPNEL_MISSING_HEADER) {
+    if (gn_json_find(&run->arena, token->header, GN_TEXT("/crit"), &value) !=
+        GRAPNEL_MISSING_HEADER) {
         return GRAPNEL_UNSUPPORTED;
     }
     for (size_t i = 0; i < run->scheme->jwt_alg_count; i++) {

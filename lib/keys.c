@@ -138,14 +138,12 @@ static EVP_PKEY *read_standard_pair(struct grapnel_bytes text, bool private)
 
 /* --- shared secrets ---------------------------------------------------------------------------------------- */
 
-static bool decode_shared(const struct grapnel_scheme *s, struct grapnel_bytes text, unsigned char *out,
-                          size_t cap, size_t *len)
+static bool decode_shared(const struct grapnel_scheme *s, struct grapnel_bytes text,
+                          unsigned char *out, size_t cap, size_t *len)
 {
     switch (s->key) {
-    case GN_KEY_BASE64:
-        return gn_base64_decode(text, GN_BASE64, false, out, cap, len);
-    case GN_KEY_HEX:
-        return gn_hex_decode(text, out, cap, len);
+    case GN_KEY_BASE64: return gn_base64_decode(text, GN_BASE64, false, out, cap, len);
+    case GN_KEY_HEX: return gn_hex_decode(text, out, cap, len);
     case GN_KEY_SHA1:
         *len = gn_digest_len(GN_SHA1);
         return text.len > 0 && gn_digest(GN_SHA1, &text, 1, out);
@@ -153,8 +151,7 @@ static bool decode_shared(const struct grapnel_scheme *s, struct grapnel_bytes t
         memcpy(out, text.ptr, text.len);
         *len = text.len;
         return true;
-    case GN_KEY_PEM:
-        break;
+    case GN_KEY_PEM: break;
     }
     return false;
 }

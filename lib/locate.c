@@ -46,25 +46,17 @@ enum grapnel_status gn_locate(struct gn_run *run, const struct gn_location *wher
 {
     const struct grapnel_request *request = run->request;
     switch (where->place) {
-    case GN_HEADER:
-        return gn_header(request, where->name, out);
-    case GN_QUERY:
-        return gn_form_find(&run->arena, request->query, where->name, out);
+    case GN_HEADER: return gn_header(request, where->name, out);
+    case GN_QUERY: return gn_form_find(&run->arena, request->query, where->name, out);
     case GN_FORM:
         return gn_is_form(request) ? gn_form_find(&run->arena, request->body, where->name, out)
                                    : GRAPNEL_MISSING_HEADER;
-    case GN_JSON:
-        return locate_json(run, request->body, where->name, out);
-    case GN_ITEM:
-        return locate_json(run, run->item, where->name, out);
+    case GN_JSON: return locate_json(run, request->body, where->name, out);
+    case GN_ITEM: return locate_json(run, run->item, where->name, out);
     case GN_PAIR:
-    case GN_POSITION:
-        return gn_locate_in_list(run, where, out);
-    case GN_BODY:
-        *out = request->body;
-        return GRAPNEL_VERIFIED;
-    case GN_HEADERS:
-        break;
+    case GN_POSITION: return gn_locate_in_list(run, where, out);
+    case GN_BODY: *out = request->body; return GRAPNEL_VERIFIED;
+    case GN_HEADERS: break;
     }
     return GRAPNEL_UNSUPPORTED;
 }
@@ -163,8 +155,7 @@ static bool parse_time(struct grapnel_bytes text, enum gn_unit unit, int64_t *us
 {
     int64_t number;
     switch (unit) {
-    case GN_UNIT_NONE:
-        return false;
+    case GN_UNIT_NONE: return false;
     case GN_UNIT_S:
         if (!gn_decimal(text, SECONDS_DIGITS, &number)) {
             return false;
@@ -177,8 +168,7 @@ static bool parse_time(struct grapnel_bytes text, enum gn_unit unit, int64_t *us
         }
         *us = number * US_PER_MS;
         return true;
-    case GN_UNIT_ISO:
-        break;
+    case GN_UNIT_ISO: break;
     }
     return gn_time_iso(text, us);
 }
@@ -195,7 +185,8 @@ enum grapnel_status gn_read_time(struct gn_run *run)
         return status;
     }
     run->has_ts = parse_time(run->ts, s->ts_unit, &run->ts_us);
-    return run->has_ts || s->ts_unit == GN_UNIT_NONE ? GRAPNEL_VERIFIED : GRAPNEL_MALFORMED_TIMESTAMP;
+    return run->has_ts || s->ts_unit == GN_UNIT_NONE ? GRAPNEL_VERIFIED
+                                                     : GRAPNEL_MALFORMED_TIMESTAMP;
 }
 
 enum grapnel_status gn_check_window(const struct gn_run *run)
@@ -270,17 +261,14 @@ bool gn_is_signed(const struct grapnel_scheme *s, const struct gn_location *wher
     case GN_AUTH_HASH:
     case GN_AUTH_ED25519:
     case GN_AUTH_ECDSA:
-    case GN_AUTH_RSA:
-        return message_holds(s, where);
+    case GN_AUTH_RSA: return message_holds(s, where);
     case GN_AUTH_JWT:
         return where->place == GN_ITEM || (where->place != GN_HEADER && claims_bind_body(s));
-    case GN_AUTH_SNS:
-        return where->place == GN_JSON;
+    case GN_AUTH_SNS: return where->place == GN_JSON;
     case GN_AUTH_UNSET:
     case GN_AUTH_EQUAL:
     case GN_AUTH_BASIC:
-    case GN_AUTH_NONE:
-        break;
+    case GN_AUTH_NONE: break;
     }
     return false;
 }

@@ -8,7 +8,8 @@
 
 enum { PIECES_FIRST = 32, CRC32_TEXT_MAX = 10 };
 
-static enum grapnel_status add_piece(struct gn_run *run, struct gn_pieces *out, struct grapnel_bytes s)
+static enum grapnel_status add_piece(struct gn_run *run, struct gn_pieces *out,
+                                     struct grapnel_bytes s)
 {
     if (out->count == out->cap) {
         size_t cap = out->cap == 0 ? PIECES_FIRST : 2 * out->cap;
@@ -104,35 +105,21 @@ static enum grapnel_status token_value(struct gn_run *run, const struct gn_part 
                                        struct grapnel_bytes *out)
 {
     switch (part->token) {
-    case GN_LITERAL:
-        *out = part->literal;
-        return GRAPNEL_VERIFIED;
-    case GN_TOKEN_LOCATION:
-        return gn_locate(run, &part->location, out);
-    case GN_TOKEN_TS:
-        return present(run->ts, out);
-    case GN_TOKEN_ID:
-        return gn_locate_first(run, &run->scheme->id, out);
-    case GN_TOKEN_METHOD:
-        return present(run->request->method, out);
-    case GN_TOKEN_URL:
-        return gn_url(run, out);
-    case GN_TOKEN_PATH:
-        *out = path_of(run->request->url);
-        return GRAPNEL_VERIFIED;
-    case GN_TOKEN_SHA256:
-        return digest_value(run, part, out);
-    case GN_TOKEN_CRC32:
-        return crc32_text(run, run->request->body, out);
-    case GN_TOKEN_SECRET:
-        return present(run->secret, out);
+    case GN_LITERAL: *out = part->literal; return GRAPNEL_VERIFIED;
+    case GN_TOKEN_LOCATION: return gn_locate(run, &part->location, out);
+    case GN_TOKEN_TS: return present(run->ts, out);
+    case GN_TOKEN_ID: return gn_locate_first(run, &run->scheme->id, out);
+    case GN_TOKEN_METHOD: return present(run->request->method, out);
+    case GN_TOKEN_URL: return gn_url(run, out);
+    case GN_TOKEN_PATH: *out = path_of(run->request->url); return GRAPNEL_VERIFIED;
+    case GN_TOKEN_SHA256: return digest_value(run, part, out);
+    case GN_TOKEN_CRC32: return crc32_text(run, run->request->body, out);
+    case GN_TOKEN_SECRET: return present(run->secret, out);
     case GN_TOKEN_COMPANION:
         return run->config->companion.len == 0 ? GRAPNEL_UNCONFIGURED
                                                : present(run->config->companion, out);
-    case GN_TOKEN_VALUE:
-        return present(run->values[part->number], out);
-    case GN_TOKEN_FORM_SORTED:
-        break; /* many pieces: see add_part() */
+    case GN_TOKEN_VALUE: return present(run->values[part->number], out);
+    case GN_TOKEN_FORM_SORTED: break; /* many pieces: see add_part() */
     }
     return GRAPNEL_INTERNAL;
 }
@@ -175,15 +162,11 @@ static enum grapnel_status apply_filter(struct gn_run *run, enum gn_filter filte
                                         struct grapnel_bytes *s)
 {
     switch (filter) {
-    case GN_FILTER_LOWER:
-        return lower_text(run, s);
+    case GN_FILTER_LOWER: return lower_text(run, s);
     case GN_FILTER_HMAC_HEX:
-    case GN_FILTER_HMAC_B64:
-        return hmac_text(run, filter == GN_FILTER_HMAC_HEX, s);
-    case GN_FILTER_SHA256_HEX:
-        return sha256_text(run, *s, s);
-    case GN_FILTER_NONE:
-        break;
+    case GN_FILTER_HMAC_B64: return hmac_text(run, filter == GN_FILTER_HMAC_HEX, s);
+    case GN_FILTER_SHA256_HEX: return sha256_text(run, *s, s);
+    case GN_FILTER_NONE: break;
     }
     return GRAPNEL_VERIFIED;
 }
@@ -218,7 +201,8 @@ static enum grapnel_status add_part(struct gn_run *run, const struct gn_part *pa
     return status == GRAPNEL_VERIFIED ? add_piece(run, out, value) : status;
 }
 
-enum grapnel_status gn_message(struct gn_run *run, const struct gn_template *t, struct gn_pieces *out)
+enum grapnel_status gn_message(struct gn_run *run, const struct gn_template *t,
+                               struct gn_pieces *out)
 {
     size_t group_start = 0; /* pieces before the group at hand */
     unsigned group = 0;
@@ -244,7 +228,8 @@ enum grapnel_status gn_message(struct gn_run *run, const struct gn_template *t, 
     return GRAPNEL_VERIFIED;
 }
 
-enum grapnel_status gn_expand(struct gn_run *run, const struct gn_template *t, struct grapnel_bytes *out)
+enum grapnel_status gn_expand(struct gn_run *run, const struct gn_template *t,
+                              struct grapnel_bytes *out)
 {
     struct gn_pieces pieces;
     enum grapnel_status status = gn_message(run, t, &pieces);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Finding presets.
+ * Finding presets, and what may be asked of a scheme.
  */
 #include "presets.h"
 
-#include "bytes.h"
+#include "scheme.h"
+
+#include <stdlib.h>
 
 size_t grapnel_preset_count(void)
 {
@@ -25,4 +27,17 @@ enum grapnel_status grapnel_scheme_preset(const char *name, struct grapnel_schem
         }
     }
     return GRAPNEL_UNKNOWN_PRESET;
+}
+
+void grapnel_scheme_free(struct grapnel_scheme *scheme)
+{
+    if (scheme != NULL) {
+        free(scheme->text);
+        free(scheme);
+    }
+}
+
+struct grapnel_bytes grapnel_scheme_title(const struct grapnel_scheme *scheme)
+{
+    return scheme->title;
 }

@@ -20,8 +20,8 @@ enum grapnel_status gn_json_text(struct gn_arena *a, struct grapnel_bytes value,
                                  struct grapnel_bytes *out);
 
 /* The elements of an array, `max` at most. */
-enum grapnel_status gn_json_elements(struct grapnel_bytes array, struct grapnel_bytes *out, size_t max,
-                                     size_t *count);
+enum grapnel_status gn_json_elements(struct grapnel_bytes array, struct grapnel_bytes *out,
+                                     size_t max, size_t *count);
 
 /* The decoded value of a form or query parameter. */
 enum grapnel_status gn_form_find(struct gn_arena *a, struct grapnel_bytes form,

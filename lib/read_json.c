@@ -14,7 +14,8 @@ static bool skip_value(struct scan *s, unsigned depth);
 
 static char peek(struct scan *s)
 {
-    while (s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r')) {
+    while (s->at < s->end &&
+           (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r')) {
         s->at++;
     }
     return s->at < s->end ? *s->at : '\0';
@@ -238,7 +239,8 @@ static enum grapnel_status find_member(struct gn_arena *a, struct grapnel_bytes 
         struct grapnel_bytes quoted;
         struct grapnel_bytes key;
         struct grapnel_bytes member;
-        if (peek(&s) != '"' || !next_value(&s, &quoted) || !take(&s, ':') || !next_value(&s, &member)) {
+        if (peek(&s) != '"' || !next_value(&s, &quoted) || !take(&s, ':') ||
+            !next_value(&s, &member)) {
             return GRAPNEL_MALFORMED_BODY;
         }
         enum grapnel_status status = string_text(a, quoted, &key);
@@ -302,8 +304,8 @@ enum grapnel_status gn_json_find(struct gn_arena *a, struct grapnel_bytes text,
     return GRAPNEL_VERIFIED;
 }
 
-enum grapnel_status gn_json_elements(struct grapnel_bytes array, struct grapnel_bytes *out, size_t max,
-                                     size_t *count)
+enum grapnel_status gn_json_elements(struct grapnel_bytes array, struct grapnel_bytes *out,
+                                     size_t max, size_t *count)
 {
     struct scan s = { array.ptr + 1, array.ptr + array.len };
     *count = 0;

@@ -35,12 +35,15 @@ static bool find_word(const struct word *words, size_t count, struct grapnel_byt
     return false;
 }
 
-#define WORD(text, value) { GRAPNEL_TEXT(text), value }
+#define WORD(text, value) \
+    { \
+        GRAPNEL_TEXT(text), value \
+    }
 
 static const struct word auth_words[] = {
-    WORD("hmac", GN_AUTH_HMAC),   WORD("hash", GN_AUTH_HASH),     WORD("ed25519", GN_AUTH_ED25519),
-    WORD("rsa", GN_AUTH_RSA),     WORD("equal", GN_AUTH_EQUAL),   WORD("ecdsa-p256", GN_AUTH_ECDSA),
-    WORD("basic", GN_AUTH_BASIC), WORD("jwt", GN_AUTH_JWT),       WORD("aws-sns", GN_AUTH_SNS),
+    WORD("hmac", GN_AUTH_HMAC),   WORD("hash", GN_AUTH_HASH),   WORD("ed25519", GN_AUTH_ED25519),
+    WORD("rsa", GN_AUTH_RSA),     WORD("equal", GN_AUTH_EQUAL), WORD("ecdsa-p256", GN_AUTH_ECDSA),
+    WORD("basic", GN_AUTH_BASIC), WORD("jwt", GN_AUTH_JWT),     WORD("aws-sns", GN_AUTH_SNS),
     WORD("none", GN_AUTH_NONE),
 };
 static const struct word hash_words[] = { WORD("sha1", GN_SHA1), WORD("sha256", GN_SHA256),
@@ -54,8 +57,8 @@ static const struct word unit_words[] = { WORD("s", GN_UNIT_S), WORD("ms", GN_UN
                                           WORD("iso", GN_UNIT_ISO) };
 static const struct word proof_words[] = { WORD("no", GN_PROOF_NO), WORD("yes", GN_PROOF_YES),
                                            WORD("if-keyed", GN_PROOF_IF_KEYED) };
-static const struct word guard_words[] = { WORD("token", GN_GUARD_TOKEN), WORD("text", GN_GUARD_TEXT),
-                                           WORD("hex", GN_GUARD_HEX) };
+static const struct word guard_words[] = { WORD("token", GN_GUARD_TOKEN),
+                                           WORD("text", GN_GUARD_TEXT), WORD("hex", GN_GUARD_HEX) };
 
 /* --- lines of the scheme ---------------------------------------------------------------------------- */
 
@@ -248,7 +251,8 @@ static const char *add_rule(struct parser *p, struct gn_rule *rules, size_t *cou
             rule->has_template = true;
             const char *reason =
                 gn_template_parse(gn_skip(value, i + equals.len), &p->scheme->parts, &rule->expect);
-            return reason != NULL ? reason : gn_location_parse(gn_bytes(value.ptr, i), &rule->location);
+            return reason != NULL ? reason
+                                  : gn_location_parse(gn_bytes(value.ptr, i), &rule->location);
         }
     }
     return gn_location_parse(value, &rule->location);
@@ -300,7 +304,8 @@ static const char *line_items(struct parser *p, struct grapnel_bytes value)
 {
     p->scheme->has_items = true;
     p->scheme->items = gn_eq(value, GN_TEXT("root")) ? GN_NONE : value;
-    return p->scheme->items.len == 0 || value.ptr[0] == '/' ? NULL : "items are root or a JSON pointer";
+    return p->scheme->items.len == 0 || value.ptr[0] == '/' ? NULL
+                                                            : "items are root or a JSON pointer";
 }
 
 static const char *status_code(struct grapnel_bytes value, unsigned *out)
@@ -516,7 +521,8 @@ static const char *read_line(struct parser *p, struct grapnel_bytes line)
         if (value.len == 0) {
             return "a line lacks its value";
         }
-        if (rows[i].where != ANYWHERE && (rows[i].where == IN_HANDSHAKE) != (p->handshake != NULL)) {
+        if (rows[i].where != ANYWHERE &&
+            (rows[i].where == IN_HANDSHAKE) != (p->handshake != NULL)) {
             return rows[i].where == IN_HANDSHAKE ? "this line belongs into a handshake"
                                                  : "this line belongs before the handshakes";
         }
@@ -551,7 +557,8 @@ static const char *read_lines(struct parser *p, struct grapnel_bytes text)
     return reason;
 }
 
-static enum grapnel_status refuse(struct grapnel_scheme_error *error, unsigned line, const char *reason)
+static enum grapnel_status refuse(struct grapnel_scheme_error *error, unsigned line,
+                                  const char *reason)
 {
     if (error != NULL) {
         *error = (struct grapnel_scheme_error){ line, reason };
@@ -585,17 +592,4 @@ enum grapnel_status grapnel_scheme_parse(struct grapnel_bytes text, struct grapn
     }
     *out = scheme;
     return GRAPNEL_VERIFIED;
-}
-
-void grapnel_scheme_free(struct grapnel_scheme *scheme)
-{
-    if (scheme != NULL) {
-        free(scheme->text);
-        free(scheme);
-    }
-}
-
-struct grapnel_bytes grapnel_scheme_title(const struct grapnel_scheme *scheme)
-{
-    return scheme->title;
 }

@@ -25,14 +25,14 @@ enum {
 enum gn_auth {
     GN_AUTH_UNSET,
     GN_AUTH_HMAC,
-    GN_AUTH_HASH,    /* plain digest of a message that holds {secret} */
+    GN_AUTH_HASH, /* plain digest of a message that holds {secret} */
     GN_AUTH_ED25519,
-    GN_AUTH_ECDSA,   /* P-256, DER signature */
-    GN_AUTH_RSA,     /* PKCS #1 v1.5 */
-    GN_AUTH_EQUAL,   /* the secret itself */
-    GN_AUTH_BASIC,   /* HTTP Basic; the secret is "user:password" */
+    GN_AUTH_ECDSA, /* P-256, DER signature */
+    GN_AUTH_RSA,   /* PKCS #1 v1.5 */
+    GN_AUTH_EQUAL, /* the secret itself */
+    GN_AUTH_BASIC, /* HTTP Basic; the secret is "user:password" */
     GN_AUTH_JWT,
-    GN_AUTH_SNS,     /* AWS SNS: message and certificate rules are code */
+    GN_AUTH_SNS, /* AWS SNS: message and certificate rules are code */
     GN_AUTH_NONE
 };
 
@@ -43,7 +43,7 @@ enum gn_unit { GN_UNIT_NONE, GN_UNIT_S, GN_UNIT_MS, GN_UNIT_ISO }; /* NONE: sign
 
 enum gn_place {
     GN_HEADER,
-    GN_HEADERS,  /* numbered: name1 .. name<max> */
+    GN_HEADERS, /* numbered: name1 .. name<max> */
     GN_QUERY,
     GN_FORM,
     GN_JSON,     /* pointer into the body */
@@ -77,10 +77,16 @@ enum gn_token {
     GN_TOKEN_CRC32,  /* of the body, decimal */
     GN_TOKEN_SECRET,
     GN_TOKEN_COMPANION,
-    GN_TOKEN_VALUE   /* of the handshake's n-th value line */
+    GN_TOKEN_VALUE /* of the handshake's n-th value line */
 };
 
-enum gn_filter { GN_FILTER_NONE, GN_FILTER_LOWER, GN_FILTER_HMAC_HEX, GN_FILTER_HMAC_B64, GN_FILTER_SHA256_HEX };
+enum gn_filter {
+    GN_FILTER_NONE,
+    GN_FILTER_LOWER,
+    GN_FILTER_HMAC_HEX,
+    GN_FILTER_HMAC_B64,
+    GN_FILTER_SHA256_HEX
+};
 
 struct gn_part {
     enum gn_token token;
@@ -89,7 +95,7 @@ struct gn_part {
     enum gn_token over; /* SHA256: URL, or LOCATION for the body */
     unsigned number;    /* VALUE: which, from 0 */
     enum gn_filter filters[GN_FILTERS_MAX];
-    unsigned group;     /* 0: always there; else left out with its group when a token is absent */
+    unsigned group; /* 0: always there; else left out with its group when a token is absent */
 };
 
 /* The parts of all templates of a scheme live side by side. */

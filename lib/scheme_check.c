@@ -21,51 +21,66 @@ static bool is_signature(enum gn_auth auth)
            auth == GN_AUTH_ECDSA || auth == GN_AUTH_RSA;
 }
 
-static const char *check_lists(const struct grapnel_scheme *s)
+/* A rule that is broken, and how to say so. */
+struct finding {
+    bool broken;
+    const char *reason;
+};
+
+static const char *first_broken(const struct finding *findings, size_t count)
 {
-    if ((s->accept_count > 0 || s->accept_companion) && s->kv_sep == '\0') {
-        return "accept needs kv-sep";
+    for (size_t i = 0; i < count; i++) {
+        if (findings[i].broken) {
+            return findings[i].reason;
+        }
     }
-    if (in_list(&s->ts, GN_PAIR) && (s->kv_sep == '\0' || s->item_sep == '\0')) {
-        return "a time in a pair needs item-sep and kv-sep";
-    }
-    if (in_list(&s->ts, GN_POSITION) && s->item_sep == '\0') {
-        return "a time at a position needs item-sep";
-    }
-    if (s->ts_unit == GN_UNIT_NONE && (s->window.past_s > 0 || s->window.future_s > 0) &&
-        s->auth != GN_AUTH_JWT) {
-        return "a window needs ts-unit";
-    }
-    if (in_list(&s->sig, GN_PAIR) || in_list(&s->sig, GN_POSITION)) {
-        return "a signature cannot be found in itself";
-    }
-    return in_list(&s->sig, GN_ITEM) && !s->has_items ? "signatures per item need items" : NULL;
+    return NULL;
 }
 
-static const char *check_whole(const struct grapnel_scheme *s)
+static const char *check_lists(const struct grapnel_scheme *s)
 {
-    if (s->auth == GN_AUTH_UNSET) {
-        return "auth is missing";
-    }
-    if (is_signature(s->auth) && (s->sig.count == 0 || s->msg.count == 0)) {
-        return "a signature scheme needs sig and msg";
-    }
-    if ((s->auth == GN_AUTH_EQUAL || s->auth == GN_AUTH_JWT) && s->sig.count == 0) {
-        return "sig is missing";
-    }
-    if (s->auth == GN_AUTH_HASH && !gn_template_has(&s->msg, GN_TOKEN_SECRET)) {
-        return "a plain hash proves nothing unless the message holds {secret}";
-    }
-    if (s->auth != GN_AUTH_HASH && gn_template_has(&s->msg, GN_TOKEN_SECRET)) {
-        return "{secret} is for auth hash only";
-    }
-    if (gn_template_has(&s->msg, GN_TOKEN_TS) && s->ts.count == 0) {
-        return "{ts} needs ts";
-    }
-    if (s->auth == GN_AUTH_JWT && s->jwt_alg_count == 0) {
-        return "jwt needs jwt-alg";
-    }
-    return check_lists(s);
+    bool tagged = s->kv_sep != '\0';
+    bool listed = s->item_sep != '\0';
+    bool accepts = s->accept_count > 0 || s->accept_companion;
+    bool in_itself = in_list(&s->sig, GN_PAIR) || in_list(&s->sig, GN_POSITION);
+    const struct finding findings[] = {
+        { accepts && !tagged, "accept needs kv-sep" },
+        { in_list(&s->ts, GN_PAIR) && !(tagged && listed),
+          "a time in a pair needs item-sep and kv-sep" },
+        { in_list(&s->ts, GN_POSITION) && !listed, "a time at a position needs item-sep" },
+        { in_itself, "a signature cannot be found in itself" },
+        { in_list(&s->sig, GN_ITEM) && !s->has_items, "signatures per item need items" },
+    };
+    return first_broken(findings, GN_COUNT(findings));
+}
+
+static const char *check_times(const struct grapnel_scheme *s)
+{
+    bool windowed = s->window.past_s > 0 || s->window.future_s > 0;
+    const struct finding findings[] = {
+        { windowed && s->ts_unit == GN_UNIT_NONE && s->auth != GN_AUTH_JWT,
+          "a window needs ts-unit" },
+        { windowed && s->ts.count == 0 && s->auth != GN_AUTH_JWT, "a window needs ts" },
+        { gn_template_has(&s->msg, GN_TOKEN_TS) && s->ts.count == 0, "{ts} needs ts" },
+    };
+    return first_broken(findings, GN_COUNT(findings));
+}
+
+static const char *check_kind(const struct grapnel_scheme *s)
+{
+    bool secret = gn_template_has(&s->msg, GN_TOKEN_SECRET);
+    bool located = s->auth == GN_AUTH_EQUAL || s->auth == GN_AUTH_JWT;
+    bool hash = s->auth == GN_AUTH_HASH;
+    const struct finding findings[] = {
+        { s->auth == GN_AUTH_UNSET, "auth is missing" },
+        { is_signature(s->auth) && (s->sig.count == 0 || s->msg.count == 0),
+          "a signature scheme needs sig and msg" },
+        { located && s->sig.count == 0, "sig is missing" },
+        { hash && !secret, "a plain hash proves nothing unless the message holds {secret}" },
+        { !hash && secret, "{secret} is for auth hash only" },
+        { s->auth == GN_AUTH_JWT && s->jwt_alg_count == 0, "jwt needs jwt-alg" },
+    };
+    return first_broken(findings, GN_COUNT(findings));
 }
 
 /* A value that goes back to the asker passes a guard, so templates see values only. */
@@ -89,7 +104,13 @@ static const char *check_handshake(const struct gn_handshake *h)
 
 const char *gn_scheme_check(const struct grapnel_scheme *s)
 {
-    const char *reason = check_whole(s);
+    const char *reason = check_kind(s);
+    if (reason == NULL) {
+        reason = check_lists(s);
+    }
+    if (reason == NULL) {
+        reason = check_times(s);
+    }
     for (size_t i = 0; i < s->handshake_count && reason == NULL; i++) {
         reason = check_handshake(&s->handshakes[i]);
     }

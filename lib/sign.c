@@ -46,8 +46,8 @@ static bool put_time(const struct gn_run *run, struct grapnel_signature *out)
 
 /* --- one signature --------------------------------------------------------------------------------------------- */
 
-static enum grapnel_status make(struct gn_run *run, const struct gn_key *key, unsigned char *signature,
-                                size_t *len)
+static enum grapnel_status make(struct gn_run *run, const struct gn_key *key,
+                                unsigned char *signature, size_t *len)
 {
     const struct grapnel_scheme *s = run->scheme;
     struct gn_pieces message;
@@ -86,7 +86,8 @@ static bool put_encoded(const struct grapnel_scheme *s, const unsigned char *sig
 }
 
 /* "v1=", "v1a,": the tag of an entry and what parts it from the signature. */
-static bool put_tag(const struct gn_run *run, const struct gn_key *key, struct grapnel_signature *out)
+static bool put_tag(const struct gn_run *run, const struct gn_key *key,
+                    struct grapnel_signature *out)
 {
     const struct grapnel_scheme *s = run->scheme;
     struct grapnel_bytes tag = s->accept_companion ? run->config->companion : s->accept[0];
@@ -132,8 +133,8 @@ static enum grapnel_status put_value(struct gn_run *run, struct grapnel_signatur
         if (status != GRAPNEL_VERIFIED) {
             return status;
         }
-        bool good = (i == 0 || put(out, gn_bytes(&s->item_sep, 1))) && put_tag(run, &run->keys[i], out) &&
-                    put_encoded(s, signature, len, out);
+        bool good = (i == 0 || put(out, gn_bytes(&s->item_sep, 1))) &&
+                    put_tag(run, &run->keys[i], out) && put_encoded(s, signature, len, out);
         if (!good) {
             return GRAPNEL_TOO_LARGE;
         }
@@ -151,7 +152,8 @@ static enum grapnel_status put_secret(struct gn_run *run, struct grapnel_signatu
     bool good = false;
     if (run->scheme->auth == GN_AUTH_BASIC) {
         char text[GRAPNEL_SECRET_MAX / 3 * 4 + 8];
-        size_t len = gn_base64_encode((const unsigned char *)secret.ptr, secret.len, GN_BASE64, text);
+        size_t len =
+            gn_base64_encode((const unsigned char *)secret.ptr, secret.len, GN_BASE64, text);
         good = put(out, GN_TEXT("Basic ")) && put(out, gn_bytes(text, len));
     } else {
         good = put(out, run->scheme->prefix) && put(out, secret);
@@ -167,16 +169,13 @@ static enum grapnel_status dispatch(struct gn_run *run, struct grapnel_signature
     case GN_AUTH_HASH:
     case GN_AUTH_ED25519:
     case GN_AUTH_ECDSA:
-    case GN_AUTH_RSA:
-        return put_value(run, out);
+    case GN_AUTH_RSA: return put_value(run, out);
     case GN_AUTH_EQUAL:
-    case GN_AUTH_BASIC:
-        return put_secret(run, out);
+    case GN_AUTH_BASIC: return put_secret(run, out);
     case GN_AUTH_UNSET:
     case GN_AUTH_JWT:
     case GN_AUTH_SNS:
-    case GN_AUTH_NONE:
-        break;
+    case GN_AUTH_NONE: break;
     }
     return GRAPNEL_UNSUPPORTED;
 }
@@ -230,8 +229,10 @@ static enum grapnel_status set_time(struct gn_run *run, struct grapnel_signature
     return GRAPNEL_VERIFIED;
 }
 
-enum grapnel_status grapnel_sign(const struct grapnel_scheme *scheme, const struct grapnel_config *config,
-                                 const struct grapnel_request *request, struct grapnel_signature *out)
+enum grapnel_status grapnel_sign(const struct grapnel_scheme *scheme,
+                                 const struct grapnel_config *config,
+                                 const struct grapnel_request *request,
+                                 struct grapnel_signature *out)
 {
     struct gn_run run;
     memset(out, 0, offsetof(struct grapnel_signature, _text));

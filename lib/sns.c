@@ -19,10 +19,11 @@ static enum grapnel_status field(struct gn_run *run, struct grapnel_bytes pointe
 
 /* --- the message ------------------------------------------------------------------------------------------- */
 
-static const char *const notification[] = { "/Message", "/MessageId", "/Subject", "/SubscribeURL",
-                                            "/Timestamp", "/TopicArn", "/Type" };
-static const char *const confirmation[] = { "/Message", "/MessageId", "/Subject", "/SubscribeURL",
-                                            "/Timestamp", "/Token", "/TopicArn", "/Type" };
+static const char *const notification[] = { "/Message",   "/MessageId", "/Subject", "/SubscribeURL",
+                                            "/Timestamp", "/TopicArn",  "/Type" };
+static const char *const confirmation[] = { "/Message",      "/MessageId", "/Subject",
+                                            "/SubscribeURL", "/Timestamp", "/Token",
+                                            "/TopicArn",     "/Type" };
 
 /* "Key\nValue\n" for each field that is there. */
 static enum grapnel_status build(struct gn_run *run, const char *const *names, size_t count,
@@ -72,7 +73,8 @@ static bool is_region(struct grapnel_bytes s)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
-        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+        bool good =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
         if (!good) {
             return false;
         }
@@ -99,7 +101,8 @@ static bool is_amazons(struct grapnel_bytes url)
     struct grapnel_bytes path = gn_skip(rest, slash);
     bool plain = gn_find(path, '?') == path.len && gn_find(path, '#') == path.len &&
                  gn_find(path, '\\') == path.len;
-    return plain && (gn_eq(domain, GN_TEXT(".amazonaws.com")) || gn_eq(domain, GN_TEXT(".amazonaws.com.cn")));
+    return plain && (gn_eq(domain, GN_TEXT(".amazonaws.com")) ||
+                     gn_eq(domain, GN_TEXT(".amazonaws.com.cn")));
 }
 
 static bool is_current(const X509 *certificate, int64_t now_us)
@@ -161,7 +164,8 @@ static enum grapnel_status signature_hash(struct gn_run *run, enum gn_hash *hash
         return status;
     }
     *hash = gn_eq(version, GN_TEXT("1")) ? GN_SHA1 : GN_SHA256;
-    return *hash == GN_SHA1 || gn_eq(version, GN_TEXT("2")) ? GRAPNEL_VERIFIED : GRAPNEL_UNSUPPORTED;
+    return *hash == GN_SHA1 || gn_eq(version, GN_TEXT("2")) ? GRAPNEL_VERIFIED
+                                                            : GRAPNEL_UNSUPPORTED;
 }
 
 static enum grapnel_status signature_bytes(struct gn_run *run, unsigned char *out, size_t *len)

@@ -19,17 +19,18 @@ static const struct {
     enum gn_place place;
     bool has_name;
 } places[] = {
-    { GRAPNEL_TEXT("header"), GN_HEADER, true },     { GRAPNEL_TEXT("headers"), GN_HEADERS, true },
-    { GRAPNEL_TEXT("query"), GN_QUERY, true },       { GRAPNEL_TEXT("form"), GN_FORM, true },
-    { GRAPNEL_TEXT("json"), GN_JSON, true },         { GRAPNEL_TEXT("item"), GN_ITEM, true },
-    { GRAPNEL_TEXT("pair"), GN_PAIR, true },         { GRAPNEL_TEXT("position"), GN_POSITION, true },
+    { GRAPNEL_TEXT("header"), GN_HEADER, true }, { GRAPNEL_TEXT("headers"), GN_HEADERS, true },
+    { GRAPNEL_TEXT("query"), GN_QUERY, true },   { GRAPNEL_TEXT("form"), GN_FORM, true },
+    { GRAPNEL_TEXT("json"), GN_JSON, true },     { GRAPNEL_TEXT("item"), GN_ITEM, true },
+    { GRAPNEL_TEXT("pair"), GN_PAIR, true },     { GRAPNEL_TEXT("position"), GN_POSITION, true },
     { GRAPNEL_TEXT("body"), GN_BODY, false },
 };
 
 static bool is_header_name(struct grapnel_bytes s)
 {
     for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] <= ' ' || s.ptr[i] >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", s.ptr[i]) != NULL) {
+        if (s.ptr[i] <= ' ' || s.ptr[i] >= 0x7f ||
+            strchr("()<>@,;:\\\"/[]?={}", s.ptr[i]) != NULL) {
             return false;
         }
     }
@@ -54,13 +55,10 @@ static const char *check_location(struct gn_location *out)
 {
     int64_t number;
     switch (out->place) {
-    case GN_HEADER:
-        return is_header_name(out->name) ? NULL : "not the name of a header";
-    case GN_HEADERS:
-        return numbered(out);
+    case GN_HEADER: return is_header_name(out->name) ? NULL : "not the name of a header";
+    case GN_HEADERS: return numbered(out);
     case GN_JSON:
-    case GN_ITEM:
-        return out->name.ptr[0] == '/' ? NULL : "a JSON pointer begins with '/'";
+    case GN_ITEM: return out->name.ptr[0] == '/' ? NULL : "a JSON pointer begins with '/'";
     case GN_POSITION:
         if (!gn_decimal(out->name, 2, &number) || number < 1) {
             return "a position is a number from 1";
@@ -70,8 +68,7 @@ static const char *check_location(struct gn_location *out)
     case GN_QUERY:
     case GN_FORM:
     case GN_PAIR:
-    case GN_BODY:
-        break;
+    case GN_BODY: break;
     }
     return NULL;
 }
@@ -83,7 +80,8 @@ static const char *make_location(struct grapnel_bytes word, struct grapnel_bytes
         if (gn_eq(word, places[i].word)) {
             *out = (struct gn_location){ places[i].place, name, 0 };
             if (places[i].has_name != (name.len > 0)) {
-                return places[i].has_name ? "a location lacks its name" : "this location has no name";
+                return places[i].has_name ? "a location lacks its name"
+                                          : "this location has no name";
             }
             return check_location(out);
         }
@@ -104,10 +102,14 @@ static const struct {
     struct grapnel_bytes word;
     enum gn_token token;
 } tokens[] = {
-    { GRAPNEL_TEXT("ts"), GN_TOKEN_TS },         { GRAPNEL_TEXT("id"), GN_TOKEN_ID },
-    { GRAPNEL_TEXT("method"), GN_TOKEN_METHOD }, { GRAPNEL_TEXT("url"), GN_TOKEN_URL },
-    { GRAPNEL_TEXT("path"), GN_TOKEN_PATH },     { GRAPNEL_TEXT("form-sorted"), GN_TOKEN_FORM_SORTED },
-    { GRAPNEL_TEXT("secret"), GN_TOKEN_SECRET }, { GRAPNEL_TEXT("companion"), GN_TOKEN_COMPANION },
+    { GRAPNEL_TEXT("ts"), GN_TOKEN_TS },
+    { GRAPNEL_TEXT("id"), GN_TOKEN_ID },
+    { GRAPNEL_TEXT("method"), GN_TOKEN_METHOD },
+    { GRAPNEL_TEXT("url"), GN_TOKEN_URL },
+    { GRAPNEL_TEXT("path"), GN_TOKEN_PATH },
+    { GRAPNEL_TEXT("form-sorted"), GN_TOKEN_FORM_SORTED },
+    { GRAPNEL_TEXT("secret"), GN_TOKEN_SECRET },
+    { GRAPNEL_TEXT("companion"), GN_TOKEN_COMPANION },
 };
 
 static const struct {
@@ -195,9 +197,9 @@ static const char *read_token(struct grapnel_bytes inside, struct gn_part *part)
     size_t bar = gn_find(inside, '|');
     struct grapnel_bytes what = gn_bytes(inside.ptr, bar);
     size_t colon = gn_find(what, ':');
-    const char *reason = colon == what.len
-                             ? plain_token(what, part)
-                             : named_token(gn_bytes(what.ptr, colon), gn_skip(what, colon + 1), part);
+    const char *reason =
+        colon == what.len ? plain_token(what, part)
+                          : named_token(gn_bytes(what.ptr, colon), gn_skip(what, colon + 1), part);
     if (reason == NULL && bar < inside.len) {
         reason = read_filters(gn_skip(inside, bar + 1), part);
     }
@@ -209,7 +211,7 @@ static const char *read_token(struct grapnel_bytes inside, struct gn_part *part)
 struct reader {
     struct grapnel_bytes rest;
     struct gn_parts *pool;
-    size_t first; /* of this template's parts in the pool */
+    size_t first;   /* of this template's parts in the pool */
     unsigned group; /* open now */
     unsigned groups;
 };

@@ -49,20 +49,13 @@ static enum grapnel_status prove(struct gn_run *run)
     case GN_AUTH_HASH:
     case GN_AUTH_ED25519:
     case GN_AUTH_ECDSA:
-    case GN_AUTH_RSA:
-        return gn_check_signatures(run);
-    case GN_AUTH_EQUAL:
-        return gn_check_equal(run);
-    case GN_AUTH_BASIC:
-        return gn_check_basic(run);
-    case GN_AUTH_JWT:
-        return gn_check_jwt(run);
-    case GN_AUTH_SNS:
-        return gn_check_sns(run);
-    case GN_AUTH_NONE:
-        return GRAPNEL_UNSIGNED;
-    case GN_AUTH_UNSET:
-        break;
+    case GN_AUTH_RSA: return gn_check_signatures(run);
+    case GN_AUTH_EQUAL: return gn_check_equal(run);
+    case GN_AUTH_BASIC: return gn_check_basic(run);
+    case GN_AUTH_JWT: return gn_check_jwt(run);
+    case GN_AUTH_SNS: return gn_check_sns(run);
+    case GN_AUTH_NONE: return GRAPNEL_UNSIGNED;
+    case GN_AUTH_UNSET: break;
     }
     return GRAPNEL_UNSUPPORTED;
 }
@@ -162,10 +155,12 @@ static enum grapnel_status count_items(struct gn_run *run, struct grapnel_verdic
     if (items == NULL) {
         return GRAPNEL_TOO_LARGE;
     }
-    if (gn_json_find(&run->arena, run->request->body, run->scheme->items, &array) != GRAPNEL_VERIFIED) {
+    if (gn_json_find(&run->arena, run->request->body, run->scheme->items, &array) !=
+        GRAPNEL_VERIFIED) {
         return GRAPNEL_VERIFIED; /* not a batch this time */
     }
-    enum grapnel_status status = gn_json_elements(array, items, GRAPNEL_ITEMS_MAX, &verdict->item_count);
+    enum grapnel_status status =
+        gn_json_elements(array, items, GRAPNEL_ITEMS_MAX, &verdict->item_count);
     if (status == GRAPNEL_VERIFIED && verdict->item_count == 1) {
         run->item = items[0];
     }
@@ -274,7 +269,8 @@ enum grapnel_status grapnel_verify(const struct grapnel_scheme *scheme,
     return grapnel_explain(scheme, config, request, verdict, NULL, 0);
 }
 
-enum grapnel_status grapnel_check_secret(const struct grapnel_scheme *scheme, struct grapnel_bytes secret)
+enum grapnel_status grapnel_check_secret(const struct grapnel_scheme *scheme,
+                                         struct grapnel_bytes secret)
 {
     struct gn_run run;
     struct grapnel_config config = { .secrets = &secret, .secret_count = 1 };

@@ -34,7 +34,8 @@ enum rc json_parse(struct str text, json_t **out, struct json_error *error)
         return RC_OK;
     }
     if (error != NULL) {
-        *error = (struct json_error){ (size_t)(why.position > 0 ? why.position : 0), reason_of(&why) };
+        *error =
+            (struct json_error){ (size_t)(why.position > 0 ? why.position : 0), reason_of(&why) };
     }
     return RC_INVALID;
 }

@@ -28,16 +28,17 @@ struct scanner {
     const unsigned char *end;
     const char *reason; /* set once, when the state becomes FAILED */
     unsigned depth;
-    uint64_t objects[JSON_DEPTH_MAX / WORD_BITS]; /* bit set: the value open at that depth is an object */
+    uint64_t objects[JSON_DEPTH_MAX /
+                     WORD_BITS]; /* bit set: the value open at that depth is an object */
 
     /* Called at the end of each child of the outermost value; NULL: nobody wants them. */
     enum rc (*on_child)(struct scanner *s);
     void *ctx;
-    struct json_span name;  /* of the child, when the outermost value is an object */
+    struct json_span name; /* of the child, when the outermost value is an object */
     struct json_span child;
     size_t child_index;
-    enum rc child_rc;       /* what the hook returned when it stopped the scan */
-    bool escaped;           /* the string taken last holds a backslash */
+    enum rc child_rc; /* what the hook returned when it stopped the scan */
+    bool escaped;     /* the string taken last holds a backslash */
 };
 
 static enum state fail(struct scanner *s, const char *reason)
@@ -116,7 +117,8 @@ static inline void skip_plain(struct scanner *s)
 /* One escape; at the backslash. */
 static bool take_escape(struct scanner *s)
 {
-    size_t used = json_text_escape((struct str){ (const char *)s->at, (size_t)(s->end - s->at) }, NULL);
+    size_t used =
+        json_text_escape((struct str){ (const char *)s->at, (size_t)(s->end - s->at) }, NULL);
     if (used == 0) {
         (void)fail(s, "an escape in a string is malformed");
         return false;
@@ -423,7 +425,8 @@ enum rc json_scan(struct str text, struct json_span *out, struct json_error *err
     size_t len = (size_t)((const char *)s.end - from);
     while (rc == RC_OK && strchr(" \n\r\t", from[len - 1]) != NULL)
         len--;
-    *out = rc == RC_OK ? (struct json_span){ type_of(first), { from, len },
+    *out = rc == RC_OK ? (struct json_span){ type_of(first),
+                                             { from, len },
                                              first == '"' && memchr(from, '\\', len) != NULL }
                        : (struct json_span){ JSON_SPAN_NONE, STR_NONE, false };
     return rc;
@@ -511,8 +514,8 @@ static enum rc visit_child(struct scanner *s)
     return visit->fn(visit->ctx, s->child_index, s->child);
 }
 
-enum rc json_span_each(struct json_span array, enum rc (*fn)(void *ctx, size_t index, struct json_span value),
-                       void *ctx)
+enum rc json_span_each(struct json_span array,
+                       enum rc (*fn)(void *ctx, size_t index, struct json_span value), void *ctx)
 {
     struct visit visit = { fn, ctx };
     struct scanner s;

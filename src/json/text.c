@@ -104,34 +104,41 @@ size_t json_text_escape(struct str text, struct json_character *out)
     return 2;
 }
 
-static bool is_tail(unsigned char c)
+/* Well-formed sequences by their first byte (the Unicode standard, table 3-7): what the second byte may
+ * be keeps out overlong forms, surrogates and what lies past U+10FFFF; the others are 80 to BF. */
+static const struct {
+    unsigned char lead_first, lead_last;
+    unsigned char second_first, second_last;
+    unsigned char len;
+} sequences[] = {
+    { 0xC2, 0xDF, 0x80, 0xBF, 2 }, { 0xE0, 0xE0, 0xA0, 0xBF, 3 }, { 0xE1, 0xEC, 0x80, 0xBF, 3 },
+    { 0xED, 0xED, 0x80, 0x9F, 3 }, { 0xEE, 0xEF, 0x80, 0xBF, 3 }, { 0xF0, 0xF0, 0x90, 0xBF, 4 },
+    { 0xF1, 0xF3, 0x80, 0xBF, 4 }, { 0xF4, 0xF4, 0x80, 0x8F, 4 },
+};
+
+static bool are_tails(const unsigned char *at, size_t count)
 {
-    return (c & 0xC0) == 0x80;
+    for (size_t i = 0; i < count; i++) {
+        if ((at[i] & 0xC0) != 0x80) {
+            return false;
+        }
+    }
+    return true;
 }
 
 size_t json_text_utf8(const unsigned char *at, size_t len)
 {
-    unsigned char lead = at[0];
-    if (lead >= 0xC2 && lead < 0xE0) {
-        return len >= 2 && is_tail(at[1]) ? 2 : 0;
+    size_t i = 0;
+    while (i < COUNT_OF(sequences) && at[0] > sequences[i].lead_last) {
+        i++;
     }
-    if (lead >= 0xE0 && lead < 0xF0) {
-        if (len < 3 || !is_tail(at[1]) || !is_tail(at[2])) {
-            return 0;
-        }
-        bool overlong = lead == 0xE0 && at[1] < 0xA0;
-        bool surrogate = lead == 0xED && at[1] >= 0xA0;
-        return overlong || surrogate ? 0 : 3;
+    if (i == COUNT_OF(sequences) || at[0] < sequences[i].lead_first || len < sequences[i].len) {
+        return 0;
     }
-    if (lead >= 0xF0 && lead < 0xF5) {
-        if (len < 4 || !is_tail(at[1]) || !is_tail(at[2]) || !is_tail(at[3])) {
-            return 0;
-        }
-        bool overlong = lead == 0xF0 && at[1] < 0x90;
-        bool beyond = lead == 0xF4 && at[1] >= 0x90;
-        return overlong || beyond ? 0 : 4;
+    if (at[1] < sequences[i].second_first || at[1] > sequences[i].second_last) {
+        return 0;
     }
-    return 0;
+    return are_tails(at + 2, sequences[i].len - 2U) ? sequences[i].len : 0;
 }
 
 /* The next character of the inside of a validated string, taken off *rest. */

@@ -9,7 +9,12 @@
 
 #include "sign/sign.h"
 
-enum { SIGN_SHA256_BYTES = 32, SIGN_SEED_BYTES = 32, SIGN_PUBLIC_BYTES = 32, SIGN_ED25519_BYTES = 64 };
+enum {
+    SIGN_SHA256_BYTES = 32,
+    SIGN_SEED_BYTES = 32,
+    SIGN_PUBLIC_BYTES = 32,
+    SIGN_ED25519_BYTES = 64
+};
 
 struct sign_crypto {
     EVP_MAC *hmac;

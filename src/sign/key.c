@@ -38,11 +38,13 @@ static enum rc parse_ed25519(struct str digits, struct sign_key *out, struct buf
     if (rc == RC_INVALID) {
         return refuse(why, "not base64 after \"whsk_\"");
     }
-    if (rc != RC_OK || (out->len != SIGN_SEED_BYTES && out->len != SIGN_SEED_BYTES + SIGN_PUBLIC_BYTES)) {
+    if (rc != RC_OK ||
+        (out->len != SIGN_SEED_BYTES && out->len != SIGN_SEED_BYTES + SIGN_PUBLIC_BYTES)) {
         return refuse(why, "a whsk_ secret holds 64 bytes (seed and public key) or 32 (seed)");
     }
     sign_crypto_public(out->bytes, public);
-    if (out->len != SIGN_SEED_BYTES && memcmp(out->bytes + SIGN_SEED_BYTES, public, sizeof(public)) != 0) {
+    if (out->len != SIGN_SEED_BYTES &&
+        memcmp(out->bytes + SIGN_SEED_BYTES, public, sizeof(public)) != 0) {
         return refuse(why, "the two halves of the whsk_ secret do not belong together");
     }
     memcpy(out->bytes + SIGN_SEED_BYTES, public, sizeof(public));

@@ -7,10 +7,7 @@
 
 #include <inttypes.h>
 
-enum {
-    TIMESTAMP_TEXT_MAX = 20,
-    SIGNATURE_MAX = SIGN_ED25519_BYTES
-};
+enum { TIMESTAMP_TEXT_MAX = 20, SIGNATURE_MAX = SIGN_ED25519_BYTES };
 
 struct ring_key {
     EVP_MAC_CTX *mac;  /* SIGN_HMAC256: keyed, never updated */
@@ -145,7 +142,8 @@ static size_t format_entry(const struct ring_key *key, const struct sign_message
     return version.len + BASE64_LEN(len);
 }
 
-enum rc sign_header(const struct sign_keyring *ring, const struct sign_message *msg, struct buf *out)
+enum rc sign_header(const struct sign_keyring *ring, const struct sign_message *msg,
+                    struct buf *out)
 {
     char header[SIGN_HEADER_MAX];
     size_t len = 0;

@@ -10,8 +10,8 @@
 #include "base/base.h"
 
 enum {
-    SIGN_KEYS_MAX = 11,     /* the current key and ten older ones */
-    SIGN_SECRET_MIN = 24,   /* bytes, decoded; what we generate is 24 */
+    SIGN_KEYS_MAX = 11,   /* the current key and ten older ones */
+    SIGN_SECRET_MIN = 24, /* bytes, decoded; what we generate is 24 */
     SIGN_SECRET_MAX = 75,
     SIGN_SECRET_TEXT_MAX = 128,
     SIGN_HEADER_MAX = SIGN_KEYS_MAX * 96
@@ -22,7 +22,8 @@ enum sign_kind { SIGN_HMAC256, SIGN_ED25519 };
 /* One key as stored: decoded bytes. Wipe with mem_wipe() when done. */
 struct sign_key {
     enum sign_kind kind;
-    uint8_t bytes[SIGN_SECRET_MAX + 5]; /* HMAC: the key; Ed25519: 32-byte seed and 32-byte public key */
+    uint8_t bytes[SIGN_SECRET_MAX +
+                  5]; /* HMAC: the key; Ed25519: 32-byte seed and 32-byte public key */
     size_t len;
 };
 
@@ -38,7 +39,8 @@ struct str sign_key_secret(const struct sign_key *key, char out[static SIGN_SECR
 struct sign_keyring;
 
 /* `keys`: current first. The caller owns *out. RC_INVALID: none or too many, or a malformed key. */
-MUST_USE enum rc sign_keyring_new(const struct sign_key *keys, size_t count, struct sign_keyring **out);
+MUST_USE enum rc sign_keyring_new(const struct sign_key *keys, size_t count,
+                                  struct sign_keyring **out);
 void sign_keyring_free(struct sign_keyring *ring); /* wipes; NULL is fine */
 
 /* What a signature covers; borrowed for the length of the call. */
@@ -50,17 +52,21 @@ struct sign_message {
 
 /* Appends the value of webhook-signature: "v1,<base64>" or "v1a,<base64>" a key, parted by spaces.
  * RC_LIMIT: out would outgrow its limit. */
-MUST_USE enum rc sign_header(const struct sign_keyring *ring, const struct sign_message *msg, struct buf *out);
+MUST_USE enum rc sign_header(const struct sign_keyring *ring, const struct sign_message *msg,
+                             struct buf *out);
 
 /* --- secrets at rest ---------------------------------------------------------------------------- */
 /* AES-256-GCM under a key derived from the operator's main secret; the context string (such as
  * "endpoint:ep_...") is authenticated, so that a sealed value cannot be moved to another row. */
 struct sign_vault;
-MUST_USE enum rc sign_vault_new(struct str main_secret, struct sign_vault **out); /* RC_INVALID: shorter than 16 bytes */
+MUST_USE enum rc sign_vault_new(struct str main_secret,
+                                struct sign_vault **out); /* RC_INVALID: shorter than 16 bytes */
 void sign_vault_free(struct sign_vault *v);
-MUST_USE enum rc sign_seal(const struct sign_vault *v, struct str context, struct str plain, struct buf *out);
+MUST_USE enum rc sign_seal(const struct sign_vault *v, struct str context, struct str plain,
+                           struct buf *out);
 /* RC_CORRUPT: not sealed by this key for this context. */
-MUST_USE enum rc sign_open(const struct sign_vault *v, struct str context, struct str sealed, struct buf *out);
+MUST_USE enum rc sign_open(const struct sign_vault *v, struct str context, struct str sealed,
+                           struct buf *out);
 
 /* SHA-256 and HMAC-SHA256 of small things (tokens, idempotency keys). */
 void sign_sha256(struct str s, uint8_t out[static 32]);

@@ -106,7 +106,8 @@ enum rc sign_seal(const struct sign_vault *v, struct str context, struct str pla
     return RC_OK;
 }
 
-enum rc sign_open(const struct sign_vault *v, struct str context, struct str sealed, struct buf *out)
+enum rc sign_open(const struct sign_vault *v, struct str context, struct str sealed,
+                  struct buf *out)
 {
     uint8_t tag[TAG_BYTES];
     int len = 0;

@@ -49,7 +49,9 @@ static enum rc check_value(void *ctx, size_t index, struct json_span value)
 
 static void check_members(struct str text)
 {
-    struct json_member wanted[] = { { .name = STR("a") }, { .name = STR("type") }, { .name = STR("") } };
+    struct json_member wanted[] = { { .name = STR("a") },
+                                    { .name = STR("type") },
+                                    { .name = STR("") } };
     struct arena a;
     arena_init(&a);
     if (json_scan_object(text, wanted, COUNT_OF(wanted), NULL) == RC_OK) {

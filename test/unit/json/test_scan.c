@@ -34,12 +34,28 @@ static void accepts_every_kind_of_value(void **state)
 {
     (void)state;
     const struct str good[] = {
-        CASE("{}"), CASE("[]"), CASE(" \t\r\n{ } \n"), CASE("\"\""), CASE("0"), CASE("-0"), CASE("-0.5e-7"),
-        CASE("1E+2"), CASE("true"), CASE("false"), CASE("null"), CASE("[1,[2,{\"a\":[]}]]"),
-        CASE("{\"a\":1,\"b\":{\"c\":[true,false,null]}}"), CASE("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\""),
-        CASE("\"\\ud834\\udd1e\""), CASE("\"\xc3\xa9 \xe2\x82\xac \xf0\x9d\x84\x9e\""), CASE("\"\x7f\""),
-        CASE("123456789012345678901234567890"), CASE("1e999999"), CASE("{\"\":{\"\":\"\"}}"),
-        CASE("[\"12345678\",\"1234567\",\"123456789abcdef\"]"), CASE("\"\\u0000\""),
+        CASE("{}"),
+        CASE("[]"),
+        CASE(" \t\r\n{ } \n"),
+        CASE("\"\""),
+        CASE("0"),
+        CASE("-0"),
+        CASE("-0.5e-7"),
+        CASE("1E+2"),
+        CASE("true"),
+        CASE("false"),
+        CASE("null"),
+        CASE("[1,[2,{\"a\":[]}]]"),
+        CASE("{\"a\":1,\"b\":{\"c\":[true,false,null]}}"),
+        CASE("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\""),
+        CASE("\"\\ud834\\udd1e\""),
+        CASE("\"\xc3\xa9 \xe2\x82\xac \xf0\x9d\x84\x9e\""),
+        CASE("\"\x7f\""),
+        CASE("123456789012345678901234567890"),
+        CASE("1e999999"),
+        CASE("{\"\":{\"\":\"\"}}"),
+        CASE("[\"12345678\",\"1234567\",\"123456789abcdef\"]"),
+        CASE("\"\\u0000\""),
     };
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         if (!is_valid_in_tight_memory(good[i])) {
@@ -124,7 +140,8 @@ static void limits_the_depth(void **state)
     for (int objects = 0; objects <= 1; objects++) {
         struct json_error error = { 0, NULL };
         assert_true(is_valid(nested(text, JSON_DEPTH_MAX, objects != 0)));
-        assert_int_equal(json_validate(nested(text, JSON_DEPTH_MAX + 1, objects != 0), &error), RC_INVALID);
+        assert_int_equal(json_validate(nested(text, JSON_DEPTH_MAX + 1, objects != 0), &error),
+                         RC_INVALID);
         assert_string_equal(error.reason, "nested deeper than 512 levels");
     }
 }
@@ -151,20 +168,23 @@ static void finds_a_special_byte_wherever_it_stands(void **state)
 static void finds_wanted_members_as_spans(void **state)
 {
     (void)state;
-    struct str text = STR(" {\"type\": \"a.b\", \"n\":-12,\"payload\" : { \"x\" : [1, 2] } , \"b\":true,\"z\":null,"
-                          "\"deep\":{\"type\":\"inner\"},\"e\":\"a\\nb\",\"l\":[ ]}");
+    struct str text = STR(
+        " {\"type\": \"a.b\", \"n\":-12,\"payload\" : { \"x\" : [1, 2] } , \"b\":true,\"z\":null,"
+        "\"deep\":{\"type\":\"inner\"},\"e\":\"a\\nb\",\"l\":[ ]}");
     struct json_member want[] = {
-        { .name = STR("type") }, { .name = STR("payload") }, { .name = STR("n") }, { .name = STR("b") },
-        { .name = STR("z") }, { .name = STR("absent") }, { .name = STR("e") }, { .name = STR("l") },
+        { .name = STR("type") }, { .name = STR("payload") }, { .name = STR("n") },
+        { .name = STR("b") },    { .name = STR("z") },       { .name = STR("absent") },
+        { .name = STR("e") },    { .name = STR("l") },
     };
     const struct {
         enum json_span_type type;
         const char *text;
         bool escaped;
     } expect[] = {
-        { JSON_SPAN_STRING, "\"a.b\"", false }, { JSON_SPAN_OBJECT, "{ \"x\" : [1, 2] }", false },
-        { JSON_SPAN_NUMBER, "-12", false }, { JSON_SPAN_TRUE, "true", false }, { JSON_SPAN_NULL, "null", false },
-        { JSON_SPAN_NONE, "", false }, { JSON_SPAN_STRING, "\"a\\nb\"", true }, { JSON_SPAN_ARRAY, "[ ]", false },
+        { JSON_SPAN_STRING, "\"a.b\"", false },  { JSON_SPAN_OBJECT, "{ \"x\" : [1, 2] }", false },
+        { JSON_SPAN_NUMBER, "-12", false },      { JSON_SPAN_TRUE, "true", false },
+        { JSON_SPAN_NULL, "null", false },       { JSON_SPAN_NONE, "", false },
+        { JSON_SPAN_STRING, "\"a\\nb\"", true }, { JSON_SPAN_ARRAY, "[ ]", false },
     };
     assert_int_equal(json_scan_object(text, want, COUNT_OF(want), NULL), RC_OK);
     for (size_t i = 0; i < COUNT_OF(want); i++) {
@@ -178,7 +198,8 @@ static void knows_a_member_by_its_name_with_escapes_undone(void **state)
 {
     (void)state;
     struct json_member want[] = { { .name = STR("type") }, { .name = STR("\xf0\x9d\x84\x9e!") } };
-    struct str text = STR("{\"t\\u0079pe\":1,\"\\uD834\\udd1E!\":2,\"t\\u0079p\":3,\"t\\u0079pes\":4}");
+    struct str text =
+        STR("{\"t\\u0079pe\":1,\"\\uD834\\udd1E!\":2,\"t\\u0079p\":3,\"t\\u0079pes\":4}");
     assert_int_equal(json_scan_object(text, want, COUNT_OF(want), NULL), RC_OK);
     assert_true(str_eq(want[0].value.text, STR("1")));
     assert_true(str_eq(want[1].value.text, STR("2")));
@@ -190,7 +211,8 @@ static void refuses_a_wanted_member_that_occurs_twice(void **state)
     struct json_error error = { 0, NULL };
     struct json_member want = { .name = STR("a") };
     assert_int_equal(json_scan_object(STR("{\"b\":1,\"b\":2,\"a\":3}"), &want, 1, &error), RC_OK);
-    assert_int_equal(json_scan_object(STR("{\"a\":1,\"\\u0061\":2}"), &want, 1, &error), RC_INVALID);
+    assert_int_equal(json_scan_object(STR("{\"a\":1,\"\\u0061\":2}"), &want, 1, &error),
+                     RC_INVALID);
     assert_int_equal(error.offset, 7);
     assert_string_equal(error.reason, "a member occurs twice");
 }
@@ -216,8 +238,8 @@ struct seen {
 static enum rc note(void *ctx, size_t index, struct json_span value)
 {
     struct seen *seen = ctx;
-    int added = snprintf(seen->text + seen->len, sizeof(seen->text) - seen->len, "%zu:%d:%.*s;", index,
-                         (int)value.type, STR_ARGS(value.text));
+    int added = snprintf(seen->text + seen->len, sizeof(seen->text) - seen->len, "%zu:%d:%.*s;",
+                         index, (int)value.type, STR_ARGS(value.text));
     seen->len += (size_t)added;
     return index == seen->stop_at ? RC_CONFLICT : RC_OK;
 }
@@ -245,9 +267,10 @@ static void undoes_escapes_only_where_there_are_some(void **state)
     arena_init(&a);
     struct json_span plain = { JSON_SPAN_STRING, STR("\"abc\""), false };
     assert_ptr_equal(json_span_string(&a, plain).ptr, plain.text.ptr + 1);
-    struct json_span escaped = { JSON_SPAN_STRING,
-                                 STR("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e9\\u20AC\\ud834\\udd1e\\u0000x\""),
-                                 true };
+    struct json_span escaped = {
+        JSON_SPAN_STRING,
+        STR("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e9\\u20AC\\ud834\\udd1e\\u0000x\""), true
+    };
     struct str got = json_span_string(&a, escaped);
     assert_true(str_eq(got, STR("\"\\/\b\f\n\r\tA\xc3\xa9\xe2\x82\xac\xf0\x9d\x84\x9e\0x")));
     arena_fini(&a);
@@ -260,7 +283,8 @@ static void reads_integers_exactly_or_not_at_all(void **state)
     struct json_span most = { JSON_SPAN_NUMBER, STR("9223372036854775807"), false };
     assert_int_equal(json_span_int(most, &value), RC_OK);
     assert_true(value == INT64_MAX);
-    const struct str bad[] = { CASE("1.0"), CASE("1e3"), CASE("9223372036854775808"), CASE("-9223372036854775809") };
+    const struct str bad[] = { CASE("1.0"), CASE("1e3"), CASE("9223372036854775808"),
+                               CASE("-9223372036854775809") };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct json_span span = { JSON_SPAN_NUMBER, bad[i], false };
         assert_int_equal(json_span_int(span, &value), RC_INVALID);

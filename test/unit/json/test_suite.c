@@ -30,7 +30,8 @@ static const struct {
     const char *file;
     bool accepted;
 } left_open[] = {
-    { "i_number_double_huge_neg_exp.json", true }, /* numbers of any size: only digits are looked at */
+    { "i_number_double_huge_neg_exp.json",
+      true }, /* numbers of any size: only digits are looked at */
     { "i_number_huge_exp.json", true },
     { "i_number_neg_int_huge_exp.json", true },
     { "i_number_pos_double_huge_exp.json", true },
@@ -63,7 +64,7 @@ static const struct {
     { "i_string_truncated-utf-8.json", false },
     { "i_string_utf16BE_no_BOM.json", false },
     { "i_string_utf16LE_no_BOM.json", false },
-    { "i_structure_500_nested_arrays.json", true },      /* 512 levels are allowed */
+    { "i_structure_500_nested_arrays.json", true },       /* 512 levels are allowed */
     { "i_structure_UTF-8_BOM_empty_object.json", false }, /* no byte order mark */
 };
 
@@ -147,7 +148,8 @@ static void check_against_jansson(const char *name, struct str text)
         fail_msg("%s: accepted, jansson: %s: %.*s", name, why.text, STR_ARGS(text));
     }
     if (!ours && tree != NULL && !jansson_may_accept(text, &error)) {
-        fail_msg("%s: %s at %zu, jansson accepts: %.*s", name, error.reason, error.offset, STR_ARGS(text));
+        fail_msg("%s: %s at %zu, jansson accepts: %.*s", name, error.reason, error.offset,
+                 STR_ARGS(text));
     }
     json_decref(tree);
 }
@@ -174,8 +176,9 @@ static struct str mutate(struct str text, char *out)
     for (uint64_t times = 1 + rng_below(&dice.rng, 3); times > 0; times--) {
         size_t at = len == 0 ? 0 : rng_below(&dice.rng, len);
         uint64_t kind = rng_below(&dice.rng, 4);
-        char byte = rng_below(&dice.rng, 4) == 0 ? (char)rng_below(&dice.rng, 256)
-                                                 : meaningful[rng_below(&dice.rng, sizeof(meaningful) - 1)];
+        char byte = rng_below(&dice.rng, 4) == 0
+                        ? (char)rng_below(&dice.rng, 256)
+                        : meaningful[rng_below(&dice.rng, sizeof(meaningful) - 1)];
         if (kind == 0 && len > 0) {
             out[at] = byte;
         } else if (kind == 1 && len > 0) {

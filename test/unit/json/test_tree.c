@@ -14,7 +14,8 @@ static void parses_and_writes_back_compactly(void **state)
     json_t *tree = NULL;
     struct arena a;
     arena_init(&a);
-    assert_int_equal(json_parse(STR("{ \"a\" : [1, 2.5, \"x\"], \"b\" : null }"), &tree, NULL), RC_OK);
+    assert_int_equal(json_parse(STR("{ \"a\" : [1, 2.5, \"x\"], \"b\" : null }"), &tree, NULL),
+                     RC_OK);
     struct str text = json_text(&a, tree);
     assert_true(str_eq(text, STR("{\"a\":[1,2.5,\"x\"],\"b\":null}")));
     json_decref(tree);

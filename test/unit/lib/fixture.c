@@ -41,7 +41,8 @@ void fixture_secret(struct fixture *f, const char *secret)
 void fixture_header(struct fixture *f, const char *name, const char *value)
 {
     assert_true(f->request.header_count < FIXTURE_HEADERS_MAX);
-    f->headers[f->request.header_count++] = (struct grapnel_header){ gn_cstr(name), gn_cstr(value) };
+    f->headers[f->request.header_count++] =
+        (struct grapnel_header){ gn_cstr(name), gn_cstr(value) };
 }
 
 void fixture_body(struct fixture *f, const char *body)

@@ -33,7 +33,7 @@ void fixture_init(struct fixture *f, const char *preset);
 void fixture_init_text(struct fixture *f, const char *scheme_text);
 void fixture_fini(struct fixture *f);
 
-void fixture_secret(struct fixture *f, const char *secret); /* one more */
+void fixture_secret(struct fixture *f, const char *secret);                  /* one more */
 void fixture_header(struct fixture *f, const char *name, const char *value); /* one more */
 void fixture_body(struct fixture *f, const char *body);
 void fixture_url(struct fixture *f, const char *url); /* with its query */

@@ -24,8 +24,10 @@ static run_fn signs_the_string;
 static run_fn hashes_the_canonical_request;
 static run_fn names_its_algorithm_only;
 
-static const char sha512_hex[] = "auth hmac\nhash sha512\nsig header X-Convoy-Signature\nmsg {body}\n";
-static const char airtable_raw[] = "auth hmac\nsig header X-Airtable-Content-MAC\nprefix hmac-sha256=\nmsg {body}\n";
+static const char sha512_hex[] =
+    "auth hmac\nhash sha512\nsig header X-Convoy-Signature\nmsg {body}\n";
+static const char airtable_raw[] =
+    "auth hmac\nsig header X-Airtable-Content-MAC\nprefix hmac-sha256=\nmsg {body}\n";
 
 /* `preset` with a line feed is a scheme's text. */
 static const struct {
@@ -109,11 +111,13 @@ static void add_params(struct fixture *f, json_t *params, struct extra *extra)
     json_t *value;
     size_t i;
     json_t *each;
-    json_object_foreach(params, name, value) {
+    json_object_foreach(params, name, value)
+    {
         if (json_is_string(value)) {
             add_pair(extra->body, name, json_string_value(value));
         }
-        json_array_foreach(value, i, each) {
+        json_array_foreach(value, i, each)
+        {
             add_pair(extra->body, name, json_string_value(each));
         }
     }
@@ -127,8 +131,8 @@ static void add_body(struct fixture *f, json_t *row, struct extra *extra)
     json_t *body = json_object_get(row, "body");
     size_t len = 0;
     if (encoded != NULL) {
-        assert_true(gn_base64_decode(gn_cstr(encoded), GN_BASE64, true, (unsigned char *)extra->body,
-                                     sizeof(extra->body), &len));
+        assert_true(gn_base64_decode(gn_cstr(encoded), GN_BASE64, true,
+                                     (unsigned char *)extra->body, sizeof(extra->body), &len));
         f->request.body = gn_bytes(extra->body, len);
     } else if (json_is_string(body)) {
         f->request.body = gn_bytes(json_string_value(body), json_string_length(body));
@@ -142,7 +146,8 @@ static void add_headers(struct fixture *f, json_t *row, struct extra *extra)
     const char *name;
     json_t *value;
     const char *milliseconds = text(row, "timestamp_ms");
-    json_object_foreach(json_object_get(row, "headers"), name, value) {
+    json_object_foreach(json_object_get(row, "headers"), name, value)
+    {
         const char *is = json_string_value(value);
         if (milliseconds != NULL) { /* the row has the bare signature */
             snprintf(extra->header, sizeof(extra->header), "t=%s,v1=%s", milliseconds, is);
@@ -185,7 +190,8 @@ static void verify_with(json_t *row, const char *preset, const char *secret)
     open_row(&f, row, preset, &extra);
     fixture_secret(&f, secret);
     enum grapnel_status status = fixture_verify(&f);
-    bool handshake = strncmp(text(row, "id"), "discord", 7) == 0; /* a ping: verified, then answered */
+    bool handshake =
+        strncmp(text(row, "id"), "discord", 7) == 0; /* a ping: verified, then answered */
     assert_status(status, handshake ? GRAPNEL_HANDSHAKE : GRAPNEL_VERIFIED);
     f.secrets[0] = GN_TEXT("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     status = fixture_verify(&f);
@@ -220,7 +226,7 @@ static void answers_challenge(json_t *row, const char *preset)
         const char *preset;
         const char *method;
         const char *parameter;
-        const char *value;  /* key in the row */
+        const char *value; /* key in the row */
         const char *expected;
     } kinds[] = {
         { "x", "GET", "crc_token", "body", "response_token" },
@@ -246,7 +252,8 @@ static void answers_challenge(json_t *row, const char *preset)
             f.request.query = gn_cstr(query);
         } else {
             snprintf(body, sizeof(body),
-                     "{\"event\":\"endpoint.url_validation\",\"payload\":{\"plainToken\":\"%s\"}}", value);
+                     "{\"event\":\"endpoint.url_validation\",\"payload\":{\"plainToken\":\"%s\"}}",
+                     value);
             fixture_body(&f, body);
             assert_status(fixture_sign(&f), GRAPNEL_VERIFIED);
         }
@@ -265,13 +272,14 @@ static void answers_challenge(json_t *row, const char *preset)
 static void signs_the_item(json_t *row, const char *preset)
 {
     char body[2048];
-    snprintf(body, sizeof(body),
-             "{\"notificationItems\":[{\"NotificationRequestItem\":{\"pspReference\":\"pspReference\","
-             "\"originalReference\":\"originalReference\",\"merchantAccountCode\":\"merchantAccount\","
-             "\"merchantReference\":\"reference\",\"amount\":{\"value\":1000,\"currency\":\"EUR\"},"
-             "\"eventCode\":\"REPORT_AVAILABLE\",\"success\":\"true\","
-             "\"additionalData\":{\"hmacSignature\":\"%s\"}}}]}",
-             text(row, "expected"));
+    snprintf(
+        body, sizeof(body),
+        "{\"notificationItems\":[{\"NotificationRequestItem\":{\"pspReference\":\"pspReference\","
+        "\"originalReference\":\"originalReference\",\"merchantAccountCode\":\"merchantAccount\","
+        "\"merchantReference\":\"reference\",\"amount\":{\"value\":1000,\"currency\":\"EUR\"},"
+        "\"eventCode\":\"REPORT_AVAILABLE\",\"success\":\"true\","
+        "\"additionalData\":{\"hmacSignature\":\"%s\"}}}]}",
+        text(row, "expected"));
     struct fixture f;
     fixture_init(&f, preset);
     fixture_secret(&f, text(row, "secret"));
@@ -310,8 +318,9 @@ static void signs_the_string(json_t *row, const char *preset)
     fixture_header(&f, "PAYPAL-TRANSMISSION-ID", "dfb3be50-fd74-11e4-8bf3-77339302725b");
     fixture_header(&f, "PAYPAL-TRANSMISSION-TIME", "2015-05-18T15:45:13Z");
     fixture_body(&f, text(row, "body"));
-    assert_status(grapnel_explain(f.scheme, &f.config, &f.request, &f.verdict, explained, sizeof(explained)),
-                  GRAPNEL_NO_MATCHING_KEY);
+    assert_status(
+        grapnel_explain(f.scheme, &f.config, &f.request, &f.verdict, explained, sizeof(explained)),
+        GRAPNEL_NO_MATCHING_KEY);
     assert_non_null(strstr(explained, text(row, "signed_string")));
     fixture_fini(&f);
 }
@@ -343,7 +352,8 @@ static void run_row(json_t *row)
     for (size_t i = 0; i < GN_COUNT(plan); i++) {
         size_t len = strlen(plan[i].id);
         bool open_end = plan[i].id[len - 1] == '-' || strcmp(plan[i].id, "stripe-wrc") == 0 ||
-                        strcmp(plan[i].id, "hubspot-v2") == 0 || strcmp(plan[i].id, "twilio-json") == 0;
+                        strcmp(plan[i].id, "hubspot-v2") == 0 ||
+                        strcmp(plan[i].id, "twilio-json") == 0;
         if (open_end ? strncmp(id, plan[i].id, len) == 0 : strcmp(id, plan[i].id) == 0) {
             print_message("# %s\n", id);
             plan[i].run(row, plan[i].preset);
@@ -364,7 +374,8 @@ static void every_row_holds(void **state)
     json_t *all = json_load_file(TEST_DATA "/signatures.json", 0, &error);
     assert_non_null(all);
     for (size_t i = 0; i < GN_COUNT(groups); i++) {
-        json_array_foreach(json_object_get(all, groups[i]), index, row) {
+        json_array_foreach(json_object_get(all, groups[i]), index, row)
+        {
             run_row(row);
             count++;
         }

@@ -26,8 +26,7 @@ static void reads_a_secret_with_or_without_prefix_and_padding(void **state)
         { "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 24 },
         { "whsec_RdvaYFYUXuIFuEbvZHwMfYFhUf7aMYjYcmM24+Aj40c=", 32 },
         { "whsec_RdvaYFYUXuIFuEbvZHwMfYFhUf7aMYjYcmM24+Aj40c", 32 },
-        { "whsec_" ZEROS_48 ZEROS_27,
-          75 },
+        { "whsec_" ZEROS_48 ZEROS_27, 75 },
     };
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         struct sign_key key;
@@ -59,13 +58,13 @@ static void refuses_malformed_secrets_without_repeating_them(void **state)
         { "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw ", base64 },
         { "hwsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", form },
         { "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa-_", form },
-        { "whsec_" ZEROS_48 ZEROS_27 "AA==",
-          size },
+        { "whsec_" ZEROS_48 ZEROS_27 "AA==", size },
         { ED25519_PUBLIC, "whpk_ is a public key; signing takes the secret one, whsk_" },
         { "whsk_", pair },
         { "whsk_*", "not base64 after \"whsk_\"" },
         { "whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", pair },
-        { "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6K", pair },
+        { "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6K",
+          pair },
         { "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvw==",
           "the two halves of the whsk_ secret do not belong together" },
     };
@@ -89,7 +88,9 @@ static void reads_an_ed25519_secret_whole_or_as_its_seed(void **state)
     struct sign_key whole;
     struct sign_key seed;
     assert_int_equal(sign_key_parse(STR(ED25519_SECRET), &whole, NULL), RC_OK);
-    assert_int_equal(sign_key_parse(STR("whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbc="), &seed, NULL), RC_OK);
+    assert_int_equal(
+        sign_key_parse(STR("whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbc="), &seed, NULL),
+        RC_OK);
     assert_int_equal(whole.kind, SIGN_ED25519);
     assert_memory_equal(&whole, &seed, sizeof(whole));
     assert_true(str_eq(sign_key_show(&whole, text), STR(ED25519_PUBLIC)));

@@ -22,21 +22,31 @@ static const struct golden {
     const char *header;
 } goldens[] = {
     { { "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" },
-      "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, "{\"test\": 2432232314}",
+      "msg_p5jXN8AQM9LWM0D4loKWxJek",
+      1614265330,
+      "{\"test\": 2432232314}",
       "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" },
     { { "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD" },
-      "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1649367553, "{\"email\":\"test@example.com\",\"username\":\"test_user\"}",
+      "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+      1649367553,
+      "{\"email\":\"test@example.com\",\"username\":\"test_user\"}",
       "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=" },
     { { "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==" },
-      "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, "{\"test\": 2432232314}",
+      "msg_p5jXN8AQM9LWM0D4loKWxJek",
+      1614265330,
+      "{\"test\": 2432232314}",
       "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==" },
     { { "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=" },
-      "msg_2K5E7Y8J6T4Q", 1700000000, "{\"id\":\"evt_1\",\"ok\":true}",
+      "msg_2K5E7Y8J6T4Q",
+      1700000000,
+      "{\"id\":\"evt_1\",\"ok\":true}",
       "v1,LH6iSeIQ4CSoqKp0jPAjIJGJrjbG3QBKt3lLL0ewpCg= v1,uwz7cFaMiqTYKFpTuAf20S6PrXS9anmY7b93FEH1F0s=" },
     { { "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==" },
-      "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, "{\"test\": 2432232314}",
+      "msg_p5jXN8AQM9LWM0D4loKWxJek",
+      1614265330,
+      "{\"test\": 2432232314}",
       "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= "
       "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==" },
 };
@@ -47,7 +57,8 @@ static struct sign_keyring *ring_of(const struct golden *golden)
     struct sign_keyring *ring = NULL;
     size_t count = 0;
     while (count < SECRETS_MAX && golden->secrets[count] != NULL) {
-        assert_int_equal(sign_key_parse(str_from(golden->secrets[count]), &keys[count], NULL), RC_OK);
+        assert_int_equal(sign_key_parse(str_from(golden->secrets[count]), &keys[count], NULL),
+                         RC_OK);
         count++;
     }
     assert_int_equal(sign_keyring_new(keys, count, &ring), RC_OK);
@@ -56,7 +67,8 @@ static struct sign_keyring *ring_of(const struct golden *golden)
 
 static struct sign_message message_of(const struct golden *golden)
 {
-    return (struct sign_message){ str_from(golden->id), golden->timestamp_s, str_from(golden->body) };
+    return (struct sign_message){ str_from(golden->id), golden->timestamp_s,
+                                  str_from(golden->body) };
 }
 
 static bool gives_its_golden(const struct golden *golden, const struct sign_keyring *ring)
@@ -64,7 +76,8 @@ static bool gives_its_golden(const struct golden *golden, const struct sign_keyr
     struct sign_message msg = message_of(golden);
     struct buf out;
     buf_init(&out, SIGN_HEADER_MAX);
-    bool right = sign_header(ring, &msg, &out) == RC_OK && str_eq(buf_str(&out), str_from(golden->header));
+    bool right =
+        sign_header(ring, &msg, &out) == RC_OK && str_eq(buf_str(&out), str_from(golden->header));
     buf_fini(&out);
     return right;
 }

@@ -21,7 +21,8 @@ static struct sign_vault *vault_of(const char *secret)
     return v;
 }
 
-static enum rc open_it(const struct sign_vault *v, struct str context, struct str sealed, struct str expected)
+static enum rc open_it(const struct sign_vault *v, struct str context, struct str sealed,
+                       struct str expected)
 {
     struct buf out;
     buf_init(&out, 4096);
@@ -98,7 +99,8 @@ static void opens_a_value_sealed_by_the_first_release(void **state)
     uint8_t sealed[64];
     size_t len = 0;
     assert_int_equal(hex_decode(STR(FIRST_RELEASE), sealed, sizeof(sealed), &len), RC_OK);
-    assert_int_equal(open_it(v, STR("test"), str_of((const char *)sealed, len), STR("grapnel")), RC_OK);
+    assert_int_equal(open_it(v, STR("test"), str_of((const char *)sealed, len), STR("grapnel")),
+                     RC_OK);
     sign_vault_free(v);
 }
 
