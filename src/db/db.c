@@ -32,7 +32,9 @@ struct db {
 
 static enum rc rc_of(int code)
 {
-    switch (code & 0xff) {
+    int primary = code & 0xff;
+    MUST(primary != SQLITE_NOMEM && primary != SQLITE_MISUSE && primary != SQLITE_RANGE);
+    switch (primary) {
     case SQLITE_OK:
     case SQLITE_ROW:
     case SQLITE_DONE: return RC_OK;
@@ -43,10 +45,8 @@ static enum rc rc_of(int code)
     case SQLITE_TOOBIG: return RC_LIMIT;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-    case SQLITE_ERROR: return RC_CORRUPT; /* at run time: a stored value that a function cannot read */
-    case SQLITE_NOMEM:
-    case SQLITE_MISUSE:
-    case SQLITE_RANGE: MUST(!"sqlite: out of memory or misused"); return RC_IO;
+    case SQLITE_ERROR:
+        return RC_CORRUPT; /* at run time: a stored value that a function cannot read */
     default: return RC_IO;
     }
 }
@@ -93,10 +93,12 @@ static enum rc configure(struct db *db, enum db_mode mode, const struct db_optio
     if (rc == RC_OK)
         rc = pragma(db, "mmap_size", o->mmap_bytes);
     if (rc == RC_OK)
-        rc = db_exec(db, "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF");
+        rc = db_exec(db,
+                     "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF");
     if (rc == RC_OK && mode == DB_READ) {
         /* The last to close would otherwise checkpoint and remove the log under the writer's feet. */
-        MUST(sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL) == SQLITE_OK);
+        MUST(sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL) ==
+             SQLITE_OK);
         rc = db_exec(db, "PRAGMA query_only=ON; SELECT count(*) FROM sqlite_schema");
     }
     if (!o->checkpoint_auto)
@@ -109,7 +111,8 @@ static enum rc configure(struct db *db, enum db_mode mode, const struct db_optio
 enum rc db_open(const char *path, enum db_mode mode, const struct db_options *o, struct db **out,
                 struct buf *why)
 {
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
+                SQLITE_OPEN_EXRESCODE;
     MUST(pthread_once(&set_up_once, set_up) == 0);
     if (mode == DB_CREATE)
         flags |= SQLITE_OPEN_CREATE;
@@ -126,7 +129,8 @@ enum rc db_open(const char *path, enum db_mode mode, const struct db_options *o,
     if (rc != RC_OK) {
         buf_say(why, "%s: %s", path, db_error(db));
         if (rc == RC_CORRUPT)
-            buf_say(why, "; it is damaged or not a database: restore it from a backup or move it away");
+            buf_say(why,
+                    "; it is damaged or not a database: restore it from a backup or move it away");
         db_close(db);
         return rc;
     }
@@ -180,7 +184,8 @@ static void grow(struct db *db)
 
 static void compile(struct db_stmt *s)
 {
-    int code = sqlite3_prepare_v3(s->db->handle, s->sql, -1, SQLITE_PREPARE_PERSISTENT, &s->handle, NULL);
+    int code =
+        sqlite3_prepare_v3(s->db->handle, s->sql, -1, SQLITE_PREPARE_PERSISTENT, &s->handle, NULL);
     MUST(code != SQLITE_ERROR); /* our SQL does not parse, or the schema lacks something it names */
     s->failed = rc_of(code);
 }
@@ -203,7 +208,8 @@ struct db_stmt *db_prepare(struct db *db, const char *sql)
     if (s->handle == NULL) {
         compile(s);
     } else {
-        (void)sqlite3_reset(s->handle); /* repeats the error of the last step, which was reported then */
+        (void)sqlite3_reset(
+            s->handle); /* repeats the error of the last step, which was reported then */
         (void)sqlite3_clear_bindings(s->handle);
     }
     return s;
@@ -371,8 +377,9 @@ int64_t db_wal_pages(const struct db *db)
 enum rc db_checkpoint(struct db *db, bool truncate, int64_t *pages_left)
 {
     int in_log = 0, moved = 0;
-    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
-                                         &in_log, &moved);
+    int code = sqlite3_wal_checkpoint_v2(
+        db->handle, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
+        &in_log, &moved);
     *pages_left = in_log > moved ? in_log - moved : 0;
     return rc_of(code);
 }

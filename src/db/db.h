@@ -19,11 +19,12 @@ struct db_options {
     bool checkpoint_auto; /* false: db_checkpoint() is called by others */
     int64_t busy_us;      /* waits this long for a lock */
     int64_t mmap_bytes;
-    bool no_sync;         /* tests only: skip fsync */
+    bool no_sync; /* tests only: skip fsync */
 };
 
 /* RC_NOT_FOUND: no such file (not for DB_CREATE). RC_CORRUPT: not a database. RC_IO: refused. `why` in words. */
-MUST_USE enum rc db_open(const char *path, enum db_mode mode, const struct db_options *o, struct db **out, struct buf *why);
+MUST_USE enum rc db_open(const char *path, enum db_mode mode, const struct db_options *o,
+                         struct db **out, struct buf *why);
 void db_close(struct db *db); /* finalizes its statements; NULL is fine */
 const char *db_error(struct db *db);
 
@@ -31,7 +32,7 @@ const char *db_error(struct db *db);
  * literal), reset and unbound. Panics on SQL that does not parse: it is ours. */
 struct db_stmt *db_prepare(struct db *db, const char *sql);
 void db_bind_int(struct db_stmt *s, int at, int64_t value);
-void db_bind_text(struct db_stmt *s, int at, struct str value);  /* borrowed until step/reset */
+void db_bind_text(struct db_stmt *s, int at, struct str value); /* borrowed until step/reset */
 void db_bind_blob(struct db_stmt *s, int at, struct str value);
 void db_bind_null(struct db_stmt *s, int at);
 void db_bind_opt_text(struct db_stmt *s, int at, struct str value); /* NULL when ptr is NULL */
@@ -44,7 +45,8 @@ MUST_USE enum rc db_run(struct db_stmt *s);
 void db_reset(struct db_stmt *s);
 
 int64_t db_int(struct db_stmt *s, int column); /* 0 for NULL */
-struct str db_text(struct db_stmt *s, int column, struct arena *a); /* copied to the arena; ptr NULL for NULL */
+struct str db_text(struct db_stmt *s, int column,
+                   struct arena *a);                 /* copied to the arena; ptr NULL for NULL */
 struct str db_borrow(struct db_stmt *s, int column); /* until the next step */
 bool db_is_null(struct db_stmt *s, int column);
 

@@ -27,8 +27,9 @@ static void read_application(struct db_stmt *s, struct arena *a, void *row)
 
 enum rc store_application_insert(struct store_tx *tx, struct store_application *app)
 {
-    struct db_stmt *s = db_prepare(tx->db, "INSERT INTO application(org, id, uid, name, metadata, throttle,"
-                                           " created, updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
+    struct db_stmt *s =
+        db_prepare(tx->db, "INSERT INTO application(org, id, uid, name, metadata, throttle,"
+                           " created, updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_int(s, 1, app->org);
     db_bind_text(s, 2, app->id);
     db_bind_opt_text(s, 3, app->uid);
@@ -45,8 +46,9 @@ enum rc store_application_insert(struct store_tx *tx, struct store_application *
 
 enum rc store_application_update(struct store_tx *tx, const struct store_application *app)
 {
-    struct db_stmt *s = db_prepare(tx->db, "UPDATE application SET uid = ?, name = ?, metadata = ?,"
-                                           " throttle = ?, updated = ? WHERE num = ? AND deleted = 0");
+    struct db_stmt *s =
+        db_prepare(tx->db, "UPDATE application SET uid = ?, name = ?, metadata = ?,"
+                           " throttle = ?, updated = ? WHERE num = ? AND deleted = 0");
     db_bind_opt_text(s, 1, app->uid);
     db_bind_text(s, 2, app->name);
     db_bind_text(s, 3, app->metadata);
@@ -66,7 +68,9 @@ enum rc store_application_delete(struct store_tx *tx, int64_t num, int64_t now_u
     enum rc rc = store_row_change(tx->db, s);
     if (rc != RC_OK)
         return rc;
-    s = db_prepare(tx->db, "DELETE FROM endpoint_key WHERE endpoint IN (SELECT num FROM endpoint WHERE app = ? AND deleted = 0)");
+    s = db_prepare(
+        tx->db,
+        "DELETE FROM endpoint_key WHERE endpoint IN (SELECT num FROM endpoint WHERE app = ? AND deleted = 0)");
     db_bind_int(s, 1, num);
     rc = db_run(s);
     if (rc != RC_OK)
@@ -83,29 +87,36 @@ enum rc store_application_delete(struct store_tx *tx, int64_t num, int64_t now_u
     return db_run(s);
 }
 
-enum rc store_application_find(struct store_tx *tx, int64_t org, struct str id_or_uid, struct arena *a,
-                               struct store_application *out)
+enum rc store_application_find(struct store_tx *tx, int64_t org, struct str id_or_uid,
+                               struct arena *a, struct store_application *out)
 {
-    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM application WHERE org = ?1"
-                                           " AND (id = ?2 OR uid = ?2) AND deleted = 0 ORDER BY id = ?2 DESC LIMIT 1");
+    struct db_stmt *s = db_prepare(
+        tx->db, "SELECT " COLUMNS " FROM application WHERE org = ?1"
+                " AND (id = ?2 OR uid = ?2) AND deleted = 0 ORDER BY id = ?2 DESC LIMIT 1");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, id_or_uid);
     return store_row_one(s, read_application, a, out);
 }
 
-enum rc store_application_by_num(struct store_tx *tx, int64_t num, struct arena *a, struct store_application *out)
+enum rc store_application_by_num(struct store_tx *tx, int64_t num, struct arena *a,
+                                 struct store_application *out)
 {
     struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM application WHERE num = ?");
     db_bind_int(s, 1, num);
     return store_row_one(s, read_application, a, out);
 }
 
-enum rc store_application_list(struct store_tx *tx, int64_t org, const struct store_page *page, struct arena *a,
-                               struct store_application *out, struct store_page_end *end)
+enum rc store_application_list(struct store_tx *tx, int64_t org, const struct store_page *page,
+                               struct arena *a, struct store_application *out,
+                               struct store_page_end *end)
 {
-    struct db_stmt *s = db_prepare(tx->db, store_page_ascending(page)
-        ? "SELECT " COLUMNS " FROM application WHERE org = ? AND deleted = 0 AND id > ? ORDER BY id"
-        : "SELECT " COLUMNS " FROM application WHERE org = ? AND deleted = 0 AND id < ? ORDER BY id DESC");
+    struct db_stmt *s = db_prepare(
+        tx->db,
+        store_page_ascending(page)
+            ? "SELECT " COLUMNS
+              " FROM application WHERE org = ? AND deleted = 0 AND id > ? ORDER BY id"
+            : "SELECT " COLUMNS
+              " FROM application WHERE org = ? AND deleted = 0 AND id < ? ORDER BY id DESC");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, store_page_bound(page));
     return store_page_rows(s, read_application, sizeof *out, page, a, out, end);

@@ -14,26 +14,35 @@ struct store_org {
 };
 /* RC_CONFLICT: the id is taken. Fills num. */
 MUST_USE enum rc store_org_insert(struct store_tx *tx, struct store_org *org);
-MUST_USE enum rc store_org_find(struct store_tx *tx, struct str id, struct arena *a, struct store_org *out);
-MUST_USE enum rc store_org_by_num(struct store_tx *tx, int64_t num, struct arena *a, struct store_org *out);
+MUST_USE enum rc store_org_find(struct store_tx *tx, struct str id, struct arena *a,
+                                struct store_org *out);
+MUST_USE enum rc store_org_by_num(struct store_tx *tx, int64_t num, struct arena *a,
+                                  struct store_org *out);
 
 struct store_application {
     int64_t num;
     int64_t org;
-    struct str id;       /* "app_..." */
-    struct str uid;      /* ptr NULL: none */
+    struct str id;  /* "app_..." */
+    struct str uid; /* ptr NULL: none */
     struct str name;
     struct str metadata; /* JSON object text */
     int64_t throttle;    /* messages a second; 0: none */
     int64_t created_us;
     int64_t updated_us;
-    bool deleted;        /* only from by_num */
+    bool deleted; /* only from by_num */
 };
-MUST_USE enum rc store_application_insert(struct store_tx *tx, struct store_application *app); /* fills num; RC_CONFLICT: uid taken */
-MUST_USE enum rc store_application_update(struct store_tx *tx, const struct store_application *app); /* by num; RC_CONFLICT */
-MUST_USE enum rc store_application_delete(struct store_tx *tx, int64_t num, int64_t now_us); /* frees the uid; its endpoints go too */
+MUST_USE enum rc store_application_insert(
+    struct store_tx *tx, struct store_application *app); /* fills num; RC_CONFLICT: uid taken */
+MUST_USE enum rc store_application_update(
+    struct store_tx *tx, const struct store_application *app); /* by num; RC_CONFLICT */
+MUST_USE enum rc store_application_delete(struct store_tx *tx, int64_t num,
+                                          int64_t now_us); /* frees the uid; its endpoints go too */
 /* By id or uid within the org. RC_NOT_FOUND. */
-MUST_USE enum rc store_application_find(struct store_tx *tx, int64_t org, struct str id_or_uid, struct arena *a, struct store_application *out);
-MUST_USE enum rc store_application_by_num(struct store_tx *tx, int64_t num, struct arena *a, struct store_application *out);
+MUST_USE enum rc store_application_find(struct store_tx *tx, int64_t org, struct str id_or_uid,
+                                        struct arena *a, struct store_application *out);
+MUST_USE enum rc store_application_by_num(struct store_tx *tx, int64_t num, struct arena *a,
+                                          struct store_application *out);
 /* `out` has room for page->limit. Always in canonical order (descending or not), also backwards. */
-MUST_USE enum rc store_application_list(struct store_tx *tx, int64_t org, const struct store_page *page, struct arena *a, struct store_application *out, struct store_page_end *end);
+MUST_USE enum rc store_application_list(struct store_tx *tx, int64_t org,
+                                        const struct store_page *page, struct arena *a,
+                                        struct store_application *out, struct store_page_end *end);

@@ -13,7 +13,8 @@ static enum rc tx_connect(struct store_tx *tx, struct buf *why)
 {
     if (tx->db != NULL)
         return RC_OK;
-    return db_open(tx->config->path, tx->is_write ? DB_CREATE : DB_READ, &tx->config->db_options, &tx->db, why);
+    return db_open(tx->config->path, tx->is_write ? DB_CREATE : DB_READ, &tx->config->db_options,
+                   &tx->db, why);
 }
 
 enum rc store_config_open(struct store_config *c, const struct store_options *o, struct buf *why)
@@ -34,8 +35,8 @@ enum rc store_config_open(struct store_config *c, const struct store_options *o,
     int64_t left;
     enum rc rc = tx_connect(&c->writer, why);
     if (rc == RC_OK)
-        rc = store_migrate(c->writer.db, store_config_migrations, store_config_migration_count, o->clock,
-                           c->path, why);
+        rc = store_migrate(c->writer.db, store_config_migrations, store_config_migration_count,
+                           o->clock, c->path, why);
     if (rc == RC_OK)
         rc = db_checkpoint(c->writer.db, true, &left);
     return rc;
@@ -167,8 +168,8 @@ enum rc store_row_one(struct db_stmt *s, store_row_fn read, struct arena *a, voi
     return RC_OK;
 }
 
-enum rc store_row_all(struct db_stmt *s, store_row_fn read, size_t size, struct arena *a, void **out,
-                      size_t *count)
+enum rc store_row_all(struct db_stmt *s, store_row_fn read, size_t size, struct arena *a,
+                      void **out, size_t *count)
 {
     enum rc rc;
     size_t room = 16;
@@ -221,8 +222,9 @@ void store_page_reverse(void *rows, size_t count, size_t size)
     }
 }
 
-enum rc store_page_rows(struct db_stmt *s, store_row_fn read, size_t size, const struct store_page *page,
-                        struct arena *a, void *out, struct store_page_end *end)
+enum rc store_page_rows(struct db_stmt *s, store_row_fn read, size_t size,
+                        const struct store_page *page, struct arena *a, void *out,
+                        struct store_page_end *end)
 {
     enum rc rc;
     *end = (struct store_page_end){ .count = 0, .done = true };
@@ -255,8 +257,9 @@ enum rc store_setting_get(struct store_tx *tx, const char *name, struct arena *a
 
 enum rc store_setting_set(struct store_tx *tx, const char *name, struct str value)
 {
-    struct db_stmt *s = db_prepare(tx->db, "INSERT INTO setting(name, value) VALUES(?, ?)"
-                                           " ON CONFLICT(name) DO UPDATE SET value = excluded.value");
+    struct db_stmt *s =
+        db_prepare(tx->db, "INSERT INTO setting(name, value) VALUES(?, ?)"
+                           " ON CONFLICT(name) DO UPDATE SET value = excluded.value");
     db_bind_text(s, 1, str_from(name));
     db_bind_blob(s, 2, value);
     return db_run(s);
@@ -269,13 +272,15 @@ static void read_answer(struct db_stmt *s, struct arena *a, void *row)
     answer->status = (int)db_int(s, 0);
     answer->body = db_text(s, 1, a);
     memset(answer->body_hash, 0, sizeof answer->body_hash);
-    memcpy(answer->body_hash, hash.ptr, hash.len < sizeof answer->body_hash ? hash.len : sizeof answer->body_hash);
+    memcpy(answer->body_hash, hash.ptr,
+           hash.len < sizeof answer->body_hash ? hash.len : sizeof answer->body_hash);
 }
 
 enum rc store_answer_find(struct store_tx *tx, const uint8_t key[static 16], int64_t not_before_us,
                           struct arena *a, struct store_answer *out)
 {
-    struct db_stmt *s = db_prepare(tx->db, "SELECT status, body, body_hash FROM answer WHERE key = ? AND at >= ?");
+    struct db_stmt *s =
+        db_prepare(tx->db, "SELECT status, body, body_hash FROM answer WHERE key = ? AND at >= ?");
     db_bind_blob(s, 1, str_of((const char *)key, 16));
     db_bind_int(s, 2, not_before_us);
     return store_row_one(s, read_answer, a, out);
@@ -290,7 +295,9 @@ enum rc store_answer_put(struct store_tx *tx, const uint8_t key[static 16], int6
     enum rc rc = db_run(s);
     if (rc != RC_OK)
         return rc;
-    s = db_prepare(tx->db, "INSERT OR REPLACE INTO answer(key, at, status, body, body_hash) VALUES(?, ?, ?, ?, ?)");
+    s = db_prepare(
+        tx->db,
+        "INSERT OR REPLACE INTO answer(key, at, status, body, body_hash) VALUES(?, ?, ?, ?, ?)");
     db_bind_blob(s, 1, str_of((const char *)key, 16));
     db_bind_int(s, 2, now_us);
     db_bind_int(s, 3, answer->status);

@@ -26,9 +26,10 @@ struct db *store_db(struct store_tx *tx);
 
 /* A page of a list, in the Svix way. */
 struct store_page {
-    int limit;               /* 1..250 */
-    struct str after;        /* iterator: the last id (or name) of the page before; empty: from the start */
-    bool backwards;          /* the iterator was "-<id>": the page that ends before it */
+    int limit; /* 1..250 */
+    struct str
+        after;      /* iterator: the last id (or name) of the page before; empty: from the start */
+    bool backwards; /* the iterator was "-<id>": the page that ends before it */
     bool descending;
 };
 /* What came: count of rows, and whether there are more in the paging direction. */
@@ -38,7 +39,8 @@ struct store_page_end {
 };
 
 /* Settings: small named values (schema version, generated main secret, ...). */
-MUST_USE enum rc store_setting_get(struct store_tx *tx, const char *name, struct arena *a, struct str *out); /* RC_NOT_FOUND */
+MUST_USE enum rc store_setting_get(struct store_tx *tx, const char *name, struct arena *a,
+                                   struct str *out); /* RC_NOT_FOUND */
 MUST_USE enum rc store_setting_set(struct store_tx *tx, const char *name, struct str value);
 
 /* Answers remembered for idempotent POSTs other than messages (those are in the segments). In the
@@ -48,5 +50,8 @@ struct store_answer {
     struct str body;
     uint8_t body_hash[16]; /* of the request */
 };
-MUST_USE enum rc store_answer_find(struct store_tx *tx, const uint8_t key[static 16], int64_t not_before_us, struct arena *a, struct store_answer *out);
-MUST_USE enum rc store_answer_put(struct store_tx *tx, const uint8_t key[static 16], int64_t now_us, const struct store_answer *answer);
+MUST_USE enum rc store_answer_find(struct store_tx *tx, const uint8_t key[static 16],
+                                   int64_t not_before_us, struct arena *a,
+                                   struct store_answer *out);
+MUST_USE enum rc store_answer_put(struct store_tx *tx, const uint8_t key[static 16], int64_t now_us,
+                                  const struct store_answer *answer);

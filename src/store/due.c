@@ -30,14 +30,15 @@ static void insert(struct store_due *out, size_t *count, size_t max, const struc
         (*count)++;
 }
 
-static enum rc due_in(struct store_segment *seg, int64_t endpoint, int64_t after_due_us, int64_t after_key, size_t max,
-                      struct store_due *out, size_t *count)
+static enum rc due_in(struct store_segment *seg, int64_t endpoint, int64_t after_due_us,
+                      int64_t after_key, size_t max, struct store_due *out, size_t *count)
 {
     struct store_reader *reader;
     enum rc rc = store_reader_get(seg, &reader);
     if (rc != RC_OK)
         return rc;
-    struct db_stmt *s = db_prepare(reader->db,
+    struct db_stmt *s = db_prepare(
+        reader->db,
         "SELECT d.msg, m.tail, d.app, d.due, d.attempts, d.state, d.trigger"
         " FROM delivery d INDEXED BY delivery_due CROSS JOIN message m ON m.k = d.msg"
         " WHERE d.endpoint = ?1 AND d.due IS NOT NULL AND (d.due, d.msg) > (?2, ?3) ORDER BY d.due, d.msg LIMIT ?4");
@@ -61,8 +62,9 @@ static enum rc due_in(struct store_segment *seg, int64_t endpoint, int64_t after
     return rc;
 }
 
-enum rc store_due_list(struct store *s, int64_t endpoint, int64_t after_due_us, const struct id *after_message,
-                       size_t max, struct store_due *out, size_t *count)
+enum rc store_due_list(struct store *s, int64_t endpoint, int64_t after_due_us,
+                       const struct id *after_message, size_t max, struct store_due *out,
+                       size_t *count)
 {
     enum rc rc = RC_OK;
     int64_t after_key = after_message == NULL ? -1 : id_key(after_message);
@@ -104,8 +106,9 @@ static enum rc tally_segment(struct store_segment *seg, struct tally *t)
     enum rc rc = store_reader_get(seg, &reader);
     if (rc != RC_OK)
         return rc;
-    struct db_stmt *s = db_prepare(reader->db, "SELECT endpoint, count(*), min(due) FROM delivery INDEXED BY delivery_due"
-                                               " WHERE due IS NOT NULL GROUP BY endpoint");
+    struct db_stmt *s = db_prepare(
+        reader->db, "SELECT endpoint, count(*), min(due) FROM delivery INDEXED BY delivery_due"
+                    " WHERE due IS NOT NULL GROUP BY endpoint");
     while (db_step(s, &rc)) {
         int64_t endpoint = db_int(s, 0), first_due_us = db_int(s, 2);
         struct store_due_endpoint *e = map64_get(t->by_endpoint, (uint64_t)endpoint);
@@ -135,7 +138,8 @@ static int by_first_due(const void *left, const void *right)
     return (a->endpoint > b->endpoint) - (a->endpoint < b->endpoint);
 }
 
-enum rc store_due_endpoints(struct store *s, struct arena *a, struct store_due_endpoint **out, size_t *count)
+enum rc store_due_endpoints(struct store *s, struct arena *a, struct store_due_endpoint **out,
+                            size_t *count)
 {
     enum rc rc = RC_OK;
     struct tally t = { .by_endpoint = map64_new(), .arena = a };

@@ -44,7 +44,8 @@ static void read_endpoint(struct db_stmt *s, struct arena *a, void *row)
 static enum rc load_keys(struct store_tx *tx, struct arena *a, struct store_endpoint *ep)
 {
     enum rc rc;
-    struct db_stmt *s = db_prepare(tx->db, "SELECT sealed, expires FROM endpoint_key WHERE endpoint = ? ORDER BY position");
+    struct db_stmt *s = db_prepare(
+        tx->db, "SELECT sealed, expires FROM endpoint_key WHERE endpoint = ? ORDER BY position");
     db_bind_int(s, 1, ep->num);
     ep->key_count = 0;
     while (db_step(s, &rc)) {
@@ -59,7 +60,8 @@ static enum rc load_keys(struct store_tx *tx, struct arena *a, struct store_endp
     return rc;
 }
 
-static enum rc load_keys_of(struct store_tx *tx, struct arena *a, struct store_endpoint *eps, size_t count)
+static enum rc load_keys_of(struct store_tx *tx, struct arena *a, struct store_endpoint *eps,
+                            size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         enum rc rc = load_keys(tx, a, &eps[i]);
@@ -81,8 +83,9 @@ static enum rc put_keys(struct store_tx *tx, const struct store_endpoint *ep)
     MUST(ep->key_count <= COUNT_OF(ep->keys));
     enum rc rc = drop_keys(tx, ep->num);
     for (size_t i = 0; rc == RC_OK && i < ep->key_count; i++) {
-        struct db_stmt *s = db_prepare(tx->db, "INSERT INTO endpoint_key(endpoint, position, sealed, expires)"
-                                               " VALUES(?, ?, ?, ?)");
+        struct db_stmt *s =
+            db_prepare(tx->db, "INSERT INTO endpoint_key(endpoint, position, sealed, expires)"
+                               " VALUES(?, ?, ?, ?)");
         db_bind_int(s, 1, ep->num);
         db_bind_int(s, 2, (int64_t)i);
         db_bind_blob(s, 3, ep->keys[i].sealed);
@@ -126,7 +129,8 @@ static void bind_changeable(struct db_stmt *s, const struct store_endpoint *ep)
 
 enum rc store_endpoint_insert(struct store_tx *tx, struct store_endpoint *ep)
 {
-    struct db_stmt *s = db_prepare(tx->db,
+    struct db_stmt *s = db_prepare(
+        tx->db,
         "INSERT INTO endpoint(uid, kind, url, description, event_types, channels, metadata, headers, options,"
         " options_sealed, throttle, version, disabled, disabled_reason, failing_since, created, updated, app, id)"
         " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -142,7 +146,8 @@ enum rc store_endpoint_insert(struct store_tx *tx, struct store_endpoint *ep)
 
 enum rc store_endpoint_update(struct store_tx *tx, const struct store_endpoint *ep)
 {
-    struct db_stmt *s = db_prepare(tx->db,
+    struct db_stmt *s = db_prepare(
+        tx->db,
         "UPDATE endpoint SET uid = ?, kind = ?, url = ?, description = ?, event_types = ?, channels = ?,"
         " metadata = ?, headers = ?, options = ?, options_sealed = ?, throttle = ?, version = ?, disabled = ?,"
         " disabled_reason = ?, failing_since = ?, created = ?, updated = ? WHERE num = ? AND deleted = 0");
@@ -154,19 +159,21 @@ enum rc store_endpoint_update(struct store_tx *tx, const struct store_endpoint *
 
 enum rc store_endpoint_delete(struct store_tx *tx, int64_t num, int64_t now_us)
 {
-    struct db_stmt *s = db_prepare(tx->db, "UPDATE endpoint SET deleted = 1, updated = ?, headers = NULL,"
-                                           " options_sealed = NULL WHERE num = ? AND deleted = 0");
+    struct db_stmt *s =
+        db_prepare(tx->db, "UPDATE endpoint SET deleted = 1, updated = ?, headers = NULL,"
+                           " options_sealed = NULL WHERE num = ? AND deleted = 0");
     db_bind_int(s, 1, now_us);
     db_bind_int(s, 2, num);
     enum rc rc = store_row_change(tx->db, s);
     return rc == RC_OK ? drop_keys(tx, num) : rc;
 }
 
-enum rc store_endpoint_set_health(struct store_tx *tx, int64_t num, int64_t failing_since_us, bool disabled,
-                                  struct str reason, int64_t now_us)
+enum rc store_endpoint_set_health(struct store_tx *tx, int64_t num, int64_t failing_since_us,
+                                  bool disabled, struct str reason, int64_t now_us)
 {
-    struct db_stmt *s = db_prepare(tx->db, "UPDATE endpoint SET failing_since = ?, disabled = ?,"
-                                           " disabled_reason = ?, updated = ? WHERE num = ? AND deleted = 0");
+    struct db_stmt *s =
+        db_prepare(tx->db, "UPDATE endpoint SET failing_since = ?, disabled = ?,"
+                           " disabled_reason = ?, updated = ? WHERE num = ? AND deleted = 0");
     db_bind_int(s, 1, failing_since_us);
     db_bind_int(s, 2, disabled);
     db_bind_text(s, 3, reason);
@@ -177,7 +184,8 @@ enum rc store_endpoint_set_health(struct store_tx *tx, int64_t num, int64_t fail
 
 /* --- reading --------------------------------------------------------------------------------------- */
 
-static enum rc load_one(struct store_tx *tx, struct db_stmt *s, struct arena *a, struct store_endpoint *out)
+static enum rc load_one(struct store_tx *tx, struct db_stmt *s, struct arena *a,
+                        struct store_endpoint *out)
 {
     enum rc rc = store_row_one(s, read_endpoint, a, out);
     return rc == RC_OK ? load_keys(tx, a, out) : rc;
@@ -186,37 +194,43 @@ static enum rc load_one(struct store_tx *tx, struct db_stmt *s, struct arena *a,
 enum rc store_endpoint_find(struct store_tx *tx, int64_t app, struct str id_or_uid, struct arena *a,
                             struct store_endpoint *out)
 {
-    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM endpoint WHERE app = ?1"
-                                           " AND (id = ?2 OR uid = ?2) AND deleted = 0 ORDER BY id = ?2 DESC LIMIT 1");
+    struct db_stmt *s = db_prepare(
+        tx->db, "SELECT " COLUMNS " FROM endpoint WHERE app = ?1"
+                " AND (id = ?2 OR uid = ?2) AND deleted = 0 ORDER BY id = ?2 DESC LIMIT 1");
     db_bind_int(s, 1, app);
     db_bind_text(s, 2, id_or_uid);
     return load_one(tx, s, a, out);
 }
 
-enum rc store_endpoint_by_num(struct store_tx *tx, int64_t num, struct arena *a, struct store_endpoint *out)
+enum rc store_endpoint_by_num(struct store_tx *tx, int64_t num, struct arena *a,
+                              struct store_endpoint *out)
 {
     struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM endpoint WHERE num = ?");
     db_bind_int(s, 1, num);
     return load_one(tx, s, a, out);
 }
 
-enum rc store_endpoint_list(struct store_tx *tx, int64_t app, const struct store_page *page, struct arena *a,
-                            struct store_endpoint *out, struct store_page_end *end)
+enum rc store_endpoint_list(struct store_tx *tx, int64_t app, const struct store_page *page,
+                            struct arena *a, struct store_endpoint *out, struct store_page_end *end)
 {
-    struct db_stmt *s = db_prepare(tx->db, store_page_ascending(page)
-        ? "SELECT " COLUMNS " FROM endpoint WHERE app = ? AND deleted = 0 AND id > ? ORDER BY id"
-        : "SELECT " COLUMNS " FROM endpoint WHERE app = ? AND deleted = 0 AND id < ? ORDER BY id DESC");
+    struct db_stmt *s = db_prepare(
+        tx->db, store_page_ascending(page)
+                    ? "SELECT " COLUMNS
+                      " FROM endpoint WHERE app = ? AND deleted = 0 AND id > ? ORDER BY id"
+                    : "SELECT " COLUMNS
+                      " FROM endpoint WHERE app = ? AND deleted = 0 AND id < ? ORDER BY id DESC");
     db_bind_int(s, 1, app);
     db_bind_text(s, 2, store_page_bound(page));
     enum rc rc = store_page_rows(s, read_endpoint, sizeof *out, page, a, out, end);
     return rc == RC_OK ? load_keys_of(tx, a, out, end->count) : rc;
 }
 
-enum rc store_endpoint_all(struct store_tx *tx, int64_t app, struct arena *a, struct store_endpoint **out,
-                           size_t *count)
+enum rc store_endpoint_all(struct store_tx *tx, int64_t app, struct arena *a,
+                           struct store_endpoint **out, size_t *count)
 {
     void *rows;
-    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM endpoint WHERE app = ? AND deleted = 0 ORDER BY num");
+    struct db_stmt *s = db_prepare(
+        tx->db, "SELECT " COLUMNS " FROM endpoint WHERE app = ? AND deleted = 0 ORDER BY num");
     db_bind_int(s, 1, app);
     enum rc rc = store_row_all(s, read_endpoint, sizeof **out, a, &rows, count);
     if (rc != RC_OK)

@@ -47,7 +47,8 @@ static void bind_changeable(struct db_stmt *s, const struct store_event_type *et
 
 enum rc store_event_type_insert(struct store_tx *tx, struct store_event_type *et)
 {
-    struct db_stmt *s = db_prepare(tx->db,
+    struct db_stmt *s = db_prepare(
+        tx->db,
         "INSERT INTO event_type(description, schemas, feature_flags, group_name, deprecated, archived, created,"
         " updated, org, id, name) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     bind_changeable(s, et);
@@ -62,7 +63,8 @@ enum rc store_event_type_insert(struct store_tx *tx, struct store_event_type *et
 
 enum rc store_event_type_update(struct store_tx *tx, const struct store_event_type *et)
 {
-    struct db_stmt *s = db_prepare(tx->db,
+    struct db_stmt *s = db_prepare(
+        tx->db,
         "UPDATE event_type SET description = ?, schemas = ?, feature_flags = ?, group_name = ?, deprecated = ?,"
         " archived = ?, created = ?, updated = ? WHERE num = ?");
     bind_changeable(s, et);
@@ -80,19 +82,23 @@ enum rc store_event_type_remove(struct store_tx *tx, int64_t num)
 enum rc store_event_type_find(struct store_tx *tx, int64_t org, struct str name, struct arena *a,
                               struct store_event_type *out)
 {
-    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM event_type WHERE org = ? AND name = ?");
+    struct db_stmt *s =
+        db_prepare(tx->db, "SELECT " COLUMNS " FROM event_type WHERE org = ? AND name = ?");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, name);
     return store_row_one(s, read_event_type, a, out);
 }
 
 enum rc store_event_type_list(struct store_tx *tx, int64_t org, bool archived_too, struct str flags,
-                              const struct store_page *page, struct arena *a, struct store_event_type *out,
-                              struct store_page_end *end)
+                              const struct store_page *page, struct arena *a,
+                              struct store_event_type *out, struct store_page_end *end)
 {
-    struct db_stmt *s = db_prepare(tx->db, store_page_ascending(page)
-        ? "SELECT " COLUMNS " FROM event_type WHERE org = ?1 AND name > ?2" VISIBLE " ORDER BY name"
-        : "SELECT " COLUMNS " FROM event_type WHERE org = ?1 AND name < ?2" VISIBLE " ORDER BY name DESC");
+    struct db_stmt *s = db_prepare(
+        tx->db, store_page_ascending(page)
+                    ? "SELECT " COLUMNS " FROM event_type WHERE org = ?1 AND name > ?2" VISIBLE
+                      " ORDER BY name"
+                    : "SELECT " COLUMNS " FROM event_type WHERE org = ?1 AND name < ?2" VISIBLE
+                      " ORDER BY name DESC");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, store_page_bound(page));
     db_bind_int(s, 3, archived_too);

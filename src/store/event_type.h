@@ -9,7 +9,7 @@
 struct store_event_type {
     int64_t num;
     int64_t org;
-    struct str id;   /* "evtype_..." */
+    struct str id; /* "evtype_..." */
     struct str name;
     struct str description;
     struct str schemas;       /* JSON object text; ptr NULL: none */
@@ -20,10 +20,16 @@ struct store_event_type {
     int64_t created_us;
     int64_t updated_us;
 };
-MUST_USE enum rc store_event_type_insert(struct store_tx *tx, struct store_event_type *et); /* RC_CONFLICT: name taken, archived ones included */
+MUST_USE enum rc store_event_type_insert(
+    struct store_tx *tx,
+    struct store_event_type *et); /* RC_CONFLICT: name taken, archived ones included */
 MUST_USE enum rc store_event_type_update(struct store_tx *tx, const struct store_event_type *et);
 MUST_USE enum rc store_event_type_remove(struct store_tx *tx, int64_t num);
-MUST_USE enum rc store_event_type_find(struct store_tx *tx, int64_t org, struct str name, struct arena *a, struct store_event_type *out);
+MUST_USE enum rc store_event_type_find(struct store_tx *tx, int64_t org, struct str name,
+                                       struct arena *a, struct store_event_type *out);
 /* By name, ascending unless page->descending; page->after is a name. Filters flagged types unless the flag is in `flags`
  * (JSON array text; ptr NULL: no filtering). */
-MUST_USE enum rc store_event_type_list(struct store_tx *tx, int64_t org, bool archived_too, struct str flags, const struct store_page *page, struct arena *a, struct store_event_type *out, struct store_page_end *end);
+MUST_USE enum rc store_event_type_list(struct store_tx *tx, int64_t org, bool archived_too,
+                                       struct str flags, const struct store_page *page,
+                                       struct arena *a, struct store_event_type *out,
+                                       struct store_page_end *end);

@@ -29,17 +29,17 @@ enum { STORE_DESTINATIONS_MAX = 10000 };
 struct store_message {
     atomic_int _refs;
     struct id id;
-    int64_t org, app;          /* numbers */
+    int64_t org, app; /* numbers */
     int64_t created_us;
-    int64_t deliver_at_us;     /* 0: at once */
+    int64_t deliver_at_us; /* 0: at once */
     int64_t payload_expires_us;
     struct str event_type;
-    struct str event_id;       /* ptr NULL: none */
-    struct str channels;       /* JSON array text; ptr NULL: none */
-    struct str tags;           /* JSON array text; ptr NULL: none */
-    struct str content_type;   /* ptr NULL: application/json */
-    struct str headers;        /* extra header lines for delivery, "Name: value\r\n"...; ptr NULL: none */
-    struct str payload;        /* the bytes as sent; ptr NULL: expired or expunged */
+    struct str event_id;     /* ptr NULL: none */
+    struct str channels;     /* JSON array text; ptr NULL: none */
+    struct str tags;         /* JSON array text; ptr NULL: none */
+    struct str content_type; /* ptr NULL: application/json */
+    struct str headers; /* extra header lines for delivery, "Name: value\r\n"...; ptr NULL: none */
+    struct str payload; /* the bytes as sent; ptr NULL: expired or expunged */
 };
 /* Copies everything `from` points to into one allocation, with one reference. */
 struct store_message *store_message_new(const struct store_message *from);
@@ -49,31 +49,31 @@ void store_message_unref(struct store_message *m); /* NULL is fine */
 struct store_job {
     struct store_job *_next;
     struct loop_task _task;
-    struct loop *loop;                  /* where done() runs; NULL: on the store thread */
+    struct loop *loop; /* where done() runs; NULL: on the store thread */
     void (*done)(struct store_job *job);
-    enum rc rc;                         /* RC_OK: durable. Else nothing of it was written */
+    enum rc rc; /* RC_OK: durable. Else nothing of it was written */
     int _kind;
     int64_t _queued_us;
-    struct store_segment *_segment;     /* the one it wrote to; NULL: none */
+    struct store_segment *_segment; /* the one it wrote to; NULL: none */
 };
 
 enum store_published {
     STORE_CREATED,
-    STORE_REPLAYED,       /* the idempotency key was used before with the same body: `first` is that message */
-    STORE_KEY_REUSED,     /* ... with another body */
+    STORE_REPLAYED, /* the idempotency key was used before with the same body: `first` is that message */
+    STORE_KEY_REUSED, /* ... with another body */
     STORE_EVENT_ID_TAKEN
 };
 struct store_publish {
     struct store_job job;
-    struct store_message *message;  /* a reference, the submitter's */
-    const int64_t *endpoints;       /* numbers of the destinations; borrowed until done */
+    struct store_message *message; /* a reference, the submitter's */
+    const int64_t *endpoints;      /* numbers of the destinations; borrowed until done */
     size_t endpoint_count;
     bool has_key;
-    uint8_t key[16];                /* hash of scope, idempotency key and path */
+    uint8_t key[16]; /* hash of scope, idempotency key and path */
     uint8_t body_hash[16];
     /* out */
     enum store_published result;
-    struct id first;                /* STORE_REPLAYED, STORE_EVENT_ID_TAKEN: the earlier message */
+    struct id first; /* STORE_REPLAYED, STORE_EVENT_ID_TAKEN: the earlier message */
 };
 
 enum store_trigger { STORE_SCHEDULED = 0, STORE_MANUAL = 1 };
@@ -83,24 +83,24 @@ struct store_outcome {
     struct store_job job;
     struct id message;
     int64_t app, endpoint;
-    int64_t was_due_us;             /* the due time it was pending under */
-    enum store_state from;          /* as the caller knows it; RC_CONFLICT if it is not so (any more) */
+    int64_t was_due_us;    /* the due time it was pending under */
+    enum store_state from; /* as the caller knows it; RC_CONFLICT if it is not so (any more) */
     enum store_state to;
-    int64_t next_due_us;            /* for PENDING and SENDING */
-    int attempt_count;              /* attempts made, this one included */
-    bool has_attempt;               /* false: state change only (put off, canceled) */
+    int64_t next_due_us; /* for PENDING and SENDING */
+    int attempt_count;   /* attempts made, this one included */
+    bool has_attempt;    /* false: state change only (put off, canceled) */
     struct id attempt;
     enum store_trigger trigger;
     bool success;
-    int http_status;                /* 0: none came */
-    int64_t started_us;             /* wall clock */
+    int http_status;    /* 0: none came */
+    int64_t started_us; /* wall clock */
     int64_t took_us;
-    struct str error;               /* "" or fetch_error_name */
-    struct str detail;              /* words */
+    struct str error;  /* "" or fetch_error_name */
+    struct str detail; /* words */
     struct str url;
-    struct str response;            /* kept bytes */
-    struct str response_headers;    /* raw lines */
-    struct str request_headers;     /* as sent, without secrets */
+    struct str response;         /* kept bytes */
+    struct str response_headers; /* raw lines */
+    struct str request_headers;  /* as sent, without secrets */
 };
 
 /* Puts a finished delivery back to pending (resend), or makes one for an endpoint that had none
@@ -138,8 +138,8 @@ MUST_USE enum rc store_submit_expunge(struct store *s, struct store_expunge *e);
 
 struct store_message_filter {
     int64_t app;
-    struct str channel;        /* empty: any */
-    struct str tag;            /* empty: any */
+    struct str channel; /* empty: any */
+    struct str tag;     /* empty: any */
     const struct str *event_types;
     size_t event_type_count;
     int64_t before_us, after_us; /* 0: open */
@@ -149,27 +149,33 @@ struct store_message_row {
     struct store_message message; /* payload ptr NULL unless asked for and there */
 };
 /* Newest first (oldest first when page->descending is false). page->after: a "msg_..." id. RC_INVALID: not an id. */
-MUST_USE enum rc store_message_list(struct store *s, const struct store_message_filter *f, const struct store_page *page, struct arena *a, struct store_message_row *out, struct store_page_end *end);
-MUST_USE enum rc store_message_get(struct store *s, int64_t app, const struct id *id, struct arena *a, struct store_message_row *out);
-MUST_USE enum rc store_message_by_event_id(struct store *s, int64_t app, struct str event_id, struct arena *a, struct store_message_row *out);
+MUST_USE enum rc store_message_list(struct store *s, const struct store_message_filter *f,
+                                    const struct store_page *page, struct arena *a,
+                                    struct store_message_row *out, struct store_page_end *end);
+MUST_USE enum rc store_message_get(struct store *s, int64_t app, const struct id *id,
+                                   struct arena *a, struct store_message_row *out);
+MUST_USE enum rc store_message_by_event_id(struct store *s, int64_t app, struct str event_id,
+                                           struct arena *a, struct store_message_row *out);
 
 struct store_delivery_row {
     struct id message;
     int64_t endpoint;
     enum store_state state;
-    int64_t next_due_us;   /* 0: none */
+    int64_t next_due_us; /* 0: none */
     int attempt_count;
-    int64_t last_at_us;    /* of the last attempt; 0: none */
+    int64_t last_at_us;                   /* of the last attempt; 0: none */
     struct store_message_row message_row; /* when listed by endpoint */
 };
 /* The deliveries of a message, by endpoint number. */
-MUST_USE enum rc store_delivery_by_message(struct store *s, int64_t app, const struct id *message, struct arena *a, struct store_delivery_row **out, size_t *count);
+MUST_USE enum rc store_delivery_by_message(struct store *s, int64_t app, const struct id *message,
+                                           struct arena *a, struct store_delivery_row **out,
+                                           size_t *count);
 
 struct store_attempt_row {
     struct id id;
     struct id message;
     int64_t endpoint;
-    int number;            /* from 1 */
+    int number; /* from 1 */
     bool success;
     enum store_state state_after; /* SENDING: another one was planned */
     enum store_trigger trigger;
@@ -181,27 +187,37 @@ struct store_attempt_row {
 };
 struct store_attempt_filter {
     int64_t app;
-    int64_t endpoint;          /* 0: any; one of endpoint and message must be set */
-    const struct id *message;  /* NULL: any */
-    int status;                /* -1: any; else Svix status numbers 0 success, 2 fail, 3 sending */
-    int status_class;          /* -1: any; 0, 100, ... 500 */
+    int64_t endpoint;         /* 0: any; one of endpoint and message must be set */
+    const struct id *message; /* NULL: any */
+    int status; /* -1: any; else Svix numbers: 0 success, 2 failed, 3 failed with another one planned */
+    int status_class; /* -1: any; 0, 100, ... 500 */
     struct str channel, tag;
     const struct str *event_types;
     size_t event_type_count;
     int64_t before_us, after_us;
 };
 /* page->after: an "atmpt_..." id. */
-MUST_USE enum rc store_attempt_list(struct store *s, const struct store_attempt_filter *f, const struct store_page *page, struct arena *a, struct store_attempt_row *out, struct store_page_end *end);
-MUST_USE enum rc store_attempt_get(struct store *s, int64_t app, const struct id *message, const struct id *attempt, struct arena *a, struct store_attempt_row *out);
+MUST_USE enum rc store_attempt_list(struct store *s, const struct store_attempt_filter *f,
+                                    const struct store_page *page, struct arena *a,
+                                    struct store_attempt_row *out, struct store_page_end *end);
+MUST_USE enum rc store_attempt_get(struct store *s, int64_t app, const struct id *message,
+                                   const struct id *attempt, struct arena *a,
+                                   struct store_attempt_row *out);
 
 /* Messages that have a delivery to the endpoint, newest first, optionally with that state (0: any). page->after: "msg_..." */
-MUST_USE enum rc store_delivery_by_endpoint(struct store *s, const struct store_message_filter *f, int64_t endpoint, int state, const struct store_page *page, struct arena *a, struct store_delivery_row *out, struct store_page_end *end);
+MUST_USE enum rc store_delivery_by_endpoint(struct store *s, const struct store_message_filter *f,
+                                            int64_t endpoint, int state,
+                                            const struct store_page *page, struct arena *a,
+                                            struct store_delivery_row *out,
+                                            struct store_page_end *end);
 
 struct store_counts {
     int64_t by_state[6]; /* indexed by enum store_state */
 };
 /* Deliveries of an endpoint by state, messages created in [since, until). */
-MUST_USE enum rc store_delivery_counts(struct store *s, int64_t app, int64_t endpoint, int64_t since_us, int64_t until_us, struct store_counts *out);
+MUST_USE enum rc store_delivery_counts(struct store *s, int64_t app, int64_t endpoint,
+                                       int64_t since_us, int64_t until_us,
+                                       struct store_counts *out);
 
 /* --- for deliver ---------------------------------------------------------------------------------- */
 
@@ -215,19 +231,23 @@ struct store_due {
 };
 /* Pending deliveries of an endpoint in order of due time, starting after (after_due_us, after_message) when that
  * message is not NULL; at most `max`. */
-MUST_USE enum rc store_due_list(struct store *s, int64_t endpoint, int64_t after_due_us, const struct id *after_message, size_t max, struct store_due *out, size_t *count);
+MUST_USE enum rc store_due_list(struct store *s, int64_t endpoint, int64_t after_due_us,
+                                const struct id *after_message, size_t max, struct store_due *out,
+                                size_t *count);
 /* Every endpoint that has pending deliveries: its number, application, how many, the earliest due time. */
 struct store_due_endpoint {
     int64_t endpoint, app, count, first_due_us;
 };
-MUST_USE enum rc store_due_endpoints(struct store *s, struct arena *a, struct store_due_endpoint **out, size_t *count);
+MUST_USE enum rc store_due_endpoints(struct store *s, struct arena *a,
+                                     struct store_due_endpoint **out, size_t *count);
 /* The message with its payload, counted. RC_NOT_FOUND; payload ptr NULL if it is gone. */
-MUST_USE enum rc store_message_load(struct store *s, const struct id *id, struct store_message **out);
+MUST_USE enum rc store_message_load(struct store *s, const struct id *id,
+                                    struct store_message **out);
 
 /* --- what operators see ---------------------------------------------------------------------------- */
 struct store_stats {
     int64_t messages, attempts, pending; /* in all segments; estimates */
     int64_t segments, bytes;
-    size_t queued;                       /* jobs waiting */
+    size_t queued; /* jobs waiting */
 };
 void store_stats(struct store *s, struct store_stats *out);

@@ -10,8 +10,8 @@
 
 enum {
     ROUND_US = 1000000,
-    WAL_SOFT = 1024,     /* pages from which the keeper moves them */
-    WAL_HARD = 8192,     /* pages from which the store thread does it itself */
+    WAL_SOFT = 1024, /* pages from which the keeper moves them */
+    WAL_HARD = 8192, /* pages from which the store thread does it itself */
     SEAL_AFTER_US = 2000000
 };
 
@@ -22,7 +22,8 @@ static void help(struct store_segment *seg)
     int64_t left;
     enum rc rc = db_checkpoint(seg->writer, false, &left);
     if (rc == RC_OK && left == 0)
-        atomic_store_explicit(&seg->wal_pages, 0, memory_order_relaxed); /* until the next commit tells */
+        atomic_store_explicit(&seg->wal_pages, 0,
+                              memory_order_relaxed); /* until the next commit tells */
     /* Else busy: the keeper is at it. A failing disk shows in the next commit. */
     atomic_store(&seg->wal_helped, false);
 }
@@ -45,7 +46,9 @@ void store_wal_mind(struct store *s)
 
 static void move_log(struct store *s, struct store_segment *seg, struct db **db, int64_t *db_start)
 {
-    const struct db_options o = { .cache_bytes = 64 << 10, .busy_us = 100000, .no_sync = s->o.no_sync };
+    const struct db_options o = { .cache_bytes = 64 << 10,
+                                  .busy_us = 100000,
+                                  .no_sync = s->o.no_sync };
     int64_t left;
     if (*db != NULL && *db_start != seg->start) {
         db_close(*db);
@@ -113,6 +116,66 @@ static void seal_and_retire(struct store *s)
     store_segment_list_free(&list);
 }
 
+/* --- payloads past their time ----------------------------------------------------------------------------- */
+
+/* The index holds only what is still to be erased. */
+#define EXPIRED \
+    "FROM message INDEXED BY message_expires WHERE expires > 0 AND payload IS NOT NULL AND expires <= ?1"
+
+static enum rc erase_some(struct store_segment *seg, int64_t now_us)
+{
+    static const char *const steps[] = {
+        "UPDATE message SET payload = zeroblob(length(payload)) WHERE k IN (SELECT k " EXPIRED
+        " ORDER BY expires, k LIMIT 100)",
+        "UPDATE message SET payload = NULL WHERE k IN (SELECT k " EXPIRED
+        " ORDER BY expires, k LIMIT 100)",
+    };
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < COUNT_OF(steps); i++) {
+        struct db_stmt *s = db_prepare(seg->writer, steps[i]);
+        db_bind_int(s, 1, now_us);
+        rc = db_run(s);
+    }
+    return rc;
+}
+
+static void erase_expired(struct store_internal *i)
+{
+    struct store_segment *seg = i->segment;
+    if (!atomic_load(&seg->gone) && store_segment_begin(seg) == RC_OK) {
+        seg->tx_rc = erase_some(seg, clock_wall_us(i->store->o.clock));
+        enum rc rc = store_segment_commit(seg);
+        (void)rc; /* what is not erased now is found again at a later round */
+    }
+    end_internal(i);
+}
+
+static bool has_expired(struct store *s, struct store_segment *seg)
+{
+    enum rc rc;
+    struct store_reader *reader;
+    if (store_reader_get(seg, &reader) != RC_OK)
+        return false;
+    struct db_stmt *st = db_prepare(reader->db, "SELECT 1 " EXPIRED " LIMIT 1");
+    db_bind_int(st, 1, clock_wall_us(s->o.clock));
+    bool has = db_step(st, &rc);
+    db_reset(st);
+    store_reader_put(s, reader);
+    return has;
+}
+
+/* One segment a round, in turn, until it has nothing more. */
+static void expire_payloads(struct store *s, size_t *turn)
+{
+    struct store_segment_list list = store_segment_list_get(s);
+    struct store_segment *seg = list.at[*turn % list.count];
+    if (has_expired(s, seg))
+        submit(s, seg, erase_expired);
+    else
+        (*turn)++;
+    store_segment_list_free(&list);
+}
+
 /* --- the disk ------------------------------------------------------------------------------------------- */
 
 static void watch_disk(struct store *s)
@@ -125,7 +188,8 @@ static void watch_disk(struct store *s)
     if (is_low == atomic_exchange(&s->disk_low, is_low))
         return;
     if (is_low)
-        LOG(STORE_DISK_LOW, F_INT("free_bytes", free_bytes), F_INT("wanted_bytes", s->o.free_min_bytes));
+        LOG(STORE_DISK_LOW, F_INT("free_bytes", free_bytes),
+            F_INT("wanted_bytes", s->o.free_min_bytes));
     else
         LOG(STORE_DISK_BACK, F_INT("free_bytes", free_bytes));
 }
@@ -136,7 +200,9 @@ static void probe(struct store_internal *i)
 {
     struct store_segment *seg = i->segment;
     if (store_segment_begin(seg) == RC_OK) {
-        enum rc rc = db_exec(seg->writer, "INSERT OR REPLACE INTO stretch SELECT * FROM stretch WHERE kind = 0 AND n = 0");
+        enum rc rc = db_exec(
+            seg->writer,
+            "INSERT OR REPLACE INTO stretch SELECT * FROM stretch WHERE kind = 0 AND n = 0");
         if (rc != RC_OK)
             seg->tx_rc = rc;
         rc = store_segment_commit(seg);
@@ -188,6 +254,7 @@ static void run(void *arg)
     struct store *s = arg;
     struct db *db = NULL;
     int64_t db_start = 0, next_round_us = 0;
+    size_t turn = 0;
     mutex_lock(&s->keeper_lock);
     while (!s->keeper_stop) {
         if (!s->keeper_asked)
@@ -200,6 +267,7 @@ static void run(void *arg)
             next_round_us = now_us + ROUND_US;
             store_config_checkpoint(&s->config);
             seal_and_retire(s);
+            expire_payloads(s, &turn);
             watch_disk(s);
             watch_health(s);
             refresh_gauges(s);

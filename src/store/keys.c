@@ -15,9 +15,9 @@
 
 enum {
     TABLE_FIRST = 1024,
-    BLOCK_WORDS = 8,     /* 512 bits, one cache line */
-    BLOCK_KEYS = 48,     /* about 10 bits a key */
-    BLOOM_BITS = 5,      /* set per key */
+    BLOCK_WORDS = 8, /* 512 bits, one cache line */
+    BLOCK_KEYS = 48, /* about 10 bits a key */
+    BLOOM_BITS = 5,  /* set per key */
     WRITE_CHUNK = 1 << 20
 };
 
@@ -57,13 +57,15 @@ static uint64_t hash_bytes(uint64_t state, const void *bytes, size_t len)
         state = fold(state ^ word, UINT64_C(0xD6E8FEB86659FD93));
     }
     uint64_t last = 0;
-    memcpy(&last, at, len);
+    if (len > 0)
+        memcpy(&last, at, len);
     return fold(state ^ last ^ UINT64_C(0xA0761D6478BD642F), UINT64_C(0xE7037ED1A0B428DB));
 }
 
 uint64_t store_keys_hash(uint64_t seed, int64_t app, struct str text)
 {
-    return hash_bytes(fold(seed ^ (uint64_t)app, UINT64_C(0x8EBC6AF09C88C6E3)) + seed, text.ptr, text.len);
+    return hash_bytes(fold(seed ^ (uint64_t)app, UINT64_C(0x8EBC6AF09C88C6E3)) + seed, text.ptr,
+                      text.len);
 }
 
 /* --- the table ------------------------------------------------------------------------------------- */
@@ -188,7 +190,8 @@ static int by_hash(const void *left, const void *right)
     return (a->k > b->k) - (a->k < b->k);
 }
 
-static uint64_t checksum(const struct header *h, const uint64_t *bloom, const struct store_key *keys)
+static uint64_t checksum(const struct header *h, const uint64_t *bloom,
+                         const struct store_key *keys)
 {
     struct header blank = *h;
     blank.checksum = 0;
@@ -212,8 +215,8 @@ static enum rc write_all(int fd, const void *bytes, size_t len)
     return RC_OK;
 }
 
-static enum rc write_parts(int fd, const struct header *h, const uint64_t *bloom, const struct store_key *keys,
-                           bool no_sync)
+static enum rc write_parts(int fd, const struct header *h, const uint64_t *bloom,
+                           const struct store_key *keys, bool no_sync)
 {
     enum rc rc = write_all(fd, h, sizeof *h);
     if (rc == RC_OK)
@@ -260,8 +263,10 @@ enum rc store_key_file_write(const char *path, struct store_key *keys, size_t co
 static bool is_whole(const struct header *h, size_t size)
 {
     size_t most = size / sizeof(struct store_key);
-    return memcmp(h->magic, magic, sizeof magic) == 0 && h->count <= most && h->blocks >= 1 && h->blocks <= most &&
-           size == sizeof *h + h->blocks * BLOCK_WORDS * sizeof(uint64_t) + h->count * sizeof(struct store_key);
+    return memcmp(h->magic, magic, sizeof magic) == 0 && h->count <= most && h->blocks >= 1 &&
+           h->blocks <= most &&
+           size == sizeof *h + h->blocks * BLOCK_WORDS * sizeof(uint64_t) +
+                       h->count * sizeof(struct store_key);
 }
 
 enum rc store_key_file_open(const char *path, struct store_key_file **out)
@@ -279,7 +284,9 @@ enum rc store_key_file_open(const char *path, struct store_key_file **out)
     (void)close(fd);
     if (h == MAP_FAILED)
         return RC_IO;
-    struct store_key_file f = { .header = h, .bloom = (const uint64_t *)(h + 1), .size_bytes = size };
+    struct store_key_file f = { .header = h,
+                                .bloom = (const uint64_t *)(h + 1),
+                                .size_bytes = size };
     if (is_whole(h, size))
         f.keys = (const struct store_key *)(f.bloom + h->blocks * BLOCK_WORDS);
     if (f.keys == NULL || checksum(h, f.bloom, f.keys) != h->checksum) {

@@ -26,7 +26,8 @@ struct store_key_table {
     size_t count;
 };
 void store_key_table_add(struct store_key_table *t, uint64_t hash, int64_t k);
-void store_key_table_remove(struct store_key_table *t, uint64_t hash, int64_t k); /* fine when not there */
+void store_key_table_remove(struct store_key_table *t, uint64_t hash,
+                            int64_t k); /* fine when not there */
 /* The next match; start with *at = 0. 0: no more. */
 int64_t store_key_table_find(const struct store_key_table *t, uint64_t hash, size_t *at);
 void store_key_table_fini(struct store_key_table *t); /* leaves it empty and usable */
@@ -34,7 +35,8 @@ void store_key_table_fini(struct store_key_table *t); /* leaves it empty and usa
 /* --- on disk; immutable, any thread -------------------------------------------------------------------- */
 struct store_key_file;
 /* Sorts `keys` in place and writes them, durable when it returns (unless `no_sync`). RC_IO, RC_LIMIT. */
-MUST_USE enum rc store_key_file_write(const char *path, struct store_key *keys, size_t count, bool no_sync);
+MUST_USE enum rc store_key_file_write(const char *path, struct store_key *keys, size_t count,
+                                      bool no_sync);
 /* RC_NOT_FOUND; RC_CORRUPT: torn or foreign, to be written again; RC_IO. */
 MUST_USE enum rc store_key_file_open(const char *path, struct store_key_file **out);
 void store_key_file_close(struct store_key_file *f); /* NULL is fine */

@@ -17,8 +17,9 @@ static void place(struct str *s, char **at)
 
 struct store_message *store_message_new(const struct store_message *from)
 {
-    const struct str *texts[] = { &from->event_type, &from->event_id, &from->channels, &from->tags,
-                                  &from->content_type, &from->headers, &from->payload };
+    const struct str *texts[] = { &from->event_type, &from->event_id,     &from->channels,
+                                  &from->tags,       &from->content_type, &from->headers,
+                                  &from->payload };
     size_t size = sizeof(struct store_message);
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         size += texts[i]->len + 1;
@@ -39,8 +40,8 @@ struct store_message *store_message_new(const struct store_message *from)
     m->headers = from->headers;
     m->payload = from->payload;
     atomic_init(&m->_refs, 1);
-    struct str *copies[] = { &m->event_type, &m->event_id, &m->channels, &m->tags,
-                             &m->content_type, &m->headers, &m->payload };
+    struct str *copies[] = { &m->event_type,   &m->event_id, &m->channels, &m->tags,
+                             &m->content_type, &m->headers,  &m->payload };
     for (size_t i = 0; i < COUNT_OF(copies); i++)
         place(copies[i], &at);
     return m;
@@ -63,7 +64,9 @@ void store_message_unref(struct store_message *m)
 const char *store_state_text(enum store_state state)
 {
     switch (state) {
-#define DELIVERY_STATE(id, number, svix, text) case STORE_##id: return text;
+#define DELIVERY_STATE(id, number, svix, text) \
+    case STORE_##id: \
+        return text;
 #define DELIVERY_MOVE(from, to)
 #include "tables/delivery_states.def"
 #undef DELIVERY_STATE
@@ -75,7 +78,9 @@ const char *store_state_text(enum store_state state)
 int store_state_svix(enum store_state state)
 {
     switch (state) {
-#define DELIVERY_STATE(id, number, svix, text) case STORE_##id: return svix;
+#define DELIVERY_STATE(id, number, svix, text) \
+    case STORE_##id: \
+        return svix;
 #define DELIVERY_MOVE(from, to)
 #include "tables/delivery_states.def"
 #undef DELIVERY_STATE

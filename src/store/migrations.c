@@ -66,6 +66,7 @@ const struct store_migration store_segment_migrations[] = {
       " expires INTEGER NOT NULL, event_type TEXT NOT NULL, event_id TEXT, channels TEXT, tags TEXT,"
       " content_type TEXT, headers TEXT, endpoints BLOB NOT NULL, payload BLOB);"
       "CREATE INDEX message_app ON message(stretch, app);"
+      "CREATE INDEX message_expires ON message(expires) WHERE expires > 0 AND payload IS NOT NULL;"
 
       "CREATE TABLE delivery(stretch INTEGER NOT NULL, endpoint INTEGER NOT NULL, msg INTEGER NOT NULL,"
       " app INTEGER NOT NULL, state INTEGER NOT NULL, due INTEGER, attempts INTEGER NOT NULL,"
@@ -104,9 +105,12 @@ static enum rc version_of(struct db *db, const char *file, int64_t *version, str
     if (rc == RC_OK)
         rc = query_int(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'migration'", &ours);
     if (rc == RC_OK && tables == 0)
-        rc = db_exec(db, "CREATE TABLE migration(version INTEGER PRIMARY KEY, applied INTEGER NOT NULL)");
+        rc = db_exec(
+            db, "CREATE TABLE migration(version INTEGER PRIMARY KEY, applied INTEGER NOT NULL)");
     else if (rc == RC_OK && ours == 0) {
-        buf_say(why, "%s: a database, but not one of Grapnel's: choose another folder or move it away", file);
+        buf_say(why,
+                "%s: a database, but not one of Grapnel's: choose another folder or move it away",
+                file);
         return RC_CORRUPT;
     }
     if (rc == RC_OK)
@@ -116,7 +120,8 @@ static enum rc version_of(struct db *db, const char *file, int64_t *version, str
     return rc;
 }
 
-static enum rc apply(struct db *db, const struct store_migration *m, int64_t version, const struct clock *clock)
+static enum rc apply(struct db *db, const struct store_migration *m, int64_t version,
+                     const struct clock *clock)
 {
     enum rc rc = db_begin(db, true);
     if (rc != RC_OK)
@@ -143,14 +148,17 @@ enum rc store_migrate(struct db *db, const struct store_migration *list, size_t 
     if (rc != RC_OK)
         return rc;
     if (version > (int64_t)count) {
-        buf_say(why, "%s: schema version %lld, this program knows up to %zu: start the newer program, "
-                "or restore a backup made before the upgrade", file, (long long)version, count);
+        buf_say(why,
+                "%s: schema version %lld, this program knows up to %zu: start the newer program, "
+                "or restore a backup made before the upgrade",
+                file, (long long)version, count);
         return RC_CORRUPT;
     }
     for (size_t i = (size_t)version; i < count; i++) {
         rc = apply(db, &list[i], (int64_t)i + 1, clock);
         if (rc != RC_OK) {
-            buf_say(why, "%s: schema change %zu (%s) failed: %s", file, i + 1, list[i].what, db_error(db));
+            buf_say(why, "%s: schema change %zu (%s) failed: %s", file, i + 1, list[i].what,
+                    db_error(db));
             return rc;
         }
     }

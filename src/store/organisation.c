@@ -20,7 +20,8 @@ static void read_org(struct db_stmt *s, struct arena *a, void *row)
 
 enum rc store_org_insert(struct store_tx *tx, struct store_org *org)
 {
-    struct db_stmt *s = db_prepare(tx->db, "INSERT INTO organisation(id, name, created) VALUES(?, ?, ?)");
+    struct db_stmt *s =
+        db_prepare(tx->db, "INSERT INTO organisation(id, name, created) VALUES(?, ?, ?)");
     db_bind_text(s, 1, org->id);
     db_bind_text(s, 2, org->name);
     db_bind_int(s, 3, org->created_us);

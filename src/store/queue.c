@@ -11,7 +11,8 @@ enum { RETRY_US = 500000, PLACES = 64 };
 /* --- submitting ------------------------------------------------------------------------------------- */
 
 /* Appends first..last, linked. RC_BUSY: more than `max` would wait (0: no limit). */
-static enum rc append(struct store *s, struct store_job *first, struct store_job *last, size_t count, size_t max)
+static enum rc append(struct store *s, struct store_job *first, struct store_job *last,
+                      size_t count, size_t max)
 {
     mutex_lock(&s->queue_lock);
     if (max != 0 && s->queue_count + count > max) {
@@ -184,7 +185,8 @@ static void judge(struct store *s, struct store_job *job)
 /* Outcomes that the disk refused are tried again until it takes them. */
 static bool keep_for_retry(struct store *s, struct store_job *job)
 {
-    bool refused = job->rc == RC_IO || job->rc == RC_LIMIT || job->rc == RC_BUSY || job->rc == RC_CORRUPT;
+    bool refused =
+        job->rc == RC_IO || job->rc == RC_LIMIT || job->rc == RC_BUSY || job->rc == RC_CORRUPT;
     if (job->_kind != JOB_OUTCOME || !refused || s->queue_stop)
         return false;
     job->_next = NULL;
@@ -195,6 +197,22 @@ static bool keep_for_retry(struct store *s, struct store_job *job)
     s->retry_last = job;
     s->retry_at_us = clock_mono_us(clock_system()) + RETRY_US;
     return true;
+}
+
+static void forget_failures(struct store *s)
+{
+    for (size_t i = 0; i < s->segment_count; i++)
+        s->segments[i]->tx_rc = RC_OK;
+}
+
+/* Last, because they may remove segments that the group's jobs point to. */
+static void run_internals(struct store_job *first)
+{
+    for (struct store_job *job = first, *next; job != NULL; job = next) {
+        struct store_internal *i = CONTAINER_OF(job, struct store_internal, job);
+        next = job->_next;
+        i->fn(i);
+    }
 }
 
 void store_group_run(struct store *s, struct store_job *jobs)
@@ -210,17 +228,21 @@ void store_group_run(struct store *s, struct store_job *jobs)
     metrics_add(METRIC_STORE_GROUPS, 1);
     metrics_add(METRIC_STORE_JOBS, (int64_t)count);
 
+    struct store_job *internals = NULL;
     for (struct store_job *job = jobs, *next; job != NULL; job = next) {
         next = job->_next; /* done() may free the job, and a loop may run it at once */
         judge(s, job);
-        if (job->_kind == JOB_INTERNAL)
-            CONTAINER_OF(job, struct store_internal, job)->fn(CONTAINER_OF(job, struct store_internal, job));
-        else if (!keep_for_retry(s, job))
+        if (job->_kind == JOB_INTERNAL) {
+            job->_next = internals;
+            internals = job;
+        } else if (!keep_for_retry(s, job)) {
             hand_back(job, places, &place_count);
+        }
     }
     post_all(places, &place_count);
-    for (size_t i = 0; i < s->segment_count; i++)
-        s->segments[i]->tx_rc = RC_OK;
+    forget_failures(s);
+    run_internals(internals);
+    forget_failures(s);
 }
 
 /* --- the thread ---------------------------------------------------------------------------------------- */
@@ -271,7 +293,8 @@ static struct store_job *with_retries(struct store *s, struct store_job *jobs)
 static bool is_full(const struct store *s, const struct store_segment *newest)
 {
     int64_t age_us = clock_wall_us(s->o.clock) - newest->created_us;
-    return newest->messages >= s->o.segment_messages || newest->payload_bytes >= s->o.segment_bytes ||
+    return newest->messages >= s->o.segment_messages ||
+           newest->payload_bytes >= s->o.segment_bytes ||
            (newest->messages > 0 && age_us >= s->o.segment_us);
 }
 

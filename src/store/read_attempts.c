@@ -19,15 +19,18 @@
     " AND a.ak > ?3 AND a.ak < ?4 AND a.started > ?8 AND a.started < ?9" \
     " AND (?11 < 0 OR (?11 = 0 AND a.state_after = 3) OR (?11 = 2 AND a.success = 0)" \
     " OR (?11 = 3 AND a.state_after IN (1, 2)))" \
-    " AND (?12 < 0 OR (a.http_status >= ?12 AND a.http_status < ?12 + 100)) AND m.app = ?14" MESSAGE_FILTER("m.")
+    " AND (?12 < 0 OR (a.http_status >= ?12 AND a.http_status < ?12 + 100)) AND m.app = ?14" MESSAGE_FILTER( \
+        "m.")
 
 #define BY_ENDPOINT(order) \
-    "SELECT " COLUMNS " FROM attempt a INDEXED BY attempt_endpoint CROSS JOIN message m ON m.k = a.msg" \
+    "SELECT " COLUMNS \
+    " FROM attempt a INDEXED BY attempt_endpoint CROSS JOIN message m ON m.k = a.msg" \
     " WHERE a.stretch = ?1 AND a.endpoint = ?2" FILTER " ORDER BY a.ak " order " LIMIT ?10"
 
 #define BY_MESSAGE(order) \
     "SELECT " COLUMNS " FROM message m CROSS JOIN attempt a ON a.msg = m.k" \
-    " WHERE m.k = ?13 AND ?1 = 0 AND (?2 = 0 OR a.endpoint = ?2)" FILTER " ORDER BY a.ak " order " LIMIT ?10"
+    " WHERE m.k = ?13 AND ?1 = 0 AND (?2 = 0 OR a.endpoint = ?2)" FILTER " ORDER BY a.ak " order \
+    " LIMIT ?10"
 
 /* Rows of all segments so far, in order, at most one more than the page holds. */
 struct merged {
@@ -65,8 +68,8 @@ static int by_id(const void *left, const void *right)
     return memcmp(a->id.bytes, b->id.bytes, ID_BYTES);
 }
 
-static void bind(struct db_stmt *s, const struct store_attempt_filter *f, const struct store_walk *w, int64_t stretch,
-                 size_t room, struct arena *a)
+static void bind(struct db_stmt *s, const struct store_attempt_filter *f,
+                 const struct store_walk *w, int64_t stretch, size_t room, struct arena *a)
 {
     db_bind_int(s, 1, stretch);
     db_bind_int(s, 2, f->endpoint);
@@ -84,8 +87,9 @@ static void bind(struct db_stmt *s, const struct store_attempt_filter *f, const 
 }
 
 /* Appends at most `room` rows behind those of `m`. */
-static enum rc append_rows(struct db *db, const struct store_attempt_filter *f, const struct store_walk *w,
-                           int64_t stretch, size_t room, struct merged *m, struct arena *a)
+static enum rc append_rows(struct db *db, const struct store_attempt_filter *f,
+                           const struct store_walk *w, int64_t stretch, size_t room,
+                           struct merged *m, struct arena *a)
 {
     enum rc rc;
     const char *sql;
@@ -112,12 +116,14 @@ static void cut(struct merged *m)
         m->count = m->limit + 1;
 }
 
-static enum rc add_stretches(struct store_segment *seg, struct db *db, const struct store_attempt_filter *f,
-                             const struct store_walk *w, struct merged *m, struct arena *a)
+static enum rc add_stretches(struct store_segment *seg, struct db *db,
+                             const struct store_attempt_filter *f, const struct store_walk *w,
+                             struct merged *m, struct arena *a)
 {
     enum rc rc = RC_OK;
     struct store_stretch_list stretches = store_stretch_list_get(seg, STRETCH_ATTEMPTS, a);
-    size_t first = store_stretch_find(&stretches, w->low), last = store_stretch_find(&stretches, w->high);
+    size_t first = store_stretch_find(&stretches, w->low),
+           last = store_stretch_find(&stretches, w->high);
     size_t room = m->limit + 1;
     for (size_t i = 0; rc == RC_OK && room > 0 && i <= last - first; i++) {
         size_t before = m->count, stretch = w->ascending ? first + i : last - i;
@@ -127,8 +133,8 @@ static enum rc add_stretches(struct store_segment *seg, struct db *db, const str
     return rc;
 }
 
-static enum rc add_segment(struct store_segment *seg, const struct store_attempt_filter *f, const struct store_walk *w,
-                           struct merged *m, struct arena *a)
+static enum rc add_segment(struct store_segment *seg, const struct store_attempt_filter *f,
+                           const struct store_walk *w, struct merged *m, struct arena *a)
 {
     struct store_reader *reader;
     enum rc rc = store_reader_get(seg, &reader);
@@ -155,12 +161,14 @@ static bool may_add(struct store_segment *seg, const struct store_walk *w, const
     return m->ascending || newest > last;
 }
 
-enum rc store_attempt_list(struct store *s, const struct store_attempt_filter *f, const struct store_page *page,
-                           struct arena *a, struct store_attempt_row *out, struct store_page_end *end)
+enum rc store_attempt_list(struct store *s, const struct store_attempt_filter *f,
+                           const struct store_page *page, struct arena *a,
+                           struct store_attempt_row *out, struct store_page_end *end)
 {
     struct store_walk w;
     *end = (struct store_page_end){ .done = true };
-    enum rc rc = store_walk_bounds(&w, page, STR("atmpt_"), f->after_us, f->before_us, WALK_SLACK_US);
+    enum rc rc =
+        store_walk_bounds(&w, page, STR("atmpt_"), f->after_us, f->before_us, WALK_SLACK_US);
     if (rc != RC_OK)
         return rc;
     struct merged m = { .limit = (size_t)page->limit, .ascending = w.ascending };
@@ -186,15 +194,17 @@ enum rc store_attempt_list(struct store *s, const struct store_attempt_filter *f
     return RC_OK;
 }
 
-enum rc store_attempt_get(struct store *s, int64_t app, const struct id *message, const struct id *attempt,
-                          struct arena *a, struct store_attempt_row *out)
+enum rc store_attempt_get(struct store *s, int64_t app, const struct id *message,
+                          const struct id *attempt, struct arena *a, struct store_attempt_row *out)
 {
     struct store_reader *reader;
     struct store_segment *seg = store_segment_find(s, id_key(message));
     enum rc rc = store_reader_get(seg, &reader);
     if (rc == RC_OK) {
-        struct db_stmt *st = db_prepare(reader->db, "SELECT " COLUMNS " FROM attempt a JOIN message m ON m.k = a.msg"
-                                                    " WHERE a.msg = ? AND a.ak = ? AND a.tail = ? AND m.tail = ? AND m.app = ?");
+        struct db_stmt *st =
+            db_prepare(reader->db,
+                       "SELECT " COLUMNS " FROM attempt a JOIN message m ON m.k = a.msg"
+                       " WHERE a.msg = ? AND a.ak = ? AND a.tail = ? AND m.tail = ? AND m.app = ?");
         db_bind_int(st, 1, id_key(message));
         db_bind_int(st, 2, id_key(attempt));
         db_bind_blob(st, 3, store_id_tail(attempt));

@@ -6,8 +6,8 @@
 #include "store/walk_priv.h"
 
 /* The bounds of a page on keys, exclusive. */
-enum rc store_walk_bounds(struct store_walk *w, const struct store_page *page, struct str prefix, int64_t after_us,
-                          int64_t before_us, int64_t slack_us)
+enum rc store_walk_bounds(struct store_walk *w, const struct store_page *page, struct str prefix,
+                          int64_t after_us, int64_t before_us, int64_t slack_us)
 {
     struct id id;
     w->ascending = store_page_ascending(page);
@@ -35,14 +35,15 @@ struct listing {
     bool with_delivery;
 };
 
-static void bind(struct db_stmt *s, const struct listing *l, const struct store_walk *w, int64_t stretch, size_t room,
-                 struct arena *a)
+static void bind(struct db_stmt *s, const struct listing *l, const struct store_walk *w,
+                 int64_t stretch, size_t room, struct arena *a)
 {
     db_bind_int(s, 1, stretch);
     db_bind_int(s, 2, l->whose);
     db_bind_int(s, 3, w->low);
     db_bind_int(s, 4, w->high);
-    store_bind_filter(s, a, l->filter->event_types, l->filter->event_type_count, l->filter->channel, l->filter->tag);
+    store_bind_filter(s, a, l->filter->event_types, l->filter->event_type_count, l->filter->channel,
+                      l->filter->tag);
     db_bind_int(s, 8, l->filter->after_us);
     db_bind_int(s, 9, l->filter->before_us > 0 ? l->filter->before_us : INT64_MAX);
     db_bind_int(s, 10, (int64_t)room);
@@ -76,8 +77,8 @@ static void read_row(struct db_stmt *s, struct target *t, struct arena *a)
     d->last_at_us = db_int(s, MESSAGE_COLUMN_COUNT + 4);
 }
 
-static enum rc list_stretch(struct db *db, const struct listing *l, const struct store_walk *w, int64_t stretch,
-                            struct target *t, struct arena *a)
+static enum rc list_stretch(struct db *db, const struct listing *l, const struct store_walk *w,
+                            int64_t stretch, struct target *t, struct arena *a)
 {
     enum rc rc;
     struct db_stmt *s = db_prepare(db, w->ascending ? l->up : l->down);
@@ -94,12 +95,13 @@ static enum rc list_stretch(struct db *db, const struct listing *l, const struct
     return rc;
 }
 
-static enum rc list_segment(struct store_segment *seg, const struct listing *l, const struct store_walk *w,
-                            struct target *t, struct arena *a)
+static enum rc list_segment(struct store_segment *seg, const struct listing *l,
+                            const struct store_walk *w, struct target *t, struct arena *a)
 {
     struct store_reader *reader;
     struct store_stretch_list stretches = store_stretch_list_get(seg, STRETCH_MESSAGES, a);
-    size_t first = store_stretch_find(&stretches, w->low), last = store_stretch_find(&stretches, w->high);
+    size_t first = store_stretch_find(&stretches, w->low),
+           last = store_stretch_find(&stretches, w->high);
     enum rc rc = store_reader_get(seg, &reader);
     if (rc != RC_OK)
         return rc;
@@ -111,11 +113,12 @@ static enum rc list_segment(struct store_segment *seg, const struct listing *l, 
     return rc;
 }
 
-static enum rc list_all(struct store *s, const struct listing *l, const struct store_page *page, struct arena *a,
-                        struct target *t)
+static enum rc list_all(struct store *s, const struct listing *l, const struct store_page *page,
+                        struct arena *a, struct target *t)
 {
     struct store_walk w;
-    enum rc rc = store_walk_bounds(&w, page, STR("msg_"), l->filter->after_us, l->filter->before_us, WALK_SLACK_US);
+    enum rc rc = store_walk_bounds(&w, page, STR("msg_"), l->filter->after_us, l->filter->before_us,
+                                   WALK_SLACK_US);
     if (rc != RC_OK)
         return rc;
     struct store_segment_list list = store_segment_list_get(s);
@@ -131,15 +134,20 @@ static enum rc list_all(struct store *s, const struct listing *l, const struct s
 }
 
 #define LIST_MESSAGES(order) \
-    "SELECT " MESSAGE_COLUMNS("", "CASE WHEN ?11 THEN payload END") " FROM message" \
-    " WHERE stretch = ?1 AND app = ?2 AND k > ?3 AND k < ?4 AND created > ?8 AND created < ?9" MESSAGE_FILTER("") \
-    " ORDER BY k " order " LIMIT ?10"
+    "SELECT " MESSAGE_COLUMNS( \
+        "", \
+        "CASE WHEN ?11 THEN payload END") " FROM message" \
+                                          " WHERE stretch = ?1 AND app = ?2 AND k > ?3 AND k < ?4 AND created > ?8 AND created < ?9" MESSAGE_FILTER( \
+                                              "") " ORDER BY k " order " LIMIT ?10"
 
-enum rc store_message_list(struct store *s, const struct store_message_filter *f, const struct store_page *page,
-                           struct arena *a, struct store_message_row *out, struct store_page_end *end)
+enum rc store_message_list(struct store *s, const struct store_message_filter *f,
+                           const struct store_page *page, struct arena *a,
+                           struct store_message_row *out, struct store_page_end *end)
 {
     const struct listing l = { LIST_MESSAGES("ASC"), LIST_MESSAGES("DESC"), f->app, 0, f, false };
-    struct target t = { .messages = out, .limit = (size_t)page->limit, .now_us = clock_wall_us(s->o.clock) };
+    struct target t = { .messages = out,
+                        .limit = (size_t)page->limit,
+                        .now_us = clock_wall_us(s->o.clock) };
     enum rc rc = list_all(s, &l, page, a, &t);
     if (rc == RC_OK && page->backwards)
         store_page_reverse(out, t.count, sizeof *out);
@@ -148,17 +156,24 @@ enum rc store_message_list(struct store *s, const struct store_message_filter *f
 }
 
 #define LIST_DELIVERIES(payload, order) \
-    "SELECT " MESSAGE_COLUMNS("m.", payload) \
-    ", d.endpoint, d.state, d.due, d.attempts, d.last_at FROM delivery d CROSS JOIN message m ON m.k = d.msg" \
-    " WHERE d.stretch = ?1 AND d.endpoint = ?2 AND d.msg > ?3 AND d.msg < ?4 AND (?11 = 0 OR d.state = ?11)" \
-    " AND m.created > ?8 AND m.created < ?9" MESSAGE_FILTER("m.") " ORDER BY d.msg " order " LIMIT ?10"
+    "SELECT " MESSAGE_COLUMNS( \
+        "m.", \
+        payload) ", d.endpoint, d.state, d.due, d.attempts, d.last_at FROM delivery d CROSS JOIN message m ON m.k = d.msg" \
+                 " WHERE d.stretch = ?1 AND d.endpoint = ?2 AND d.msg > ?3 AND d.msg < ?4 AND (?11 = 0 OR d.state = ?11)" \
+                 " AND m.created > ?8 AND m.created < ?9" MESSAGE_FILTER( \
+                     "m.") " ORDER BY d.msg " order " LIMIT ?10"
 
-enum rc store_delivery_by_endpoint(struct store *s, const struct store_message_filter *f, int64_t endpoint, int state,
-                                   const struct store_page *page, struct arena *a, struct store_delivery_row *out,
+enum rc store_delivery_by_endpoint(struct store *s, const struct store_message_filter *f,
+                                   int64_t endpoint, int state, const struct store_page *page,
+                                   struct arena *a, struct store_delivery_row *out,
                                    struct store_page_end *end)
 {
-    struct listing l = { LIST_DELIVERIES("NULL", "ASC"), LIST_DELIVERIES("NULL", "DESC"), endpoint, state, f, true };
-    struct target t = { .deliveries = out, .limit = (size_t)page->limit, .now_us = clock_wall_us(s->o.clock) };
+    struct listing l = {
+        LIST_DELIVERIES("NULL", "ASC"), LIST_DELIVERIES("NULL", "DESC"), endpoint, state, f, true
+    };
+    struct target t = { .deliveries = out,
+                        .limit = (size_t)page->limit,
+                        .now_us = clock_wall_us(s->o.clock) };
     if (f->with_payload) {
         l.up = LIST_DELIVERIES("m.payload", "ASC");
         l.down = LIST_DELIVERIES("m.payload", "DESC");

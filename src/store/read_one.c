@@ -8,7 +8,8 @@
 
 /* --- a message ------------------------------------------------------------------------------------------ */
 
-static enum rc read_one(struct store *s, struct db_stmt *st, struct arena *a, struct store_message_row *out)
+static enum rc read_one(struct store *s, struct db_stmt *st, struct arena *a,
+                        struct store_message_row *out)
 {
     enum rc rc;
     if (!db_step(st, &rc))
@@ -25,8 +26,10 @@ enum rc store_message_get(struct store *s, int64_t app, const struct id *id, str
     struct store_segment *seg = store_segment_find(s, id_key(id));
     enum rc rc = store_reader_get(seg, &reader);
     if (rc == RC_OK) {
-        struct db_stmt *st = db_prepare(reader->db, "SELECT " MESSAGE_COLUMNS("", "payload") " FROM message"
-                                                    " WHERE k = ? AND tail = ? AND app = ?");
+        struct db_stmt *st = db_prepare(
+            reader->db,
+            "SELECT " MESSAGE_COLUMNS("", "payload") " FROM message"
+                                                     " WHERE k = ? AND tail = ? AND app = ?");
         db_bind_int(st, 1, id_key(id));
         db_bind_blob(st, 2, store_id_tail(id));
         db_bind_int(st, 3, app);
@@ -68,8 +71,10 @@ static bool try_candidate(void *ctx, int64_t k)
     struct store_reader *reader;
     enum rc rc = store_reader_get(e->segment, &reader);
     if (rc == RC_OK) {
-        struct db_stmt *st = db_prepare(reader->db, "SELECT " MESSAGE_COLUMNS("", "payload") " FROM message"
-                                                    " WHERE k = ? AND app = ? AND event_id = ?");
+        struct db_stmt *st = db_prepare(
+            reader->db,
+            "SELECT " MESSAGE_COLUMNS("", "payload") " FROM message"
+                                                     " WHERE k = ? AND app = ? AND event_id = ?");
         db_bind_int(st, 1, k);
         db_bind_int(st, 2, e->app);
         db_bind_text(st, 3, e->event_id);
@@ -81,10 +86,12 @@ static bool try_candidate(void *ctx, int64_t k)
 }
 
 /* Newest first: an event id may be used again once it is past the window of idempotency. */
-enum rc store_message_by_event_id(struct store *s, int64_t app, struct str event_id, struct arena *a,
-                                  struct store_message_row *out)
+enum rc store_message_by_event_id(struct store *s, int64_t app, struct str event_id,
+                                  struct arena *a, struct store_message_row *out)
 {
-    struct event_search e = { .store = s, .app = app, .event_id = event_id, .arena = a, .out = out, .rc = RC_NOT_FOUND };
+    struct event_search e = {
+        .store = s, .app = app, .event_id = event_id, .arena = a, .out = out, .rc = RC_NOT_FOUND
+    };
     uint64_t hash = store_keys_hash(s->hash_seed, app, event_id);
     struct store_segment_list list = store_segment_list_get(s);
     bool ended = false;
@@ -105,12 +112,13 @@ static int by_number(const void *left, const void *right)
 }
 
 /* The endpoints a message was meant for, ascending, each once. */
-static enum rc read_endpoints(struct db *db, int64_t app, const struct id *id, struct arena *a, int64_t **out,
-                              size_t *count)
+static enum rc read_endpoints(struct db *db, int64_t app, const struct id *id, struct arena *a,
+                              int64_t **out, size_t *count)
 {
     enum rc rc;
     size_t all = 0, kept = 0;
-    struct db_stmt *st = db_prepare(db, "SELECT endpoints FROM message WHERE k = ? AND tail = ? AND app = ?");
+    struct db_stmt *st =
+        db_prepare(db, "SELECT endpoints FROM message WHERE k = ? AND tail = ? AND app = ?");
     db_bind_int(st, 1, id_key(id));
     db_bind_blob(st, 2, store_id_tail(id));
     db_bind_int(st, 3, app);
@@ -132,8 +140,9 @@ static enum rc read_endpoints(struct db *db, int64_t app, const struct id *id, s
     return RC_OK;
 }
 
-static enum rc read_deliveries(struct db *db, size_t stretch, const struct id *message, const int64_t *endpoints,
-                               size_t wanted, struct store_delivery_row *rows, size_t *count)
+static enum rc read_deliveries(struct db *db, size_t stretch, const struct id *message,
+                               const int64_t *endpoints, size_t wanted,
+                               struct store_delivery_row *rows, size_t *count)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < wanted; i++) {
@@ -157,8 +166,8 @@ static enum rc read_deliveries(struct db *db, size_t stretch, const struct id *m
     return rc;
 }
 
-enum rc store_delivery_by_message(struct store *s, int64_t app, const struct id *message, struct arena *a,
-                                  struct store_delivery_row **out, size_t *count)
+enum rc store_delivery_by_message(struct store *s, int64_t app, const struct id *message,
+                                  struct arena *a, struct store_delivery_row **out, size_t *count)
 {
     struct store_reader *reader;
     int64_t *endpoints;
@@ -171,8 +180,8 @@ enum rc store_delivery_by_message(struct store *s, int64_t app, const struct id 
         rc = read_endpoints(reader->db, app, message, a, &endpoints, &wanted);
         if (rc == RC_OK) {
             *out = arena_array(a, wanted + 1, sizeof **out);
-            rc = read_deliveries(reader->db, store_stretch_find(&stretches, id_key(message)), message, endpoints,
-                                 wanted, *out, count);
+            rc = read_deliveries(reader->db, store_stretch_find(&stretches, id_key(message)),
+                                 message, endpoints, wanted, *out, count);
         }
         store_reader_put(s, reader);
     }
@@ -182,12 +191,13 @@ enum rc store_delivery_by_message(struct store *s, int64_t app, const struct id 
 
 /* --- counts --------------------------------------------------------------------------------------------------- */
 
-static enum rc count_stretch(struct db *db, size_t stretch, int64_t app, int64_t endpoint, int64_t low, int64_t high,
-                             struct store_counts *out)
+static enum rc count_stretch(struct db *db, size_t stretch, int64_t app, int64_t endpoint,
+                             int64_t low, int64_t high, struct store_counts *out)
 {
     enum rc rc;
-    struct db_stmt *st = db_prepare(db, "SELECT state, count(*) FROM delivery WHERE stretch = ? AND endpoint = ?"
-                                        " AND msg >= ? AND msg < ? AND app = ? GROUP BY state");
+    struct db_stmt *st =
+        db_prepare(db, "SELECT state, count(*) FROM delivery WHERE stretch = ? AND endpoint = ?"
+                       " AND msg >= ? AND msg < ? AND app = ? GROUP BY state");
     db_bind_int(st, 1, (int64_t)stretch);
     db_bind_int(st, 2, endpoint);
     db_bind_int(st, 3, low);
@@ -201,8 +211,8 @@ static enum rc count_stretch(struct db *db, size_t stretch, int64_t app, int64_t
     return rc;
 }
 
-static enum rc count_segment(struct store_segment *seg, int64_t app, int64_t endpoint, int64_t low, int64_t high,
-                             struct store_counts *out)
+static enum rc count_segment(struct store_segment *seg, int64_t app, int64_t endpoint, int64_t low,
+                             int64_t high, struct store_counts *out)
 {
     struct arena scratch;
     struct store_reader *reader;
@@ -219,8 +229,8 @@ static enum rc count_segment(struct store_segment *seg, int64_t app, int64_t end
     return rc;
 }
 
-enum rc store_delivery_counts(struct store *s, int64_t app, int64_t endpoint, int64_t since_us, int64_t until_us,
-                              struct store_counts *out)
+enum rc store_delivery_counts(struct store *s, int64_t app, int64_t endpoint, int64_t since_us,
+                              int64_t until_us, struct store_counts *out)
 {
     enum rc rc = RC_OK;
     int64_t low = store_key_at(since_us), high = store_key_at(until_us);

@@ -31,7 +31,8 @@ struct candidate_walk {
     size_t table_at, file_at;
 };
 
-static int64_t next_candidate(struct store *s, struct store_segment *seg, struct candidate_walk *walk)
+static int64_t next_candidate(struct store *s, struct store_segment *seg,
+                              struct candidate_walk *walk)
 {
     mutex_lock(&s->keys_lock);
     int64_t k = store_key_table_find(&seg->keys, walk->hash, &walk->table_at);
@@ -58,8 +59,9 @@ static enum rc same_key(struct store_segment *seg, int64_t k, struct store_publi
     enum rc rc = store_segment_connect(seg, NULL);
     if (rc != RC_OK)
         return rc;
-    struct db_stmt *st = db_prepare(seg->writer, "SELECT r.hashes, m.tail FROM remembered r JOIN message m ON m.k = r.k"
-                                                 " WHERE r.k = ?");
+    struct db_stmt *st = db_prepare(
+        seg->writer, "SELECT r.hashes, m.tail FROM remembered r JOIN message m ON m.k = r.k"
+                     " WHERE r.k = ?");
     db_bind_int(st, 1, k);
     if (!db_step(st, &rc))
         return rc;
@@ -74,12 +76,14 @@ static enum rc same_key(struct store_segment *seg, int64_t k, struct store_publi
     return RC_OK;
 }
 
-static enum rc same_event(struct store_segment *seg, int64_t k, struct store_publish *p, bool *found)
+static enum rc same_event(struct store_segment *seg, int64_t k, struct store_publish *p,
+                          bool *found)
 {
     enum rc rc = store_segment_connect(seg, NULL);
     if (rc != RC_OK)
         return rc;
-    struct db_stmt *st = db_prepare(seg->writer, "SELECT tail FROM message WHERE k = ? AND app = ? AND event_id = ?");
+    struct db_stmt *st = db_prepare(
+        seg->writer, "SELECT tail FROM message WHERE k = ? AND app = ? AND event_id = ?");
     db_bind_int(st, 1, k);
     db_bind_int(st, 2, p->message->app);
     db_bind_text(st, 3, p->message->event_id);
@@ -92,7 +96,8 @@ static enum rc same_event(struct store_segment *seg, int64_t k, struct store_pub
     return RC_OK;
 }
 
-typedef enum rc (*same_fn)(struct store_segment *seg, int64_t k, struct store_publish *p, bool *found);
+typedef enum rc (*same_fn)(struct store_segment *seg, int64_t k, struct store_publish *p,
+                           bool *found);
 
 static enum rc look_in(struct store *s, struct store_segment *seg, uint64_t hash, same_fn same,
                        struct store_publish *p, int64_t not_before, bool *found)
@@ -110,7 +115,8 @@ static enum rc look_in(struct store *s, struct store_segment *seg, uint64_t hash
     return RC_OK;
 }
 
-static enum rc look(struct store *s, uint64_t hash, same_fn same, struct store_publish *p, bool *found)
+static enum rc look(struct store *s, uint64_t hash, same_fn same, struct store_publish *p,
+                    bool *found)
 {
     int64_t window_us = atomic_load_explicit(&s->idempotency_us, memory_order_relaxed);
     int64_t not_before = store_key_at(clock_wall_us(s->o.clock) - window_us);
@@ -187,26 +193,40 @@ static bool any_bit(const char *bytes, size_t len)
     return false;
 }
 
-static void add_row(struct store_key_table *t, int64_t k, struct str hashes)
+struct key_list {
+    struct store_key *at;
+    size_t count, room;
+};
+
+static void add_key(struct key_list *list, uint64_t hash, int64_t k)
+{
+    if (list->count == list->room) {
+        list->room = list->room == 0 ? 1024 : list->room * 2;
+        list->at = xrealloc(list->at, list->room * sizeof *list->at);
+    }
+    list->at[list->count++] = (struct store_key){ hash, k };
+}
+
+static void add_row(struct key_list *list, int64_t k, struct str hashes)
 {
     uint64_t hash;
     if (hashes.len != REMEMBERED_BYTES)
         return;
     if (any_bit(hashes.ptr, EVENT_AT)) {
         memcpy(&hash, hashes.ptr, sizeof hash);
-        store_key_table_add(t, hash ^ key_kind, k);
+        add_key(list, hash ^ key_kind, k);
     }
     memcpy(&hash, hashes.ptr + EVENT_AT, sizeof hash);
     if (hash != 0)
-        store_key_table_add(t, hash, k);
+        add_key(list, hash, k);
 }
 
-static enum rc read_rows(struct db *db, struct store_key_table *t)
+static enum rc read_rows(struct db *db, struct key_list *list)
 {
     enum rc rc;
     struct db_stmt *st = db_prepare(db, "SELECT k, hashes FROM remembered ORDER BY k");
     while (db_step(st, &rc))
-        add_row(t, db_int(st, 0), db_borrow(st, 1));
+        add_row(list, db_int(st, 0), db_borrow(st, 1));
     return rc;
 }
 
@@ -215,7 +235,8 @@ static enum rc file_is_current(struct store_segment *seg, bool *is_current)
 {
     enum rc rc;
     int64_t rows = 0;
-    struct db_stmt *st = db_prepare(seg->writer,
+    struct db_stmt *st = db_prepare(
+        seg->writer,
         "SELECT coalesce(sum((substr(hashes, 1, 32) <> zeroblob(32)) + (substr(hashes, 33) <> zeroblob(8))), 0)"
         " FROM remembered");
     if (db_step(st, &rc)) {
@@ -239,7 +260,12 @@ enum rc store_remembered_load(struct store_segment *seg, bool is_newest)
         store_key_file_close(seg->key_file);
         seg->key_file = NULL;
     }
-    return read_rows(seg->writer, &seg->keys); /* the keeper makes the file */
+    struct key_list rows = { 0 };
+    rc = read_rows(seg->writer, &rows);
+    for (size_t i = 0; i < rows.count; i++) /* the keeper makes the file */
+        store_key_table_add(&seg->keys, rows.at[i].hash, rows.at[i].k);
+    xfree(rows.at);
+    return rc;
 }
 
 /* The store thread may still add keys (messages whose id was made before the segment was sealed):
@@ -248,29 +274,21 @@ void store_remembered_seal(struct store_segment *seg)
 {
     struct store *s = seg->store;
     struct store_reader *reader;
-    struct store_key_table rows = { 0 };
+    struct key_list rows = { 0 };
     struct store_key_file *file = NULL;
     if (store_reader_get(seg, &reader) != RC_OK)
         return;
     enum rc rc = read_rows(reader->db, &rows);
     store_reader_put(s, reader);
-
-    size_t count = 0;
-    struct store_key *keys = xcalloc(rows.count + 1, sizeof *keys);
-    for (size_t i = 0; i < rows.size; i++) {
-        if (rows.slots[i].k != 0)
-            keys[count++] = rows.slots[i];
-    }
-    store_key_table_fini(&rows);
     if (rc == RC_OK)
-        rc = store_key_file_write(seg->keys_path, keys, count, s->o.no_sync);
-    xfree(keys);
+        rc = store_key_file_write(seg->keys_path, rows.at, rows.count, s->o.no_sync);
+    xfree(rows.at);
     if (rc == RC_OK)
         rc = store_key_file_open(seg->keys_path, &file);
     if (rc != RC_OK)
         return;
     mutex_lock(&s->keys_lock);
-    bool is_complete = seg->keys.count == count && seg->key_file == NULL;
+    bool is_complete = seg->keys.count == rows.count && seg->key_file == NULL;
     if (is_complete) {
         seg->key_file = file;
         store_key_table_fini(&seg->keys);

@@ -19,7 +19,8 @@ struct str store_id_tail(const struct id *id)
 }
 
 /* Columns as MESSAGE_COLUMNS names them. A payload past its time is not shown, also before it is erased. */
-void store_read_message(struct db_stmt *s, int column, int64_t now_us, struct arena *a, struct store_message *out)
+void store_read_message(struct db_stmt *s, int column, int64_t now_us, struct arena *a,
+                        struct store_message *out)
 {
     *out = (struct store_message){
         .id = store_id_of(db_int(s, column), db_borrow(s, column + 1)),
@@ -40,12 +41,14 @@ void store_read_message(struct db_stmt *s, int column, int64_t now_us, struct ar
         out->payload = db_text(s, column + 13, a);
 }
 
-enum rc store_load_message(struct db *db, const struct id *id, int64_t now_us, struct store_message **out)
+enum rc store_load_message(struct db *db, const struct id *id, int64_t now_us,
+                           struct store_message **out)
 {
     enum rc rc;
     struct arena scratch;
     struct store_message m;
-    struct db_stmt *s = db_prepare(db, "SELECT " MESSAGE_COLUMNS("", "payload") " FROM message WHERE k = ? AND tail = ?");
+    struct db_stmt *s = db_prepare(
+        db, "SELECT " MESSAGE_COLUMNS("", "payload") " FROM message WHERE k = ? AND tail = ?");
     db_bind_int(s, 1, id_key(id));
     db_bind_blob(s, 2, store_id_tail(id));
     if (!db_step(s, &rc))
@@ -81,8 +84,8 @@ static struct str json_list(struct arena *a, const struct str *items, size_t cou
     return text;
 }
 
-void store_bind_filter(struct db_stmt *s, struct arena *a, const struct str *event_types, size_t count,
-                       struct str channel, struct str tag)
+void store_bind_filter(struct db_stmt *s, struct arena *a, const struct str *event_types,
+                       size_t count, struct str channel, struct str tag)
 {
     if (count > 0)
         db_bind_text(s, 5, json_list(a, event_types, count));

@@ -14,7 +14,7 @@
 #include "store/store_priv.h"
 
 enum {
-    TORN_BELOW_BYTES = 512,       /* a database file has at least this much */
+    TORN_BELOW_BYTES = 512,      /* a database file has at least this much */
     OLD_CACHE_BYTES = 512 << 10, /* for the writer of a segment that is not the newest */
 };
 
@@ -78,7 +78,8 @@ static struct store_segment *segment_new(struct store *s, int64_t start)
 enum rc store_segment_connect(struct store_segment *seg, struct buf *why)
 {
     struct store *s = seg->store;
-    bool is_newest = s->segment_count == 0 || seg->start >= s->segments[s->segment_count - 1]->start;
+    bool is_newest =
+        s->segment_count == 0 || seg->start >= s->segments[s->segment_count - 1]->start;
     const struct db_options o = {
         .cache_bytes = is_newest ? s->o.cache_bytes / 2 : OLD_CACHE_BYTES,
         .busy_us = 5000000,
@@ -89,8 +90,8 @@ enum rc store_segment_connect(struct store_segment *seg, struct buf *why)
         return RC_OK;
     enum rc rc = db_open(seg->path, DB_CREATE, &o, &seg->writer, why);
     if (rc == RC_OK)
-        rc = store_migrate(seg->writer, store_segment_migrations, store_segment_migration_count, s->o.clock,
-                           seg->path, why);
+        rc = store_migrate(seg->writer, store_segment_migrations, store_segment_migration_count,
+                           s->o.clock, seg->path, why);
     if (rc != RC_OK) {
         db_close(seg->writer);
         seg->writer = NULL;
@@ -110,7 +111,8 @@ void store_segment_age(struct store_segment *seg)
 static enum rc load_counts(struct store_segment *seg)
 {
     enum rc rc;
-    struct db_stmt *s = db_prepare(seg->writer, "SELECT count(*) FROM delivery INDEXED BY delivery_due WHERE due IS NOT NULL");
+    struct db_stmt *s = db_prepare(
+        seg->writer, "SELECT count(*) FROM delivery INDEXED BY delivery_due WHERE due IS NOT NULL");
     if (db_step(s, &rc)) {
         seg->pending = db_int(s, 0);
         db_reset(s);
@@ -140,7 +142,8 @@ static void remove_torn(const struct store_segment *seg)
     }
 }
 
-enum rc store_segment_open(struct store *s, int64_t start, struct store_segment **out, struct buf *why)
+enum rc store_segment_open(struct store *s, int64_t start, struct store_segment **out,
+                           struct buf *why)
 {
     int64_t left;
     struct store_segment *seg = segment_new(s, start);
@@ -153,8 +156,10 @@ enum rc store_segment_open(struct store *s, int64_t start, struct store_segment 
         if (rc == RC_OK)
             rc = load_counts(seg);
         if (rc != RC_OK)
-            buf_say(why, "%s: %s; restore it from a backup, or move it away to start without its messages", seg->path,
-                    db_error(seg->writer));
+            buf_say(
+                why,
+                "%s: %s; restore it from a backup, or move it away to start without its messages",
+                seg->path, db_error(seg->writer));
     }
     if (rc != RC_OK) {
         store_segment_unref(seg);

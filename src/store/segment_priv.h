@@ -22,41 +22,42 @@ enum store_stretch_kind { STRETCH_MESSAGES, STRETCH_ATTEMPTS, STRETCH_KINDS };
 enum { STRETCH_ROWS = 4096 };
 
 struct store_stretches {
-    int64_t *first;      /* the first key of each; [0] takes what is before, too */
+    int64_t *first; /* the first key of each; [0] takes what is before, too */
     size_t count, room;
-    size_t saved;        /* how many are in the file */
-    int64_t filled;      /* rows of all indexes in the last one */
-    int64_t own;         /* messages or attempts in the last one */
-    int64_t before;      /* ... in those before it */
+    size_t saved;             /* how many are in the file */
+    int64_t filled;           /* rows of all indexes in the last one */
+    int64_t own;              /* messages or attempts in the last one */
+    int64_t before;           /* ... in those before it */
     _Atomic int64_t last_key; /* the greatest key seen; 0: none */
 };
 
 struct store_segment {
     atomic_int refs;
     struct store *store;
-    int64_t start;       /* its first key, and its name */
+    int64_t start; /* its first key, and its name */
     char *path;
     char *keys_path;
-    struct mutex lock;   /* guards `stretches` (the store thread changes them) */
+    struct mutex lock; /* guards `stretches` (the store thread changes them) */
     struct store_stretches stretches[STRETCH_KINDS];
     /* Store thread: */
-    struct db *writer;   /* NULL: not open */
+    struct db *writer; /* NULL: not open */
     uint64_t writer_used;
     bool in_tx;
-    enum rc tx_rc;       /* the group's transaction failed: why */
+    enum rc tx_rc; /* the group's transaction failed: why */
     int64_t new_messages, new_attempts, new_pending, new_bytes; /* in the open transaction */
     /* Store thread adds, anyone reads: */
     _Atomic int64_t messages, attempts, pending, payload_bytes, wal_pages;
-    int64_t created_us;  /* when it became the newest, wall clock */
+    int64_t created_us;     /* when it became the newest, wall clock */
     atomic_bool wal_helped; /* the keeper moved most of the log: the store thread moves the rest */
-    atomic_bool gone;    /* taken off the list; its files go with the last reference */
+    atomic_bool gone;       /* taken off the list; its files go with the last reference */
     /* Guarded by store->keys_lock: */
     struct store_key_table keys;
     struct store_key_file *key_file;
 };
 
 /* Opens or makes the file, migrates it, reads its stretches and counts. RC_CORRUPT, RC_IO. */
-MUST_USE enum rc store_segment_open(struct store *s, int64_t start, struct store_segment **out, struct buf *why);
+MUST_USE enum rc store_segment_open(struct store *s, int64_t start, struct store_segment **out,
+                                    struct buf *why);
 struct store_segment *store_segment_ref(struct store_segment *seg);
 void store_segment_unref(struct store_segment *seg); /* NULL is fine; the last one closes */
 
@@ -95,19 +96,21 @@ MUST_USE enum rc store_segment_connect(struct store_segment *seg, struct buf *wh
 int64_t store_stretch_take(struct store_segment *seg, enum store_stretch_kind kind, int64_t key,
                            int64_t rows);
 /* The stretch an existing key is in. Store thread. */
-int64_t store_stretch_of(const struct store_segment *seg, enum store_stretch_kind kind, int64_t key);
+int64_t store_stretch_of(const struct store_segment *seg, enum store_stretch_kind kind,
+                         int64_t key);
 
 MUST_USE enum rc store_stretches_load(struct store_segment *seg);
-MUST_USE enum rc store_stretches_save(struct store_segment *seg); /* in a transaction: what the file lacks */
-void store_stretches_saved(struct store_segment *seg);            /* ... which was committed */
+MUST_USE enum rc store_stretches_save(
+    struct store_segment *seg);                        /* in a transaction: what the file lacks */
+void store_stretches_saved(struct store_segment *seg); /* ... which was committed */
 
 /* Any thread: a copy of the first keys, in the arena. */
 struct store_stretch_list {
     const int64_t *first;
     size_t count;
 };
-struct store_stretch_list store_stretch_list_get(struct store_segment *seg, enum store_stretch_kind kind,
-                                                 struct arena *a);
+struct store_stretch_list store_stretch_list_get(struct store_segment *seg,
+                                                 enum store_stretch_kind kind, struct arena *a);
 size_t store_stretch_find(const struct store_stretch_list *list, int64_t key);
 
 /* The time in a key, and the key of a time. */

@@ -74,7 +74,8 @@ struct store_segment *store_segment_find(struct store *s, int64_t k)
 struct store_segment_list store_segment_list_get(struct store *s)
 {
     mutex_lock(&s->segments_lock);
-    struct store_segment_list list = { xcalloc(s->segment_count, sizeof(struct store_segment *)), s->segment_count };
+    struct store_segment_list list = { xcalloc(s->segment_count, sizeof(struct store_segment *)),
+                                       s->segment_count };
     for (size_t i = 0; i < list.count; i++)
         list.at[i] = store_segment_ref(s->segments[i]);
     mutex_unlock(&s->segments_lock);
@@ -196,7 +197,8 @@ enum rc store_segment_roll(struct store *s)
     buf_init(&why, 512);
     enum rc rc = store_segment_open(s, start, &seg, &why);
     if (rc == RC_OK) {
-        LOG(STORE_SEGMENT_STARTED, F_TEXT("file", seg->path), F_INT("messages_before", newest(s)->messages));
+        LOG(STORE_SEGMENT_STARTED, F_TEXT("file", seg->path),
+            F_INT("messages_before", newest(s)->messages));
         store_segment_age(newest(s));
         add(s, seg);
     } else {

@@ -150,8 +150,8 @@ static void log_opened(struct store *s)
 {
     struct store_stats stats;
     store_stats(s, &stats);
-    LOG(STORE_OPENED, F_TEXT("dir", s->dir), F_INT("segments", stats.segments), F_INT("messages", stats.messages),
-        F_INT("pending", stats.pending));
+    LOG(STORE_OPENED, F_TEXT("dir", s->dir), F_INT("segments", stats.segments),
+        F_INT("messages", stats.messages), F_INT("pending", stats.pending));
 }
 
 enum rc store_open(const struct store_options *o, struct store **out, struct buf *why)
@@ -253,7 +253,8 @@ enum rc store_health(struct store *s, struct buf *why)
         buf_say(why, "the last commit failed: %s", s->commit_words);
     mutex_unlock(&s->health_lock);
     if (rc == RC_OK && atomic_load(&s->disk_low)) {
-        buf_say(why, "less than %lld bytes of disk are free in %s", (long long)s->o.free_min_bytes, s->dir);
+        buf_say(why, "less than %lld bytes of disk are free in %s", (long long)s->o.free_min_bytes,
+                s->dir);
         rc = RC_LIMIT;
     }
     return rc;

@@ -17,20 +17,20 @@
 struct store;
 
 struct store_options {
-    const char *dir;             /* made if missing, mode 0700 */
+    const char *dir; /* made if missing, mode 0700 */
     const struct clock *clock;
     const struct rng *rng;
-    int64_t segment_messages;    /* a new segment after this many */
-    int64_t segment_bytes;       /* or this many bytes of payload */
-    int64_t segment_us;          /* or this much time */
-    int64_t retention_us;        /* sealed segments whose messages are all older are removed */
-    int64_t idempotency_us;      /* how long a key is remembered */
-    size_t group_max;            /* jobs in one commit */
-    size_t queue_max;            /* jobs waiting; more are RC_BUSY */
-    int64_t cache_bytes;         /* page cache, all connections together */
-    int readers;                 /* read connections */
-    int64_t free_min_bytes;      /* refuse new messages below this much free disk */
-    bool no_sync;                /* tests only: skip fsync */
+    int64_t segment_messages; /* a new segment after this many */
+    int64_t segment_bytes;    /* or this many bytes of payload */
+    int64_t segment_us;       /* or this much time */
+    int64_t retention_us;     /* sealed segments whose messages are all older are removed */
+    int64_t idempotency_us;   /* how long a key is remembered */
+    size_t group_max;         /* jobs in one commit */
+    size_t queue_max;         /* jobs waiting; more are RC_BUSY */
+    int64_t cache_bytes;      /* page cache, all connections together */
+    int readers;              /* read connections */
+    int64_t free_min_bytes;   /* refuse new messages below this much free disk */
+    bool no_sync;             /* tests only: skip fsync */
 };
 void store_options_defaults(struct store_options *o);
 

@@ -32,13 +32,13 @@ struct store {
     char *dir;
     int lock_fd;
     struct store_config config;
-    struct clock id_clock;          /* never before the newest stored id */
+    struct clock id_clock; /* never before the newest stored id */
     int64_t id_floor_us;
     struct id_source *ids;
     uint64_t hash_seed;
     _Atomic int64_t retention_us, idempotency_us;
 
-    struct mutex segments_lock;     /* the store thread changes the list under it */
+    struct mutex segments_lock;      /* the store thread changes the list under it */
     struct store_segment **segments; /* by start, ascending; never empty */
     size_t segment_count, segment_room;
     struct mutex keys_lock;
@@ -69,9 +69,9 @@ struct store {
     struct mutex keeper_lock;
     struct cond keeper_wake;
     bool keeper_stop, keeper_asked;
-    atomic_bool keeper_round;       /* a whole round was asked for, not the logs only */
+    atomic_bool keeper_round; /* a whole round was asked for, not the logs only */
     struct thread *keeper;
-    int64_t shown[5];               /* gauges as last told */
+    int64_t shown[5]; /* gauges as last told */
 };
 
 /* --- queue.c ---------------------------------------------------------------------------------------- */
@@ -90,7 +90,8 @@ MUST_USE enum rc store_apply_expunge(struct store *s, struct store_expunge *e);
 enum { REMEMBERED_BYTES = 40 }; /* key, body hash, event id's hash */
 /* Looks for an earlier message with the key; sets result and first. RC_OK with result CREATED: none. */
 MUST_USE enum rc store_remembered_check(struct store *s, struct store_publish *p);
-MUST_USE enum rc store_remember(struct store *s, struct store_segment *seg, const struct store_publish *p);
+MUST_USE enum rc store_remember(struct store *s, struct store_segment *seg,
+                                const struct store_publish *p);
 void store_forget(struct store *s, struct store_segment *seg, const struct store_publish *p);
 /* Fills the table of a segment from its rows, or maps its sorted file. At start. */
 MUST_USE enum rc store_remembered_load(struct store_segment *seg, bool is_newest);
@@ -120,21 +121,24 @@ void store_wal_mind(struct store *s);
 /* --- rows.c: the columns of messages ---------------------------------------------------------------------- */
 /* `payload` is an expression: "payload", or "NULL" to leave it out. */
 #define MESSAGE_COLUMNS(m, payload) \
-    m "k, " m "tail, " m "app, " m "org, " m "created, " m "deliver_at, " m "expires, " m "event_type, " m "event_id, " \
-    m "channels, " m "tags, " m "content_type, " m "headers, " payload
+    m "k, " m "tail, " m "app, " m "org, " m "created, " m "deliver_at, " m "expires, " m \
+      "event_type, " m "event_id, " m "channels, " m "tags, " m "content_type, " m \
+      "headers, " payload
 enum { MESSAGE_COLUMN_COUNT = 14 };
 /* Conditions for the filter parameters ?5 event types, ?6 channel, ?7 tag, ?8 after, ?9 before. */
 #define MESSAGE_FILTER(m) \
     " AND (?5 IS NULL OR " m "event_type IN (SELECT value FROM json_each(?5)))" \
     " AND (?6 IS NULL OR EXISTS (SELECT 1 FROM json_each(" m "channels) WHERE value = ?6))" \
     " AND (?7 IS NULL OR EXISTS (SELECT 1 FROM json_each(" m "tags) WHERE value = ?7))"
-void store_read_message(struct db_stmt *s, int column, int64_t now_us, struct arena *a, struct store_message *out);
-void store_bind_filter(struct db_stmt *s, struct arena *a, const struct str *event_types, size_t count,
-                       struct str channel, struct str tag);
+void store_read_message(struct db_stmt *s, int column, int64_t now_us, struct arena *a,
+                        struct store_message *out);
+void store_bind_filter(struct db_stmt *s, struct arena *a, const struct str *event_types,
+                       size_t count, struct str channel, struct str tag);
 struct id store_id_of(int64_t k, struct str tail);
 struct str store_id_tail(const struct id *id); /* borrowed */
 /* Loads the message, counted. */
-MUST_USE enum rc store_load_message(struct db *db, const struct id *id, int64_t now_us, struct store_message **out);
+MUST_USE enum rc store_load_message(struct db *db, const struct id *id, int64_t now_us,
+                                    struct store_message **out);
 /* Numbers as bytes of 7 bits, low first. */
 struct str store_endpoints_pack(const int64_t *numbers, size_t count, struct buf *out);
 bool store_endpoints_next(struct str *packed, int64_t *number);

@@ -43,7 +43,8 @@ int64_t store_stretch_of(const struct store_segment *seg, enum store_stretch_kin
 }
 
 /* A new stretch starts after every key there is, so that keys that come late fall into older ones. */
-int64_t store_stretch_take(struct store_segment *seg, enum store_stretch_kind kind, int64_t key, int64_t rows)
+int64_t store_stretch_take(struct store_segment *seg, enum store_stretch_kind kind, int64_t key,
+                           int64_t rows)
 {
     struct store_stretches *st = &seg->stretches[kind];
     int64_t last_key = atomic_load_explicit(&st->last_key, memory_order_relaxed);
@@ -59,7 +60,8 @@ int64_t store_stretch_take(struct store_segment *seg, enum store_stretch_kind ki
 static enum rc save_one(struct store_segment *seg, int kind, size_t n)
 {
     const struct store_stretches *st = &seg->stretches[kind];
-    struct db_stmt *s = db_prepare(seg->writer, "INSERT OR REPLACE INTO stretch(kind, n, first, rows) VALUES(?, ?, ?, ?)");
+    struct db_stmt *s = db_prepare(
+        seg->writer, "INSERT OR REPLACE INTO stretch(kind, n, first, rows) VALUES(?, ?, ?, ?)");
     db_bind_int(s, 1, kind);
     db_bind_int(s, 2, (int64_t)n);
     db_bind_int(s, 3, st->first[n]);
@@ -85,11 +87,13 @@ void store_stretches_saved(struct store_segment *seg)
         seg->stretches[kind].saved = seg->stretches[kind].count;
 }
 
-static enum rc load_kind(struct store_segment *seg, enum store_stretch_kind kind, const char *last_sql)
+static enum rc load_kind(struct store_segment *seg, enum store_stretch_kind kind,
+                         const char *last_sql)
 {
     enum rc rc;
     struct store_stretches *st = &seg->stretches[kind];
-    struct db_stmt *s = db_prepare(seg->writer, "SELECT first, rows FROM stretch WHERE kind = ? ORDER BY n");
+    struct db_stmt *s =
+        db_prepare(seg->writer, "SELECT first, rows FROM stretch WHERE kind = ? ORDER BY n");
     db_bind_int(s, 1, kind);
     while (db_step(s, &rc)) {
         append(seg, kind, db_int(s, 0));
@@ -112,17 +116,19 @@ static enum rc load_kind(struct store_segment *seg, enum store_stretch_kind kind
 
 enum rc store_stretches_load(struct store_segment *seg)
 {
-    enum rc rc = load_kind(seg, STRETCH_MESSAGES,
-                           "SELECT count(*), (SELECT coalesce(max(k), 0) FROM message) FROM message WHERE stretch = ?");
+    enum rc rc = load_kind(
+        seg, STRETCH_MESSAGES,
+        "SELECT count(*), (SELECT coalesce(max(k), 0) FROM message) FROM message WHERE stretch = ?");
     if (rc == RC_OK)
-        rc = load_kind(seg, STRETCH_ATTEMPTS, "SELECT count(*), coalesce(max(ak), 0) FROM attempt WHERE stretch = ?");
+        rc = load_kind(seg, STRETCH_ATTEMPTS,
+                       "SELECT count(*), coalesce(max(ak), 0) FROM attempt WHERE stretch = ?");
     return rc;
 }
 
 /* --- for readers ------------------------------------------------------------------------------------ */
 
-struct store_stretch_list store_stretch_list_get(struct store_segment *seg, enum store_stretch_kind kind,
-                                                 struct arena *a)
+struct store_stretch_list store_stretch_list_get(struct store_segment *seg,
+                                                 enum store_stretch_kind kind, struct arena *a)
 {
     const struct store_stretches *st = &seg->stretches[kind];
     mutex_lock(&seg->lock);

@@ -29,7 +29,8 @@ static void read_task(struct db_stmt *s, struct arena *a, void *row)
 
 enum rc store_task_insert(struct store_tx *tx, struct store_task *t)
 {
-    struct db_stmt *s = db_prepare(tx->db,
+    struct db_stmt *s = db_prepare(
+        tx->db,
         "INSERT INTO task(org, app, endpoint, id, kind, status, input, cursor, data, created, updated)"
         " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_int(s, 1, t->org);
@@ -51,8 +52,8 @@ enum rc store_task_insert(struct store_tx *tx, struct store_task *t)
 
 enum rc store_task_update(struct store_tx *tx, const struct store_task *t)
 {
-    struct db_stmt *s = db_prepare(tx->db,
-        "UPDATE task SET status = ?, cursor = ?, data = ?, updated = ? WHERE num = ?");
+    struct db_stmt *s = db_prepare(
+        tx->db, "UPDATE task SET status = ?, cursor = ?, data = ?, updated = ? WHERE num = ?");
     db_bind_text(s, 1, t->status);
     db_bind_text(s, 2, t->cursor);
     db_bind_text(s, 3, t->data);
@@ -61,7 +62,8 @@ enum rc store_task_update(struct store_tx *tx, const struct store_task *t)
     return store_row_change(tx->db, s);
 }
 
-enum rc store_task_find(struct store_tx *tx, int64_t org, struct str id, struct arena *a, struct store_task *out)
+enum rc store_task_find(struct store_tx *tx, int64_t org, struct str id, struct arena *a,
+                        struct store_task *out)
 {
     struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM task WHERE org = ? AND id = ?");
     db_bind_int(s, 1, org);
@@ -80,11 +82,13 @@ enum rc store_task_list(struct store_tx *tx, int64_t org, struct str status, str
                         const struct store_page *page, struct arena *a, struct store_task *out,
                         struct store_page_end *end)
 {
-    struct db_stmt *s = db_prepare(tx->db, store_page_ascending(page)
-        ? "SELECT " COLUMNS " FROM task WHERE org = ?1 AND id > ?2 AND (?3 = '' OR status = ?3)"
-          " AND (?4 = '' OR kind = ?4) ORDER BY id"
-        : "SELECT " COLUMNS " FROM task WHERE org = ?1 AND id < ?2 AND (?3 = '' OR status = ?3)"
-          " AND (?4 = '' OR kind = ?4) ORDER BY id DESC");
+    struct db_stmt *s = db_prepare(
+        tx->db,
+        store_page_ascending(page)
+            ? "SELECT " COLUMNS " FROM task WHERE org = ?1 AND id > ?2 AND (?3 = '' OR status = ?3)"
+              " AND (?4 = '' OR kind = ?4) ORDER BY id"
+            : "SELECT " COLUMNS " FROM task WHERE org = ?1 AND id < ?2 AND (?3 = '' OR status = ?3)"
+              " AND (?4 = '' OR kind = ?4) ORDER BY id DESC");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, store_page_bound(page));
     db_bind_text(s, 3, status);
@@ -92,9 +96,11 @@ enum rc store_task_list(struct store_tx *tx, int64_t org, struct str status, str
     return store_page_rows(s, read_task, sizeof *out, page, a, out, end);
 }
 
-enum rc store_task_running(struct store_tx *tx, struct arena *a, struct store_task **out, size_t *count)
+enum rc store_task_running(struct store_tx *tx, struct arena *a, struct store_task **out,
+                           size_t *count)
 {
-    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM task WHERE status = 'running' ORDER BY num");
+    struct db_stmt *s =
+        db_prepare(tx->db, "SELECT " COLUMNS " FROM task WHERE status = 'running' ORDER BY num");
     void *rows = NULL;
     enum rc rc = store_row_all(s, read_task, sizeof **out, a, &rows, count);
     *out = rows;
@@ -103,7 +109,8 @@ enum rc store_task_running(struct store_tx *tx, struct arena *a, struct store_ta
 
 enum rc store_task_prune(struct store_tx *tx, int64_t before_us)
 {
-    struct db_stmt *s = db_prepare(tx->db, "DELETE FROM task WHERE status <> 'running' AND updated < ?");
+    struct db_stmt *s =
+        db_prepare(tx->db, "DELETE FROM task WHERE status <> 'running' AND updated < ?");
     db_bind_int(s, 1, before_us);
     return db_run(s);
 }

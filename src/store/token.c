@@ -27,8 +27,9 @@ static void read_token(struct db_stmt *s, struct arena *a, void *row)
 
 enum rc store_token_insert(struct store_tx *tx, struct store_token *t)
 {
-    struct db_stmt *s = db_prepare(tx->db, "INSERT INTO token(org, app, name, scopes, hash, created, expires)"
-                                           " VALUES(?, ?, ?, ?, ?, ?, ?)");
+    struct db_stmt *s =
+        db_prepare(tx->db, "INSERT INTO token(org, app, name, scopes, hash, created, expires)"
+                           " VALUES(?, ?, ?, ?, ?, ?, ?)");
     db_bind_int(s, 1, t->org);
     db_bind_int(s, 2, t->app);
     db_bind_text(s, 3, t->name);
@@ -42,7 +43,8 @@ enum rc store_token_insert(struct store_tx *tx, struct store_token *t)
     return rc;
 }
 
-enum rc store_token_find(struct store_tx *tx, const uint8_t hash[static 32], struct arena *a, struct store_token *out)
+enum rc store_token_find(struct store_tx *tx, const uint8_t hash[static 32], struct arena *a,
+                         struct store_token *out)
 {
     struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM token WHERE hash = ?");
     db_bind_blob(s, 1, str_of((const char *)hash, 32));
@@ -58,8 +60,9 @@ enum rc store_token_delete(struct store_tx *tx, int64_t num)
 
 enum rc store_token_expire_app(struct store_tx *tx, int64_t app, struct str session, int64_t *count)
 {
-    struct db_stmt *s = db_prepare(tx->db, "DELETE FROM token WHERE app = ?1 AND app <> 0"
-                                           " AND (?2 = '' OR json_extract(scopes, '$.session') = ?2)");
+    struct db_stmt *s =
+        db_prepare(tx->db, "DELETE FROM token WHERE app = ?1 AND app <> 0"
+                           " AND (?2 = '' OR json_extract(scopes, '$.session') = ?2)");
     db_bind_int(s, 1, app);
     db_bind_text(s, 2, session);
     enum rc rc = db_run(s);
@@ -67,21 +70,25 @@ enum rc store_token_expire_app(struct store_tx *tx, int64_t app, struct str sess
     return rc;
 }
 
-enum rc store_token_shorten_app(struct store_tx *tx, int64_t app, struct str session, int64_t expires_us)
+enum rc store_token_shorten_app(struct store_tx *tx, int64_t app, struct str session,
+                                int64_t expires_us)
 {
-    struct db_stmt *s = db_prepare(tx->db, "UPDATE token SET expires = ?3 WHERE app = ?1 AND app <> 0"
-                                           " AND (expires = 0 OR expires > ?3)"
-                                           " AND (?2 = '' OR json_extract(scopes, '$.session') = ?2)");
+    struct db_stmt *s =
+        db_prepare(tx->db, "UPDATE token SET expires = ?3 WHERE app = ?1 AND app <> 0"
+                           " AND (expires = 0 OR expires > ?3)"
+                           " AND (?2 = '' OR json_extract(scopes, '$.session') = ?2)");
     db_bind_int(s, 1, app);
     db_bind_text(s, 2, session);
     db_bind_int(s, 3, expires_us);
     return db_run(s);
 }
 
-enum rc store_token_list(struct store_tx *tx, int64_t org, struct arena *a, struct store_token **out, size_t *count)
+enum rc store_token_list(struct store_tx *tx, int64_t org, struct arena *a,
+                         struct store_token **out, size_t *count)
 {
     void *rows;
-    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM token WHERE org = ? ORDER BY num");
+    struct db_stmt *s =
+        db_prepare(tx->db, "SELECT " COLUMNS " FROM token WHERE org = ? ORDER BY num");
     db_bind_int(s, 1, org);
     enum rc rc = store_row_all(s, read_token, sizeof **out, a, &rows, count);
     if (rc == RC_OK)

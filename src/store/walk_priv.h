@@ -16,5 +16,6 @@ struct store_walk {
 };
 
 /* The bounds a page and a time window (0: open) put on keys. RC_INVALID: page->after is no id. */
-MUST_USE enum rc store_walk_bounds(struct store_walk *w, const struct store_page *page, struct str prefix,
-                                   int64_t after_us, int64_t before_us, int64_t slack_us);
+MUST_USE enum rc store_walk_bounds(struct store_walk *w, const struct store_page *page,
+                                   struct str prefix, int64_t after_us, int64_t before_us,
+                                   int64_t slack_us);

@@ -7,13 +7,15 @@
 
 /* --- publishing --------------------------------------------------------------------------------------- */
 
-static enum rc insert_message(struct store_segment *seg, const struct store_publish *p, int64_t stretch)
+static enum rc insert_message(struct store_segment *seg, const struct store_publish *p,
+                              int64_t stretch)
 {
     const struct store_message *m = p->message;
     struct buf packed;
     buf_init(&packed, p->endpoint_count * 10 + 16);
     struct str endpoints = store_endpoints_pack(p->endpoints, p->endpoint_count, &packed);
-    struct db_stmt *s = db_prepare(seg->writer,
+    struct db_stmt *s = db_prepare(
+        seg->writer,
         "INSERT INTO message(k, tail, stretch, app, org, created, deliver_at, expires, event_type, event_id, channels,"
         " tags, content_type, headers, endpoints, payload) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_int(s, 1, id_key(&m->id));
@@ -39,10 +41,11 @@ static enum rc insert_message(struct store_segment *seg, const struct store_publ
 }
 
 /* An endpoint named twice is one delivery. */
-static enum rc insert_delivery(struct store_segment *seg, int64_t stretch, int64_t endpoint, int64_t k, int64_t app,
-                               int64_t due_us, enum store_trigger trigger)
+static enum rc insert_delivery(struct store_segment *seg, int64_t stretch, int64_t endpoint,
+                               int64_t k, int64_t app, int64_t due_us, enum store_trigger trigger)
 {
-    struct db_stmt *s = db_prepare(seg->writer,
+    struct db_stmt *s = db_prepare(
+        seg->writer,
         "INSERT OR IGNORE INTO delivery(stretch, endpoint, msg, app, state, due, attempts, last_at, trigger)"
         " VALUES(?, ?, ?, ?, 1, ?, 0, 0, ?)");
     db_bind_int(s, 1, stretch);
@@ -98,9 +101,9 @@ enum rc store_apply_publish(struct store *s, struct store_publish *p)
 struct move {
     int64_t endpoint, k;
     enum store_state from, to;
-    int64_t due_us;        /* for states that wait */
-    int attempt_count;     /* 0: as it is */
-    int64_t last_at_us;    /* 0: as it is */
+    int64_t due_us;     /* for states that wait */
+    int attempt_count;  /* 0: as it is */
+    int64_t last_at_us; /* 0: as it is */
     enum store_trigger trigger;
 };
 
@@ -113,7 +116,8 @@ static bool is_pending(enum store_state state)
 static enum rc move_delivery(struct store_segment *seg, const struct move *m)
 {
     MUST(store_state_may(m->from, m->to));
-    struct db_stmt *s = db_prepare(seg->writer,
+    struct db_stmt *s = db_prepare(
+        seg->writer,
         "UPDATE delivery SET state = ?1, due = ?2, attempts = max(attempts, ?3), last_at = max(last_at, ?4), trigger = ?5"
         " WHERE stretch = ?6 AND endpoint = ?7 AND msg = ?8 AND state = ?9");
     db_bind_int(s, 1, m->to);
@@ -138,7 +142,8 @@ static enum rc move_delivery(struct store_segment *seg, const struct move *m)
 static enum rc insert_attempt(struct store_segment *seg, const struct store_outcome *o)
 {
     int64_t ak = id_key(&o->attempt);
-    struct db_stmt *s = db_prepare(seg->writer,
+    struct db_stmt *s = db_prepare(
+        seg->writer,
         "INSERT INTO attempt(msg, endpoint, ak, stretch, tail, number, state_after, success, trigger, http_status,"
         " started, took, next_due, error, detail, url, response, response_headers, request_headers)"
         " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -169,7 +174,8 @@ static enum rc insert_attempt(struct store_segment *seg, const struct store_outc
 
 static enum rc take_attempt_back(struct store_segment *seg, const struct store_outcome *o)
 {
-    struct db_stmt *s = db_prepare(seg->writer, "DELETE FROM attempt WHERE msg = ? AND endpoint = ? AND ak = ?");
+    struct db_stmt *s =
+        db_prepare(seg->writer, "DELETE FROM attempt WHERE msg = ? AND endpoint = ? AND ak = ?");
     db_bind_int(s, 1, id_key(&o->message));
     db_bind_int(s, 2, o->endpoint);
     db_bind_int(s, 3, id_key(&o->attempt));
@@ -205,10 +211,13 @@ enum rc store_apply_outcome(struct store *s, struct store_outcome *o)
 
 /* --- sending again -------------------------------------------------------------------------------------- */
 
-static enum rc find_state(struct store_segment *seg, int64_t k, int64_t endpoint, int *state, int *attempts)
+static enum rc find_state(struct store_segment *seg, int64_t k, int64_t endpoint, int *state,
+                          int *attempts)
 {
     enum rc rc;
-    struct db_stmt *s = db_prepare(seg->writer, "SELECT state, attempts FROM delivery WHERE stretch = ? AND endpoint = ? AND msg = ?");
+    struct db_stmt *s = db_prepare(
+        seg->writer,
+        "SELECT state, attempts FROM delivery WHERE stretch = ? AND endpoint = ? AND msg = ?");
     db_bind_int(s, 1, store_stretch_of(seg, STRETCH_MESSAGES, k));
     db_bind_int(s, 2, endpoint);
     db_bind_int(s, 3, k);
@@ -242,7 +251,8 @@ static enum rc add_delivery(struct store_segment *seg, const struct store_requeu
     buf_fini(&packed);
     if (rc != RC_OK)
         return rc;
-    return insert_delivery(seg, store_stretch_of(seg, STRETCH_MESSAGES, k), r->endpoint, k, r->app, r->due_us, r->trigger);
+    return insert_delivery(seg, store_stretch_of(seg, STRETCH_MESSAGES, k), r->endpoint, k, r->app,
+                           r->due_us, r->trigger);
 }
 
 static enum rc requeue_loaded(struct store_segment *seg, struct store_requeue *r, int64_t k)
@@ -276,7 +286,8 @@ enum rc store_apply_requeue(struct store *s, struct store_requeue *r)
     enum rc rc = store_segment_begin(seg);
     if (rc != RC_OK)
         return rc;
-    rc = settle(seg, store_load_message(seg->writer, &r->message, clock_wall_us(s->o.clock), &r->message_out));
+    rc = settle(seg, store_load_message(seg->writer, &r->message, clock_wall_us(s->o.clock),
+                                        &r->message_out));
     if (rc != RC_OK)
         return rc;
     rc = requeue_loaded(seg, r, k);

@@ -82,7 +82,8 @@ static void publish_done(struct store_job *job)
         .url = STR("https://receiver.example/hooks/webhook"),
         .response = STR("{\"ok\":true}"),
         .response_headers = STR("content-type: application/json\r\n"),
-        .request_headers = STR("content-type: application/json\r\nwebhook-timestamp: 1700000000\r\n"),
+        .request_headers =
+            STR("content-type: application/json\r\nwebhook-timestamp: 1700000000\r\n"),
     };
     store_submit_outcome(l->bench->store, &l->outcome);
 }
@@ -122,8 +123,8 @@ static int64_t thread_cpu_ns(const char *name)
     for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
         (void)snprintf(path, sizeof path, "/proc/self/task/%s/comm", e->d_name);
         FILE *f = fopen(path, "r");
-        bool is_it = f != NULL && fgets(text, sizeof text, f) != NULL && strcspn(text, "\n") == strlen(name) &&
-                     strncmp(text, name, strlen(name)) == 0;
+        bool is_it = f != NULL && fgets(text, sizeof text, f) != NULL &&
+                     strcspn(text, "\n") == strlen(name) && strncmp(text, name, strlen(name)) == 0;
         if (f != NULL)
             (void)fclose(f);
         if (!is_it)
@@ -179,16 +180,22 @@ static void measure(struct bench *b)
     groups = metrics_value(METRIC_STORE_GROUPS) - groups;
     jobs = metrics_value(METRIC_STORE_JOBS) - jobs;
     store_stats(b->store, &stats);
-    printf("lives=%" PRId64 "\nrows_before=%" PRId64 "\nendpoints=%" PRId64 "\napplications=%" PRId64 "\n", b->count,
-           b->rows, b->endpoints, b->apps);
-    printf("lives_per_s=%.0f\nstore_us_per_life=%.2f\nkeeper_us_per_life=%.2f\n", (double)b->count * 1e6 / (double)took,
-           (double)cpu / 1e3 / (double)b->count, (double)keeper / 1e3 / (double)b->count);
-    printf("groups_per_s=%.0f\njobs_per_group=%.1f\n", (double)groups * 1e6 / (double)took, (double)jobs / (double)groups);
+    printf("lives=%" PRId64 "\nrows_before=%" PRId64 "\nendpoints=%" PRId64
+           "\napplications=%" PRId64 "\n",
+           b->count, b->rows, b->endpoints, b->apps);
+    printf("lives_per_s=%.0f\nstore_us_per_life=%.2f\nkeeper_us_per_life=%.2f\n",
+           (double)b->count * 1e6 / (double)took, (double)cpu / 1e3 / (double)b->count,
+           (double)keeper / 1e3 / (double)b->count);
+    printf("groups_per_s=%.0f\njobs_per_group=%.1f\n", (double)groups * 1e6 / (double)took,
+           (double)jobs / (double)groups);
     printf("commit_p50_us=%" PRId64 "\ncommit_p99_us=%" PRId64 "\ncommit_max_us=%" PRId64 "\n",
-           metrics_quantile_us(METRIC_STORE_COMMIT, 0.5), metrics_quantile_us(METRIC_STORE_COMMIT, 0.99),
+           metrics_quantile_us(METRIC_STORE_COMMIT, 0.5),
+           metrics_quantile_us(METRIC_STORE_COMMIT, 0.99),
            metrics_quantile_us(METRIC_STORE_COMMIT, 1));
-    printf("segments=%" PRId64 "\nbytes_per_life=%.0f\npending=%" PRId64 "\nrss_anon_kib=%" PRId64 "\nrss_file_kib=%" PRId64 "\n", stats.segments,
-           (double)stats.bytes / (double)(stats.messages > 0 ? stats.messages : 1), stats.pending, memory_kib("RssAnon"), memory_kib("RssFile"));
+    printf("segments=%" PRId64 "\nbytes_per_life=%.0f\npending=%" PRId64 "\nrss_anon_kib=%" PRId64
+           "\nrss_file_kib=%" PRId64 "\n",
+           stats.segments, (double)stats.bytes / (double)(stats.messages > 0 ? stats.messages : 1),
+           stats.pending, memory_kib("RssAnon"), memory_kib("RssFile"));
 }
 
 static int64_t number(const char *arg, const char *name, int64_t now)
@@ -199,7 +206,12 @@ static int64_t number(const char *arg, const char *name, int64_t now)
 
 int main(int argc, char **argv)
 {
-    struct bench b = { .count = 200000, .endpoints = 100, .apps = 1, .in_flight = 512, .group = 256, .segment = 500000 };
+    struct bench b = { .count = 200000,
+                       .endpoints = 100,
+                       .apps = 1,
+                       .in_flight = 512,
+                       .group = 256,
+                       .segment = 500000 };
     struct store_options o;
     struct buf why;
     char dir[] = "/tmp/grapnel-bench-XXXXXX";

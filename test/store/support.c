@@ -167,7 +167,9 @@ struct published publish(struct fixture *f, struct publish_spec spec)
 
 enum store_published publish_made(struct fixture *f, const struct store_message *from, uint8_t key)
 {
-    struct store_publish p = { .job = { .done = count_done }, .message = store_message_new(from), .has_key = true,
+    struct store_publish p = { .job = { .done = count_done },
+                               .message = store_message_new(from),
+                               .has_key = true,
                                .key = { key } };
     int before = atomic_load(&done_count);
     assert_int_equal(store_submit_publish(f->store, &p), RC_OK);
@@ -176,8 +178,8 @@ enum store_published publish_made(struct fixture *f, const struct store_message 
     return p.result;
 }
 
-struct store_outcome outcome_of(struct fixture *f, struct id message, int64_t endpoint, enum store_state from,
-                                enum store_state to)
+struct store_outcome outcome_of(struct fixture *f, struct id message, int64_t endpoint,
+                                enum store_state from, enum store_state to)
 {
     return (struct store_outcome){
         .message = message,
@@ -208,7 +210,8 @@ enum rc record(struct fixture *f, struct store_outcome *o)
     return await(&o->job, before);
 }
 
-enum rc finish(struct fixture *f, struct id message, int64_t endpoint, enum store_state from, enum store_state to)
+enum rc finish(struct fixture *f, struct id message, int64_t endpoint, enum store_state from,
+               enum store_state to)
 {
     struct store_outcome o = outcome_of(f, message, endpoint, from, to);
     return record(f, &o);
@@ -234,7 +237,8 @@ int state_of(struct fixture *f, struct id message, int64_t endpoint)
 {
     struct store_delivery_row *rows;
     size_t count;
-    assert_int_equal(store_delivery_by_message(f->store, TEST_APP, &message, &f->arena, &rows, &count), RC_OK);
+    assert_int_equal(
+        store_delivery_by_message(f->store, TEST_APP, &message, &f->arena, &rows, &count), RC_OK);
     for (size_t i = 0; i < count; i++) {
         if (rows[i].endpoint == endpoint)
             return (int)rows[i].state;

@@ -48,7 +48,7 @@ void wait_until(bool (*is_so)(void *arg), void *arg);
 
 /* --- writes that wait ------------------------------------------------------------------------------- */
 struct publish_spec {
-    int64_t app;              /* 0: TEST_APP */
+    int64_t app;                                                                /* 0: TEST_APP */
     const char *event_type, *event_id, *channels, *tags, *key, *body, *payload; /* NULL: none */
     const int64_t *endpoints; /* NULL: endpoint 1 alone */
     size_t endpoint_count;
@@ -63,11 +63,12 @@ struct published publish(struct fixture *f, struct publish_spec spec);
 /* Publishes a message that was made before (its id is taken as it is) under a key; RC_OK is required. */
 enum store_published publish_made(struct fixture *f, const struct store_message *from, uint8_t key);
 /* The first attempt of (message, endpoint) ends in `to`. */
-enum rc finish(struct fixture *f, struct id message, int64_t endpoint, enum store_state from, enum store_state to);
+enum rc finish(struct fixture *f, struct id message, int64_t endpoint, enum store_state from,
+               enum store_state to);
 enum rc record(struct fixture *f, struct store_outcome *o);
 /* An outcome as `finish` sends it, to change before record(). */
-struct store_outcome outcome_of(struct fixture *f, struct id message, int64_t endpoint, enum store_state from,
-                                enum store_state to);
+struct store_outcome outcome_of(struct fixture *f, struct id message, int64_t endpoint,
+                                enum store_state from, enum store_state to);
 enum rc requeue(struct fixture *f, struct store_requeue *r);
 enum rc expunge(struct fixture *f, struct store_expunge *e);
 

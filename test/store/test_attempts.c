@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support.h"
 
-static size_t list(struct fixture *f, struct store_attempt_filter filter, struct store_attempt_row *out, int limit)
+static size_t list(struct fixture *f, struct store_attempt_filter filter,
+                   struct store_attempt_row *out, int limit)
 {
     struct store_page_end end;
     struct store_page page = { .limit = limit, .descending = true };
@@ -33,8 +34,10 @@ static void attempts_of_a_message_come_newest_first(void **state)
     assert_memory_equal(rows[0].id.bytes, last.attempt.bytes, ID_BYTES);
     assert_int_equal(rows[0].number, 2);
     assert_memory_equal(rows[2].id.bytes, first.attempt.bytes, ID_BYTES);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .message = &m, .endpoint = 1, ANY }, rows, 8), 2);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .message = &m, .app = 55, ANY }, rows, 8), 0);
+    assert_int_equal(
+        list(f, (struct store_attempt_filter){ .message = &m, .endpoint = 1, ANY }, rows, 8), 2);
+    assert_int_equal(
+        list(f, (struct store_attempt_filter){ .message = &m, .app = 55, ANY }, rows, 8), 0);
     assert_int_equal(list(f, (struct store_attempt_filter){ .endpoint = 1, ANY }, rows, 8), 3);
 }
 
@@ -54,18 +57,46 @@ static void attempts_are_filtered_by_status_class_type_and_time(void **state)
     struct store_outcome o = outcome_of(f, c, 1, STORE_PENDING, STORE_SENDING);
     o.http_status = 0;
     assert_int_equal(record(f, &o), RC_OK);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .endpoint = 1, .status = 0, .status_class = -1 }, rows, 8), 1);
+    assert_int_equal(
+        list(f, (struct store_attempt_filter){ .endpoint = 1, .status = 0, .status_class = -1 },
+             rows, 8),
+        1);
     assert_memory_equal(rows[0].message.bytes, a.bytes, ID_BYTES);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .endpoint = 1, .status = 2, .status_class = -1 }, rows, 8), 1);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .endpoint = 1, .status = 3, .status_class = -1 }, rows, 8), 1);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .endpoint = 1, .status = -1, .status_class = 500 }, rows, 8), 1);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .endpoint = 1, .status = -1, .status_class = 0 }, rows, 8), 1);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .endpoint = 1, .event_types = &type, .event_type_count = 1, ANY }, rows, 8), 1);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .endpoint = 1, .channel = STR("c"), ANY }, rows, 8), 1);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .endpoint = 1, .tag = STR("t"), ANY }, rows, 8), 1);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .endpoint = 1, .before_us = start_us + SECOND, ANY }, rows, 8), 1);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .endpoint = 1, .after_us = start_us, ANY }, rows, 8), 2);
-    assert_int_equal(list(f, (struct store_attempt_filter){ .endpoint = 1, .app = 55, ANY }, rows, 8), 0);
+    assert_int_equal(
+        list(f, (struct store_attempt_filter){ .endpoint = 1, .status = 2, .status_class = -1 },
+             rows, 8),
+        2);
+    assert_int_equal(
+        list(f, (struct store_attempt_filter){ .endpoint = 1, .status = 3, .status_class = -1 },
+             rows, 8),
+        1);
+    assert_int_equal(
+        list(f, (struct store_attempt_filter){ .endpoint = 1, .status = -1, .status_class = 500 },
+             rows, 8),
+        1);
+    assert_int_equal(
+        list(f, (struct store_attempt_filter){ .endpoint = 1, .status = -1, .status_class = 0 },
+             rows, 8),
+        1);
+    assert_int_equal(list(f,
+                          (struct store_attempt_filter){
+                              .endpoint = 1, .event_types = &type, .event_type_count = 1, ANY },
+                          rows, 8),
+                     1);
+    assert_int_equal(
+        list(f, (struct store_attempt_filter){ .endpoint = 1, .channel = STR("c"), ANY }, rows, 8),
+        1);
+    assert_int_equal(
+        list(f, (struct store_attempt_filter){ .endpoint = 1, .tag = STR("t"), ANY }, rows, 8), 1);
+    assert_int_equal(
+        list(f, (struct store_attempt_filter){ .endpoint = 1, .before_us = start_us + SECOND, ANY },
+             rows, 8),
+        1);
+    assert_int_equal(
+        list(f, (struct store_attempt_filter){ .endpoint = 1, .after_us = start_us, ANY }, rows, 8),
+        2);
+    assert_int_equal(
+        list(f, (struct store_attempt_filter){ .endpoint = 1, .app = 55, ANY }, rows, 8), 0);
 }
 
 static void an_erased_response_is_gone_and_the_attempt_stays(void **state)
@@ -75,7 +106,9 @@ static void an_erased_response_is_gone_and_the_attempt_stays(void **state)
     struct id m = publish(f, (struct publish_spec){ 0 }).id;
     struct store_outcome o = outcome_of(f, m, 1, STORE_PENDING, STORE_SUCCESS);
     assert_int_equal(record(f, &o), RC_OK);
-    struct store_expunge e = { .message = m, .app = TEST_APP + 1, .has_attempt = true, .attempt = o.attempt };
+    struct store_expunge e = {
+        .message = m, .app = TEST_APP + 1, .has_attempt = true, .attempt = o.attempt
+    };
     assert_int_equal(expunge(f, &e), RC_NOT_FOUND);
     e.app = TEST_APP;
     assert_int_equal(expunge(f, &e), RC_OK);
@@ -83,7 +116,8 @@ static void an_erased_response_is_gone_and_the_attempt_stays(void **state)
     assert_null(row.response.ptr);
     assert_null(row.response_headers.ptr);
     assert_int_equal(row.http_status, 200);
-    assert_int_equal(store_attempt_get(f->store, TEST_APP + 1, &m, &o.attempt, &f->arena, &row), RC_NOT_FOUND);
+    assert_int_equal(store_attempt_get(f->store, TEST_APP + 1, &m, &o.attempt, &f->arena, &row),
+                     RC_NOT_FOUND);
 }
 
 static void an_attempt_recorded_twice_is_a_conflict(void **state)

@@ -13,19 +13,30 @@ static struct store_tx *begin(struct fixture *f)
 static struct store_application new_app(struct fixture *f, const char *uid, const char *name)
 {
     struct id id = id_new(store_ids(f->store));
-    return (struct store_application){ .org = TEST_ORG, .id = str_from(id_text(f, "app_", id)),
-                                       .uid = uid == NULL ? STR_NONE : str_from(uid), .name = str_from(name),
-                                       .metadata = STR("{}"), .created_us = 1, .updated_us = 1 };
+    return (struct store_application){ .org = TEST_ORG,
+                                       .id = str_from(id_text(f, "app_", id)),
+                                       .uid = uid == NULL ? STR_NONE : str_from(uid),
+                                       .name = str_from(name),
+                                       .metadata = STR("{}"),
+                                       .created_us = 1,
+                                       .updated_us = 1 };
 }
 
 static struct store_endpoint new_endpoint(struct fixture *f, int64_t app, const char *uid)
 {
     struct id id = id_new(store_ids(f->store));
-    return (struct store_endpoint){ .app = app, .id = str_from(id_text(f, "ep_", id)),
-                                    .uid = uid == NULL ? STR_NONE : str_from(uid), .kind = STR("http"),
-                                    .url = STR("https://a.example/"), .description = STR(""), .metadata = STR("{}"),
-                                    .disabled_reason = STR(""), .headers = str_of("\0sealed", 7), .version = 1,
-                                    .keys = { { STR("new"), 0 }, { STR("old"), 99 } }, .key_count = 2 };
+    return (struct store_endpoint){ .app = app,
+                                    .id = str_from(id_text(f, "ep_", id)),
+                                    .uid = uid == NULL ? STR_NONE : str_from(uid),
+                                    .kind = STR("http"),
+                                    .url = STR("https://a.example/"),
+                                    .description = STR(""),
+                                    .metadata = STR("{}"),
+                                    .disabled_reason = STR(""),
+                                    .headers = str_of("\0sealed", 7),
+                                    .version = 1,
+                                    .keys = { { STR("new"), 0 }, { STR("old"), 99 } },
+                                    .key_count = 2 };
 }
 
 /* --- transactions ------------------------------------------------------------------------------------------- */
@@ -83,7 +94,8 @@ static void answers_are_found_within_their_window(void **state)
     assert_int_equal(out.body_hash[0], 7);
     assert_int_equal(store_answer_find(tx, key, test_now_us() + 1, &f->arena, &out), RC_NOT_FOUND);
     /* one that comes a window later sweeps it away */
-    assert_int_equal(store_answer_put(tx, other, test_now_us() + f->options.idempotency_us + 1, &answer), RC_OK);
+    assert_int_equal(
+        store_answer_put(tx, other, test_now_us() + f->options.idempotency_us + 1, &answer), RC_OK);
     assert_int_equal(store_answer_find(tx, key, 0, &f->arena, &out), RC_NOT_FOUND);
     assert_int_equal(store_commit(tx), RC_OK);
 }
@@ -114,7 +126,8 @@ static void an_application_is_found_by_id_or_uid_in_its_organisation(void **stat
     assert_int_equal(store_application_find(tx, TEST_ORG, app.id, &f->arena, &out), RC_OK);
     assert_int_equal(out.num, app.num);
     assert_int_equal(store_application_find(tx, TEST_ORG, STR("cust-1"), &f->arena, &out), RC_OK);
-    assert_int_equal(store_application_find(tx, TEST_ORG + 1, STR("cust-1"), &f->arena, &out), RC_NOT_FOUND);
+    assert_int_equal(store_application_find(tx, TEST_ORG + 1, STR("cust-1"), &f->arena, &out),
+                     RC_NOT_FOUND);
     struct store_application twin = new_app(f, "cust-1", "B");
     assert_int_equal(store_application_insert(tx, &twin), RC_CONFLICT);
     twin.org++;
@@ -150,7 +163,8 @@ static void a_deleted_application_frees_its_uid_and_takes_its_endpoints(void **s
     assert_int_equal(store_commit(tx), RC_OK);
 }
 
-static size_t list_apps(struct store_tx *tx, struct fixture *f, struct store_page page, struct store_application *out, bool *done)
+static size_t list_apps(struct store_tx *tx, struct fixture *f, struct store_page page,
+                        struct store_application *out, bool *done)
 {
     struct store_page_end end;
     assert_int_equal(store_application_list(tx, TEST_ORG, &page, &f->arena, out, &end), RC_OK);
@@ -172,16 +186,26 @@ static void application_pages_run_both_ways_in_canonical_order(void **state)
     assert_int_equal(list_apps(tx, f, (struct store_page){ .limit = 3 }, out, &done), 3);
     assert_false(done);
     assert_true(str_eq(out[0].id, apps[0].id));
-    assert_int_equal(list_apps(tx, f, (struct store_page){ .limit = 3, .after = apps[3].id }, out, &done), 3);
+    assert_int_equal(
+        list_apps(tx, f, (struct store_page){ .limit = 3, .after = apps[3].id }, out, &done), 3);
     assert_true(done);
     assert_true(str_eq(out[2].id, apps[6].id));
-    assert_int_equal(list_apps(tx, f, (struct store_page){ .limit = 2, .after = apps[4].id, .backwards = true }, out, &done), 2);
+    assert_int_equal(
+        list_apps(tx, f, (struct store_page){ .limit = 2, .after = apps[4].id, .backwards = true },
+                  out, &done),
+        2);
     assert_false(done);
     assert_true(str_eq(out[0].id, apps[2].id));
     assert_true(str_eq(out[1].id, apps[3].id));
-    assert_int_equal(list_apps(tx, f, (struct store_page){ .limit = 3, .descending = true }, out, &done), 3);
+    assert_int_equal(
+        list_apps(tx, f, (struct store_page){ .limit = 3, .descending = true }, out, &done), 3);
     assert_true(str_eq(out[0].id, apps[6].id));
-    assert_int_equal(list_apps(tx, f, (struct store_page){ .limit = 3, .descending = true, .backwards = true, .after = apps[5].id }, out, &done), 1);
+    assert_int_equal(
+        list_apps(tx, f,
+                  (struct store_page){
+                      .limit = 3, .descending = true, .backwards = true, .after = apps[5].id },
+                  out, &done),
+        1);
     assert_true(done);
     assert_int_equal(list_apps(tx, f, (struct store_page){ .limit = 0 }, out, &done), 0);
     store_end(tx);
@@ -228,7 +252,8 @@ static void health_changes_nothing_else(void **state)
     assert_true(str_eq(out.disabled_reason, STR("failing")));
     assert_true(str_eq(out.url, ep.url));
     assert_int_equal(out.key_count, 2);
-    assert_int_equal(store_endpoint_set_health(tx, ep.num + 1, 77, true, STR("failing"), 5), RC_NOT_FOUND);
+    assert_int_equal(store_endpoint_set_health(tx, ep.num + 1, 77, true, STR("failing"), 5),
+                     RC_NOT_FOUND);
     store_end(tx);
 }
 
@@ -252,7 +277,10 @@ static void all_live_endpoints_come_oldest_first(void **state)
     assert_int_equal(all[38].key_count, 2);
     struct store_endpoint page[2];
     struct store_page_end end;
-    assert_int_equal(store_endpoint_list(tx, 11, &(struct store_page){ .limit = 2, .descending = true }, &f->arena, page, &end), RC_OK);
+    assert_int_equal(store_endpoint_list(tx, 11,
+                                         &(struct store_page){ .limit = 2, .descending = true },
+                                         &f->arena, page, &end),
+                     RC_OK);
     assert_int_equal(end.count, 2);
     assert_false(end.done);
     assert_int_equal(page[0].num, nums[39]);
@@ -272,26 +300,37 @@ static void event_types_are_filtered_by_archive_and_flags(void **state)
     const char *const names[] = { "a", "b", "c", "d" };
     for (int i = 0; i < 4; i++) {
         struct id id = id_new(store_ids(f->store));
-        struct store_event_type et = { .org = TEST_ORG, .id = str_from(id_text(f, "evtype_", id)), .name = str_from(names[i]),
-                                       .description = STR("d"), .archived = i == 1,
-                                       .feature_flags = i == 2 ? STR("[\"beta\"]") : i == 3 ? STR("[]") : STR_NONE };
+        struct store_event_type et = { .org = TEST_ORG,
+                                       .id = str_from(id_text(f, "evtype_", id)),
+                                       .name = str_from(names[i]),
+                                       .description = STR("d"),
+                                       .archived = i == 1,
+                                       .feature_flags = i == 2   ? STR("[\"beta\"]")
+                                                        : i == 3 ? STR("[]")
+                                                                 : STR_NONE };
         assert_int_equal(store_event_type_insert(tx, &et), RC_OK);
         assert_int_equal(store_event_type_insert(tx, &et), RC_CONFLICT);
     }
-    assert_int_equal(store_event_type_list(tx, TEST_ORG, false, STR_NONE, &page, &f->arena, out, &end), RC_OK);
+    assert_int_equal(
+        store_event_type_list(tx, TEST_ORG, false, STR_NONE, &page, &f->arena, out, &end), RC_OK);
     assert_int_equal(end.count, 3);
-    assert_int_equal(store_event_type_list(tx, TEST_ORG, true, STR("[\"beta\"]"), &page, &f->arena, out, &end), RC_OK);
+    assert_int_equal(
+        store_event_type_list(tx, TEST_ORG, true, STR("[\"beta\"]"), &page, &f->arena, out, &end),
+        RC_OK);
     assert_int_equal(end.count, 4);
-    assert_int_equal(store_event_type_list(tx, TEST_ORG, true, STR("[]"), &page, &f->arena, out, &end), RC_OK);
+    assert_int_equal(
+        store_event_type_list(tx, TEST_ORG, true, STR("[]"), &page, &f->arena, out, &end), RC_OK);
     assert_int_equal(end.count, 3);
     page = (struct store_page){ .limit = 1, .after = STR("a") };
-    assert_int_equal(store_event_type_list(tx, TEST_ORG, false, STR_NONE, &page, &f->arena, out, &end), RC_OK);
+    assert_int_equal(
+        store_event_type_list(tx, TEST_ORG, false, STR_NONE, &page, &f->arena, out, &end), RC_OK);
     assert_true(str_eq(out[0].name, STR("c")));
     assert_int_equal(store_event_type_find(tx, TEST_ORG, STR("b"), &f->arena, &found), RC_OK);
     found.archived = false;
     assert_int_equal(store_event_type_update(tx, &found), RC_OK);
     assert_int_equal(store_event_type_remove(tx, found.num), RC_OK);
-    assert_int_equal(store_event_type_find(tx, TEST_ORG, STR("b"), &f->arena, &found), RC_NOT_FOUND);
+    assert_int_equal(store_event_type_find(tx, TEST_ORG, STR("b"), &f->arena, &found),
+                     RC_NOT_FOUND);
     store_end(tx);
 }
 
@@ -303,7 +342,10 @@ static void tokens_end_by_application_and_session(void **state)
     int64_t ended;
     struct store_tx *tx = begin(f);
     for (int i = 0; i < 4; i++) {
-        struct store_token t = { .org = TEST_ORG, .app = i == 3 ? 0 : TEST_APP, .name = STR("t"), .hash = { (uint8_t)(i + 1) },
+        struct store_token t = { .org = TEST_ORG,
+                                 .app = i == 3 ? 0 : TEST_APP,
+                                 .name = STR("t"),
+                                 .hash = { (uint8_t)(i + 1) },
                                  .scopes = i == 0 ? STR("{\"session\":\"s1\"}") : STR_NONE };
         assert_int_equal(store_token_insert(tx, &t), RC_OK);
     }

@@ -98,7 +98,8 @@ static void what_was_acknowledged_survives_kill_9(void **state)
         if (child == 0)
             live(f->dir, pipes[1], round);
         (void)close(pipes[1]);
-        struct timespec pause = { .tv_nsec = (long)(5 + rng_below(rng_system(), MOST_MS)) * 1000000 };
+        struct timespec pause = { .tv_nsec =
+                                      (long)(5 + rng_below(rng_system(), MOST_MS)) * 1000000 };
         (void)nanosleep(&pause, NULL);
         int status;
         assert_int_equal(kill(child, SIGKILL), 0);
@@ -114,7 +115,8 @@ static void what_was_acknowledged_survives_kill_9(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_kill_9, fixture_open, fixture_close),
+        cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_kill_9, fixture_open,
+                                        fixture_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,10 @@ static void a_delivery_is_pending_from_the_moment_of_acceptance(void **state)
     struct store_delivery_row *rows;
     size_t count;
     const int64_t endpoints[] = { 900000, 5, 77, 5 };
-    struct published p = publish(f, (struct publish_spec){ .endpoints = endpoints, .endpoint_count = 4 });
-    assert_int_equal(store_delivery_by_message(f->store, TEST_APP, &p.id, &f->arena, &rows, &count), RC_OK);
+    struct published p =
+        publish(f, (struct publish_spec){ .endpoints = endpoints, .endpoint_count = 4 });
+    assert_int_equal(store_delivery_by_message(f->store, TEST_APP, &p.id, &f->arena, &rows, &count),
+                     RC_OK);
     assert_int_equal(count, 3); /* an endpoint named twice gets it once */
     assert_int_equal(rows[0].endpoint, 5);
     assert_int_equal(rows[1].endpoint, 77);
@@ -16,7 +18,8 @@ static void a_delivery_is_pending_from_the_moment_of_acceptance(void **state)
     assert_int_equal(rows[0].state, STORE_PENDING);
     assert_int_equal(rows[0].next_due_us, test_now_us());
     assert_int_equal(rows[0].attempt_count, 0);
-    assert_int_equal(store_delivery_by_message(f->store, 1, &p.id, &f->arena, &rows, &count), RC_NOT_FOUND);
+    assert_int_equal(store_delivery_by_message(f->store, 1, &p.id, &f->arena, &rows, &count),
+                     RC_NOT_FOUND);
 }
 
 static void ten_thousand_destinations_are_one_commit(void **state)
@@ -28,9 +31,12 @@ static void ten_thousand_destinations_are_one_commit(void **state)
     int64_t *endpoints = xcalloc(STORE_DESTINATIONS_MAX, sizeof *endpoints);
     for (int64_t i = 0; i < STORE_DESTINATIONS_MAX; i++)
         endpoints[i] = i + 1;
-    struct published p = publish(f, (struct publish_spec){ .endpoints = endpoints, .endpoint_count = STORE_DESTINATIONS_MAX });
+    struct published p =
+        publish(f, (struct publish_spec){ .endpoints = endpoints,
+                                          .endpoint_count = STORE_DESTINATIONS_MAX });
     assert_int_equal(p.rc, RC_OK);
-    assert_int_equal(store_delivery_by_message(f->store, TEST_APP, &p.id, &f->arena, &rows, &count), RC_OK);
+    assert_int_equal(store_delivery_by_message(f->store, TEST_APP, &p.id, &f->arena, &rows, &count),
+                     RC_OK);
     assert_int_equal(count, STORE_DESTINATIONS_MAX);
     store_stats(f->store, &stats);
     assert_int_equal(stats.pending, STORE_DESTINATIONS_MAX);
@@ -47,7 +53,8 @@ static void an_outcome_records_attempt_and_state_together(void **state)
     o.detail = STR("no answer within 15 s");
     assert_int_equal(record(f, &o), RC_OK);
     assert_int_equal(state_of(f, p.id, 1), STORE_SENDING);
-    assert_int_equal(store_attempt_get(f->store, TEST_APP, &p.id, &o.attempt, &f->arena, &row), RC_OK);
+    assert_int_equal(store_attempt_get(f->store, TEST_APP, &p.id, &o.attempt, &f->arena, &row),
+                     RC_OK);
     assert_int_equal(row.number, 1);
     assert_int_equal(row.state_after, STORE_SENDING);
     assert_int_equal(row.next_due_us, o.next_due_us);
@@ -68,7 +75,8 @@ static void an_outcome_for_another_state_is_a_conflict_and_writes_nothing(void *
     struct store_outcome o = outcome_of(f, p.id, 1, STORE_SENDING, STORE_SUCCESS);
     assert_int_equal(record(f, &o), RC_CONFLICT);
     assert_int_equal(state_of(f, p.id, 1), STORE_PENDING);
-    assert_int_equal(store_attempt_get(f->store, TEST_APP, &p.id, &o.attempt, &f->arena, &row), RC_NOT_FOUND);
+    assert_int_equal(store_attempt_get(f->store, TEST_APP, &p.id, &o.attempt, &f->arena, &row),
+                     RC_NOT_FOUND);
     o = outcome_of(f, p.id, 2, STORE_PENDING, STORE_SUCCESS); /* no such delivery */
     assert_int_equal(record(f, &o), RC_CONFLICT);
 }
@@ -95,7 +103,8 @@ static void a_change_without_an_attempt_keeps_the_attempts(void **state)
     struct store_outcome o = outcome_of(f, p.id, 1, STORE_SENDING, STORE_CANCELED);
     o.has_attempt = false;
     assert_int_equal(record(f, &o), RC_OK);
-    assert_int_equal(store_delivery_by_message(f->store, TEST_APP, &p.id, &f->arena, &rows, &count), RC_OK);
+    assert_int_equal(store_delivery_by_message(f->store, TEST_APP, &p.id, &f->arena, &rows, &count),
+                     RC_OK);
     assert_int_equal(rows[0].state, STORE_CANCELED);
     assert_int_equal(rows[0].attempt_count, 1);
     assert_int_equal(rows[0].last_at_us, test_now_us());
@@ -108,7 +117,9 @@ static void a_finished_delivery_is_sent_again_with_its_message(void **state)
 {
     struct fixture *f = *state;
     struct published p = publish(f, (struct publish_spec){ .payload = "{\"p\":1}" });
-    struct store_requeue r = { .message = p.id, .app = TEST_APP, .endpoint = 1, .due_us = 42, .trigger = STORE_MANUAL };
+    struct store_requeue r = {
+        .message = p.id, .app = TEST_APP, .endpoint = 1, .due_us = 42, .trigger = STORE_MANUAL
+    };
     assert_int_equal(requeue(f, &r), RC_CONFLICT); /* under way */
     assert_null(r.message_out);
     assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_FAILED), RC_OK);
@@ -142,7 +153,8 @@ static void sending_again_needs_the_message_and_its_payload(void **state)
     r.app = TEST_APP;
     assert_int_equal(requeue(f, &r), RC_NOT_FOUND);
     r.message = p.id;
-    assert_int_equal(expunge(f, &(struct store_expunge){ .message = p.id, .app = TEST_APP }), RC_OK);
+    assert_int_equal(expunge(f, &(struct store_expunge){ .message = p.id, .app = TEST_APP }),
+                     RC_OK);
     assert_int_equal(requeue(f, &r), RC_LIMIT);
     assert_null(r.message_out);
 }
@@ -156,7 +168,8 @@ static void due_deliveries_come_in_order_and_page_by_page(void **state)
     size_t count, all = 0;
     int64_t last_us = 0;
     for (int i = 0; i < 8; i++)
-        (void)publish(f, (struct publish_spec){ .deliver_at_us = test_now_us() + (i * 5 % 8) * SECOND });
+        (void)publish(
+            f, (struct publish_spec){ .deliver_at_us = test_now_us() + (i * 5 % 8) * SECOND });
     assert_int_equal(store_due_list(f->store, 1, 0, NULL, 3, due, &count), RC_OK);
     while (count > 0) {
         for (size_t i = 0; i < count; i++, all++) {
@@ -179,7 +192,9 @@ static void finished_deliveries_are_not_due(void **state)
     size_t count;
     const int64_t two[] = { 1, 2 };
     struct published p = publish(f, (struct publish_spec){ .endpoints = two, .endpoint_count = 2 });
-    (void)publish(f, (struct publish_spec){ .endpoints = two, .endpoint_count = 2, .deliver_at_us = test_now_us() - 5 });
+    (void)publish(f, (struct publish_spec){ .endpoints = two,
+                                            .endpoint_count = 2,
+                                            .deliver_at_us = test_now_us() - 5 });
     assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_SUCCESS), RC_OK);
     assert_int_equal(finish(f, p.id, 2, STORE_PENDING, STORE_SENDING), RC_OK);
     assert_int_equal(store_due_list(f->store, 1, 0, NULL, 2, due, &count), RC_OK);
@@ -225,11 +240,14 @@ static void counts_go_by_state_and_window(void **state)
     }
     assert_int_equal(finish(f, ids[0], 1, STORE_PENDING, STORE_SUCCESS), RC_OK);
     assert_int_equal(finish(f, ids[1], 1, STORE_PENDING, STORE_FAILED), RC_OK);
-    assert_int_equal(store_delivery_counts(f->store, TEST_APP, 1, start_us, test_now_us(), &counts), RC_OK);
+    assert_int_equal(store_delivery_counts(f->store, TEST_APP, 1, start_us, test_now_us(), &counts),
+                     RC_OK);
     assert_int_equal(counts.by_state[STORE_SUCCESS], 1);
     assert_int_equal(counts.by_state[STORE_FAILED], 1);
     assert_int_equal(counts.by_state[STORE_PENDING], 2);
-    assert_int_equal(store_delivery_counts(f->store, TEST_APP, 1, start_us + SECOND, start_us + 3 * SECOND, &counts), RC_OK);
+    assert_int_equal(store_delivery_counts(f->store, TEST_APP, 1, start_us + SECOND,
+                                           start_us + 3 * SECOND, &counts),
+                     RC_OK);
     assert_int_equal(counts.by_state[STORE_SUCCESS], 0);
     assert_int_equal(counts.by_state[STORE_PENDING], 1);
 }
@@ -244,20 +262,26 @@ static void deliveries_of_an_endpoint_are_listed_newest_first(void **state)
     struct store_page page = { .limit = 2, .descending = true };
     struct id ids[3];
     for (int i = 0; i < 3; i++) {
-        ids[i] = publish(f, (struct publish_spec){ .endpoints = two, .endpoint_count = i == 1 ? 1 : 2 }).id;
+        ids[i] =
+            publish(f, (struct publish_spec){ .endpoints = two, .endpoint_count = i == 1 ? 1 : 2 })
+                .id;
         test_advance_us(SECOND);
     }
     assert_int_equal(finish(f, ids[2], 2, STORE_PENDING, STORE_FAILED), RC_OK);
-    assert_int_equal(store_delivery_by_endpoint(f->store, &filter, 1, 0, &page, &f->arena, rows, &end), RC_OK);
+    assert_int_equal(
+        store_delivery_by_endpoint(f->store, &filter, 1, 0, &page, &f->arena, rows, &end), RC_OK);
     assert_int_equal(end.count, 2);
     assert_false(end.done);
     assert_memory_equal(rows[0].message.bytes, ids[2].bytes, ID_BYTES);
     assert_true(str_eq(rows[0].message_row.message.payload, STR("{\"a\":1}")));
-    assert_int_equal(store_delivery_by_endpoint(f->store, &filter, 2, 0, &page, &f->arena, rows, &end), RC_OK);
+    assert_int_equal(
+        store_delivery_by_endpoint(f->store, &filter, 2, 0, &page, &f->arena, rows, &end), RC_OK);
     assert_int_equal(end.count, 2);
     assert_true(end.done);
     assert_memory_equal(rows[1].message.bytes, ids[0].bytes, ID_BYTES);
-    assert_int_equal(store_delivery_by_endpoint(f->store, &filter, 2, STORE_FAILED, &page, &f->arena, rows, &end), RC_OK);
+    assert_int_equal(store_delivery_by_endpoint(f->store, &filter, 2, STORE_FAILED, &page,
+                                                &f->arena, rows, &end),
+                     RC_OK);
     assert_int_equal(end.count, 1);
     assert_int_equal(rows[0].state, STORE_FAILED);
     assert_int_equal(rows[0].attempt_count, 1);

@@ -77,7 +77,8 @@ static void a_newer_schema_is_refused_with_advice(void **state)
     struct db *db;
     close_only(f);
     const char *path = arena_fmt(&f->arena, "%s/config.db", f->dir).ptr;
-    assert_int_equal(db_open(path, DB_WRITE, &(struct db_options){ .busy_us = 1 }, &db, NULL), RC_OK);
+    assert_int_equal(db_open(path, DB_WRITE, &(struct db_options){ .busy_us = 1 }, &db, NULL),
+                     RC_OK);
     assert_int_equal(db_exec(db, "INSERT INTO migration VALUES(9999, 0)"), RC_OK);
     db_close(db);
     assert_int_equal(open_again(f, words, sizeof words), RC_CORRUPT);
@@ -93,7 +94,8 @@ static void a_foreign_database_is_refused(void **state)
     close_only(f);
     const char *path = arena_fmt(&f->arena, "%s/config.db", f->dir).ptr;
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(db_open(path, DB_CREATE, &(struct db_options){ .busy_us = 1 }, &db, NULL), RC_OK);
+    assert_int_equal(db_open(path, DB_CREATE, &(struct db_options){ .busy_us = 1 }, &db, NULL),
+                     RC_OK);
     assert_int_equal(db_exec(db, "CREATE TABLE recipes(name TEXT)"), RC_OK);
     db_close(db);
     assert_int_equal(open_again(f, words, sizeof words), RC_CORRUPT);
@@ -187,7 +189,8 @@ static void writes_that_the_disk_refuses_fail_and_work_again_later(void **state)
     late.o.response = str_from(big);
     late.o.job.done = late_done;
     store_submit_outcome(f->store, &late.o);
-    assert_true(publish(f, (struct publish_spec){ .payload = big }).rc != RC_OK); /* a later group */
+    assert_true(publish(f, (struct publish_spec){ .payload = big }).rc !=
+                RC_OK); /* a later group */
     assert_false(atomic_load(&late.done));
 
     set_file_limit(0);
@@ -198,7 +201,8 @@ static void writes_that_the_disk_refuses_fail_and_work_again_later(void **state)
     struct published again = publish(f, (struct publish_spec){ .key = "k", .payload = big });
     assert_int_equal(again.rc, RC_OK);
     assert_int_equal(again.result, STORE_CREATED); /* the refused one left nothing behind */
-    assert_int_equal(store_message_get(f->store, TEST_APP, &refused.id, &f->arena, &row), RC_NOT_FOUND);
+    assert_int_equal(store_message_get(f->store, TEST_APP, &refused.id, &f->arena, &row),
+                     RC_NOT_FOUND);
     assert_int_equal(publish(f, (struct publish_spec){ .key = "before" }).result, STORE_REPLAYED);
 }
 

@@ -29,8 +29,11 @@ static void a_published_message_is_read_back_byte_for_byte(void **state)
 {
     struct fixture *f = *state;
     struct store_message_row row;
-    struct published p = publish(f, (struct publish_spec){ .event_id = "e1", .channels = "[\"a\"]", .tags = "[\"t\"]",
-                                                           .payload = " {\"x\" : 1.0} ", .expires_us = test_now_us() + DAY });
+    struct published p = publish(f, (struct publish_spec){ .event_id = "e1",
+                                                           .channels = "[\"a\"]",
+                                                           .tags = "[\"t\"]",
+                                                           .payload = " {\"x\" : 1.0} ",
+                                                           .expires_us = test_now_us() + DAY });
     assert_int_equal(p.rc, RC_OK);
     assert_int_equal(p.result, STORE_CREATED);
     assert_int_equal(store_message_get(f->store, TEST_APP, &p.id, &f->arena, &row), RC_OK);
@@ -50,7 +53,8 @@ static void a_message_is_not_found_in_another_application_or_under_another_id(vo
     struct fixture *f = *state;
     struct store_message_row row;
     struct published p = publish(f, (struct publish_spec){ 0 });
-    assert_int_equal(store_message_get(f->store, TEST_APP + 1, &p.id, &f->arena, &row), RC_NOT_FOUND);
+    assert_int_equal(store_message_get(f->store, TEST_APP + 1, &p.id, &f->arena, &row),
+                     RC_NOT_FOUND);
     p.id.bytes[ID_BYTES - 1] ^= 1; /* the same row key */
     assert_int_equal(store_message_get(f->store, TEST_APP, &p.id, &f->arena, &row), RC_NOT_FOUND);
 }
@@ -74,7 +78,9 @@ static void an_id_that_is_taken_is_a_conflict_and_fails_alone(void **state)
     struct fixture *f = *state;
     struct published first = publish(f, (struct publish_spec){ .payload = "{\"n\":1}" });
     struct store_message_row row;
-    struct store_message from = { .id = first.id, .app = TEST_APP, .event_type = STR("x"), .payload = STR("{\"n\":2}") };
+    struct store_message from = {
+        .id = first.id, .app = TEST_APP, .event_type = STR("x"), .payload = STR("{\"n\":2}")
+    };
     struct store_publish p = { .message = store_message_new(&from) };
     assert_int_equal(submit_and_wait(f, &p), RC_CONFLICT);
     store_message_unref(p.message);
@@ -100,8 +106,10 @@ static void a_key_used_again_with_another_body_is_refused(void **state)
 {
     struct fixture *f = *state;
     (void)publish(f, (struct publish_spec){ .key = "k", .body = "one" });
-    assert_int_equal(publish(f, (struct publish_spec){ .key = "k", .body = "two" }).result, STORE_KEY_REUSED);
-    assert_int_equal(publish(f, (struct publish_spec){ .key = "l", .body = "two" }).result, STORE_CREATED);
+    assert_int_equal(publish(f, (struct publish_spec){ .key = "k", .body = "two" }).result,
+                     STORE_KEY_REUSED);
+    assert_int_equal(publish(f, (struct publish_spec){ .key = "l", .body = "two" }).result,
+                     STORE_CREATED);
 }
 
 static void keys_are_remembered_over_a_restart(void **state)
@@ -112,7 +120,8 @@ static void keys_are_remembered_over_a_restart(void **state)
     struct published b = publish(f, (struct publish_spec){ .key = "k" });
     assert_int_equal(b.result, STORE_REPLAYED);
     assert_memory_equal(b.first.bytes, a.id.bytes, ID_BYTES);
-    assert_int_equal(publish(f, (struct publish_spec){ .event_id = "e" }).result, STORE_EVENT_ID_TAKEN);
+    assert_int_equal(publish(f, (struct publish_spec){ .event_id = "e" }).result,
+                     STORE_EVENT_ID_TAKEN);
 }
 
 static void a_key_may_be_used_again_after_the_window(void **state)
@@ -137,10 +146,13 @@ static void an_event_id_is_unique_in_its_application(void **state)
     struct published b = publish(f, (struct publish_spec){ .event_id = "order-1" });
     assert_int_equal(b.result, STORE_EVENT_ID_TAKEN);
     assert_memory_equal(b.first.bytes, a.id.bytes, ID_BYTES);
-    assert_int_equal(publish(f, (struct publish_spec){ .event_id = "order-1", .app = 99 }).result, STORE_CREATED);
-    assert_int_equal(store_message_by_event_id(f->store, TEST_APP, STR("order-1"), &f->arena, &row), RC_OK);
+    assert_int_equal(publish(f, (struct publish_spec){ .event_id = "order-1", .app = 99 }).result,
+                     STORE_CREATED);
+    assert_int_equal(store_message_by_event_id(f->store, TEST_APP, STR("order-1"), &f->arena, &row),
+                     RC_OK);
     assert_memory_equal(row.message.id.bytes, a.id.bytes, ID_BYTES);
-    assert_int_equal(store_message_by_event_id(f->store, TEST_APP, STR("order-2"), &f->arena, &row), RC_NOT_FOUND);
+    assert_int_equal(store_message_by_event_id(f->store, TEST_APP, STR("order-2"), &f->arena, &row),
+                     RC_NOT_FOUND);
 }
 
 /* --- one group -------------------------------------------------------------------------------------------- */
@@ -152,10 +164,15 @@ static void one_key_many_times_in_one_group_makes_one_message(void **state)
     int created = 0, replayed = 0, wanted = BATCH;
     atomic_store(&batch_done, 0);
     for (int i = 0; i < BATCH; i++) {
-        struct store_message from = { .id = id_new(store_ids(f->store)), .app = TEST_APP, .created_us = test_now_us(),
-                                      .event_type = STR("x"), .payload = STR("{}") };
-        batch[i] = (struct store_publish){ .job = { .done = count_batch }, .message = store_message_new(&from),
-                                           .has_key = true, .key = { 1, 2, 3 } };
+        struct store_message from = { .id = id_new(store_ids(f->store)),
+                                      .app = TEST_APP,
+                                      .created_us = test_now_us(),
+                                      .event_type = STR("x"),
+                                      .payload = STR("{}") };
+        batch[i] = (struct store_publish){ .job = { .done = count_batch },
+                                           .message = store_message_new(&from),
+                                           .has_key = true,
+                                           .key = { 1, 2, 3 } };
         list[i] = &batch[i];
     }
     assert_int_equal(store_submit_publishes(f->store, list, BATCH), RC_OK);
@@ -234,7 +251,9 @@ static void ascending_lists_start_at_the_oldest(void **state)
     struct id first = publish(f, (struct publish_spec){ 0 }).id;
     (void)publish(f, (struct publish_spec){ 0 });
     (void)publish(f, (struct publish_spec){ 0 });
-    assert_int_equal(list(f, (struct store_message_filter){ 0 }, (struct store_page){ .limit = 2 }, rows, &done), 2);
+    assert_int_equal(
+        list(f, (struct store_message_filter){ 0 }, (struct store_page){ .limit = 2 }, rows, &done),
+        2);
     assert_false(done);
     assert_memory_equal(rows[0].message.id.bytes, first.bytes, ID_BYTES);
 }
@@ -246,7 +265,8 @@ static void a_page_after_something_that_is_no_id_is_refused(void **state)
     struct store_page_end end;
     struct store_message_filter filter = { .app = TEST_APP };
     struct store_page page = { .limit = 1, .descending = true, .after = STR("msg_!") };
-    assert_int_equal(store_message_list(f->store, &filter, &page, &f->arena, rows, &end), RC_INVALID);
+    assert_int_equal(store_message_list(f->store, &filter, &page, &f->arena, rows, &end),
+                     RC_INVALID);
 }
 
 static void lists_filter_by_type_channel_tag_and_time(void **state)
@@ -257,18 +277,30 @@ static void lists_filter_by_type_channel_tag_and_time(void **state)
     bool done;
     struct store_page page = { .limit = 10, .descending = true };
     int64_t start_us = test_now_us();
-    (void)publish(f, (struct publish_spec){ .event_type = "a.b", .channels = "[\"red\",\"blue\"]" });
+    (void)publish(f,
+                  (struct publish_spec){ .event_type = "a.b", .channels = "[\"red\",\"blue\"]" });
     test_advance_us(SECOND);
-    (void)publish(f, (struct publish_spec){ .event_type = "a.c", .channels = "[\"blue\"]", .tags = "[\"t\"]" });
+    (void)publish(f, (struct publish_spec){
+                         .event_type = "a.c", .channels = "[\"blue\"]", .tags = "[\"t\"]" });
     test_advance_us(SECOND);
     (void)publish(f, (struct publish_spec){ .event_type = "it's \"q\"" });
-    assert_int_equal(list(f, (struct store_message_filter){ .channel = STR("blue") }, page, rows, &done), 2);
-    assert_int_equal(list(f, (struct store_message_filter){ .channel = STR("re") }, page, rows, &done), 0);
-    assert_int_equal(list(f, (struct store_message_filter){ .tag = STR("t") }, page, rows, &done), 1);
-    assert_int_equal(list(f, (struct store_message_filter){ .event_types = types, .event_type_count = 2 }, page, rows, &done), 2);
-    assert_int_equal(list(f, (struct store_message_filter){ .before_us = start_us + SECOND }, page, rows, &done), 1);
-    assert_int_equal(list(f, (struct store_message_filter){ .after_us = start_us }, page, rows, &done), 2);
-    assert_int_equal(list(f, (struct store_message_filter){ .with_payload = true }, page, rows, &done), 3);
+    assert_int_equal(
+        list(f, (struct store_message_filter){ .channel = STR("blue") }, page, rows, &done), 2);
+    assert_int_equal(
+        list(f, (struct store_message_filter){ .channel = STR("re") }, page, rows, &done), 0);
+    assert_int_equal(list(f, (struct store_message_filter){ .tag = STR("t") }, page, rows, &done),
+                     1);
+    assert_int_equal(
+        list(f, (struct store_message_filter){ .event_types = types, .event_type_count = 2 }, page,
+             rows, &done),
+        2);
+    assert_int_equal(
+        list(f, (struct store_message_filter){ .before_us = start_us + SECOND }, page, rows, &done),
+        1);
+    assert_int_equal(
+        list(f, (struct store_message_filter){ .after_us = start_us }, page, rows, &done), 2);
+    assert_int_equal(
+        list(f, (struct store_message_filter){ .with_payload = true }, page, rows, &done), 3);
     assert_true(str_eq(rows[0].message.payload, STR("{\"a\":1}")));
 }
 
@@ -282,13 +314,42 @@ static void a_payload_is_gone_when_its_time_is_over(void **state)
     assert_null(row.message.payload.ptr);
 }
 
+struct erasure {
+    struct fixture *f;
+    struct id id;
+};
+
+/* Erased, not hidden: with the clock back before its end, it is still not there. */
+static bool is_erased(void *arg)
+{
+    struct fixture *f = ((struct erasure *)arg)->f;
+    struct store_message_row row;
+    store_set_retention(f->store, f->options.retention_us, f->options.idempotency_us);
+    test_advance_us(-2 * HOUR);
+    assert_int_equal(
+        store_message_get(f->store, TEST_APP, &((struct erasure *)arg)->id, &f->arena, &row),
+        RC_OK);
+    test_advance_us(2 * HOUR);
+    return row.message.payload.ptr == NULL;
+}
+
+static void a_payload_past_its_time_is_erased(void **state)
+{
+    struct fixture *f = *state;
+    struct published p = publish(f, (struct publish_spec){ .expires_us = test_now_us() + HOUR });
+    test_advance_us(2 * HOUR);
+    wait_until(is_erased, &(struct erasure){ f, p.id });
+}
+
 static void an_erased_payload_is_gone_and_the_message_stays(void **state)
 {
     struct fixture *f = *state;
     struct store_message_row row;
     struct published p = publish(f, (struct publish_spec){ 0 });
-    assert_int_equal(expunge(f, &(struct store_expunge){ .message = p.id, .app = TEST_APP + 1 }), RC_NOT_FOUND);
-    assert_int_equal(expunge(f, &(struct store_expunge){ .message = p.id, .app = TEST_APP }), RC_OK);
+    assert_int_equal(expunge(f, &(struct store_expunge){ .message = p.id, .app = TEST_APP + 1 }),
+                     RC_NOT_FOUND);
+    assert_int_equal(expunge(f, &(struct store_expunge){ .message = p.id, .app = TEST_APP }),
+                     RC_OK);
     assert_int_equal(store_message_get(f->store, TEST_APP, &p.id, &f->arena, &row), RC_OK);
     assert_null(row.message.payload.ptr);
     assert_true(str_eq(row.message.event_type, STR("invoice.paid")));
@@ -315,6 +376,7 @@ int main(void)
         T(a_page_after_something_that_is_no_id_is_refused),
         T(lists_filter_by_type_channel_tag_and_time),
         T(a_payload_is_gone_when_its_time_is_over),
+        T(a_payload_past_its_time_is_erased),
         T(an_erased_payload_is_gone_and_the_message_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,9 @@ static void fill(struct fixture *f, struct id ids[static PER_SEGMENT], const cha
 {
     int64_t before = segments(f);
     for (int i = 0; i < PER_SEGMENT; i++) {
-        ids[i] = publish(f, (struct publish_spec){ .key = i == 0 ? key : NULL, .event_id = i == 0 ? key : NULL }).id;
+        ids[i] = publish(f, (struct publish_spec){ .key = i == 0 ? key : NULL,
+                                                   .event_id = i == 0 ? key : NULL })
+                     .id;
         test_advance_us(SECOND);
     }
     wait_for_segments(f, before + 1);
@@ -63,7 +65,8 @@ static void lists_cross_segments_in_order(void **state)
     for (int i = 0; i < 3; i++)
         fill(f, ids + i * PER_SEGMENT, NULL);
     do {
-        assert_int_equal(store_message_list(f->store, &filter, &page, &f->arena, rows, &end), RC_OK);
+        assert_int_equal(store_message_list(f->store, &filter, &page, &f->arena, rows, &end),
+                         RC_OK);
         for (size_t i = 0; i < end.count; i++)
             assert_memory_equal(rows[i].message.id.bytes, ids[--at].bytes, ID_BYTES);
         page.after = str_from(id_text(f, "msg_", rows[end.count - 1].message.id));
@@ -99,7 +102,8 @@ static void keys_are_remembered_across_segments_and_restarts(void **state)
         struct published p = publish(f, (struct publish_spec){ .key = "key" });
         assert_int_equal(p.result, STORE_REPLAYED);
         assert_memory_equal(p.first.bytes, ids[0].bytes, ID_BYTES);
-        assert_int_equal(publish(f, (struct publish_spec){ .event_id = "key" }).result, STORE_EVENT_ID_TAKEN);
+        assert_int_equal(publish(f, (struct publish_spec){ .event_id = "key" }).result,
+                         STORE_EVENT_ID_TAKEN);
         test_advance_us(10 * SECOND); /* long enough to be sealed in between */
         if (round > 0)
             fixture_reopen(f);
@@ -115,7 +119,8 @@ static bool exists(void *arg)
 static const char *first_keys_file(struct fixture *f, int64_t made_us)
 {
     struct id id = id_at(made_us);
-    return arena_fmt(&f->arena, "%s/segments/%016llx.keys", f->dir, (unsigned long long)id_key(&id)).ptr;
+    return arena_fmt(&f->arena, "%s/segments/%016llx.keys", f->dir, (unsigned long long)id_key(&id))
+        .ptr;
 }
 
 static void a_sealed_segment_gets_a_file_of_keys_and_a_torn_one_is_made_again(void **state)
@@ -134,7 +139,8 @@ static void a_sealed_segment_gets_a_file_of_keys_and_a_torn_one_is_made_again(vo
     assert_int_equal(truncate(path, 40), 0);
     fixture_reopen(f);
     assert_int_equal(publish(f, (struct publish_spec){ .key = "key" }).result, STORE_REPLAYED);
-    assert_int_equal(publish(f, (struct publish_spec){ .event_id = "key" }).result, STORE_EVENT_ID_TAKEN);
+    assert_int_equal(publish(f, (struct publish_spec){ .event_id = "key" }).result,
+                     STORE_EVENT_ID_TAKEN);
 }
 
 static void an_attempt_on_an_old_message_is_listed_among_the_newest(void **state)
@@ -143,7 +149,9 @@ static void an_attempt_on_an_old_message_is_listed_among_the_newest(void **state
     struct id ids[PER_SEGMENT], newer[PER_SEGMENT];
     struct store_attempt_row rows[3];
     struct store_page_end end;
-    struct store_attempt_filter filter = { .app = TEST_APP, .endpoint = 1, .status = -1, .status_class = -1 };
+    struct store_attempt_filter filter = {
+        .app = TEST_APP, .endpoint = 1, .status = -1, .status_class = -1
+    };
     struct store_page page = { .limit = 2, .descending = true };
     fill(f, ids, NULL);
     fill(f, newer, NULL);
@@ -187,7 +195,8 @@ static void due_lists_and_counts_cross_segments(void **state)
     assert_int_equal(store_due_endpoints(f->store, &f->arena, &endpoints, &count), RC_OK);
     assert_int_equal(count, 1);
     assert_int_equal(endpoints[0].count, 2 * PER_SEGMENT);
-    assert_int_equal(store_delivery_counts(f->store, TEST_APP, 1, start_us, test_now_us(), &counts), RC_OK);
+    assert_int_equal(store_delivery_counts(f->store, TEST_APP, 1, start_us, test_now_us(), &counts),
+                     RC_OK);
     assert_int_equal(counts.by_state[STORE_PENDING], 2 * PER_SEGMENT);
 }
 
@@ -202,7 +211,8 @@ static void an_old_segment_goes_when_nothing_in_it_is_pending(void **state)
         assert_int_equal(finish(f, ids[i], 1, STORE_PENDING, STORE_FAILED), RC_OK);
     store_set_retention(f->store, f->options.retention_us, f->options.idempotency_us);
     assert_int_equal(segments(f), 2);
-    assert_int_equal(store_message_get(f->store, TEST_APP, &ids[1], &f->arena, &row), RC_OK); /* pinned by ids[0] */
+    assert_int_equal(store_message_get(f->store, TEST_APP, &ids[1], &f->arena, &row),
+                     RC_OK); /* pinned by ids[0] */
     assert_int_equal(finish(f, ids[0], 1, STORE_PENDING, STORE_SUCCESS), RC_OK);
     store_set_retention(f->store, f->options.retention_us, f->options.idempotency_us);
     wait_for_segments(f, 1);
@@ -217,8 +227,11 @@ static void a_message_made_before_a_new_segment_stays_in_the_old_one(void **stat
     struct fixture *f = *state;
     struct id ids[PER_SEGMENT];
     struct store_message_row row;
-    struct store_message from = { .id = id_new(store_ids(f->store)), .app = TEST_APP, .event_type = STR("late"),
-                                  .payload = STR("{}"), .created_us = test_now_us() };
+    struct store_message from = { .id = id_new(store_ids(f->store)),
+                                  .app = TEST_APP,
+                                  .event_type = STR("late"),
+                                  .payload = STR("{}"),
+                                  .created_us = test_now_us() };
     test_advance_us(SECOND);
     fill(f, ids, NULL);
     test_advance_us(10 * SECOND);

@@ -19,7 +19,9 @@ struct fixture {
     struct db *db;
 };
 
-static const struct db_options options = { .cache_bytes = 1 << 20, .busy_us = 1000, .no_sync = true };
+static const struct db_options options = { .cache_bytes = 1 << 20,
+                                           .busy_us = 1000,
+                                           .no_sync = true };
 
 static int set_up(void **state)
 {
@@ -28,7 +30,8 @@ static int set_up(void **state)
     assert_non_null(mkdtemp(f->dir));
     (void)snprintf(f->path, sizeof f->path, "%s/a.db", f->dir);
     assert_int_equal(db_open(f->path, DB_CREATE, &options, &f->db, NULL), RC_OK);
-    assert_int_equal(db_exec(f->db, "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT UNIQUE, c BLOB)"), RC_OK);
+    assert_int_equal(db_exec(f->db, "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT UNIQUE, c BLOB)"),
+                     RC_OK);
     *state = f;
     return 0;
 }
@@ -233,16 +236,11 @@ static void a_checkpoint_empties_the_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(values_come_back_as_they_went_in),
-        T(an_empty_blob_is_not_null),
-        T(a_statement_starts_unbound_each_time),
-        T(hundreds_of_statements_are_kept_apart),
-        T(a_unique_constraint_is_a_conflict),
-        T(a_rolled_back_transaction_leaves_nothing),
-        T(a_savepoint_takes_back_its_part_only),
-        T(a_second_writer_is_told_to_wait),
-        T(a_reader_cannot_write_and_sees_commits),
-        T(opening_says_what_is_wrong),
+        T(values_come_back_as_they_went_in),       T(an_empty_blob_is_not_null),
+        T(a_statement_starts_unbound_each_time),   T(hundreds_of_statements_are_kept_apart),
+        T(a_unique_constraint_is_a_conflict),      T(a_rolled_back_transaction_leaves_nothing),
+        T(a_savepoint_takes_back_its_part_only),   T(a_second_writer_is_told_to_wait),
+        T(a_reader_cannot_write_and_sees_commits), T(opening_says_what_is_wrong),
         T(a_checkpoint_empties_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

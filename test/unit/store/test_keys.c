@@ -43,7 +43,8 @@ static void removing_keeps_the_others_findable(void **state)
     (void)state;
     struct store_key_table t = { 0 };
     for (int64_t i = 1; i <= MANY; i++)
-        store_key_table_add(&t, (uint64_t)(i % 100), i); /* long runs of equal and neighbouring homes */
+        store_key_table_add(&t, (uint64_t)(i % 100),
+                            i); /* long runs of equal and neighbouring homes */
     for (int64_t i = 1; i <= MANY; i += 2)
         store_key_table_remove(&t, (uint64_t)(i % 100), i);
     store_key_table_remove(&t, 5, MANY + 1);
@@ -51,7 +52,8 @@ static void removing_keeps_the_others_findable(void **state)
     size_t found = 0;
     for (uint64_t hash = 0; hash < 100; hash++) {
         size_t at = 0;
-        for (int64_t k = store_key_table_find(&t, hash, &at); k != 0; k = store_key_table_find(&t, hash, &at)) {
+        for (int64_t k = store_key_table_find(&t, hash, &at); k != 0;
+             k = store_key_table_find(&t, hash, &at)) {
             assert_int_equal(k % 2, 0);
             found++;
         }
@@ -168,9 +170,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_finds_what_was_added_and_nothing_else),
         cmocka_unit_test(removing_keeps_the_others_findable),
-        cmocka_unit_test_setup_teardown(a_file_finds_every_match_and_nothing_else, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_file_finds_every_match_and_nothing_else, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(an_empty_file_finds_nothing, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_cut_or_changed_file_is_corrupt, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_cut_or_changed_file_is_corrupt, make_folder,
+                                        remove_folder),
         cmocka_unit_test(a_folder_that_is_not_there_is_an_io_error),
         cmocka_unit_test(hashes_depend_on_seed_application_and_text),
     };

@@ -27,7 +27,8 @@ static struct str schema(struct db *db, struct arena *a)
 {
     enum rc rc;
     struct str all = STR_NONE;
-    struct db_stmt *s = db_prepare(db, "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY name)");
+    struct db_stmt *s = db_prepare(
+        db, "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY name)");
     if (db_step(s, &rc))
         all = db_text(s, 0, a);
     db_reset(s);
@@ -72,7 +73,8 @@ static void a_change_that_fails_leaves_the_version_before(void **state)
     (void)state;
     const struct store_migration bad[] = { { "one", "CREATE TABLE one(a)" },
                                            { "two", "CREATE TABLE two(a); CREATE TABLE one(a)" } };
-    const struct store_migration good[] = { { "one", "CREATE TABLE one(a)" }, { "two", "CREATE TABLE two(a, b)" } };
+    const struct store_migration good[] = { { "one", "CREATE TABLE one(a)" },
+                                            { "two", "CREATE TABLE two(a, b)" } };
     struct db *db = memory();
     assert_int_not_equal(migrate(db, bad, 2), RC_OK);
     assert_int_equal(migrate(db, good, 2), RC_OK); /* two was not made by halves */
@@ -83,7 +85,8 @@ static void a_change_that_fails_leaves_the_version_before(void **state)
 static void a_file_from_a_newer_program_is_refused(void **state)
 {
     (void)state;
-    const struct store_migration list[] = { { "one", "CREATE TABLE one(a)" }, { "two", "CREATE TABLE two(a)" } };
+    const struct store_migration list[] = { { "one", "CREATE TABLE one(a)" },
+                                            { "two", "CREATE TABLE two(a)" } };
     struct buf why;
     struct db *db = memory();
     buf_init(&why, 500);
