@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import Api, Server, Sink  # noqa: E402
+from harness import Api, Server, Sink, free_port  # noqa: E402
 
 PAYLOAD = 1024
 
@@ -25,7 +26,7 @@ PAYLOAD = 1024
 FIGURES = [
     ("raw_commit_per_s", "1/s", None, True, "life cycles of a message in the store alone, in groups"),
     ("raw_http_per_s", "1/s", None, True, "requests answered by the wire layer alone"),
-    ("raw_client_per_s", "1/s", None, True, "requests made by the client alone"),
+    ("raw_client_per_s", "1/s", None, True, "requests a second of processor time, the client alone"),
     ("accept_per_s", "1/s", 30000, True, "durable accepts, no endpoint"),
     ("end_to_end_per_s", "1/s", 18000, True, "accepted, delivered and recorded, fan-out 1, 100 endpoints"),
     ("cpu_us_per_message", "us", 55, False, "server processor time for one message, end to end"),
@@ -52,8 +53,7 @@ class Bench:
         return quick if self.quick else full
 
     def program(self, name):
-        found = list(self.build.glob(f"test/bench/{name}"))
-        return found[0] if found else None
+        return self.build / "test" / "bench" / name
 
     def server(self, name, *flags):
         server = Server(self.grapnel, self.folder / name, *flags)
@@ -75,26 +75,21 @@ class Bench:
     # --- raw limits -----------------------------------------------------------------------------------
 
     def raw_limits(self):
-        """Programs of single modules print a last line of "name value"; those that are there are run."""
-        for program, figure in (("bench_store_life", "raw_commit_per_s"), ("bench_client_raw", "raw_client_per_s")):
-            path = self.program(program)
-            if path is None:
-                continue
-            done = subprocess.run([path], stdout=subprocess.PIPE, text=True, timeout=300, cwd=self.folder, check=False)
-            for line in done.stdout.splitlines():
-                words = line.split()
-                if len(words) == 2 and words[0] == figure:
-                    self.figures[figure] = float(words[1])
+        """The programs of single modules print lines of name=value."""
+        life = self.run_program("bench_store_life", f"--count={self.scale(300000, 50000)}")
+        self.figures["raw_commit_per_s"] = float(re.search(r"^lives_per_s=(\S+)", life, re.M)[1])
+        client = self.run_program("bench_client_raw", self.scale("50000", "10000"))
+        self.figures["raw_client_per_s"] = float(re.search(r"client=own case=plain_kept .*per_core_second=(\S+)", client)[1])
         self.raw_http()
+
+    def run_program(self, name, *arguments):
+        return subprocess.run([self.program(name), *arguments], stdout=subprocess.PIPE, text=True, timeout=300,
+                              cwd=self.folder, check=True, env={**os.environ, "TMPDIR": str(self.folder)}).stdout
 
     def raw_http(self):
         """The wire layer with nothing behind it, under the same load generator."""
-        path = self.program("bench_http_echo")
-        if path is None:
-            return
-        from harness import free_port
         port = free_port()
-        echo = subprocess.Popen([path, f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL)
+        echo = subprocess.Popen([self.program("bench_http_echo"), f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL)
         try:
             wait_for_port(port)
             done = subprocess.run([self.grapnel, "bench", "--json", f"--url=http://127.0.0.1:{port}", "--token=none",
@@ -173,7 +168,7 @@ class Bench:
                        check=True, stderr=subprocess.DEVNULL)
         server = Server(self.grapnel, self.folder / "tls", f"--server.tls_cert={cert}", f"--server.tls_key={key}")
         server.make_token()
-        server.address = f"127.0.0.1:{__import__('harness').free_port()}"
+        server.address = f"127.0.0.1:{free_port()}"
         server.log = open(server.folder / "server.log", "ab")
         server.child = subprocess.Popen([self.grapnel, "serve", f"--server.listen={server.address}", *server.flags],
                                         stdout=server.log, stderr=subprocess.STDOUT)
