@@ -53,7 +53,7 @@ struct core_directory *core_directory_new(const struct core_directory_options *o
     return d;
 }
 
-/* --- counted views -------------------------------------------------------------------------------- */
+/* --- counted views ---------------------------------------------------------------------------- */
 
 struct core_app *core_app_ref(struct core_app *app)
 {
@@ -70,7 +70,7 @@ void core_app_unref(struct core_app *app)
     xfree(app);
 }
 
-/* --- under the lock ------------------------------------------------------------------------------- */
+/* --- under the lock --------------------------------------------------------------------------- */
 
 static struct str name_key(int64_t org, struct str name, char out[static NAME_MAX_BYTES])
 {
@@ -81,7 +81,8 @@ static struct str name_key(int64_t org, struct str name, char out[static NAME_MA
     return str_of(out, sizeof(org) + name.len);
 }
 
-static void set_name(struct core_directory *d, const struct core_app *app, struct str name, struct entry *e)
+static void set_name(struct core_directory *d, const struct core_app *app, struct str name,
+                     struct entry *e)
 {
     char text[NAME_MAX_BYTES];
     struct str key = name_key(app->org, name, text);
@@ -138,7 +139,7 @@ static struct core_app *put_in(struct core_directory *d, struct core_app *app)
     return old;
 }
 
-/* The view with a reference, and moved to the front; NULL for no entry or one that has gone stale. */
+/* The view with a reference, and moved to the front; NULL for no entry or one gone stale. */
 static struct core_app *use(struct core_directory *d, struct entry *e, int64_t now_us)
 {
     if (e == NULL || e->app->fresh_until_us <= now_us)
@@ -162,7 +163,7 @@ void core_directory_free(struct core_directory *d)
     xfree(d);
 }
 
-/* --- looking up ------------------------------------------------------------------------------------ */
+/* --- looking up ------------------------------------------------------------------------------- */
 
 struct core_app *core_directory_get(struct core_directory *d, int64_t app)
 {
@@ -186,7 +187,7 @@ struct core_app *core_directory_find(struct core_directory *d, int64_t org, stru
     return found;
 }
 
-/* --- loading --------------------------------------------------------------------------------------- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 /* Caches the view unless the application changed since `generations` were noted. */
 static bool cache_if_current(struct core_directory *d, struct core_app *app, const uint64_t *noted)
@@ -209,7 +210,8 @@ static void note_generations(struct core_directory *d, uint64_t noted[static GEN
     mutex_unlock(&d->lock);
 }
 
-static enum rc load(struct core_directory *d, const struct core_view_key *key, struct core_app **out)
+static enum rc load(struct core_directory *d, const struct core_view_key *key,
+                    struct core_app **out)
 {
     uint64_t noted[GENERATIONS];
     for (int i = 0;; i++) {
@@ -242,7 +244,7 @@ enum rc core_directory_load_named(struct core_directory *d, int64_t org, struct 
     return load(d, &(struct core_view_key){ .org = org, .name = id_or_uid }, out);
 }
 
-/* --- changes --------------------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 /* Counts the change; true if the application is cached. */
 static bool count_change(struct core_directory *d, int64_t app)
@@ -272,8 +274,9 @@ static void swap(struct core_directory *d, int64_t app)
     uint64_t noted[GENERATIONS];
     struct core_app *fresh = NULL;
     note_generations(d, noted);
-    bool is_swapped = core_view_load(&d->source, &(struct core_view_key){ .num = app }, &fresh) == RC_OK &&
-                      cache_if_current(d, fresh, noted);
+    bool is_swapped =
+        core_view_load(&d->source, &(struct core_view_key){ .num = app }, &fresh) == RC_OK &&
+        cache_if_current(d, fresh, noted);
     if (!is_swapped)
         forget(d, app);
     core_app_unref(fresh);
@@ -288,7 +291,8 @@ void core_directory_changed(struct core_directory *d, int64_t app)
         d->listeners[i].fn(d->listeners[i].ctx, app);
 }
 
-void core_directory_on_change(struct core_directory *d, void (*fn)(void *ctx, int64_t app), void *ctx)
+void core_directory_on_change(struct core_directory *d, void (*fn)(void *ctx, int64_t app),
+                              void *ctx)
 {
     MUST(d->listener_count < LISTENERS_MAX);
     d->listeners[d->listener_count++] = (struct listener){ fn, ctx };

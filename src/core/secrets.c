@@ -24,8 +24,8 @@ static void forget(struct buf *b)
     buf_fini(b);
 }
 
-enum rc core_seal_key(const struct sign_vault *v, struct str endpoint_id, const struct sign_key *key,
-                      struct buf *out)
+enum rc core_seal_key(const struct sign_vault *v, struct str endpoint_id,
+                      const struct sign_key *key, struct buf *out)
 {
     char text[SIGN_SECRET_TEXT_MAX];
     struct str secret = sign_key_secret(key, text);

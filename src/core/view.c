@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Making a view of an application: its rows are read in one snapshot, texts are copied to the view's
- * arena, JSON is taken apart and secrets are opened once, so that publishing and delivering only look.
+ * Making a view of an application: its rows are read in one snapshot, texts are copied to the
+ * view's arena, JSON is taken apart and secrets are opened once, so that publishing and delivering
+ * only look.
  */
 #include "core/view_priv.h"
 
@@ -9,8 +10,8 @@
 #include <strings.h>
 
 #include "core/retry.h"
-#include "json/json.h"
 #include "store/application.h"
+#include "json/json.h"
 
 static const double us_per_s = 1e6;
 static const int64_t us_per_ms = 1000;
@@ -40,7 +41,8 @@ static const struct str *string_list(struct arena *a, struct str text, size_t *c
     for (size_t i = 0; i < total; i++) {
         const json_t *value = json_array_get(array, i);
         if (json_is_string(value))
-            list[(*count)++] = arena_str(a, str_of(json_string_value(value), json_string_length(value)));
+            list[(*count)++] =
+                arena_str(a, str_of(json_string_value(value), json_string_length(value)));
     }
     json_decref(array);
     qsort(list, *count, sizeof(*list), compare_str);
@@ -53,7 +55,8 @@ static void read_schedule(struct building *b, const json_t *array, double unit_u
 {
     if (!json_is_array(array))
         return;
-    size_t count = json_array_size(array) < CORE_RETRY_MAX ? json_array_size(array) : CORE_RETRY_MAX;
+    size_t count =
+        json_array_size(array) < CORE_RETRY_MAX ? json_array_size(array) : CORE_RETRY_MAX;
     int64_t *delays = arena_array(b->arena, count + 1, sizeof(*delays));
     size_t used = 0;
     while (used < count && json_is_number(json_array_get(array, used))) {
@@ -91,9 +94,11 @@ static bool is_line_safe(const char *text)
 /* Names that would break the framing or forge what we sign for. */
 static bool is_reserved(const char *name)
 {
-    static const char *const reserved[] = { "host", "content-length", "transfer-encoding", "connection",
-                                            "webhook-id", "webhook-timestamp", "webhook-signature",
-                                            "svix-id", "svix-timestamp", "svix-signature" };
+    static const char *const reserved[] = {
+        "host",           "content-length",    "transfer-encoding", "connection",
+        "webhook-id",     "webhook-timestamp", "webhook-signature", "svix-id",
+        "svix-timestamp", "svix-signature"
+    };
     for (size_t i = 0; i < COUNT_OF(reserved); i++)
         if (strcasecmp(name, reserved[i]) == 0)
             return true;
@@ -104,12 +109,14 @@ static void wipe_headers(void *arg)
 {
     const struct core_endpoint *ep = arg;
     char *text = NULL;
-    memcpy(&text, &ep->headers.ptr, sizeof(text)); /* the arena's own bytes, const for everyone else */
+    memcpy(&text, &ep->headers.ptr,
+           sizeof(text)); /* the arena's own bytes, const for everyone else */
     if (text != NULL)
         mem_wipe(text, ep->headers.len);
 }
 
-static void read_headers(struct building *b, const struct store_endpoint *row, struct core_endpoint *ep)
+static void read_headers(struct building *b, const struct store_endpoint *row,
+                         struct core_endpoint *ep)
 {
     struct arena scratch;
     struct str json = STR_NONE;
@@ -117,7 +124,8 @@ static void read_headers(struct building *b, const struct store_endpoint *row, s
     const char *name = NULL;
     json_t *value = NULL;
     arena_init(&scratch);
-    if (core_open_json(b->source->vault, CORE_SECRET_HEADERS, row->id, row->headers, &scratch, &json) != RC_OK ||
+    if (core_open_json(b->source->vault, CORE_SECRET_HEADERS, row->id, row->headers, &scratch,
+                       &json) != RC_OK ||
         json_parse(json, &object, NULL) != RC_OK) {
         LOG(CORE_SECRET_UNREADABLE, F_STR("endpoint", row->id), F_TEXT("what", "headers"));
         arena_fini(&scratch);
@@ -125,7 +133,8 @@ static void read_headers(struct building *b, const struct store_endpoint *row, s
     }
     struct buf lines;
     buf_init(&lines, json.len * 2 + 64);
-    json_object_foreach(object, name, value) {
+    json_object_foreach(object, name, value)
+    {
         const char *text = json_string_value(value);
         if (text != NULL && !is_reserved(name) && is_line_safe(name) && is_line_safe(text))
             buf_say(&lines, "%s: %s\r\n", name, text);
@@ -144,8 +153,9 @@ static void free_keyring(void *ring)
     sign_keyring_free(ring);
 }
 
-/* The current key and the older ones that have not ended; when the next one ends the view is stale. */
-static void read_keys(struct building *b, const struct store_endpoint *row, struct core_endpoint *ep)
+/* The current key and the older ones that have not ended; when the next ends the view is stale. */
+static void read_keys(struct building *b, const struct store_endpoint *row,
+                      struct core_endpoint *ep)
 {
     struct sign_key keys[SIGN_KEYS_MAX];
     struct sign_keyring *ring = NULL;
@@ -175,7 +185,8 @@ static struct str keep(struct building *b, struct str s)
     return s.ptr == NULL ? STR_NONE : arena_str(b->arena, s);
 }
 
-static void read_endpoint(struct building *b, const struct store_endpoint *row, struct core_endpoint *ep)
+static void read_endpoint(struct building *b, const struct store_endpoint *row,
+                          struct core_endpoint *ep)
 {
     ep->num = row->num;
     ep->app = row->app;
@@ -194,8 +205,8 @@ static void read_endpoint(struct building *b, const struct store_endpoint *row, 
     if (row->headers.ptr != NULL)
         read_headers(b, row, ep);
     if (row->options_sealed.ptr != NULL &&
-        core_open_json(b->source->vault, CORE_SECRET_OPTIONS, row->id, row->options_sealed, b->arena,
-                       &ep->options_sealed) != RC_OK)
+        core_open_json(b->source->vault, CORE_SECRET_OPTIONS, row->id, row->options_sealed,
+                       b->arena, &ep->options_sealed) != RC_OK)
         LOG(CORE_SECRET_UNREADABLE, F_STR("endpoint", row->id), F_TEXT("what", "options"));
 }
 
@@ -206,8 +217,9 @@ static int compare_row(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static struct core_app *build(const struct core_view_source *source, const struct store_application *row,
-                              const struct store_org *org, struct store_endpoint *rows, size_t count)
+static struct core_app *build(const struct core_view_source *source,
+                              const struct store_application *row, const struct store_org *org,
+                              struct store_endpoint *rows, size_t count)
 {
     struct core_app *app = XNEW(struct core_app);
     arena_init(&app->_arena);
@@ -232,8 +244,8 @@ static struct core_app *build(const struct core_view_source *source, const struc
     return app;
 }
 
-static enum rc find_application(struct store_tx *tx, const struct core_view_key *key, struct arena *a,
-                                struct store_application *row)
+static enum rc find_application(struct store_tx *tx, const struct core_view_key *key,
+                                struct arena *a, struct store_application *row)
 {
     enum rc rc = key->num != 0 ? store_application_by_num(tx, key->num, a, row)
                                : store_application_find(tx, key->org, key->name, a, row);

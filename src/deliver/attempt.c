@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One attempt: its payload is loaded if need be, its destination sends it, its result is judged, and
- * its outcome is recorded. The place in the lane's window is given back with the result; the attempt itself
- * lives until the store has the outcome.
+ * One attempt: its payload is loaded if need be, its destination sends it, its result is judged,
+ * and its outcome is recorded. The place in the lane's window is given back with the result; the
+ * attempt itself lives until the store has the outcome.
  */
 #include "deliver/attempt_priv.h"
 
@@ -13,7 +13,7 @@ enum { NOTICE_FAILURES = 4 };
 
 static const struct deliver_destination *const destinations[] = { &deliver_destination_http };
 
-/* --- the pool and the lists ---------------------------------------------------------------------------- */
+/* --- the pool and the lists ------------------------------------------------------------------- */
 
 static struct deliver_attempt *take(struct deliver_shard *s, struct deliver_item *item)
 {
@@ -76,7 +76,7 @@ static void unlink_flying(struct deliver_shard *s, struct deliver_attempt *a)
     a->next = a->prev = NULL;
 }
 
-/* --- places in the windows ----------------------------------------------------------------------------- */
+/* --- places in the windows -------------------------------------------------------------------- */
 
 static void take_off(struct deliver_shard *s, struct deliver_item *item)
 {
@@ -115,7 +115,7 @@ bool deliver_attempt_has_room(const struct deliver_shard *s)
     return s->recording < s->limits.in_flight_max * DELIVER_RECORDING_TIMES;
 }
 
-/* --- recording ----------------------------------------------------------------------------------------- */
+/* --- recording -------------------------------------------------------------------------------- */
 
 static void tell_notices(struct deliver_shard *s, const struct store_outcome *o)
 {
@@ -159,14 +159,16 @@ static bool is_refused_for_now(enum rc rc)
 
 static void on_recorded(struct store_job *job)
 {
-    struct deliver_attempt *a = CONTAINER_OF(CONTAINER_OF(job, struct store_outcome, job), struct deliver_attempt, outcome);
+    struct deliver_attempt *a =
+        CONTAINER_OF(CONTAINER_OF(job, struct store_outcome, job), struct deliver_attempt, outcome);
     struct deliver_shard *s = a->shard;
     deliver_shard_tell_time(s);
     if (!is_refused_for_now(job->rc)) {
         settle(s, a);
         return;
     }
-    LOG(DELIVER_RECORD_FAILED, F_INT("endpoint", a->outcome.endpoint), F_TEXT("rc", rc_name(job->rc)));
+    LOG(DELIVER_RECORD_FAILED, F_INT("endpoint", a->outcome.endpoint),
+        F_TEXT("rc", rc_name(job->rc)));
     a->next = s->unrecorded;
     s->unrecorded = a;
     s->record_again_us = s->now_us + again_us;
@@ -205,7 +207,7 @@ void deliver_attempt_cancel(struct deliver_shard *s, struct deliver_item *item, 
     record(s, a);
 }
 
-/* --- sending ------------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static const struct deliver_destination *destination_of(const struct core_endpoint *ep)
 {
@@ -233,8 +235,11 @@ static void start(struct deliver_shard *s, struct deliver_item *item)
     if (a->destination != NULL)
         a->destination->start(a);
     else
-        deliver_attempt_finish(a, &(struct deliver_result){ .is_permanent = true, .error = STR("bad_url"),
-                                                            .detail = STR("this server has no such kind of destination") });
+        deliver_attempt_finish(a,
+                               &(struct deliver_result){
+                                   .is_permanent = true,
+                                   .error = STR("bad_url"),
+                                   .detail = STR("this server has no such kind of destination") });
 }
 
 static void load(struct deliver_shard *s, struct deliver_item *item)
@@ -258,7 +263,8 @@ void deliver_attempt_dispatch(struct deliver_shard *s, struct deliver_item *item
         start(s, item);
 }
 
-static void take_payload(struct deliver_shard *s, struct deliver_item *item, enum rc rc, struct store_message *message)
+static void take_payload(struct deliver_shard *s, struct deliver_item *item, enum rc rc,
+                         struct store_message *message)
 {
     struct deliver_lane *lane = item->lane;
     if (rc == RC_NOT_FOUND || (rc == RC_OK && message->payload.ptr == NULL)) {
@@ -279,7 +285,8 @@ static void take_payload(struct deliver_shard *s, struct deliver_item *item, enu
         start(s, item);
 }
 
-void deliver_shard_loaded(struct deliver_shard *s, const struct id *id, enum rc rc, struct store_message *message)
+void deliver_shard_loaded(struct deliver_shard *s, const struct id *id, enum rc rc,
+                          struct store_message *message)
 {
     struct deliver_item *item = map64_remove(s->loading, (uint64_t)id_key(id));
     deliver_shard_tell_time(s);
@@ -291,12 +298,14 @@ void deliver_shard_loaded(struct deliver_shard *s, const struct id *id, enum rc 
     }
 }
 
-/* --- the result ---------------------------------------------------------------------------------------- */
+/* --- the result ------------------------------------------------------------------------------- */
 
 static void count_result(const struct deliver_attempt *a, const struct deliver_result *r)
 {
-    static const enum metric by_class[] = { METRIC_DELIVER_ATTEMPTS_NONE, METRIC_DELIVER_ATTEMPTS_1XX, METRIC_DELIVER_ATTEMPTS_2XX,
-                                            METRIC_DELIVER_ATTEMPTS_3XX, METRIC_DELIVER_ATTEMPTS_4XX, METRIC_DELIVER_ATTEMPTS_5XX };
+    static const enum metric by_class[] = {
+        METRIC_DELIVER_ATTEMPTS_NONE, METRIC_DELIVER_ATTEMPTS_1XX, METRIC_DELIVER_ATTEMPTS_2XX,
+        METRIC_DELIVER_ATTEMPTS_3XX,  METRIC_DELIVER_ATTEMPTS_4XX, METRIC_DELIVER_ATTEMPTS_5XX
+    };
     int class = r->got_response && r->status >= 100 && r->status <= 599 ? r->status / 100 : 0;
     metrics_add(by_class[class], 1);
     metrics_observe(METRIC_DELIVER_ATTEMPT_TIME, r->took_us);
@@ -312,11 +321,13 @@ static void log_failure(const struct deliver_attempt *a)
     char msg[ID_TEXT_MAX + 1], attempt[ID_TEXT_MAX + 1];
     LOG(DELIVER_ATTEMPT_FAILED, F_STR("msg", id_format(STR("msg_"), &o->message, msg)),
         F_STR("attempt", id_format(STR("atmpt_"), &o->attempt, attempt)), F_STR("app", a->view->id),
-        F_STR("endpoint", a->ep->id), F_INT("number", o->attempt_count), F_INT("status", o->http_status),
-        F_STR("error", o->error), F_STR("detail", o->detail), F_TEXT("next", a->reason));
+        F_STR("endpoint", a->ep->id), F_INT("number", o->attempt_count),
+        F_INT("status", o->http_status), F_STR("error", o->error), F_STR("detail", o->detail),
+        F_TEXT("next", a->reason));
 }
 
-static void tell_lane(struct deliver_shard *s, struct deliver_attempt *a, const struct deliver_result *r, enum core_verdict verdict)
+static void tell_lane(struct deliver_shard *s, struct deliver_attempt *a,
+                      const struct deliver_result *r, enum core_verdict verdict)
 {
     struct deliver_lane *lane = a->lane;
     const struct store_outcome *o = &a->outcome;
@@ -329,7 +340,8 @@ static void tell_lane(struct deliver_shard *s, struct deliver_attempt *a, const 
     bool is_busy = r->got_response && (r->status == 429 || r->status == 503);
     struct deliver_failure f = { .started_us = o->started_us,
                                  .now_us = s->now_us,
-                                 .is_congestion = (!r->got_response && !r->is_permanent) || is_busy || r->status >= 500,
+                                 .is_congestion = (!r->got_response && !r->is_permanent) ||
+                                                  is_busy || r->status >= 500,
                                  .retry_after_us = is_busy ? r->retry_after_us : 0 };
     log_failure(a);
     bool is_parked = deliver_pace_failure(&lane->pace, &s->limits, &f);
@@ -363,4 +375,9 @@ void deliver_attempt_cut(struct deliver_shard *s)
 {
     while (s->flying != NULL)
         s->flying->destination->cancel(s->flying);
+    while (s->unrecorded != NULL) {
+        struct deliver_attempt *a = s->unrecorded;
+        s->unrecorded = a->next;
+        settle(s, a);
+    }
 }

@@ -2,21 +2,24 @@
  *
  * What is in memory and what only in the store: the bound on memory, and refilling by due time.
  *
- * A refill reads the store while this shard goes on, so its answer is a little old. Three things keep
- * it from doing harm: rows whose delivery is in memory are known by the set of items; deliveries
- * that finished since it was asked are remembered (gone) until it is here; and what was left in the store since then
- * lowers the horizon again, so that the next refill finds it.
+ * A refill reads the store while this shard goes on, so its answer is a little old. Three things
+ * keep it from doing harm: rows whose delivery is in memory are known by the set of items;
+ * deliveries that finished since it was asked are remembered (gone) until it is here; and what was
+ * left in the store since then lowers the horizon again, so that the next refill finds it.
  */
 #include "deliver/shard_priv.h"
 
 #include "metrics/metrics.h"
 
-static const int64_t near_us = 300 * DELIVER_SECOND_US;      /* later ones stay in the store when memory is scarce */
-static const int64_t payload_near_us = 10 * DELIVER_SECOND_US; /* later ones are loaded again when due */
+static const int64_t near_us =
+    300 * DELIVER_SECOND_US; /* later ones stay in the store when memory is scarce */
+static const int64_t payload_near_us =
+    10 * DELIVER_SECOND_US; /* later ones are loaded again when due */
 
-/* --- payloads ---------------------------------------------------------------------------------------- */
+/* --- payloads --------------------------------------------------------------------------------- */
 
-void deliver_backlog_hold_payload(struct deliver_shard *s, struct deliver_item *item, struct store_message *payload)
+void deliver_backlog_hold_payload(struct deliver_shard *s, struct deliver_item *item,
+                                  struct store_message *payload)
 {
     MUST(item->payload == NULL);
     item->payload = store_message_ref(payload);
@@ -35,10 +38,11 @@ void deliver_backlog_drop_payload(struct deliver_shard *s, struct deliver_item *
 /* Waiting items may keep half of what may be kept; the other half is for those about to be sent. */
 static bool may_keep_payload(const struct deliver_shard *s, int64_t due_us, size_t len)
 {
-    return due_us <= s->now_us + payload_near_us && s->payload_bytes + len <= s->limits.payload_max / 2;
+    return due_us <= s->now_us + payload_near_us &&
+           s->payload_bytes + len <= s->limits.payload_max / 2;
 }
 
-/* --- the bound --------------------------------------------------------------------------------------- */
+/* --- the bound -------------------------------------------------------------------------------- */
 
 /* How many more items that are due soon the lane may have now. */
 static size_t room(const struct deliver_shard *s, const struct deliver_lane *lane)
@@ -88,7 +92,7 @@ static void forget(struct deliver_shard *s, struct deliver_item *item)
     }
 }
 
-/* --- in and out -------------------------------------------------------------------------------------- */
+/* --- in and out ------------------------------------------------------------------------------- */
 
 static void wait_in_lane(struct deliver_item *item, int64_t due_us)
 {
@@ -97,7 +101,8 @@ static void wait_in_lane(struct deliver_item *item, int64_t due_us)
     deliver_heap_add(&item->lane->waiting, item);
 }
 
-void deliver_backlog_add(struct deliver_shard *s, struct deliver_lane *lane, const struct store_due *due, struct store_message *payload)
+void deliver_backlog_add(struct deliver_shard *s, struct deliver_lane *lane,
+                         const struct store_due *due, struct store_message *payload)
 {
     struct deliver_item *known = deliver_items_find(&s->items, &due->message, lane->endpoint);
     if (known != NULL && known->where != DELIVER_GONE)
@@ -145,7 +150,7 @@ void deliver_backlog_give_back(struct deliver_shard *s, struct deliver_lane *lan
     deliver_heap_fini(&lane->waiting);
 }
 
-/* --- refilling --------------------------------------------------------------------------------------- */
+/* --- refilling -------------------------------------------------------------------------------- */
 
 /* With items of its own the lane is looked at again as they finish; without, its time decides. */
 bool deliver_backlog_could_refill(const struct deliver_shard *s, const struct deliver_lane *lane)
@@ -165,7 +170,8 @@ void deliver_backlog_refill(struct deliver_shard *s, struct deliver_lane *lane)
     lane->is_refilling = true;
     lane->left_due_us = DELIVER_NEVER;
     metrics_add(METRIC_DELIVER_REFILLS, 1);
-    s->backend.refill(s->backend.ctx, s, lane->endpoint, lane->horizon_us, lane->horizon_message, max);
+    s->backend.refill(s->backend.ctx, s, lane->endpoint, lane->horizon_us, lane->horizon_message,
+                      max);
 }
 
 static void end_refill(struct deliver_shard *s, struct deliver_lane *lane)
@@ -179,7 +185,8 @@ static void end_refill(struct deliver_shard *s, struct deliver_lane *lane)
 }
 
 /* Takes rows up to where memory ends; returns how many were looked at. */
-static size_t take_rows(struct deliver_shard *s, struct deliver_lane *lane, const struct store_due *rows, size_t count)
+static size_t take_rows(struct deliver_shard *s, struct deliver_lane *lane,
+                        const struct store_due *rows, size_t count)
 {
     size_t i = 0;
     for (; i < count; i++) {
@@ -195,7 +202,8 @@ static size_t take_rows(struct deliver_shard *s, struct deliver_lane *lane, cons
     return i;
 }
 
-void deliver_shard_refilled(struct deliver_shard *s, int64_t endpoint, enum rc rc, const struct store_due *rows, size_t count, size_t max)
+void deliver_shard_refilled(struct deliver_shard *s, int64_t endpoint, enum rc rc,
+                            const struct store_due *rows, size_t count, size_t max)
 {
     struct deliver_lane *lane = deliver_lane_find(s, endpoint);
     if (lane == NULL || !lane->is_refilling)

@@ -57,7 +57,7 @@ struct deliver_backend {
     void (*notice)(void *ctx, const char *what, const struct store_outcome *o);
 };
 
-/* --- the engine: shards over the real loops, store and directory ----------------------------------- */
+/* --- the engine: shards over the real loops, store and directory ------------------------------ */
 struct deliver_options {
     struct store *store;
     struct core_directory *directory;

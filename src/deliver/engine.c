@@ -14,7 +14,7 @@ static struct deliver_engine_shard *shard_for(struct deliver *d, int64_t endpoin
     return &d->shards[(uint64_t)endpoint % d->o.loop_count];
 }
 
-/* --- running -------------------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static void tell_age(struct deliver_engine_shard *es)
 {
@@ -23,7 +23,9 @@ static void tell_age(struct deliver_engine_shard *es)
     if (es->age_told_at_us != 0 && now_us - es->age_told_at_us < age_every_us)
         return;
     deliver_shard_stats(es->shard, &stats);
-    int64_t age_s = stats.oldest_due_us == 0 ? 0 : (clock_wall_us(es->d->o.clock) - stats.oldest_due_us) / 1000000;
+    int64_t age_s = stats.oldest_due_us == 0
+                        ? 0
+                        : (clock_wall_us(es->d->o.clock) - stats.oldest_due_us) / 1000000;
     metrics_add(METRIC_DELIVER_AGE, age_s - es->age_told_s);
     es->age_told_s = age_s;
     es->age_told_at_us = now_us;
@@ -43,7 +45,7 @@ static void wake(void *ctx)
     loop_post(es->loop, &es->run_task);
 }
 
-/* --- the backend ---------------------------------------------------------------------------------------- */
+/* --- the backend ------------------------------------------------------------------------------ */
 
 static void record(void *ctx, struct deliver_shard *shard, struct store_outcome *o)
 {
@@ -89,7 +91,7 @@ static struct deliver_shard *make_shard(struct deliver_engine_shard *es, struct 
     });
 }
 
-/* --- configuration changed ------------------------------------------------------------------------------ */
+/* --- configuration changed -------------------------------------------------------------------- */
 
 struct changed {
     struct loop_task task;
@@ -109,12 +111,14 @@ static void on_change(void *ctx, int64_t app_num)
     struct deliver *d = ctx;
     for (size_t i = 0; i < d->o.loop_count; i++) {
         struct changed *c = XNEW(struct changed);
-        *c = (struct changed){ .task = { .fn = take_change, .arg = c }, .es = &d->shards[i], .app = app_num };
+        *c = (struct changed){ .task = { .fn = take_change, .arg = c },
+                               .es = &d->shards[i],
+                               .app = app_num };
         loop_post(d->shards[i].loop, &c->task);
     }
 }
 
-/* --- life ----------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct deliver *deliver_new(const struct deliver_options *o)
 {
@@ -144,7 +148,8 @@ enum rc deliver_start(struct deliver *d)
     arena_init(&a);
     enum rc rc = store_due_endpoints(d->o.store, &a, &list, &count);
     for (size_t i = 0; rc == RC_OK && i < count; i++) {
-        deliver_shard_backlog(shard_for(d, list[i].endpoint)->shard, list[i].app, list[i].endpoint, list[i].first_due_us);
+        deliver_shard_backlog(shard_for(d, list[i].endpoint)->shard, list[i].app, list[i].endpoint,
+                              list[i].first_due_us);
         deliveries += list[i].count;
     }
     arena_fini(&a);
@@ -164,7 +169,7 @@ void deliver_free(struct deliver *d)
     xfree(d);
 }
 
-/* --- handing over --------------------------------------------------------------------------------------- */
+/* --- handing over ----------------------------------------------------------------------------- */
 
 struct handed {
     struct loop_task task;
@@ -181,19 +186,24 @@ static void take_handed(void *arg)
 {
     struct handed *h = arg;
     for (size_t i = 0; i < h->count; i++)
-        deliver_shard_add(h->es->shard, h->message, h->endpoints[i], h->due_us, h->attempt_count, h->trigger);
+        deliver_shard_add(h->es->shard, h->message, h->endpoints[i], h->due_us, h->attempt_count,
+                          h->trigger);
     store_message_unref(h->message);
     xfree(h);
 }
 
-static struct handed *handed_new(struct deliver_engine_shard *es, struct store_message *message, size_t room)
+static struct handed *handed_new(struct deliver_engine_shard *es, struct store_message *message,
+                                 size_t room)
 {
     struct handed *h = xmalloc(sizeof(*h) + room * sizeof(h->endpoints[0]));
-    *h = (struct handed){ .task = { .fn = take_handed, .arg = h }, .es = es, .message = store_message_ref(message) };
+    *h = (struct handed){ .task = { .fn = take_handed, .arg = h },
+                          .es = es,
+                          .message = store_message_ref(message) };
     return h;
 }
 
-void deliver_hand_over(struct deliver *d, struct store_message *message, const int64_t *endpoints, size_t count)
+void deliver_hand_over(struct deliver *d, struct store_message *message, const int64_t *endpoints,
+                       size_t count)
 {
     for (size_t n = 0; n < d->o.loop_count; n++) {
         struct deliver_engine_shard *es = &d->shards[n];
@@ -213,7 +223,8 @@ void deliver_hand_over(struct deliver *d, struct store_message *message, const i
     }
 }
 
-void deliver_hand_over_again(struct deliver *d, struct store_message *message, int64_t endpoint, int64_t due_us, int attempt_count, enum store_trigger trigger)
+void deliver_hand_over_again(struct deliver *d, struct store_message *message, int64_t endpoint,
+                             int64_t due_us, int attempt_count, enum store_trigger trigger)
 {
     struct deliver_engine_shard *es = shard_for(d, endpoint);
     struct handed *h = handed_new(es, message, 1);
@@ -224,7 +235,7 @@ void deliver_hand_over_again(struct deliver *d, struct store_message *message, i
     loop_post(es->loop, &h->task);
 }
 
-/* --- stopping ------------------------------------------------------------------------------------------- */
+/* --- stopping --------------------------------------------------------------------------------- */
 
 struct deliver_stopping {
     struct loop *loop;
@@ -281,7 +292,7 @@ void deliver_stop(struct deliver *d, struct loop *loop, int64_t until_us, loop_f
     }
 }
 
-/* --- settings and questions ------------------------------------------------------------------------------ */
+/* --- settings and questions ------------------------------------------------------------------- */
 
 struct new_limits {
     struct loop_task task;
@@ -337,10 +348,13 @@ static void look(void *arg)
     loop_post(q->loop, &q->task);
 }
 
-void deliver_lane_ask(struct deliver *d, int64_t endpoint, struct loop *loop, deliver_lane_fn fn, void *arg)
+void deliver_lane_ask(struct deliver *d, int64_t endpoint, struct loop *loop, deliver_lane_fn fn,
+                      void *arg)
 {
     struct question *q = XNEW(struct question);
-    *q = (struct question){ .es = shard_for(d, endpoint), .endpoint = endpoint, .loop = loop, .fn = fn, .arg = arg };
+    *q = (struct question){
+        .es = shard_for(d, endpoint), .endpoint = endpoint, .loop = loop, .fn = fn, .arg = arg
+    };
     q->task = (struct loop_task){ .fn = look, .arg = q };
     loop_post(q->es->loop, &q->task);
 }

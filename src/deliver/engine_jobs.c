@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a shard asks for that blocks: reading the store, loading a view, writing an endpoint's health.
- * A job runs on a worker and is answered on the shard's loop. When the workers' queue is full it waits here:
- * none is ever dropped, for a lane whose refill is never answered would stand still.
+ * What a shard asks for that blocks: reading the store, loading a view, writing an endpoint's
+ * health. A job runs on a worker and is answered on the shard's loop. When the workers' queue is
+ * full it waits here: none is dropped, for a lane whose refill is never answered stands still.
  */
 #include "deliver/engine_priv.h"
 #include "store/endpoint.h"
@@ -33,7 +33,7 @@ struct deliver_engine_job {
     const char *reason;
 };
 
-/* --- the ways there and back --------------------------------------------------------------------------- */
+/* --- the ways there and back ------------------------------------------------------------------ */
 
 static void on_worker(void *arg)
 {
@@ -98,12 +98,13 @@ static struct deliver_engine_job *job_new(void *ctx, const struct deliver_shard 
     return job;
 }
 
-/* --- refill --------------------------------------------------------------------------------------------- */
+/* --- refill ----------------------------------------------------------------------------------- */
 
 static void read_due(struct deliver_engine_job *job)
 {
     job->rows = xcalloc(job->max, sizeof(*job->rows));
-    job->rc = store_due_list(job->es->d->o.store, job->endpoint, job->after_due_us, &job->message, job->max, job->rows, &job->count);
+    job->rc = store_due_list(job->es->d->o.store, job->endpoint, job->after_due_us, &job->message,
+                             job->max, job->rows, &job->count);
 }
 
 static void hand_rows(struct deliver_engine_job *job)
@@ -111,7 +112,8 @@ static void hand_rows(struct deliver_engine_job *job)
     deliver_shard_refilled(job->es->shard, job->endpoint, job->rc, job->rows, job->count, job->max);
 }
 
-void deliver_engine_refill(void *ctx, struct deliver_shard *shard, int64_t endpoint, int64_t after_due_us, struct id after_message, size_t max)
+void deliver_engine_refill(void *ctx, struct deliver_shard *shard, int64_t endpoint,
+                           int64_t after_due_us, struct id after_message, size_t max)
 {
     struct deliver_engine_job *job = job_new(ctx, shard);
     job->endpoint = endpoint;
@@ -123,7 +125,7 @@ void deliver_engine_refill(void *ctx, struct deliver_shard *shard, int64_t endpo
     submit(job);
 }
 
-/* --- load ----------------------------------------------------------------------------------------------- */
+/* --- load ------------------------------------------------------------------------------------- */
 
 static void read_message(struct deliver_engine_job *job)
 {
@@ -144,7 +146,7 @@ void deliver_engine_load(void *ctx, struct deliver_shard *shard, struct id messa
     submit(job);
 }
 
-/* --- views ---------------------------------------------------------------------------------------------- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 static void read_view(struct deliver_engine_job *job)
 {
@@ -165,7 +167,7 @@ void deliver_engine_want_app(void *ctx, struct deliver_shard *shard, int64_t app
     submit(job);
 }
 
-/* --- health --------------------------------------------------------------------------------------------- */
+/* --- health ----------------------------------------------------------------------------------- */
 
 /* An endpoint that somebody else disabled stays so, with their reason. */
 static enum rc write_row(struct deliver_engine_job *job, struct store_tx *tx)
@@ -177,8 +179,10 @@ static enum rc write_row(struct deliver_engine_job *job, struct store_tx *tx)
     enum rc rc = store_endpoint_by_num(tx, job->endpoint, &a, &ep);
     if (rc == RC_OK && !ep.deleted) {
         bool disabled = ep.disabled || job->disable;
-        struct str reason = ep.disabled || !job->disable ? ep.disabled_reason : str_from(job->reason);
-        rc = store_endpoint_set_health(tx, job->endpoint, job->failing_since_us, disabled, reason, now_us);
+        struct str reason =
+            ep.disabled || !job->disable ? ep.disabled_reason : str_from(job->reason);
+        rc = store_endpoint_set_health(tx, job->endpoint, job->failing_since_us, disabled, reason,
+                                       now_us);
     }
     arena_fini(&a);
     return rc;
@@ -197,7 +201,8 @@ static void write_health(struct deliver_engine_job *job)
     if (job->rc == RC_OK)
         core_directory_changed(job->es->d->o.directory, job->app);
     else if (job->rc != RC_NOT_FOUND)
-        LOG(DELIVER_HEALTH_FAILED, F_INT("endpoint", job->endpoint), F_TEXT("rc", rc_name(job->rc)));
+        LOG(DELIVER_HEALTH_FAILED, F_INT("endpoint", job->endpoint),
+            F_TEXT("rc", rc_name(job->rc)));
 }
 
 /* A disabling that was not written is tried until it is; lesser news are told anew anyway. */
@@ -205,10 +210,12 @@ static void after_health(struct deliver_engine_job *job)
 {
     bool is_refused = job->rc != RC_OK && job->rc != RC_NOT_FOUND;
     if (is_refused && job->disable && !job->es->d->is_freeing && job->es->stopping == NULL)
-        deliver_engine_health(job->es->d, job->es->shard, job->app, job->endpoint, job->failing_since_us, true, job->reason);
+        deliver_engine_health(job->es->d, job->es->shard, job->app, job->endpoint,
+                              job->failing_since_us, true, job->reason);
 }
 
-void deliver_engine_health(void *ctx, struct deliver_shard *shard, int64_t app, int64_t endpoint, int64_t failing_since_us, bool disable, const char *reason)
+void deliver_engine_health(void *ctx, struct deliver_shard *shard, int64_t app, int64_t endpoint,
+                           int64_t failing_since_us, bool disable, const char *reason)
 {
     struct deliver *d = ctx;
     if (d->is_freeing)

@@ -4,9 +4,11 @@
  */
 #include "deliver/attempt_priv.h"
 
-static void refuse(struct deliver_attempt *a, bool is_permanent, struct str error, struct str detail)
+static void refuse(struct deliver_attempt *a, bool is_permanent, struct str error,
+                   struct str detail)
 {
-    deliver_attempt_finish(a, &(struct deliver_result){ .is_permanent = is_permanent, .error = error, .detail = detail });
+    deliver_attempt_finish(a, &(struct deliver_result){
+                                  .is_permanent = is_permanent, .error = error, .detail = detail });
 }
 
 static int64_t retry_after_of(const struct fetch_call *c, int64_t now_us)
@@ -40,11 +42,13 @@ static void start(struct deliver_attempt *a)
     struct fetch_call *c = &a->call;
     a->outcome.url = STR("");
     if (!a->lane->is_url_good) {
-        refuse(a, true, str_from(fetch_error_name(FETCH_BAD_URL)), STR("the endpoint's URL is not valid"));
+        refuse(a, true, str_from(fetch_error_name(FETCH_BAD_URL)),
+               STR("the endpoint's URL is not valid"));
         return;
     }
     if (a->ep->keyring == NULL) {
-        refuse(a, false, STR("key"), STR("the endpoint's signing key cannot be read; see the server's log"));
+        refuse(a, false, STR("key"),
+               STR("the endpoint's signing key cannot be read; see the server's log"));
         return;
     }
     if (deliver_request_build(a, &c->headers) != RC_OK) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The set of deliveries in memory: chained hashing on message and endpoint, with the chains in the
- * items, and a pool of items, so that a delivery in memory is one object and no allocation of its own.
+ * items, and a pool of items: a delivery in memory is one object and no allocation of its own.
  */
 #include "deliver/shard_priv.h"
 
@@ -31,10 +31,12 @@ static size_t bucket_of(const struct deliver_items *set, const struct id *messag
     return (size_t)(tail ^ (tail >> 32)) & (set->_bucket_count - 1);
 }
 
-struct deliver_item *deliver_items_find(const struct deliver_items *set, const struct id *message, int64_t endpoint)
+struct deliver_item *deliver_items_find(const struct deliver_items *set, const struct id *message,
+                                        int64_t endpoint)
 {
     struct deliver_item *item = set->_buckets[bucket_of(set, message, endpoint)];
-    while (item != NULL && (item->lane->endpoint != endpoint || memcmp(&item->message, message, sizeof(*message)) != 0))
+    while (item != NULL && (item->lane->endpoint != endpoint ||
+                            memcmp(&item->message, message, sizeof(*message)) != 0))
         item = item->_chain;
     return item;
 }
@@ -65,7 +67,8 @@ static void make_block(struct deliver_items *set)
     }
 }
 
-struct deliver_item *deliver_items_add(struct deliver_items *set, const struct id *message, struct deliver_lane *lane)
+struct deliver_item *deliver_items_add(struct deliver_items *set, const struct id *message,
+                                       struct deliver_lane *lane)
 {
     if (set->_free == NULL)
         make_block(set);

@@ -9,7 +9,8 @@
 #include "metrics/metrics.h"
 
 enum { IDLE_LANES_MAX = 20000 };
-static const int64_t idle_keep_us = 600 * DELIVER_SECOND_US; /* how long a lane's pace is remembered */
+static const int64_t idle_keep_us =
+    600 * DELIVER_SECOND_US; /* how long a lane's pace is remembered */
 
 static bool is_item_sooner(const void *a, const void *b)
 {
@@ -44,22 +45,17 @@ struct deliver_lane *deliver_lane_make(struct deliver_shard *s, int64_t app, int
     return lane;
 }
 
-/* --- places ------------------------------------------------------------------------------------------ */
+/* --- places ----------------------------------------------------------------------------------- */
 
 static struct deliver_queue *queue_of(struct deliver_shard *s, enum deliver_place place)
 {
     switch (place) {
-    case DELIVER_READY:
-        return &s->ready;
-    case DELIVER_READY_UNTRUSTED:
-        return &s->untrusted;
-    case DELIVER_HUNGRY:
-        return &s->hungry;
-    case DELIVER_IDLE:
-        return &s->idle;
+    case DELIVER_READY: return &s->ready;
+    case DELIVER_READY_UNTRUSTED: return &s->untrusted;
+    case DELIVER_HUNGRY: return &s->hungry;
+    case DELIVER_IDLE: return &s->idle;
     case DELIVER_NOWHERE:
-    case DELIVER_TIMED:
-        break;
+    case DELIVER_TIMED: break;
     }
     return NULL;
 }
@@ -91,7 +87,8 @@ static bool is_idle(const struct deliver_lane *lane)
 
 static bool is_starved(const struct deliver_shard *s, const struct deliver_lane *lane)
 {
-    return lane->item_count == 0 && lane->has_more && !lane->is_refilling && s->items.count >= s->limits.items_max;
+    return lane->item_count == 0 && lane->has_more && !lane->is_refilling &&
+           s->items.count >= s->limits.items_max;
 }
 
 /* When the lane has something to do, but for what holds it back. */
@@ -143,11 +140,12 @@ void deliver_lane_place(struct deliver_shard *s, struct deliver_lane *lane)
     if (place == DELIVER_IDLE)
         lane->idle_since_us = s->now_us;
     put_in(s, lane, place);
-    if (place == DELIVER_READY || place == DELIVER_READY_UNTRUSTED || deliver_heap_top(&s->timed) == lane)
+    if (place == DELIVER_READY || place == DELIVER_READY_UNTRUSTED ||
+        deliver_heap_top(&s->timed) == lane)
         deliver_shard_wake(s);
 }
 
-/* --- a turn ------------------------------------------------------------------------------------------- */
+/* --- a turn ----------------------------------------------------------------------------------- */
 
 /* True: there is a place under both throttles, and it is taken. The application's is shared by all
  * shards through its view. */
@@ -159,9 +157,10 @@ static bool take_place(struct deliver_shard *s, struct deliver_lane *lane)
     long long shared = atomic_load_explicit(&app->_paced_until_us, memory_order_relaxed);
     while (wait_us == 0 && app->throttle > 0) {
         wait_us = deliver_pace_wait(app->throttle, shared, s->now_us);
-        if (wait_us == 0 && atomic_compare_exchange_weak_explicit(&app->_paced_until_us, &shared,
-                                                                  deliver_pace_take(app->throttle, shared, s->now_us),
-                                                                  memory_order_relaxed, memory_order_relaxed))
+        if (wait_us == 0 &&
+            atomic_compare_exchange_weak_explicit(
+                &app->_paced_until_us, &shared, deliver_pace_take(app->throttle, shared, s->now_us),
+                memory_order_relaxed, memory_order_relaxed))
             break;
     }
     pace->wait_until_us = wait_us;
@@ -171,7 +170,8 @@ static bool take_place(struct deliver_shard *s, struct deliver_lane *lane)
     return true;
 }
 
-static bool may_send(const struct deliver_shard *s, const struct deliver_lane *lane, const struct deliver_item *item)
+static bool may_send(const struct deliver_shard *s, const struct deliver_lane *lane,
+                     const struct deliver_item *item)
 {
     return item->due_us <= s->now_us && deliver_pace_gate(&lane->pace) <= s->now_us &&
            lane->in_flight < deliver_pace_slots(&lane->pace);
@@ -195,7 +195,9 @@ static bool serve_top(struct deliver_shard *s, struct deliver_lane *lane)
     if (item == NULL)
         return true;
     if (lane->is_gone) {
-        deliver_attempt_cancel(s, item, lane->app->is_gone ? "the application was deleted" : "the endpoint was deleted");
+        deliver_attempt_cancel(s, item,
+                               lane->app->is_gone ? "the application was deleted"
+                                                  : "the endpoint was deleted");
         return true;
     }
     if ((lane->ep->disabled || lane->is_disabled) && item->due_us <= s->now_us) {
@@ -209,8 +211,8 @@ bool deliver_lane_serve(struct deliver_shard *s, struct deliver_lane *lane)
 {
     bool is_done = true;
     take_out(s, lane);
-    lane->is_recheck_due = false;
     if (deliver_view_resolve(s, lane)) {
+        lane->is_recheck_due = false;
         deliver_backlog_refill(s, lane);
         is_done = serve_top(s, lane);
     }
@@ -218,7 +220,7 @@ bool deliver_lane_serve(struct deliver_shard *s, struct deliver_lane *lane)
     return is_done;
 }
 
-/* --- the breaker ------------------------------------------------------------------------------------- */
+/* --- the breaker ------------------------------------------------------------------------------ */
 
 void deliver_lane_park(struct deliver_shard *s, struct deliver_lane *lane)
 {
@@ -227,8 +229,8 @@ void deliver_lane_park(struct deliver_shard *s, struct deliver_lane *lane)
         s->parked++;
         metrics_add(METRIC_DELIVER_PARKED, 1);
     }
-    LOG(DELIVER_LANE_PARKED, F_STR("endpoint", lane->ep == NULL ? STR_NONE : lane->ep->id), F_INT("failures", lane->pace.failures_in_row),
-        F_INT("park_ms", lane->pace.park_us / 1000));
+    LOG(DELIVER_LANE_PARKED, F_STR("endpoint", lane->ep == NULL ? STR_NONE : lane->ep->id),
+        F_INT("failures", lane->pace.failures_in_row), F_INT("park_ms", lane->pace.park_us / 1000));
     deliver_backlog_give_back(s, lane);
 }
 
@@ -242,7 +244,7 @@ void deliver_lane_unpark(struct deliver_shard *s, struct deliver_lane *lane)
     LOG(DELIVER_LANE_REOPENED, F_STR("endpoint", lane->ep == NULL ? STR_NONE : lane->ep->id));
 }
 
-/* --- the end ------------------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 void deliver_lane_free(struct deliver_shard *s, struct deliver_lane *lane)
 {
@@ -262,7 +264,8 @@ void deliver_lane_free(struct deliver_shard *s, struct deliver_lane *lane)
 void deliver_lane_sweep_idle(struct deliver_shard *s)
 {
     struct deliver_lane *lane = s->idle.first;
-    while (lane != NULL && (lane->idle_since_us + idle_keep_us <= s->now_us || s->idle.len > IDLE_LANES_MAX)) {
+    while (lane != NULL &&
+           (lane->idle_since_us + idle_keep_us <= s->now_us || s->idle.len > IDLE_LANES_MAX)) {
         deliver_lane_free(s, lane);
         lane = s->idle.first;
     }

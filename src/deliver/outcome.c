@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From a result to what the store is told: the judgement, the delivery's next state, and the part of
- * the response that is kept.
+ * From a result to what the store is told: the judgement, the delivery's next state, and the part
+ * of the response that is kept.
  */
 #include "deliver/attempt_priv.h"
 
@@ -33,8 +33,8 @@ enum core_verdict deliver_outcome_fill(struct deliver_attempt *a, const struct d
                                           .status = r->status,
                                           .permanent = r->is_permanent,
                                           .retry_after_us = r->retry_after_us };
-    struct core_judgement judgement = core_judge(&result, o->attempt_count, o->trigger == STORE_MANUAL, &policy,
-                                                 s->now_us, rng_u64(s->rng));
+    struct core_judgement judgement = core_judge(
+        &result, o->attempt_count, o->trigger == STORE_MANUAL, &policy, s->now_us, rng_u64(s->rng));
     static const enum store_state next_state[] = { [CORE_DONE] = STORE_SUCCESS,
                                                    [CORE_RETRY] = STORE_SENDING,
                                                    [CORE_GIVE_UP] = STORE_FAILED,

@@ -45,7 +45,8 @@ static int64_t doubled(int64_t us, int64_t max_us)
 }
 
 /* What was under way when the lane was parked says nothing new; a failed probe does. */
-static bool park(struct deliver_pace *p, const struct deliver_limits *l, const struct deliver_failure *f)
+static bool park(struct deliver_pace *p, const struct deliver_limits *l,
+                 const struct deliver_failure *f)
 {
     if (l->breaker_failures <= 0 || p->failures_in_row < l->breaker_failures)
         return false;
@@ -56,7 +57,8 @@ static bool park(struct deliver_pace *p, const struct deliver_limits *l, const s
     return true;
 }
 
-bool deliver_pace_failure(struct deliver_pace *p, const struct deliver_limits *l, const struct deliver_failure *f)
+bool deliver_pace_failure(struct deliver_pace *p, const struct deliver_limits *l,
+                          const struct deliver_failure *f)
 {
     p->failures_in_row++;
     p->is_trusted = false;
@@ -65,7 +67,8 @@ bool deliver_pace_failure(struct deliver_pace *p, const struct deliver_limits *l
         p->shrunk_at_us = f->now_us;
     }
     if (f->retry_after_us > 0) {
-        int64_t hold_us = f->retry_after_us < l->breaker_max_us ? f->retry_after_us : l->breaker_max_us;
+        int64_t hold_us =
+            f->retry_after_us < l->breaker_max_us ? f->retry_after_us : l->breaker_max_us;
         if (f->now_us + hold_us > p->held_until_us)
             p->held_until_us = f->now_us + hold_us;
     }
@@ -97,5 +100,6 @@ int64_t deliver_pace_take(int64_t per_second, int64_t paced_until_us, int64_t no
 {
     if (per_second <= 0)
         return 0;
-    return (paced_until_us > now_us ? paced_until_us : now_us) + (second_us + per_second - 1) / per_second;
+    return (paced_until_us > now_us ? paced_until_us : now_us) +
+           (second_us + per_second - 1) / per_second;
 }

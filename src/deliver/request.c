@@ -2,8 +2,9 @@
  *
  * The header lines of a delivery. In this order, because the first part is what history shows (and
  * holds no secrets): content type, user agent, the webhook-* triple; then the same triple under the
- * svix-* names, basic credentials from the URL, the endpoint's configured lines, the message's. A name that
- * is given twice goes out once: configured lines win over our defaults, nobody over the signature.
+ * svix-* names, basic credentials from the URL, the endpoint's configured lines, the message's. A
+ * name that is given twice goes out once: configured lines win over our defaults, nobody over the
+ * signature.
  */
 #include "deliver/attempt_priv.h"
 
@@ -34,11 +35,13 @@ static bool is_ours(struct str name)
 {
     struct str start = str_sub(name, 0, 8);
     if (str_ieq(start, STR("webhook-")))
-        return str_ieq(name, STR("webhook-id")) || str_ieq(name, STR("webhook-timestamp")) || str_ieq(name, STR("webhook-signature"));
+        return str_ieq(name, STR("webhook-id")) || str_ieq(name, STR("webhook-timestamp")) ||
+               str_ieq(name, STR("webhook-signature"));
     if (str_ieq(str_sub(name, 0, 5), STR("svix-")))
-        return str_ieq(name, STR("svix-id")) || str_ieq(name, STR("svix-timestamp")) || str_ieq(name, STR("svix-signature"));
-    return str_ieq(name, STR("host")) || str_ieq(name, STR("content-length")) || str_ieq(name, STR("transfer-encoding")) ||
-           str_ieq(name, STR("connection"));
+        return str_ieq(name, STR("svix-id")) || str_ieq(name, STR("svix-timestamp")) ||
+               str_ieq(name, STR("svix-signature"));
+    return str_ieq(name, STR("host")) || str_ieq(name, STR("content-length")) ||
+           str_ieq(name, STR("transfer-encoding")) || str_ieq(name, STR("connection"));
 }
 
 /* The message's lines, but for names that are ours or that the endpoint configures. */
@@ -61,10 +64,12 @@ static enum rc add_line(struct buf *out, struct str name, struct str value)
     return buf_add(out, "\r\n", 2);
 }
 
-static enum rc add_default(struct buf *out, const struct deliver_attempt *a, struct str name, struct str value)
+static enum rc add_default(struct buf *out, const struct deliver_attempt *a, struct str name,
+                           struct str value)
 {
     const struct store_message *m = a->item->payload;
-    if ((a->ep->headers.len > 0 && has_line(a->ep->headers, name)) || (m->headers.len > 0 && has_line(m->headers, name)))
+    if ((a->ep->headers.len > 0 && has_line(a->ep->headers, name)) ||
+        (m->headers.len > 0 && has_line(m->headers, name)))
         return RC_OK;
     return add_line(out, name, value);
 }
@@ -74,10 +79,12 @@ struct triple {
     size_t signature_at, signature_len; /* in the buffer, which moves as it grows */
 };
 
-static enum rc add_signed(struct buf *out, const struct deliver_attempt *a, struct triple *t, int64_t timestamp_s)
+static enum rc add_signed(struct buf *out, const struct deliver_attempt *a, struct triple *t,
+                          int64_t timestamp_s)
 {
     struct sign_message message = { t->id, timestamp_s, a->item->payload->payload };
-    if (add_line(out, STR("webhook-id"), t->id) != RC_OK || add_line(out, STR("webhook-timestamp"), t->timestamp) != RC_OK ||
+    if (add_line(out, STR("webhook-id"), t->id) != RC_OK ||
+        add_line(out, STR("webhook-timestamp"), t->timestamp) != RC_OK ||
         buf_add_str(out, STR("webhook-signature: ")) != RC_OK)
         return RC_LIMIT;
     t->signature_at = out->len;
@@ -89,10 +96,12 @@ static enum rc add_signed(struct buf *out, const struct deliver_attempt *a, stru
 
 static enum rc add_svix(struct buf *out, const struct triple *t)
 {
-    if (add_line(out, STR("svix-id"), t->id) != RC_OK || add_line(out, STR("svix-timestamp"), t->timestamp) != RC_OK ||
+    if (add_line(out, STR("svix-id"), t->id) != RC_OK ||
+        add_line(out, STR("svix-timestamp"), t->timestamp) != RC_OK ||
         buf_reserve(out, t->signature_len + 32) != RC_OK)
         return RC_LIMIT;
-    return add_line(out, STR("svix-signature"), str_of(out->ptr + t->signature_at, t->signature_len));
+    return add_line(out, STR("svix-signature"),
+                    str_of(out->ptr + t->signature_at, t->signature_len));
 }
 
 static enum rc add_basic(struct buf *out, const struct deliver_attempt *a)
@@ -134,8 +143,11 @@ static enum rc add_lines(struct deliver_attempt *a, struct buf *out, size_t *sho
     char timestamp[24];
     int64_t now_s = a->outcome.started_us / DELIVER_SECOND_US;
     (void)snprintf(timestamp, sizeof(timestamp), "%" PRId64, now_s);
-    struct triple t = { .id = id_format(STR("msg_"), &m->id, id_text), .timestamp = str_from(timestamp) };
-    enum rc rc = add_default(out, a, STR("content-type"), m->content_type.ptr == NULL ? STR("application/json") : m->content_type);
+    struct triple t = { .id = id_format(STR("msg_"), &m->id, id_text),
+                        .timestamp = str_from(timestamp) };
+    enum rc rc =
+        add_default(out, a, STR("content-type"),
+                    m->content_type.ptr == NULL ? STR("application/json") : m->content_type);
     if (rc == RC_OK)
         rc = add_default(out, a, STR("user-agent"), a->shard->user_agent);
     if (rc == RC_OK)

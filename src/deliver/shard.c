@@ -19,10 +19,13 @@ static bool is_lane_sooner(const void *a, const void *b)
 void deliver_shard_set_limits(struct deliver_shard *s, const struct deliver_limits *limits)
 {
     MUST(limits->items_max > 0 && limits->in_flight_max > 0 && limits->window_start > 0);
-    MUST(limits->window_max >= limits->window_start && limits->retry.count <= CORE_RETRY_MAX);
+    MUST(limits->window_max > 0 && limits->retry.count <= CORE_RETRY_MAX);
     s->limits = *limits;
+    if (s->limits.window_start > s->limits.window_max)
+        s->limits.window_start = s->limits.window_max;
     if (limits->retry.count > 0)
-        memcpy(s->delays_us, limits->retry.delays_us, limits->retry.count * sizeof(s->delays_us[0]));
+        memcpy(s->delays_us, limits->retry.delays_us,
+               limits->retry.count * sizeof(s->delays_us[0]));
     s->limits.retry.delays_us = s->delays_us;
 }
 
@@ -74,7 +77,7 @@ void deliver_shard_free(struct deliver_shard *s)
     xfree(s);
 }
 
-/* --- time ----------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 /* Due times are the calendar's and stay; what counts from "now" moves along. */
 static void jump(struct deliver_shard *s, int64_t by_us)
@@ -109,7 +112,7 @@ void deliver_shard_wake(struct deliver_shard *s)
     s->wake(s->wake_ctx);
 }
 
-/* --- a run ---------------------------------------------------------------------------------------------- */
+/* --- a run ------------------------------------------------------------------------------------ */
 
 static void collect(struct deliver_shard *s)
 {
@@ -168,9 +171,10 @@ int64_t deliver_shard_run(struct deliver_shard *s)
     return (has_more ? s->now_us : next_us) - s->offset_us;
 }
 
-/* --- what comes in --------------------------------------------------------------------------------------- */
+/* --- what comes in ---------------------------------------------------------------------------- */
 
-void deliver_shard_backlog(struct deliver_shard *s, int64_t app, int64_t endpoint, int64_t first_due_us)
+void deliver_shard_backlog(struct deliver_shard *s, int64_t app, int64_t endpoint,
+                           int64_t first_due_us)
 {
     deliver_shard_tell_time(s);
     struct deliver_lane *lane = deliver_lane_make(s, app, endpoint);
@@ -178,22 +182,32 @@ void deliver_shard_backlog(struct deliver_shard *s, int64_t app, int64_t endpoin
     deliver_lane_place(s, lane);
 }
 
-void deliver_shard_add(struct deliver_shard *s, struct store_message *message, int64_t endpoint, int64_t due_us, int attempt_count,
-                       enum store_trigger trigger)
+void deliver_shard_add(struct deliver_shard *s, struct store_message *message, int64_t endpoint,
+                       int64_t due_us, int attempt_count, enum store_trigger trigger)
 {
-    struct store_due due = { .message = message->id, .app = message->app, .endpoint = endpoint, .due_us = due_us,
-                             .attempt_count = attempt_count, .state = STORE_PENDING, .trigger = trigger };
+    struct store_due due = { .message = message->id,
+                             .app = message->app,
+                             .endpoint = endpoint,
+                             .due_us = due_us,
+                             .attempt_count = attempt_count,
+                             .state = STORE_PENDING,
+                             .trigger = trigger };
     deliver_shard_tell_time(s);
     struct deliver_lane *lane = deliver_lane_make(s, message->app, endpoint);
     deliver_backlog_add(s, lane, &due, message);
     deliver_lane_place(s, lane);
 }
 
-/* --- stopping and looking --------------------------------------------------------------------------------- */
+/* --- stopping and looking --------------------------------------------------------------------- */
 
 void deliver_shard_stop(struct deliver_shard *s)
 {
+    size_t at = 0;
+    uint64_t key = 0;
+    void *lane = NULL;
     s->is_stopping = true;
+    while (map64_next(s->lanes, &at, &key, &lane))
+        deliver_health_flush(s, lane);
 }
 
 void deliver_shard_cut(struct deliver_shard *s)
@@ -206,19 +220,21 @@ bool deliver_shard_is_quiet(const struct deliver_shard *s)
     return s->in_flight == 0 && s->recording == 0;
 }
 
-bool deliver_shard_lane(const struct deliver_shard *s, int64_t endpoint, struct deliver_lane_info *out)
+bool deliver_shard_lane(const struct deliver_shard *s, int64_t endpoint,
+                        struct deliver_lane_info *out)
 {
     const struct deliver_lane *lane = deliver_lane_find(s, endpoint);
     *out = (struct deliver_lane_info){ 0 };
     if (lane == NULL)
         return false;
     bool is_parked = lane->pace.parked_until_us > clock_wall_us(s->clock);
-    *out = (struct deliver_lane_info){ .waiting = (int64_t)lane->waiting.len,
-                                       .in_flight = lane->in_flight,
-                                       .window = deliver_pace_slots(&lane->pace),
-                                       .parked = is_parked,
-                                       .parked_until_us = is_parked ? lane->pace.parked_until_us : 0,
-                                       .failures_in_row = lane->pace.failures_in_row };
+    *out =
+        (struct deliver_lane_info){ .waiting = (int64_t)lane->waiting.len,
+                                    .in_flight = lane->in_flight,
+                                    .window = deliver_pace_slots(&lane->pace),
+                                    .parked = is_parked,
+                                    .parked_until_us = is_parked ? lane->pace.parked_until_us : 0,
+                                    .failures_in_row = lane->pace.failures_in_row };
     return true;
 }
 
@@ -242,5 +258,6 @@ void deliver_shard_stats(const struct deliver_shard *s, struct deliver_shard_sta
                                          .payload_bytes = s->payload_bytes,
                                          .in_flight = s->in_flight,
                                          .recording = s->recording,
-                                         .oldest_due_us = oldest_us <= clock_wall_us(s->clock) ? oldest_us : 0 };
+                                         .oldest_due_us =
+                                             oldest_us <= clock_wall_us(s->clock) ? oldest_us : 0 };
 }

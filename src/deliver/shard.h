@@ -6,15 +6,15 @@
  * What a lane promises:
  *  - at most `window` attempts at a time, fewer while the endpoint fails, one while it is probed;
  *  - never more a second than the endpoint's and the application's throttle (and a burst of 10 ms);
- *  - after `breaker_failures` failures in a row it is parked. Its deliveries go back to the store and
- *    keep their count of attempts; one of them probes when the time is up;
+ *  - after `breaker_failures` failures in a row (0: never) it is parked. Its deliveries go back to
+ *    the store and keep their count of attempts; one of them probes when the time is up;
  *  - a disabled endpoint's deliveries are canceled as they fall due, a deleted one's at once;
  *  - a 429 or 503 with Retry-After holds the whole lane back, up to breaker_max_us.
  *
  * What a shard promises: at most in_flight_max attempts, half of them for endpoints that have not
- * shown to be well; lanes take turns, an attempt each. At most items_max deliveries in memory, the last
- * quarter for lanes with few; at most payload_max bytes of payload kept for waiting ones. A delivery
- * that is only in the store is always reached by a later refill.
+ * shown to be well; lanes take turns, an attempt each. At most items_max deliveries in memory, the
+ * last quarter for lanes with few; at most payload_max bytes of payload kept for waiting ones. A
+ * delivery that is only in the store is always reached by a later refill.
  */
 #pragma once
 
@@ -53,9 +53,10 @@ void deliver_shard_app_loaded(struct deliver_shard *s, int64_t app, enum rc rc, 
 /* Configuration changed: whatever was known of the application is looked up again, at once. */
 void deliver_shard_app_changed(struct deliver_shard *s, int64_t app);
 
-/* No new attempts from now on. */
+/* No new attempts from now on; what is not yet told of endpoints' health is told. */
 void deliver_shard_stop(struct deliver_shard *s);
-/* Cuts what is under way; these deliveries stay pending. */
+/* After stop. Cuts what is under way and gives up recording what the store refuses; these
+ * deliveries stay as they are in the store. */
 void deliver_shard_cut(struct deliver_shard *s);
 /* Nothing under way, nothing being recorded. */
 bool deliver_shard_is_quiet(const struct deliver_shard *s);

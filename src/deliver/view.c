@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What lanes know of their endpoints: the view of an application is held once for all its lanes, and
- * let go when it changed or an old key in it ended.
+ * What lanes know of their endpoints: the view of an application is held once for all its lanes,
+ * and let go when it changed or an old key in it ended.
  */
 #include "deliver/shard_priv.h"
 
@@ -51,8 +51,8 @@ static bool get_view(struct deliver_shard *s, struct deliver_app *app)
     return false;
 }
 
-/* A new target, or one switched on or off, makes a fresh start: what is known of the old one does not
- * count, and a disabled one has its deliveries canceled without waiting for the breaker. */
+/* A new target, or one switched on or off, makes a fresh start: what is known of the old one does
+ * not count, and a disabled one has its deliveries canceled without waiting for the breaker. */
 static void meet(struct deliver_shard *s, struct deliver_lane *lane)
 {
     const struct core_endpoint *ep = lane->ep;
@@ -97,7 +97,8 @@ static void look_again(struct deliver_shard *s, struct deliver_app *app)
     }
 }
 
-void deliver_shard_app_loaded(struct deliver_shard *s, int64_t num, enum rc rc, struct core_app *view)
+void deliver_shard_app_loaded(struct deliver_shard *s, int64_t num, enum rc rc,
+                              struct core_app *view)
 {
     struct deliver_app *app = map64_get(s->apps, (uint64_t)num);
     if (app == NULL || !app->is_wanted)

@@ -4,7 +4,7 @@
  */
 #include "sim.h"
 
-/* --- events ------------------------------------------------------------------------------------------------ */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static bool is_sooner(const struct sim_event *a, const struct sim_event *b)
 {
@@ -73,7 +73,7 @@ void sim_event_drop(struct sim *sim, struct fetch_call *c)
     SIM_CHECK(sim, false, "cancel of a call that does not run");
 }
 
-/* --- views --------------------------------------------------------------------------------------------------- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 static struct core_app *make_view(struct sim *sim)
 {
@@ -81,13 +81,19 @@ static struct core_app *make_view(struct sim *sim)
     size_t count = 0;
     arena_init(&app->_arena);
     atomic_init(&app->_refs, 1);
-    struct core_endpoint *list = arena_array(&app->_arena, (size_t)sim->endpoint_count + 1, sizeof(*list));
+    struct core_endpoint *list =
+        arena_array(&app->_arena, (size_t)sim->endpoint_count + 1, sizeof(*list));
     for (int64_t num = 1; num <= sim->endpoint_count; num++) {
         struct sim_endpoint *ep = &sim->endpoints[num];
         if (ep->is_deleted)
             continue;
-        list[count++] = (struct core_endpoint){ .num = num, .app = SIM_APP, .kind = STR("http"), .url = str_from(ep->url),
-                                                .keyring = sim->keyring, .throttle = ep->throttle, .disabled = ep->is_disabled,
+        list[count++] = (struct core_endpoint){ .num = num,
+                                                .app = SIM_APP,
+                                                .kind = STR("http"),
+                                                .url = str_from(ep->url),
+                                                .keyring = sim->keyring,
+                                                .throttle = ep->throttle,
+                                                .disabled = ep->is_disabled,
                                                 .failing_since_us = ep->failing_since_us };
     }
     app->num = SIM_APP;
@@ -104,7 +110,7 @@ void sim_changed(struct sim *sim)
     (void)sim_event(sim, SIM_EVENT_CHANGED, sim_dice(sim, 0, SIM_MS));
 }
 
-/* --- the backend ---------------------------------------------------------------------------------------------- */
+/* --- the backend ------------------------------------------------------------------------------ */
 
 static void record(void *ctx, struct deliver_shard *shard, struct store_outcome *o)
 {
@@ -112,8 +118,9 @@ static void record(void *ctx, struct deliver_shard *shard, struct store_outcome 
     sim_event(ctx, SIM_EVENT_RECORD, sim_dice(ctx, SIM_MS, 5 * SIM_MS))->outcome = o;
 }
 
-/* The store is read now, and the answer comes later: what happens in between is what refills must bear. */
-static void refill(void *ctx, struct deliver_shard *shard, int64_t endpoint, int64_t after_due_us, struct id after, size_t max)
+/* The store is read now, and the answer comes later: refills must bear what happens in between. */
+static void refill(void *ctx, struct deliver_shard *shard, int64_t endpoint, int64_t after_due_us,
+                   struct id after, size_t max)
 {
     struct sim *sim = ctx;
     (void)shard;
@@ -145,7 +152,8 @@ static void want_app(void *ctx, struct deliver_shard *shard, int64_t num)
     sim_event(sim, SIM_EVENT_APP, sim_dice(sim, 0, 5 * SIM_MS))->view = core_app_ref(sim->view);
 }
 
-static void health(void *ctx, struct deliver_shard *shard, int64_t num, int64_t endpoint, int64_t failing_since_us, bool disable, const char *reason)
+static void health(void *ctx, struct deliver_shard *shard, int64_t num, int64_t endpoint,
+                   int64_t failing_since_us, bool disable, const char *reason)
 {
     struct sim *sim = ctx;
     struct sim_endpoint *ep = &sim->endpoints[endpoint];
@@ -173,9 +181,15 @@ static void wake(void *ctx)
 static void boot(struct sim *sim)
 {
     sim->shard = deliver_shard_new(&(struct deliver_shard_options){
-        .clock = &sim->clock.clock, .rng = &sim->rng.rng, .ids = sim->ids, .fetch = &sim->fetch,
+        .clock = &sim->clock.clock,
+        .rng = &sim->rng.rng,
+        .ids = sim->ids,
+        .fetch = &sim->fetch,
         .backend = { sim, record, refill, load, app, want_app, health, notice },
-        .limits = sim->o.limits, .user_agent = "sim", .wake = wake, .wake_ctx = sim });
+        .limits = sim->o.limits,
+        .user_agent = "sim",
+        .wake = wake,
+        .wake_ctx = sim });
     for (int64_t num = 1; num <= sim->endpoint_count; num++) {
         struct store_due first;
         struct id none = { { 0 } };
@@ -185,17 +199,28 @@ static void boot(struct sim *sim)
     sim->is_woken = true;
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct sim_options sim_defaults(uint64_t seed)
 {
-    static const int64_t delays[] = { 5 * SIM_SECOND, 5 * SIM_MINUTE, 30 * SIM_MINUTE, 2 * SIM_HOUR, 5 * SIM_HOUR, 10 * SIM_HOUR, 10 * SIM_HOUR };
+    static const int64_t delays[] = { 5 * SIM_SECOND, 5 * SIM_MINUTE, 30 * SIM_MINUTE, 2 * SIM_HOUR,
+                                      5 * SIM_HOUR,   10 * SIM_HOUR,  10 * SIM_HOUR };
     return (struct sim_options){
         .seed = seed,
-        .limits = { .attempt_us = 15 * SIM_SECOND, .connect_us = 5 * SIM_SECOND, .response_keep = 1024, .response_read = 4096,
-                    .window_start = 8, .window_max = 64, .in_flight_max = 256, .items_max = 4096, .payload_max = 1 << 20,
-                    .retry = { delays, COUNT_OF(delays), 20, SIM_HOUR }, .disable_after_us = 5 * SIM_DAY,
-                    .breaker_failures = 10, .breaker_us = 5 * SIM_SECOND, .breaker_max_us = 10 * SIM_MINUTE },
+        .limits = { .attempt_us = 15 * SIM_SECOND,
+                    .connect_us = 5 * SIM_SECOND,
+                    .response_keep = 1024,
+                    .response_read = 4096,
+                    .window_start = 8,
+                    .window_max = 64,
+                    .in_flight_max = 256,
+                    .items_max = 4096,
+                    .payload_max = 1 << 20,
+                    .retry = { delays, COUNT_OF(delays), 20, SIM_HOUR },
+                    .disable_after_us = 5 * SIM_DAY,
+                    .breaker_failures = 10,
+                    .breaker_us = 5 * SIM_SECOND,
+                    .breaker_max_us = 10 * SIM_MINUTE },
         .messages_max = 20000,
         .deliveries_max = 200000,
     };
@@ -250,22 +275,10 @@ static void kill_shard(struct sim *sim)
         }
         free_event(e);
     }
-}
-
-/* Outcomes that the store refused are retried by the shard; let them go their way first. */
-static void drain_refused(struct sim *sim)
-{
-    for (int i = 0; i < 100 && !deliver_shard_is_quiet(sim->shard); i++) {
-        sim->clock.now_us += SIM_SECOND;
-        (void)deliver_shard_run(sim->shard);
-        while (sim->event_count > 0) {
-            struct sim_event *e = take_event(sim, 1);
-            if (e->kind == SIM_EVENT_RECORD) {
-                e->outcome->job.rc = sim_store_apply(sim, e->outcome);
-                e->outcome->job.done(&e->outcome->job);
-            }
-            free_event(e);
-        }
+    deliver_shard_cut(sim->shard); /* outcomes that the store refused */
+    for (size_t i = 0; i < sim->delivery_count; i++) {
+        struct sim_delivery *d = &sim->deliveries[i];
+        d->may_repeat = d->may_repeat || d->sent != d->attempt_count;
     }
 }
 
@@ -274,7 +287,6 @@ static void shut_down(struct sim *sim)
     if (sim->shard == NULL)
         return;
     kill_shard(sim);
-    drain_refused(sim);
     deliver_shard_free(sim->shard);
     sim->shard = NULL;
     while (sim->event_count > 0)
@@ -300,18 +312,25 @@ void sim_free(struct sim *sim)
     xfree(sim);
 }
 
-/* --- publishing --------------------------------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------------------- */
 
-static struct sim_message *accept(struct sim *sim, const int64_t *endpoints, size_t count, int64_t deliver_at_us)
+static struct sim_message *accept(struct sim *sim, const int64_t *endpoints, size_t count,
+                                  int64_t deliver_at_us)
 {
-    MUST(sim->message_count < sim->o.messages_max && sim->delivery_count + count <= sim->o.deliveries_max);
+    MUST(sim->message_count < sim->o.messages_max &&
+         sim->delivery_count + count <= sim->o.deliveries_max);
     size_t index = sim->message_count++;
     struct sim_message *m = &sim->messages[index];
-    *m = (struct sim_message){ .id = id_new(sim->ids), .created_us = sim->clock.now_us, .deliver_at_us = deliver_at_us, .first = sim->delivery_count };
+    *m = (struct sim_message){ .id = id_new(sim->ids),
+                               .created_us = sim->clock.now_us,
+                               .deliver_at_us = deliver_at_us,
+                               .first = sim->delivery_count };
     (void)map64_set(sim->by_key, (uint64_t)id_key(&m->id), m);
     for (size_t i = 0; i < count; i++) {
         struct sim_delivery *d = &sim->deliveries[sim->delivery_count++];
-        *d = (struct sim_delivery){ .message = index, .endpoint = endpoints[i], .state = STORE_PENDING,
+        *d = (struct sim_delivery){ .message = index,
+                                    .endpoint = endpoints[i],
+                                    .state = STORE_PENDING,
                                     .due_us = deliver_at_us != 0 ? deliver_at_us : m->created_us };
         m->count++;
         sim_store_insert(sim, d);
@@ -323,7 +342,8 @@ void sim_publish(struct sim *sim, const int64_t *endpoints, size_t count, int64_
 {
     struct sim_message *m = accept(sim, endpoints, count, deliver_at_us);
     for (size_t i = 0; i < m->count; i++)
-        sim_event(sim, SIM_EVENT_HAND_OVER, sim_dice(sim, 0, 4 * SIM_MS))->delivery = &sim->deliveries[m->first + i];
+        sim_event(sim, SIM_EVENT_HAND_OVER, sim_dice(sim, 0, 4 * SIM_MS))->delivery =
+            &sim->deliveries[m->first + i];
 }
 
 void sim_publish_all(struct sim *sim)
@@ -356,7 +376,7 @@ static void hand_over(struct sim *sim, const struct sim_delivery *d)
     store_message_unref(m);
 }
 
-/* --- time ----------------------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static void finish_record(struct sim *sim, struct store_outcome *o)
 {
@@ -369,12 +389,8 @@ static void happen(struct sim *sim, struct sim_event *e)
 {
     struct store_message *m = NULL;
     switch (e->kind) {
-    case SIM_EVENT_ANSWER:
-        sim_receivers_answer(sim, e->call);
-        break;
-    case SIM_EVENT_RECORD:
-        finish_record(sim, e->outcome);
-        break;
+    case SIM_EVENT_ANSWER: sim_receivers_answer(sim, e->call); break;
+    case SIM_EVENT_RECORD: finish_record(sim, e->outcome); break;
     case SIM_EVENT_REFILL:
         deliver_shard_refilled(sim->shard, e->endpoint, RC_OK, e->rows, e->count, e->max);
         break;
@@ -383,15 +399,9 @@ static void happen(struct sim *sim, struct sim_event *e)
         deliver_shard_loaded(sim->shard, &e->message, RC_OK, m);
         store_message_unref(m);
         break;
-    case SIM_EVENT_APP:
-        deliver_shard_app_loaded(sim->shard, SIM_APP, RC_OK, e->view);
-        break;
-    case SIM_EVENT_CHANGED:
-        deliver_shard_app_changed(sim->shard, SIM_APP);
-        break;
-    case SIM_EVENT_HAND_OVER:
-        hand_over(sim, e->delivery);
-        break;
+    case SIM_EVENT_APP: deliver_shard_app_loaded(sim->shard, SIM_APP, RC_OK, e->view); break;
+    case SIM_EVENT_CHANGED: deliver_shard_app_changed(sim->shard, SIM_APP); break;
+    case SIM_EVENT_HAND_OVER: hand_over(sim, e->delivery); break;
     }
 }
 
@@ -403,7 +413,8 @@ static void check_bounds(struct sim *sim)
         sim->most_items = stats.items;
     SIM_CHECK(sim, stats.items <= sim->o.limits.items_max, "%zu items", stats.items);
     SIM_CHECK(sim, stats.in_flight <= sim->o.limits.in_flight_max, "%d in flight", stats.in_flight);
-    SIM_CHECK(sim, stats.payload_bytes <= sim->o.limits.payload_max + 4096, "%zu bytes", stats.payload_bytes);
+    SIM_CHECK(sim, stats.payload_bytes <= sim->o.limits.payload_max + 4096, "%zu bytes",
+              stats.payload_bytes);
 }
 
 void sim_run(struct sim *sim, int64_t for_us)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Scripted receivers behind the fetch interface. Each request is checked as it comes: signed, of a delivery that is
- * pending and due, not sent twice at a time, within the endpoint's window and throttle.
+ * Scripted receivers behind the fetch interface. Each request is checked as it comes: signed, of a
+ * delivery that is pending and due, not sent twice at a time, within the endpoint's window and
+ * throttle.
  */
 #include "sim.h"
 
@@ -22,16 +23,21 @@ static struct str header_of(const struct fetch_call *c, struct str wanted)
 static int64_t endpoint_of(struct sim *sim, const struct fetch_call *c)
 {
     int64_t num = 0;
-    SIM_CHECK(sim, str_to_i64(str_sub(c->url->target, 1, c->url->target.len), &num) == RC_OK, "%.*s", STR_ARGS(c->url->target));
+    SIM_CHECK(sim, str_to_i64(str_sub(c->url->target, 1, c->url->target.len), &num) == RC_OK,
+              "%.*s", STR_ARGS(c->url->target));
     return num;
 }
 
 static struct sim_delivery *delivery_of(struct sim *sim, const struct fetch_call *c)
 {
     struct id id;
-    SIM_CHECK(sim, id_parse(STR("msg_"), header_of(c, STR("webhook-id: ")), &id) == RC_OK, "webhook-id");
+    SIM_CHECK(sim, id_parse(STR("msg_"), header_of(c, STR("webhook-id: ")), &id) == RC_OK,
+              "webhook-id");
     SIM_CHECK(sim, str_starts(header_of(c, STR("webhook-signature: ")), STR("v1,")), "signature");
-    SIM_CHECK(sim, str_eq(header_of(c, STR("svix-signature: ")), header_of(c, STR("webhook-signature: "))), "svix-signature");
+    SIM_CHECK(
+        sim,
+        str_eq(header_of(c, STR("svix-signature: ")), header_of(c, STR("webhook-signature: "))),
+        "svix-signature");
     struct sim_delivery *d = sim_store_find(sim, &id, endpoint_of(sim, c));
     SIM_CHECK(sim, d != NULL, "no such delivery");
     return d;
@@ -44,7 +50,8 @@ static void check_rate(struct sim *sim, struct sim_endpoint *ep)
     int64_t now_us = sim->clock.now_us;
     if (ep->throttle > 0 && ep->start_count > many) {
         int64_t before_us = ep->starts[(ep->start_count - many - 1) % SIM_RATE_RING];
-        SIM_CHECK(sim, now_us - before_us >= SIM_SECOND, "%zu starts in %lld us", many + 1, (long long)(now_us - before_us));
+        SIM_CHECK(sim, now_us - before_us >= SIM_SECOND, "%zu starts in %lld us", many + 1,
+                  (long long)(now_us - before_us));
     }
     ep->starts[ep->start_count++ % SIM_RATE_RING] = now_us;
 }
@@ -53,17 +60,22 @@ static void check_start(struct sim *sim, struct sim_delivery *d)
 {
     struct sim_endpoint *ep = &sim->endpoints[d->endpoint];
     SIM_CHECK(sim, !d->is_flying, "sent twice at a time");
-    SIM_CHECK(sim, d->may_repeat || d->state == STORE_PENDING || d->state == STORE_SENDING, "already in state %d", (int)d->state);
-    SIM_CHECK(sim, d->may_repeat || sim->clock.now_us >= d->due_us, "%lld us too soon", (long long)(d->due_us - sim->clock.now_us));
-    SIM_CHECK(sim, d->may_repeat || d->sent == d->attempt_count, "sent %d times, %d recorded", d->sent, d->attempt_count);
-    SIM_CHECK(sim, !sim->o.is_punctual || sim->clock.now_us <= d->due_us + 100 * SIM_MS, "%lld us late", (long long)(sim->clock.now_us - d->due_us));
+    SIM_CHECK(sim, d->may_repeat || d->state == STORE_PENDING || d->state == STORE_SENDING,
+              "already in state %d", (int)d->state);
+    SIM_CHECK(sim, d->may_repeat || sim->clock.now_us >= d->due_us, "%lld us too soon",
+              (long long)(d->due_us - sim->clock.now_us));
+    SIM_CHECK(sim, d->may_repeat || d->sent == d->attempt_count, "sent %d times, %d recorded",
+              d->sent, d->attempt_count);
+    SIM_CHECK(sim, !sim->o.is_punctual || sim->clock.now_us <= d->due_us + 100 * SIM_MS,
+              "%lld us late", (long long)(sim->clock.now_us - d->due_us));
     d->is_flying = true;
     d->sent++;
     sim->attempts++;
     ep->in_flight++;
     if (ep->in_flight > ep->most_in_flight)
         ep->most_in_flight = ep->in_flight;
-    SIM_CHECK(sim, ep->in_flight <= sim->o.limits.window_max, "window of endpoint %lld", (long long)d->endpoint);
+    SIM_CHECK(sim, ep->in_flight <= sim->o.limits.window_max, "window of endpoint %lld",
+              (long long)d->endpoint);
     check_rate(sim, ep);
 }
 
@@ -72,7 +84,8 @@ static int64_t decide(struct sim *sim, const struct sim_endpoint *ep, struct fet
 {
     int64_t quick_us = sim_dice(sim, 5 * SIM_MS, 50 * SIM_MS);
     int64_t age_us = sim->clock.now_us - sim->started_us;
-    bool is_down = ep->kind == SIM_DEAD || (ep->kind == SIM_FLAPPING && age_us / (10 * SIM_MINUTE) % 2 == 1) ||
+    bool is_down = ep->kind == SIM_DEAD ||
+                   (ep->kind == SIM_FLAPPING && age_us / (10 * SIM_MINUTE) % 2 == 1) ||
                    (ep->kind == SIM_REVIVING && age_us < 2 * SIM_HOUR);
     c->error = FETCH_OK;
     c->status = 200;

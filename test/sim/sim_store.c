@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The store of the simulator: a treap of pending deliveries an endpoint, by due time and message, and
- * the same rule as the real one about who may change a state.
+ * The store of the simulator: a treap of pending deliveries an endpoint, by due time and message,
+ * and the same rule as the real one about who may change a state.
  */
 #include "sim.h"
 
@@ -15,7 +15,8 @@ static bool is_before(const struct sim_delivery *a, const struct sim_delivery *b
     return a->due_us != b->due_us ? a->due_us < b->due_us : a->message < b->message;
 }
 
-static void split(struct sim_delivery *t, const struct sim_delivery *at, struct sim_delivery **left, struct sim_delivery **right)
+static void split(struct sim_delivery *t, const struct sim_delivery *at, struct sim_delivery **left,
+                  struct sim_delivery **right)
 {
     if (t == NULL) {
         *left = *right = NULL;
@@ -60,21 +61,25 @@ void sim_store_remove(struct sim *sim, struct sim_delivery *d)
     *at = merge(d->left, d->right);
 }
 
-static void collect(const struct sim *sim, const struct sim_delivery *t, int64_t after_due_us, const struct id *after,
-                    struct store_due *out, size_t *count, size_t max)
+static void collect(const struct sim *sim, const struct sim_delivery *t, int64_t after_due_us,
+                    const struct id *after, struct store_due *out, size_t *count, size_t max)
 {
     if (t == NULL || *count == max)
         return;
     const struct sim_message *m = &sim->messages[t->message];
-    bool is_after = t->due_us > after_due_us || (t->due_us == after_due_us && memcmp(&m->id, after, sizeof(*after)) > 0);
+    bool is_after = t->due_us > after_due_us ||
+                    (t->due_us == after_due_us && memcmp(&m->id, after, sizeof(*after)) > 0);
     if (is_after)
         collect(sim, t->left, after_due_us, after, out, count, max);
     if (is_after && *count < max)
-        out[(*count)++] = (struct store_due){ m->id, SIM_APP, t->endpoint, t->due_us, t->attempt_count, t->state, t->trigger };
+        out[(*count)++] =
+            (struct store_due){ m->id,    SIM_APP,   t->endpoint, t->due_us, t->attempt_count,
+                                t->state, t->trigger };
     collect(sim, t->right, after_due_us, after, out, count, max);
 }
 
-size_t sim_store_due(struct sim *sim, int64_t endpoint, int64_t after_due_us, const struct id *after, struct store_due *out, size_t max)
+size_t sim_store_due(struct sim *sim, int64_t endpoint, int64_t after_due_us,
+                     const struct id *after, struct store_due *out, size_t max)
 {
     size_t count = 0;
     collect(sim, sim->endpoints[endpoint].pending, after_due_us, after, out, &count, max);
@@ -95,7 +100,8 @@ static bool waits(enum store_state state)
     return state == STORE_PENDING || state == STORE_SENDING;
 }
 
-static void check_next_due(struct sim *sim, const struct sim_delivery *d, const struct store_outcome *o)
+static void check_next_due(struct sim *sim, const struct sim_delivery *d,
+                           const struct store_outcome *o)
 {
     const struct core_retry_policy *p = &sim->o.limits.retry;
     if (o->to != STORE_SENDING || sim->endpoints[d->endpoint].kind == SIM_BUSY)
@@ -104,7 +110,8 @@ static void check_next_due(struct sim *sim, const struct sim_delivery *d, const 
     double delay = (double)p->delays_us[o->attempt_count - 1];
     double asked = (double)(o->next_due_us - ended_us);
     double swing = delay * p->jitter_percent / 100.0 + 2;
-    SIM_CHECK(sim, asked >= delay - swing && asked <= delay + swing, "attempt %d: %.0f us instead of %.0f", o->attempt_count, asked, delay);
+    SIM_CHECK(sim, asked >= delay - swing && asked <= delay + swing,
+              "attempt %d: %.0f us instead of %.0f", o->attempt_count, asked, delay);
 }
 
 enum rc sim_store_apply(struct sim *sim, const struct store_outcome *o)
@@ -114,11 +121,13 @@ enum rc sim_store_apply(struct sim *sim, const struct store_outcome *o)
     if (d->state != o->from)
         return RC_CONFLICT;
     SIM_CHECK(sim, store_state_may(o->from, o->to), "%d to %d", (int)o->from, (int)o->to);
-    SIM_CHECK(sim, o->was_due_us == d->due_us, "due %lld", (long long)(o->was_due_us - sim->started_us));
+    SIM_CHECK(sim, o->was_due_us == d->due_us, "due %lld",
+              (long long)(o->was_due_us - sim->started_us));
     check_next_due(sim, d, o);
     sim_store_remove(sim, d);
     if (o->has_attempt) {
-        SIM_CHECK(sim, o->attempt_count == d->attempt_count + 1, "%d after %d", o->attempt_count, d->attempt_count);
+        SIM_CHECK(sim, o->attempt_count == d->attempt_count + 1, "%d after %d", o->attempt_count,
+                  d->attempt_count);
         d->attempt_count = o->attempt_count;
     }
     d->state = o->to;
@@ -139,16 +148,22 @@ struct store_message *sim_store_message(struct sim *sim, const struct id *id)
 {
     const struct sim_message *m = map64_get(sim->by_key, (uint64_t)id_key(id));
     SIM_CHECK(sim, m != NULL, "load of an unknown message");
-    return store_message_new(&(struct store_message){ .id = m->id, .app = SIM_APP, .org = 1, .created_us = m->created_us,
-                                                      .deliver_at_us = m->deliver_at_us, .event_type = STR("test"),
-                                                      .payload = m->is_expired ? STR_NONE : STR("{\"hello\":\"world\"}") });
+    return store_message_new(&(struct store_message){
+        .id = m->id,
+        .app = SIM_APP,
+        .org = 1,
+        .created_us = m->created_us,
+        .deliver_at_us = m->deliver_at_us,
+        .event_type = STR("test"),
+        .payload = m->is_expired ? STR_NONE : STR("{\"hello\":\"world\"}") });
 }
 
 size_t sim_count(const struct sim *sim, int64_t endpoint, enum store_state state)
 {
     size_t count = 0;
     for (size_t i = 0; i < sim->delivery_count; i++)
-        count += sim->deliveries[i].endpoint == endpoint && sim->deliveries[i].state == state ? 1 : 0;
+        count +=
+            sim->deliveries[i].endpoint == endpoint && sim->deliveries[i].state == state ? 1 : 0;
     return count;
 }
 
@@ -160,7 +175,10 @@ void sim_check_nothing_lost(struct sim *sim)
         SIM_CHECK(sim, !waits(d->state) || d->due_us > 0, "delivery %zu", i);
         SIM_CHECK(sim, d->state != STORE_SUCCESS || d->sent > 0, "delivery %zu was never sent", i);
         bool is_well = ep->kind == SIM_HEALTHY && !ep->is_disabled && !ep->is_deleted;
-        SIM_CHECK(sim, !is_well || d->due_us > sim->clock.now_us || d->state == STORE_SUCCESS || sim->messages[d->message].is_expired,
-                  "delivery %zu to healthy endpoint %lld is in state %d", i, (long long)d->endpoint, (int)d->state);
+        SIM_CHECK(sim,
+                  !is_well || d->due_us > sim->clock.now_us || d->state == STORE_SUCCESS ||
+                      sim->messages[d->message].is_expired,
+                  "delivery %zu to healthy endpoint %lld is in state %d", i, (long long)d->endpoint,
+                  (int)d->state);
     }
 }

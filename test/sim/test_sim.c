@@ -5,7 +5,9 @@ enum { SEEDS = 12 };
 
 static void one_day(struct sim *sim)
 {
-    static const enum sim_kind kinds[] = { SIM_HEALTHY, SIM_DEAD, SIM_HANGING, SIM_FLAPPING, SIM_BUSY, SIM_GONE, SIM_SLOW, SIM_ERRATIC, SIM_REVIVING, SIM_HEALTHY };
+    static const enum sim_kind kinds[] = { SIM_HEALTHY,  SIM_DEAD,   SIM_HANGING, SIM_FLAPPING,
+                                           SIM_BUSY,     SIM_GONE,   SIM_SLOW,    SIM_ERRATIC,
+                                           SIM_REVIVING, SIM_HEALTHY };
     for (size_t i = 0; i < COUNT_OF(kinds); i++)
         (void)sim_add(sim, kinds[i], 0);
     for (int i = 0; i < 300; i++) {
@@ -26,13 +28,19 @@ static void every_delivery_of_a_mixed_day_ends_or_is_pending(void **state)
         sim_run(sim, 8 * SIM_DAY);
         sim_check_nothing_lost(sim);
         for (size_t i = 0; i < sim->delivery_count; i++)
-            SIM_CHECK(sim, sim->deliveries[i].state >= STORE_SUCCESS, "delivery %zu to %lld is not final after eight days", i,
+            SIM_CHECK(sim, sim->deliveries[i].state >= STORE_SUCCESS,
+                      "delivery %zu to %lld is not final after eight days", i,
                       (long long)sim->deliveries[i].endpoint);
         SIM_CHECK(sim, sim_count(sim, 1, STORE_SUCCESS) == 300, "healthy");
-        SIM_CHECK(sim, sim_count(sim, 2, STORE_SUCCESS) == 0 && sim->endpoints[2].is_disabled, "dead");
-        SIM_CHECK(sim, sim->endpoints[6].is_disabled && sim_count(sim, 6, STORE_FAILED) >= 1 && sim_count(sim, 6, STORE_CANCELED) > 200, "gone");
+        SIM_CHECK(sim, sim_count(sim, 2, STORE_SUCCESS) == 0 && sim->endpoints[2].is_disabled,
+                  "dead");
+        SIM_CHECK(sim,
+                  sim->endpoints[6].is_disabled && sim_count(sim, 6, STORE_FAILED) >= 1 &&
+                      sim_count(sim, 6, STORE_CANCELED) > 200,
+                  "gone");
         SIM_CHECK(sim, sim_count(sim, 7, STORE_SUCCESS) == 300, "slow");
-        SIM_CHECK(sim, sim_count(sim, 9, STORE_SUCCESS) == 300, "reviving: nothing was given up in two hours");
+        SIM_CHECK(sim, sim_count(sim, 9, STORE_SUCCESS) == 300,
+                  "reviving: nothing was given up in two hours");
         sim_free(sim);
     }
 }
@@ -57,8 +65,10 @@ static void a_crash_in_the_middle_loses_nothing(void **state)
         }
         sim_run(sim, 3 * SIM_DAY);
         sim_check_nothing_lost(sim);
-        SIM_CHECK(sim, sim_count(sim, 1, STORE_SUCCESS) == 400, "%zu", sim_count(sim, 1, STORE_SUCCESS));
-        SIM_CHECK(sim, sim_count(sim, 4, STORE_SUCCESS) == 400, "%zu", sim_count(sim, 4, STORE_SUCCESS));
+        SIM_CHECK(sim, sim_count(sim, 1, STORE_SUCCESS) == 400, "%zu",
+                  sim_count(sim, 1, STORE_SUCCESS));
+        SIM_CHECK(sim, sim_count(sim, 4, STORE_SUCCESS) == 400, "%zu",
+                  sim_count(sim, 4, STORE_SUCCESS));
         sim_free(sim);
     }
 }
@@ -78,8 +88,10 @@ static void a_healthy_endpoint_is_prompt_beside_a_hundred_bad_ones(void **state)
             sim_run(sim, 500 * SIM_MS);
         }
         sim_run(sim, SIM_MINUTE);
-        SIM_CHECK(sim, sim_count(sim, healthy, STORE_SUCCESS) == 600, "%zu", sim_count(sim, healthy, STORE_SUCCESS));
-        SIM_CHECK(sim, sim->endpoints[healthy].worst_latency_us < SIM_SECOND, "%lld us", (long long)sim->endpoints[healthy].worst_latency_us);
+        SIM_CHECK(sim, sim_count(sim, healthy, STORE_SUCCESS) == 600, "%zu",
+                  sim_count(sim, healthy, STORE_SUCCESS));
+        SIM_CHECK(sim, sim->endpoints[healthy].worst_latency_us < SIM_SECOND, "%lld us",
+                  (long long)sim->endpoints[healthy].worst_latency_us);
         sim_free(sim);
     }
 }
@@ -98,9 +110,12 @@ static void throttles_hold_and_what_they_delay_arrives(void **state)
         for (int i = 0; i < 1000; i++)
             sim_publish_all(sim);
         sim_run(sim, 1100 * SIM_SECOND);
-        SIM_CHECK(sim, sim_count(sim, 1, STORE_SUCCESS) == 1000, "%zu", sim_count(sim, 1, STORE_SUCCESS));
-        SIM_CHECK(sim, sim_count(sim, 2, STORE_SUCCESS) == 1000, "%zu", sim_count(sim, 2, STORE_SUCCESS));
-        SIM_CHECK(sim, sim_count(sim, 4, STORE_SUCCESS) == 1000, "%zu", sim_count(sim, 4, STORE_SUCCESS));
+        SIM_CHECK(sim, sim_count(sim, 1, STORE_SUCCESS) == 1000, "%zu",
+                  sim_count(sim, 1, STORE_SUCCESS));
+        SIM_CHECK(sim, sim_count(sim, 2, STORE_SUCCESS) == 1000, "%zu",
+                  sim_count(sim, 2, STORE_SUCCESS));
+        SIM_CHECK(sim, sim_count(sim, 4, STORE_SUCCESS) == 1000, "%zu",
+                  sim_count(sim, 4, STORE_SUCCESS));
         sim_free(sim);
     }
 }
@@ -123,8 +138,10 @@ static void a_million_pending_are_delivered_within_the_bound_on_memory(void **st
     }
     SIM_CHECK(sim, sim->most_items <= 2000, "%zu", sim->most_items);
     for (int64_t num = 1; num <= 20; num++)
-        SIM_CHECK(sim, num % 5 == 0 || sim_count(sim, num, STORE_SUCCESS) == 750, "endpoint %lld: %zu", (long long)num, sim_count(sim, num, STORE_SUCCESS));
-    SIM_CHECK(sim, sim->endpoints[fresh].worst_latency_us < 2 * SIM_SECOND, "%lld us", (long long)sim->endpoints[fresh].worst_latency_us);
+        SIM_CHECK(sim, num % 5 == 0 || sim_count(sim, num, STORE_SUCCESS) == 750,
+                  "endpoint %lld: %zu", (long long)num, sim_count(sim, num, STORE_SUCCESS));
+    SIM_CHECK(sim, sim->endpoints[fresh].worst_latency_us < 2 * SIM_SECOND, "%lld us",
+              (long long)sim->endpoints[fresh].worst_latency_us);
     sim_check_nothing_lost(sim);
     sim_free(sim);
 }
@@ -149,7 +166,8 @@ static void a_backlog_larger_than_memory_is_worked_off_by_due_time(void **state)
         sim_run(sim, 3 * SIM_DAY);
         sim_check_nothing_lost(sim);
         for (int64_t num = 1; num <= 6; num += 2)
-            SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) == 550, "endpoint %lld: %zu", (long long)num, sim_count(sim, num, STORE_SUCCESS));
+            SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) == 550, "endpoint %lld: %zu",
+                      (long long)num, sim_count(sim, num, STORE_SUCCESS));
         sim_free(sim);
     }
 }
@@ -168,7 +186,8 @@ static void a_dead_endpoint_is_probed_and_not_hammered(void **state)
     SIM_CHECK(sim, sim->attempts > 24 * 6 - 10, "%zu attempts", sim->attempts);
     struct deliver_shard_stats stats;
     deliver_shard_stats(sim->shard, &stats);
-    SIM_CHECK(sim, stats.items <= 1 && stats.parked == 1, "a parked lane holds %zu items", stats.items);
+    SIM_CHECK(sim, stats.items <= 1 && stats.parked == 1, "a parked lane holds %zu items",
+              stats.items);
     sim_free(sim);
 }
 
@@ -182,10 +201,12 @@ static void a_new_url_is_tried_at_once(void **state)
         sim_publish_all(sim);
     sim_run(sim, SIM_DAY);
     sim->endpoints[num].kind = SIM_HEALTHY;
-    (void)snprintf(sim->endpoints[num].url, sizeof(sim->endpoints[num].url), "http://other.test/%d", (int)num);
+    (void)snprintf(sim->endpoints[num].url, sizeof(sim->endpoints[num].url), "http://other.test/%d",
+                   (int)num);
     sim_changed(sim);
     sim_run(sim, 20 * SIM_SECOND);
-    SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) >= 900, "%zu", sim_count(sim, num, STORE_SUCCESS));
+    SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) >= 900, "%zu",
+              sim_count(sim, num, STORE_SUCCESS));
     sim_free(sim);
 }
 
@@ -204,7 +225,8 @@ static void retries_come_at_their_time(void **state)
             sim_run(sim, SIM_MINUTE);
         }
         sim_run(sim, 3 * SIM_DAY);
-        SIM_CHECK(sim, sim_count(sim, 1, STORE_FAILED) == 50, "%zu", sim_count(sim, 1, STORE_FAILED));
+        SIM_CHECK(sim, sim_count(sim, 1, STORE_FAILED) == 50, "%zu",
+                  sim_count(sim, 1, STORE_FAILED));
         SIM_CHECK(sim, sim->attempts >= 50 * 8 + 50, "%zu attempts", sim->attempts);
         sim_free(sim);
     }
@@ -227,8 +249,10 @@ static void a_deleted_endpoint_has_its_deliveries_canceled_and_a_disabled_one_wh
     sim_publish(sim, &disabled, 1, 0);
     sim_publish(sim, &disabled, 1, sim->clock.now_us + SIM_HOUR);
     sim_run(sim, SIM_MINUTE);
-    SIM_CHECK(sim, sim_count(sim, deleted, STORE_CANCELED) == 500, "%zu", sim_count(sim, deleted, STORE_CANCELED));
-    SIM_CHECK(sim, sim_count(sim, disabled, STORE_CANCELED) == 1, "%zu", sim_count(sim, disabled, STORE_CANCELED));
+    SIM_CHECK(sim, sim_count(sim, deleted, STORE_CANCELED) == 500, "%zu",
+              sim_count(sim, deleted, STORE_CANCELED));
+    SIM_CHECK(sim, sim_count(sim, disabled, STORE_CANCELED) == 1, "%zu",
+              sim_count(sim, disabled, STORE_CANCELED));
     sim->endpoints[disabled].is_disabled = false;
     sim_changed(sim);
     sim_run(sim, SIM_HOUR);
@@ -249,7 +273,8 @@ static void a_delivery_put_off_is_sent_at_its_time(void **state)
     sim_run(sim, SIM_SECOND);
     SIM_CHECK(sim, sim->attempts == 1, "%zu", sim->attempts);
     sim_run(sim, 2000 * SIM_MINUTE);
-    SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) == 200, "%zu", sim_count(sim, num, STORE_SUCCESS));
+    SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) == 200, "%zu",
+              sim_count(sim, num, STORE_SUCCESS));
     sim_free(sim);
 }
 
@@ -262,15 +287,18 @@ static void sending_again_by_hand_makes_one_attempt(void **state)
     sim_publish(sim, &num, 1, 0);
     sim_run(sim, 2 * SIM_DAY);
     struct sim_delivery *d = &sim->deliveries[0];
-    SIM_CHECK(sim, d->state == STORE_FAILED && d->attempt_count == 8, "%d attempts", d->attempt_count);
+    SIM_CHECK(sim, d->state == STORE_FAILED && d->attempt_count == 8, "%d attempts",
+              d->attempt_count);
     SIM_CHECK(sim, sim->notices == 2, "%zu: failing and exhausted", sim->notices);
     sim_resend(sim, d);
     sim_run(sim, SIM_DAY);
-    SIM_CHECK(sim, d->state == STORE_FAILED && d->attempt_count == 9, "%d attempts", d->attempt_count);
+    SIM_CHECK(sim, d->state == STORE_FAILED && d->attempt_count == 9, "%d attempts",
+              d->attempt_count);
     sim->endpoints[num].kind = SIM_HEALTHY;
     sim_resend(sim, d);
     sim_run(sim, SIM_DAY);
-    SIM_CHECK(sim, d->state == STORE_SUCCESS && d->attempt_count == 10, "%d attempts", d->attempt_count);
+    SIM_CHECK(sim, d->state == STORE_SUCCESS && d->attempt_count == 10, "%d attempts",
+              d->attempt_count);
     SIM_CHECK(sim, sim->notices == 3, "%zu: recovered too", sim->notices);
     sim->endpoints[num].kind = SIM_DEAD;
     sim_publish(sim, &num, 1, 0);
@@ -281,7 +309,8 @@ static void sending_again_by_hand_makes_one_attempt(void **state)
     sim_crash(sim);
     sim_resend(sim, fresh);
     sim_run(sim, SIM_HOUR);
-    SIM_CHECK(sim, fresh->state == STORE_FAILED && fresh->attempt_count == 2, "%d attempts", fresh->attempt_count);
+    SIM_CHECK(sim, fresh->state == STORE_FAILED && fresh->attempt_count == 2, "%d attempts",
+              fresh->attempt_count);
     sim_free(sim);
 }
 
@@ -294,7 +323,9 @@ static void an_expired_payload_ends_its_delivery(void **state)
     sim_store_only(sim, num, 3);
     sim->messages[1].is_expired = true;
     sim_run(sim, SIM_MINUTE);
-    SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) == 2 && sim_count(sim, num, STORE_CANCELED) == 1, "%zu", sim->attempts);
+    SIM_CHECK(sim,
+              sim_count(sim, num, STORE_SUCCESS) == 2 && sim_count(sim, num, STORE_CANCELED) == 1,
+              "%zu", sim->attempts);
     sim_free(sim);
 }
 
@@ -310,7 +341,8 @@ int main(void)
         cmocka_unit_test(a_dead_endpoint_is_probed_and_not_hammered),
         cmocka_unit_test(a_new_url_is_tried_at_once),
         cmocka_unit_test(retries_come_at_their_time),
-        cmocka_unit_test(a_deleted_endpoint_has_its_deliveries_canceled_and_a_disabled_one_when_due),
+        cmocka_unit_test(
+            a_deleted_endpoint_has_its_deliveries_canceled_and_a_disabled_one_when_due),
         cmocka_unit_test(a_delivery_put_off_is_sent_at_its_time),
         cmocka_unit_test(sending_again_by_hand_makes_one_attempt),
         cmocka_unit_test(an_expired_payload_ends_its_delivery),

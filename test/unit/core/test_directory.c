@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "json/json.h"
 #include "store/application.h"
+#include "json/json.h"
 
 enum { S = 1000000, APPS = 8 };
 
@@ -49,18 +49,23 @@ void store_end(struct store_tx *tx)
     (void)tx;
 }
 
-enum rc store_application_by_num(struct store_tx *tx, int64_t num, struct arena *a, struct store_application *out)
+enum rc store_application_by_num(struct store_tx *tx, int64_t num, struct arena *a,
+                                 struct store_application *out)
 {
     (void)tx;
     if (num < 1 || num > APPS)
         return RC_NOT_FOUND;
-    *out = (struct store_application){ .num = num, .org = 1, .id = arena_fmt(a, "app_%d", (int)num),
-                                       .uid = arena_fmt(a, "%s", w.uids[num]), .throttle = 7,
+    *out = (struct store_application){ .num = num,
+                                       .org = 1,
+                                       .id = arena_fmt(a, "app_%d", (int)num),
+                                       .uid = arena_fmt(a, "%s", w.uids[num]),
+                                       .throttle = 7,
                                        .deleted = w.deleted[num] };
     return RC_OK;
 }
 
-enum rc store_application_find(struct store_tx *tx, int64_t org, struct str name, struct arena *a, struct store_application *out)
+enum rc store_application_find(struct store_tx *tx, int64_t org, struct str name, struct arena *a,
+                               struct store_application *out)
 {
     for (int64_t num = 1; num <= APPS && org == 1; num++)
         if (str_eq(name, str_from(w.uids[num])) || str_eq(name, arena_fmt(a, "app_%d", (int)num)))
@@ -76,7 +81,8 @@ enum rc store_org_by_num(struct store_tx *tx, int64_t num, struct arena *a, stru
     return RC_OK;
 }
 
-enum rc store_endpoint_all(struct store_tx *tx, int64_t app, struct arena *a, struct store_endpoint **out, size_t *count)
+enum rc store_endpoint_all(struct store_tx *tx, int64_t app, struct arena *a,
+                           struct store_endpoint **out, size_t *count)
 {
     (void)tx;
     (void)app;
@@ -107,7 +113,8 @@ static int set_up(void **state)
     for (int i = 1; i <= APPS; i++)
         (void)snprintf(w.uids[i], sizeof(w.uids[i]), "uid-%d", i);
     assert_int_equal(sign_vault_new(STR("a main secret of some length"), &w.vault), RC_OK);
-    w.directory = core_directory_new(&(struct core_directory_options){ .vault = w.vault, .clock = &w.clock.clock, .apps_max = 3 });
+    w.directory = core_directory_new(&(struct core_directory_options){
+        .vault = w.vault, .clock = &w.clock.clock, .apps_max = 3 });
     core_directory_on_change(w.directory, listen_to, NULL);
     return 0;
 }
@@ -142,14 +149,17 @@ static struct str sealed_json(enum core_secret what, const char *endpoint_id, co
 {
     struct buf out;
     buf_init(&out, 4096);
-    assert_int_equal(core_seal_json(w.vault, what, str_from(endpoint_id), str_from(json), &out), RC_OK);
+    assert_int_equal(core_seal_json(w.vault, what, str_from(endpoint_id), str_from(json), &out),
+                     RC_OK);
     return kept(&out);
 }
 
 static struct store_endpoint *add_endpoint(int64_t num, const char *id)
 {
     struct store_endpoint *ep = &w.endpoints[w.endpoint_count++];
-    *ep = (struct store_endpoint){ .num = num, .app = 1, .id = str_from(id), .url = STR("https://example.com/"), .key_count = 1 };
+    *ep = (struct store_endpoint){
+        .num = num, .app = 1, .id = str_from(id), .url = STR("https://example.com/"), .key_count = 1
+    };
     ep->keys[0] = sealed_key(id, 0);
     return ep;
 }
@@ -170,8 +180,9 @@ static void a_view_has_everything_the_hot_path_needs(void **state)
     row->channels = STR("[\"red\"]");
     row->options = STR("{\"timeoutMs\":2500,\"retrySchedule\":[0.05,5],\"other\":true}");
     row->options_sealed = sealed_json(CORE_SECRET_OPTIONS, "ep_4", "{\"password\":\"x\"}");
-    row->headers = sealed_json(CORE_SECRET_HEADERS, "ep_4",
-                               "{\"X-One\":\"1\",\"Webhook-Signature\":\"forged\",\"X-Bad\":\"a\\r\\nb: c\"}");
+    row->headers =
+        sealed_json(CORE_SECRET_HEADERS, "ep_4",
+                    "{\"X-One\":\"1\",\"Webhook-Signature\":\"forged\",\"X-Bad\":\"a\\r\\nb: c\"}");
     struct core_app *app = load(1);
     assert_int_equal(app->throttle, 7);
     assert_int_equal(app->endpoint_count, 2);

@@ -6,9 +6,13 @@
 
 #include <cmocka.h>
 
-#define TEXT(literal) { literal, sizeof(literal) - 1 }
+#define TEXT(literal) \
+    { \
+        literal, sizeof(literal) - 1 \
+    }
 
-static const struct str few_types[] = { TEXT("invoice.paid"), TEXT("invoice.sent"), TEXT("user.made") };
+static const struct str few_types[] = { TEXT("invoice.paid"), TEXT("invoice.sent"),
+                                        TEXT("user.made") };
 static const struct str red[] = { TEXT("red") };
 static const struct str blue_red[] = { TEXT("blue"), TEXT("red") };
 static const struct core_endpoint endpoints[] = {
@@ -20,11 +24,13 @@ static const struct core_endpoint endpoints[] = {
 };
 static struct core_app app = { .endpoints = endpoints, .endpoint_count = COUNT_OF(endpoints) };
 
-static void expect(const char *type, const struct str *channels, size_t channel_count, const char *wanted)
+static void expect(const char *type, const struct str *channels, size_t channel_count,
+                   const char *wanted)
 {
     int64_t found[COUNT_OF(endpoints)];
     char text[32] = "";
-    size_t count = core_match(&app, str_from(type), channels, channel_count, found, COUNT_OF(found));
+    size_t count =
+        core_match(&app, str_from(type), channels, channel_count, found, COUNT_OF(found));
     for (size_t i = 0; i < count; i++) {
         text[i] = (char)('0' + found[i]);
         text[i + 1] = '\0';

@@ -23,17 +23,36 @@ struct judge_case {
     int64_t delay_us; /* CORE_RETRY */
 };
 
-#define RESPONSE(status) { true, status, false, 0 }
-#define ASKED(status, after_us) { true, status, false, after_us }
-#define NO_RESPONSE { false, 0, false, 0 }
-#define REFUSED { false, 0, true, 0 }
+#define RESPONSE(status) \
+    { \
+        true, status, false, 0 \
+    }
+#define ASKED(status, after_us) \
+    { \
+        true, status, false, after_us \
+    }
+#define NO_RESPONSE \
+    { \
+        false, 0, false, 0 \
+    }
+#define REFUSED \
+    { \
+        false, 0, true, 0 \
+    }
 
 static const struct judge_case cases[] = {
     { "200", RESPONSE(200), 1, false, 0, CORE_DONE, "2xx", 0 },
     { "204", RESPONSE(204), 1, false, 0, CORE_DONE, "2xx", 0 },
     { "299", RESPONSE(299), 4, false, 0, CORE_DONE, "2xx", 0 },
     { "manual 200", RESPONSE(200), 9, true, 0, CORE_DONE, "2xx", 0 },
-    { "a status without a response is no success", { false, 200, false, 0 }, 9, false, 0, CORE_GIVE_UP, "exhausted", 0 },
+    { "a status without a response is no success",
+      { false, 200, false, 0 },
+      9,
+      false,
+      0,
+      CORE_GIVE_UP,
+      "exhausted",
+      0 },
     { "199", RESPONSE(199), 1, false, dice_mid, CORE_RETRY, "schedule", 5LL * S },
     { "300", RESPONSE(300), 1, false, dice_mid, CORE_RETRY, "schedule", 5LL * S },
     { "301", RESPONSE(301), 1, false, dice_mid, CORE_RETRY, "schedule", 5LL * S },
@@ -43,18 +62,24 @@ static const struct judge_case cases[] = {
     { "jitter's highest", RESPONSE(500), 1, false, dice_high, CORE_RETRY, "schedule", 6LL * S - 1 },
     { "connection refused", NO_RESPONSE, 2, false, dice_mid, CORE_RETRY, "schedule", 300LL * S },
     { "exhausted", RESPONSE(500), 4, false, 0, CORE_GIVE_UP, "exhausted", 0 },
-    { "exhausted in spite of retry-after", ASKED(503, S), 4, false, 0, CORE_GIVE_UP, "exhausted", 0 },
+    { "exhausted in spite of retry-after", ASKED(503, S), 4, false, 0, CORE_GIVE_UP, "exhausted",
+      0 },
     { "410", RESPONSE(410), 1, false, 0, CORE_DISABLE, "gone", 0 },
     { "410 by hand", RESPONSE(410), 1, true, 0, CORE_DISABLE, "gone", 0 },
     { "410 when exhausted", RESPONSE(410), 9, false, 0, CORE_DISABLE, "gone", 0 },
     { "by hand", RESPONSE(500), 1, true, 0, CORE_GIVE_UP, "manual", 0 },
     { "by hand with retry-after", ASKED(429, S), 1, true, 0, CORE_GIVE_UP, "manual", 0 },
     { "refused by policy", REFUSED, 1, false, 0, CORE_GIVE_UP, "permanent", 0 },
-    { "429 asks for longer", ASKED(429, 60LL * S), 1, false, dice_low, CORE_RETRY, "retry-after", 60LL * S },
-    { "503 asks for longer", ASKED(503, 60LL * S), 1, false, dice_high, CORE_RETRY, "retry-after", 72LL * S - 1 },
-    { "500 asks for longer", ASKED(500, 60LL * S), 1, false, dice_low, CORE_RETRY, "retry-after", 60LL * S },
-    { "never sooner than the schedule", ASKED(429, 2LL * S), 1, false, dice_low, CORE_RETRY, "schedule", 4LL * S },
-    { "capped", ASKED(503, 86400LL * S), 1, false, dice_low, CORE_RETRY, "retry-after", 3600LL * S },
+    { "429 asks for longer", ASKED(429, 60LL * S), 1, false, dice_low, CORE_RETRY, "retry-after",
+      60LL * S },
+    { "503 asks for longer", ASKED(503, 60LL * S), 1, false, dice_high, CORE_RETRY, "retry-after",
+      72LL * S - 1 },
+    { "500 asks for longer", ASKED(500, 60LL * S), 1, false, dice_low, CORE_RETRY, "retry-after",
+      60LL * S },
+    { "never sooner than the schedule", ASKED(429, 2LL * S), 1, false, dice_low, CORE_RETRY,
+      "schedule", 4LL * S },
+    { "capped", ASKED(503, 86400LL * S), 1, false, dice_low, CORE_RETRY, "retry-after",
+      3600LL * S },
 };
 
 static void judges_each_case_of_the_table(void **state)
@@ -63,7 +88,8 @@ static void judges_each_case_of_the_table(void **state)
     const int64_t now_us = 1700000000LL * S;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct judge_case *c = &cases[i];
-        struct core_judgement j = core_judge(&c->result, c->attempt, c->manual, &policy, now_us, c->dice);
+        struct core_judgement j =
+            core_judge(&c->result, c->attempt, c->manual, &policy, now_us, c->dice);
         if (j.verdict != c->verdict || strcmp(j.reason, c->reason) != 0)
             fail_msg("%s: verdict %d, reason %s", c->name, (int)j.verdict, j.reason);
         if (c->verdict == CORE_RETRY && j.retry_at_us != now_us + c->delay_us)
@@ -102,16 +128,31 @@ static void reads_retry_after(void **state)
         const char *text;
         int64_t us;
     } values[] = {
-        { "120", 120LL * S }, { " 7\t", 7LL * S }, { "0", 0 }, { "1.5", 2LL * S }, { "1.000", 1LL * S },
-        { "0.001", 1LL * S }, { "", 0 }, { "-1", 0 }, { "1.", 0 }, { ".5", 0 }, { "1e3", 0 }, { "1.2.3", 0 },
-        { "soon", 0 }, { "999999999", 999999999LL * S }, { "9999999999", 0 }, { "+5", 0 },
+        { "120", 120LL * S },
+        { " 7\t", 7LL * S },
+        { "0", 0 },
+        { "1.5", 2LL * S },
+        { "1.000", 1LL * S },
+        { "0.001", 1LL * S },
+        { "", 0 },
+        { "-1", 0 },
+        { "1.", 0 },
+        { ".5", 0 },
+        { "1e3", 0 },
+        { "1.2.3", 0 },
+        { "soon", 0 },
+        { "999999999", 999999999LL * S },
+        { "9999999999", 0 },
+        { "+5", 0 },
         { "Sun, 06 Nov 1994 08:49:37 GMT", 37LL * S },
-        { "Sun, 06 Nov 1994 08:48:00 GMT", 0 }, { "Sun, 06 Nov", 0 },
+        { "Sun, 06 Nov 1994 08:48:00 GMT", 0 },
+        { "Sun, 06 Nov", 0 },
     };
     const int64_t now_us = 784111740LL * S; /* 08:49:00 */
     for (size_t i = 0; i < COUNT_OF(values); i++)
         if (core_retry_after(str_from(values[i].text), now_us) != values[i].us)
-            fail_msg("'%s': %lld", values[i].text, (long long)core_retry_after(str_from(values[i].text), now_us));
+            fail_msg("'%s': %lld", values[i].text,
+                     (long long)core_retry_after(str_from(values[i].text), now_us));
 }
 
 int main(void)

@@ -31,7 +31,7 @@ static struct world {
     atomic_int answered, refused, stopped, published, disabled_notices;
 } w;
 
-/* --- receivers: 410 at gone.test, nothing ever at mute.test, 200 elsewhere ------------------------------- */
+/* --- receivers: 410 at gone.test, nothing ever at mute.test, 200 elsewhere -------------------- */
 
 struct receiver {
     struct fetch fetch;
@@ -93,7 +93,7 @@ static struct fetch *receiver_new(struct loop *loop)
     return &r->fetch;
 }
 
-/* --- the world ------------------------------------------------------------------------------------------- */
+/* --- the world -------------------------------------------------------------------------------- */
 
 static void wait_for(const atomic_int *counter, int at_least)
 {
@@ -122,8 +122,16 @@ static void add_endpoint(struct store_tx *tx, size_t i)
     sign_key_generate(SIGN_HMAC256, rng_system(), &key);
     buf_init(&sealed, 4096);
     assert_int_equal(core_seal_key(w.vault, str_from(id), &key, &sealed), RC_OK);
-    struct store_endpoint ep = { .app = w.app, .id = str_from(id), .kind = STR("http"), .url = str_from(url), .description = STR(""),
-                                 .metadata = STR("{}"), .disabled_reason = STR(""), .version = 1, .created_us = 1, .updated_us = 1,
+    struct store_endpoint ep = { .app = w.app,
+                                 .id = str_from(id),
+                                 .kind = STR("http"),
+                                 .url = str_from(url),
+                                 .description = STR(""),
+                                 .metadata = STR("{}"),
+                                 .disabled_reason = STR(""),
+                                 .version = 1,
+                                 .created_us = 1,
+                                 .updated_us = 1,
                                  .key_count = 1 };
     ep.keys[0].sealed = buf_str(&sealed);
     assert_int_equal(store_endpoint_insert(tx, &ep), RC_OK);
@@ -136,7 +144,12 @@ static void configure(void)
     struct store_tx *tx = write_tx();
     struct store_org org = { .id = STR("org_1"), .name = STR("one"), .created_us = 1 };
     assert_int_equal(store_org_insert(tx, &org), RC_OK);
-    struct store_application app = { .org = org.num, .id = STR("app_1"), .name = STR("one"), .metadata = STR("{}"), .created_us = 1, .updated_us = 1 };
+    struct store_application app = { .org = org.num,
+                                     .id = STR("app_1"),
+                                     .name = STR("one"),
+                                     .metadata = STR("{}"),
+                                     .created_us = 1,
+                                     .updated_us = 1 };
     assert_int_equal(store_application_insert(tx, &app), RC_OK);
     w.app = app.num;
     for (size_t i = 0; i < ENDPOINTS; i++)
@@ -175,19 +188,37 @@ static void run_loop(void *arg)
 static void start_engine(void)
 {
     static const int64_t delays[] = { 10000, 20000 };
-    w.directory = core_directory_new(&(struct core_directory_options){ .store = w.store, .vault = w.vault, .clock = clock_system(), .apps_max = 10 });
+    w.directory = core_directory_new(&(struct core_directory_options){
+        .store = w.store, .vault = w.vault, .clock = clock_system(), .apps_max = 10 });
     w.pool = work_pool_new(2, 4); /* so short a queue that jobs are refused */
     for (size_t i = 0; i < LOOPS; i++) {
         w.loops[i] = loop_new("test", clock_system());
         w.fetches[i] = receiver_new(w.loops[i]);
     }
     struct deliver_options o = {
-        .store = w.store, .directory = w.directory, .pool = w.pool, .clock = clock_system(), .rng = rng_system(),
-        .loops = w.loops, .fetches = w.fetches, .loop_count = LOOPS,
-        .limits = { .attempt_us = 1000000, .connect_us = 1000000, .response_keep = 100, .response_read = 1000, .window_start = 4,
-                    .window_max = 16, .in_flight_max = 64, .items_max = 200, .payload_max = 100000,
-                    .retry = { delays, COUNT_OF(delays), 10, 1000000 }, .breaker_failures = 50, .breaker_us = 10000, .breaker_max_us = 100000 },
-        .user_agent = "test", .notice = on_notice,
+        .store = w.store,
+        .directory = w.directory,
+        .pool = w.pool,
+        .clock = clock_system(),
+        .rng = rng_system(),
+        .loops = w.loops,
+        .fetches = w.fetches,
+        .loop_count = LOOPS,
+        .limits = { .attempt_us = 1000000,
+                    .connect_us = 1000000,
+                    .response_keep = 100,
+                    .response_read = 1000,
+                    .window_start = 4,
+                    .window_max = 16,
+                    .in_flight_max = 64,
+                    .items_max = 200,
+                    .payload_max = 100000,
+                    .retry = { delays, COUNT_OF(delays), 10, 1000000 },
+                    .breaker_failures = 50,
+                    .breaker_us = 10000,
+                    .breaker_max_us = 100000 },
+        .user_agent = "test",
+        .notice = on_notice,
     };
     w.deliver = deliver_new(&o);
     assert_int_equal(deliver_start(w.deliver), RC_OK);
@@ -204,7 +235,8 @@ static void on_stopped(void *arg)
 static void stop_engine(int64_t patience_us)
 {
     atomic_store(&w.stopped, 0);
-    deliver_stop(w.deliver, w.loops[0], clock_mono_us(clock_system()) + patience_us, on_stopped, NULL);
+    deliver_stop(w.deliver, w.loops[0], clock_mono_us(clock_system()) + patience_us, on_stopped,
+                 NULL);
     wait_for(&w.stopped, 1);
     for (size_t i = 0; i < LOOPS; i++) {
         loop_stop(w.loops[i]);
@@ -245,7 +277,7 @@ static int tear_down(void **state)
     return system(command);
 }
 
-/* --- publishing -------------------------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 struct publishing {
     struct store_publish p;
@@ -266,11 +298,19 @@ static void on_published(struct store_job *job)
 static struct id publish(const int64_t *endpoints, size_t count, bool is_handed)
 {
     struct publishing *p = XNEW(struct publishing);
-    struct store_message m = { .id = id_new(store_ids(w.store)), .org = 1, .app = w.app, .created_us = clock_wall_us(clock_system()),
-                               .payload_expires_us = INT64_MAX, .event_type = STR("test"), .payload = STR("{\"a\":1}") };
+    struct store_message m = { .id = id_new(store_ids(w.store)),
+                               .org = 1,
+                               .app = w.app,
+                               .created_us = clock_wall_us(clock_system()),
+                               .payload_expires_us = INT64_MAX,
+                               .event_type = STR("test"),
+                               .payload = STR("{\"a\":1}") };
     p->is_handed = is_handed;
-    p->p = (struct store_publish){ .job = { .done = on_published, .loop = is_handed ? w.loops[0] : NULL },
-                                   .message = store_message_new(&m), .endpoints = endpoints, .endpoint_count = count };
+    p->p = (struct store_publish){ .job = { .done = on_published,
+                                            .loop = is_handed ? w.loops[0] : NULL },
+                                   .message = store_message_new(&m),
+                                   .endpoints = endpoints,
+                                   .endpoint_count = count };
     assert_int_equal(store_submit_publish(w.store, &p->p), RC_OK);
     return m.id;
 }

@@ -8,11 +8,18 @@
 
 #define S INT64_C(1000000)
 
-static const struct deliver_limits limits = { .window_start = 8, .window_max = 10, .breaker_failures = 3, .breaker_us = 10 * S, .breaker_max_us = 35 * S };
+static const struct deliver_limits limits = { .window_start = 8,
+                                              .window_max = 10,
+                                              .breaker_failures = 3,
+                                              .breaker_us = 10 * S,
+                                              .breaker_max_us = 35 * S };
 
 static bool fail_at(struct deliver_pace *p, int64_t started_us, int64_t now_us)
 {
-    return deliver_pace_failure(p, &limits, &(struct deliver_failure){ .started_us = started_us, .now_us = now_us, .is_congestion = true });
+    return deliver_pace_failure(p, &limits,
+                                &(struct deliver_failure){ .started_us = started_us,
+                                                           .now_us = now_us,
+                                                           .is_congestion = true });
 }
 
 static void the_window_grows_by_one_a_round_and_halves_once_a_round(void **state)
@@ -41,7 +48,10 @@ static void the_window_never_closes(void **state)
     without_breaker.breaker_failures = 0;
     deliver_pace_init(&p, &limits);
     for (int64_t i = 1; i <= 20; i++)
-        assert_false(deliver_pace_failure(&p, &without_breaker, &(struct deliver_failure){ .started_us = i * S, .now_us = i * S, .is_congestion = true }));
+        assert_false(deliver_pace_failure(&p, &without_breaker,
+                                          &(struct deliver_failure){ .started_us = i * S,
+                                                                     .now_us = i * S,
+                                                                     .is_congestion = true }));
     assert_int_equal(deliver_pace_slots(&p), 1);
     assert_int_equal(p.failures_in_row, 20);
 }
@@ -51,7 +61,8 @@ static void a_failure_that_is_no_congestion_leaves_the_window(void **state)
     (void)state;
     struct deliver_pace p;
     deliver_pace_init(&p, &limits);
-    (void)deliver_pace_failure(&p, &limits, &(struct deliver_failure){ .started_us = S, .now_us = 2 * S });
+    (void)deliver_pace_failure(&p, &limits,
+                               &(struct deliver_failure){ .started_us = S, .now_us = 2 * S });
     assert_int_equal(deliver_pace_slots(&p), 8);
 }
 

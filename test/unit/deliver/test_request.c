@@ -11,7 +11,9 @@
 #include <cmocka.h>
 
 static struct world {
-    struct clock_fake clock;
+    struct clock_fake clock; /* the monotonic one; the wall clock stands `jumped_us` off */
+    struct clock both;
+    int64_t jumped_us;
     struct rng_seeded rng;
     struct id_source *ids;
     struct fetch fetch;
@@ -32,6 +34,18 @@ static struct world {
     bool is_recorded;
 } w;
 
+static int64_t wall_us(void *ctx)
+{
+    (void)ctx;
+    return w.clock.now_us + w.jumped_us;
+}
+
+static int64_t mono_us(void *ctx)
+{
+    (void)ctx;
+    return w.clock.now_us;
+}
+
 static struct str kept(struct str s)
 {
     return arena_str(&w.arena, s);
@@ -48,7 +62,8 @@ static void start_call(struct fetch *f, struct fetch_call *c)
     c->error = w.error;
     c->status = w.status;
     c->response = str_sub(w.response, 0, c->response_keep);
-    c->response_headers = STR("content-type: text/plain\r\n");
+    c->response_headers =
+        w.status == 429 ? STR("retry-after: 20\r\n") : STR("content-type: text/plain\r\n");
     (void)snprintf(c->detail, sizeof(c->detail), "%s", w.error == FETCH_OK ? "" : "nobody there");
     c->took_us = 7;
     c->done(c);
@@ -83,14 +98,23 @@ static struct core_app *app(void *ctx, int64_t num)
     return core_app_ref(w.view);
 }
 
-static void health(void *ctx, struct deliver_shard *shard, int64_t num, int64_t endpoint, int64_t since_us, bool disable, const char *reason)
+static void health(void *ctx, struct deliver_shard *shard, int64_t num, int64_t endpoint,
+                   int64_t since_us, bool disable, const char *reason)
 {
-    (void)ctx; (void)shard; (void)num; (void)endpoint; (void)since_us; (void)disable; (void)reason;
+    (void)ctx;
+    (void)shard;
+    (void)num;
+    (void)endpoint;
+    (void)since_us;
+    (void)disable;
+    (void)reason;
 }
 
 static void notice(void *ctx, const char *what, const struct store_outcome *o)
 {
-    (void)ctx; (void)what; (void)o;
+    (void)ctx;
+    (void)what;
+    (void)o;
 }
 
 static void wake(void *ctx)
@@ -108,12 +132,18 @@ static int set_up(void **state)
     arena_init(&w.arena);
     clock_fake_init(&w.clock, INT64_C(1614265330) * 1000000);
     rng_seeded_init(&w.rng, 1);
+    w.both = (struct clock){ wall_us, mono_us, NULL };
     w.ids = id_source_new(&w.clock.clock, &w.rng.rng);
     w.fetch.ops = &ops;
     w.status = 200;
-    assert_int_equal(sign_key_parse(STR("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &key, NULL), RC_OK);
+    assert_int_equal(sign_key_parse(STR("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &key, NULL),
+                     RC_OK);
     assert_int_equal(sign_keyring_new(&key, 1, &w.keyring), RC_OK);
-    w.ep = (struct core_endpoint){ .num = 5, .app = 1, .kind = STR("http"), .url = STR("https://receiver.test/hook"), .keyring = w.keyring };
+    w.ep = (struct core_endpoint){ .num = 5,
+                                   .app = 1,
+                                   .kind = STR("http"),
+                                   .url = STR("https://receiver.test/hook"),
+                                   .keyring = w.keyring };
     w.view = XNEW(struct core_app);
     arena_init(&w.view->_arena);
     atomic_init(&w.view->_refs, 1);
@@ -122,11 +152,24 @@ static int set_up(void **state)
     w.view->endpoints = &w.ep;
     w.view->endpoint_count = 1;
     w.shard = deliver_shard_new(&(struct deliver_shard_options){
-        .clock = &w.clock.clock, .rng = &w.rng.rng, .ids = w.ids, .fetch = &w.fetch,
+        .clock = &w.both,
+        .rng = &w.rng.rng,
+        .ids = w.ids,
+        .fetch = &w.fetch,
         .backend = { .record = record, .app = app, .health = health, .notice = notice },
-        .limits = { .attempt_us = 15000000, .connect_us = 5000000, .response_keep = 10, .response_read = 100, .window_start = 8,
-                    .window_max = 8, .in_flight_max = 8, .items_max = 8, .payload_max = 1000, .retry = { delays, 1, 0, 1000000 } },
-        .user_agent = "Grapnel/0", .wake = wake });
+        .limits = { .attempt_us = 15000000,
+                    .connect_us = 5000000,
+                    .response_keep = 10,
+                    .response_read = 100,
+                    .window_start = 8,
+                    .window_max = 8,
+                    .in_flight_max = 8,
+                    .items_max = 8,
+                    .payload_max = 1000,
+                    .retry = { delays, 1, 0, 100000000 },
+                    .breaker_max_us = 60000000 },
+        .user_agent = "Grapnel/0",
+        .wake = wake });
     return 0;
 }
 
@@ -141,18 +184,25 @@ static int tear_down(void **state)
     return 0;
 }
 
-static struct id deliver_one(struct store_message m)
+static struct id hand_over(struct store_message m)
 {
     m.id = id_new(w.ids);
     m.app = 1;
-    m.created_us = w.clock.now_us;
+    m.created_us = wall_us(NULL);
     m.event_type = STR("test");
     struct store_message *message = store_message_new(&m);
-    deliver_shard_add(w.shard, message, 5, w.clock.now_us, 0, STORE_SCHEDULED);
+    deliver_shard_add(w.shard, message, 5, m.created_us, 0, STORE_SCHEDULED);
     store_message_unref(message);
     (void)deliver_shard_run(w.shard);
-    assert_true(w.is_recorded);
     return m.id;
+}
+
+static struct id deliver_one(struct store_message m)
+{
+    w.is_recorded = false;
+    struct id id = hand_over(m);
+    assert_true(w.is_recorded);
+    return id;
 }
 
 static size_t count_of(struct str text, const char *needle)
@@ -192,8 +242,11 @@ static void configured_lines_win_over_defaults_and_nobody_over_the_signature(voi
     (void)state;
     w.ep.headers = STR("X-Tenant: 7\r\nUser-Agent: mine\r\n");
     w.ep.timeout_us = 2000000;
-    (void)deliver_one((struct store_message){ .payload = STR("a=1"), .content_type = STR("application/x-www-form-urlencoded"),
-                                              .headers = STR("Webhook-Signature: v1,forged\r\nx-tenant: 8\r\nX-Trace: abc\r\nContent-Length: 3\r\n") });
+    (void)deliver_one((struct store_message){
+        .payload = STR("a=1"),
+        .content_type = STR("application/x-www-form-urlencoded"),
+        .headers = STR(
+            "Webhook-Signature: v1,forged\r\nx-tenant: 8\r\nX-Trace: abc\r\nContent-Length: 3\r\n") });
     assert_int_equal(count_of(w.headers, "content-type: application/x-www-form-urlencoded\r\n"), 1);
     assert_int_equal(count_of(w.headers, "User-Agent: mine\r\n"), 1);
     assert_int_equal(count_of(w.headers, "Grapnel/0"), 0);
@@ -258,6 +311,24 @@ static void a_response_is_cut_between_characters_and_other_bytes_as_they_are(voi
     assert_true(str_eq(w.outcome.response, STR("short")));
 }
 
+static void a_lane_held_by_retry_after_stays_held_when_the_wall_clock_jumps(void **state)
+{
+    (void)state;
+    w.status = 429;
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_true(w.outcome.next_due_us == w.clock.now_us + 20000000);
+    w.status = 200;
+    w.jumped_us = INT64_C(3600) * 1000000;
+    (void)hand_over((struct store_message){ .payload = STR("{}") });
+    assert_int_equal(w.requests, 1);
+    w.clock.now_us += 19999999;
+    assert_true(deliver_shard_run(w.shard) == w.clock.now_us + 1);
+    assert_int_equal(w.requests, 1);
+    w.clock.now_us += 1;
+    (void)deliver_shard_run(w.shard);
+    assert_int_equal(w.requests, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -268,6 +339,7 @@ int main(void)
         TEST(credentials_in_the_url_become_basic_and_are_not_recorded),
         TEST(an_endpoint_without_a_readable_key_gets_nothing_unsigned),
         TEST(a_bad_url_or_a_refused_address_is_given_up),
+        TEST(a_lane_held_by_retry_after_stays_held_when_the_wall_clock_jumps),
         TEST(a_response_is_cut_between_characters_and_other_bytes_as_they_are),
     };
     log_set_level(LOG_LEVEL_ERROR);
