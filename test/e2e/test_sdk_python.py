@@ -6,7 +6,7 @@ import json
 import pytest
 from svix.api import (AppPortalAccessIn, ApplicationIn, ApplicationListOptions, ApplicationPatch, ApplicationTokenExpireIn, EndpointHeadersIn,
                       EndpointHeadersPatchIn, EndpointIn, EndpointPatch, EndpointSecretRotateIn, EventExampleIn,
-                      EventTypeIn, EventTypePatch, MessageAttemptListByMsgOptions, MessageCreateOptions, MessageIn,
+                      EventTypeIn, EventTypePatch, MessageAttemptListByMsgOptions, MessageCreateOptions, MessageGetOptions, MessageIn,
                       MessageListOptions, RecoverIn, Svix, SvixOptions)
 from svix.exceptions import HttpError, HTTPValidationError
 from svix.webhooks import Webhook, WebhookVerificationError
@@ -86,7 +86,8 @@ def test_attempts_are_listed_read_and_sent_again(svix, make_receiver):
     svix.message_attempt.expunge_content(app.id, message.id, first.id)
     assert svix.message_attempt.get(app.id, message.id, first.id).response == "EXPUNGED"
     svix.message.expunge_content(app.id, message.id)
-    assert svix.message.get(app.id, message.id).payload == {"expired": True}
+    shown = svix.message.get(app.id, message.id, MessageGetOptions(with_content=True))
+    assert shown.payload == {"expired": True}
 
 
 def test_lists_page_forth_and_back(svix):

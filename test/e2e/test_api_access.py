@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may call what: every route of the OpenAPI document, with every kind of token that must not do.
+
+Nobody ever sees or changes what is another organisation's or another application's.
+"""
+import base64
+import datetime
+import hashlib
+import hmac
+import json
+import time
+
+import pytest
+
+from conftest import wait_until
+
+SECRET = "a jwt secret of the tests"
+NOW = datetime.datetime.now(datetime.timezone.utc)
+SINCE = (NOW - datetime.timedelta(hours=1)).isoformat()
+RANGE = {"since": SINCE, "until": (NOW + datetime.timedelta(hours=1)).isoformat()}
+
+ORG, APP, ANY, OPEN = "organisation", "application", "any token", "nobody"
+READ, WRITE = False, True
+# operation: (whose token, does it change something, a body that is right)
+OPERATIONS = {
+    "v1.application.list": (ORG, READ, None),
+    "v1.application.create": (ORG, WRITE, {"name": "x"}),
+    "v1.application.get": (APP, READ, None),
+    "v1.application.upsert": (ORG, WRITE, {"name": "x"}),
+    "v1.application.patch": (ORG, WRITE, {"name": "x"}),
+    "v1.application.delete": (ORG, WRITE, None),
+    "v1.endpoint.list": (APP, READ, None),
+    "v1.endpoint.create": (APP, WRITE, {"url": "http://127.0.0.1:1/"}),
+    "v1.endpoint.get": (APP, READ, None),
+    "v1.endpoint.upsert": (APP, WRITE, {"url": "http://127.0.0.1:1/"}),
+    "v1.endpoint.patch": (APP, WRITE, {"description": "x"}),
+    "v1.endpoint.delete": (APP, WRITE, None),
+    "v1.endpoint.enable": (APP, WRITE, None),
+    "v1.endpoint.get-secret": (APP, READ, None),
+    "v1.endpoint.rotate-secret": (APP, WRITE, {}),
+    "v1.endpoint.get-headers": (APP, READ, None),
+    "v1.endpoint.set-headers": (APP, WRITE, {"headers": {}}),
+    "v1.endpoint.patch-headers": (APP, WRITE, {"headers": {}}),
+    "v1.endpoint.get-stats": (APP, READ, None),
+    "v1.endpoint.get-health": (APP, READ, None),
+    "v1.endpoint.send-example": (APP, WRITE, {"eventType": "svix.ping"}),
+    "v1.endpoint.recover": (APP, WRITE, {"since": SINCE}),
+    "v1.endpoint.replay-missing": (APP, WRITE, {"since": SINCE}),
+    "v1.endpoint.bulk-replay": (APP, WRITE, {"since": SINCE}),
+    "v1.event-type.list": (ANY, READ, None),
+    "v1.event-type.create": (ORG, WRITE, {"name": "x.y", "description": ""}),
+    "v1.event-type.get": (ANY, READ, None),
+    "v1.event-type.upsert": (ORG, WRITE, {"description": ""}),
+    "v1.event-type.patch": (ORG, WRITE, {"description": ""}),
+    "v1.event-type.delete": (ORG, WRITE, None),
+    "v1.event-type.import-openapi": (ORG, WRITE, {"spec": {}}),
+    "v1.environment.export": (ORG, READ, None),
+    "v1.environment.import": (ORG, WRITE, {}),
+    "v1.message.create": (ORG, WRITE, {"eventType": "a.b", "payload": {}}),
+    "v1.message.create-batch": (ORG, WRITE, {"messages": [{"eventType": "a.b", "payload": {}}]}),
+    "v1.message.list": (APP, READ, None),
+    "v1.message.get": (APP, READ, None),
+    "v1.message.expunge-content": (ORG, WRITE, None),
+    "v1.message.bulk-expunge-content": (ORG, WRITE, {"ids": []}),
+    "v1.message.expunge-all-contents": (ORG, WRITE, None),
+    "v1.message.precheck": (ORG, READ, {"eventType": "a.b"}),
+    "v1.message-attempt.list-by-endpoint": (APP, READ, None),
+    "v1.message-attempt.list-by-msg": (APP, READ, None),
+    "v1.message-attempt.list-attempted-messages": (APP, READ, None),
+    "v1.message-attempt.list-attempted-destinations": (APP, READ, None),
+    "v1.message-attempt.get": (APP, READ, None),
+    "v1.message-attempt.expunge-content": (ORG, WRITE, None),
+    "v1.message-attempt.resend": (APP, WRITE, None),
+    "v1.authentication.app-portal-access": (ORG, WRITE, {}),
+    "v1.authentication.expire-all": (ORG, WRITE, {}),
+    "v1.authentication.logout": (ANY, READ, None),
+    "v1.statistics.aggregate-app-stats": (ORG, READ, RANGE),
+    "v1.statistics.aggregate-event-types": (ORG, READ, None),
+    "v1.background-task.list": (ORG, READ, None),
+    "v1.background-task.get": (ORG, READ, None),
+    "v1.operational-webhook.endpoint.list": (ORG, READ, None),
+    "v1.operational-webhook.endpoint.create": (ORG, WRITE, {"url": "http://127.0.0.1:1/"}),
+    "v1.operational-webhook.endpoint.get": (ORG, READ, None),
+    "v1.operational-webhook.endpoint.upsert": (ORG, WRITE, {"url": "http://127.0.0.1:1/"}),
+    "v1.operational-webhook.endpoint.delete": (ORG, WRITE, None),
+    "v1.operational-webhook.endpoint.get-secret": (ORG, READ, None),
+    "v1.operational-webhook.endpoint.rotate-secret": (ORG, WRITE, {}),
+    "v1.operational-webhook.endpoint.get-headers": (ORG, READ, None),
+    "v1.operational-webhook.endpoint.set-headers": (ORG, WRITE, {"headers": {}}),
+    "v1.health.get": (OPEN, READ, None),
+}
+UPSERTS = {"v1.application.upsert", "v1.event-type.upsert", "v1.operational-webhook.endpoint.upsert"}
+
+
+def jwt(claims, secret=SECRET, algorithm="HS256"):
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")
+    digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}[algorithm]
+    text = part({"alg": algorithm, "typ": "JWT"}) + b"." + part(claims)
+    mac = hmac.new(secret.encode(), text, digest).digest()
+    return (text + b"." + base64.urlsafe_b64encode(mac).rstrip(b"=")).decode()
+
+
+class World:
+    """An organisation with one of everything, a stranger, and the tokens that must not do."""
+
+    def __init__(self, server, receiver):
+        self.server = server
+        self.app = server.application("ours", uid="ours")
+        self.other_app = server.application("other")
+        server.ok("POST", "/event-type", {"name": "a.b", "description": ""})
+        self.endpoint = server.endpoint(self.app, receiver.url)
+        self.message = server.publish(self.app, event_type="a.b")
+        receiver.wait()
+        self.attempt = wait_until(lambda: server.attempts(self.app, self.message), "an attempt")[0]["id"]
+        self.own_endpoint = server.ok("POST", "/operational-webhook/endpoint", {"url": receiver.url})["id"]
+        self.task = server.ok("PUT", "/stats/usage/event-types")["id"]
+        self.other_token = self.portal(self.other_app)
+        self.read_only = self.portal(self.app, readOnly=True)
+        self.stranger = jwt({"sub": "org_" + "S" * 27})
+
+    def portal(self, app, **more):
+        return self.server.ok("POST", f"/auth/app-portal-access/{app}", more)["token"]
+
+    def routes(self):
+        document = json.loads(self.server.raw("GET", "/api/v1/openapi.json").body)
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                yield operation["operationId"], method.upper(), self.fill(path)
+
+    def fill(self, path):
+        endpoint = self.own_endpoint if "operational" in path else self.endpoint
+        for name, value in {"app_id": self.app, "endpoint_id": endpoint, "msg_id": self.message, "task_id": self.task,
+                            "attempt_id": self.attempt, "event_type_name": "a.b"}.items():
+            path = path.replace("{" + name + "}", value)
+        assert "{" not in path
+        return path
+
+    def call(self, operation, method, path, token):
+        body = OPERATIONS[operation][2]
+        headers = {"content-type": "application/json"}
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        return self.server.raw(method, path, None if body is None else json.dumps(body), headers)
+
+
+@pytest.fixture
+def world(make_grapnel, make_receiver):
+    server = make_grapnel().serve("deliver.retry=50ms", f"server.jwt_secret={SECRET}")
+    return World(server, make_receiver(200))
+
+
+def names_of(world):
+    return [i.encode() for i in (world.app, world.endpoint, world.message, world.attempt, world.own_endpoint, world.task)]
+
+
+def test_every_operation_has_its_row_here(world):
+    assert {operation for operation, _, _ in world.routes()} == set(OPERATIONS)
+
+
+def test_without_or_with_a_wrong_token_every_route_answers_401(world):
+    for operation, method, path in world.routes():
+        if OPERATIONS[operation][0] == OPEN:
+            continue
+        for token in (None, "gk_" + "0" * 40, jwt({"sub": "org_x"}, secret="another"), "x" * 5000):
+            answer = world.call(operation, method, path, token)
+            assert answer.status == 401, (operation, token, answer)
+            assert json.loads(answer.body)["code"] == "authentication_failed"
+
+
+def test_a_stranger_finds_nothing_of_ours(world):
+    for operation, method, path in world.routes():
+        if operation in ("v1.authentication.logout", "v1.health.get"):
+            continue
+        answer = world.call(operation, method, path, world.stranger)
+        if any(n.decode() in path for n in names_of(world)) and operation not in UPSERTS:
+            assert answer.status == 404, (operation, answer)
+        assert not any(n in answer.body for n in names_of(world)), (operation, answer)
+        assert answer.status < 500, (operation, answer)
+    # and all of ours is still as it was
+    assert world.server.ok("GET", f"/app/{world.app}")["name"] == "ours"
+    assert world.server.ok("GET", f"/app/{world.app}/endpoint/{world.endpoint}")["description"] == ""
+
+
+def test_another_applications_token_gets_404_or_403(world):
+    for operation, method, path in world.routes():
+        whose = OPERATIONS[operation][0]
+        if whose not in (ORG, APP):
+            continue
+        answer = world.call(operation, method, path, world.other_token)
+        assert answer.status == (403 if whose == ORG else 404), (operation, answer)
+
+
+def test_a_read_only_token_reads_and_changes_nothing(world):
+    for operation, method, path in world.routes():
+        whose, writes, _ = OPERATIONS[operation]
+        if operation == "v1.authentication.logout":
+            continue
+        answer = world.call(operation, method, path, world.read_only)
+        if whose == ORG or writes:
+            assert answer.status == 403, (operation, answer)
+            assert json.loads(answer.body)["code"] == "insufficient access"
+        else:
+            assert answer.status == 200, (operation, answer)
+
+
+def test_capabilities_narrow_what_a_token_may_do(world):
+    viewer = world.portal(world.app, capabilities=["ViewBase"])
+    manager = world.portal(world.app, capabilities=["ViewBase", "ManageEndpoint"])
+    base = f"/app/{world.app}/endpoint/{world.endpoint}"
+    assert world.server.call("GET", base, token=viewer).status == 200
+    assert world.server.call("GET", base + "/secret", token=viewer).status == 403
+    assert world.server.call("PATCH", base, {"description": "x"}, token=viewer).status == 403
+    assert world.server.call("PATCH", base, {"description": "x"}, token=manager).status == 200
+    assert world.server.call("POST", base + "/secret/rotate", {}, token=manager).status == 403
+    assert world.server.call("POST", base + "/recover", {"since": SINCE}, token=manager).status == 403
+
+
+def test_logging_out_ends_the_token_at_once(world):
+    token = world.portal(world.app)
+    assert world.server.call("GET", f"/app/{world.app}", token=token).status == 200
+    assert world.server.call("POST", "/auth/logout", token=token).status == 204
+    assert world.server.call("GET", f"/app/{world.app}", token=token).status == 401
+
+
+def test_one_session_is_ended_and_others_live(world):
+    first, second = world.portal(world.app, sessionId="one"), world.portal(world.app, sessionId="two")
+    world.server.ok("POST", f"/auth/app/{world.app}/expire-all", {"sessionIds": ["one"]})
+    assert world.server.call("GET", f"/app/{world.app}", token=first).status == 401
+    assert world.server.call("GET", f"/app/{world.app}", token=second).status == 200
+
+
+def test_a_deleted_applications_token_is_dead(world):
+    world.server.ok("DELETE", f"/app/{world.other_app}")
+    assert world.server.call("GET", "/event-type", token=world.other_token).status == 401
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_jwt_of_an_organisation_works(world, algorithm):
+    token = jwt({"sub": "org_" + "J" * 27, "exp": time.time() + 60}, algorithm=algorithm)
+    assert world.server.call("GET", "/app", token=token).body["data"] == []
+
+
+def test_an_applications_jwt_works_until_it_is_ended(world):
+    me = world.server.ok("GET", f"/app/{world.app}")
+    assert me["id"] == world.app
+    org = "org_" + "J" * 27
+    app = world.server.call("POST", "/app", {"name": "x"}, token=jwt({"sub": org})).body["id"]
+    token = jwt({"sub": app, "org": org, "iat": int(time.time())})
+    assert world.server.call("GET", f"/app/{app}", token=token).status == 200
+    assert world.server.call("GET", "/app", token=token).status == 403
+    world.server.call("POST", f"/auth/app/{app}/expire-all", {}, token=jwt({"sub": org}))
+    assert world.server.call("GET", f"/app/{app}", token=token).status == 401
+
+
+@pytest.mark.parametrize("claims", [
+    {"sub": "org_" + "J" * 27, "exp": 1}, {"sub": "org_" + "J" * 27, "nbf": 1e11}, {"sub": "user_1"}, {},
+    {"sub": "app_" + "J" * 27, "org": "org_" + "J" * 27},
+])
+def test_a_jwt_out_of_its_time_or_without_a_subject_is_refused(world, claims):
+    assert world.server.call("GET", "/app", token=jwt(claims)).status == 401
+
+
+def test_a_jwt_that_claims_no_signature_is_refused(world):
+    head = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
+    body = base64.urlsafe_b64encode(b'{"sub":"org_1"}').rstrip(b"=").decode()
+    assert world.server.call("GET", "/app", token=f"{head}.{body}.").status == 401
+    assert world.server.call("GET", "/app", token=f"{head}.{body}.e30").status == 401
