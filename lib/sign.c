@@ -236,6 +236,9 @@ enum grapnel_status grapnel_sign(const struct grapnel_scheme *scheme,
 {
     struct gn_run run;
     memset(out, 0, offsetof(struct grapnel_signature, _text));
+    if (scheme->sig.count > 0 && scheme->sig.list[0].place == GN_ITEM) {
+        return GRAPNEL_UNSUPPORTED;
+    }
     gn_run_init(&run, scheme, config, request);
     run.signing = true;
     enum grapnel_status status = gn_load_keys(&run);
