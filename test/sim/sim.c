@@ -97,6 +97,7 @@ static struct core_app *make_view(struct sim *sim)
                                                 .failing_since_us = ep->failing_since_us };
     }
     app->num = SIM_APP;
+    app->throttle = sim->app_throttle;
     app->fresh_until_us = INT64_MAX;
     app->endpoints = list;
     app->endpoint_count = count;
@@ -141,6 +142,8 @@ static struct core_app *app(void *ctx, int64_t num)
 {
     struct sim *sim = ctx;
     SIM_CHECK(sim, num == SIM_APP, "application %lld", (long long)num);
+    if (sim->is_app_deleted)
+        return NULL;
     return sim->o.views_vanish && sim_dice(sim, 0, 1) == 0 ? NULL : core_app_ref(sim->view);
 }
 
@@ -149,7 +152,8 @@ static void want_app(void *ctx, struct deliver_shard *shard, int64_t num)
     struct sim *sim = ctx;
     (void)shard;
     (void)num;
-    sim_event(sim, SIM_EVENT_APP, sim_dice(sim, 0, 5 * SIM_MS))->view = core_app_ref(sim->view);
+    struct sim_event *e = sim_event(sim, SIM_EVENT_APP, sim_dice(sim, 0, 5 * SIM_MS));
+    e->view = sim->is_app_deleted ? NULL : core_app_ref(sim->view);
 }
 
 static void health(void *ctx, struct deliver_shard *shard, int64_t num, int64_t endpoint,
@@ -399,7 +403,10 @@ static void happen(struct sim *sim, struct sim_event *e)
         deliver_shard_loaded(sim->shard, &e->message, RC_OK, m);
         store_message_unref(m);
         break;
-    case SIM_EVENT_APP: deliver_shard_app_loaded(sim->shard, SIM_APP, RC_OK, e->view); break;
+    case SIM_EVENT_APP:
+        deliver_shard_app_loaded(sim->shard, SIM_APP, e->view == NULL ? RC_NOT_FOUND : RC_OK,
+                                 e->view);
+        break;
     case SIM_EVENT_CHANGED: deliver_shard_app_changed(sim->shard, SIM_APP); break;
     case SIM_EVENT_HAND_OVER: hand_over(sim, e->delivery); break;
     }

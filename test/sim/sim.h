@@ -116,6 +116,8 @@ struct sim {
     int64_t endpoint_count;
     struct sign_keyring *keyring;
     struct core_app *view;
+    bool is_app_deleted;
+    int64_t app_throttle;
     size_t most_items, attempts, notices;
     int64_t started_us;
 };

@@ -27,6 +27,9 @@ static void every_delivery_of_a_mixed_day_ends_or_is_pending(void **state)
         one_day(sim);
         sim_run(sim, 8 * SIM_DAY);
         sim_check_nothing_lost(sim);
+        struct deliver_shard_stats stats;
+        deliver_shard_stats(sim->shard, &stats);
+        SIM_CHECK(sim, stats.lanes == 0 && stats.items == 0, "%zu lanes left", stats.lanes);
         for (size_t i = 0; i < sim->delivery_count; i++)
             SIM_CHECK(sim, sim->deliveries[i].state >= STORE_SUCCESS,
                       "delivery %zu to %lld is not final after eight days", i,
@@ -260,6 +263,43 @@ static void a_deleted_endpoint_has_its_deliveries_canceled_and_a_disabled_one_wh
     sim_free(sim);
 }
 
+static void a_deleted_application_has_its_deliveries_canceled(void **state)
+{
+    (void)state;
+    struct sim_options o = sim_defaults(7500);
+    struct sim *sim = sim_new(&o);
+    int64_t dead = sim_add(sim, SIM_DEAD, 0);
+    int64_t healthy = sim_add(sim, SIM_HEALTHY, 0);
+    sim_store_only(sim, dead, 300);
+    sim_publish(sim, &healthy, 1, sim->clock.now_us + SIM_DAY);
+    sim_run(sim, SIM_HOUR);
+    sim->is_app_deleted = true;
+    sim_changed(sim);
+    sim_run(sim, SIM_MINUTE);
+    SIM_CHECK(sim, sim_count(sim, dead, STORE_CANCELED) == 300, "%zu",
+              sim_count(sim, dead, STORE_CANCELED));
+    SIM_CHECK(sim, sim_count(sim, healthy, STORE_CANCELED) == 1, "not due for a day");
+    sim_free(sim);
+}
+
+static void an_applications_throttle_covers_all_its_endpoints(void **state)
+{
+    (void)state;
+    struct sim_options o = sim_defaults(7600);
+    struct sim *sim = sim_new(&o);
+    sim->app_throttle = 20;
+    for (int i = 0; i < 3; i++)
+        (void)sim_add(sim, SIM_HEALTHY, 0);
+    for (int i = 0; i < 300; i++)
+        sim_publish_all(sim);
+    sim_run(sim, 40 * SIM_SECOND);
+    SIM_CHECK(sim, sim->attempts >= 790 && sim->attempts <= 805, "%zu", sim->attempts);
+    sim_run(sim, 6 * SIM_SECOND);
+    for (int64_t num = 1; num <= 3; num++)
+        SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) == 300, "endpoint %lld", (long long)num);
+    sim_free(sim);
+}
+
 static void a_delivery_put_off_is_sent_at_its_time(void **state)
 {
     (void)state;
@@ -343,6 +383,8 @@ int main(void)
         cmocka_unit_test(retries_come_at_their_time),
         cmocka_unit_test(
             a_deleted_endpoint_has_its_deliveries_canceled_and_a_disabled_one_when_due),
+        cmocka_unit_test(a_deleted_application_has_its_deliveries_canceled),
+        cmocka_unit_test(an_applications_throttle_covers_all_its_endpoints),
         cmocka_unit_test(a_delivery_put_off_is_sent_at_its_time),
         cmocka_unit_test(sending_again_by_hand_makes_one_attempt),
         cmocka_unit_test(an_expired_payload_ends_its_delivery),

@@ -294,6 +294,21 @@ static void a_bad_url_or_a_refused_address_is_given_up(void **state)
     assert_true(w.outcome.next_due_us == w.clock.now_us + 5000000);
 }
 
+static void an_endpoints_own_schedule_wins(void **state)
+{
+    (void)state;
+    static const int64_t own[] = { 250000 };
+    w.status = 500;
+    w.ep.retry_us = own;
+    w.ep.retry_count = 1;
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_int_equal(w.outcome.to, STORE_SENDING);
+    assert_true(w.outcome.next_due_us == w.clock.now_us + 250000);
+    w.ep.retry_count = 0;
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_int_equal(w.outcome.to, STORE_FAILED);
+}
+
 static void a_response_is_cut_between_characters_and_other_bytes_as_they_are(void **state)
 {
     (void)state;
@@ -340,6 +355,7 @@ int main(void)
         TEST(an_endpoint_without_a_readable_key_gets_nothing_unsigned),
         TEST(a_bad_url_or_a_refused_address_is_given_up),
         TEST(a_lane_held_by_retry_after_stays_held_when_the_wall_clock_jumps),
+        TEST(an_endpoints_own_schedule_wins),
         TEST(a_response_is_cut_between_characters_and_other_bytes_as_they_are),
     };
     log_set_level(LOG_LEVEL_ERROR);
