@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages through the API: who gets them, in which bytes, what is recorded, and sending them again."""
+import base64
+import datetime
+import json
+
+import pytest
+
+from conftest import is_signed, wait_until
+
+NOW = datetime.datetime.now(datetime.timezone.utc)
+HOUR_AGO = (NOW - datetime.timedelta(hours=1)).isoformat()
+
+
+def finished(grapnel, task):
+    def look():
+        shown = grapnel.ok("GET", f"/background-task/{task}")
+        return shown if shown["status"] != "running" else None
+    return wait_until(look, "the task to end")
+
+
+def stats(grapnel, app, endpoint):
+    return grapnel.ok("GET", f"/app/{app}/endpoint/{endpoint}/stats")
+
+
+def test_the_payload_arrives_byte_for_byte(grapnel, receiver):
+    app = grapnel.application(uid="a")
+    grapnel.endpoint(app, receiver.url)
+    payload = '{ "b" :1.50,\n"a":"\\u00e9\\/", "n": 12345678901234567890 }'
+    answer = grapnel.raw("POST", "/api/v1/app/a/msg", '{"eventType":"a.b", "payload": ' + payload + "}",
+                         {"authorization": f"Bearer {grapnel.token}"})
+    assert answer.status == 202
+    assert receiver.wait()[0].body == payload.encode()
+    assert payload.encode() in answer.body
+
+
+def test_filters_decide_who_gets_a_message(grapnel, make_receiver):
+    app = grapnel.application()
+    for name in ("x.a", "x.b"):
+        grapnel.ok("POST", "/event-type", {"name": name, "description": ""})
+    every, typed, channel, off = (make_receiver() for _ in range(4))
+    grapnel.endpoint(app, every.url)
+    grapnel.endpoint(app, typed.url, eventTypes=["x.a"])
+    grapnel.endpoint(app, channel.url, channels=["c1", "c2"])
+    grapnel.endpoint(app, off.url, disabled=True)
+    assert grapnel.ok("POST", f"/app/{app}/msg/precheck/active", {"eventType": "x.q"})["active"]
+    sent = [grapnel.publish(app, event_type="x.a"), grapnel.publish(app, event_type="x.b", channels=["c2"]),
+            grapnel.publish(app, event_type="x.b", channels=["other"])]
+    every.wait(3)
+    typed.wait(1)
+    channel.wait(1)
+    assert sorted(every.ids()) == sorted(sent)
+    assert typed.ids() == sent[:1] and channel.ids() == sent[1:2] and off.ids() == []
+
+
+def test_raw_payloads_and_headers_of_a_message_are_delivered(grapnel, receiver):
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, receiver.url)
+    params = {"rawPayload": "a=1&b=é", "headers": {"content-type": "application/x-www-form-urlencoded", "X-Mine": "1"}}
+    message = grapnel.publish(app, transformationsParams=params)
+    got = receiver.wait()[0]
+    assert got.body == "a=1&b=é".encode()
+    assert got.headers["content-type"] == "application/x-www-form-urlencoded" and got.headers["x-mine"] == "1"
+    shown = grapnel.ok("GET", f"/app/{app}/msg/{message}")
+    assert shown["payload"]["raw"] == "a=1&b=é"
+    wait_until(lambda: stats(grapnel, app, endpoint)["success"] == 1, "the outcome")
+    grapnel.ok("POST", f"/app/{app}/msg/{message}/endpoint/{endpoint}/resend")
+    assert receiver.wait(2)[1].body == got.body
+
+
+def test_an_event_id_is_taken_once(grapnel):
+    app = grapnel.application()
+    message = grapnel.publish(app, eventId="e1")
+    assert grapnel.call("POST", f"/app/{app}/msg", {"eventType": "a.b", "payload": {}, "eventId": "e1"}).status == 409
+    assert grapnel.ok("GET", f"/app/{app}/msg/e1")["id"] == message
+
+
+def test_a_message_brings_its_application_along(grapnel):
+    body = {"eventType": "a.b", "payload": {}}
+
+    def send(path, application):
+        return grapnel.call("POST", f"/app/{path}/msg", {**body, "application": application})
+    assert grapnel.call("POST", "/app/new/msg", body).status == 404
+    assert send("new", {"name": "n"}).body["detail"][0]["type"] == "application_uid_missing"
+    assert send("new", {"name": "n", "uid": "else"}).body["detail"][0]["type"] == "application_uid_mismatch"
+    assert send("new", {"name": "", "uid": "new"}).status == 422
+    assert send("new", {"name": "n", "uid": "new"}).status == 202
+    assert send("new", {"name": "other", "uid": "new"}).status == 202
+    assert grapnel.ok("GET", "/app/new")["name"] == "n"
+    assert len(grapnel.ok("GET", "/app/new/msg")["data"]) == 2
+
+
+def test_a_later_delivery_waits_and_shows_as_pending(grapnel, receiver):
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, receiver.url)
+    at = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=2)).isoformat()
+    message = grapnel.publish(app, deliverAt=at)
+    shown = grapnel.ok("GET", f"/app/{app}/endpoint/{endpoint}/msg")["data"]
+    assert [(m["id"], m["status"], m["statusText"]) for m in shown] == [(message, 1, "pending")]
+    assert shown[0]["nextAttempt"] and shown[0]["deliverAt"]
+    health = grapnel.ok("GET", f"/app/{app}/endpoint/{endpoint}/health")
+    assert (health["status"], health["pendingCount"]) == ("healthy", 1) and health["nextAttemptAt"]
+    assert receiver.received == []
+
+
+def test_a_response_that_is_no_text_is_shown_as_base64(grapnel, make_receiver):
+    receiver = make_receiver((200, {}, b"\xff\xfe"))
+    app = grapnel.application()
+    grapnel.endpoint(app, receiver.url)
+    message = grapnel.publish(app)
+    attempt = wait_until(lambda: grapnel.attempts(app, message), "an attempt")[0]
+    assert base64.b64decode(attempt["response"]) == b"\xff\xfe"
+    filtered = grapnel.ok("GET", f"/app/{app}/attempt/msg/{message}?with_content=false&with_msg=true")["data"][0]
+    assert filtered["response"] == "{}" and filtered["msg"]["payload"] == {}
+
+
+def test_attempts_are_filtered_by_status_and_class(grapnel, make_receiver):
+    receiver = make_receiver(503, 404, 200)
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, receiver.url)
+    grapnel.publish(app)
+    base = f"/app/{app}/attempt/endpoint/{endpoint}"
+    wait_until(lambda: len(grapnel.ok("GET", base)["data"]) == 3, "three attempts")
+
+    def codes(query):
+        return [a["responseStatusCode"] for a in grapnel.ok("GET", base + query)["data"]]
+    assert codes("?status=0") == [200]
+    assert codes("?status=2") == [404, 503]
+    assert codes("?status_code_class=500") == [503]
+    assert codes("?status_code_class=400") == [404]
+    assert codes("?limit=2") == [200, 404]
+    assert codes("?event_types=never.sent") == []
+
+
+def test_resending_to_a_disabled_endpoint_is_refused_and_works_once_enabled(grapnel, make_receiver):
+    receiver = make_receiver(410, 200)
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, receiver.url)
+    message = grapnel.publish(app)
+    base = f"/app/{app}/endpoint/{endpoint}"
+    wait_until(lambda: grapnel.ok("GET", base)["disabled"], "410 to disable the endpoint")
+    assert grapnel.ok("GET", base)["disabledReason"] == "gone"
+    assert grapnel.ok("GET", base + "/health")["status"] == "disabled"
+    refused = grapnel.call("POST", f"/app/{app}/msg/{message}/endpoint/{endpoint}/resend")
+    assert (refused.status, refused.body["code"]) == (400, "endpoint_disabled")
+    assert grapnel.call("POST", base + "/recover", {"since": HOUR_AGO}).status == 400
+    assert not grapnel.ok("POST", base + "/enable")["disabled"]
+    grapnel.ok("POST", f"/app/{app}/msg/{message}/endpoint/{endpoint}/resend")
+    assert receiver.wait(2)[1].headers["webhook-id"] == message
+
+
+def test_an_expunged_message_cannot_be_sent_again(grapnel, receiver):
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, receiver.url)
+    message = grapnel.publish(app)
+    wait_until(lambda: stats(grapnel, app, endpoint)["success"] == 1, "the outcome")
+    result = grapnel.ok("POST", f"/app/{app}/msg/bulk-expunge", {"ids": [message, "nobody"]})["results"]
+    assert result == {message: "expunged", "nobody": "not-found"}
+    assert grapnel.ok("GET", f"/app/{app}/msg/{message}")["payload"] == {"expired": True}
+    refused = grapnel.call("POST", f"/app/{app}/msg/{message}/endpoint/{endpoint}/resend")
+    assert (refused.status, refused.body["code"]) == (400, "missing_payload")
+
+
+def test_replay_missing_sends_what_a_new_endpoint_never_got(grapnel, make_receiver):
+    app = grapnel.application()
+    sent = [grapnel.publish(app, {"n": n}) for n in range(150)]
+    receiver = make_receiver()
+    endpoint = grapnel.endpoint(app, receiver.url)
+    sent.append(grapnel.publish(app))
+    receiver.wait(1)
+    task = grapnel.ok("POST", f"/app/{app}/endpoint/{endpoint}/replay-missing", {"since": HOUR_AGO})
+    assert (task["task"], task["status"]) == ("endpoint.replay", "running")
+    receiver.wait(151)
+    shown = finished(grapnel, task["id"])
+    assert shown["status"] == "finished" and shown["data"]["messages_sent"] == 150
+    assert sorted(receiver.ids()) == sorted(sent)
+
+
+def test_recover_sends_failed_ones_and_bulk_replay_all_that_fit(grapnel, make_receiver):
+    receiver = make_receiver(*[500] * 8, 200)
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, receiver.url)
+    sent = [grapnel.publish(app, event_type=f"x.{n}") for n in range(2)]
+    wait_until(lambda: stats(grapnel, app, endpoint)["fail"] == 2, "both to be given up")
+    base = f"/app/{app}/endpoint/{endpoint}"
+    task = finished(grapnel, grapnel.ok("POST", base + "/recover", {"since": HOUR_AGO})["id"])
+    assert task["data"]["messages_sent"] == 2
+    wait_until(lambda: stats(grapnel, app, endpoint)["success"] == 2, "both to arrive")
+    task = finished(grapnel, grapnel.ok("POST", base + "/recover", {"since": HOUR_AGO})["id"])
+    assert task["data"]["messages_sent"] == 0
+    grapnel.ok("POST", base + "/bulk-replay", {"since": HOUR_AGO, "eventTypes": ["x.1"]})
+    receiver.wait(11)
+    assert receiver.ids()[10] == sent[1]
+    too_old = (NOW - datetime.timedelta(days=15)).isoformat()
+    assert grapnel.call("POST", base + "/recover", {"since": too_old}).status == 422
+
+
+def test_usage_tasks_count_and_purge_forgets(grapnel, receiver):
+    app = grapnel.application(uid="a")
+    grapnel.endpoint(app, receiver.url)
+    message = grapnel.publish(app)
+    receiver.wait()
+    until = (NOW + datetime.timedelta(hours=1)).isoformat()
+    task = grapnel.ok("POST", "/stats/usage/app", {"since": HOUR_AGO, "until": until, "appIds": ["a", "nobody"]})
+    assert task["unresolvedAppIds"] == ["nobody"]
+    shown = finished(grapnel, task["id"])["data"]["app_stats"]
+    assert shown == [{"appId": app, "appUid": "a", "messageDestinations": 1}]
+    types = finished(grapnel, grapnel.ok("PUT", "/stats/usage/event-types")["id"])["data"]["event_types"]
+    assert types == [{"appId": app, "explicitlySubscribedEventTypes": [], "hasCatchAllEndpoint": True}]
+    purge = finished(grapnel, grapnel.ok("POST", f"/app/{app}/msg/expunge-all-contents")["id"])
+    assert purge["data"] == {"messages_purged": 1}
+    assert grapnel.ok("GET", f"/app/{app}/msg/{message}")["payload"] == {"expired": True}
+    listed = grapnel.ok("GET", "/background-task?task=application.stats&status=finished")["data"]
+    assert [t["id"] for t in listed] == [task["id"]]
+
+
+def test_operational_webhooks_tell_what_happens_to_endpoints_and_deliveries(grapnel, make_receiver):
+    operator, customer = make_receiver(), make_receiver(500, 500, 500, 500, 200, 410)
+    own = grapnel.ok("POST", "/operational-webhook/endpoint", {"url": operator.url})
+    secret = grapnel.ok("GET", f"/operational-webhook/endpoint/{own['id']}/secret")["key"]
+    assert [a["name"] for a in grapnel.ok("GET", "/app")["data"]] == []  # the internal application is nobody's
+
+    def told(kind):
+        def look():
+            events = [json.loads(r.body) for r in operator.received]
+            return next((e["data"] for e in events if e["type"] == kind), None)
+        return wait_until(look, kind)
+    app = grapnel.application(uid="cust")
+    endpoint = grapnel.endpoint(app, customer.url, uid="ep1")
+    ids = {"appId": app, "appUid": "cust", "endpointId": endpoint, "endpointUid": "ep1"}
+    assert told("endpoint.created") == ids
+    base = f"/app/{app}/endpoint/{endpoint}"
+    grapnel.ok("PATCH", base, {"description": "x"})
+    assert told("endpoint.updated") == ids
+    grapnel.ok("PATCH", base, {"disabled": True})
+    assert told("endpoint.disabled") == {**ids, "trigger": "manual"}
+    grapnel.ok("PATCH", base, {"disabled": False})
+    assert told("endpoint.enabled") == ids
+
+    message = grapnel.publish(app, eventId="e1")
+    for kind in ("message.attempt.failing", "message.attempt.exhausted"):
+        data = told(kind)
+        assert (data["msgId"], data["msgEventId"], data["endpointId"]) == (message, "e1", endpoint)
+        assert data["lastAttempt"]["responseStatusCode"] == 500 and data["lastAttempt"]["id"].startswith("atmpt_")
+    grapnel.ok("POST", f"/app/{app}/msg/{message}/endpoint/{endpoint}/resend")
+    assert told("message.attempt.recovered")["msgId"] == message
+    grapnel.ok("PUT", "/stats/usage/event-types")
+    assert told("background_task.finished")["task"] == "event-type.aggregate"
+    operator.received.clear()
+    grapnel.publish(app)
+    assert told("endpoint.disabled")["trigger"] == "automatic"
+    grapnel.ok("DELETE", base)
+    assert told("endpoint.deleted") == ids
+    assert all(is_signed(r, secret) for r in operator.received)
+
+
+def test_a_batch_accepts_each_message_by_itself(grapnel, receiver):
+    app = grapnel.application()
+    grapnel.endpoint(app, receiver.url)
+    messages = [{"eventType": "a.b", "payload": {"n": n}} for n in range(100)]
+    messages[3] = {"eventType": "a.b"}
+    messages[5]["eventId"] = messages[6]["eventId"] = "same"
+    key = {"idempotency-key": "batch"}
+    done = grapnel.ok("POST", f"/app/{app}/msg/batch", {"messages": messages}, key)
+    assert (done["accepted"], done["failed"]) == (98, 2)
+    assert done["results"][3]["status"] == 422
+    assert done["results"][3]["error"]["detail"][0]["loc"] == ["body", "messages", "3", "payload"]
+    assert [done["results"][n]["status"] for n in (5, 6)] == [202, 409]
+    receiver.wait(98)
+    assert sorted(receiver.ids()) == sorted(r["message"]["id"] for r in done["results"] if r["status"] == 202)
+    again = grapnel.ok("POST", f"/app/{app}/msg/batch", {"messages": messages}, key)
+    assert again == done
+    assert len(receiver.received) == 98
+
+
+def test_an_atomic_batch_is_accepted_whole_or_not_at_all(grapnel):
+    app = grapnel.application()
+    good = {"eventType": "a.b", "payload": {}}
+    refused = grapnel.call("POST", f"/app/{app}/msg/batch", {"messages": [good, {"eventType": "a b"}], "atomic": True})
+    assert refused.status == 422 and [r["status"] for r in refused.body["results"]] == [424, 422]
+    assert grapnel.ok("GET", f"/app/{app}/msg")["data"] == []
+    done = grapnel.ok("POST", f"/app/{app}/msg/batch?with_content=true", {"messages": [good, good], "atomic": True})
+    assert done["accepted"] == 2 and done["results"][0]["message"]["payload"] == {}
+
+
+@pytest.mark.parametrize("body", [{}, {"messages": []}, {"messages": {}}, {"messages": [{}] * 1001},
+                                  {"messages": [{}], "atomic": 1}])
+def test_a_batch_that_is_none_is_refused(grapnel, body):
+    app = grapnel.application()
+    assert grapnel.call("POST", f"/app/{app}/msg/batch", body).status == 422
+
+
+def test_examples_are_sent_to_one_endpoint(grapnel, make_receiver):
+    one, other = make_receiver(), make_receiver()
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, one.url)
+    grapnel.endpoint(app, other.url)
+    schemas = {"1": {"type": "object", "examples": [{"n": 1}, {"n": 2}]}}
+    grapnel.ok("POST", "/event-type", {"name": "x.y", "description": "", "schemas": schemas})
+    grapnel.ok("POST", "/event-type", {"name": "x.z", "description": ""})
+    base = f"/app/{app}/endpoint/{endpoint}/send-example"
+    grapnel.ok("POST", base, {"eventType": "x.y", "exampleIndex": 1})
+    assert json.loads(one.wait()[0].body) == {"n": 2}
+    assert grapnel.call("POST", base, {"eventType": "x.z"}).body["code"] == "invalid_scheme"
+    assert grapnel.call("POST", base, {"eventType": "nobody"}).status == 404
+    assert other.received == []
+
+
+def test_event_types_move_between_environments_and_from_openapi(grapnel):
+    grapnel.ok("POST", "/event-type", {"name": "x.y", "description": "d", "schemas": {"1": {"type": "object"}}})
+    exported = grapnel.ok("POST", "/environment/export")
+    assert [t["name"] for t in exported["eventTypes"]] == ["x.y"]
+    grapnel.ok("DELETE", "/event-type/x.y?expunge=true")
+    assert grapnel.call("POST", "/environment/import", exported).status == 204
+    assert grapnel.ok("GET", "/event-type/x.y")["schemas"] == {"1": {"type": "object"}}
+    schema = {"type": "object", "properties": {"id": {"type": "string"}}}
+    spec = {"webhooks": {"pet.new": {"post": {"description": "A pet", "requestBody": {
+        "content": {"application/json": {"schema": schema}}}}}}}
+    dry = grapnel.ok("POST", "/event-type/import/openapi", {"spec": spec, "dryRun": True})
+    assert dry["data"]["modified"] == ["pet.new"] and grapnel.call("GET", "/event-type/pet.new").status == 404
+    grapnel.ok("POST", "/event-type/import/openapi", {"specRaw": json.dumps(spec), "replaceAll": True})
+    assert grapnel.ok("GET", "/event-type/pet.new")["schemas"] == {"1": schema}
+    assert [t["name"] for t in grapnel.ok("GET", "/event-type")["data"]] == ["pet.new"]
+
+
+def test_rotating_keeps_the_old_key_for_its_grace_and_at_most_ten(grapnel, receiver):
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, receiver.url, secret="whsec_" + "A" * 32)
+    base = f"/app/{app}/endpoint/{endpoint}/secret"
+    assert grapnel.ok("GET", base)["key"] == "whsec_" + "A" * 32
+    new = grapnel.ok("POST", base + "/rotate", {"gracePeriodSeconds": 0})["key"]
+    grapnel.publish(app)
+    got = receiver.wait()[0]
+    assert is_signed(got, new) and not is_signed(got, "whsec_" + "A" * 32)
+    for _ in range(10):
+        grapnel.ok("POST", base + "/rotate", {})
+    full = grapnel.call("POST", base + "/rotate", {})
+    assert (full.status, full.body["code"]) == (400, "limit_reached")
+    grapnel.publish(app)
+    assert len(receiver.wait(2)[1].headers["webhook-signature"].split()) == 11
