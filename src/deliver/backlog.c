@@ -104,11 +104,12 @@ static void wait_in_lane(struct deliver_item *item, int64_t due_us)
 void deliver_backlog_add(struct deliver_shard *s, struct deliver_lane *lane,
                          const struct store_due *due, struct store_message *payload)
 {
-    struct deliver_item *known = deliver_items_find(&s->items, &due->message, lane->endpoint);
-    if (known != NULL && known->where != DELIVER_GONE)
+    const struct deliver_item *known = deliver_items_find(&s->items, &due->message, lane->endpoint);
+    bool is_over = known != NULL && known->where >= DELIVER_RECORDING;
+    if (known != NULL && !is_over)
         return;
-    /* Sent again by hand while a refill is out, or no room: the store has it. */
-    if (known != NULL || !has_room(s, lane, due->due_us)) {
+    /* Sent again by hand before its last end has sunk in here, or no room: the store has it. */
+    if (is_over || !has_room(s, lane, due->due_us)) {
         deliver_backlog_leave(lane, due->due_us);
         return;
     }

@@ -29,6 +29,7 @@ enum {
 struct deliver_lane;
 struct deliver_item;
 
+/* In the order of a delivery's way through memory. */
 enum deliver_where {
     DELIVER_WAITING,   /* in its lane's heap */
     DELIVER_LOADING,   /* its payload is on the way; holds a place in the lane's window */
