@@ -68,6 +68,24 @@ uint64_t store_keys_hash(uint64_t seed, int64_t app, struct str text)
                       text.len);
 }
 
+/* --- memory ---------------------------------------------------------------------------------------- */
+
+/* Straight from the system: these come and go with segments and are tens of megabytes, which the
+ * heap would keep. */
+struct store_key *store_keys_new(size_t count)
+{
+    void *at = mmap(NULL, (count + 1) * sizeof(struct store_key), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    MUST(at != MAP_FAILED);
+    return at;
+}
+
+void store_keys_free(struct store_key *keys, size_t count)
+{
+    if (keys != NULL)
+        MUST(munmap(keys, (count + 1) * sizeof *keys) == 0);
+}
+
 /* --- the table ------------------------------------------------------------------------------------- */
 
 static void table_put(struct store_key_table *t, struct store_key key)
@@ -82,12 +100,12 @@ static void table_grow(struct store_key_table *t)
 {
     struct store_key_table old = *t;
     t->size = old.size == 0 ? TABLE_FIRST : old.size * 2;
-    t->slots = xcalloc(t->size, sizeof *t->slots);
+    t->slots = store_keys_new(t->size);
     for (size_t i = 0; i < old.size; i++) {
         if (old.slots[i].k != 0)
             table_put(t, old.slots[i]);
     }
-    xfree(old.slots);
+    store_keys_free(old.slots, old.size);
 }
 
 void store_key_table_add(struct store_key_table *t, uint64_t hash, int64_t k)
@@ -146,7 +164,7 @@ int64_t store_key_table_find(const struct store_key_table *t, uint64_t hash, siz
 
 void store_key_table_fini(struct store_key_table *t)
 {
-    xfree(t->slots);
+    store_keys_free(t->slots, t->size);
     *t = (struct store_key_table){ 0 };
 }
 

@@ -19,6 +19,10 @@ struct store_key {
     int64_t k; /* 0: an empty slot */
 };
 
+/* Zeroed; freed with the same count. NULL is fine. */
+struct store_key *store_keys_new(size_t count);
+void store_keys_free(struct store_key *keys, size_t count);
+
 /* --- in memory; one owner ---------------------------------------------------------------------------- */
 struct store_key_table {
     struct store_key *slots;

@@ -200,10 +200,7 @@ struct key_list {
 
 static void add_key(struct key_list *list, uint64_t hash, int64_t k)
 {
-    if (list->count == list->room) {
-        list->room = list->room == 0 ? 1024 : list->room * 2;
-        list->at = xrealloc(list->at, list->room * sizeof *list->at);
-    }
+    MUST(list->count < list->room);
     list->at[list->count++] = (struct store_key){ hash, k };
 }
 
@@ -221,10 +218,17 @@ static void add_row(struct key_list *list, int64_t k, struct str hashes)
         add_key(list, hash, k);
 }
 
+/* In a read transaction, or where nobody else writes: rows are counted first. */
 static enum rc read_rows(struct db *db, struct key_list *list)
 {
     enum rc rc;
-    struct db_stmt *st = db_prepare(db, "SELECT k, hashes FROM remembered ORDER BY k");
+    struct db_stmt *st = db_prepare(db, "SELECT count(*) FROM remembered");
+    if (!db_step(st, &rc))
+        return rc;
+    list->room = 2 * (size_t)db_int(st, 0);
+    list->at = store_keys_new(list->room);
+    db_reset(st);
+    st = db_prepare(db, "SELECT k, hashes FROM remembered ORDER BY k");
     while (db_step(st, &rc))
         add_row(list, db_int(st, 0), db_borrow(st, 1));
     return rc;
@@ -264,7 +268,7 @@ enum rc store_remembered_load(struct store_segment *seg, bool is_newest)
     rc = read_rows(seg->writer, &rows);
     for (size_t i = 0; i < rows.count; i++) /* the keeper makes the file */
         store_key_table_add(&seg->keys, rows.at[i].hash, rows.at[i].k);
-    xfree(rows.at);
+    store_keys_free(rows.at, rows.room);
     return rc;
 }
 
@@ -282,7 +286,7 @@ void store_remembered_seal(struct store_segment *seg)
     store_reader_put(s, reader);
     if (rc == RC_OK)
         rc = store_key_file_write(seg->keys_path, rows.at, rows.count, s->o.no_sync);
-    xfree(rows.at);
+    store_keys_free(rows.at, rows.room);
     if (rc == RC_OK)
         rc = store_key_file_open(seg->keys_path, &file);
     if (rc != RC_OK)
