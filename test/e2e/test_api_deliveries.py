@@ -215,7 +215,7 @@ def test_usage_tasks_count_and_purge_forgets(grapnel, receiver):
 
 
 def test_operational_webhooks_tell_what_happens_to_endpoints_and_deliveries(grapnel, make_receiver):
-    operator, customer = make_receiver(), make_receiver(500, 500, 500, 500, 200, 410)
+    operator, customer = make_receiver(), make_receiver(*[500] * 5, 200, 410)
     own = grapnel.ok("POST", "/operational-webhook/endpoint", {"url": operator.url})
     secret = grapnel.ok("GET", f"/operational-webhook/endpoint/{own['id']}/secret")["key"]
     assert [a["name"] for a in grapnel.ok("GET", "/app")["data"]] == []  # the internal application is nobody's
@@ -226,7 +226,7 @@ def test_operational_webhooks_tell_what_happens_to_endpoints_and_deliveries(grap
             return next((e["data"] for e in events if e["type"] == kind), None)
         return wait_until(look, kind)
     app = grapnel.application(uid="cust")
-    endpoint = grapnel.endpoint(app, customer.url, uid="ep1")
+    endpoint = grapnel.endpoint(app, customer.url, uid="ep1", retrySchedule=[0.02] * 4)
     ids = {"appId": app, "appUid": "cust", "endpointId": endpoint, "endpointUid": "ep1"}
     assert told("endpoint.created") == ids
     base = f"/app/{app}/endpoint/{endpoint}"
