@@ -22,7 +22,8 @@
 enum {
     FILTER_TEXT_MAX = 65536,    /* bytes of a document */
     FILTER_DEPTH_MAX = 16,      /* levels of names and operators, steps of paths included */
-    FILTER_OPERATORS_MAX = 256, /* operators and values to compare with, in one document */
+    FILTER_OPERATORS_MAX = 256, /* operators in one document; a plain value counts as $eq */
+    FILTER_LIST_MAX = 256,      /* values in the list of an $in or $nin */
     FILTER_NAME_MAX = 256,      /* bytes of a name */
     FILTER_PATTERN_MAX = 1024,  /* bytes of a regular expression */
     FILTER_SUBJECT_MAX = 16384, /* bytes of a text a regular expression is tried on */
@@ -34,7 +35,7 @@ struct filter_program;
 /* What is wrong with a document. */
 struct filter_fault {
     char where[256];    /* JSON pointer into the document: "/body/amount/$gt"; "" is the whole */
-    const char *reason; /* literal, in words */
+    char reason[224];   /* in words */
 };
 
 /* RC_INVALID: `fault` (may be NULL) says where and why. RC_LIMIT: the same, a limit above was passed.
