@@ -362,7 +362,7 @@ static void what_was_pending_when_the_process_died_is_delivered_after_the_start(
         expect_states(&ids[i], STORE_SUCCESS, 1);
 }
 
-static void set_url(int64_t num, const char *url)
+static void write_url(int64_t num, const char *url)
 {
     struct arena a;
     struct store_endpoint ep;
@@ -372,8 +372,13 @@ static void set_url(int64_t num, const char *url)
     ep.url = str_from(url);
     assert_int_equal(store_endpoint_update(tx, &ep), RC_OK);
     assert_int_equal(store_commit(tx), RC_OK);
-    core_directory_changed(w.directory, w.app);
     arena_fini(&a);
+}
+
+static void set_url(int64_t num, const char *url)
+{
+    write_url(num, url);
+    core_directory_changed(w.directory, w.app);
 }
 
 static void an_endpoint_that_is_gone_is_disabled_for_everyone(void **state)
@@ -409,8 +414,8 @@ static void stopping_cuts_what_hangs_and_leaves_it_pending(void **state)
     wait_for(&w.published, 1);
     stop_engine(50000);
     expect_states(&id, STORE_PENDING, 0);
+    write_url(w.endpoints[0], "http://well.test/");
     start_engine();
-    set_url(w.endpoints[0], "http://well.test/");
     wait_for(&w.answered, 1);
     stop_engine(5000000);
     expect_states(&id, STORE_SUCCESS, 1);
