@@ -38,10 +38,21 @@ static void run(void *arg)
     tell_age(es);
 }
 
-/* Run in the next turn, so that everything that comes in this one is served together. */
+static void run_woken(void *arg)
+{
+    struct deliver_engine_shard *es = arg;
+    es->is_run_posted = false;
+    run(es);
+}
+
+/* Run in the next turn, so that everything that comes in this one is served together. The timer may
+ * run the shard while the task is still on its way, and the shard then asks again: it is posted once. */
 static void wake(void *ctx)
 {
     struct deliver_engine_shard *es = ctx;
+    if (es->is_run_posted)
+        return;
+    es->is_run_posted = true;
     loop_post(es->loop, &es->run_task);
 }
 
@@ -130,7 +141,7 @@ struct deliver *deliver_new(const struct deliver_options *o)
         struct deliver_engine_shard *es = &d->shards[i];
         es->d = d;
         es->loop = o->loops[i];
-        es->run_task = (struct loop_task){ .fn = run, .arg = es };
+        es->run_task = (struct loop_task){ .fn = run_woken, .arg = es };
         es->timer = (struct loop_timer){ .fn = run, .arg = es };
         deliver_engine_jobs_init(es);
         es->shard = make_shard(es, o->fetches[i]);

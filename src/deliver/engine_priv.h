@@ -13,6 +13,7 @@ struct deliver_engine_shard {
     struct deliver_shard *shard;
     struct loop *loop;
     struct loop_task run_task;
+    bool is_run_posted;
     struct loop_timer timer;      /* when the shard wants to be run */
     size_t jobs_out;              /* on a worker, or refused by a full queue */
     struct deliver_engine_job *refused;
