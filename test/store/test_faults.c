@@ -177,7 +177,7 @@ static void writes_that_the_disk_refuses_fail_and_work_again_later(void **state)
     (void)signal(SIGXFSZ, SIG_IGN);
     struct published before = publish(f, (struct publish_spec){ .key = "before" });
     assert_int_equal(before.rc, RC_OK);
-    set_file_limit(100000);
+    set_file_limit(4096); /* below one page of the log: nothing at all can be written */
     struct published refused = publish(f, (struct publish_spec){ .key = "k", .payload = big });
     assert_true(refused.rc == RC_IO || refused.rc == RC_LIMIT);
     buf_init(&why, 500);
@@ -212,7 +212,7 @@ static void the_store_gets_well_without_anyone_writing(void **state)
     static char big[200000];
     memset(big, 'x', sizeof big - 1);
     (void)signal(SIGXFSZ, SIG_IGN);
-    set_file_limit(100000);
+    set_file_limit(4096); /* below one page of the log: nothing at all can be written */
     assert_true(publish(f, (struct publish_spec){ .payload = big }).rc != RC_OK);
     set_file_limit(0);
     wait_until(is_healthy, f->store);
