@@ -44,9 +44,8 @@ static enum filter_effect judge_failure(const struct filter_rules *r,
 {
     if (!r->halt_on_request_exception && !r->fail_closed)
         return FILTER_EFFECT_SKIPPED;
-    struct str reason =
-        arena_fmt(a, "Request to %.*s after webhook event %.*s failed: %.*s", STR_ARGS(r->url),
-                  STR_ARGS(r->event), STR_ARGS(answer->failure));
+    struct str reason = arena_fmt(a, "Request to %.*s after webhook event %.*s failed: %.*s",
+                                  STR_ARGS(r->url), STR_ARGS(r->event), STR_ARGS(answer->failure));
     return halt(v, reason, arena_str(a, r->redirect_on_request_exception), 0);
 }
 
@@ -141,16 +140,16 @@ struct filter_halt filter_verdict_halt(const struct filter_verdict *v)
     json_object_foreach(v->exception, name, value)
     {
         const json_t *status = json_object_get(value, "status_code");
-        struct str message = json_is_object(value) ? text_of(json_object_get(value, "message")) :
-                                                     text_of(value);
+        struct str message =
+            json_is_object(value) ? text_of(json_object_get(value, "message")) : text_of(value);
         return (struct filter_halt){
             .halt = true,
             .reason = message.len > 0 ? message : str_from(name),
             .redirect = text_of(json_object_get(value, "redirect_to")),
             .status = json_is_integer(status) && json_integer_value(status) >= 100 &&
-                              json_integer_value(status) <= 999 ?
-                          (int)json_integer_value(status) :
-                          0,
+                              json_integer_value(status) <= 999
+                          ? (int)json_integer_value(status)
+                          : 0,
         };
     }
     return (struct filter_halt){ 0 };
