@@ -17,8 +17,9 @@ static const char json_body[] =
     "{\"id\":\"evt_1\",\"type\":\"invoice.paid\",\"event_id\":\"e1\",\"webhookTimestamp\":1700000000000,"
     "\"notificationId\":\"n1\",\"MessageID\":\"m1\",\"event\":{\"id\":\"1\",\"type\":\"made\"},"
     "\"signature\":{\"timestamp\":\"1700000000\",\"token\":\"token-1\",\"signature\":\"%s\"}}";
-static const char form_body[] = "payload=%%7B%%22id%%22%%3A1%%7D&bt_payload=PG5vdGlmaWNhdGlvbj4%%3D&"
-                                "From=%%2B1&Body=it+is&bt_signature=%s";
+static const char form_body[] =
+    "payload=%%7B%%22id%%22%%3A1%%7D&bt_payload=PG5vdGlmaWNhdGlvbj4%%3D&"
+    "From=%%2B1&Body=it+is&bt_signature=%s";
 
 /* --- keys -------------------------------------------------------------------------------------------- */
 
@@ -153,12 +154,13 @@ static void place_signature(struct case_of *c)
     } else if (place == GN_FORM) {
         size_t len = 0;
         for (size_t i = 0; i < value.len; i++) {
-            len += (size_t)snprintf(text + len, sizeof(text) - len, "%%%02X", (unsigned char)value.ptr[i]);
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%%%02X",
+                                    (unsigned char)value.ptr[i]);
         }
         set_body(c, text);
     } else if (place == GN_QUERY) {
-        snprintf(text, sizeof(text), "&%.*s=%.*s", (int)s->sig.list[0].name.len, s->sig.list[0].name.ptr,
-                 (int)value.len, value.ptr);
+        snprintf(text, sizeof(text), "&%.*s=%.*s", (int)s->sig.list[0].name.len,
+                 s->sig.list[0].name.ptr, (int)value.len, value.ptr);
         set_query(c, text);
     }
 }
@@ -205,7 +207,8 @@ static void refuses_a_wrong_key(struct case_of *c)
     assert_status(fixture_verify(&c->f), GRAPNEL_NO_MATCHING_KEY);
     assert_int_equal(c->f.verdict.reply.status, c->f.scheme->reject_status);
     /* A wrong one beside the right one does no harm, and the right one is named. */
-    fixture_secret(&c->f, has_pair(c->f.scheme) ? c->pair.public : shared_secret(c->f.scheme, false));
+    fixture_secret(&c->f,
+                   has_pair(c->f.scheme) ? c->pair.public : shared_secret(c->f.scheme, false));
     assert_status(fixture_verify(&c->f), GRAPNEL_VERIFIED);
     assert_int_equal(c->f.verdict.key_index, 1);
     set_secret(c, c->pair.public, false);
@@ -222,7 +225,8 @@ static void refuses_without_a_secret(struct case_of *c)
 
 static bool covers_body(const struct grapnel_scheme *s)
 {
-    return s->msg.count > 0 && (gn_template_has_body(&s->msg) || uses_form(s) || s->check_count > 0);
+    return s->msg.count > 0 &&
+           (gn_template_has_body(&s->msg) || uses_form(s) || s->check_count > 0);
 }
 
 static void refuses_another_body(struct case_of *c)

@@ -2,13 +2,15 @@
 #include "fixture.h"
 
 #define HMAC "auth hmac\nsig header X-S\nmsg {body}\n"
-#define LONG_LINE "note xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"
+#define LONG_LINE \
+    "note xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"
 
 static void reads_the_smallest_scheme(void **state)
 {
     (void)state;
     struct grapnel_scheme *scheme;
-    assert_status(grapnel_scheme_parse(gn_cstr("# mine\n\n" HMAC), &scheme, NULL), GRAPNEL_VERIFIED);
+    assert_status(grapnel_scheme_parse(gn_cstr("# mine\n\n" HMAC), &scheme, NULL),
+                  GRAPNEL_VERIFIED);
     assert_bytes(grapnel_scheme_title(scheme), "");
     grapnel_scheme_free(scheme);
     grapnel_scheme_free(NULL);
@@ -66,7 +68,8 @@ static void says_line_and_reason_of_what_is_wrong(void **state)
         { "handshake a\nvalue token 1 2000 query x\n", 2,
           "a value is: token|text|hex, least and most characters, location" },
         { "handshake a\nheader X-Only\n", 2, "a header lacks its value" },
-        { "handshake 1\nhandshake 2\nhandshake 3\nhandshake 4\nhandshake 5\n", 5, "more than 4 handshakes" },
+        { "handshake 1\nhandshake 2\nhandshake 3\nhandshake 4\nhandshake 5\n", 5,
+          "more than 4 handshakes" },
         { "strip 1\nstrip 2\nstrip 3\nstrip 4\nstrip 5\n", 5, "too many lines of this name" },
         { "auth hmac\n", 0, "a signature scheme needs sig and msg" },
         { "auth equal\n", 0, "sig is missing" },
@@ -113,14 +116,16 @@ static void limits_size_and_parts(void **state)
     assert_status(grapnel_scheme_parse(gn_bytes(text, len), &scheme, &error), GRAPNEL_VERIFIED);
     grapnel_scheme_free(scheme);
     memset(text + len, '\n', sizeof(text) - len);
-    assert_status(grapnel_scheme_parse(gn_bytes(text, GRAPNEL_SCHEME_TEXT_MAX + 1), &scheme, &error),
-                  GRAPNEL_MALFORMED_SCHEME);
+    assert_status(
+        grapnel_scheme_parse(gn_bytes(text, GRAPNEL_SCHEME_TEXT_MAX + 1), &scheme, &error),
+        GRAPNEL_MALFORMED_SCHEME);
 
     len = (size_t)(stpcpy(text, "auth hmac\nsig header X\nmsg ") - text);
     for (int i = 0; i < 97; i++) {
         len = (size_t)(stpcpy(text + len, "{body}") - text);
     }
-    assert_status(grapnel_scheme_parse(gn_bytes(text, len), &scheme, &error), GRAPNEL_MALFORMED_SCHEME);
+    assert_status(grapnel_scheme_parse(gn_bytes(text, len), &scheme, &error),
+                  GRAPNEL_MALFORMED_SCHEME);
     assert_string_equal(error.reason, "the templates have more than 96 parts");
 }
 
@@ -129,7 +134,9 @@ static void templates_know_escapes_and_plain_braces(void **state)
     (void)state;
     struct fixture f;
     char text[512];
-    fixture_init_text(&f, "auth hmac\nsig header X-S\nmsg {\"a\":\\[1\\]} \\{body\\} \\n\\\\ [{query:gone}x]{method}|{path}\n");
+    fixture_init_text(
+        &f,
+        "auth hmac\nsig header X-S\nmsg {\"a\":\\[1\\]} \\{body\\} \\n\\\\ [{query:gone}x]{method}|{path}\n");
     fixture_secret(&f, "secret");
     fixture_url(&f, "https://user@example.com:8443/a/b");
     assert_status(fixture_sign(&f), GRAPNEL_VERIFIED);
