@@ -31,9 +31,12 @@ static void tell_age(struct deliver_engine_shard *es)
     es->age_told_at_us = now_us;
 }
 
+/* A loop that is only emptied (its thread has ended, or never ran) starts nothing new. */
 static void run(void *arg)
 {
     struct deliver_engine_shard *es = arg;
+    if (thread_kind() != THREAD_LOOP)
+        return;
     loop_timer_set(es->loop, &es->timer, deliver_shard_run(es->shard));
     tell_age(es);
 }
