@@ -153,22 +153,25 @@ static void fill_state(struct api_ctx *c, struct store_endpoint *ep, bool all)
     ep->disabled = disabled;
 }
 
-static void fill_plain(struct api_ctx *c, struct store_endpoint *ep, bool all)
+static struct str or_else(struct str s, struct str fallback)
+{
+    return s.ptr == NULL ? fallback : s;
+}
+
+static void fill_texts(struct api_ctx *c, struct store_endpoint *ep, bool all)
 {
     if (all || api_has(c, "uid"))
         ep->uid = api_get_str(c, "uid");
-    if (all || api_has(c, "description")) {
-        ep->description = api_get_str(c, "description");
-        if (ep->description.ptr == NULL)
-            ep->description = STR("");
-    }
+    if (all || api_has(c, "description"))
+        ep->description = or_else(api_get_str(c, "description"), STR(""));
+    if (all || api_has(c, "metadata"))
+        ep->metadata = or_else(api_get_json(c, "metadata"), STR("{}"));
+}
+
+static void fill_plain(struct api_ctx *c, struct store_endpoint *ep, bool all)
+{
     if (all || api_has(c, "channels"))
         ep->channels = list_text(c, api_get(c, "channels"));
-    if (all || api_has(c, "metadata")) {
-        ep->metadata = api_get_json(c, "metadata");
-        if (ep->metadata.ptr == NULL)
-            ep->metadata = STR("{}");
-    }
     const json_t *rate = api_either(c, "throttleRate", "rateLimit");
     if (all || rate != NULL)
         ep->throttle = json_is_integer(rate) ? json_integer_value(rate) : 0;
@@ -180,6 +183,7 @@ bool api_endpoint_fill(struct api_ctx *c, struct store_tx *tx, struct store_endp
 {
     if (!fill_url(c, ep) || !fill_types(c, tx, ep, all))
         return false;
+    fill_texts(c, ep, all);
     fill_plain(c, ep, all);
     fill_options(c, ep, all);
     fill_state(c, ep, all);

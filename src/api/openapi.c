@@ -19,23 +19,26 @@ static json_t *ref_to(const struct api_schema *schema)
     return json_pack("{s:o}", "$ref", json_sprintf("#/components/schemas/%s", schema->name));
 }
 
+/* What JSON Schema calls the least and the most of a type; NULL: it has none. */
+static const struct limit_names {
+    const char *min, *max;
+} limit_names[] = {
+    [API_STRING] = { "minLength", "maxLength" }, [API_INT] = { "minimum", "maximum" },
+    [API_NUMBER] = { "minimum", "maximum" },     [API_LIST] = { "minItems", "maxItems" },
+    [API_NUMBERS] = { "minItems", "maxItems" },  [API_SCHEMAS] = { "minItems", "maxItems" },
+    [API_ANYTHING] = { NULL, NULL },
+};
+
 static void put_limits(json_t *o, const struct api_field *f)
 {
-    bool items = f->type == API_LIST || f->type == API_NUMBERS || f->type == API_SCHEMAS;
-    bool number = f->type == API_INT || f->type == API_NUMBER;
-    bool text = f->type == API_STRING;
-    if (!items && !number && !text)
-        return;
-    const char *min = items ? "minItems" : number ? "minimum" : "minLength";
-    const char *max = items ? "maxItems" : number ? "maximum" : "maxLength";
-    if (f->min > 0)
-        json_object_set_new(o, min, json_integer(f->min));
-    int64_t top = f->max;
-    if (text && f->chars != API_CHARS_ANY)
-        top = (int64_t)api_chars_max(f->chars);
-    if (top > 0)
-        json_object_set_new(o, max, json_integer(top));
-    if (text && f->chars != API_CHARS_ANY)
+    const struct limit_names *names = &limit_names[f->type];
+    bool has_chars = f->type == API_STRING && f->chars != API_CHARS_ANY;
+    int64_t top = has_chars ? (int64_t)api_chars_max(f->chars) : f->max;
+    if (names->min != NULL && f->min > 0)
+        json_object_set_new(o, names->min, json_integer(f->min));
+    if (names->max != NULL && top > 0)
+        json_object_set_new(o, names->max, json_integer(top));
+    if (has_chars)
         json_object_set_new(o, "pattern", json_string(api_chars_pattern(f->chars)));
 }
 
