@@ -57,6 +57,8 @@ struct store_job {
     struct store_segment *_segment; /* the one it wrote to; NULL: none */
 };
 
+struct store_request; /* store/request.h */
+
 enum store_published {
     STORE_CREATED,
     STORE_REPLAYED, /* the idempotency key was used before with the same body: `first` is that message */
@@ -71,6 +73,10 @@ struct store_publish {
     bool has_key;
     uint8_t key[16]; /* hash of scope, idempotency key and path */
     uint8_t body_hash[16];
+    const struct store_request *request; /* its row, with the message's id; NULL: none. Borrowed until done */
+    struct store_publish **also; /* messages committed with this one, all or none, if it is CREATED; no keys of
+                                  * their own. RC_BUSY: a new segment came between the ids, make new ones */
+    size_t also_count;
     /* out */
     enum store_published result;
     struct id first; /* STORE_REPLAYED, STORE_EVENT_ID_TAKEN: the earlier message */

@@ -50,6 +50,17 @@ const struct store_migration store_config_migrations[] = {
       " updated INTEGER NOT NULL);"
       "CREATE INDEX task_org ON task(org, id);"
       "CREATE INDEX task_running ON task(num) WHERE status = 'running';" },
+    { "sources",
+      "CREATE TABLE source(num INTEGER PRIMARY KEY AUTOINCREMENT, org INTEGER NOT NULL,"
+      " app INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, uid TEXT, name TEXT NOT NULL,"
+      " metadata TEXT NOT NULL, kind TEXT NOT NULL, scheme TEXT, config TEXT NOT NULL, secrets BLOB,"
+      " paused INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+      " deleted INTEGER NOT NULL DEFAULT 0);"
+      "CREATE UNIQUE INDEX source_uid ON source(org, uid) WHERE uid IS NOT NULL AND deleted = 0;"
+      "CREATE INDEX source_live ON source(org, id) WHERE deleted = 0;"
+      "CREATE TABLE source_token(hash BLOB PRIMARY KEY, source INTEGER NOT NULL,"
+      " position INTEGER NOT NULL, sealed BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;"
+      "CREATE INDEX source_token_source ON source_token(source, position);" },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 
@@ -83,6 +94,14 @@ const struct store_migration store_segment_migrations[] = {
       "CREATE INDEX attempt_endpoint ON attempt(stretch, endpoint, ak);"
 
       "CREATE TABLE remembered(k INTEGER PRIMARY KEY, hashes BLOB NOT NULL);" },
+    { "requests that came in at sources",
+      "CREATE TABLE request(k INTEGER PRIMARY KEY, tail BLOB NOT NULL, stretch INTEGER NOT NULL,"
+      " source INTEGER NOT NULL, app INTEGER NOT NULL, at INTEGER NOT NULL, outcome INTEGER NOT NULL,"
+      " has_message INTEGER NOT NULL, status INTEGER NOT NULL, reason TEXT, method TEXT, url TEXT,"
+      " peer TEXT, headers TEXT, body BLOB, body_bytes INTEGER NOT NULL, event_type TEXT,"
+      " dedupe_id TEXT, original BLOB);"
+      "CREATE INDEX request_source ON request(stretch, source);"
+      "CREATE INDEX request_bounded ON request(source) WHERE has_message = 0;" },
 };
 const size_t store_segment_migration_count = COUNT_OF(store_segment_migrations);
 

@@ -89,6 +89,14 @@ enum rc store_submit_expunge(struct store *s, struct store_expunge *e)
     return append(s, &e->job, &e->job, 1, s->o.queue_max);
 }
 
+enum rc store_submit_record(struct store *s, struct store_record *r)
+{
+    if (is_disk_low(s))
+        return RC_LIMIT;
+    prepare(s, &r->job, JOB_RECORD);
+    return append(s, &r->job, &r->job, 1, s->o.queue_max);
+}
+
 void store_submit_internal(struct store *s, struct store_internal *i)
 {
     prepare(s, &i->job, JOB_INTERNAL);
@@ -149,6 +157,7 @@ static enum rc apply(struct store *s, struct store_job *job)
     case JOB_OUTCOME: return store_apply_outcome(s, CONTAINER_OF(job, struct store_outcome, job));
     case JOB_REQUEUE: return store_apply_requeue(s, CONTAINER_OF(job, struct store_requeue, job));
     case JOB_EXPUNGE: return store_apply_expunge(s, CONTAINER_OF(job, struct store_expunge, job));
+    case JOB_RECORD: return store_apply_record(s, CONTAINER_OF(job, struct store_record, job));
     case JOB_INTERNAL: break;
     }
     return RC_OK;

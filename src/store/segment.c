@@ -42,6 +42,7 @@ void store_segment_unref(struct store_segment *seg)
     if (seg == NULL || atomic_fetch_sub_explicit(&seg->refs, 1, memory_order_acq_rel) != 1)
         return;
     db_close(seg->writer);
+    map64_free(seg->bounded);
     store_key_table_fini(&seg->keys);
     store_key_file_close(seg->key_file);
     if (atomic_load(&seg->gone))
@@ -72,6 +73,7 @@ static struct store_segment *segment_new(struct store *s, int64_t start)
     seg->keys_path = path_of(s, start, ".keys");
     seg->created_us = store_key_time_us(start);
     mutex_init(&seg->lock);
+    seg->bounded = map64_new();
     return seg;
 }
 
@@ -122,7 +124,7 @@ static enum rc load_counts(struct store_segment *seg)
         int64_t rows = st->before + st->own;
         if (kind == STRETCH_MESSAGES)
             seg->messages = rows;
-        else
+        else if (kind == STRETCH_ATTEMPTS)
             seg->attempts = rows;
     }
     struct stat st;

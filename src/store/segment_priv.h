@@ -18,7 +18,7 @@
 #include "store/flow.h"
 #include "store/keys_priv.h"
 
-enum store_stretch_kind { STRETCH_MESSAGES, STRETCH_ATTEMPTS, STRETCH_KINDS };
+enum store_stretch_kind { STRETCH_MESSAGES, STRETCH_ATTEMPTS, STRETCH_REQUESTS, STRETCH_KINDS };
 enum { STRETCH_ROWS = 4096 };
 
 struct store_stretches {
@@ -45,6 +45,7 @@ struct store_segment {
     bool in_tx;
     enum rc tx_rc; /* the group's transaction failed: why */
     int64_t new_messages, new_attempts, new_pending, new_bytes; /* in the open transaction */
+    struct map64 *bounded; /* by source: request rows without message since they were last counted */
     /* Store thread adds, anyone reads: */
     _Atomic int64_t messages, attempts, pending, payload_bytes, wal_pages;
     int64_t created_us;     /* when it became the newest, wall clock */
@@ -95,6 +96,8 @@ MUST_USE enum rc store_segment_connect(struct store_segment *seg, struct buf *wh
 /* Store thread, in a transaction: the stretch to write a new row of that key into, counting it. */
 int64_t store_stretch_take(struct store_segment *seg, enum store_stretch_kind kind, int64_t key,
                            int64_t rows);
+/* The greatest key of a message or a request; 0: there is none. */
+int64_t store_segment_last_key(const struct store_segment *seg);
 /* The stretch an existing key is in. Store thread. */
 int64_t store_stretch_of(const struct store_segment *seg, enum store_stretch_kind kind,
                          int64_t key);

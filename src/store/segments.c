@@ -188,7 +188,7 @@ enum rc store_segment_roll(struct store *s)
     struct store_segment *seg;
     struct buf why;
     int64_t now_us = clock_wall_us(s->o.clock);
-    int64_t last_key = newest(s)->stretches[STRETCH_MESSAGES].last_key;
+    int64_t last_key = store_segment_last_key(newest(s));
     int64_t start = store_key_at(now_us) + 1;
     if (start <= last_key)
         start = last_key + 1;

@@ -98,7 +98,7 @@ static int64_t id_mono_us(void *ctx)
 static void make_ids(struct store *s)
 {
     const struct store_segment *newest = s->segments[s->segment_count - 1];
-    int64_t last_key = newest->stretches[STRETCH_MESSAGES].last_key;
+    int64_t last_key = store_segment_last_key(newest);
     if (last_key > 0)
         s->id_floor_us = store_key_time_us(last_key) + 2 * TICK_US;
     s->id_clock = (struct clock){ .wall_us = id_wall_us, .mono_us = id_mono_us, .ctx = s };

@@ -8,9 +8,10 @@
 
 #include "metrics/metrics.h"
 #include "store/config_priv.h"
+#include "store/request.h"
 #include "store/segment_priv.h"
 
-enum store_job_kind { JOB_PUBLISH = 1, JOB_OUTCOME, JOB_REQUEUE, JOB_EXPUNGE, JOB_INTERNAL };
+enum store_job_kind { JOB_PUBLISH = 1, JOB_OUTCOME, JOB_REQUEUE, JOB_EXPUNGE, JOB_RECORD, JOB_INTERNAL };
 
 /* Something of our own for the store thread, between groups; freed by fn. */
 struct store_internal {
@@ -85,6 +86,12 @@ MUST_USE enum rc store_apply_publish(struct store *s, struct store_publish *p);
 MUST_USE enum rc store_apply_outcome(struct store *s, struct store_outcome *o);
 MUST_USE enum rc store_apply_requeue(struct store *s, struct store_requeue *r);
 MUST_USE enum rc store_apply_expunge(struct store *s, struct store_expunge *e);
+/* What a failed statement means for the group: all but a conflict or an absence fails its transaction. */
+MUST_USE enum rc store_settle(struct store_segment *seg, enum rc rc);
+
+/* --- request.c ---------------------------------------------------------------------------------------- */
+MUST_USE enum rc store_apply_record(struct store *s, struct store_record *r);
+MUST_USE enum rc store_request_insert(struct store_segment *seg, const struct store_request *r);
 
 /* --- remember.c --------------------------------------------------------------------------------------- */
 enum { REMEMBERED_BYTES = 40 }; /* key, body hash, event id's hash */

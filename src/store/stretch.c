@@ -122,6 +122,10 @@ enum rc store_stretches_load(struct store_segment *seg)
     if (rc == RC_OK)
         rc = load_kind(seg, STRETCH_ATTEMPTS,
                        "SELECT count(*), coalesce(max(ak), 0) FROM attempt WHERE stretch = ?");
+    if (rc == RC_OK)
+        rc = load_kind(
+            seg, STRETCH_REQUESTS,
+            "SELECT count(*), (SELECT coalesce(max(k), 0) FROM request) FROM request WHERE stretch = ?");
     return rc;
 }
 
@@ -137,6 +141,14 @@ struct store_stretch_list store_stretch_list_get(struct store_segment *seg,
     struct store_stretch_list list = { first, st->count };
     mutex_unlock(&seg->lock);
     return list;
+}
+
+/* Of what is placed by its own time. */
+int64_t store_segment_last_key(const struct store_segment *seg)
+{
+    int64_t message = atomic_load_explicit(&seg->stretches[STRETCH_MESSAGES].last_key, memory_order_relaxed);
+    int64_t request = atomic_load_explicit(&seg->stretches[STRETCH_REQUESTS].last_key, memory_order_relaxed);
+    return message > request ? message : request;
 }
 
 size_t store_stretch_find(const struct store_stretch_list *list, int64_t key)

@@ -61,7 +61,7 @@ static enum rc insert_delivery(struct store_segment *seg, int64_t stretch, int64
 }
 
 /* A statement that failed for another reason than the row itself takes the group's transaction along. */
-static enum rc settle(struct store_segment *seg, enum rc rc)
+enum rc store_settle(struct store_segment *seg, enum rc rc)
 {
     if (rc != RC_OK && rc != RC_CONFLICT && rc != RC_NOT_FOUND && seg->tx_rc == RC_OK) {
         seg->tx_rc = rc;
@@ -70,30 +70,81 @@ static enum rc settle(struct store_segment *seg, enum rc rc)
     return rc;
 }
 
-enum rc store_apply_publish(struct store *s, struct store_publish *p)
+/* The rows of one message. */
+static enum rc write_message(struct store_segment *seg, const struct store_publish *p)
 {
     const struct store_message *m = p->message;
     int64_t k = id_key(&m->id);
-    enum rc rc = store_remembered_check(s, p);
-    if (rc != RC_OK || p->result != STORE_CREATED)
-        return rc;
-    struct store_segment *seg = store_segment_of(s, k);
-    p->job._segment = seg;
-    rc = store_segment_begin(seg);
-    if (rc != RC_OK)
-        return rc;
     int64_t stretch = store_stretch_take(seg, STRETCH_MESSAGES, k, 1 + (int64_t)p->endpoint_count);
-    rc = insert_message(seg, p, stretch);
+    enum rc rc = insert_message(seg, p, stretch);
     int64_t due_us = m->deliver_at_us > 0 ? m->deliver_at_us : m->created_us;
     for (size_t i = 0; rc == RC_OK && i < p->endpoint_count; i++)
         rc = insert_delivery(seg, stretch, p->endpoints[i], k, m->app, due_us, STORE_SCHEDULED);
-    if (rc == RC_OK)
-        rc = store_remember(s, seg, p);
     if (rc == RC_OK) {
         seg->new_messages++;
         seg->new_bytes += (int64_t)m->payload.len;
     }
-    return settle(seg, rc);
+    return rc;
+}
+
+/* The other messages and the request's row. What fails here takes the group's transaction along, so
+ * that nothing of it stays. */
+static enum rc write_company(struct store_segment *seg, const struct store_publish *p)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < p->also_count; i++)
+        rc = write_message(seg, p->also[i]);
+    if (rc == RC_OK && p->request != NULL)
+        rc = store_request_insert(seg, p->request);
+    return rc == RC_CONFLICT || rc == RC_NOT_FOUND ? RC_CORRUPT : rc;
+}
+
+static bool is_together(struct store *s, const struct store_segment *seg,
+                        const struct store_publish *p)
+{
+    for (size_t i = 0; i < p->also_count; i++)
+        if (store_segment_of(s, id_key(&p->also[i]->message->id)) != seg)
+            return false;
+    return true;
+}
+
+/* A repeated request leaves a row, too. */
+static enum rc note_repeated(struct store_segment *seg, struct store_publish *p)
+{
+    struct store_request r = *p->request;
+    enum rc rc = store_segment_begin(seg);
+    if (rc != RC_OK)
+        return rc;
+    if (p->job._segment == NULL || !p->job._segment->in_tx)
+        p->job._segment = seg; /* else the first is of this group, too, and must not fail alone */
+    r.outcome = STORE_REQUEST_DUPLICATE;
+    r.has_message = false;
+    r.has_original = true;
+    r.original = p->first;
+    r.body = STR_NONE;
+    return store_settle(seg, store_request_insert(seg, &r));
+}
+
+enum rc store_apply_publish(struct store *s, struct store_publish *p)
+{
+    struct store_segment *seg = store_segment_of(s, id_key(&p->message->id));
+    enum rc rc = store_remembered_check(s, p);
+    if (rc != RC_OK)
+        return rc;
+    if (p->result != STORE_CREATED)
+        return p->request == NULL ? RC_OK : note_repeated(seg, p);
+    p->job._segment = seg;
+    if (!is_together(s, seg, p))
+        return RC_BUSY;
+    rc = store_segment_begin(seg);
+    if (rc != RC_OK)
+        return rc;
+    rc = write_message(seg, p);
+    if (rc == RC_OK)
+        rc = write_company(seg, p);
+    if (rc == RC_OK)
+        rc = store_remember(s, seg, p);
+    return store_settle(seg, rc);
 }
 
 /* --- outcomes ------------------------------------------------------------------------------------------ */
@@ -192,7 +243,7 @@ enum rc store_apply_outcome(struct store *s, struct store_outcome *o)
     if (rc == RC_OK && o->has_attempt)
         rc = insert_attempt(seg, o);
     if (rc != RC_OK)
-        return settle(seg, rc);
+        return store_settle(seg, rc);
     rc = move_delivery(seg, &(struct move){ .endpoint = o->endpoint,
                                             .k = k,
                                             .from = o->from,
@@ -206,7 +257,7 @@ enum rc store_apply_outcome(struct store *s, struct store_outcome *o)
         if (undone != RC_OK)
             rc = undone;
     }
-    return settle(seg, rc);
+    return store_settle(seg, rc);
 }
 
 /* --- sending again -------------------------------------------------------------------------------------- */
@@ -264,12 +315,12 @@ static enum rc requeue_loaded(struct store_segment *seg, struct store_requeue *r
         return RC_LIMIT;
     enum rc rc = find_state(seg, k, r->endpoint, &state, &r->attempt_count_out);
     if (rc != RC_OK)
-        return settle(seg, rc);
+        return store_settle(seg, rc);
     if (state == 0)
-        return r->create_missing ? settle(seg, add_delivery(seg, r, k)) : RC_NOT_FOUND;
+        return r->create_missing ? store_settle(seg, add_delivery(seg, r, k)) : RC_NOT_FOUND;
     if (is_pending((enum store_state)state))
         return RC_CONFLICT;
-    return settle(seg, move_delivery(seg, &(struct move){ .endpoint = r->endpoint,
+    return store_settle(seg, move_delivery(seg, &(struct move){ .endpoint = r->endpoint,
                                                           .k = k,
                                                           .from = (enum store_state)state,
                                                           .to = STORE_PENDING,
@@ -286,7 +337,7 @@ enum rc store_apply_requeue(struct store *s, struct store_requeue *r)
     enum rc rc = store_segment_begin(seg);
     if (rc != RC_OK)
         return rc;
-    rc = settle(seg, store_load_message(seg->writer, &r->message, clock_wall_us(s->o.clock),
+    rc = store_settle(seg, store_load_message(seg->writer, &r->message, clock_wall_us(s->o.clock),
                                         &r->message_out));
     if (rc != RC_OK)
         return rc;
@@ -346,5 +397,5 @@ enum rc store_apply_expunge(struct store *s, struct store_expunge *e)
     if (rc != RC_OK)
         return rc;
     rc = e->has_attempt ? erase_response(seg->writer, e) : erase_payload(seg->writer, e);
-    return settle(seg, rc);
+    return store_settle(seg, rc);
 }

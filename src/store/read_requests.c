@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lists of requests, newest first as a rule. As with messages, segments and stretches are walked in
+ * order. A search in texts reads rows one by one, so it stops after a number of them.
+ */
+#include "store/walk_priv.h"
+
+#define COLUMNS(body) \
+    "r.k, r.tail, r.source, r.app, r.at, r.outcome, r.has_message, r.status, r.reason, r.method, r.url, r.peer," \
+    " r.headers, r.body_bytes, r.event_type, r.dedupe_id, r.original, " body
+
+#define BODY \
+    "CASE WHEN r.has_message THEN (SELECT m.payload FROM message m WHERE m.k = r.k) ELSE r.body END"
+
+static void read_request(struct db_stmt *s, struct arena *a, struct store_request *out)
+{
+    *out = (struct store_request){
+        .id = store_id_of(db_int(s, 0), db_borrow(s, 1)),
+        .source = db_int(s, 2),
+        .app = db_int(s, 3),
+        .at_us = db_int(s, 4),
+        .outcome = (enum store_request_outcome)db_int(s, 5),
+        .has_message = db_int(s, 6) != 0,
+        .status = (int)db_int(s, 7),
+        .reason = db_text(s, 8, a),
+        .method = db_text(s, 9, a),
+        .url = db_text(s, 10, a),
+        .peer = db_text(s, 11, a),
+        .headers = db_text(s, 12, a),
+        .body_bytes = db_int(s, 13),
+        .event_type = db_text(s, 14, a),
+        .dedupe_id = db_text(s, 15, a),
+    };
+    struct str original = db_borrow(s, 16);
+    out->has_original = original.len == ID_BYTES;
+    if (out->has_original)
+        memcpy(out->original.bytes, original.ptr, ID_BYTES);
+    out->body = db_text(s, 17, a);
+}
+
+/* ?1 stretch, ?2 source, ?3 and ?4 bounds, ?5 outcomes, ?6 reason, ?7 type, ?8 text, ?9 after, ?10 before,
+ * ?11 limit, ?12 with body. */
+#define LIST(order) \
+    "SELECT " COLUMNS( \
+        "CASE WHEN ?12 THEN " BODY \
+        " END") " FROM request r WHERE r.stretch = ?1 AND r.source = ?2" \
+                " AND r.k > ?3 AND r.k < ?4 AND (?5 = 0 OR (1 << r.outcome) & ?5) AND (?6 IS NULL OR r.reason = ?6)" \
+                " AND (?7 IS NULL OR r.event_type = ?7) AND r.at > ?9 AND r.at < ?10" \
+                " AND (?8 IS NULL OR instr(r.url, ?8) OR instr(r.headers, ?8) OR instr(r.dedupe_id, ?8)" \
+                " OR instr(CAST(" BODY " AS TEXT), ?8)) ORDER BY r.k " order " LIMIT ?11"
+
+struct search {
+    const struct store_request_filter *filter;
+    struct store_walk walk;
+    struct store_request *out;
+    struct arena *arena;
+    size_t count, limit;
+    int64_t rows_left; /* that a search in texts may still look at */
+    bool more;
+};
+
+static void bind(struct db_stmt *s, const struct search *q, int64_t stretch)
+{
+    const struct store_request_filter *f = q->filter;
+    db_bind_int(s, 1, stretch);
+    db_bind_int(s, 2, f->source);
+    db_bind_int(s, 3, q->walk.low);
+    db_bind_int(s, 4, q->walk.high);
+    db_bind_int(s, 5, f->outcomes);
+    if (f->reason.len > 0)
+        db_bind_text(s, 6, f->reason);
+    if (f->event_type.len > 0)
+        db_bind_text(s, 7, f->event_type);
+    if (f->text.len > 0)
+        db_bind_text(s, 8, f->text);
+    db_bind_int(s, 9, f->after_us > 0 ? f->after_us : -1);
+    db_bind_int(s, 10, f->before_us > 0 ? f->before_us : INT64_MAX);
+    db_bind_int(s, 11, (int64_t)(q->limit + 1 - q->count));
+    db_bind_int(s, 12, f->with_body);
+}
+
+static enum rc list_stretch(struct db *db, struct search *q, int64_t stretch)
+{
+    enum rc rc;
+    struct db_stmt *s = db_prepare(db, q->walk.ascending ? LIST("ASC") : LIST("DESC"));
+    bind(s, q, stretch);
+    while (db_step(s, &rc)) {
+        if (q->count == q->limit) {
+            q->more = true;
+            db_reset(s);
+            break;
+        }
+        read_request(s, q->arena, &q->out[q->count++]);
+    }
+    if (q->filter->text.len > 0)
+        q->rows_left -= STRETCH_ROWS;
+    return rc;
+}
+
+static bool is_over(const struct search *q)
+{
+    return q->more || q->rows_left <= 0;
+}
+
+static enum rc list_segment(struct store_segment *seg, struct search *q)
+{
+    struct store_reader *reader;
+    struct store_stretch_list stretches = store_stretch_list_get(seg, STRETCH_REQUESTS, q->arena);
+    size_t first = store_stretch_find(&stretches, q->walk.low);
+    size_t last = store_stretch_find(&stretches, q->walk.high);
+    enum rc rc = store_reader_get(seg, &reader);
+    if (rc != RC_OK)
+        return rc;
+    for (size_t i = 0; rc == RC_OK && !is_over(q) && i <= last - first; i++) {
+        size_t stretch = q->walk.ascending ? first + i : last - i;
+        rc = list_stretch(reader->db, q, (int64_t)stretch);
+    }
+    store_reader_put(seg->store, reader);
+    return rc;
+}
+
+enum rc store_request_list(struct store *s, const struct store_request_filter *f,
+                           const struct store_page *page, struct arena *a,
+                           struct store_request *out, struct store_page_end *end)
+{
+    struct search q = { .filter = f,
+                        .out = out,
+                        .arena = a,
+                        .limit = (size_t)page->limit,
+                        .rows_left = STORE_REQUEST_SEARCH_MAX };
+    *end = (struct store_page_end){ .done = true };
+    enum rc rc =
+        store_walk_bounds(&q.walk, page, STR("req_"), f->after_us, f->before_us, WALK_SLACK_US);
+    if (rc != RC_OK)
+        return rc;
+    struct store_segment_list list = store_segment_list_get(s);
+    for (size_t i = 0; rc == RC_OK && !is_over(&q) && i < list.count; i++) {
+        size_t at = q.walk.ascending ? i : list.count - 1 - i;
+        bool is_before = at + 1 < list.count && list.at[at + 1]->start <= q.walk.low;
+        bool is_after = at > 0 && list.at[at]->start >= q.walk.high;
+        if (!is_before && !is_after)
+            rc = list_segment(list.at[at], &q);
+    }
+    store_segment_list_free(&list);
+    if (rc == RC_OK && page->backwards)
+        store_page_reverse(out, q.count, sizeof *out);
+    if (rc == RC_OK)
+        *end = (struct store_page_end){ .count = q.count, .done = !q.more };
+    return rc;
+}
+
+enum rc store_request_get(struct store *s, int64_t source, const struct id *id, struct arena *a,
+                          struct store_request *out)
+{
+    struct store_reader *reader;
+    struct store_segment *seg = store_segment_find(s, id_key(id));
+    enum rc rc = store_reader_get(seg, &reader);
+    if (rc == RC_OK) {
+        struct db_stmt *st = db_prepare(
+            reader->db, "SELECT " COLUMNS(
+                            BODY) " FROM request r WHERE r.k = ? AND r.tail = ? AND r.source = ?");
+        db_bind_int(st, 1, id_key(id));
+        db_bind_blob(st, 2, store_id_tail(id));
+        db_bind_int(st, 3, source);
+        if (db_step(st, &rc)) {
+            read_request(st, a, out);
+            db_reset(st);
+        } else if (rc == RC_OK) {
+            rc = RC_NOT_FOUND;
+        }
+        store_reader_put(s, reader);
+    }
+    store_segment_unref(seg);
+    return rc;
+}
