@@ -90,7 +90,8 @@ bool api_application_ensure(struct api_ctx *c, const json_t *in, struct store_ap
     return rc == RC_OK;
 }
 
-/* --- handlers -------------------------------------------------------------------------------------- */
+/* --- handlers
+ * -------------------------------------------------------------------------------------- */
 
 static void list_apps(struct http_request *req)
 {
@@ -235,10 +236,15 @@ static void delete_app(struct http_request *req)
 #define BASE "/api/v1/app"
 static const struct http_route routes[] = {
     { HTTP_GET, BASE, HTTP_WORKER, list_apps, API_ORG, "v1.application.list", "List applications" },
-    { HTTP_POST, BASE, HTTP_WORKER, create_app, API_ORG | API_WRITE, "v1.application.create", "Create an application" },
-    { HTTP_GET, BASE "/{app_id}", HTTP_WORKER, get_app, API_APP | API_CAN(CORE_MAY_VIEW), "v1.application.get", "Get an application" },
-    { HTTP_PUT, BASE "/{app_id}", HTTP_WORKER, put_app, API_ORG | API_WRITE, "v1.application.upsert", "Replace or create an application" },
-    { HTTP_PATCH, BASE "/{app_id}", HTTP_WORKER, patch_app, API_ORG | API_WRITE, "v1.application.patch", "Change an application" },
-    { HTTP_DELETE, BASE "/{app_id}", HTTP_WORKER, delete_app, API_ORG | API_WRITE, "v1.application.delete", "Delete an application" },
+    { HTTP_POST, BASE, HTTP_WORKER, create_app, API_ORG | API_WRITE, "v1.application.create",
+      "Create an application" },
+    { HTTP_GET, BASE "/{app_id}", HTTP_WORKER, get_app, API_APP | API_CAN(CORE_MAY_VIEW),
+      "v1.application.get", "Get an application" },
+    { HTTP_PUT, BASE "/{app_id}", HTTP_WORKER, put_app, API_ORG | API_WRITE,
+      "v1.application.upsert", "Replace or create an application" },
+    { HTTP_PATCH, BASE "/{app_id}", HTTP_WORKER, patch_app, API_ORG | API_WRITE,
+      "v1.application.patch", "Change an application" },
+    { HTTP_DELETE, BASE "/{app_id}", HTTP_WORKER, delete_app, API_ORG | API_WRITE,
+      "v1.application.delete", "Delete an application" },
 };
 API_ROUTES(application, routes);

@@ -30,7 +30,8 @@ void api_status_write(struct api_out *o, enum store_state state, bool expanded)
     api_out_str(o, "statusText", str_from(store_state_text(state)));
 }
 
-/* --- writing --------------------------------------------------------------------------------------- */
+/* --- writing
+ * --------------------------------------------------------------------------------------- */
 
 static void write_response(struct api_out *o, struct str response)
 {
@@ -101,7 +102,8 @@ static void write_msg(struct api_ctx *c, struct api_out *o, int64_t app,
     api_out_end(o, '}');
 }
 
-/* --- lists ----------------------------------------------------------------------------------------- */
+/* --- lists
+ * ----------------------------------------------------------------------------------------- */
 
 static void reply_list(struct api_ctx *c, const struct store_attempt_filter *f,
                        const struct store_page *page)
@@ -232,7 +234,8 @@ static void list_by_message(struct http_request *req)
     reply_list(&c, &f, &page);
 }
 
-/* --- one attempt ----------------------------------------------------------------------------------- */
+/* --- one attempt
+ * ----------------------------------------------------------------------------------- */
 
 static bool find_attempt(struct api_ctx *c, struct store_application *app,
                          struct store_attempt_row *row)
@@ -284,7 +287,8 @@ static void expunge_attempt(struct http_request *req)
         api_reply_empty(&c, 204);
 }
 
-/* --- resending ------------------------------------------------------------------------------------- */
+/* --- resending
+ * ------------------------------------------------------------------------------------- */
 
 static void resend(struct http_request *req)
 {
@@ -303,7 +307,8 @@ static void resend(struct http_request *req)
     if (rc == RC_LIMIT)
         http_error(req, 400, "missing_payload", "The message's payload is gone.");
     else if (rc == RC_CONFLICT)
-        http_error(req, 409, "conflict", "The message is being delivered to this endpoint already.");
+        http_error(req, 409, "conflict",
+                   "The message is being delivered to this endpoint already.");
     else if (rc != RC_OK)
         api_fail(&c, rc);
     else
@@ -313,12 +318,21 @@ static void resend(struct http_request *req)
 #define SEE (API_APP | API_CAN(CORE_MAY_VIEW))
 #define APP "/api/v1/app/{app_id}"
 static const struct http_route routes[] = {
-    { HTTP_GET, APP "/attempt/endpoint/{endpoint_id}", HTTP_WORKER, list_by_endpoint, SEE, "v1.message-attempt.list-by-endpoint", "List attempts at an endpoint, newest first" },
-    { HTTP_GET, APP "/attempt/msg/{msg_id}", HTTP_WORKER, list_by_message, SEE, "v1.message-attempt.list-by-msg", "List attempts of a message, newest first" },
-    { HTTP_GET, APP "/msg/{msg_id}/attempt", HTTP_WORKER, list_by_message, SEE, NULL, "Older spelling of /attempt/msg" },
-    { HTTP_GET, APP "/msg/{msg_id}/endpoint/{endpoint_id}/attempt", HTTP_WORKER, list_by_message, SEE, NULL, "Older spelling of /attempt/msg with endpoint_id" },
-    { HTTP_GET, APP "/msg/{msg_id}/attempt/{attempt_id}", HTTP_WORKER, get_attempt, SEE, "v1.message-attempt.get", "Get an attempt" },
-    { HTTP_DELETE, APP "/msg/{msg_id}/attempt/{attempt_id}/content", HTTP_WORKER, expunge_attempt, API_ORG | API_WRITE, "v1.message-attempt.expunge-content", "Remove what a receiver answered" },
-    { HTTP_POST, APP "/msg/{msg_id}/endpoint/{endpoint_id}/resend", HTTP_WORKER, resend, API_APP | API_WRITE | API_CAN(CORE_MAY_ATTEMPT), "v1.message-attempt.resend", "Send a message to an endpoint again" },
+    { HTTP_GET, APP "/attempt/endpoint/{endpoint_id}", HTTP_WORKER, list_by_endpoint, SEE,
+      "v1.message-attempt.list-by-endpoint", "List attempts at an endpoint, newest first" },
+    { HTTP_GET, APP "/attempt/msg/{msg_id}", HTTP_WORKER, list_by_message, SEE,
+      "v1.message-attempt.list-by-msg", "List attempts of a message, newest first" },
+    { HTTP_GET, APP "/msg/{msg_id}/attempt", HTTP_WORKER, list_by_message, SEE, NULL,
+      "Older spelling of /attempt/msg" },
+    { HTTP_GET, APP "/msg/{msg_id}/endpoint/{endpoint_id}/attempt", HTTP_WORKER, list_by_message,
+      SEE, NULL, "Older spelling of /attempt/msg with endpoint_id" },
+    { HTTP_GET, APP "/msg/{msg_id}/attempt/{attempt_id}", HTTP_WORKER, get_attempt, SEE,
+      "v1.message-attempt.get", "Get an attempt" },
+    { HTTP_DELETE, APP "/msg/{msg_id}/attempt/{attempt_id}/content", HTTP_WORKER, expunge_attempt,
+      API_ORG | API_WRITE, "v1.message-attempt.expunge-content",
+      "Remove what a receiver answered" },
+    { HTTP_POST, APP "/msg/{msg_id}/endpoint/{endpoint_id}/resend", HTTP_WORKER, resend,
+      API_APP | API_WRITE | API_CAN(CORE_MAY_ATTEMPT), "v1.message-attempt.resend",
+      "Send a message to an endpoint again" },
 };
 API_ROUTES(attempt, routes);

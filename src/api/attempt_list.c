@@ -4,10 +4,12 @@
  */
 #include "api/attempt_priv.h"
 
-/* Svix' status numbers to states; 0: any. "Success" covers canceled ones for clients that do not know them. */
+/* Svix' status numbers to states; 0: any. "Success" covers canceled ones for clients that do not
+ * know them. */
 static int state_of_status(int64_t status)
 {
-    static const int states[] = { STORE_SUCCESS, STORE_PENDING, STORE_FAILED, STORE_SENDING, STORE_CANCELED };
+    static const int states[] = { STORE_SUCCESS, STORE_PENDING, STORE_FAILED, STORE_SENDING,
+                                  STORE_CANCELED };
     return status < 0 ? 0 : states[status];
 }
 
@@ -31,8 +33,8 @@ static void list_attempted_messages(struct http_request *req)
     f.app = app.num;
     struct store_delivery_row *rows = arena_array(c.arena, (size_t)page.limit, sizeof(*rows));
     struct store_page_end end = { 0 };
-    enum rc rc = store_delivery_by_endpoint(c.api->o.store, &f, ep.num, state_of_status(status), &page,
-                                            c.arena, rows, &end);
+    enum rc rc = store_delivery_by_endpoint(c.api->o.store, &f, ep.num, state_of_status(status),
+                                            &page, c.arena, rows, &end);
     if (rc != RC_OK) {
         api_fail(&c, rc);
         return;
@@ -156,7 +158,11 @@ static void list_destinations(struct http_request *req)
 #define SEE (API_APP | API_CAN(CORE_MAY_VIEW))
 #define APP "/api/v1/app/{app_id}"
 static const struct http_route routes[] = {
-    { HTTP_GET, APP "/endpoint/{endpoint_id}/msg", HTTP_WORKER, list_attempted_messages, SEE, "v1.message-attempt.list-attempted-messages", "List an endpoint's messages and how their delivery stands" },
-    { HTTP_GET, APP "/msg/{msg_id}/endpoint", HTTP_WORKER, list_destinations, SEE, "v1.message-attempt.list-attempted-destinations", "List a message's endpoints and how its delivery stands" },
+    { HTTP_GET, APP "/endpoint/{endpoint_id}/msg", HTTP_WORKER, list_attempted_messages, SEE,
+      "v1.message-attempt.list-attempted-messages",
+      "List an endpoint's messages and how their delivery stands" },
+    { HTTP_GET, APP "/msg/{msg_id}/endpoint", HTTP_WORKER, list_destinations, SEE,
+      "v1.message-attempt.list-attempted-destinations",
+      "List a message's endpoints and how its delivery stands" },
 };
 API_ROUTES(attempt_list, routes);

@@ -119,9 +119,14 @@ static void logout(struct http_request *req)
 }
 
 static const struct http_route routes[] = {
-    { HTTP_POST, "/api/v1/auth/app-portal-access/{app_id}", HTTP_WORKER, app_portal_access, API_ORG | API_WRITE, "v1.authentication.app-portal-access", "Get a token and a link for an application's owner" },
-    { HTTP_POST, "/api/v1/auth/dashboard-access/{app_id}", HTTP_WORKER, app_portal_access, API_ORG | API_WRITE, NULL, "Older spelling of app-portal-access" },
-    { HTTP_POST, "/api/v1/auth/app/{app_id}/expire-all", HTTP_WORKER, expire_all, API_ORG | API_WRITE, "v1.authentication.expire-all", "End an application's tokens" },
-    { HTTP_POST, "/api/v1/auth/logout", HTTP_WORKER, logout, API_ANY, "v1.authentication.logout", "End the token this request came with" },
+    { HTTP_POST, "/api/v1/auth/app-portal-access/{app_id}", HTTP_WORKER, app_portal_access,
+      API_ORG | API_WRITE, "v1.authentication.app-portal-access",
+      "Get a token and a link for an application's owner" },
+    { HTTP_POST, "/api/v1/auth/dashboard-access/{app_id}", HTTP_WORKER, app_portal_access,
+      API_ORG | API_WRITE, NULL, "Older spelling of app-portal-access" },
+    { HTTP_POST, "/api/v1/auth/app/{app_id}/expire-all", HTTP_WORKER, expire_all,
+      API_ORG | API_WRITE, "v1.authentication.expire-all", "End an application's tokens" },
+    { HTTP_POST, "/api/v1/auth/logout", HTTP_WORKER, logout, API_ANY, "v1.authentication.logout",
+      "End the token this request came with" },
 };
 API_ROUTES(auth, routes);

@@ -35,7 +35,8 @@ struct loop *api_loop(struct api *api)
     return api->o.loops[turn % api->o.loop_count];
 }
 
-/* --- access ---------------------------------------------------------------------------------------- */
+/* --- access
+ * ---------------------------------------------------------------------------------------- */
 
 static struct str bearer(const struct http_call *call)
 {
@@ -119,7 +120,8 @@ bool api_begin(struct http_request *req, struct api_ctx *c)
     return api_authorize(req, &c->who);
 }
 
-/* --- failures -------------------------------------------------------------------------------------- */
+/* --- failures
+ * -------------------------------------------------------------------------------------- */
 
 void api_not_found(struct api_ctx *c)
 {
@@ -129,31 +131,25 @@ void api_not_found(struct api_ctx *c)
 void api_fail(struct api_ctx *c, enum rc rc)
 {
     switch (rc) {
-    case RC_NOT_FOUND:
-        api_not_found(c);
-        return;
-    case RC_CONFLICT:
-        http_error(c->req, 409, "conflict", "A conflict has occurred");
-        return;
+    case RC_NOT_FOUND: api_not_found(c); return;
+    case RC_CONFLICT: http_error(c->req, 409, "conflict", "A conflict has occurred"); return;
     case RC_INVALID:
         http_error(c->req, 400, "generic_error", "The request makes no sense.");
         return;
     case RC_LIMIT:
         http_error(c->req, 507, "storage_full", "The server's disk is nearly full.");
         return;
-    case RC_BUSY:
-        http_error(c->req, 503, "busy", "The server is busy. Try again.");
-        return;
+    case RC_BUSY: http_error(c->req, 503, "busy", "The server is busy. Try again."); return;
     case RC_OK:
     case RC_DENIED:
     case RC_CORRUPT:
-    case RC_IO:
-        break;
+    case RC_IO: break;
     }
     http_error(c->req, 500, "server_error", "The server failed: %s.", rc_name(rc));
 }
 
-/* --- transactions ---------------------------------------------------------------------------------- */
+/* --- transactions
+ * ---------------------------------------------------------------------------------- */
 
 bool api_read(struct api_ctx *c, struct store_tx **tx)
 {
@@ -280,7 +276,8 @@ void api_abort(struct api_ctx *c, struct store_tx *tx, enum rc rc)
     api_fail(c, rc);
 }
 
-/* --- answers --------------------------------------------------------------------------------------- */
+/* --- answers
+ * --------------------------------------------------------------------------------------- */
 
 void api_out_open(struct api_ctx *c, struct api_out *o)
 {

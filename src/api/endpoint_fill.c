@@ -6,7 +6,8 @@
 
 #include "http/url.h"
 
-/* --- out ------------------------------------------------------------------------------------------- */
+/* --- out
+ * ------------------------------------------------------------------------------------------- */
 
 static void write_options(struct api_ctx *c, struct api_out *o, const struct store_endpoint *ep)
 {
@@ -55,7 +56,9 @@ void api_endpoint_write(struct api_ctx *c, struct api_out *o, const struct store
     api_out_end(o, '}');
 }
 
-/* --- in -------------------------------------------------------------------------------------------- */
+/* --- in
+ * --------------------------------------------------------------------------------------------
+ * */
 
 /* A list's text, or none for null and the empty list: both mean "all". */
 static struct str list_text(struct api_ctx *c, const json_t *v)

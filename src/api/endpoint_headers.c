@@ -10,15 +10,37 @@ enum { HEADERS_MAX = 100, VALUE_MAX = 4096 };
 
 /* Names that are ours or the connection's to set. */
 static const char *const forbidden[] = {
-    "user-agent", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailers", "transfer-encoding",
-    "upgrade", "age", "cache-control", "clear-site-data", "expires", "pragma", "warning", "content-length",
-    "content-type", "content-encoding", "content-language", "content-location", "host", "connection", "trailer", "expect",
+    "user-agent",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailers",
+    "transfer-encoding",
+    "upgrade",
+    "age",
+    "cache-control",
+    "clear-site-data",
+    "expires",
+    "pragma",
+    "warning",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "content-language",
+    "content-location",
+    "host",
+    "connection",
+    "trailer",
+    "expect",
 };
 static const char *const forbidden_prefixes[] = {
-    "x-amz-", "x-amzn-", "x-google", "x-goog-", "x-gfe", "x-azure-", "x-fd-", "x-svix-", "svix-", "webhook-",
+    "x-amz-",   "x-amzn-", "x-google", "x-goog-", "x-gfe",
+    "x-azure-", "x-fd-",   "x-svix-",  "svix-",   "webhook-",
 };
 static const char *const sensitive[] = {
-    "x-auth-token", "x-api-key", "www-authenticate", "authorization", "proxy-authenticate", "proxy-authorization", "cookie",
+    "x-auth-token",       "x-api-key",           "www-authenticate", "authorization",
+    "proxy-authenticate", "proxy-authorization", "cookie",
 };
 
 static bool is_one_of(struct str name, const char *const *list, size_t count)
@@ -118,23 +140,24 @@ static void get_headers(struct http_request *req)
     api_out_begin(&o, '{');
     api_out_key(&o, "headers");
     api_out_begin(&o, '{');
-    json_object_foreach(headers, name, value)
-        if (!is_one_of(str_from(name), sensitive, COUNT_OF(sensitive)))
-            api_out_str(&o, name, api_json_str(value));
+    json_object_foreach(headers, name,
+                        value) if (!is_one_of(str_from(name), sensitive, COUNT_OF(sensitive)))
+        api_out_str(&o, name, api_json_str(value));
     api_out_end(&o, '}');
     api_out_key(&o, "sensitive");
     api_out_begin(&o, '[');
-    json_object_foreach(headers, name, value)
-        if (is_one_of(str_from(name), sensitive, COUNT_OF(sensitive)))
-            api_out_str(&o, NULL, str_from(name));
+    json_object_foreach(headers, name,
+                        value) if (is_one_of(str_from(name), sensitive, COUNT_OF(sensitive)))
+        api_out_str(&o, NULL, str_from(name));
     api_out_end(&o, ']');
     api_out_end(&o, '}');
     json_decref(headers);
     api_reply(&c, 200, &o);
 }
 
-static void store_headers(struct api_ctx *c, struct store_tx *tx, const struct store_application *app,
-                          struct store_endpoint *ep, const json_t *headers)
+static void store_headers(struct api_ctx *c, struct store_tx *tx,
+                          const struct store_application *app, struct store_endpoint *ep,
+                          const json_t *headers)
 {
     if (!api_headers_set(c, ep, headers, "body.headers")) {
         store_end(tx);
@@ -170,9 +193,8 @@ static void remove_header(json_t *headers, struct str name)
     const char *key;
     json_t *value;
     void *next;
-    json_object_foreach_safe(headers, next, key, value)
-        if (str_ieq(str_from(key), name))
-            json_object_del(headers, key);
+    json_object_foreach_safe(headers, next, key, value) if (str_ieq(str_from(key), name))
+        json_object_del(headers, key);
 }
 
 static void patch_headers(struct http_request *req)
@@ -211,10 +233,15 @@ static void patch_headers(struct http_request *req)
 #define OWN "/api/v1/operational-webhook/endpoint/{endpoint_id}/headers"
 #define CHANGE (API_APP | API_WRITE | API_CAN(CORE_MAY_MANAGE_ENDPOINT))
 static const struct http_route routes[] = {
-    { HTTP_GET, BASE, HTTP_WORKER, get_headers, API_APP | API_CAN(CORE_MAY_VIEW), "v1.endpoint.get-headers", "Get the headers an endpoint's deliveries carry" },
-    { HTTP_PUT, BASE, HTTP_WORKER, put_headers, CHANGE, "v1.endpoint.set-headers", "Set the headers an endpoint's deliveries carry" },
-    { HTTP_PATCH, BASE, HTTP_WORKER, patch_headers, CHANGE, "v1.endpoint.patch-headers", "Change some of the headers an endpoint's deliveries carry" },
-    { HTTP_GET, OWN, HTTP_WORKER, get_headers, API_ORG, "v1.operational-webhook.endpoint.get-headers", "Get an operational endpoint's headers" },
-    { HTTP_PUT, OWN, HTTP_WORKER, put_headers, API_ORG | API_WRITE, "v1.operational-webhook.endpoint.set-headers", "Set an operational endpoint's headers" },
+    { HTTP_GET, BASE, HTTP_WORKER, get_headers, API_APP | API_CAN(CORE_MAY_VIEW),
+      "v1.endpoint.get-headers", "Get the headers an endpoint's deliveries carry" },
+    { HTTP_PUT, BASE, HTTP_WORKER, put_headers, CHANGE, "v1.endpoint.set-headers",
+      "Set the headers an endpoint's deliveries carry" },
+    { HTTP_PATCH, BASE, HTTP_WORKER, patch_headers, CHANGE, "v1.endpoint.patch-headers",
+      "Change some of the headers an endpoint's deliveries carry" },
+    { HTTP_GET, OWN, HTTP_WORKER, get_headers, API_ORG,
+      "v1.operational-webhook.endpoint.get-headers", "Get an operational endpoint's headers" },
+    { HTTP_PUT, OWN, HTTP_WORKER, put_headers, API_ORG | API_WRITE,
+      "v1.operational-webhook.endpoint.set-headers", "Set an operational endpoint's headers" },
 };
 API_ROUTES(endpoint_headers, routes);

@@ -40,8 +40,9 @@ bool api_endpoint_new_key(struct api_ctx *c, struct store_endpoint *ep, struct s
 static void reply_key(struct api_ctx *c, const struct store_endpoint *ep)
 {
     struct sign_key key;
-    enum rc rc = ep->key_count == 0 ? RC_CORRUPT
-                                    : core_open_key(c->api->o.vault, ep->id, ep->keys[0].sealed, &key);
+    enum rc rc = ep->key_count == 0
+                     ? RC_CORRUPT
+                     : core_open_key(c->api->o.vault, ep->id, ep->keys[0].sealed, &key);
     if (rc != RC_OK) {
         api_fail(c, rc);
         return;
@@ -133,9 +134,14 @@ static void rotate_secret(struct http_request *req)
 #define OWN "/api/v1/operational-webhook/endpoint/{endpoint_id}/secret"
 #define CHANGE (API_APP | API_WRITE | API_CAN(CORE_MAY_MANAGE_SECRET))
 static const struct http_route routes[] = {
-    { HTTP_GET, BASE, HTTP_WORKER, get_secret, API_APP | API_CAN(CORE_MAY_VIEW_SECRET), "v1.endpoint.get-secret", "Get an endpoint's signing secret" },
-    { HTTP_POST, BASE "/rotate", HTTP_WORKER, rotate_secret, CHANGE, "v1.endpoint.rotate-secret", "Give an endpoint a new signing secret" },
-    { HTTP_GET, OWN, HTTP_WORKER, get_secret, API_ORG, "v1.operational-webhook.endpoint.get-secret", "Get an operational endpoint's signing secret" },
-    { HTTP_POST, OWN "/rotate", HTTP_WORKER, rotate_secret, API_ORG | API_WRITE, "v1.operational-webhook.endpoint.rotate-secret", "Give an operational endpoint a new signing secret" },
+    { HTTP_GET, BASE, HTTP_WORKER, get_secret, API_APP | API_CAN(CORE_MAY_VIEW_SECRET),
+      "v1.endpoint.get-secret", "Get an endpoint's signing secret" },
+    { HTTP_POST, BASE "/rotate", HTTP_WORKER, rotate_secret, CHANGE, "v1.endpoint.rotate-secret",
+      "Give an endpoint a new signing secret" },
+    { HTTP_GET, OWN, HTTP_WORKER, get_secret, API_ORG, "v1.operational-webhook.endpoint.get-secret",
+      "Get an operational endpoint's signing secret" },
+    { HTTP_POST, OWN "/rotate", HTTP_WORKER, rotate_secret, API_ORG | API_WRITE,
+      "v1.operational-webhook.endpoint.rotate-secret",
+      "Give an operational endpoint a new signing secret" },
 };
 API_ROUTES(endpoint_secret, routes);

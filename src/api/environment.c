@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Taking event types from one environment to another: export, import, and import from an OpenAPI document.
+ * Taking event types from one environment to another: export, import, and import from an OpenAPI
+ * document.
  */
 #include "api/event_type_priv.h"
 #include "api/schemas.h"
 
 enum { EVENT_TYPES_MAX = 5000, EXPORT_PAGE = 250 };
 
-/* --- export ---------------------------------------------------------------------------------------- */
+/* --- export
+ * ---------------------------------------------------------------------------------------- */
 
 static enum rc write_types(struct api_ctx *c, struct store_tx *tx, struct api_out *o)
 {
@@ -15,7 +17,8 @@ static enum rc write_types(struct api_ctx *c, struct store_tx *tx, struct api_ou
     struct store_page_end end = { 0 };
     struct store_event_type *types = arena_array(c->arena, EXPORT_PAGE, sizeof(*types));
     do {
-        enum rc rc = store_event_type_list(tx, c->who->org, false, STR_NONE, &page, c->arena, types, &end);
+        enum rc rc =
+            store_event_type_list(tx, c->who->org, false, STR_NONE, &page, c->arena, types, &end);
         if (rc != RC_OK)
             return rc;
         for (size_t i = 0; i < end.count; i++) {
@@ -56,14 +59,16 @@ static void import_environment(struct http_request *req)
 {
     struct api_ctx c;
     struct store_tx *tx;
-    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EnvironmentIn, false) || !api_write(&c, &tx))
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EnvironmentIn, false) ||
+        !api_write(&c, &tx))
         return;
     const json_t *types = api_get(&c, "eventTypes");
     for (size_t i = 0; i < json_array_size(types); i++) {
         const json_t *in = json_array_get(types, i);
         struct store_event_type et;
         bool made;
-        enum rc rc = api_event_type_put(&c, tx, api_json_str(json_object_get(in, "name")), in, &et, &made);
+        enum rc rc =
+            api_event_type_put(&c, tx, api_json_str(json_object_get(in, "name")), in, &et, &made);
         if (rc != RC_OK) {
             api_abort(&c, tx, rc);
             return;
@@ -73,7 +78,8 @@ static void import_environment(struct http_request *req)
     (void)api_commit(&c, tx);
 }
 
-/* --- OpenAPI --------------------------------------------------------------------------------------- */
+/* --- OpenAPI
+ * --------------------------------------------------------------------------------------- */
 
 /* The request body's schema of the first operation of a webhook. */
 static const json_t *webhook_operation(const json_t *webhook)
@@ -102,9 +108,11 @@ static json_t *type_of_webhook(const char *name, const json_t *webhook)
     if (words == NULL)
         words = text_of(op, "summary");
     json_t *in = json_object();
-    json_object_set_new(in, "name", json_string(text_of(op, "operationId") ? text_of(op, "operationId") : name));
+    json_object_set_new(
+        in, "name", json_string(text_of(op, "operationId") ? text_of(op, "operationId") : name));
     json_object_set_new(in, "description", json_string(words == NULL ? name : words));
-    json_object_set_new(in, "deprecated", json_boolean(json_is_true(json_object_get(op, "deprecated"))));
+    json_object_set_new(in, "deprecated",
+                        json_boolean(json_is_true(json_object_get(op, "deprecated"))));
     json_t *content = json_object_get(json_object_get(op, "requestBody"), "content");
     json_t *schema = json_object_get(json_object_get(content, "application/json"), "schema");
     if (json_is_object(schema)) {
@@ -159,7 +167,8 @@ static enum rc archive_others(struct api_ctx *c, struct store_tx *tx, const json
     struct store_page_end end = { 0 };
     struct store_event_type *types = arena_array(c->arena, EXPORT_PAGE, sizeof(*types));
     do {
-        enum rc rc = store_event_type_list(tx, c->who->org, false, STR_NONE, &page, c->arena, types, &end);
+        enum rc rc =
+            store_event_type_list(tx, c->who->org, false, STR_NONE, &page, c->arena, types, &end);
         for (size_t i = 0; rc == RC_OK && i < end.count; i++) {
             page.after = types[i].name;
             if (is_listed(list, types[i].name))
@@ -180,7 +189,8 @@ static enum rc put_all(struct api_ctx *c, struct store_tx *tx, const json_t *lis
         const json_t *in = json_array_get(list, i);
         struct store_event_type et;
         bool made;
-        enum rc rc = api_event_type_put(c, tx, api_json_str(json_object_get(in, "name")), in, &et, &made);
+        enum rc rc =
+            api_event_type_put(c, tx, api_json_str(json_object_get(in, "name")), in, &et, &made);
         if (rc != RC_OK)
             return rc;
     }
@@ -256,8 +266,12 @@ static void import_openapi(struct http_request *req)
 }
 
 static const struct http_route routes[] = {
-    { HTTP_POST, "/api/v1/environment/export", HTTP_WORKER, export_environment, API_ORG, "v1.environment.export", "Export event types" },
-    { HTTP_POST, "/api/v1/environment/import", HTTP_WORKER, import_environment, API_ORG | API_WRITE, "v1.environment.import", "Import event types" },
-    { HTTP_POST, "/api/v1/event-type/import/openapi", HTTP_WORKER, import_openapi, API_ORG | API_WRITE, "v1.event-type.import-openapi", "Make event types from the webhooks of an OpenAPI document" },
+    { HTTP_POST, "/api/v1/environment/export", HTTP_WORKER, export_environment, API_ORG,
+      "v1.environment.export", "Export event types" },
+    { HTTP_POST, "/api/v1/environment/import", HTTP_WORKER, import_environment, API_ORG | API_WRITE,
+      "v1.environment.import", "Import event types" },
+    { HTTP_POST, "/api/v1/event-type/import/openapi", HTTP_WORKER, import_openapi,
+      API_ORG | API_WRITE, "v1.event-type.import-openapi",
+      "Make event types from the webhooks of an OpenAPI document" },
 };
 API_ROUTES(environment, routes);

@@ -5,7 +5,8 @@
 #include "api/event_type_priv.h"
 #include "api/schemas.h"
 
-/* --- out and in ------------------------------------------------------------------------------------ */
+/* --- out and in
+ * ------------------------------------------------------------------------------------ */
 
 static struct str first_flag(struct api_ctx *c, struct str flags)
 {
@@ -46,7 +47,8 @@ static struct str flags_of(struct api_ctx *c, const json_t *in)
     const json_t *one = json_object_get(in, "featureFlag");
     if (!json_is_string(one))
         return STR_NONE;
-    return arena_fmt(c->arena, "[\"%s\"]", json_string_value(one)); /* its characters need no escaping */
+    return arena_fmt(c->arena, "[\"%s\"]",
+                     json_string_value(one)); /* its characters need no escaping */
 }
 
 static bool has(const json_t *in, const char *name)
@@ -127,7 +129,8 @@ static bool may_see(const struct api_ctx *c, const struct store_event_type *et)
            shares_flag(flags, et->feature_flags);
 }
 
-/* --- handlers -------------------------------------------------------------------------------------- */
+/* --- handlers
+ * -------------------------------------------------------------------------------------- */
 
 static void list_types(struct http_request *req)
 {
@@ -138,8 +141,9 @@ static void list_types(struct http_request *req)
         return;
     struct store_event_type *types = arena_array(c.arena, (size_t)page.limit, sizeof(*types));
     struct store_page_end end = { 0 };
-    enum rc rc = store_event_type_list(tx, c.who->org, api_query_bool(&c, "include_archived", false),
-                                       flags_of_caller(&c), &page, c.arena, types, &end);
+    enum rc rc =
+        store_event_type_list(tx, c.who->org, api_query_bool(&c, "include_archived", false),
+                              flags_of_caller(&c), &page, c.arena, types, &end);
     store_end(tx);
     if (rc != RC_OK) {
         api_fail(&c, rc);
@@ -207,7 +211,8 @@ static void get_type(struct http_request *req)
     if (!api_begin(req, &c) || !api_read(&c, &tx))
         return;
     struct store_event_type et;
-    enum rc rc = store_event_type_find(tx, c.who->org, api_param(&c, "event_type_name"), c.arena, &et);
+    enum rc rc =
+        store_event_type_find(tx, c.who->org, api_param(&c, "event_type_name"), c.arena, &et);
     if (rc == RC_OK && !may_see(&c, &et))
         rc = RC_NOT_FOUND;
     store_end(tx);
@@ -248,7 +253,8 @@ static void patch_type(struct http_request *req)
         !api_write(&c, &tx))
         return;
     struct store_event_type et;
-    enum rc rc = store_event_type_find(tx, c.who->org, api_param(&c, "event_type_name"), c.arena, &et);
+    enum rc rc =
+        store_event_type_find(tx, c.who->org, api_param(&c, "event_type_name"), c.arena, &et);
     if (rc == RC_OK) {
         api_event_type_fill(&c, c.body, &et, false);
         rc = store_event_type_update(tx, &et);
@@ -263,7 +269,8 @@ static void delete_type(struct http_request *req)
     if (!api_begin(req, &c) || !api_write(&c, &tx))
         return;
     struct store_event_type et;
-    enum rc rc = store_event_type_find(tx, c.who->org, api_param(&c, "event_type_name"), c.arena, &et);
+    enum rc rc =
+        store_event_type_find(tx, c.who->org, api_param(&c, "event_type_name"), c.arena, &et);
     if (rc == RC_OK && api_query_bool(&c, "expunge", false)) {
         rc = store_event_type_remove(tx, et.num);
     } else if (rc == RC_OK) {
@@ -282,10 +289,15 @@ static void delete_type(struct http_request *req)
 #define BASE "/api/v1/event-type"
 static const struct http_route routes[] = {
     { HTTP_GET, BASE, HTTP_WORKER, list_types, API_ANY, "v1.event-type.list", "List event types" },
-    { HTTP_POST, BASE, HTTP_WORKER, create_type, API_ORG | API_WRITE, "v1.event-type.create", "Create an event type" },
-    { HTTP_GET, BASE "/{event_type_name}", HTTP_WORKER, get_type, API_ANY, "v1.event-type.get", "Get an event type" },
-    { HTTP_PUT, BASE "/{event_type_name}", HTTP_WORKER, put_type, API_ORG | API_WRITE, "v1.event-type.upsert", "Replace or create an event type" },
-    { HTTP_PATCH, BASE "/{event_type_name}", HTTP_WORKER, patch_type, API_ORG | API_WRITE, "v1.event-type.patch", "Change an event type" },
-    { HTTP_DELETE, BASE "/{event_type_name}", HTTP_WORKER, delete_type, API_ORG | API_WRITE, "v1.event-type.delete", "Archive or remove an event type" },
+    { HTTP_POST, BASE, HTTP_WORKER, create_type, API_ORG | API_WRITE, "v1.event-type.create",
+      "Create an event type" },
+    { HTTP_GET, BASE "/{event_type_name}", HTTP_WORKER, get_type, API_ANY, "v1.event-type.get",
+      "Get an event type" },
+    { HTTP_PUT, BASE "/{event_type_name}", HTTP_WORKER, put_type, API_ORG | API_WRITE,
+      "v1.event-type.upsert", "Replace or create an event type" },
+    { HTTP_PATCH, BASE "/{event_type_name}", HTTP_WORKER, patch_type, API_ORG | API_WRITE,
+      "v1.event-type.patch", "Change an event type" },
+    { HTTP_DELETE, BASE "/{event_type_name}", HTTP_WORKER, delete_type, API_ORG | API_WRITE,
+      "v1.event-type.delete", "Archive or remove an event type" },
 };
 API_ROUTES(event_type, routes);

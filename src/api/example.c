@@ -36,7 +36,8 @@ static bool find_example(struct api_ctx *c, struct store_tx *tx, struct str type
     *out = example_of(c, &et);
     if (out->ptr != NULL)
         return true;
-    http_error(c->req, 400, "invalid_scheme", "Unable to generate example message from event-type schema");
+    http_error(c->req, 400, "invalid_scheme",
+               "Unable to generate example message from event-type schema");
     return false;
 }
 
@@ -70,7 +71,8 @@ static void send_example(struct http_request *req)
     struct store_tx *tx;
     struct store_application app;
     struct store_endpoint ep;
-    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EventExampleIn, false) || !api_read(&c, &tx))
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EventExampleIn, false) ||
+        !api_read(&c, &tx))
         return;
     struct store_message m = { .event_type = api_get_str(&c, "eventType") };
     bool fine = api_find_app(&c, tx, &app) && api_find_endpoint(&c, tx, app.num, &ep) &&
@@ -85,6 +87,8 @@ static void send_example(struct http_request *req)
 }
 
 static const struct http_route routes[] = {
-    { HTTP_POST, "/api/v1/app/{app_id}/endpoint/{endpoint_id}/send-example", HTTP_WORKER, send_example, API_APP | API_WRITE | API_CAN(CORE_MAY_ATTEMPT), "v1.endpoint.send-example", "Send an event type's example to an endpoint" },
+    { HTTP_POST, "/api/v1/app/{app_id}/endpoint/{endpoint_id}/send-example", HTTP_WORKER,
+      send_example, API_APP | API_WRITE | API_CAN(CORE_MAY_ATTEMPT), "v1.endpoint.send-example",
+      "Send an event type's example to an endpoint" },
 };
 API_ROUTES(example, routes);

@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-/* --- bodies ---------------------------------------------------------------------------------------- */
+/* --- bodies
+ * ---------------------------------------------------------------------------------------- */
 
 static void drop_json(void *value)
 {
@@ -91,7 +92,8 @@ struct str api_get_json(const struct api_ctx *c, const char *name)
     return v == NULL ? STR_NONE : json_text(c->arena, v);
 }
 
-/* --- paths ----------------------------------------------------------------------------------------- */
+/* --- paths
+ * ----------------------------------------------------------------------------------------- */
 
 struct str api_param(const struct api_ctx *c, const char *name)
 {
@@ -143,7 +145,8 @@ bool api_find_endpoint(struct api_ctx *c, struct store_tx *tx, int64_t app,
     return rc == RC_OK;
 }
 
-/* --- queries --------------------------------------------------------------------------------------- */
+/* --- queries
+ * --------------------------------------------------------------------------------------- */
 
 bool api_query_bool(struct api_ctx *c, const char *name, bool absent)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * POST /app/{app_id}/msg: the hot path. It runs on the loop and touches memory only: token cache,
- * directory, one pass over the body, one job for the store. What is not cached (a token, a view) or has to
+ * directory, one pass over the body, one job for the store. What is not cached (a token, a view)
+ * or has to
  * be made (an application) is fetched on a worker first; then the same code goes on, on the loop.
  */
 #include "api/message_priv.h"
@@ -18,7 +19,8 @@ struct publish_call {
     struct loop_task task;
 };
 
-/* --- answers --------------------------------------------------------------------------------------- */
+/* --- answers
+ * --------------------------------------------------------------------------------------- */
 
 void api_message_write_members(struct api_out *o, const struct store_message *m, bool with_content)
 {
@@ -57,7 +59,8 @@ void api_publish_refused(struct http_request *req, enum rc rc)
     api_fail(&c, rc);
 }
 
-/* The first answer again: the body is the same, so only what was drawn by chance comes from the record. */
+/* The first answer again: the body is the same, so only what was drawn by chance comes from the
+ * record. */
 static void answer_again(struct publish_call *pc, const struct core_publish *p)
 {
     struct store_message first = *p->store.message;
@@ -75,12 +78,8 @@ static void published(struct core_publish *p)
         return;
     }
     switch (p->store.result) {
-    case STORE_CREATED:
-        answer_message(pc, p->store.message);
-        return;
-    case STORE_REPLAYED:
-        answer_again(pc, p);
-        return;
+    case STORE_CREATED: answer_message(pc, p->store.message); return;
+    case STORE_REPLAYED: answer_again(pc, p); return;
     case STORE_KEY_REUSED:
         http_error(pc->req, 409, "idempotency_key_reused",
                    "This idempotency key was used with another body.");
@@ -92,7 +91,8 @@ static void published(struct core_publish *p)
     http_answer(pc->req);
 }
 
-/* --- the way in ------------------------------------------------------------------------------------ */
+/* --- the way in
+ * ------------------------------------------------------------------------------------ */
 
 static void invalid(struct http_request *req, const struct api_fault *fault)
 {
@@ -120,7 +120,8 @@ void api_message_stamp(struct api *api, const struct core_app *app, struct store
     m->id = id_new(store_ids(api->o.store));
     m->org = app->org;
     m->app = app->num;
-    /* What the id holds is all a repeated request can be told, so it is all the first one is told. */
+    /* What the id holds is all a repeated request can be told, so it is all the first one is
+     * told. */
     m->created_us = id_time_us(&m->id);
 }
 
@@ -128,8 +129,8 @@ static void submit(struct publish_call *pc)
 {
     struct store_message *m = &pc->in.message;
     api_message_stamp(pc->api, pc->app, m);
-    struct core_publish *p = core_publish_new(pc->api->o.publisher, pc->app, m, pc->in.channels,
-                                              pc->in.channel_count);
+    struct core_publish *p =
+        core_publish_new(pc->api->o.publisher, pc->app, m, pc->in.channels, pc->in.channel_count);
     core_app_unref(pc->app);
     pc->app = NULL;
     p->store.has_key =
@@ -144,9 +145,11 @@ static void submit(struct publish_call *pc)
     http_answer(pc->req);
 }
 
-/* --- the cold way ---------------------------------------------------------------------------------- */
+/* --- the cold way
+ * ---------------------------------------------------------------------------------- */
 
-/* The uid in the body must be there and be the path's, or that of the application the path means. */
+/* The uid in the body must be there and be the path's, or that of the application the path
+ * means. */
 static bool uid_fits(struct http_request *req, struct str uid, const struct core_app *app)
 {
     if (uid.ptr == NULL) {
@@ -170,9 +173,12 @@ bool api_message_app(struct api_ctx *c, struct str application, struct core_app 
     enum rc rc = core_directory_load_named(d, c->who->org, c->req->params[0], &app);
     json_t *in = NULL;
     if (application.ptr != NULL && (rc == RC_OK || rc == RC_NOT_FOUND)) {
-        struct api_fault fault = { .where = "body.application", .words = "Not JSON.", .type = "value_error" };
-        bool fine = json_parse(application, &in, NULL) == RC_OK &&
-                    api_schema_check(&api_schema_ApplicationIn, in, "body.application", &fault) == RC_OK;
+        struct api_fault fault = { .where = "body.application",
+                                   .words = "Not JSON.",
+                                   .type = "value_error" };
+        bool fine =
+            json_parse(application, &in, NULL) == RC_OK &&
+            api_schema_check(&api_schema_ApplicationIn, in, "body.application", &fault) == RC_OK;
         if (!fine)
             invalid(c->req, &fault);
         fine = fine && uid_fits(c->req, api_json_str(json_object_get(in, "uid")), app);
@@ -252,6 +258,7 @@ static void create_message(struct http_request *req)
 }
 
 static const struct http_route routes[] = {
-    { HTTP_POST, "/api/v1/app/{app_id}/msg", HTTP_INLINE, create_message, API_ORG | API_WRITE, "v1.message.create", "Send a message" },
+    { HTTP_POST, "/api/v1/app/{app_id}/msg", HTTP_INLINE, create_message, API_ORG | API_WRITE,
+      "v1.message.create", "Send a message" },
 };
 API_ROUTES(message, routes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * POST /app/{app_id}/msg/batch: many messages in one request. Each message is a job of its own to the
+ * POST /app/{app_id}/msg/batch: many messages in one request. Each message is a job of its own
+ * to the
  * store, all queued in one operation, so they share a commit as a rule. A repeated Idempotency-Key
  * counts message by message (the key and the place in the batch), so a retry completes what a crash
  * cut short. `atomic`: nothing is queued unless every message passes every check.
@@ -33,7 +34,9 @@ struct batch {
     atomic_size_t left;
 };
 
-/* --- in -------------------------------------------------------------------------------------------- */
+/* --- in
+ * --------------------------------------------------------------------------------------------
+ * */
 
 static enum rc parse_item(void *ctx, size_t index, struct json_span value)
 {
@@ -45,7 +48,8 @@ static enum rc parse_item(void *ctx, size_t index, struct json_span value)
     (void)snprintf(where, sizeof(where), "body.messages.%zu", index);
     b->count = index + 1;
     item->batch = b;
-    if (api_message_parse(value.text, where, b->c.now_us, b->c.arena, &item->in, &item->fault) != RC_OK) {
+    if (api_message_parse(value.text, where, b->c.now_us, b->c.arena, &item->in, &item->fault) !=
+        RC_OK) {
         item->status = 422;
     } else if (item->in.application.ptr != NULL) {
         item->status = 422;
@@ -76,7 +80,8 @@ static bool parse(struct batch *b)
     if (m[0].value.type == JSON_SPAN_ARRAY)
         rc = json_span_each(m[0].value, parse_item, b);
     if (rc != RC_OK || b->count == 0) {
-        http_invalid(req, "body.messages", "value_error", "Expected an array of 1 to %d messages.", BATCH_MAX);
+        http_invalid(req, "body.messages", "value_error", "Expected an array of 1 to %d messages.",
+                     BATCH_MAX);
         return false;
     }
     return true;
@@ -92,9 +97,10 @@ static void check_event_ids(struct batch *b)
         struct store_message_row row;
         if (item->status != 0 || event_id.ptr == NULL)
             continue;
-        bool taken = map_set(seen, event_id, item) != NULL ||
-                     (!b->has_key && store_message_by_event_id(b->c.api->o.store, b->app->num, event_id,
-                                                               b->c.arena, &row) == RC_OK);
+        bool taken =
+            map_set(seen, event_id, item) != NULL ||
+            (!b->has_key && store_message_by_event_id(b->c.api->o.store, b->app->num, event_id,
+                                                      b->c.arena, &row) == RC_OK);
         if (taken) {
             item->status = 409;
             item->code = "conflict";
@@ -103,7 +109,8 @@ static void check_event_ids(struct batch *b)
     map_free(seen);
 }
 
-/* --- publishing ------------------------------------------------------------------------------------ */
+/* --- publishing
+ * ------------------------------------------------------------------------------------ */
 
 static void leave(struct batch *b)
 {
@@ -165,7 +172,8 @@ static void publish_all(struct batch *b)
         struct store_message *m = &item->in.message;
         api_message_stamp(b->c.api, b->app, m);
         item->shown = *m;
-        item->publish = core_publish_new(b->c.api->o.publisher, b->app, m, item->in.channels, item->in.channel_count);
+        item->publish = core_publish_new(b->c.api->o.publisher, b->app, m, item->in.channels,
+                                         item->in.channel_count);
         item->publish->done = published;
         item->publish->arg = item;
         if (b->has_key)
@@ -188,7 +196,8 @@ static void publish_all(struct batch *b)
     xfree(list);
 }
 
-/* --- out ------------------------------------------------------------------------------------------- */
+/* --- out
+ * ------------------------------------------------------------------------------------------- */
 
 static void write_fault(struct api_out *o, const struct api_fault *fault)
 {
@@ -281,6 +290,7 @@ static void create_batch(struct http_request *req)
 }
 
 static const struct http_route routes[] = {
-    { HTTP_POST, "/api/v1/app/{app_id}/msg/batch", HTTP_WORKER, create_batch, API_ORG | API_WRITE, "v1.message.create-batch", "Send many messages" },
+    { HTTP_POST, "/api/v1/app/{app_id}/msg/batch", HTTP_WORKER, create_batch, API_ORG | API_WRITE,
+      "v1.message.create-batch", "Send many messages" },
 };
 API_ROUTES(message_batch, routes);

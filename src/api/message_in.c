@@ -12,7 +12,20 @@
 #define DAY_US INT64_C(86400000000)
 #define HOUR_US INT64_C(3600000000)
 
-enum member { EVENT_TYPE, EVENT_ID, PAYLOAD, DATA, CHANNELS, TAGS, DAYS, HOURS, DELIVER_AT, APPLICATION, PARAMS, MEMBERS };
+enum member {
+    EVENT_TYPE,
+    EVENT_ID,
+    PAYLOAD,
+    DATA,
+    CHANNELS,
+    TAGS,
+    DAYS,
+    HOURS,
+    DELIVER_AT,
+    APPLICATION,
+    PARAMS,
+    MEMBERS
+};
 
 static const struct json_member wanted[MEMBERS] = {
     [EVENT_TYPE] = { .name = { "eventType", 9 } },
@@ -55,7 +68,8 @@ static bool given(const struct parse *p, enum member m)
     return p->m[m].value.type != JSON_SPAN_NONE && p->m[m].value.type != JSON_SPAN_NULL;
 }
 
-static enum rc read_name(const struct parse *p, enum member m, enum api_chars chars, struct str *out)
+static enum rc read_name(const struct parse *p, enum member m, enum api_chars chars,
+                         struct str *out)
 {
     const char *name = wanted[m].name.ptr;
     if (p->m[m].value.type != JSON_SPAN_STRING)
@@ -67,7 +81,8 @@ static enum rc read_name(const struct parse *p, enum member m, enum api_chars ch
                  api_chars_max(chars));
 }
 
-/* --- lists ----------------------------------------------------------------------------------------- */
+/* --- lists
+ * ----------------------------------------------------------------------------------------- */
 
 struct list {
     const struct parse *p;
@@ -124,7 +139,8 @@ static enum rc read_lists(const struct parse *p)
     return rc;
 }
 
-/* --- times ----------------------------------------------------------------------------------------- */
+/* --- times
+ * ----------------------------------------------------------------------------------------- */
 
 static enum rc read_range(const struct parse *p, enum member m, int64_t max, int64_t *out)
 {
@@ -163,7 +179,8 @@ static enum rc read_times(const struct parse *p)
     return RC_OK;
 }
 
-/* --- transformationsParams ------------------------------------------------------------------------- */
+/* --- transformationsParams
+ * ------------------------------------------------------------------------- */
 
 static enum rc read_headers(const struct parse *p, const json_t *headers)
 {
@@ -218,7 +235,8 @@ static enum rc read_params(const struct parse *p)
     return rc;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------- */
+/* --- the whole
+ * ------------------------------------------------------------------------------------- */
 
 static enum rc read_payload(const struct parse *p)
 {

@@ -6,12 +6,14 @@
 #include "api/schemas.h"
 #include "api/task_priv.h"
 
-/* --- payloads -------------------------------------------------------------------------------------- */
+/* --- payloads
+ * -------------------------------------------------------------------------------------- */
 
 static bool is_object(struct str text)
 {
     size_t i = 0;
-    while (i < text.len && (text.ptr[i] == ' ' || text.ptr[i] == '\n' || text.ptr[i] == '\t' || text.ptr[i] == '\r'))
+    while (i < text.len && (text.ptr[i] == ' ' || text.ptr[i] == '\n' || text.ptr[i] == '\t' ||
+                            text.ptr[i] == '\r'))
         i++;
     return i < text.len && text.ptr[i] == '{' && json_validate(text, NULL) == RC_OK;
 }
@@ -40,9 +42,11 @@ void api_message_write_payload(struct api_out *o, const struct store_message *m)
     api_out_end(o, '}');
 }
 
-/* --- reading --------------------------------------------------------------------------------------- */
+/* --- reading
+ * --------------------------------------------------------------------------------------- */
 
-bool api_find_message(struct api_ctx *c, int64_t app, bool with_payload, struct store_message_row *out)
+bool api_find_message(struct api_ctx *c, int64_t app, bool with_payload,
+                      struct store_message_row *out)
 {
     struct str name = api_param(c, "msg_id");
     struct id id;
@@ -107,7 +111,8 @@ static void get_message(struct http_request *req)
     struct api_ctx c;
     struct store_application app;
     struct store_message_row row;
-    if (!api_begin(req, &c) || !api_only_app(&c, &app) || !api_find_message(&c, app.num, true, &row))
+    if (!api_begin(req, &c) || !api_only_app(&c, &app) ||
+        !api_find_message(&c, app.num, true, &row))
         return;
     struct api_out o;
     api_out_open(&c, &o);
@@ -117,14 +122,16 @@ static void get_message(struct http_request *req)
     api_reply(&c, 200, &o);
 }
 
-/* --- expunging ------------------------------------------------------------------------------------- */
+/* --- expunging
+ * ------------------------------------------------------------------------------------- */
 
 static void expunge_message(struct http_request *req)
 {
     struct api_ctx c;
     struct store_application app;
     struct store_message_row row;
-    if (!api_begin(req, &c) || !api_only_app(&c, &app) || !api_find_message(&c, app.num, false, &row))
+    if (!api_begin(req, &c) || !api_only_app(&c, &app) ||
+        !api_find_message(&c, app.num, false, &row))
         return;
     enum rc rc = api_expunge(c.api, &row.message.id, app.num, NULL);
     if (rc != RC_OK)
@@ -184,7 +191,8 @@ static void expunge_all(struct http_request *req)
     api_task_create(&c, &task, NULL);
 }
 
-/* --- precheck -------------------------------------------------------------------------------------- */
+/* --- precheck
+ * -------------------------------------------------------------------------------------- */
 
 static void precheck(struct http_request *req)
 {
@@ -211,11 +219,17 @@ static void precheck(struct http_request *req)
 
 #define BASE "/api/v1/app/{app_id}/msg"
 static const struct http_route routes[] = {
-    { HTTP_GET, BASE, HTTP_WORKER, list_messages, API_APP | API_CAN(CORE_MAY_VIEW), "v1.message.list", "List messages, newest first" },
-    { HTTP_GET, BASE "/{msg_id}", HTTP_WORKER, get_message, API_APP | API_CAN(CORE_MAY_VIEW), "v1.message.get", "Get a message" },
-    { HTTP_DELETE, BASE "/{msg_id}/content", HTTP_WORKER, expunge_message, API_ORG | API_WRITE, "v1.message.expunge-content", "Remove a message's payload" },
-    { HTTP_POST, BASE "/bulk-expunge", HTTP_WORKER, bulk_expunge, API_ORG | API_WRITE, "v1.message.bulk-expunge-content", "Remove the payloads of many messages" },
-    { HTTP_POST, BASE "/expunge-all-contents", HTTP_WORKER, expunge_all, API_ORG | API_WRITE, "v1.message.expunge-all-contents", "Remove the payloads of all messages of an application" },
-    { HTTP_POST, BASE "/precheck/active", HTTP_WORKER, precheck, API_ORG, "v1.message.precheck", "Would a message go to any endpoint?" },
+    { HTTP_GET, BASE, HTTP_WORKER, list_messages, API_APP | API_CAN(CORE_MAY_VIEW),
+      "v1.message.list", "List messages, newest first" },
+    { HTTP_GET, BASE "/{msg_id}", HTTP_WORKER, get_message, API_APP | API_CAN(CORE_MAY_VIEW),
+      "v1.message.get", "Get a message" },
+    { HTTP_DELETE, BASE "/{msg_id}/content", HTTP_WORKER, expunge_message, API_ORG | API_WRITE,
+      "v1.message.expunge-content", "Remove a message's payload" },
+    { HTTP_POST, BASE "/bulk-expunge", HTTP_WORKER, bulk_expunge, API_ORG | API_WRITE,
+      "v1.message.bulk-expunge-content", "Remove the payloads of many messages" },
+    { HTTP_POST, BASE "/expunge-all-contents", HTTP_WORKER, expunge_all, API_ORG | API_WRITE,
+      "v1.message.expunge-all-contents", "Remove the payloads of all messages of an application" },
+    { HTTP_POST, BASE "/precheck/active", HTTP_WORKER, precheck, API_ORG, "v1.message.precheck",
+      "Would a message go to any endpoint?" },
 };
 API_ROUTES(message_read, routes);

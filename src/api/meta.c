@@ -85,8 +85,9 @@ static void docs(struct http_request *req)
     api_out_open(&c, &o);
     o.rc = api_reference(c.api, &text);
     if (o.rc == RC_OK)
-        o.rc = buf_add_str(o.b, STR("<!doctype html><meta charset=utf-8><title>Grapnel API</title>"
-                                    "<p><a href=\"/api/v1/openapi.json\">OpenAPI document</a></p><pre>"));
+        o.rc = buf_add_str(
+            o.b, STR("<!doctype html><meta charset=utf-8><title>Grapnel API</title>"
+                     "<p><a href=\"/api/v1/openapi.json\">OpenAPI document</a></p><pre>"));
     if (o.rc == RC_OK)
         o.rc = add_escaped(o.b, buf_str(&text));
     if (o.rc == RC_OK)
@@ -98,9 +99,11 @@ static void docs(struct http_request *req)
 }
 
 static const struct http_route routes[] = {
-    { HTTP_GET, "/api/v1/health", HTTP_WORKER, health, API_OPEN, "v1.health.get", "Is the server able to accept?" },
+    { HTTP_GET, "/api/v1/health", HTTP_WORKER, health, API_OPEN, "v1.health.get",
+      "Is the server able to accept?" },
     { HTTP_GET, "/api/v1/health/ping", HTTP_INLINE, ping, API_OPEN, NULL, "Is the server there?" },
-    { HTTP_GET, "/api/v1/openapi.json", HTTP_WORKER, openapi, API_OPEN, NULL, "This API as an OpenAPI document" },
+    { HTTP_GET, "/api/v1/openapi.json", HTTP_WORKER, openapi, API_OPEN, NULL,
+      "This API as an OpenAPI document" },
     { HTTP_GET, "/docs", HTTP_WORKER, docs, API_OPEN, NULL, "The reference as a page" },
 };
 API_ROUTES(meta, routes);

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The OpenAPI document and the reference page, from the route tables, the operations and the schemas.
+ * The OpenAPI document and the reference page, from the route tables, the operations and the
+ * schemas.
  */
 #include "api/openapi.h"
 
 #include "api/api_priv.h"
 
-/* --- schemas --------------------------------------------------------------------------------------- */
+/* --- schemas
+ * --------------------------------------------------------------------------------------- */
 
 static const char *const type_names[] = {
-    [API_STRING] = "string", [API_URL] = "string", [API_INT] = "integer", [API_NUMBER] = "number", [API_BOOL] = "boolean",
-    [API_DATE] = "string", [API_OBJECT] = "object", [API_TEXT_MAP] = "object", [API_NULL_MAP] = "object",
-    [API_LIST] = "array", [API_NUMBERS] = "array", [API_SCHEMA] = "object", [API_SCHEMAS] = "array", [API_ANYTHING] = NULL,
+    [API_STRING] = "string", [API_URL] = "string",      [API_INT] = "integer",
+    [API_NUMBER] = "number", [API_BOOL] = "boolean",    [API_DATE] = "string",
+    [API_OBJECT] = "object", [API_TEXT_MAP] = "object", [API_NULL_MAP] = "object",
+    [API_LIST] = "array",    [API_NUMBERS] = "array",   [API_SCHEMA] = "object",
+    [API_SCHEMAS] = "array", [API_ANYTHING] = NULL,
 };
 
 static json_t *ref_to(const struct api_schema *schema)
@@ -23,9 +27,12 @@ static json_t *ref_to(const struct api_schema *schema)
 static const struct limit_names {
     const char *min, *max;
 } limit_names[] = {
-    [API_STRING] = { "minLength", "maxLength" }, [API_INT] = { "minimum", "maximum" },
-    [API_NUMBER] = { "minimum", "maximum" },     [API_LIST] = { "minItems", "maxItems" },
-    [API_NUMBERS] = { "minItems", "maxItems" },  [API_SCHEMAS] = { "minItems", "maxItems" },
+    [API_STRING] = { "minLength", "maxLength" },
+    [API_INT] = { "minimum", "maximum" },
+    [API_NUMBER] = { "minimum", "maximum" },
+    [API_LIST] = { "minItems", "maxItems" },
+    [API_NUMBERS] = { "minItems", "maxItems" },
+    [API_SCHEMAS] = { "minItems", "maxItems" },
     [API_ANYTHING] = { NULL, NULL },
 };
 
@@ -72,8 +79,9 @@ static json_t *schema_of_field(const struct api_field *f)
     if (f->type == API_LIST || f->type == API_NUMBERS || f->type == API_SCHEMAS)
         json_object_set_new(o, "items", items_of(f));
     if (f->type == API_TEXT_MAP || f->type == API_NULL_MAP)
-        json_object_set_new(o, "additionalProperties",
-                            json_pack("{s:s,s:b}", "type", "string", "nullable", f->type == API_NULL_MAP));
+        json_object_set_new(
+            o, "additionalProperties",
+            json_pack("{s:s,s:b}", "type", "string", "nullable", f->type == API_NULL_MAP));
     put_limits(o, f);
     return o;
 }
@@ -109,13 +117,15 @@ static void add_list_schema(json_t *schemas, const struct api_schema *of, char n
         return;
     json_t *data = json_pack("{s:s,s:o}", "type", "array", "items", ref_to(of));
     json_object_set_new(schemas, name,
-                        json_pack("{s:s,s:{s:o,s:{s:s,s:b},s:{s:s,s:b},s:{s:s}},s:[s,s,s]}", "type", "object",
-                                  "properties", "data", data, "iterator", "type", "string", "nullable", 1,
-                                  "prevIterator", "type", "string", "nullable", 1, "done", "type", "boolean",
-                                  "required", "data", "done", "iterator"));
+                        json_pack("{s:s,s:{s:o,s:{s:s,s:b},s:{s:s,s:b},s:{s:s}},s:[s,s,s]}", "type",
+                                  "object", "properties", "data", data, "iterator", "type",
+                                  "string", "nullable", 1, "prevIterator", "type", "string",
+                                  "nullable", 1, "done", "type", "boolean", "required", "data",
+                                  "done", "iterator"));
 }
 
-/* --- operations ------------------------------------------------------------------------------------ */
+/* --- operations
+ * ------------------------------------------------------------------------------------ */
 
 static json_t *json_body(json_t *schema)
 {
@@ -129,8 +139,9 @@ static void add_path_parameters(json_t *parameters, const char *pattern)
     while (str_split(&rest, '/', &part))
         if (part.len > 2 && part.ptr[0] == '{')
             json_array_append_new(parameters,
-                                  json_pack("{s:o,s:s,s:b,s:{s:s}}", "name", json_stringn(part.ptr + 1, part.len - 2),
-                                            "in", "path", "required", 1, "schema", "type", "string"));
+                                  json_pack("{s:o,s:s,s:b,s:{s:s}}", "name",
+                                            json_stringn(part.ptr + 1, part.len - 2), "in", "path",
+                                            "required", 1, "schema", "type", "string"));
 }
 
 static void add_query_parameters(json_t *parameters, const char *names)
@@ -140,8 +151,9 @@ static void add_query_parameters(json_t *parameters, const char *names)
     while (str_split(&rest, ' ', &name)) {
         const struct api_query_doc *doc = api_query_doc_find(name);
         MUST(doc != NULL);
-        json_array_append_new(parameters, json_pack("{s:s,s:s,s:b,s:s,s:{s:s}}", "name", doc->name, "in", "query",
-                                                    "required", 0, "description", doc->doc, "schema", "type", doc->type));
+        json_array_append_new(parameters, json_pack("{s:s,s:s,s:b,s:s,s:{s:s}}", "name", doc->name,
+                                                    "in", "query", "required", 0, "description",
+                                                    doc->doc, "schema", "type", doc->type));
     }
 }
 
@@ -172,13 +184,16 @@ static void add_errors(json_t *responses, bool has_input)
         char code[8];
         (void)snprintf(code, sizeof(code), "%d", codes[i]);
         json_object_set_new(responses, code,
-                            json_pack("{s:s,s:{s:{s:{s:s}}}}", "description", http_reason(codes[i]), "content",
-                                      "application/json", "schema", "$ref", "#/components/schemas/HttpErrorOut"));
+                            json_pack("{s:s,s:{s:{s:{s:s}}}}", "description", http_reason(codes[i]),
+                                      "content", "application/json", "schema", "$ref",
+                                      "#/components/schemas/HttpErrorOut"));
     }
     if (has_input)
         json_object_set_new(responses, "422",
-                            json_pack("{s:s,s:{s:{s:{s:s}}}}", "description", "What is wrong with the request", "content",
-                                      "application/json", "schema", "$ref", "#/components/schemas/HTTPValidationError"));
+                            json_pack("{s:s,s:{s:{s:{s:s}}}}", "description",
+                                      "What is wrong with the request", "content",
+                                      "application/json", "schema", "$ref",
+                                      "#/components/schemas/HTTPValidationError"));
 }
 
 struct document {
@@ -222,7 +237,8 @@ static json_t *operation_of(struct document *d, const struct http_route *route)
 
 static const char *method_key(enum http_method m)
 {
-    static const char *const names[] = { "get", "head", "post", "put", "patch", "delete", "options", "trace" };
+    static const char *const names[] = { "get",   "head",   "post",    "put",
+                                         "patch", "delete", "options", "trace" };
     return names[m];
 }
 
@@ -241,17 +257,18 @@ static void add_route(void *ctx, const struct http_route *route)
 
 static json_t *error_schema(void)
 {
-    return json_pack("{s:s,s:{s:{s:s},s:{s:s}},s:[s,s]}", "type", "object", "properties", "code", "type", "string", "detail",
-                     "type", "string", "required", "code", "detail");
+    return json_pack("{s:s,s:{s:{s:s},s:{s:s}},s:[s,s]}", "type", "object", "properties", "code",
+                     "type", "string", "detail", "type", "string", "required", "code", "detail");
 }
 
 static json_t *validation_schema(void)
 {
-    json_t *item = json_pack("{s:s,s:{s:{s:s,s:{s:s}},s:{s:s},s:{s:s}},s:[s,s,s]}", "type", "object", "properties", "loc",
-                             "type", "array", "items", "type", "string", "msg", "type", "string", "type", "type", "string",
-                             "required", "loc", "msg", "type");
-    return json_pack("{s:s,s:{s:{s:s,s:o}},s:[s]}", "type", "object", "properties", "detail", "type", "array", "items", item,
-                     "required", "detail");
+    json_t *item =
+        json_pack("{s:s,s:{s:{s:s,s:{s:s}},s:{s:s},s:{s:s}},s:[s,s,s]}", "type", "object",
+                  "properties", "loc", "type", "array", "items", "type", "string", "msg", "type",
+                  "string", "type", "type", "string", "required", "loc", "msg", "type");
+    return json_pack("{s:s,s:{s:{s:s,s:o}},s:[s]}", "type", "object", "properties", "detail",
+                     "type", "array", "items", item, "required", "detail");
 }
 
 static json_t *document_of(const struct api *api)
@@ -261,9 +278,9 @@ static json_t *document_of(const struct api *api)
     json_object_set_new(d.schemas, "HTTPValidationError", validation_schema());
     http_router_each(api->router, add_route, &d);
     json_t *schemes = json_pack("{s:{s:s,s:s}}", "HTTPBearer", "type", "http", "scheme", "bearer");
-    return json_pack("{s:s,s:{s:s,s:s},s:o,s:{s:o,s:o},s:[{s:[]}]}", "openapi", "3.0.3", "info", "title", "Grapnel", "version",
-                     GRAPNEL_VERSION, "paths", d.paths, "components", "schemas", d.schemas, "securitySchemes", schemes,
-                     "security", "HTTPBearer");
+    return json_pack("{s:s,s:{s:s,s:s},s:o,s:{s:o,s:o},s:[{s:[]}]}", "openapi", "3.0.3", "info",
+                     "title", "Grapnel", "version", GRAPNEL_VERSION, "paths", d.paths, "components",
+                     "schemas", d.schemas, "securitySchemes", schemes, "security", "HTTPBearer");
 }
 
 enum rc api_openapi(const struct api *api, struct buf *out)

@@ -43,7 +43,8 @@ static void note_schema(struct page *p, const struct api_schema *schema)
 
 static const char *access_of(const struct http_route *route)
 {
-    static const char *const names[] = { "anyone", "organisation", "organisation or application", "any token" };
+    static const char *const names[] = { "anyone", "organisation", "organisation or application",
+                                         "any token" };
     return names[route->access & API_ACCESS_MASK];
 }
 
@@ -71,8 +72,8 @@ static void describe_route(void *ctx, const struct http_route *route)
     p->group = group;
     const struct api_operation *op = api_operation_find(route->operation);
     struct str method = http_method_name(route->method);
-    say(p, "\n### `%.*s %s`\n\n%s. Operation `%s`. Access: %s.\n", STR_ARGS(method), route->pattern, route->summary,
-        route->operation, access_of(route));
+    say(p, "\n### `%.*s %s`\n\n%s. Operation `%s`. Access: %s.\n", STR_ARGS(method), route->pattern,
+        route->summary, route->operation, access_of(route));
     if (op == NULL)
         return;
     say(p, "\n");
@@ -92,22 +93,34 @@ static void describe_route(void *ctx, const struct http_route *route)
 static const char *type_of(const struct api_field *f)
 {
     static const char *const names[] = {
-        [API_STRING] = "string", [API_URL] = "URL", [API_INT] = "integer", [API_NUMBER] = "number", [API_BOOL] = "boolean",
-        [API_DATE] = "date and time", [API_OBJECT] = "object", [API_TEXT_MAP] = "map of strings",
-        [API_NULL_MAP] = "map of strings or null", [API_LIST] = "list of strings", [API_NUMBERS] = "list of numbers",
-        [API_SCHEMA] = "object", [API_SCHEMAS] = "list of objects", [API_ANYTHING] = "any",
+        [API_STRING] = "string",
+        [API_URL] = "URL",
+        [API_INT] = "integer",
+        [API_NUMBER] = "number",
+        [API_BOOL] = "boolean",
+        [API_DATE] = "date and time",
+        [API_OBJECT] = "object",
+        [API_TEXT_MAP] = "map of strings",
+        [API_NULL_MAP] = "map of strings or null",
+        [API_LIST] = "list of strings",
+        [API_NUMBERS] = "list of numbers",
+        [API_SCHEMA] = "object",
+        [API_SCHEMAS] = "list of objects",
+        [API_ANYTHING] = "any",
     };
     return names[f->type];
 }
 
 static void describe_schema(struct page *p, const struct api_schema *schema)
 {
-    say(p, "\n### %s\n\n%s\n\n| member | type | | meaning |\n|---|---|---|---|\n", schema->name, schema->doc);
+    say(p, "\n### %s\n\n%s\n\n| member | type | | meaning |\n|---|---|---|---|\n", schema->name,
+        schema->doc);
     for (size_t i = 0; i < schema->count; i++) {
         const struct api_field *f = &schema->fields[i];
         if ((f->flags & API_HIDDEN) != 0)
             continue;
-        say(p, "| `%s` | %s | %s%s | %s |\n", f->name, type_of(f), (f->flags & API_REQUIRED) != 0 ? "required " : "",
+        say(p, "| `%s` | %s | %s%s | %s |\n", f->name, type_of(f),
+            (f->flags & API_REQUIRED) != 0 ? "required " : "",
             (f->flags & API_NULLABLE) != 0 ? "nullable" : "", f->doc == NULL ? "" : f->doc);
     }
 }
@@ -115,11 +128,12 @@ static void describe_schema(struct page *p, const struct api_schema *schema)
 enum rc api_reference(const struct api *api, struct buf *out)
 {
     struct page p = { .out = out };
-    say(&p, "# API reference\n\nGenerated from the route tables; do not edit.\n\n"
-            "Requests carry `Authorization: Bearer <token>`. Lists take `limit` (1 to 250) and `iterator`, and answer\n"
-            "`data`, `iterator`, `prevIterator`, `done`. Errors are `{\"code\",\"detail\"}`; what is wrong with a body or query is\n"
-            "a 422 with `{\"detail\":[{\"loc\",\"msg\",\"type\"}]}`. A POST with an `Idempotency-Key` that was used before is answered\n"
-            "as the first time; with another body it is a 409.\n");
+    say(&p,
+        "# API reference\n\nGenerated from the route tables; do not edit.\n\n"
+        "Requests carry `Authorization: Bearer <token>`. Lists take `limit` (1 to 250) and `iterator`, and answer\n"
+        "`data`, `iterator`, `prevIterator`, `done`. Errors are `{\"code\",\"detail\"}`; what is wrong with a body or query is\n"
+        "a 422 with `{\"detail\":[{\"loc\",\"msg\",\"type\"}]}`. A POST with an `Idempotency-Key` that was used before is answered\n"
+        "as the first time; with another body it is a 409.\n");
     http_router_each(api->router, describe_route, &p);
     say(&p, "\n## Schemas\n");
     for (size_t i = 0; i < p.seen_count; i++)

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sending again what an endpoint did not get: recover, replay-missing, bulk-replay. Each is a background task.
+ * Sending again what an endpoint did not get: recover, replay-missing, bulk-replay. Each is a
+ * background task.
  */
 #include "api/schemas.h"
 #include "api/task_priv.h"
 
 #define DAY_US INT64_C(86400000000)
-enum { WINDOW_DAYS = 14, SLACK_US = 300000000 }; /* clients compute "14 days ago" a little earlier than we do */
+enum {
+    WINDOW_DAYS = 14,
+    SLACK_US = 300000000
+}; /* clients compute "14 days ago" a little earlier than we do */
 
 static bool read_window(struct api_ctx *c, struct api_task *task)
 {
     task->since_us = api_get_date(c, "since", 0);
     task->until_us = api_get_date(c, "until", c->now_us);
     if (task->since_us < c->now_us - WINDOW_DAYS * DAY_US - SLACK_US) {
-        http_invalid(c->req, "body.since", "value_error", "Cannot go back more than %d days.", WINDOW_DAYS);
+        http_invalid(c->req, "body.since", "value_error", "Cannot go back more than %d days.",
+                     WINDOW_DAYS);
         return false;
     }
     if (task->until_us <= task->since_us) {
@@ -46,7 +51,8 @@ static bool target(struct api_ctx *c, struct api_task *task)
 
 static void start(struct http_request *req, struct str kind, const struct api_schema *schema)
 {
-    static const char *const filters[] = { "eventTypes", "channel", "tag", "status", "statusCodeClass" };
+    static const char *const filters[] = { "eventTypes", "channel", "tag", "status",
+                                           "statusCodeClass" };
     struct api_ctx c;
     struct api_task task = { .kind = kind };
     if (!api_begin(req, &c) || !api_body(&c, schema, false) || !read_window(&c, &task))
@@ -84,8 +90,12 @@ static void bulk_replay(struct http_request *req)
 #define BASE "/api/v1/app/{app_id}/endpoint/{endpoint_id}"
 #define ATTEMPT (API_APP | API_WRITE | API_CAN(CORE_MAY_ATTEMPT))
 static const struct http_route routes[] = {
-    { HTTP_POST, BASE "/recover", HTTP_WORKER, recover, ATTEMPT, "v1.endpoint.recover", "Send failed messages of a time again" },
-    { HTTP_POST, BASE "/replay-missing", HTTP_WORKER, replay_missing, ATTEMPT, "v1.endpoint.replay-missing", "Send messages the endpoint would have got, had it been there" },
-    { HTTP_POST, BASE "/bulk-replay", HTTP_WORKER, bulk_replay, ATTEMPT, "v1.endpoint.bulk-replay", "Send finished messages again, by filter" },
+    { HTTP_POST, BASE "/recover", HTTP_WORKER, recover, ATTEMPT, "v1.endpoint.recover",
+      "Send failed messages of a time again" },
+    { HTTP_POST, BASE "/replay-missing", HTTP_WORKER, replay_missing, ATTEMPT,
+      "v1.endpoint.replay-missing",
+      "Send messages the endpoint would have got, had it been there" },
+    { HTTP_POST, BASE "/bulk-replay", HTTP_WORKER, bulk_replay, ATTEMPT, "v1.endpoint.bulk-replay",
+      "Send finished messages again, by filter" },
 };
 API_ROUTES(replay, routes);

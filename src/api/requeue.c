@@ -101,7 +101,8 @@ static void expunged(struct store_job *job)
     work_wait_over(&e->wait);
 }
 
-enum rc api_expunge(struct api *api, const struct id *message, int64_t app, const struct id *attempt)
+enum rc api_expunge(struct api *api, const struct id *message, int64_t app,
+                    const struct id *attempt)
 {
     struct expunge e = { .job = { .job = { .loop = api_loop(api), .done = expunged },
                                   .message = *message,

@@ -5,10 +5,23 @@
 #include "api/api_priv.h"
 
 static const struct api_route_table *const tables[] = {
-    &api_application_routes, &api_endpoint_routes, &api_endpoint_secret_routes, &api_endpoint_headers_routes,
-    &api_event_type_routes, &api_message_routes, &api_message_batch_routes, &api_message_read_routes, &api_attempt_routes,
-    &api_attempt_list_routes, &api_replay_routes, &api_stats_routes, &api_task_routes, &api_auth_routes,
-    &api_environment_routes, &api_example_routes, &api_meta_routes,
+    &api_application_routes,
+    &api_endpoint_routes,
+    &api_endpoint_secret_routes,
+    &api_endpoint_headers_routes,
+    &api_event_type_routes,
+    &api_message_routes,
+    &api_message_batch_routes,
+    &api_message_read_routes,
+    &api_attempt_routes,
+    &api_attempt_list_routes,
+    &api_replay_routes,
+    &api_stats_routes,
+    &api_task_routes,
+    &api_auth_routes,
+    &api_environment_routes,
+    &api_example_routes,
+    &api_meta_routes,
 };
 
 void api_add_routes(struct api *api, struct http_router *router)

@@ -43,7 +43,8 @@ bool api_chars_ok(struct str s, enum api_chars c)
     if (s.len == 0 || s.len > charsets[c].max)
         return false;
     for (size_t i = 0; i < s.len; i++)
-        if (!is_alnum(s.ptr[i]) && (s.ptr[i] == '\0' || strchr(charsets[c].extra, s.ptr[i]) == NULL))
+        if (!is_alnum(s.ptr[i]) &&
+            (s.ptr[i] == '\0' || strchr(charsets[c].extra, s.ptr[i]) == NULL))
             return false;
     return true;
 }
@@ -223,29 +224,20 @@ static enum rc check_nested(const struct place *p, const struct api_field *f, co
 static enum rc check_value(const struct place *p, const struct api_field *f, const json_t *v)
 {
     switch (f->type) {
-    case API_STRING:
-        return check_string(p, f, v);
-    case API_URL:
-        return check_url(p, v);
+    case API_STRING: return check_string(p, f, v);
+    case API_URL: return check_url(p, v);
     case API_INT:
-    case API_NUMBER:
-        return check_number(p, f, v);
-    case API_BOOL:
-        return json_is_boolean(v) ? RC_OK : wrong(p, "Expected true or false.");
-    case API_DATE:
-        return check_date(p, v);
+    case API_NUMBER: return check_number(p, f, v);
+    case API_BOOL: return json_is_boolean(v) ? RC_OK : wrong(p, "Expected true or false.");
+    case API_DATE: return check_date(p, v);
     case API_OBJECT:
     case API_TEXT_MAP:
-    case API_NULL_MAP:
-        return check_object(p, f, v);
+    case API_NULL_MAP: return check_object(p, f, v);
     case API_LIST:
     case API_NUMBERS:
-    case API_SCHEMAS:
-        return check_array(p, f, v);
-    case API_SCHEMA:
-        return check_nested(p, f, v);
-    case API_ANYTHING:
-        break;
+    case API_SCHEMAS: return check_array(p, f, v);
+    case API_SCHEMA: return check_nested(p, f, v);
+    case API_ANYTHING: break;
     }
     return RC_OK;
 }

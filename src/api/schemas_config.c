@@ -15,178 +15,426 @@ enum {
     FLAGS_MAX = 25
 };
 
-#define NAME_FIELD(field, flags_, text) { .name = (field), .type = API_STRING, .flags = (flags_), .min = 1, .chars = API_CHARS_NAME, .doc = (text) }
-#define UID_FIELD(prefix) { .name = "uid", .type = API_STRING, .flags = API_NULLABLE, .min = 1, .chars = API_CHARS_NAME, .not_prefix = (prefix), .doc = "The owner's own name for it, usable in place of the id in every path." }
-#define METADATA { .name = "metadata", .type = API_TEXT_MAP, .max = METADATA_MAX, .doc = "Free texts by name, at most 4096 bytes together." }
-#define RATE(flags_) { .name = "throttleRate", .type = API_INT, .flags = API_NULLABLE | (flags_), .min = 0, .max = RATE_MAX, .doc = "Deliveries a second, at most." }
-#define OLD_RATE { .name = "rateLimit", .type = API_INT, .flags = API_NULLABLE | API_HIDDEN, .min = 0, .max = RATE_MAX, .doc = "Older spelling of throttleRate." }
-#define CREATED { .name = "createdAt", .type = API_DATE, .flags = API_REQUIRED, .doc = "When it was made." }
-#define UPDATED { .name = "updatedAt", .type = API_DATE, .flags = API_REQUIRED, .doc = "When it was last changed." }
-#define ID_OUT(text) { .name = "id", .type = API_STRING, .flags = API_REQUIRED, .doc = (text) }
+#define NAME_FIELD(field, flags_, text) \
+    { \
+        .name = (field), .type = API_STRING, .flags = (flags_), .min = 1, .chars = API_CHARS_NAME, \
+        .doc = (text) \
+    }
+#define UID_FIELD(prefix) \
+    { \
+        .name = "uid", .type = API_STRING, .flags = API_NULLABLE, .min = 1, \
+        .chars = API_CHARS_NAME, .not_prefix = (prefix), \
+        .doc = "The owner's own name for it, usable in place of the id in every path." \
+    }
+#define METADATA \
+    { \
+        .name = "metadata", .type = API_TEXT_MAP, .max = METADATA_MAX, \
+        .doc = "Free texts by name, at most 4096 bytes together." \
+    }
+#define RATE(flags_) \
+    { \
+        .name = "throttleRate", .type = API_INT, .flags = API_NULLABLE | (flags_), .min = 0, \
+        .max = RATE_MAX, .doc = "Deliveries a second, at most." \
+    }
+#define OLD_RATE \
+    { \
+        .name = "rateLimit", .type = API_INT, .flags = API_NULLABLE | API_HIDDEN, .min = 0, \
+        .max = RATE_MAX, .doc = "Older spelling of throttleRate." \
+    }
+#define CREATED \
+    { \
+        .name = "createdAt", .type = API_DATE, .flags = API_REQUIRED, .doc = "When it was made." \
+    }
+#define UPDATED \
+    { \
+        .name = "updatedAt", .type = API_DATE, .flags = API_REQUIRED, \
+        .doc = "When it was last changed." \
+    }
+#define ID_OUT(text) \
+    { \
+        .name = "id", .type = API_STRING, .flags = API_REQUIRED, .doc = (text) \
+    }
 
 static const struct api_field ApplicationIn_fields[] = {
-    { .name = "name", .type = API_STRING, .flags = API_REQUIRED, .min = 1, .max = DESCRIPTION_MAX, .doc = "For people." },
-    UID_FIELD("app_"), METADATA, RATE(0), OLD_RATE,
+    { .name = "name",
+      .type = API_STRING,
+      .flags = API_REQUIRED,
+      .min = 1,
+      .max = DESCRIPTION_MAX,
+      .doc = "For people." },
+    UID_FIELD("app_"),
+    METADATA,
+    RATE(0),
+    OLD_RATE,
 };
-API_SCHEMA_OF(ApplicationIn, "An application: one of your customers, or one place messages come from.");
+API_SCHEMA_OF(ApplicationIn,
+              "An application: one of your customers, or one place messages come from.");
 
 static const struct api_field ApplicationPatch_fields[] = {
     { .name = "name", .type = API_STRING, .min = 1, .max = DESCRIPTION_MAX, .doc = "For people." },
-    UID_FIELD("app_"), METADATA, RATE(0), OLD_RATE,
+    UID_FIELD("app_"),
+    METADATA,
+    RATE(0),
+    OLD_RATE,
 };
-const struct api_schema api_schema_ApplicationPatch = { "ApplicationPatch", ApplicationPatch_fields, COUNT_OF(ApplicationPatch_fields), "Changes to an application; what is absent stays.", false };
+const struct api_schema api_schema_ApplicationPatch = {
+    "ApplicationPatch", ApplicationPatch_fields, COUNT_OF(ApplicationPatch_fields),
+    "Changes to an application; what is absent stays.", false
+};
 
 static const struct api_field ApplicationOut_fields[] = {
     ID_OUT("app_..."),
     { .name = "name", .type = API_STRING, .flags = API_REQUIRED, .doc = "For people." },
     UID_FIELD("app_"),
-    { .name = "metadata", .type = API_TEXT_MAP, .flags = API_REQUIRED, .doc = "Free texts by name." },
-    RATE(0), CREATED, UPDATED,
+    { .name = "metadata",
+      .type = API_TEXT_MAP,
+      .flags = API_REQUIRED,
+      .doc = "Free texts by name." },
+    RATE(0),
+    CREATED,
+    UPDATED,
 };
 API_SCHEMA_OF(ApplicationOut, "An application.");
 
 #define ENDPOINT_COMMON \
     { .name = "description", .type = API_STRING, .max = DESCRIPTION_MAX, .doc = "For people." }, \
-    UID_FIELD("ep_"), \
-    { .name = "disabled", .type = API_BOOL, .doc = "No deliveries while true." }, \
-    { .name = "channels", .type = API_LIST, .flags = API_NULLABLE, .min = 1, .max = 10, .chars = API_CHARS_CHANNEL, .doc = "Only messages that share one of these; null: all." }, \
-    { .name = "eventTypes", .type = API_LIST, .flags = API_NULLABLE, .max = 1000, .chars = API_CHARS_NAME, .doc = "Only messages of these types; null or empty: all." }, \
-    { .name = "filterTypes", .type = API_LIST, .flags = API_NULLABLE | API_HIDDEN, .max = 1000, .chars = API_CHARS_NAME, .doc = "Older spelling of eventTypes." }, \
-    { .name = "version", .type = API_INT, .flags = API_NULLABLE | API_HIDDEN, .min = 1, .max = RATE_MAX, .doc = "A relic." }, \
-    { .name = "timeoutMs", .type = API_INT, .flags = API_NULLABLE, .min = 100, .max = TIMEOUT_MAX_MS, .doc = "Total deadline of an attempt in milliseconds; null: the server's." }, \
-    { .name = "retrySchedule", .type = API_NUMBERS, .flags = API_NULLABLE, .max = RETRIES_MAX, .doc = "Delays in seconds (fractions allowed) after the first, second, ... failure; empty: never again; null: the server's." }, \
-    METADATA, RATE(0), OLD_RATE
+        UID_FIELD("ep_"), \
+        { .name = "disabled", .type = API_BOOL, .doc = "No deliveries while true." }, \
+        { .name = "channels", \
+          .type = API_LIST, \
+          .flags = API_NULLABLE, \
+          .min = 1, \
+          .max = 10, \
+          .chars = API_CHARS_CHANNEL, \
+          .doc = "Only messages that share one of these; null: all." }, \
+        { .name = "eventTypes", \
+          .type = API_LIST, \
+          .flags = API_NULLABLE, \
+          .max = 1000, \
+          .chars = API_CHARS_NAME, \
+          .doc = "Only messages of these types; null or empty: all." }, \
+        { .name = "filterTypes", \
+          .type = API_LIST, \
+          .flags = API_NULLABLE | API_HIDDEN, \
+          .max = 1000, \
+          .chars = API_CHARS_NAME, \
+          .doc = "Older spelling of eventTypes." }, \
+        { .name = "version", \
+          .type = API_INT, \
+          .flags = API_NULLABLE | API_HIDDEN, \
+          .min = 1, \
+          .max = RATE_MAX, \
+          .doc = "A relic." }, \
+        { .name = "timeoutMs", \
+          .type = API_INT, \
+          .flags = API_NULLABLE, \
+          .min = 100, \
+          .max = TIMEOUT_MAX_MS, \
+          .doc = "Total deadline of an attempt in milliseconds; null: the server's." }, \
+        { .name = "retrySchedule", \
+          .type = API_NUMBERS, \
+          .flags = API_NULLABLE, \
+          .max = RETRIES_MAX, \
+          .doc = \
+              "Delays in seconds (fractions allowed) after the first, second, ... failure; empty: never again; null: the server's." }, \
+        METADATA, RATE(0), OLD_RATE
 
-#define HEADERS_FIELD { .name = "headers", .type = API_TEXT_MAP, .flags = API_NULLABLE, .max = 65536, .doc = "Sent with every delivery; kept sealed." }
-#define SECRET_FIELD(field) { .name = (field), .type = API_STRING, .flags = API_NULLABLE, .min = 1, .max = 128, .doc = "whsec_ and base64 of 24 to 75 bytes, or whsk_ and base64 of an Ed25519 key; made when absent." }
-#define URL_FIELD(flags_) { .name = "url", .type = API_URL, .flags = (flags_), .doc = "Where deliveries go: http or https." }
+#define HEADERS_FIELD \
+    { \
+        .name = "headers", .type = API_TEXT_MAP, .flags = API_NULLABLE, .max = 65536, \
+        .doc = "Sent with every delivery; kept sealed." \
+    }
+#define SECRET_FIELD(field) \
+    { \
+        .name = (field), .type = API_STRING, .flags = API_NULLABLE, .min = 1, .max = 128, \
+        .doc = \
+            "whsec_ and base64 of 24 to 75 bytes, or whsk_ and base64 of an Ed25519 key; made when absent." \
+    }
+#define URL_FIELD(flags_) \
+    { \
+        .name = "url", .type = API_URL, .flags = (flags_), \
+        .doc = "Where deliveries go: http or https." \
+    }
 
-static const struct api_field EndpointIn_fields[] = { URL_FIELD(API_REQUIRED), ENDPOINT_COMMON, SECRET_FIELD("secret"), HEADERS_FIELD };
+static const struct api_field EndpointIn_fields[] = { URL_FIELD(API_REQUIRED), ENDPOINT_COMMON,
+                                                      SECRET_FIELD("secret"), HEADERS_FIELD };
 API_SCHEMA_OF(EndpointIn, "An endpoint: where an application's messages go.");
 
-static const struct api_field EndpointUpsertIn_fields[] = { URL_FIELD(API_REQUIRED), ENDPOINT_COMMON };
+static const struct api_field EndpointUpsertIn_fields[] = { URL_FIELD(API_REQUIRED),
+                                                            ENDPOINT_COMMON };
 API_SCHEMA_OF(EndpointUpsertIn, "The whole of an endpoint, to replace or make one.");
 
 static const struct api_field EndpointPatch_fields[] = { URL_FIELD(0), ENDPOINT_COMMON };
-const struct api_schema api_schema_EndpointPatch = { "EndpointPatch", EndpointPatch_fields, COUNT_OF(EndpointPatch_fields), "Changes to an endpoint; what is absent stays.", false };
+const struct api_schema api_schema_EndpointPatch = {
+    "EndpointPatch", EndpointPatch_fields, COUNT_OF(EndpointPatch_fields),
+    "Changes to an endpoint; what is absent stays.", false
+};
 
 static const struct api_field EndpointOut_fields[] = {
-    ID_OUT("ep_..."), URL_FIELD(API_REQUIRED), ENDPOINT_COMMON, CREATED, UPDATED,
-    { .name = "disabledReason", .type = API_STRING, .flags = API_NULLABLE, .doc = "manual, failing, gone; null when enabled." },
+    ID_OUT("ep_..."),
+    URL_FIELD(API_REQUIRED),
+    ENDPOINT_COMMON,
+    CREATED,
+    UPDATED,
+    { .name = "disabledReason",
+      .type = API_STRING,
+      .flags = API_NULLABLE,
+      .doc = "manual, failing, gone; null when enabled." },
 };
 API_SCHEMA_OF(EndpointOut, "An endpoint. Its secret is read at .../secret.");
 
 static const struct api_field EndpointSecretOut_fields[] = {
-    { .name = "key", .type = API_STRING, .flags = API_REQUIRED, .doc = "whsec_..., or the public key whpk_..." },
+    { .name = "key",
+      .type = API_STRING,
+      .flags = API_REQUIRED,
+      .doc = "whsec_..., or the public key whpk_..." },
 };
 API_SCHEMA_OF(EndpointSecretOut, "What a receiver verifies signatures with.");
 
 static const struct api_field EndpointSecretRotateIn_fields[] = {
     SECRET_FIELD("key"),
-    { .name = "gracePeriodSeconds", .type = API_INT, .flags = API_NULLABLE, .min = 0, .max = GRACE_MAX_S, .doc = "How long the old key signs too; 86400 when absent." },
+    { .name = "gracePeriodSeconds",
+      .type = API_INT,
+      .flags = API_NULLABLE,
+      .min = 0,
+      .max = GRACE_MAX_S,
+      .doc = "How long the old key signs too; 86400 when absent." },
 };
 API_SCHEMA_OF(EndpointSecretRotateIn, "A new signing key.");
 
 static const struct api_field EndpointHeadersIn_fields[] = {
-    { .name = "headers", .type = API_TEXT_MAP, .flags = API_REQUIRED, .max = 65536, .doc = "All of them; others go." },
+    { .name = "headers",
+      .type = API_TEXT_MAP,
+      .flags = API_REQUIRED,
+      .max = 65536,
+      .doc = "All of them; others go." },
 };
 API_SCHEMA_OF(EndpointHeadersIn, "Headers sent with every delivery.");
 
 static const struct api_field EndpointHeadersPatchIn_fields[] = {
-    { .name = "headers", .type = API_NULL_MAP, .flags = API_REQUIRED, .max = 65536, .doc = "To set; null removes." },
+    { .name = "headers",
+      .type = API_NULL_MAP,
+      .flags = API_REQUIRED,
+      .max = 65536,
+      .doc = "To set; null removes." },
     { .name = "deleteHeaders", .type = API_LIST, .max = 100, .doc = "To remove." },
 };
 API_SCHEMA_OF(EndpointHeadersPatchIn, "Changes to the headers.");
 
 static const struct api_field EndpointHeadersOut_fields[] = {
-    { .name = "headers", .type = API_TEXT_MAP, .flags = API_REQUIRED, .doc = "Those that may be shown." },
-    { .name = "sensitive", .type = API_LIST, .flags = API_REQUIRED, .doc = "Names of those that are kept back." },
+    { .name = "headers",
+      .type = API_TEXT_MAP,
+      .flags = API_REQUIRED,
+      .doc = "Those that may be shown." },
+    { .name = "sensitive",
+      .type = API_LIST,
+      .flags = API_REQUIRED,
+      .doc = "Names of those that are kept back." },
 };
 API_SCHEMA_OF(EndpointHeadersOut, "Headers sent with every delivery.");
 
-#define COUNT(field, text) { .name = (field), .type = API_INT, .flags = API_REQUIRED, .doc = (text) }
+#define COUNT(field, text) \
+    { \
+        .name = (field), .type = API_INT, .flags = API_REQUIRED, .doc = (text) \
+    }
 static const struct api_field EndpointStats_fields[] = {
-    COUNT("success", "Delivered."), COUNT("pending", "Accepted, not tried yet."), COUNT("sending", "Tried, will be tried again."),
-    COUNT("fail", "Given up."), COUNT("canceled", "Canceled."),
+    COUNT("success", "Delivered."),
+    COUNT("pending", "Accepted, not tried yet."),
+    COUNT("sending", "Tried, will be tried again."),
+    COUNT("fail", "Given up."),
+    COUNT("canceled", "Canceled."),
 };
 API_SCHEMA_OF(EndpointStats, "Deliveries by state, of messages made in the time asked for.");
 
 static const struct api_field EndpointHealth_fields[] = {
-    { .name = "status", .type = API_STRING, .flags = API_REQUIRED, .doc = "healthy, failing or disabled." },
-    { .name = "disabledReason", .type = API_STRING, .flags = API_NULLABLE, .doc = "manual, failing, gone." },
-    { .name = "failingSince", .type = API_DATE, .flags = API_NULLABLE, .doc = "First failure of an unbroken run." },
+    { .name = "status",
+      .type = API_STRING,
+      .flags = API_REQUIRED,
+      .doc = "healthy, failing or disabled." },
+    { .name = "disabledReason",
+      .type = API_STRING,
+      .flags = API_NULLABLE,
+      .doc = "manual, failing, gone." },
+    { .name = "failingSince",
+      .type = API_DATE,
+      .flags = API_NULLABLE,
+      .doc = "First failure of an unbroken run." },
     COUNT("pendingCount", "Deliveries waiting to be tried (counted up to 1000)."),
-    { .name = "oldestPendingAt", .type = API_DATE, .flags = API_NULLABLE, .doc = "When the oldest of them was accepted." },
-    { .name = "nextAttemptAt", .type = API_DATE, .flags = API_NULLABLE, .doc = "When the next one is due." },
+    { .name = "oldestPendingAt",
+      .type = API_DATE,
+      .flags = API_NULLABLE,
+      .doc = "When the oldest of them was accepted." },
+    { .name = "nextAttemptAt",
+      .type = API_DATE,
+      .flags = API_NULLABLE,
+      .doc = "When the next one is due." },
 };
 API_SCHEMA_OF(EndpointHealth, "How an endpoint is doing.");
 
 #define EVENT_TYPE_COMMON \
-    { .name = "archived", .type = API_BOOL, .doc = "Hidden from lists; endpoints may not name it." }, \
-    { .name = "deprecated", .type = API_BOOL, .doc = "On its way out." }, \
-    { .name = "schemas", .type = API_OBJECT, .flags = API_NULLABLE, .max = SCHEMAS_MAX, .doc = "JSON Schema by version, as {\"1\":{...}}." }, \
-    { .name = "featureFlags", .type = API_LIST, .flags = API_NULLABLE, .max = FLAGS_MAX, .chars = API_CHARS_NAME, .doc = "Applications see it if they hold one of these." }, \
-    { .name = "featureFlag", .type = API_STRING, .flags = API_NULLABLE | API_HIDDEN, .chars = API_CHARS_NAME, .doc = "Older form of featureFlags." }, \
-    NAME_FIELD("groupName", API_NULLABLE, "For showing types together.")
-#define TEXT_FIELD(flags_) { .name = "description", .type = API_STRING, .flags = (flags_), .max = DESCRIPTION_MAX, .doc = "For people." }
+    { .name = "archived", \
+      .type = API_BOOL, \
+      .doc = "Hidden from lists; endpoints may not name it." }, \
+        { .name = "deprecated", .type = API_BOOL, .doc = "On its way out." }, \
+        { .name = "schemas", \
+          .type = API_OBJECT, \
+          .flags = API_NULLABLE, \
+          .max = SCHEMAS_MAX, \
+          .doc = "JSON Schema by version, as {\"1\":{...}}." }, \
+        { .name = "featureFlags", \
+          .type = API_LIST, \
+          .flags = API_NULLABLE, \
+          .max = FLAGS_MAX, \
+          .chars = API_CHARS_NAME, \
+          .doc = "Applications see it if they hold one of these." }, \
+        { .name = "featureFlag", \
+          .type = API_STRING, \
+          .flags = API_NULLABLE | API_HIDDEN, \
+          .chars = API_CHARS_NAME, \
+          .doc = "Older form of featureFlags." }, \
+        NAME_FIELD("groupName", API_NULLABLE, "For showing types together.")
+#define TEXT_FIELD(flags_) \
+    { \
+        .name = "description", .type = API_STRING, .flags = (flags_), .max = DESCRIPTION_MAX, \
+        .doc = "For people." \
+    }
 
-static const struct api_field EventTypeIn_fields[] = { NAME_FIELD("name", API_REQUIRED, "As in user.signup."), TEXT_FIELD(API_REQUIRED), EVENT_TYPE_COMMON };
+static const struct api_field EventTypeIn_fields[] = {
+    NAME_FIELD("name", API_REQUIRED, "As in user.signup."), TEXT_FIELD(API_REQUIRED),
+    EVENT_TYPE_COMMON
+};
 API_SCHEMA_OF(EventTypeIn, "A kind of message.");
-static const struct api_field EventTypeUpsertIn_fields[] = { TEXT_FIELD(API_REQUIRED), EVENT_TYPE_COMMON };
+static const struct api_field EventTypeUpsertIn_fields[] = { TEXT_FIELD(API_REQUIRED),
+                                                             EVENT_TYPE_COMMON };
 API_SCHEMA_OF(EventTypeUpsertIn, "The whole of an event type, to replace or make one.");
 static const struct api_field EventTypePatch_fields[] = { TEXT_FIELD(0), EVENT_TYPE_COMMON };
-const struct api_schema api_schema_EventTypePatch = { "EventTypePatch", EventTypePatch_fields, COUNT_OF(EventTypePatch_fields), "Changes to an event type; what is absent stays.", false };
-static const struct api_field EventTypeOut_fields[] = { NAME_FIELD("name", API_REQUIRED, "As in user.signup."), TEXT_FIELD(API_REQUIRED), EVENT_TYPE_COMMON, CREATED, UPDATED };
+const struct api_schema api_schema_EventTypePatch = {
+    "EventTypePatch", EventTypePatch_fields, COUNT_OF(EventTypePatch_fields),
+    "Changes to an event type; what is absent stays.", false
+};
+static const struct api_field EventTypeOut_fields[] = {
+    NAME_FIELD("name", API_REQUIRED, "As in user.signup."), TEXT_FIELD(API_REQUIRED),
+    EVENT_TYPE_COMMON, CREATED, UPDATED
+};
 API_SCHEMA_OF(EventTypeOut, "A kind of message.");
 
 static const struct api_field EventTypeImportOpenApiIn_fields[] = {
     { .name = "dryRun", .type = API_BOOL, .doc = "Only say what would change." },
-    { .name = "replaceAll", .type = API_BOOL, .doc = "Archive event types the document does not have." },
+    { .name = "replaceAll",
+      .type = API_BOOL,
+      .doc = "Archive event types the document does not have." },
     { .name = "spec", .type = API_OBJECT, .flags = API_NULLABLE, .doc = "The OpenAPI document." },
-    { .name = "specRaw", .type = API_STRING, .flags = API_NULLABLE, .doc = "The OpenAPI document as JSON text." },
+    { .name = "specRaw",
+      .type = API_STRING,
+      .flags = API_NULLABLE,
+      .doc = "The OpenAPI document as JSON text." },
 };
 API_SCHEMA_OF(EventTypeImportOpenApiIn, "Event types from the webhooks of an OpenAPI document.");
 static const struct api_field EventTypeImportOpenApiOut_fields[] = {
-    { .name = "data", .type = API_OBJECT, .flags = API_REQUIRED, .doc = "modified: names; to_modify: the event types." },
+    { .name = "data",
+      .type = API_OBJECT,
+      .flags = API_REQUIRED,
+      .doc = "modified: names; to_modify: the event types." },
 };
 API_SCHEMA_OF(EventTypeImportOpenApiOut, "What was imported.");
 
 static const struct api_field EnvironmentIn_fields[] = {
-    { .name = "eventTypes", .type = API_SCHEMAS, .flags = API_NULLABLE, .max = 5000, .schema = &api_schema_EventTypeIn, .doc = "To make or replace." },
-    { .name = "settings", .type = API_OBJECT, .flags = API_NULLABLE, .doc = "Not used; accepted as exported." },
-    { .name = "connectors", .type = API_ANYTHING, .flags = API_NULLABLE, .doc = "Not used; accepted as exported." },
+    { .name = "eventTypes",
+      .type = API_SCHEMAS,
+      .flags = API_NULLABLE,
+      .max = 5000,
+      .schema = &api_schema_EventTypeIn,
+      .doc = "To make or replace." },
+    { .name = "settings",
+      .type = API_OBJECT,
+      .flags = API_NULLABLE,
+      .doc = "Not used; accepted as exported." },
+    { .name = "connectors",
+      .type = API_ANYTHING,
+      .flags = API_NULLABLE,
+      .doc = "Not used; accepted as exported." },
 };
 API_SCHEMA_OF(EnvironmentIn, "An exported environment.");
 static const struct api_field EnvironmentOut_fields[] = {
-    { .name = "version", .type = API_INT, .flags = API_REQUIRED, .doc = "1" }, CREATED,
-    { .name = "eventTypes", .type = API_SCHEMAS, .flags = API_REQUIRED, .schema = &api_schema_EventTypeOut, .doc = "All, with schemas." },
+    { .name = "version", .type = API_INT, .flags = API_REQUIRED, .doc = "1" },
+    CREATED,
+    { .name = "eventTypes",
+      .type = API_SCHEMAS,
+      .flags = API_REQUIRED,
+      .schema = &api_schema_EventTypeOut,
+      .doc = "All, with schemas." },
     { .name = "settings", .type = API_OBJECT, .flags = API_REQUIRED | API_NULLABLE, .doc = "null" },
     { .name = "connectors", .type = API_ANYTHING, .flags = API_REQUIRED, .doc = "Empty." },
 };
 API_SCHEMA_OF(EnvironmentOut, "What an environment has that is not an application's.");
 
 static const struct api_field AppPortalAccessIn_fields[] = {
-    { .name = "application", .type = API_SCHEMA, .schema = &api_schema_ApplicationIn, .flags = API_NULLABLE, .doc = "Made if the path's is not known." },
-    { .name = "readOnly", .type = API_BOOL, .flags = API_NULLABLE, .doc = "The token may not change anything." },
-    { .name = "capabilities", .type = API_LIST, .flags = API_NULLABLE, .max = 6, .doc = "ViewBase, ViewEndpointSecret, ManageEndpointSecret, ManageTransformations, CreateAttempts, ManageEndpoint; absent: all." },
-    { .name = "featureFlags", .type = API_LIST, .max = FLAGS_MAX, .chars = API_CHARS_NAME, .doc = "Event types with these flags are shown too." },
-    { .name = "expiry", .type = API_INT, .flags = API_NULLABLE, .min = 3600, .max = GRACE_MAX_S, .doc = "Seconds the token lives; 604800 when absent." },
-    { .name = "sessionId", .type = API_STRING, .flags = API_NULLABLE, .min = 1, .chars = API_CHARS_SESSION, .doc = "So that expire-all can end this session alone." },
+    { .name = "application",
+      .type = API_SCHEMA,
+      .schema = &api_schema_ApplicationIn,
+      .flags = API_NULLABLE,
+      .doc = "Made if the path's is not known." },
+    { .name = "readOnly",
+      .type = API_BOOL,
+      .flags = API_NULLABLE,
+      .doc = "The token may not change anything." },
+    { .name = "capabilities",
+      .type = API_LIST,
+      .flags = API_NULLABLE,
+      .max = 6,
+      .doc =
+          "ViewBase, ViewEndpointSecret, ManageEndpointSecret, ManageTransformations, CreateAttempts, ManageEndpoint; absent: all." },
+    { .name = "featureFlags",
+      .type = API_LIST,
+      .max = FLAGS_MAX,
+      .chars = API_CHARS_NAME,
+      .doc = "Event types with these flags are shown too." },
+    { .name = "expiry",
+      .type = API_INT,
+      .flags = API_NULLABLE,
+      .min = 3600,
+      .max = GRACE_MAX_S,
+      .doc = "Seconds the token lives; 604800 when absent." },
+    { .name = "sessionId",
+      .type = API_STRING,
+      .flags = API_NULLABLE,
+      .min = 1,
+      .chars = API_CHARS_SESSION,
+      .doc = "So that expire-all can end this session alone." },
 };
 API_SCHEMA_OF(AppPortalAccessIn, "Access for an application's owner.");
 static const struct api_field AppPortalAccessOut_fields[] = {
-    { .name = "url", .type = API_STRING, .flags = API_REQUIRED, .doc = "The portal, with the token in its fragment." },
-    { .name = "token", .type = API_STRING, .flags = API_REQUIRED, .doc = "A bearer token of the application." },
+    { .name = "url",
+      .type = API_STRING,
+      .flags = API_REQUIRED,
+      .doc = "The portal, with the token in its fragment." },
+    { .name = "token",
+      .type = API_STRING,
+      .flags = API_REQUIRED,
+      .doc = "A bearer token of the application." },
 };
 API_SCHEMA_OF(AppPortalAccessOut, "Access for an application's owner.");
 static const struct api_field ApplicationTokenExpireIn_fields[] = {
-    { .name = "expiry", .type = API_INT, .flags = API_NULLABLE, .min = 0, .max = 259200, .doc = "Seconds until they end; at once when absent." },
-    { .name = "sessionIds", .type = API_LIST, .max = 1000, .chars = API_CHARS_SESSION, .doc = "Only tokens of these sessions." },
+    { .name = "expiry",
+      .type = API_INT,
+      .flags = API_NULLABLE,
+      .min = 0,
+      .max = 259200,
+      .doc = "Seconds until they end; at once when absent." },
+    { .name = "sessionIds",
+      .type = API_LIST,
+      .max = 1000,
+      .chars = API_CHARS_SESSION,
+      .doc = "Only tokens of these sessions." },
 };
 API_SCHEMA_OF(ApplicationTokenExpireIn, "Which of an application's tokens end.");
 
 static const struct api_field EventExampleIn_fields[] = {
     NAME_FIELD("eventType", API_REQUIRED, "Whose example; svix.ping has one built in."),
-    { .name = "exampleIndex", .type = API_INT, .min = 0, .max = 1000, .doc = "Which of its examples." },
+    { .name = "exampleIndex",
+      .type = API_INT,
+      .min = 0,
+      .max = 1000,
+      .doc = "Which of its examples." },
 };
 API_SCHEMA_OF(EventExampleIn, "An example to send.");

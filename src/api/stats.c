@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Counting: an endpoint's deliveries and health; usage of applications and event types (background tasks).
+ * Counting: an endpoint's deliveries and health; usage of applications and event types
+ * (background tasks).
  */
 #include "api/schemas.h"
 #include "api/task_priv.h"
@@ -27,8 +28,8 @@ static bool stats_window(struct api_ctx *c, int64_t *since, int64_t *until)
     if (*since == 0)
         *since = *until - STATS_DAYS * DAY_US;
     if (*since > *until || *until - *since > STATS_DAYS * DAY_US + SLACK_US) {
-        http_invalid(c->req, "query.since", "value_error", "The time asked for may have at most %d days.",
-                     STATS_DAYS);
+        http_invalid(c->req, "query.since", "value_error",
+                     "The time asked for may have at most %d days.", STATS_DAYS);
         return false;
     }
     return true;
@@ -101,10 +102,12 @@ static void endpoint_health(struct http_request *req)
     api_reply(&c, 200, &o);
 }
 
-/* --- usage ----------------------------------------------------------------------------------------- */
+/* --- usage
+ * ----------------------------------------------------------------------------------------- */
 
 /* Ids or uids to ids; those nobody knows go to `unresolved`. */
-static json_t *resolve(struct api_ctx *c, struct store_tx *tx, const json_t *names, json_t *unresolved)
+static json_t *resolve(struct api_ctx *c, struct store_tx *tx, const json_t *names,
+                       json_t *unresolved)
 {
     json_t *ids = json_array();
     for (size_t i = 0; i < json_array_size(names); i++) {
@@ -155,9 +158,13 @@ static void usage_by_type(struct http_request *req)
 #define EP "/api/v1/app/{app_id}/endpoint/{endpoint_id}"
 #define SEE (API_APP | API_CAN(CORE_MAY_VIEW))
 static const struct http_route routes[] = {
-    { HTTP_GET, EP "/stats", HTTP_WORKER, endpoint_stats, SEE, "v1.endpoint.get-stats", "Count an endpoint's deliveries by state" },
-    { HTTP_GET, EP "/health", HTTP_WORKER, endpoint_health, SEE, "v1.endpoint.get-health", "How an endpoint is doing" },
-    { HTTP_POST, "/api/v1/stats/usage/app", HTTP_WORKER, usage_by_app, API_ORG, "v1.statistics.aggregate-app-stats", "Count deliveries by application" },
-    { HTTP_PUT, "/api/v1/stats/usage/event-types", HTTP_WORKER, usage_by_type, API_ORG, "v1.statistics.aggregate-event-types", "Which event types applications ask for" },
+    { HTTP_GET, EP "/stats", HTTP_WORKER, endpoint_stats, SEE, "v1.endpoint.get-stats",
+      "Count an endpoint's deliveries by state" },
+    { HTTP_GET, EP "/health", HTTP_WORKER, endpoint_health, SEE, "v1.endpoint.get-health",
+      "How an endpoint is doing" },
+    { HTTP_POST, "/api/v1/stats/usage/app", HTTP_WORKER, usage_by_app, API_ORG,
+      "v1.statistics.aggregate-app-stats", "Count deliveries by application" },
+    { HTTP_PUT, "/api/v1/stats/usage/event-types", HTTP_WORKER, usage_by_type, API_ORG,
+      "v1.statistics.aggregate-event-types", "Which event types applications ask for" },
 };
 API_ROUTES(stats, routes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Background tasks: making, showing and running them. Between two steps of a task others get their turn at the
+ * Background tasks: making, showing and running them. Between two steps of a task others get
+ * their turn at the
  * workers; a full queue or a busy store only delays the next step.
  */
 #include "api/task_priv.h"
@@ -24,7 +25,8 @@ struct api_tasks {
     atomic_bool stopping;
 };
 
-/* --- running --------------------------------------------------------------------------------------- */
+/* --- running
+ * --------------------------------------------------------------------------------------- */
 
 static const struct api_task_kind *kind_of(struct str name)
 {
@@ -208,7 +210,8 @@ void api_stop(struct api *api)
     atomic_store(&api->tasks->stopping, true);
 }
 
-/* --- making ---------------------------------------------------------------------------------------- */
+/* --- making
+ * ---------------------------------------------------------------------------------------- */
 
 static void write_task(struct api_out *o, const struct store_task *t)
 {
@@ -262,7 +265,8 @@ void api_task_create(struct api_ctx *c, const struct api_task *task, const json_
         start(c->api, t.num);
 }
 
-/* --- showing --------------------------------------------------------------------------------------- */
+/* --- showing
+ * --------------------------------------------------------------------------------------- */
 
 static void write_whole(struct api_out *o, const struct store_task *t)
 {
@@ -321,7 +325,9 @@ static void get_task(struct http_request *req)
 }
 
 static const struct http_route routes[] = {
-    { HTTP_GET, "/api/v1/background-task", HTTP_WORKER, list_tasks, API_ORG, "v1.background-task.list", "List background tasks, newest first" },
-    { HTTP_GET, "/api/v1/background-task/{task_id}", HTTP_WORKER, get_task, API_ORG, "v1.background-task.get", "Get a background task" },
+    { HTTP_GET, "/api/v1/background-task", HTTP_WORKER, list_tasks, API_ORG,
+      "v1.background-task.list", "List background tasks, newest first" },
+    { HTTP_GET, "/api/v1/background-task/{task_id}", HTTP_WORKER, get_task, API_ORG,
+      "v1.background-task.get", "Get a background task" },
 };
 API_ROUTES(task, routes);

@@ -66,12 +66,14 @@ static bool endpoint_lives(struct api_step *s)
 static enum rc requeue_page(struct api_step *s, const struct id *ids, size_t count, bool create)
 {
     size_t done = 0;
-    enum rc rc = api_requeue_many(s->api, ids, count, s->task->app, s->task->endpoint, create, &done);
+    enum rc rc =
+        api_requeue_many(s->api, ids, count, s->task->app, s->task->endpoint, create, &done);
     count_up(s, "messages_sent", done);
     return rc;
 }
 
-/* --- recover and bulk-replay: deliveries there are ------------------------------------------------- */
+/* --- recover and bulk-replay: deliveries there are
+ * ------------------------------------------------- */
 
 /* True: the last attempt of the delivery was answered with a status of the class asked for. */
 static bool class_fits(struct api_step *s, const struct id *message)
@@ -79,8 +81,10 @@ static bool class_fits(struct api_step *s, const struct id *message)
     const json_t *wanted = json_object_get(s->input, "statusCodeClass");
     if (!json_is_integer(wanted))
         return true;
-    struct store_attempt_filter f = { .app = s->task->app, .endpoint = s->task->endpoint,
-                                      .message = message, .status = -1,
+    struct store_attempt_filter f = { .app = s->task->app,
+                                      .endpoint = s->task->endpoint,
+                                      .message = message,
+                                      .status = -1,
                                       .status_class = (int)json_integer_value(wanted) };
     struct store_page page = { .limit = 1, .descending = true };
     struct store_attempt_row row;
@@ -121,8 +125,8 @@ static enum rc step_existing(struct api_step *s)
     struct store_page page = page_of(s);
     struct store_delivery_row *rows = arena_array(s->arena, API_TASK_STEP, sizeof(*rows));
     struct store_page_end end = { 0 };
-    enum rc rc = store_delivery_by_endpoint(s->api->o.store, &f, s->task->endpoint, 0, &page, s->arena,
-                                            rows, &end);
+    enum rc rc = store_delivery_by_endpoint(s->api->o.store, &f, s->task->endpoint, 0, &page,
+                                            s->arena, rows, &end);
     if (rc != RC_OK)
         return rc;
     struct id ids[API_TASK_STEP];
@@ -139,7 +143,8 @@ static enum rc step_existing(struct api_step *s)
     return RC_OK;
 }
 
-/* --- replay-missing: messages the endpoint never got ----------------------------------------------- */
+/* --- replay-missing: messages the endpoint never got
+ * ----------------------------------------------- */
 
 struct channel_list {
     struct str names[API_CHANNELS_MAX];
@@ -175,8 +180,8 @@ static bool has_delivery(struct api_step *s, const struct id *message)
 {
     struct store_delivery_row *rows = NULL;
     size_t count = 0;
-    if (store_delivery_by_message(s->api->o.store, s->task->app, message, s->arena, &rows, &count) !=
-        RC_OK)
+    if (store_delivery_by_message(s->api->o.store, s->task->app, message, s->arena, &rows,
+                                  &count) != RC_OK)
         return true;
     for (size_t i = 0; i < count; i++)
         if (rows[i].endpoint == s->task->endpoint)
@@ -201,7 +206,8 @@ static enum rc step_missing(struct api_step *s)
     struct id ids[API_TASK_STEP];
     size_t count = 0;
     for (size_t i = 0; rc == RC_OK && i < end.count; i++)
-        if (wants(app, s->task->endpoint, &rows[i].message) && !has_delivery(s, &rows[i].message.id))
+        if (wants(app, s->task->endpoint, &rows[i].message) &&
+            !has_delivery(s, &rows[i].message.id))
             ids[count++] = rows[i].message.id;
     core_app_unref(app);
     if (rc == RC_OK)
@@ -214,7 +220,8 @@ static enum rc step_missing(struct api_step *s)
     return RC_OK;
 }
 
-/* --- purge ----------------------------------------------------------------------------------------- */
+/* --- purge
+ * ----------------------------------------------------------------------------------------- */
 
 static enum rc step_purge(struct api_step *s)
 {
@@ -240,7 +247,8 @@ static enum rc step_purge(struct api_step *s)
     return RC_OK;
 }
 
-/* --- statistics: an application a step ------------------------------------------------------------- */
+/* --- statistics: an application a step
+ * ------------------------------------------------------------- */
 
 /* The next application after the cursor, with its endpoints. RC_NOT_FOUND: that was the last. */
 static enum rc next_app(struct api_step *s, struct store_application *app,
@@ -350,8 +358,7 @@ static enum rc step_aggregate(struct api_step *s)
     json_t *names = json_array();
     const char *name;
     json_t *value;
-    json_object_foreach(set, name, value)
-        json_array_append_new(names, json_string(name));
+    json_object_foreach(set, name, value) json_array_append_new(names, json_string(name));
     json_decref(set);
     json_t *row = json_object();
     json_object_set_new(row, "appId", text_or_null(app.id));
@@ -362,11 +369,8 @@ static enum rc step_aggregate(struct api_step *s)
 }
 
 const struct api_task_kind api_task_kinds[] = {
-    { "endpoint.recover", step_existing },
-    { "endpoint.bulk-replay", step_existing },
-    { "endpoint.replay", step_missing },
-    { "application.purge_content", step_purge },
-    { "application.stats", step_usage },
-    { "event-type.aggregate", step_aggregate },
+    { "endpoint.recover", step_existing }, { "endpoint.bulk-replay", step_existing },
+    { "endpoint.replay", step_missing },   { "application.purge_content", step_purge },
+    { "application.stats", step_usage },   { "event-type.aggregate", step_aggregate },
 };
 const size_t api_task_kind_count = COUNT_OF(api_task_kinds);

@@ -239,8 +239,11 @@ enum rc core_access_revoke(struct core_access *a, const struct core_identity *id
         rc = store_token_delete(tx, id->token);
     } else {
         /* A JWT has no row: one that ended long ago keeps its hash from being taken again. */
-        struct store_token ended = { .org = id->org, .app = id->app, .name = STR("ended"),
-                                     .created_us = clock_wall_us(a->clock), .expires_us = 1 };
+        struct store_token ended = { .org = id->org,
+                                     .app = id->app,
+                                     .name = STR("ended"),
+                                     .created_us = clock_wall_us(a->clock),
+                                     .expires_us = 1 };
         memcpy(ended.hash, id->hash, sizeof(ended.hash));
         rc = store_token_insert(tx, &ended);
     }

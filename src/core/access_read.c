@@ -5,9 +5,9 @@
  */
 #include "core/access_priv.h"
 #include "core/jwt.h"
-#include "json/json.h"
 #include "sign/sign.h"
 #include "store/application.h"
+#include "json/json.h"
 
 #define TOKEN_PREFIX "gk_"
 

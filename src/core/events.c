@@ -5,9 +5,9 @@
  */
 #include "core/events.h"
 
-#include "json/json.h"
 #include "store/application.h"
 #include "store/config.h"
+#include "json/json.h"
 
 #include <stdio.h>
 
@@ -18,8 +18,9 @@ struct core_events {
 };
 
 static const char *const known[] = {
-    "endpoint.created", "endpoint.updated", "endpoint.deleted", "endpoint.disabled", "endpoint.enabled",
-    "message.attempt.failing", "message.attempt.exhausted", "message.attempt.recovered", "background_task.finished",
+    "endpoint.created",          "endpoint.updated",          "endpoint.deleted",
+    "endpoint.disabled",         "endpoint.enabled",          "message.attempt.failing",
+    "message.attempt.exhausted", "message.attempt.recovered", "background_task.finished",
 };
 
 bool core_events_known(struct str type)
@@ -179,9 +180,9 @@ json_t *core_events_endpoint_data(struct str app_id, struct str app_uid, struct 
     json_object_set_new(data, "appUid",
                         app_uid.ptr == NULL ? json_null() : json_stringn(app_uid.ptr, app_uid.len));
     json_object_set_new(data, "endpointId", json_stringn(endpoint_id.ptr, endpoint_id.len));
-    json_object_set_new(data, "endpointUid",
-                        endpoint_uid.ptr == NULL ? json_null()
-                                                 : json_stringn(endpoint_uid.ptr, endpoint_uid.len));
+    json_object_set_new(
+        data, "endpointUid",
+        endpoint_uid.ptr == NULL ? json_null() : json_stringn(endpoint_uid.ptr, endpoint_uid.len));
     return data;
 }
 

@@ -56,11 +56,13 @@ static void all_members_are_read(void **state)
     (void)state;
     struct api_message_in in;
     struct api_fault fault;
-    assert_int_equal(parse("{\"eventType\":\"a\\u002eb\",\"data\":{},\"eventId\":\"e\",\"channels\":[\"c:1\",\"c2\"],"
-                           "\"tags\":[\"t/1\"],\"payloadRetentionHours\":2,\"payloadRetentionPeriod\":9,"
-                           "\"deliverAt\":\"2023-11-14T22:13:21Z\",\"application\":{\"name\":\"n\"}}",
-                           &in, &fault),
-                     RC_OK);
+    assert_int_equal(
+        parse(
+            "{\"eventType\":\"a\\u002eb\",\"data\":{},\"eventId\":\"e\",\"channels\":[\"c:1\",\"c2\"],"
+            "\"tags\":[\"t/1\"],\"payloadRetentionHours\":2,\"payloadRetentionPeriod\":9,"
+            "\"deliverAt\":\"2023-11-14T22:13:21Z\",\"application\":{\"name\":\"n\"}}",
+            &in, &fault),
+        RC_OK);
     assert_str(in.message.event_type, "a.b");
     assert_str(in.message.event_id, "e");
     assert_str(in.message.channels, "[\"c:1\",\"c2\"]");
@@ -77,16 +79,20 @@ static void a_raw_payload_takes_the_payloads_place(void **state)
     (void)state;
     struct api_message_in in;
     struct api_fault fault;
-    assert_int_equal(parse("{\"eventType\":\"a\",\"payload\":{},\"transformationsParams\":{\"rawPayload\":\"x=1\","
-                           "\"headers\":{\"Content-Type\":\"text/plain\",\"X-A\":\"1\"}}}",
-                           &in, &fault),
-                     RC_OK);
+    assert_int_equal(
+        parse(
+            "{\"eventType\":\"a\",\"payload\":{},\"transformationsParams\":{\"rawPayload\":\"x=1\","
+            "\"headers\":{\"Content-Type\":\"text/plain\",\"X-A\":\"1\"}}}",
+            &in, &fault),
+        RC_OK);
     assert_str(in.message.payload, "x=1");
     assert_str(in.message.content_type, "text/plain");
     assert_str(in.message.headers, "X-A: 1\r\n");
-    assert_int_equal(parse("{\"eventType\":\"a\",\"payload\":{},\"transformationsParams\":{\"rawPayload\":\"x\"}}",
-                           &in, &fault),
-                     RC_OK);
+    assert_int_equal(
+        parse(
+            "{\"eventType\":\"a\",\"payload\":{},\"transformationsParams\":{\"rawPayload\":\"x\"}}",
+            &in, &fault),
+        RC_OK);
     assert_str(in.message.content_type, "application/json");
 }
 
@@ -108,10 +114,14 @@ static void what_is_wrong_is_named(void **state)
         { "{\"eventType\":\"a\",\"payload\":{},\"channels\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"a\",\"b\"]}",
           "body.channels", "value_error" },
         { "{\"eventType\":\"a\",\"payload\":{},\"tags\":\"x\"}", "body.tags", "value_error" },
-        { "{\"eventType\":\"a\",\"payload\":{},\"payloadRetentionHours\":1.5}", "body.payloadRetentionHours", "value_error" },
-        { "{\"eventType\":\"a\",\"payload\":{},\"payloadRetentionPeriod\":0}", "body.payloadRetentionPeriod", "value_error" },
-        { "{\"eventType\":\"a\",\"payload\":{},\"application\":[]}", "body.application", "value_error" },
-        { "{\"eventType\":\"a\",\"payload\":{},\"transformationsParams\":1}", "body.transformationsParams", "value_error" },
+        { "{\"eventType\":\"a\",\"payload\":{},\"payloadRetentionHours\":1.5}",
+          "body.payloadRetentionHours", "value_error" },
+        { "{\"eventType\":\"a\",\"payload\":{},\"payloadRetentionPeriod\":0}",
+          "body.payloadRetentionPeriod", "value_error" },
+        { "{\"eventType\":\"a\",\"payload\":{},\"application\":[]}", "body.application",
+          "value_error" },
+        { "{\"eventType\":\"a\",\"payload\":{},\"transformationsParams\":1}",
+          "body.transformationsParams", "value_error" },
         { "{\"eventType\":\"a\",\"payload\":{},\"transformationsParams\":{\"rawPayload\":1}}",
           "body.transformationsParams.rawPayload", "value_error" },
         { "{\"eventType\":\"a\",\"payload\":{},\"transformationsParams\":{\"headers\":{\"Host\":\"x\"}}}",
@@ -133,11 +143,13 @@ static void null_members_are_absent(void **state)
     (void)state;
     struct api_message_in in;
     struct api_fault fault;
-    assert_int_equal(parse("{\"eventType\":\"a\",\"payload\":{},\"eventId\":null,\"channels\":null,\"tags\":null,"
-                           "\"deliverAt\":null,\"application\":null,\"transformationsParams\":null,"
-                           "\"payloadRetentionHours\":null}",
-                           &in, &fault),
-                     RC_OK);
+    assert_int_equal(
+        parse(
+            "{\"eventType\":\"a\",\"payload\":{},\"eventId\":null,\"channels\":null,\"tags\":null,"
+            "\"deliverAt\":null,\"application\":null,\"transformationsParams\":null,"
+            "\"payloadRetentionHours\":null}",
+            &in, &fault),
+        RC_OK);
     assert_null(in.message.event_id.ptr);
     assert_null(in.application.ptr);
 }

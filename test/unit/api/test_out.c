@@ -29,8 +29,9 @@ static void members_and_elements_are_parted_by_commas(void **state)
     api_out_date(&o, "start", 0);
     api_out_end(&o, '}');
     assert_int_equal(o.rc, RC_OK);
-    assert_string_equal(b.ptr, "{\"list\":[1,\"a\\\"b\",{}],\"none\":null,\"zero\":null,\"yes\":true,\"raw\":{ },"
-                               "\"never\":null,\"start\":\"1970-01-01T00:00:00.000000Z\"}");
+    assert_string_equal(
+        b.ptr, "{\"list\":[1,\"a\\\"b\",{}],\"none\":null,\"zero\":null,\"yes\":true,\"raw\":{ },"
+               "\"never\":null,\"start\":\"1970-01-01T00:00:00.000000Z\"}");
     buf_fini(&b);
 }
 

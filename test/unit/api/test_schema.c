@@ -55,11 +55,12 @@ static void a_body_is_checked_member_by_member(void **state)
         { &api_schema_EndpointHeadersIn, "{\"headers\":{\"a\":null}}", "body.headers" },
         { &api_schema_RecoverIn, "{\"since\":\"2026-01-01T00:00:00+01:00\"}", NULL },
         { &api_schema_RecoverIn, "{\"since\":\"2026-01-01\"}", "body.since" },
-        { &api_schema_AppPortalAccessIn, "{\"application\":{\"name\":1}}", "body.application.name" },
+        { &api_schema_AppPortalAccessIn, "{\"application\":{\"name\":1}}",
+          "body.application.name" },
         { &api_schema_EnvironmentIn, "{\"eventTypes\":[{\"name\":\"a\",\"description\":\"\"},{}]}",
           "body.eventTypes.1.name" },
-        { &api_schema_EventTypeIn,
-          "{\"name\":\"a\",\"description\":\"\",\"archived\":\"yes\"}", "body.archived" },
+        { &api_schema_EventTypeIn, "{\"name\":\"a\",\"description\":\"\",\"archived\":\"yes\"}",
+          "body.archived" },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         check(&rows[i]);

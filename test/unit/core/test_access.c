@@ -28,7 +28,9 @@ static struct world {
 static void make_app(void)
 {
     struct store_tx *tx = NULL;
-    struct store_application app = { .org = w.org, .id = STR("app_1"), .name = STR("a"), .metadata = STR("{}") };
+    struct store_application app = {
+        .org = w.org, .id = STR("app_1"), .name = STR("a"), .metadata = STR("{}")
+    };
     assert_int_equal(store_write(w.store, &tx), RC_OK);
     assert_int_equal(store_application_insert(tx, &app), RC_OK);
     assert_int_equal(store_commit(tx), RC_OK);
@@ -112,9 +114,12 @@ static void what_a_token_may_do_is_kept(void **state)
 {
     (void)state;
     char text[CORE_TOKEN_TEXT + 1];
-    struct core_token_spec spec = { .org = w.org, .app = w.app, .read_only = true,
+    struct core_token_spec spec = { .org = w.org,
+                                    .app = w.app,
+                                    .read_only = true,
                                     .capabilities = CORE_MAY_VIEW | CORE_MAY_ATTEMPT,
-                                    .feature_flags = STR("[\"beta\"]"), .session = STR("s1") };
+                                    .feature_flags = STR("[\"beta\"]"),
+                                    .session = STR("s1") };
     struct core_identity *id = NULL;
     assert_int_equal(core_access_load(w.access, make(&spec, text), &id, NULL), RC_OK);
     assert_int_equal(id->app, w.app);
