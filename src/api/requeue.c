@@ -64,9 +64,11 @@ enum rc api_requeue_many(struct api *api, const struct id *messages, size_t coun
     struct requeue *list = xcalloc(count, sizeof(*list));
     for (size_t i = 0; i < count; i++) {
         list[i] = requeue_of(api, &b, &messages[i], app, endpoint, create_missing);
-        list[i].rc = store_submit_requeue(api->o.store, &list[i].job);
-        if (list[i].rc != RC_OK)
+        enum rc rc = store_submit_requeue(api->o.store, &list[i].job);
+        if (rc != RC_OK) { /* else it is the loop's already */
+            list[i].rc = rc;
             leave(&b);
+        }
     }
     work_wait(&b.wait);
     enum rc rc = RC_OK;
