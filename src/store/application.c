@@ -82,9 +82,15 @@ enum rc store_application_delete(struct store_tx *tx, int64_t num, int64_t now_u
     rc = db_run(s);
     if (rc != RC_OK)
         return rc;
-    s = db_prepare(tx->db, "DELETE FROM token WHERE app = ?");
-    db_bind_int(s, 1, num);
-    return db_run(s);
+    static const char *const rest[] = { "DELETE FROM filter WHERE app = ?",
+                                        "DELETE FROM filter_chain WHERE app = ?",
+                                        "DELETE FROM token WHERE app = ?" };
+    for (size_t i = 0; rc == RC_OK && i < COUNT_OF(rest); i++) {
+        s = db_prepare(tx->db, rest[i]);
+        db_bind_int(s, 1, num);
+        rc = db_run(s);
+    }
+    return rc;
 }
 
 enum rc store_application_find(struct store_tx *tx, int64_t org, struct str id_or_uid,

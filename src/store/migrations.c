@@ -61,6 +61,18 @@ const struct store_migration store_config_migrations[] = {
       "CREATE TABLE source_token(hash BLOB PRIMARY KEY, source INTEGER NOT NULL,"
       " position INTEGER NOT NULL, sealed BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;"
       "CREATE INDEX source_token_source ON source_token(source, position);" },
+    { "webfilters",
+      "CREATE TABLE filter(num INTEGER PRIMARY KEY AUTOINCREMENT, app INTEGER NOT NULL,"
+      " id TEXT NOT NULL UNIQUE, event TEXT NOT NULL, url TEXT NOT NULL, description TEXT NOT NULL,"
+      " position INTEGER NOT NULL, settings TEXT NOT NULL, secret BLOB NOT NULL,"
+      " enabled INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL);"
+      "CREATE INDEX filter_app ON filter(app, event, position);"
+      "CREATE TABLE filter_chain(app INTEGER NOT NULL, event TEXT NOT NULL, deadline INTEGER NOT NULL,"
+      " keep TEXT NOT NULL, redact TEXT NOT NULL, token BLOB, token_hash BLOB, old_hash BLOB,"
+      " old_until INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
+      " PRIMARY KEY(app, event)) WITHOUT ROWID;"
+      "CREATE UNIQUE INDEX filter_chain_token ON filter_chain(token_hash) WHERE token_hash IS NOT NULL;"
+      "CREATE INDEX filter_chain_old ON filter_chain(old_hash) WHERE old_hash IS NOT NULL;" },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 
@@ -102,6 +114,12 @@ const struct store_migration store_segment_migrations[] = {
       " dedupe_id TEXT, original BLOB);"
       "CREATE INDEX request_source ON request(stretch, source);"
       "CREATE INDEX request_bounded ON request(source) WHERE has_message = 0;" },
+    { "filter runs",
+      "CREATE TABLE filter_run(k INTEGER PRIMARY KEY, tail BLOB NOT NULL, stretch INTEGER NOT NULL,"
+      " app INTEGER NOT NULL, started INTEGER NOT NULL, took INTEGER NOT NULL, event TEXT NOT NULL,"
+      " halted INTEGER NOT NULL, has_data INTEGER NOT NULL, filters TEXT NOT NULL,"
+      " summary TEXT NOT NULL, detail TEXT);"
+      "CREATE INDEX filter_run_app ON filter_run(stretch, app);" },
 };
 const size_t store_segment_migration_count = COUNT_OF(store_segment_migrations);
 

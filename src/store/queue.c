@@ -97,6 +97,14 @@ enum rc store_submit_record(struct store *s, struct store_record *r)
     return append(s, &r->job, &r->job, 1, s->o.queue_max);
 }
 
+enum rc store_submit_filter_run(struct store *s, struct store_filter_run_job *j)
+{
+    if (is_disk_low(s))
+        return RC_LIMIT;
+    prepare(s, &j->job, JOB_FILTER_RUN);
+    return append(s, &j->job, &j->job, 1, s->o.queue_max);
+}
+
 void store_submit_internal(struct store *s, struct store_internal *i)
 {
     prepare(s, &i->job, JOB_INTERNAL);
@@ -158,6 +166,8 @@ static enum rc apply(struct store *s, struct store_job *job)
     case JOB_REQUEUE: return store_apply_requeue(s, CONTAINER_OF(job, struct store_requeue, job));
     case JOB_EXPUNGE: return store_apply_expunge(s, CONTAINER_OF(job, struct store_expunge, job));
     case JOB_RECORD: return store_apply_record(s, CONTAINER_OF(job, struct store_record, job));
+    case JOB_FILTER_RUN:
+        return store_apply_filter_run(s, CONTAINER_OF(job, struct store_filter_run_job, job));
     case JOB_INTERNAL: break;
     }
     return RC_OK;
@@ -304,7 +314,7 @@ static bool is_full(const struct store *s, const struct store_segment *newest)
     int64_t age_us = clock_wall_us(s->o.clock) - newest->created_us;
     return newest->messages >= s->o.segment_messages ||
            newest->payload_bytes >= s->o.segment_bytes ||
-           (newest->messages > 0 && age_us >= s->o.segment_us);
+           (store_segment_last_key(newest) > 0 && age_us >= s->o.segment_us);
 }
 
 /* A new segment that cannot be made now is tried again after the next group. */

@@ -18,7 +18,7 @@
 #include "store/flow.h"
 #include "store/keys_priv.h"
 
-enum store_stretch_kind { STRETCH_MESSAGES, STRETCH_ATTEMPTS, STRETCH_REQUESTS, STRETCH_KINDS };
+enum store_stretch_kind { STRETCH_MESSAGES, STRETCH_ATTEMPTS, STRETCH_REQUESTS, STRETCH_RUNS, STRETCH_KINDS };
 enum { STRETCH_ROWS = 4096 };
 
 struct store_stretches {

@@ -8,10 +8,11 @@
 
 #include "metrics/metrics.h"
 #include "store/config_priv.h"
+#include "store/filter_run.h"
 #include "store/request.h"
 #include "store/segment_priv.h"
 
-enum store_job_kind { JOB_PUBLISH = 1, JOB_OUTCOME, JOB_REQUEUE, JOB_EXPUNGE, JOB_RECORD, JOB_INTERNAL };
+enum store_job_kind { JOB_PUBLISH = 1, JOB_OUTCOME, JOB_REQUEUE, JOB_EXPUNGE, JOB_RECORD, JOB_FILTER_RUN, JOB_INTERNAL };
 
 /* Something of our own for the store thread, between groups; freed by fn. */
 struct store_internal {
@@ -86,6 +87,8 @@ MUST_USE enum rc store_apply_publish(struct store *s, struct store_publish *p);
 MUST_USE enum rc store_apply_outcome(struct store *s, struct store_outcome *o);
 MUST_USE enum rc store_apply_requeue(struct store *s, struct store_requeue *r);
 MUST_USE enum rc store_apply_expunge(struct store *s, struct store_expunge *e);
+/* filter_run.c */
+MUST_USE enum rc store_apply_filter_run(struct store *s, struct store_filter_run_job *j);
 /* What a failed statement means for the group: all but a conflict or an absence fails its transaction. */
 MUST_USE enum rc store_settle(struct store_segment *seg, enum rc rc);
 

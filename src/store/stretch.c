@@ -126,6 +126,10 @@ enum rc store_stretches_load(struct store_segment *seg)
         rc = load_kind(
             seg, STRETCH_REQUESTS,
             "SELECT count(*), (SELECT coalesce(max(k), 0) FROM request) FROM request WHERE stretch = ?");
+    if (rc == RC_OK)
+        rc = load_kind(
+            seg, STRETCH_RUNS,
+            "SELECT count(*), (SELECT coalesce(max(k), 0) FROM filter_run) FROM filter_run WHERE stretch = ?");
     return rc;
 }
 
@@ -146,9 +150,13 @@ struct store_stretch_list store_stretch_list_get(struct store_segment *seg,
 /* Of what is placed by its own time. */
 int64_t store_segment_last_key(const struct store_segment *seg)
 {
-    int64_t message = atomic_load_explicit(&seg->stretches[STRETCH_MESSAGES].last_key, memory_order_relaxed);
-    int64_t request = atomic_load_explicit(&seg->stretches[STRETCH_REQUESTS].last_key, memory_order_relaxed);
-    return message > request ? message : request;
+    static const enum store_stretch_kind kinds[] = { STRETCH_MESSAGES, STRETCH_REQUESTS, STRETCH_RUNS };
+    int64_t last = 0;
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        int64_t key = atomic_load_explicit(&seg->stretches[kinds[i]].last_key, memory_order_relaxed);
+        last = key > last ? key : last;
+    }
+    return last;
 }
 
 size_t store_stretch_find(const struct store_stretch_list *list, int64_t key)

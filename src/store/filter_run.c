@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rows of filter runs, written by the store thread and walked as messages are: segment by segment,
+ * stretch by stretch, newest first as a rule.
+ */
+#include "store/filter_run.h"
+
+#include "store/store_priv.h"
+#include "store/walk_priv.h"
+
+enum { ROW_BYTES = 256 }; /* of a row beside its texts, for when a segment is full */
+
+enum rc store_apply_filter_run(struct store *s, struct store_filter_run_job *j)
+{
+    const struct store_filter_run *r = &j->run;
+    int64_t k = id_key(&r->id);
+    struct store_segment *seg = store_segment_of(s, k);
+    enum rc rc = store_segment_begin(seg);
+    if (rc != RC_OK)
+        return rc;
+    j->job._segment = seg;
+    struct db_stmt *st = db_prepare(
+        seg->writer,
+        "INSERT INTO filter_run(k, tail, stretch, app, started, took, event, halted,"
+        " has_data, filters, summary, detail) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    db_bind_int(st, 1, k);
+    db_bind_blob(st, 2, store_id_tail(&r->id));
+    db_bind_int(st, 3, store_stretch_take(seg, STRETCH_RUNS, k, 1));
+    db_bind_int(st, 4, r->app);
+    db_bind_int(st, 5, r->started_us);
+    db_bind_int(st, 6, r->took_us);
+    db_bind_text(st, 7, r->event);
+    db_bind_int(st, 8, r->halted);
+    db_bind_int(st, 9, r->has_data);
+    db_bind_text(st, 10, r->filters);
+    db_bind_text(st, 11, r->summary);
+    db_bind_opt_text(st, 12, r->detail);
+    rc = db_run(st);
+    if (rc == RC_OK)
+        seg->new_bytes += (int64_t)(r->summary.len + r->detail.len + ROW_BYTES);
+    return store_settle(seg, rc);
+}
+
+/* --- reading ----------------------------------------------------------------------------------------- */
+
+#define COLUMNS(detail) \
+    "k, tail, app, started, took, event, halted, has_data, filters, summary, " detail
+
+static void read_run(struct db_stmt *s, struct arena *a, struct store_filter_run *out)
+{
+    *out = (struct store_filter_run){
+        .id = store_id_of(db_int(s, 0), db_borrow(s, 1)),
+        .app = db_int(s, 2),
+        .started_us = db_int(s, 3),
+        .took_us = db_int(s, 4),
+        .event = db_text(s, 5, a),
+        .halted = db_int(s, 6) != 0,
+        .has_data = db_int(s, 7) != 0,
+        .filters = db_text(s, 8, a),
+        .summary = db_text(s, 9, a),
+        .detail = db_text(s, 10, a),
+    };
+}
+
+#define LIST(order) \
+    "SELECT " COLUMNS( \
+        "CASE WHEN ?11 THEN detail END") " FROM filter_run WHERE stretch = ?1 AND app = ?2 AND k > ?3 AND k < ?4" \
+                                         " AND (?5 IS NULL OR event = ?5) AND (?6 < 0 OR halted = ?6) AND (?7 = 0 OR has_data = 1)" \
+                                         " AND (?8 IS NULL OR instr(filters, ?8)) AND started > ?9 AND started < ?10" \
+                                         " ORDER BY k " order " LIMIT ?12"
+
+struct search {
+    const struct store_filter_run_filter *filter;
+    struct store_walk walk;
+    struct store_filter_run *out;
+    struct arena *arena;
+    size_t count, limit;
+    int64_t rows_left;
+    bool more;
+};
+
+static void bind(struct db_stmt *s, const struct search *q, int64_t stretch)
+{
+    const struct store_filter_run_filter *f = q->filter;
+    db_bind_int(s, 1, stretch);
+    db_bind_int(s, 2, f->app);
+    db_bind_int(s, 3, q->walk.low);
+    db_bind_int(s, 4, q->walk.high);
+    if (f->event.len > 0)
+        db_bind_text(s, 5, f->event);
+    db_bind_int(s, 6, f->halted);
+    db_bind_int(s, 7, f->with_data);
+    if (f->filter.len > 0)
+        db_bind_text(s, 8, arena_fmt(q->arena, " %.*s ", STR_ARGS(f->filter)));
+    db_bind_int(s, 9, f->after_us > 0 ? f->after_us : -1);
+    db_bind_int(s, 10, f->before_us > 0 ? f->before_us : INT64_MAX);
+    db_bind_int(s, 11, f->with_detail);
+    db_bind_int(s, 12, (int64_t)(q->limit + 1 - q->count));
+}
+
+static enum rc list_stretch(struct db *db, struct search *q, int64_t stretch)
+{
+    enum rc rc;
+    struct db_stmt *s = db_prepare(db, q->walk.ascending ? LIST("ASC") : LIST("DESC"));
+    bind(s, q, stretch);
+    while (db_step(s, &rc)) {
+        if (q->count == q->limit) {
+            q->more = true;
+            db_reset(s);
+            break;
+        }
+        read_run(s, q->arena, &q->out[q->count++]);
+    }
+    q->rows_left -= STRETCH_ROWS;
+    return rc;
+}
+
+static bool is_over(const struct search *q)
+{
+    return q->more || q->rows_left <= 0;
+}
+
+static enum rc list_segment(struct store_segment *seg, struct search *q)
+{
+    struct store_reader *reader;
+    struct store_stretch_list stretches = store_stretch_list_get(seg, STRETCH_RUNS, q->arena);
+    size_t first = store_stretch_find(&stretches, q->walk.low);
+    size_t last = store_stretch_find(&stretches, q->walk.high);
+    enum rc rc = store_reader_get(seg, &reader);
+    if (rc != RC_OK)
+        return rc;
+    for (size_t i = 0; rc == RC_OK && !is_over(q) && i <= last - first; i++)
+        rc = list_stretch(reader->db, q, (int64_t)(q->walk.ascending ? first + i : last - i));
+    store_reader_put(seg->store, reader);
+    return rc;
+}
+
+enum rc store_filter_run_list(struct store *s, const struct store_filter_run_filter *f,
+                              const struct store_page *page, struct arena *a,
+                              struct store_filter_run *out, struct store_page_end *end)
+{
+    struct search q = { .filter = f,
+                        .out = out,
+                        .arena = a,
+                        .limit = (size_t)page->limit,
+                        .rows_left = STORE_FILTER_RUN_SEARCH_MAX };
+    *end = (struct store_page_end){ .done = true };
+    enum rc rc =
+        store_walk_bounds(&q.walk, page, STR("frun_"), f->after_us, f->before_us, WALK_SLACK_US);
+    if (rc != RC_OK)
+        return rc;
+    struct store_segment_list list = store_segment_list_get(s);
+    for (size_t i = 0; rc == RC_OK && !is_over(&q) && i < list.count; i++) {
+        size_t at = q.walk.ascending ? i : list.count - 1 - i;
+        bool is_before = at + 1 < list.count && list.at[at + 1]->start <= q.walk.low;
+        bool is_after = at > 0 && list.at[at]->start >= q.walk.high;
+        if (!is_before && !is_after)
+            rc = list_segment(list.at[at], &q);
+    }
+    store_segment_list_free(&list);
+    if (rc == RC_OK && page->backwards)
+        store_page_reverse(out, q.count, sizeof *out);
+    if (rc == RC_OK)
+        *end = (struct store_page_end){ .count = q.count, .done = !q.more };
+    return rc;
+}
+
+enum rc store_filter_run_get(struct store *s, int64_t app, const struct id *id, struct arena *a,
+                             struct store_filter_run *out)
+{
+    struct store_reader *reader;
+    struct store_segment *seg = store_segment_find(s, id_key(id));
+    enum rc rc = store_reader_get(seg, &reader);
+    if (rc == RC_OK) {
+        struct db_stmt *st = db_prepare(
+            reader->db, "SELECT " COLUMNS("detail") " FROM filter_run"
+                                                    " WHERE k = ? AND tail = ? AND app = ?");
+        db_bind_int(st, 1, id_key(id));
+        db_bind_blob(st, 2, store_id_tail(id));
+        db_bind_int(st, 3, app);
+        if (db_step(st, &rc)) {
+            read_run(st, a, out);
+            db_reset(st);
+        } else if (rc == RC_OK) {
+            rc = RC_NOT_FOUND;
+        }
+        store_reader_put(s, reader);
+    }
+    store_segment_unref(seg);
+    return rc;
+}
