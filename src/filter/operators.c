@@ -88,7 +88,7 @@ enum rc filter_operand(struct filter_compiling *c, struct filter_op *op, struct 
     case FILTER_OPERATOR_COUNT:
         break;
     }
-    MUST(!"an operator that compares");
+    MUST(false && "an operator that compares");
     return RC_INVALID;
 }
 
