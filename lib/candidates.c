@@ -29,14 +29,18 @@ static bool is_accepted(const struct gn_run *run, struct grapnel_bytes tag)
     return s->accept_count == 0;
 }
 
-static bool decode(const struct grapnel_scheme *s, struct grapnel_bytes text,
-                   struct gn_candidate *out)
+static bool decode(struct gn_run *run, struct grapnel_bytes text, struct gn_candidate *out)
 {
-    if (s->enc == GN_ENC_HEX) {
-        return gn_hex_decode(text, out->bytes, sizeof(out->bytes), &out->len);
+    enum gn_encoding enc = run->scheme->enc;
+    enum gn_alphabet alphabet = enc == GN_ENC_BASE64 ? GN_BASE64 : GN_BASE64URL;
+    unsigned char *bytes =
+        text.len > 2 * GN_SIGNATURE_BYTES_MAX ? NULL : gn_alloc(&run->arena, text.len);
+    out->bytes = bytes;
+    if (bytes == NULL) {
+        return false;
     }
-    enum gn_alphabet alphabet = s->enc == GN_ENC_BASE64 ? GN_BASE64 : GN_BASE64URL;
-    return gn_base64_decode(text, alphabet, true, out->bytes, sizeof(out->bytes), &out->len);
+    return enc == GN_ENC_HEX ? gn_hex_decode(text, bytes, text.len, &out->len)
+                             : gn_base64_decode(text, alphabet, true, bytes, text.len, &out->len);
 }
 
 /* A MAC has one length; so has an Ed25519 signature. */
@@ -68,7 +72,7 @@ static enum grapnel_status add_candidate(struct gn_run *run, struct grapnel_byte
     }
     struct gn_candidate *c = &run->candidates[run->candidate_count];
     *c = (struct gn_candidate){ .text = text, .ed25519 = ed25519 };
-    if (!gn_starts(text, s->prefix) || !decode(s, gn_skip(text, s->prefix.len), c) ||
+    if (!gn_starts(text, s->prefix) || !decode(run, gn_skip(text, s->prefix.len), c) ||
         !right_length(s, c)) {
         note_malformed(run, text);
         return GRAPNEL_VERIFIED;
@@ -165,12 +169,6 @@ enum grapnel_status gn_collect(struct gn_run *run)
     size_t found = 0;
     run->candidate_count = 0;
     run->malformed_count = 0;
-    if (run->candidates == NULL) {
-        run->candidates = gn_alloc(&run->arena, GRAPNEL_SIGNATURES_MAX * sizeof(*run->candidates));
-    }
-    if (run->candidates == NULL) {
-        return GRAPNEL_TOO_LARGE;
-    }
     for (size_t i = 0; i < run->scheme->sig.count; i++) {
         enum grapnel_status status = collect_one(run, &run->scheme->sig.list[i], &found);
         if (status != GRAPNEL_VERIFIED) {

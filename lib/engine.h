@@ -24,8 +24,8 @@ struct gn_key {
 
 struct gn_candidate {
     struct grapnel_bytes text;
-    bool ed25519; /* by its tag */
-    unsigned char bytes[GN_SIGNATURE_BYTES_MAX];
+    bool ed25519;               /* by its tag */
+    const unsigned char *bytes; /* decoded */
     size_t len;
 };
 
@@ -45,7 +45,7 @@ struct gn_run {
     int64_t ts_us;
     bool has_ts;
 
-    struct gn_candidate *candidates; /* GRAPNEL_SIGNATURES_MAX, in the arena */
+    struct gn_candidate candidates[GRAPNEL_SIGNATURES_MAX];
     size_t candidate_count;
     size_t malformed_count;
 

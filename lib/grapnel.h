@@ -26,7 +26,7 @@
  *
  * Memory: nothing is kept between calls but the scheme. A call uses up to 128 KiB of stack and at
  * most GRAPNEL_WORK_MAX bytes plus eight times the body of heap (for HMAC schemes over the raw body:
- * some 40 KiB in all), given back before it returns. Nothing
+ * some 4 KiB in all), given back before it returns. Nothing
  * blocks, but the caller's own certificate function. Threads: schemes never change once made; any
  * number of threads may use one. Needs libcrypto of OpenSSL 3 and nothing else.
  */

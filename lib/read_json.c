@@ -66,11 +66,17 @@ static bool skip_members(struct scan *s, char close, unsigned depth)
     return take(s, close);
 }
 
+static bool is_word(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == 'E' || c == '+' || c == '-' ||
+           c == '.';
+}
+
 /* A number or literal: anything made of their characters. */
 static bool skip_word(struct scan *s)
 {
     const char *from = s->at;
-    while (s->at < s->end && strchr("+-.0123456789Eaeflnrstu", *s->at) != NULL && *s->at != '\0') {
+    while (s->at < s->end && is_word(*s->at)) {
         s->at++;
     }
     return s->at > from;
