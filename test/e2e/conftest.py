@@ -91,6 +91,22 @@ class Grapnel:
     def kill(self):
         return self.stop(signal.SIGKILL)
 
+    def end(self):
+        """Stops it cleanly if it can be: a leak is only reported at a clean end."""
+        if self.child is None or self.child.poll() is not None:
+            return
+        try:
+            self.stop(patience_s=3 * SLOWER)
+        except subprocess.TimeoutExpired:
+            self.stop(patience_s=10 * SLOWER)  # a second signal cuts
+
+    def complaints(self):
+        """Lines of crash and sanitizer reports, from all starts."""
+        if not self.log_path.exists():
+            return []
+        lines = self.log_path.read_text(errors="replace").splitlines()
+        return [line for line in lines if re.search(r"Sanitizer|runtime error:|crashed:|server\.loop_silent", line)]
+
     def restart(self, *flags):
         self.stop()
         return self.serve(*(flags or self.flags))
@@ -264,9 +280,9 @@ def make_grapnel(tmp_path):
 
     yield make
     for server in made:
-        if server.child is not None and server.child.poll() is None:
-            server.child.kill()
-            server.child.wait()
+        server.end()
+    reports = [line for server in made for line in server.complaints()]
+    assert not reports, "the server crashed or a sanitizer spoke:\n" + "\n".join(reports)
 
 
 @pytest.fixture
