@@ -4,6 +4,8 @@
  */
 #include "cli/cli_priv.h"
 
+#include "filter/transform.h"
+
 #include <stdio.h>
 
 const struct cli_verb *const cli_verbs[] = {
@@ -83,6 +85,8 @@ int cli_main(int argc, char **argv, char **envp)
         (void)cli_help.run(&cli);
         return CLI_MISUSED;
     }
+    if (str_eq(str_from(argv[1]), STR(FILTER_TRANSFORM_VERB))) /* for the server itself only */
+        return filter_transform_serve(argc > 2 ? argv[2] : NULL);
     cli.verb = find(argv[1]);
     if (cli.verb == NULL)
         return unknown(argv[1]);

@@ -7,6 +7,8 @@
  */
 #include "filter/language_priv.h"
 
+#include "metrics/metrics.h"
+
 #include <stdio.h>
 
 enum {
@@ -449,6 +451,8 @@ bool filter_match(const struct filter_program *program, const struct filter_inpu
 {
     bool exhausted = false;
     enum filter_truth t = run(program, in, NULL, &exhausted);
+    if (exhausted)
+        metrics_add(METRIC_FILTER_EXHAUSTED, 1);
     if (explanation == NULL)
         return t == FILTER_TRUE;
     json_t *out = json_object();
