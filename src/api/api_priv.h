@@ -65,6 +65,11 @@ bool api_read(struct api_ctx *c, struct store_tx **tx);
 bool api_write(struct api_ctx *c, struct store_tx **tx);
 /* Commits with the answer remembered under the key; ends the transaction in any case. False: answered with the failure. */
 bool api_commit(struct api_ctx *c, struct store_tx *tx);
+/* For POSTs whose effect is not a change of the configuration (a message sent, a token made): false: this
+ * Idempotency-Key was answered before, and is again. Call api_remember() when the answer stands: a crash in between
+ * is the one case in which a repeated request acts twice. */
+bool api_first(struct api_ctx *c);
+void api_remember(struct api_ctx *c);
 /* Ends tx and answers with what `rc` means. */
 void api_abort(struct api_ctx *c, struct store_tx *tx, enum rc rc);
 

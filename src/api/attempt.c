@@ -303,6 +303,8 @@ static void resend(struct http_request *req)
         http_error(req, 400, "endpoint_disabled", "The endpoint is disabled: enable it first.");
         return;
     }
+    if (!api_first(&c))
+        return;
     enum rc rc = api_requeue(c.api, &message.message.id, app.num, ep.num, true);
     if (rc == RC_LIMIT)
         http_error(req, 400, "missing_payload", "The message's payload is gone.");
@@ -313,6 +315,7 @@ static void resend(struct http_request *req)
         api_fail(&c, rc);
     else
         api_reply_empty(&c, 202);
+    api_remember(&c);
 }
 
 #define SEE (API_APP | API_CAN(CORE_MAY_VIEW))

@@ -69,7 +69,7 @@ static void app_portal_access(struct http_request *req)
     if (!api_begin(req, &c) || !api_body(&c, &api_schema_AppPortalAccessIn, true))
         return;
     struct core_token_spec spec = { .org = c.who->org, .name = STR("app portal") };
-    if (!read_capabilities(&c, &spec) || !find_or_make(&c, &app))
+    if (!read_capabilities(&c, &spec) || !find_or_make(&c, &app) || !api_first(&c))
         return;
     spec.app = app.num;
     spec.read_only = api_get_bool(&c, "readOnly", false);
@@ -82,6 +82,7 @@ static void app_portal_access(struct http_request *req)
         api_fail(&c, rc);
     else
         reply_access(&c, token);
+    api_remember(&c);
     mem_wipe(token, sizeof(token));
 }
 

@@ -249,18 +249,51 @@ bool api_write(struct api_ctx *c, struct store_tx **tx)
     return true;
 }
 
+static enum rc put_answer(struct api_ctx *c, struct store_tx *tx)
+{
+    const struct http_reply *reply = &c->req->reply;
+    struct buf *sealed = api_buf(c, API_REPLY_MAX + 1024);
+    enum rc rc = sign_seal(c->api->o.vault, answer_context(c), reply->body, sealed);
+    struct store_answer answer = { .status = reply->status, .body = buf_str(sealed) };
+    memcpy(answer.body_hash, c->body_hash, sizeof(c->body_hash));
+    return rc == RC_OK ? store_answer_put(tx, c->key, c->now_us, &answer) : rc;
+}
+
+bool api_first(struct api_ctx *c)
+{
+    struct store_tx *tx = NULL;
+    uint8_t key[16];
+    uint8_t body_hash[16];
+    if (!api_idempotency_key(c->req->call, c->who, key, body_hash))
+        return true;
+    if (!api_write(c, &tx))
+        return false;
+    store_end(tx);
+    return true;
+}
+
+void api_remember(struct api_ctx *c)
+{
+    struct store_tx *tx = NULL;
+    if (!c->has_key || c->req->reply.status >= 300)
+        return;
+    enum rc rc = store_write(c->api->o.store, &tx);
+    if (rc == RC_OK) {
+        rc = put_answer(c, tx);
+        if (rc == RC_OK)
+            rc = store_commit(tx);
+        else
+            store_end(tx);
+    }
+    if (rc != RC_OK)
+        LOG(API_ANSWER_LOST, F_STR("req", c->req->call->request_id), F_TEXT("rc", rc_name(rc)));
+}
+
 bool api_commit(struct api_ctx *c, struct store_tx *tx)
 {
     enum rc rc = RC_OK;
-    const struct http_reply *reply = &c->req->reply;
-    if (c->has_key && reply->status < 300) {
-        struct buf *sealed = api_buf(c, API_REPLY_MAX + 1024);
-        rc = sign_seal(c->api->o.vault, answer_context(c), reply->body, sealed);
-        struct store_answer answer = { .status = reply->status, .body = buf_str(sealed) };
-        memcpy(answer.body_hash, c->body_hash, sizeof(c->body_hash));
-        if (rc == RC_OK)
-            rc = store_answer_put(tx, c->key, c->now_us, &answer);
-    }
+    if (c->has_key && c->req->reply.status < 300)
+        rc = put_answer(c, tx);
     if (rc == RC_OK)
         rc = store_commit(tx);
     else

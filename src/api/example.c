@@ -80,10 +80,14 @@ static void send_example(struct http_request *req)
     store_end(tx);
     if (!fine)
         return;
-    if (ep.disabled)
+    if (ep.disabled) {
         http_error(req, 400, "endpoint_disabled", "The endpoint is disabled: enable it first.");
-    else
-        publish(&c, app.num, ep.num, &m);
+        return;
+    }
+    if (!api_first(&c))
+        return;
+    publish(&c, app.num, ep.num, &m);
+    api_remember(&c);
 }
 
 static const struct http_route routes[] = {

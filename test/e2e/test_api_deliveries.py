@@ -149,6 +149,36 @@ def test_resending_to_a_disabled_endpoint_is_refused_and_works_once_enabled(grap
     assert receiver.wait(2)[1].headers["webhook-id"] == message
 
 
+def test_a_resend_with_a_key_is_done_once(grapnel, receiver):
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, receiver.url)
+    message = grapnel.publish(app)
+    wait_until(lambda: stats(grapnel, app, endpoint)["success"] == 1, "the outcome")
+    path = f"/app/{app}/msg/{message}/endpoint/{endpoint}/resend"
+    for _ in range(3):
+        assert grapnel.call("POST", path, headers={"idempotency-key": "r"}).status == 202
+        wait_until(lambda: len(grapnel.attempts(app, message)) == 2, "one more attempt")
+    access = [grapnel.ok("POST", f"/auth/app-portal-access/{app}", {}, {"idempotency-key": "p"}) for _ in range(2)]
+    assert access[0] == access[1]
+    assert len(receiver.received) == 2
+
+
+def test_a_task_goes_on_after_the_server_was_killed(make_grapnel, make_receiver):
+    grapnel = make_grapnel().serve("deliver.retry=50ms", "server.workers=1")
+    app = grapnel.application()
+    for _ in range(2):
+        grapnel.ok("POST", f"/app/{app}/msg/batch", {"messages": [{"eventType": "a.b", "payload": {}}] * 1000})
+    receiver = make_receiver()
+    endpoint = grapnel.endpoint(app, receiver.url)
+    task = grapnel.ok("POST", f"/app/{app}/endpoint/{endpoint}/replay-missing", {"since": HOUR_AGO})["id"]
+    receiver.wait(1)
+    grapnel.kill()
+    grapnel.serve("deliver.retry=50ms")
+    assert finished(grapnel, task)["status"] == "finished"
+    wait_until(lambda: stats(grapnel, app, endpoint)["success"] == 2000, "all 2000 to be delivered")
+    assert len(set(receiver.ids())) == 2000
+
+
 def test_an_expunged_message_cannot_be_sent_again(grapnel, receiver):
     app = grapnel.application()
     endpoint = grapnel.endpoint(app, receiver.url)
