@@ -17,6 +17,9 @@
 #include "store/flow.h"
 #include "work/work.h"
 
+/* How a delivery is signed. The preservica one has a body and a header of its own (deliver/preservica.c). */
+enum core_scheme { CORE_SCHEME_STANDARD, CORE_SCHEME_PRESERVICA };
+
 /* What a delivery needs of its endpoint. Part of a view; borrowed while the view is held. */
 struct core_endpoint {
     int64_t num, app;
@@ -33,8 +36,12 @@ struct core_endpoint {
     int64_t timeout_us;              /* total deadline of an attempt; 0: the server's default */
     const int64_t *retry_us;         /* delays; NULL: the server's default schedule */
     size_t retry_count;
-    bool disabled;
+    bool disabled;                   /* also while a handshake it must pass has not been passed */
     int64_t failing_since_us;
+    enum core_scheme scheme;
+    struct str scheme_key;           /* of a scheme other than standard; empty: none, never send */
+    bool includes_identifiers;       /* preservica: events keep their "identifiers" */
+    int64_t gap_us;                  /* between deliveries, as a receiver allowed; 0: none */
 };
 
 /* Who asks for a name (an event type or a channel): sorted by name, then by place in `endpoints`. Disabled
@@ -55,6 +62,7 @@ struct core_app {
     int64_t num, org;
     struct str id, uid;
     struct str org_id;
+    struct str org_name;
     int64_t throttle;
     const struct core_endpoint *endpoints; /* by num, ascending */
     size_t endpoint_count;

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "core/options.h"
 #include "core/retry.h"
-#include "store/application.h"
 #include "json/json.h"
+#include "store/application.h"
 
 static const double us_per_s = 1e6;
 static const int64_t us_per_ms = 1000;
@@ -69,7 +70,8 @@ static void read_schedule(struct building *b, const json_t *array, double unit_u
     ep->retry_count = used;
 }
 
-static void read_options(struct building *b, struct core_endpoint *ep)
+static void read_options(struct building *b, const struct sign_key *current,
+                         struct core_endpoint *ep)
 {
     json_t *object = NULL;
     if (ep->options.ptr == NULL || json_parse(ep->options, &object, NULL) != RC_OK)
@@ -80,6 +82,7 @@ static void read_options(struct building *b, struct core_endpoint *ep)
         ep->timeout_us = json_integer_value(timeout) * us_per_ms;
     read_schedule(b, json_object_get(object, "retrySchedule"), us_per_s, ep);
     read_schedule(b, json_object_get(object, "retryScheduleMs"), (double)us_per_ms, ep);
+    core_endpoint_read_scheme(b->arena, object, current, ep);
     json_decref(object);
 }
 
@@ -153,9 +156,10 @@ static void free_keyring(void *ring)
     sign_keyring_free(ring);
 }
 
-/* The current key and the older ones that have not ended; when the next ends the view is stale. */
-static void read_keys(struct building *b, const struct store_endpoint *row,
-                      struct core_endpoint *ep)
+/* The current key and the older ones that have not ended; when the next ends the view is stale. Options
+ * are read while the key is at hand: a scheme may sign with its text. */
+static void read_keys_and_options(struct building *b, const struct store_endpoint *row,
+                                  struct core_endpoint *ep)
 {
     struct sign_key keys[SIGN_KEYS_MAX];
     struct sign_keyring *ring = NULL;
@@ -177,6 +181,7 @@ static void read_keys(struct building *b, const struct store_endpoint *row,
     if (ring != NULL)
         arena_defer(b->arena, free_keyring, ring);
     ep->keyring = ring;
+    read_options(b, ring == NULL ? NULL : &keys[0], ep);
     mem_wipe(keys, sizeof(keys));
 }
 
@@ -200,14 +205,13 @@ static void read_endpoint(struct building *b, const struct store_endpoint *row,
     ep->failing_since_us = row->failing_since_us;
     ep->event_types = string_list(b->arena, row->event_types, &ep->event_type_count);
     ep->channels = string_list(b->arena, row->channels, &ep->channel_count);
-    read_options(b, ep);
-    read_keys(b, row, ep);
-    if (row->headers.ptr != NULL)
-        read_headers(b, row, ep);
     if (row->options_sealed.ptr != NULL &&
         core_open_json(b->source->vault, CORE_SECRET_OPTIONS, row->id, row->options_sealed,
                        b->arena, &ep->options_sealed) != RC_OK)
         LOG(CORE_SECRET_UNREADABLE, F_STR("endpoint", row->id), F_TEXT("what", "options"));
+    read_keys_and_options(b, row, ep);
+    if (row->headers.ptr != NULL)
+        read_headers(b, row, ep);
 }
 
 static int compare_row(const void *a, const void *b)
@@ -232,6 +236,7 @@ static struct core_app *build(const struct core_view_source *source,
     app->id = keep(&b, row->id);
     app->uid = keep(&b, row->uid);
     app->org_id = keep(&b, org->id);
+    app->org_name = keep(&b, org->name);
     app->throttle = row->throttle;
     struct core_endpoint *endpoints = arena_array(b.arena, count + 1, sizeof(*endpoints));
     if (count > 0)

@@ -90,16 +90,18 @@ void deliver_pace_shift(struct deliver_pace *p, int64_t by_us)
     shift(&p->wait_until_us, by_us);
 }
 
-/* `paced_until_us` runs ahead of the clock by the share of what was sent. */
-int64_t deliver_pace_wait(int64_t per_second, int64_t paced_until_us, int64_t now_us)
+int64_t deliver_pace_gap(int64_t per_second)
 {
-    return per_second > 0 && paced_until_us > now_us + burst_us ? paced_until_us - burst_us : 0;
+    return per_second <= 0 ? 0 : (second_us + per_second - 1) / per_second;
 }
 
-int64_t deliver_pace_take(int64_t per_second, int64_t paced_until_us, int64_t now_us)
+/* `paced_until_us` runs ahead of the clock by the share of what was sent. */
+int64_t deliver_pace_wait(int64_t gap_us, int64_t paced_until_us, int64_t now_us)
 {
-    if (per_second <= 0)
-        return 0;
-    return (paced_until_us > now_us ? paced_until_us : now_us) +
-           (second_us + per_second - 1) / per_second;
+    return gap_us > 0 && paced_until_us > now_us + burst_us ? paced_until_us - burst_us : 0;
+}
+
+int64_t deliver_pace_take(int64_t gap_us, int64_t paced_until_us, int64_t now_us)
+{
+    return gap_us <= 0 ? 0 : (paced_until_us > now_us ? paced_until_us : now_us) + gap_us;
 }

@@ -38,7 +38,9 @@ bool deliver_pace_failure(struct deliver_pace *p, const struct deliver_limits *l
 /* The wall clock jumped. */
 void deliver_pace_shift(struct deliver_pace *p, int64_t by_us);
 
-/* A throttle of `per_second` as a point in time that moves on by one message's share with each. When
+/* The time between two at that rate; 0: none is kept. */
+int64_t deliver_pace_gap(int64_t per_second);
+/* A throttle of one each `gap_us` (0: none) as a point in time that moves on by a gap with each. When
  * there is no place now: the time of the next one; else 0, and deliver_pace_take() takes the place. */
-int64_t deliver_pace_wait(int64_t per_second, int64_t paced_until_us, int64_t now_us);
-int64_t deliver_pace_take(int64_t per_second, int64_t paced_until_us, int64_t now_us);
+int64_t deliver_pace_wait(int64_t gap_us, int64_t paced_until_us, int64_t now_us);
+int64_t deliver_pace_take(int64_t gap_us, int64_t paced_until_us, int64_t now_us);

@@ -110,11 +110,11 @@ static void a_throttle_spaces_evenly_with_a_small_burst(void **state)
     int64_t paced_us = 0, now_us = 1000 * S;
     int sent = 0;
     for (; now_us < 1010 * S; now_us += 1000) {
-        while (deliver_pace_wait(100, paced_us, now_us) == 0) {
-            paced_us = deliver_pace_take(100, paced_us, now_us);
+        while (deliver_pace_wait(deliver_pace_gap(100), paced_us, now_us) == 0) {
+            paced_us = deliver_pace_take(deliver_pace_gap(100), paced_us, now_us);
             sent++;
         }
-        int64_t next_us = deliver_pace_wait(100, paced_us, now_us);
+        int64_t next_us = deliver_pace_wait(deliver_pace_gap(100), paced_us, now_us);
         assert_true(next_us > now_us && next_us <= now_us + 10000);
     }
     assert_in_range(sent, 1000, 1002);
