@@ -68,6 +68,7 @@ lint:            ## layers, sizes, names, spelling, shell scripts, static analys
 
 docs: build      ## write docs/reference from the program's tables
 	@$(BUILD)/grapnel reference docs/reference
+	@python3 lib/presets.py md docs/reference/presets.md lib/presets/*.scheme
 
 clean:           ## remove build/
 	@rm -rf build

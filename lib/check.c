@@ -164,27 +164,13 @@ static enum grapnel_status check_candidates(struct gn_run *run)
 
 /* --- batches --------------------------------------------------------------------------------------------------- */
 
-static enum grapnel_status load_items(struct gn_run *run, struct grapnel_bytes **items,
-                                      size_t *count)
-{
-    struct grapnel_bytes array;
-    *items = gn_alloc(&run->arena, GRAPNEL_ITEMS_MAX * sizeof(**items));
-    if (*items == NULL) {
-        return GRAPNEL_TOO_LARGE;
-    }
-    enum grapnel_status status =
-        gn_json_find(&run->arena, run->request->body, run->scheme->items, &array);
-    return status == GRAPNEL_VERIFIED ? gn_json_elements(array, *items, GRAPNEL_ITEMS_MAX, count)
-                                      : status;
-}
-
 /* Runs `check` on each item; one bad item spoils the batch, and a batch of none proves nothing. */
 static enum grapnel_status each_item(struct gn_run *run,
                                      enum grapnel_status (*check)(struct gn_run *))
 {
     struct grapnel_bytes *items;
     size_t count = 0;
-    enum grapnel_status status = load_items(run, &items, &count);
+    enum grapnel_status status = gn_load_items(run, &items, &count);
     if (status == GRAPNEL_VERIFIED && count == 0) {
         return GRAPNEL_MISSING_HEADER;
     }

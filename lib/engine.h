@@ -122,6 +122,10 @@ enum grapnel_status gn_check_signatures(struct gn_run *run);
 enum grapnel_status gn_check_equal(struct gn_run *run);
 enum grapnel_status gn_check_basic(struct gn_run *run);
 
+/* --- items.c -------------------------------------------------------------------------------------------- */
+/* The events of a batch, GRAPNEL_ITEMS_MAX at most. */
+enum grapnel_status gn_load_items(struct gn_run *run, struct grapnel_bytes **items, size_t *count);
+
 /* --- jwt.c, sns.c, handshake.c, verify.c ------------------------------------------------------------- */
 enum grapnel_status gn_check_jwt(struct gn_run *run);
 enum grapnel_status gn_check_sns(struct gn_run *run);

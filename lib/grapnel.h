@@ -204,6 +204,22 @@ GRAPNEL_API enum grapnel_status grapnel_verify(const struct grapnel_scheme *sche
                                                const struct grapnel_request *request,
                                                struct grapnel_verdict *verdict);
 
+/* One event of a batch. Texts live during the call of the function only. */
+struct grapnel_item {
+    struct grapnel_bytes json; /* as it stands in the body */
+    struct grapnel_bytes id;   /* empty: none of its own */
+    struct grapnel_bytes type; /* empty: none */
+};
+
+/* Returns false to stop. */
+typedef bool grapnel_item_fn(void *ctx, size_t index, const struct grapnel_item *item);
+
+/* Calls fn for each event of a verified batch (verdict.item_count > 0). UNSUPPORTED: the scheme knows
+ * no batches; MALFORMED_BODY, DUPLICATE_HEADER, TOO_LARGE, MISSING_HEADER (no array): as it says. */
+GRAPNEL_API enum grapnel_status grapnel_each_item(const struct grapnel_scheme *scheme,
+                                                  const struct grapnel_request *request,
+                                                  grapnel_item_fn *fn, void *ctx);
+
 /* As grapnel_verify(), and writes to `out` (NUL-terminated, cut to `cap` bytes) what was looked for,
  * the string that was signed (escaped and cut), and which signature failed and why. Never writes
  * secrets, nor the signature that would have been right. */

@@ -147,23 +147,15 @@ static enum grapnel_status describe_type(struct gn_run *run, struct grapnel_verd
 /* Counts the events of a batch; with one of them, `item` is it. */
 static enum grapnel_status count_items(struct gn_run *run, struct grapnel_verdict *verdict)
 {
-    struct grapnel_bytes array;
+    struct grapnel_bytes *items;
     if (!run->scheme->has_items) {
         return GRAPNEL_VERIFIED;
     }
-    struct grapnel_bytes *items = gn_alloc(&run->arena, GRAPNEL_ITEMS_MAX * sizeof(*items));
-    if (items == NULL) {
-        return GRAPNEL_TOO_LARGE;
-    }
-    if (gn_json_find(&run->arena, run->request->body, run->scheme->items, &array) !=
-        GRAPNEL_VERIFIED) {
-        return GRAPNEL_VERIFIED; /* not a batch this time */
-    }
-    enum grapnel_status status =
-        gn_json_elements(array, items, GRAPNEL_ITEMS_MAX, &verdict->item_count);
+    enum grapnel_status status = gn_load_items(run, &items, &verdict->item_count);
     if (status == GRAPNEL_VERIFIED && verdict->item_count == 1) {
         run->item = items[0];
     }
+    /* Without an array it is not a batch this time. */
     return status == GRAPNEL_TOO_LARGE ? status : GRAPNEL_VERIFIED;
 }
 

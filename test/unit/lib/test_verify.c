@@ -319,6 +319,38 @@ static void too_many_items_are_refused(void **state)
     free(body);
 }
 
+static bool note_item(void *ctx, size_t index, const struct grapnel_item *item)
+{
+    char *text = ctx;
+    size_t len = strlen(text);
+    snprintf(text + len, 256 - len, "%zu %.*s %.*s;", index, (int)item->id.len,
+             item->id.len > 0 ? item->id.ptr : "", (int)item->type.len,
+             item->type.len > 0 ? item->type.ptr : "");
+    return index < 1;
+}
+
+static void visits_the_events_of_a_batch(void **state)
+{
+    struct fixture f;
+    char text[256] = "";
+    (void)state;
+    fixture_init(&f, "hubspot-v3");
+    fixture_body(
+        &f,
+        "[{\"eventId\":1,\"subscriptionType\":\"contact.creation\"},{\"eventId\":2},{\"eventId\":3}]");
+    assert_status(grapnel_each_item(f.scheme, &f.request, note_item, text), GRAPNEL_VERIFIED);
+    assert_string_equal(text, "0 1 contact.creation;1 2 ;");
+    fixture_body(&f, "[{\"eventId\":1,\"eventId\":2}]");
+    assert_status(grapnel_each_item(f.scheme, &f.request, note_item, text),
+                  GRAPNEL_DUPLICATE_HEADER);
+    fixture_body(&f, "{}");
+    assert_status(grapnel_each_item(f.scheme, &f.request, note_item, text), GRAPNEL_MALFORMED_BODY);
+    fixture_fini(&f);
+    fixture_init(&f, "github");
+    assert_status(grapnel_each_item(f.scheme, &f.request, note_item, text), GRAPNEL_UNSUPPORTED);
+    fixture_fini(&f);
+}
+
 /* --- forms and URLs ------------------------------------------------------------------------------------------------ */
 
 static void a_form_scheme_refuses_a_body_that_is_no_form(void **state)
@@ -449,6 +481,7 @@ int main(void)
         cmocka_unit_test(one_forged_item_spoils_the_batch),
         cmocka_unit_test(each_item_of_a_graph_batch_needs_the_client_state),
         cmocka_unit_test(too_many_items_are_refused),
+        cmocka_unit_test(visits_the_events_of_a_batch),
         cmocka_unit_test(a_form_scheme_refuses_a_body_that_is_no_form),
         cmocka_unit_test(a_json_body_must_have_the_hash_that_the_url_names),
         cmocka_unit_test(a_scheme_over_the_url_needs_one),
