@@ -17,6 +17,8 @@
 #include "store/flow.h"
 #include "work/work.h"
 
+struct filter_program; /* filter/language.h */
+
 /* How a delivery is signed. The preservica one has a body and a header of its own (deliver/preservica.c). */
 enum core_scheme { CORE_SCHEME_STANDARD, CORE_SCHEME_PRESERVICA };
 
@@ -32,6 +34,9 @@ struct core_endpoint {
     size_t event_type_count;
     const struct str *channels;      /* NULL: all */
     size_t channel_count;
+    bool has_filter;
+    const struct filter_program *filter; /* NULL with has_filter: it is broken, nothing passes */
+    struct str transform;            /* a jq program, or ptr NULL */
     int64_t throttle;                /* messages a second; 0: none */
     int64_t timeout_us;              /* total deadline of an attempt; 0: the server's default */
     const int64_t *retry_us;         /* delays; NULL: the server's default schedule */
@@ -64,6 +69,7 @@ struct core_app {
     struct str org_id;
     struct str org_name;
     int64_t throttle;
+    bool has_filters;              /* some endpoint has one: see core/filters.h */
     const struct core_endpoint *endpoints; /* by num, ascending */
     size_t endpoint_count;
     struct core_interests _types;    /* of endpoints with event types */

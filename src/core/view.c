@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "core/filters.h"
 #include "core/options.h"
 #include "core/retry.h"
-#include "json/json.h"
 #include "store/application.h"
+#include "json/json.h"
 
 static const double us_per_s = 1e6;
 static const int64_t us_per_ms = 1000;
@@ -82,6 +83,8 @@ static void read_options(struct building *b, const struct sign_key *current,
         ep->timeout_us = json_integer_value(timeout) * us_per_ms;
     read_schedule(b, json_object_get(object, "retrySchedule"), us_per_s, ep);
     read_schedule(b, json_object_get(object, "retryScheduleMs"), (double)us_per_ms, ep);
+    core_endpoint_read_filter(b->arena, object, ep);
+    b->app->has_filters = b->app->has_filters || ep->has_filter;
     core_endpoint_read_scheme(b->arena, object, current, ep);
     json_decref(object);
 }
@@ -98,9 +101,9 @@ static bool is_line_safe(const char *text)
 static bool is_reserved(const char *name)
 {
     static const char *const reserved[] = {
-        "host",           "content-length",    "transfer-encoding", "connection",
-        "webhook-id",     "webhook-timestamp", "webhook-signature", "svix-id",
-        "svix-timestamp", "svix-signature"
+        "host",           "content-length",    "transfer-encoding",   "connection",
+        "webhook-id",     "webhook-timestamp", "webhook-signature",   "svix-id",
+        "svix-timestamp", "svix-signature",    "preservica-signature"
     };
     for (size_t i = 0; i < COUNT_OF(reserved); i++)
         if (strcasecmp(name, reserved[i]) == 0)

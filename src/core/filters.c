@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An endpoint's own filter and transform, read from its options, and asking the filters about a
+ * message. Both are kept as texts: a filter's numbers stay as they were written.
+ */
+#include "core/filters.h"
+
+#include "json/json.h"
+
+enum { HEADERS_MAX = 64 };
+
+static void free_program(void *program)
+{
+    filter_program_free(program);
+}
+
+static struct str text_of(const json_t *object, const char *name)
+{
+    const json_t *v = json_object_get(object, name);
+    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
+}
+
+void core_endpoint_read_filter(struct arena *a, const json_t *options, struct core_endpoint *ep)
+{
+    struct filter_program *program = NULL;
+    struct filter_fault fault = { .reason = "" };
+    struct str filter = text_of(options, "filter");
+    struct str transform = text_of(options, "transform");
+    if (transform.len > 0)
+        ep->transform = arena_str(a, transform);
+    if (filter.ptr == NULL)
+        return;
+    ep->has_filter = true;
+    if (filter_compile(filter, &program, &fault) != RC_OK) {
+        LOG(CORE_FILTER_UNREADABLE, F_STR("endpoint", ep->id), F_TEXT("why", fault.reason));
+        return;
+    }
+    ep->filter = program;
+    arena_defer(a, free_program, program);
+}
+
+/* The message's own header lines. */
+static size_t read_headers(struct str lines, struct filter_pair out[static HEADERS_MAX])
+{
+    struct str line;
+    size_t count = 0;
+    while (count < HEADERS_MAX && str_split(&lines, '\n', &line)) {
+        size_t colon = str_find(line, ':');
+        size_t end = str_find(line, '\r');
+        if (colon < end)
+            out[count++] = (struct filter_pair){ str_sub(line, 0, colon),
+                                                 str_trim(str_sub(line, colon + 1, end - colon - 1)) };
+    }
+    return count;
+}
+
+static bool wants(const struct core_endpoint *ep, const struct filter_input *in)
+{
+    if (!ep->has_filter)
+        return true;
+    return ep->filter != NULL && filter_match(ep->filter, in, NULL);
+}
+
+size_t core_filter(const struct core_app *app, const struct store_message *m, int64_t *endpoints,
+                   size_t count)
+{
+    struct filter_pair headers[HEADERS_MAX];
+    struct filter_input in = { .body = m->payload, .headers = headers, .event_type = m->event_type };
+    size_t kept = 0;
+    if (!app->has_filters)
+        return count;
+    in.header_count = read_headers(m->headers, headers);
+    for (size_t i = 0; i < count; i++)
+        if (wants(core_app_endpoint(app, endpoints[i]), &in))
+            endpoints[kept++] = endpoints[i];
+    return kept;
+}
