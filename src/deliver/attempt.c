@@ -24,6 +24,7 @@ static struct deliver_attempt *take(struct deliver_shard *s, struct deliver_item
         a = XNEW(struct deliver_attempt);
         fetch_call_init(&a->call);
         buf_init(&a->head, DELIVER_HEAD_MAX);
+        buf_init(&a->body, SIZE_MAX / 8); /* a few times the payload, which is bounded */
         a->shard = s;
     }
     a->lane = item->lane;
@@ -45,6 +46,8 @@ static void give_back(struct deliver_shard *s, struct deliver_attempt *a)
     a->view = NULL;
     a->ep = NULL;
     buf_reset(&a->head);
+    buf_fini(&a->body); /* few endpoints need one, and it may be large */
+    buf_init(&a->body, SIZE_MAX / 8);
     a->next = s->free_attempts;
     s->free_attempts = a;
 }
@@ -55,6 +58,7 @@ void deliver_attempt_free_pool(struct deliver_shard *s)
         next = a->next;
         fetch_call_fini(&a->call);
         buf_fini(&a->head);
+        buf_fini(&a->body);
         xfree(a);
     }
     s->free_attempts = NULL;

@@ -17,7 +17,9 @@ struct deliver_attempt {
     const struct core_endpoint *ep;
     struct http_url url;
     const struct deliver_destination *destination;
+    struct str payload;    /* what is sent and signed: the message's bytes, or `body` */
     struct buf head;       /* what a destination builds: header lines, the URL to show */
+    struct buf body;       /* what it makes of the payload, if it is not sent as it is */
     const char *reason;    /* the judgement's */
     struct deliver_attempt *next, *prev;
 };
@@ -53,3 +55,9 @@ enum core_verdict deliver_outcome_fill(struct deliver_attempt *a, const struct d
  * RC_LIMIT: more than fits (64 KiB). */
 enum { DELIVER_HEAD_MAX = 65536 };
 MUST_USE enum rc deliver_request_build(struct deliver_attempt *a, struct str *lines);
+
+/* preservica.c: the body of a delivery under that scheme, into a->body; the same on every attempt.
+ * RC_INVALID: the payload is no JSON object. */
+MUST_USE enum rc deliver_preservica_body(struct deliver_attempt *a);
+/* Its header line for `body`. RC_LIMIT. */
+MUST_USE enum rc deliver_preservica_line(const struct deliver_attempt *a, struct str body, struct buf *out);

@@ -36,29 +36,46 @@ static void on_done(struct fetch_call *c)
     deliver_attempt_finish(a, &r);
 }
 
+/* Decides what is sent and whether it can be signed; false: refused. */
+static bool prepare(struct deliver_attempt *a)
+{
+    bool is_preservica = a->ep->scheme == CORE_SCHEME_PRESERVICA;
+    a->payload = a->item->payload->payload;
+    if (!a->lane->is_url_good) {
+        refuse(a, true, str_from(fetch_error_name(FETCH_BAD_URL)),
+               STR("the endpoint's URL is not valid"));
+        return false;
+    }
+    if (a->ep->keyring == NULL || (is_preservica && a->ep->scheme_key.len == 0)) {
+        refuse(a, false, STR("key"),
+               STR("the endpoint's signing key cannot be read; see the server's log"));
+        return false;
+    }
+    if (!is_preservica)
+        return true;
+    if (deliver_preservica_body(a) != RC_OK) {
+        refuse(a, true, STR("payload"), STR("the payload is not a JSON object"));
+        return false;
+    }
+    a->payload = buf_str(&a->body);
+    return true;
+}
+
 static void start(struct deliver_attempt *a)
 {
     const struct deliver_limits *l = &a->shard->limits;
     struct fetch_call *c = &a->call;
     a->outcome.url = STR("");
-    if (!a->lane->is_url_good) {
-        refuse(a, true, str_from(fetch_error_name(FETCH_BAD_URL)),
-               STR("the endpoint's URL is not valid"));
+    if (!prepare(a))
         return;
-    }
-    if (a->ep->keyring == NULL) {
-        refuse(a, false, STR("key"),
-               STR("the endpoint's signing key cannot be read; see the server's log"));
-        return;
-    }
     if (deliver_request_build(a, &c->headers) != RC_OK) {
         refuse(a, true, STR("headers"), STR("the headers of this delivery are longer than 64 KiB"));
         return;
     }
     c->method = HTTP_POST;
     c->url = &a->url;
-    c->body = a->item->payload->payload;
-    c->chunked = false;
+    c->body = a->payload;
+    c->chunked = a->ep->scheme == CORE_SCHEME_PRESERVICA; /* its receivers read nothing else */
     c->deadline_us = a->ep->timeout_us > 0 ? a->ep->timeout_us : l->attempt_us;
     c->connect_us = l->connect_us < c->deadline_us ? l->connect_us : c->deadline_us;
     c->response_keep = l->response_keep + DELIVER_RESPONSE_SLACK;

@@ -167,9 +167,9 @@ static bool take_place(struct deliver_shard *s, struct deliver_lane *lane)
     while (wait_us == 0 && app_gap_us > 0) {
         wait_us = deliver_pace_wait(app_gap_us, shared, s->now_us);
         if (wait_us == 0 &&
-            atomic_compare_exchange_weak_explicit(
-                &app->_paced_until_us, &shared, deliver_pace_take(app_gap_us, shared, s->now_us),
-                memory_order_relaxed, memory_order_relaxed))
+            atomic_compare_exchange_weak_explicit(&app->_paced_until_us, &shared,
+                                                  deliver_pace_take(app_gap_us, shared, s->now_us),
+                                                  memory_order_relaxed, memory_order_relaxed))
             break;
     }
     pace->wait_until_us = wait_us;

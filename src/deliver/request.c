@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The header lines of a delivery. In this order, because the first part is what history shows (and
- * holds no secrets): content type, user agent, the webhook-* triple; then the same triple under the
+ * holds no secrets): content type, user agent, the webhook-* triple, another scheme's signature; then the same triple under the
  * svix-* names, basic credentials from the URL, the endpoint's configured lines, the message's. A
  * name that is given twice goes out once: configured lines win over our defaults, nobody over the
  * signature.
@@ -40,8 +40,9 @@ static bool is_ours(struct str name)
     if (str_ieq(str_sub(name, 0, 5), STR("svix-")))
         return str_ieq(name, STR("svix-id")) || str_ieq(name, STR("svix-timestamp")) ||
                str_ieq(name, STR("svix-signature"));
-    return str_ieq(name, STR("host")) || str_ieq(name, STR("content-length")) ||
-           str_ieq(name, STR("transfer-encoding")) || str_ieq(name, STR("connection"));
+    return str_ieq(name, STR("preservica-signature")) || str_ieq(name, STR("host")) ||
+           str_ieq(name, STR("content-length")) || str_ieq(name, STR("transfer-encoding")) ||
+           str_ieq(name, STR("connection"));
 }
 
 /* The message's lines, but for names that are ours or that the endpoint configures. */
@@ -82,7 +83,7 @@ struct triple {
 static enum rc add_signed(struct buf *out, const struct deliver_attempt *a, struct triple *t,
                           int64_t timestamp_s)
 {
-    struct sign_message message = { t->id, timestamp_s, a->item->payload->payload };
+    struct sign_message message = { t->id, timestamp_s, a->payload };
     if (add_line(out, STR("webhook-id"), t->id) != RC_OK ||
         add_line(out, STR("webhook-timestamp"), t->timestamp) != RC_OK ||
         buf_add_str(out, STR("webhook-signature: ")) != RC_OK)
@@ -152,6 +153,8 @@ static enum rc add_lines(struct deliver_attempt *a, struct buf *out, size_t *sho
         rc = add_default(out, a, STR("user-agent"), a->shard->user_agent);
     if (rc == RC_OK)
         rc = add_signed(out, a, &t, now_s);
+    if (rc == RC_OK && a->ep->scheme == CORE_SCHEME_PRESERVICA)
+        rc = deliver_preservica_line(a, a->payload, out);
     *shown_len = out->len;
     if (rc == RC_OK)
         rc = add_svix(out, &t);

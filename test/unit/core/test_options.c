@@ -22,8 +22,8 @@ static struct core_endpoint read_it(const json_t *options, const char *sealed, s
     struct core_endpoint ep = { .url = here };
     if (sealed != NULL)
         ep.options_sealed = str_from(sealed);
-    assert_int_equal(sign_key_parse(STR("whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMA=="), &key, NULL),
-                     RC_OK);
+    assert_int_equal(
+        sign_key_parse(STR("whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMA=="), &key, NULL), RC_OK);
     core_endpoint_read_scheme(a, options, &key, &ep);
     return ep;
 }
@@ -69,8 +69,8 @@ static void a_scheme_signs_with_its_own_secret_or_else_the_endpoints(void **stat
     arena_init(&a);
     json_t *options = json_pack("{s:s, s:b}", "scheme", "preservica", "includeIdentifiers", 0);
     struct sign_key key;
-    assert_int_equal(sign_key_parse(STR("whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMA=="), &key, NULL),
-                     RC_OK);
+    assert_int_equal(
+        sign_key_parse(STR("whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMA=="), &key, NULL), RC_OK);
     own.options_sealed = STR("{\"schemeSecret\":\"between us\"}");
     core_endpoint_read_scheme(&a, options, &key, &own);
     core_endpoint_read_scheme(&a, options, &key, &shared);

@@ -25,6 +25,7 @@ static struct world {
     /* what came, and what is answered */
     int requests;
     struct str headers, body, host;
+    bool is_chunked;
     int64_t deadline_us;
     int status;
     enum fetch_error error;
@@ -57,6 +58,7 @@ static void start_call(struct fetch *f, struct fetch_call *c)
     w.requests++;
     w.headers = kept(c->headers);
     w.body = kept(c->body);
+    w.is_chunked = c->chunked;
     w.host = kept(c->url->host);
     w.deadline_us = c->deadline_us;
     c->error = w.error;
@@ -326,6 +328,59 @@ static void a_response_is_cut_between_characters_and_other_bytes_as_they_are(voi
     assert_true(str_eq(w.outcome.response, STR("short")));
 }
 
+static void under_the_preservica_scheme_events_go_out_chunked_in_an_envelope_signed_with_its_key(
+    void **state)
+{
+    (void)state;
+    char id_text[ID_TEXT_MAX + 1], stamp[TIME_TEXT_LEN + 1], body[512], auth[600], line[128];
+    uint8_t mac[32];
+    char hex[HEX_LEN(32) + 1];
+    w.ep.scheme = CORE_SCHEME_PRESERVICA;
+    w.ep.scheme_key = STR("between us");
+    w.ep.id = STR("ep_1");
+    w.view->org_name = STR("LIBRARY");
+    struct id id = deliver_one((struct store_message){
+        .payload = STR(
+            "{\"entityRef\":\"a1\", \"title\":\"caf\xc3\xa9\", \"identifiers\":[{\"isbn\":\"7\"}]}"),
+        .headers = STR("Preservica-Signature: forged\r\n") });
+    (void)id_format(STR("msg_"), &id, id_text);
+    time_format(id_time_us(&id), stamp);
+    (void)snprintf(
+        body, sizeof(body),
+        "{\"subscriptionId\":\"ep_1\",\"tenant\":\"LIBRARY\",\"trigger\":\"test\","
+        "\"timestamp\":\"%s\",\"events\":[{\"entityRef\":\"a1\",\"title\":\"caf\\u00E9\"}]}",
+        stamp);
+    assert_true(str_eq(w.body, str_from(body)));
+    assert_true(w.is_chunked);
+    (void)snprintf(auth, sizeof(auth), "preservica-webhook-auth%s", body);
+    sign_hmac256(STR("between us"), str_from(auth), mac);
+    hex_encode(mac, sizeof(mac), hex);
+    (void)snprintf(line, sizeof(line), "Preservica-Signature: %s\r\n", hex);
+    assert_int_equal(count_of(w.headers, line), 1);
+    assert_int_equal(count_of(w.headers, "forged"), 0);
+    assert_int_equal(count_of(w.headers, "webhook-signature: v1,"), 1);
+
+    w.ep.includes_identifiers = true;
+    (void)deliver_one((struct store_message){
+        .payload =
+            STR("{\"events\":[{\"entityRef\":\"a1\",\"identifiers\":[{\"isbn\":\"7\"}]},{}]}") });
+    assert_true(str_ends(
+        w.body, STR("\"events\":[{\"entityRef\":\"a1\",\"identifiers\":[{\"isbn\":\"7\"}]},{}]}")));
+}
+
+static void what_cannot_go_out_under_the_preservica_scheme_is_not_sent(void **state)
+{
+    (void)state;
+    w.ep.scheme = CORE_SCHEME_PRESERVICA;
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_true(str_eq(w.outcome.error, STR("key")));
+    w.ep.scheme_key = STR("between us");
+    (void)deliver_one((struct store_message){ .payload = STR("[1]") });
+    assert_true(str_eq(w.outcome.error, STR("payload")));
+    assert_int_equal(w.outcome.to, STORE_FAILED);
+    assert_int_equal(w.requests, 0);
+}
+
 static void a_lane_held_by_retry_after_stays_held_when_the_wall_clock_jumps(void **state)
 {
     (void)state;
@@ -354,6 +409,8 @@ int main(void)
         TEST(credentials_in_the_url_become_basic_and_are_not_recorded),
         TEST(an_endpoint_without_a_readable_key_gets_nothing_unsigned),
         TEST(a_bad_url_or_a_refused_address_is_given_up),
+        TEST(under_the_preservica_scheme_events_go_out_chunked_in_an_envelope_signed_with_its_key),
+        TEST(what_cannot_go_out_under_the_preservica_scheme_is_not_sent),
         TEST(a_lane_held_by_retry_after_stays_held_when_the_wall_clock_jumps),
         TEST(an_endpoints_own_schedule_wins),
         TEST(a_response_is_cut_between_characters_and_other_bytes_as_they_are),
