@@ -68,22 +68,47 @@ struct core_publish *core_publish_new_to(struct core_publisher *publisher,
     return p;
 }
 
+static struct core_publish *also_at(const struct core_publish *p, size_t i)
+{
+    return CONTAINER_OF(p->_also[i], struct core_publish, store);
+}
+
+void core_publish_also(struct core_publish *p, struct core_publish *other)
+{
+    size_t count = p->store.also_count + 1;
+    p->_also = xrealloc(p->_also, count * sizeof(struct store_publish *));
+    p->_also[count - 1] = &other->store;
+    p->store.also = p->_also;
+    p->store.also_count = count;
+}
+
 void core_publish_free(struct core_publish *p)
 {
     if (p == NULL)
         return;
+    for (size_t i = 0; i < p->store.also_count; i++)
+        core_publish_free(also_at(p, i));
+    xfree(p->_also);
     store_message_unref(p->store.message);
     xfree(p);
+}
+
+static void hand_over(const struct core_publish *p)
+{
+    const struct core_publisher_options *o = &p->_publisher->o;
+    if (p->store.endpoint_count > 0 && o->hand_over != NULL)
+        o->hand_over(o->hand_over_ctx, p->store.message, p->_endpoints, p->store.endpoint_count);
+    for (size_t i = 0; i < p->store.also_count; i++)
+        hand_over(also_at(p, i));
 }
 
 static void finish(struct store_job *job)
 {
     struct core_publish *p = CONTAINER_OF(job, struct core_publish, store.job);
-    const struct core_publisher_options *o = &p->_publisher->o;
     bool made = job->rc == RC_OK && p->store.result == STORE_CREATED;
     p->done(p);
-    if (made && p->store.endpoint_count > 0 && o->hand_over != NULL)
-        o->hand_over(o->hand_over_ctx, p->store.message, p->_endpoints, p->store.endpoint_count);
+    if (made)
+        hand_over(p);
     core_publish_free(p);
 }
 

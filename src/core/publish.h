@@ -32,6 +32,7 @@ struct core_publish {
     struct core_publisher *_publisher;
     void (*done)(struct core_publish *p);
     void *arg;                      /* the submitter's */
+    struct store_publish **_also;   /* owned; each the first part of a core_publish */
     int64_t _endpoints[];
 };
 
@@ -40,6 +41,8 @@ struct core_publish {
 struct core_publish *core_publish_new(struct core_publisher *publisher, const struct core_app *app, const struct store_message *message, const struct str *channels, size_t channel_count);
 /* To one endpoint, whatever its filters say (none if it is disabled). */
 struct core_publish *core_publish_new_to(struct core_publisher *publisher, const struct core_app *app, const struct store_message *message, int64_t endpoint);
+/* Commits `other` with p, all or none, and only if p is new. p owns it from now on; its done() is never called. */
+void core_publish_also(struct core_publish *p, struct core_publish *other);
 /* Only one that was not submitted. NULL is fine. */
 void core_publish_free(struct core_publish *p);
 

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A request in the engine's words, and its verdict.
+ */
+#include "inbound/inbound_priv.h"
+
+enum { TYPE_MAX = 256 };
+
+static struct str strip_slash(struct str url)
+{
+    return str_ends(url, STR("/")) ? str_sub(url, 0, url.len - 1) : url;
+}
+
+void inbound_request_fill(struct inbound *in, const struct inbound_view *v, struct arena *a,
+                          const struct inbound_trial *from, struct inbound_request *out)
+{
+    struct str base = v->settings.public_url.len > 0 ? strip_slash(v->settings.public_url)
+                                                     : str_from(in->o.public_url);
+    out->headers = arena_array(a, from->header_count + 1, sizeof(*out->headers));
+    for (size_t i = 0; i < from->header_count; i++)
+        out->headers[i] = (struct grapnel_header){ verify_bytes(from->headers[i].name),
+                                                   verify_bytes(from->headers[i].value) };
+    out->engine = (struct grapnel_request){
+        .method = verify_bytes(from->method),
+        .url = verify_bytes(arena_fmt(a, "%.*s/in/%.*s", STR_ARGS(base), STR_ARGS(out->token))),
+        .query = verify_bytes(from->query),
+        .headers = out->headers,
+        .header_count = from->header_count,
+        .body = verify_bytes(from->body),
+    };
+    out->at_us = from->at_us;
+}
+
+/* Standard Webhooks takes public keys beside shared secrets. */
+bool inbound_is_slow(const struct inbound_view *v)
+{
+    for (size_t i = 0; i < v->secrets.count; i++)
+        if (str_starts(v->secrets.list[i].text, STR("whpk")))
+            return true;
+    return v->scheme->is_slow;
+}
+
+void inbound_judge(struct inbound *in, const struct inbound_view *v, struct inbound_request *r,
+                   char *explain, size_t cap)
+{
+    struct grapnel_bytes secrets[GRAPNEL_SECRETS_MAX];
+    struct grapnel_window window = { v->settings.window_past_s, v->settings.window_future_s };
+    struct grapnel_config config = { .secrets = secrets,
+                                     .companion = verify_bytes(v->secrets.companion),
+                                     .now_us = r->at_us,
+                                     .window = v->settings.has_window ? &window : NULL,
+                                     .body_max = v->settings.body_max,
+                                     .certificate = inbound_certificate,
+                                     .certificate_ctx = in->certificates };
+    for (size_t i = 0; i < v->secrets.count; i++) {
+        const struct inbound_secret *s = &v->secrets.list[i];
+        if (s->expires_us == 0 || s->expires_us > r->at_us)
+            secrets[config.secret_count++] = verify_bytes(s->text);
+    }
+    enum grapnel_status status =
+        grapnel_explain(v->scheme->engine, &config, &r->engine, &r->verdict, explain, cap);
+    MUST(status == r->verdict.status);
+}
+
+struct str inbound_event_type(const struct inbound_view *v, const struct grapnel_verdict *verdict,
+                              struct arena *a)
+{
+    struct str type = str_sub(verify_str(verdict->type), 0, TYPE_MAX);
+    if (type.len == 0)
+        return v->settings.event_type;
+    char *text = arena_cstr(a, type);
+    for (size_t i = 0; i < type.len; i++) {
+        char c = text[i];
+        bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!alnum && c != '-' && c != '_')
+            text[i] = '.';
+    }
+    return str_of(text, type.len);
+}

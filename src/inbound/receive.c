@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The way of a request from a source's URL to its answer. It starts on the loop and stays there when
+ * everything is at hand; what blocks or takes long (a view to be read, pairs of keys, certificates,
+ * transforms, a secret to be learned) is done on a worker, and then the same steps go on, on the loop.
+ */
+#include "inbound/inbound_priv.h"
+
+#include "inbound/learn_priv.h"
+#include "sign/sign.h"
+
+enum { EVENT_ID_MAX = 256 };
+
+struct receiving {
+    struct inbound *in;
+    struct http_request *req;
+    struct inbound_view *view; /* with a reference, for as long as the request */
+    uint8_t hash[32];
+    struct inbound_request request;
+    bool is_judged;
+    bool is_confirmed; /* AWS SNS's subscription */
+    struct inbound_plan plan;
+    struct str event_type;
+    struct store_request row;
+    struct store_record record;
+    void (*on_worker)(struct receiving *r);
+    void (*on_loop)(struct receiving *r);
+    enum rc rc; /* of on_worker */
+    struct work_job job;
+    struct loop_task task;
+};
+
+/* --- changing threads ------------------------------------------------------------------------------- */
+
+static void run_on_loop(void *arg)
+{
+    struct receiving *r = arg;
+    r->on_loop(r);
+}
+
+static void run_on_worker(void *arg)
+{
+    struct receiving *r = arg;
+    r->on_worker(r);
+    r->task = (struct loop_task){ .fn = run_on_loop, .arg = r };
+    loop_post(r->req->call->loop, &r->task);
+}
+
+/* --- answers ----------------------------------------------------------------------------------------- */
+
+static void refuse_for_now(struct receiving *r, enum rc rc)
+{
+    static const struct http_header later = { { "retry-after", 11 }, { "5", 1 } };
+    http_error(r->req, rc == RC_LIMIT ? 507 : 503, "busy", "Not now. Try again.");
+    r->req->reply.headers = &later;
+    r->req->reply.header_count = 1;
+    http_answer(r->req);
+}
+
+static void set_reply(struct receiving *r, const struct inbound_reply *own)
+{
+    const struct grapnel_reply *from = &r->request.verdict.reply;
+    struct http_reply *reply = &r->req->reply;
+    struct http_header *headers =
+        arena_array(r->req->arena, from->header_count + 1, sizeof(*headers));
+    for (size_t i = 0; i < from->header_count; i++)
+        headers[i] = (struct http_header){ verify_str(from->headers[i].name),
+                                           verify_str(from->headers[i].value) };
+    reply->status = own != NULL && own->status != 0 ? own->status : (int)from->status;
+    reply->content_type = verify_str(from->content_type);
+    reply->body = verify_str(from->body);
+    reply->headers = headers;
+    reply->header_count = from->header_count;
+    if (own != NULL && own->body.ptr != NULL)
+        reply->body = own->body;
+    if (own != NULL && own->content_type.ptr != NULL)
+        reply->content_type = own->content_type;
+}
+
+static void work_or_refuse(struct receiving *r, void (*on_worker)(struct receiving *r),
+                           void (*on_loop)(struct receiving *r))
+{
+    r->on_worker = on_worker;
+    r->on_loop = on_loop;
+    r->job = (struct work_job){ .fn = run_on_worker, .arg = r };
+    if (work_submit(r->in->o.pool, &r->job) != RC_OK)
+        refuse_for_now(r, RC_BUSY);
+}
+
+/* --- what is not accepted ---------------------------------------------------------------------------- */
+
+static void recorded(struct store_job *job)
+{
+    struct receiving *r = CONTAINER_OF(job, struct receiving, record.job);
+    if (job->rc != RC_OK)
+        metrics_add(METRIC_INBOUND_UNRECORDED, 1);
+    http_answer(r->req);
+}
+
+/* The reply stands; the row comes first, so that whoever was answered is also seen. */
+static void record(struct receiving *r, enum store_request_outcome outcome, struct str reason)
+{
+    int64_t now_us = clock_wall_us(r->in->o.clock);
+    metrics_add(
+        outcome == STORE_REQUEST_REJECTED ? METRIC_INBOUND_REJECTED : METRIC_INBOUND_IGNORED, 1);
+    if (inbound_view_is_pending(r->view, now_us)) { /* anybody may be asking: nothing is kept */
+        http_answer(r->req);
+        return;
+    }
+    inbound_describe(r->view, &r->request, r->req->call->peer, r->req->arena, &r->row);
+    r->row.id = id_new(store_ids(r->in->o.store));
+    r->row.outcome = outcome;
+    r->row.reason = reason;
+    r->row.status = r->req->reply.status;
+    r->record.request = &r->row;
+    r->record.job.loop = r->req->call->loop;
+    r->record.job.done = recorded;
+    if (store_submit_record(r->in->o.store, &r->record) == RC_OK)
+        return;
+    metrics_add(METRIC_INBOUND_UNRECORDED, 1);
+    http_answer(r->req);
+}
+
+static void reject(struct receiving *r)
+{
+    set_reply(r, &r->view->settings.reject);
+    if (r->request.verdict.reply.status >= 500) /* ours to mend: a fixed answer would hide that */
+        r->req->reply.status = (int)r->request.verdict.reply.status;
+    record(r, STORE_REQUEST_REJECTED, str_from(grapnel_status_name(r->request.verdict.status)));
+}
+
+/* --- handshakes -------------------------------------------------------------------------------------- */
+
+static void learn(struct receiving *r)
+{
+    r->rc = inbound_learn(r->in, r->view->num, verify_str(r->request.verdict.learned));
+}
+
+static void learned(struct receiving *r)
+{
+    if (r->rc == RC_CONFLICT) { /* another handshake was first */
+        r->req->reply = (struct http_reply){ .status = 401 };
+        record(r, STORE_REQUEST_REJECTED, STR("challenge_refused"));
+    } else if (r->rc != RC_OK) {
+        refuse_for_now(r, r->rc);
+    } else {
+        set_reply(r, NULL);
+        record(r, STORE_REQUEST_IGNORED, STR("handshake"));
+    }
+}
+
+static void shake_hands(struct receiving *r)
+{
+    if (r->request.verdict.learned.len > 0) {
+        work_or_refuse(r, learn, learned);
+        return;
+    }
+    set_reply(r, NULL);
+    record(r, STORE_REQUEST_IGNORED, STR("handshake"));
+}
+
+/* --- accepting --------------------------------------------------------------------------------------- */
+
+static void published(struct core_publish *p)
+{
+    struct receiving *r = p->arg;
+    if (p->store.job.rc != RC_OK) {
+        refuse_for_now(r, p->store.job.rc);
+        return;
+    }
+    metrics_add(
+        p->store.result == STORE_CREATED ? METRIC_INBOUND_ACCEPTED : METRIC_INBOUND_DUPLICATES, 1);
+    http_answer(r->req);
+}
+
+static void hash_parts(const struct str *parts, size_t count, uint8_t out[static 32])
+{
+    uint8_t each[8][32];
+    for (size_t i = 0; i < count; i++)
+        sign_sha256(parts[i], each[i]);
+    sign_sha256(str_of((const char *)each, count * sizeof(each[0])), out);
+}
+
+/* A signed time makes two equal bodies two events: it belongs to the key. */
+static void key_by_body(struct receiving *r, struct core_publish *p)
+{
+    const struct grapnel_verdict *verdict = &r->request.verdict;
+    int64_t time_us = verdict->has_time ? verdict->time_us : 0;
+    uint8_t hash[32];
+    const struct str parts[] = { str_of((const char *)&r->view->num, sizeof(int64_t)),
+                                 str_of((const char *)&time_us, sizeof(time_us)),
+                                 verify_str(r->request.engine.query),
+                                 verify_str(r->request.engine.body) };
+    hash_parts(parts, COUNT_OF(parts), hash);
+    p->store.has_key = true;
+    memcpy(p->store.key, hash, sizeof(p->store.key));
+}
+
+static bool dedupes_by_body(const struct receiving *r)
+{
+    const struct grapnel_verdict *verdict = &r->request.verdict;
+    switch (r->view->settings.dedupe_by_body) {
+    case INBOUND_BODY_ALWAYS: return true;
+    case INBOUND_BODY_NEVER: return false;
+    case INBOUND_BODY_UNSIGNED: break;
+    }
+    return verdict->status == GRAPNEL_VERIFIED && !(verdict->id.len > 0 && verdict->id_signed);
+}
+
+/* The provider's id as the message's event id; what is too long, as its hash. */
+static struct str event_id(struct receiving *r)
+{
+    struct str id = verify_str(r->request.verdict.id);
+    if (!r->view->settings.dedupe_by_id || id.len == 0)
+        return STR_NONE;
+    if (id.len <= EVENT_ID_MAX && str_is_utf8(id) && memchr(id.ptr, '\0', id.len) == NULL)
+        return id;
+    uint8_t hash[32];
+    char hex[HEX_LEN(32) + 1];
+    sign_sha256(id, hash);
+    hex_encode(hash, sizeof(hash), hex);
+    return arena_fmt(r->req->arena, "sha256-%s", hex);
+}
+
+static struct str content_type(const struct receiving *r)
+{
+    struct str given = http_call_header(r->req->call, "content-type");
+    if (given.len > 0)
+        return given;
+    bool is_json = json_validate(r->req->call->body, NULL) == RC_OK;
+    return is_json ? STR("application/json") : STR("application/octet-stream");
+}
+
+static void fill_row(struct receiving *r, const struct store_message *m)
+{
+    inbound_describe(r->view, &r->request, r->req->call->peer, r->req->arena, &r->row);
+    r->row.id = m->id;
+    r->row.outcome = r->view->paused ? STORE_REQUEST_IGNORED : STORE_REQUEST_ACCEPTED;
+    r->row.reason = r->view->paused ? STR("paused") : STR_NONE;
+    r->row.has_message = true;
+    r->row.event_type = m->event_type;
+    r->row.dedupe_id = m->event_id;
+    r->row.status = r->req->reply.status;
+}
+
+static void submit(struct receiving *r)
+{
+    struct store_message m = { .id = id_new(store_ids(r->in->o.store)),
+                               .org = r->plan.apps[0]->org,
+                               .app = r->view->app,
+                               .event_type = r->event_type,
+                               .event_id = event_id(r),
+                               .content_type = content_type(r),
+                               .headers = inbound_forwarded(r->view, &r->request, r->req->arena),
+                               .payload = r->req->call->body };
+    if (m.payload.ptr == NULL)
+        m.payload = STR("");
+    m.created_us = id_time_us(&m.id);
+    m.payload_expires_us = m.created_us + r->in->o.retention_us;
+    set_reply(r, &r->view->settings.accept);
+    fill_row(r, &m);
+    struct core_publish *p = inbound_publish(r->in, r->view, &r->plan, &m);
+    p->store.request = &r->row;
+    if (dedupes_by_body(r))
+        key_by_body(r, p);
+    p->done = published;
+    p->arg = r;
+    enum rc rc = core_publish_submit(p, r->req->call->loop);
+    if (rc == RC_OK)
+        return;
+    core_publish_free(p);
+    refuse_for_now(r, rc);
+}
+
+static void plan_on_worker(struct receiving *r)
+{
+    r->plan.is_worker = true;
+    r->rc = inbound_plan(r->in, r->view, &r->request, r->event_type, &r->plan);
+}
+
+static void planned(struct receiving *r)
+{
+    if (r->rc == RC_OK)
+        submit(r);
+    else
+        refuse_for_now(r, r->rc);
+}
+
+static void confirm(struct receiving *r)
+{
+    r->is_confirmed =
+        inbound_confirm_subscription(r->in->certificates, r->req->arena, r->req->call->body);
+}
+
+static void confirmed(struct receiving *r)
+{
+    set_reply(r, NULL);
+    if (!r->is_confirmed)
+        r->req->reply.status = 503; /* it will be asked again */
+    record(r, STORE_REQUEST_IGNORED,
+           r->is_confirmed ? STR("subscription_confirmed") : STR("subscription_not_confirmed"));
+}
+
+static void accept(struct receiving *r)
+{
+    const struct grapnel_verdict *verdict = &r->request.verdict;
+    if (r->view->scheme->is_sns &&
+        str_eq(verify_str(verdict->type), STR("SubscriptionConfirmation"))) {
+        work_or_refuse(r, confirm, confirmed);
+        return;
+    }
+    r->event_type = inbound_event_type(r->view, verdict, r->req->arena);
+    r->plan.arena = r->req->arena;
+    enum rc rc = inbound_plan(r->in, r->view, &r->request, r->event_type, &r->plan);
+    if (rc == RC_OK)
+        submit(r);
+    else
+        work_or_refuse(r, plan_on_worker, planned);
+}
+
+/* --- the way in -------------------------------------------------------------------------------------- */
+
+static void judge(struct receiving *r)
+{
+    const struct http_head *head = r->req->call->head;
+    const struct inbound_trial as_sent = { .method = head->method_text,
+                                           .query = head->query,
+                                           .body = r->req->call->body,
+                                           .headers = head->headers,
+                                           .header_count = head->header_count,
+                                           .at_us = clock_wall_us(r->in->o.clock) };
+    r->request.token = r->req->params[0];
+    inbound_request_fill(r->in, r->view, r->req->arena, &as_sent, &r->request);
+    inbound_judge(r->in, r->view, &r->request, NULL, 0);
+}
+
+static void settle(struct receiving *r)
+{
+    enum grapnel_status status = r->request.verdict.status;
+    if (status == GRAPNEL_HANDSHAKE)
+        shake_hands(r);
+    else if (status == GRAPNEL_VERIFIED || status == GRAPNEL_UNSIGNED)
+        accept(r);
+    else
+        reject(r);
+}
+
+static void release_view(void *view)
+{
+    inbound_view_unref(view);
+}
+
+static void not_here(struct receiving *r)
+{
+    http_error(r->req, 404, "not_found", "There is no source at this URL.");
+    http_answer(r->req);
+}
+
+/* Owns the view from here on. */
+static void begin(struct receiving *r)
+{
+    int64_t now_us = clock_wall_us(r->in->o.clock);
+    arena_defer(r->req->arena, release_view, r->view);
+    if (!inbound_view_has(r->view, r->hash, now_us)) {
+        not_here(r);
+    } else if (inbound_is_slow(r->view)) {
+        work_or_refuse(r, judge, settle);
+    } else {
+        judge(r);
+        settle(r);
+    }
+}
+
+static void load(struct receiving *r)
+{
+    uint64_t noted = inbound_cache_note(r->in->cache);
+    r->rc = inbound_view_load(r->in, r->hash, 0, &r->view);
+    if (r->rc == RC_OK)
+        inbound_cache_put(r->in->cache, noted, r->hash, r->view);
+}
+
+static void loaded(struct receiving *r)
+{
+    if (r->rc == RC_OK)
+        begin(r);
+    else if (r->rc == RC_NOT_FOUND)
+        not_here(r);
+    else
+        refuse_for_now(r, RC_BUSY);
+}
+
+static bool is_token(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            c != '-' && c != '_')
+            return false;
+    }
+    return s.len > 0 && s.len <= 256;
+}
+
+void inbound_receive(struct inbound *in, struct http_request *req)
+{
+    struct receiving *r = ARENA_NEW(req->arena, struct receiving);
+    r->in = in;
+    r->req = req;
+    if (!is_token(req->params[0])) {
+        not_here(r);
+        return;
+    }
+    sign_sha256(req->params[0], r->hash);
+    r->view = inbound_cache_find(in->cache, r->hash);
+    if (r->view != NULL)
+        begin(r);
+    else
+        work_or_refuse(r, load, loaded);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reads a source's settings. Strict: a member that is not known is a mistake worth telling. One row
+ * a member; each reader says what is wrong under the name of its row.
+ */
+#include "inbound/settings.h"
+
+#include "filter/language.h"
+
+#include <stdio.h>
+
+enum { TRANSFORM_MAX = 16384, TEXT_MAX = 1024, BODY_LIMIT_MAX = 64 * 1024 * 1024 };
+
+struct reading {
+    struct arena *arena;
+    struct inbound_settings *out;
+    struct buf *why;
+    const char *where; /* "accept", "routes" */
+};
+
+typedef enum rc (*member_fn)(const struct reading *r, const json_t *value, void *target);
+
+struct member {
+    const char *name;
+    member_fn read;
+    size_t offset; /* into the struct that is filled */
+};
+
+PRINTF_LIKE(3, 4)
+static enum rc wrong(const struct reading *r, const char *name, const char *fmt, ...)
+{
+    char words[256];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(words, sizeof(words), fmt, args);
+    va_end(args);
+    buf_say(r->why, "%s%s%s: %s", r->where, r->where[0] == '\0' || name[0] == '\0' ? "" : ".", name,
+            words);
+    return RC_INVALID;
+}
+
+/* Null counts as absent. */
+static enum rc read_members(const struct reading *r, const json_t *object,
+                            const struct member *members, size_t count, void *out)
+{
+    const char *name;
+    json_t *value;
+    if (!json_is_object(object))
+        return wrong(r, "", "Expected an object.");
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
+        const struct member *found = NULL;
+        for (size_t i = 0; i < count && found == NULL; i++)
+            if (strcmp(members[i].name, name) == 0)
+                found = &members[i];
+        if (found == NULL)
+            return wrong(r, "", "There is no \"%.64s\".", name);
+        struct reading inner = *r;
+        if (r->where[0] == '\0')
+            inner.where = found->name;
+        enum rc rc = RC_OK;
+        if (!json_is_null(value))
+            rc = found->read(r->where[0] == '\0' ? &inner : r, value, (char *)out + found->offset);
+        if (rc != RC_OK)
+            return rc;
+    }
+    return RC_OK;
+}
+
+/* --- plain values --------------------------------------------------------------------------------- */
+
+static enum rc read_number(const struct reading *r, const json_t *value, int64_t min, int64_t max,
+                           int64_t *out)
+{
+    *out = json_is_integer(value) ? json_integer_value(value) : -1;
+    if (!json_is_integer(value) || *out < min || *out > max)
+        return wrong(r, "", "Expected an integer from %lld to %lld.", (long long)min,
+                     (long long)max);
+    return RC_OK;
+}
+
+static enum rc read_text(const struct reading *r, const json_t *value, size_t max, struct str *out)
+{
+    if (!json_is_string(value) || json_string_length(value) > max)
+        return wrong(r, "", "Expected a text of at most %zu bytes.", max);
+    *out = arena_str(r->arena, str_of(json_string_value(value), json_string_length(value)));
+    return RC_OK;
+}
+
+static enum rc read_bool(const struct reading *r, const json_t *value, void *target)
+{
+    if (!json_is_boolean(value))
+        return wrong(r, "", "Expected true or false.");
+    *(bool *)target = json_is_true(value);
+    return RC_OK;
+}
+
+static enum rc read_seconds(const struct reading *r, const json_t *value, void *target)
+{
+    return read_number(r, value, 0, INBOUND_WINDOW_MAX_S, target);
+}
+
+static enum rc read_status(const struct reading *r, const json_t *value, void *target)
+{
+    int64_t status = 0;
+    enum rc rc = read_number(r, value, 200, 599, &status);
+    *(int *)target = (int)status;
+    return rc;
+}
+
+/* Goes into a header line. */
+static enum rc read_line(const struct reading *r, const json_t *value, void *target)
+{
+    struct str *out = target;
+    enum rc rc = read_text(r, value, TEXT_MAX, out);
+    for (size_t i = 0; rc == RC_OK && i < out->len; i++)
+        if ((unsigned char)out->ptr[i] < 0x20 || out->ptr[i] == 0x7f)
+            rc = wrong(r, "", "Control characters are not allowed.");
+    return rc;
+}
+
+static enum rc read_reply_body(const struct reading *r, const json_t *value, void *target)
+{
+    return read_text(r, value, INBOUND_REPLY_MAX, target);
+}
+
+static enum rc read_body_max(const struct reading *r, const json_t *value, void *target)
+{
+    int64_t bytes = 0;
+    enum rc rc = read_number(r, value, 1, BODY_LIMIT_MAX, &bytes);
+    *(size_t *)target = (size_t)bytes;
+    return rc;
+}
+
+static bool is_name(struct str s)
+{
+    static const char extra[] = "-_.";
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!alnum && (c == '\0' || strchr(extra, c) == NULL))
+            return false;
+    }
+    return s.len > 0 && s.len <= 256;
+}
+
+static enum rc read_event_type(const struct reading *r, const json_t *value, void *target)
+{
+    enum rc rc = read_text(r, value, TEXT_MAX, target);
+    if (rc == RC_OK && !is_name(*(struct str *)target))
+        rc = wrong(r, "", "A name has letters, digits, '-', '_' and '.', at most 256.");
+    return rc;
+}
+
+static enum rc read_public_url(const struct reading *r, const json_t *value, void *target)
+{
+    struct str *out = target;
+    enum rc rc = read_line(r, value, target);
+    if (rc == RC_OK && !str_starts(*out, STR("https://")) && !str_starts(*out, STR("http://")))
+        rc = wrong(r, "", "Expected a URL that begins with https:// or http://.");
+    return rc;
+}
+
+/* --- objects --------------------------------------------------------------------------------------- */
+
+static enum rc read_window(const struct reading *r, const json_t *value, void *target)
+{
+    static const struct member members[] = {
+        { "pastSeconds", read_seconds, offsetof(struct inbound_settings, window_past_s) },
+        { "futureSeconds", read_seconds, offsetof(struct inbound_settings, window_future_s) },
+    };
+    struct inbound_settings *out = r->out;
+    (void)target;
+    out->has_window = true;
+    return read_members(r, value, members, COUNT_OF(members), out);
+}
+
+static enum rc read_reply(const struct reading *r, const json_t *value, void *target)
+{
+    static const struct member members[] = {
+        { "status", read_status, offsetof(struct inbound_reply, status) },
+        { "contentType", read_line, offsetof(struct inbound_reply, content_type) },
+        { "body", read_reply_body, offsetof(struct inbound_reply, body) },
+    };
+    return read_members(r, value, members, COUNT_OF(members), target);
+}
+
+static enum rc read_dedupe_body(const struct reading *r, const json_t *value, void *target)
+{
+    static const char *const words[] = { [INBOUND_BODY_UNSIGNED] = "unsigned",
+                                         [INBOUND_BODY_ALWAYS] = "always",
+                                         [INBOUND_BODY_NEVER] = "never" };
+    for (size_t i = 0; json_is_string(value) && i < COUNT_OF(words); i++) {
+        if (strcmp(json_string_value(value), words[i]) == 0) {
+            *(enum inbound_body_dedupe *)target = (enum inbound_body_dedupe)i;
+            return RC_OK;
+        }
+    }
+    return wrong(r, "body", "Expected unsigned, always or never.");
+}
+
+static enum rc read_dedupe(const struct reading *r, const json_t *value, void *target)
+{
+    static const struct member members[] = {
+        { "id", read_bool, offsetof(struct inbound_settings, dedupe_by_id) },
+        { "body", read_dedupe_body, offsetof(struct inbound_settings, dedupe_by_body) },
+    };
+    (void)target;
+    return read_members(r, value, members, COUNT_OF(members), r->out);
+}
+
+/* --- routes ---------------------------------------------------------------------------------------- */
+
+static enum rc read_names(const struct reading *r, const json_t *value, size_t max, bool may_end,
+                          struct str **list, size_t *count)
+{
+    if (!json_is_array(value) || json_array_size(value) > max)
+        return wrong(r, "", "Expected at most %zu names.", max);
+    *list = arena_array(r->arena, json_array_size(value) + 1, sizeof(**list));
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        struct str name = STR_NONE;
+        enum rc rc = read_text(r, json_array_get(value, i), TEXT_MAX, &name);
+        if (rc != RC_OK)
+            return rc;
+        struct str plain =
+            may_end && str_ends(name, STR(".*")) ? str_sub(name, 0, name.len - 2) : name;
+        if (!is_name(plain))
+            return wrong(r, "", "\"%.*s\" is no name.", STR_ARGS(str_sub(name, 0, 64)));
+        (*list)[(*count)++] = name;
+    }
+    return RC_OK;
+}
+
+static enum rc read_types(const struct reading *r, const json_t *value, void *target)
+{
+    struct inbound_route *route = target;
+    return read_names(r, value, INBOUND_ROUTE_TYPES_MAX, true, &route->event_types,
+                      &route->event_type_count);
+}
+
+static enum rc read_apps(const struct reading *r, const json_t *value, void *target)
+{
+    struct inbound_route *route = target;
+    return read_names(r, value, INBOUND_ROUTE_APPS_MAX, false, &route->apps, &route->app_count);
+}
+
+static void free_program(void *program)
+{
+    filter_program_free(program);
+}
+
+static enum rc read_filter(const struct reading *r, const json_t *value, void *target)
+{
+    struct inbound_route *route = target;
+    struct filter_fault fault = { 0 };
+    if (filter_compile(json_text(r->arena, value), &route->filter, &fault) != RC_OK)
+        return wrong(r, "filter", "%.100s: %.120s", fault.where, fault.reason);
+    arena_defer(r->arena, free_program, route->filter);
+    return RC_OK;
+}
+
+static enum rc read_transform(const struct reading *r, const json_t *value, void *target)
+{
+    return read_text(r, value, TRANSFORM_MAX, &((struct inbound_route *)target)->transform);
+}
+
+static enum rc read_routes(const struct reading *r, const json_t *value, void *target)
+{
+    static const struct member members[] = {
+        { "eventTypes", read_types, 0 },
+        { "applications", read_apps, 0 },
+        { "filter", read_filter, 0 },
+        { "transform", read_transform, 0 },
+    };
+    struct inbound_settings *out = r->out;
+    (void)target;
+    if (!json_is_array(value) || json_array_size(value) > INBOUND_ROUTES_MAX)
+        return wrong(r, "", "Expected at most %d routes.", INBOUND_ROUTES_MAX);
+    out->routes = arena_array(r->arena, json_array_size(value) + 1, sizeof(*out->routes));
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        struct inbound_route *route = &out->routes[out->route_count++];
+        struct reading inner = *r;
+        inner.where = arena_fmt(r->arena, "routes.%zu", i).ptr;
+        enum rc rc =
+            read_members(&inner, json_array_get(value, i), members, COUNT_OF(members), route);
+        if (rc == RC_OK && route->app_count == 0)
+            rc = wrong(&inner, "applications", "A route names at least one application.");
+        if (rc != RC_OK)
+            return rc;
+    }
+    return RC_OK;
+}
+
+/* --- the whole ------------------------------------------------------------------------------------- */
+
+enum rc inbound_settings_read(struct arena *a, const json_t *object, struct inbound_settings *out,
+                              struct buf *why)
+{
+    static const struct member members[] = {
+        { "window", read_window, 0 },
+        { "accept", read_reply, offsetof(struct inbound_settings, accept) },
+        { "reject", read_reply, offsetof(struct inbound_settings, reject) },
+        { "dedupe", read_dedupe, 0 },
+        { "eventType", read_event_type, offsetof(struct inbound_settings, event_type) },
+        { "forwardHeaders", read_bool, offsetof(struct inbound_settings, forward_headers) },
+        { "maxBodyBytes", read_body_max, offsetof(struct inbound_settings, body_max) },
+        { "publicUrl", read_public_url, offsetof(struct inbound_settings, public_url) },
+        { "routes", read_routes, 0 },
+    };
+    *out = (struct inbound_settings){ .dedupe_by_id = true,
+                                      .forward_headers = true,
+                                      .event_type = STR("webhook") };
+    const struct reading r = { a, out, why, "" };
+    return read_members(&r, object, members, COUNT_OF(members), out);
+}
