@@ -81,7 +81,7 @@ static bool allow_rest(scmp_filter_ctx filter)
     };
     return allow(filter, calls, COUNT_OF(calls)) &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0;
+                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)) == 0;
 }
 
 static bool filter_calls(void)

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Runs. A run is settled from the front: the part at `_at` is asked (with its parallel neighbours)
+ * or judged, and the next one looked at, until a rule halts or there are no more. Answers that come
+ * early, from parallel filters further on, wait for their turn, so the verdict does not depend on
+ * who is quick.
+ */
+#include "filter/chain_priv.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "metrics/metrics.h"
+#include "work/wait.h"
+
+enum { US_PER_S = 1000000, LOCAL_TIME_MAX = 40 };
+
+/* --- the end of a run ------------------------------------------------------------------------------------ */
+
+static void free_run(struct filter_run *run)
+{
+    for (size_t i = 0; i < run->part_count; i++)
+        filter_part_fini(&run->parts[i]);
+    filter_verdict_fini(&run->verdict);
+    json_decref(run->data);
+    json_decref(run->metadata);
+    filter_set_unref(run->set);
+    arena_fini(&run->arena);
+    xfree(run);
+}
+
+static void record(void *arg)
+{
+    struct filter_run *run = arg;
+    filter_record_keep(run);
+    free_run(run);
+}
+
+/* At the end of the turn, when no callback stands on the run any more. */
+static void leave(void *arg)
+{
+    struct filter_run *run = arg;
+    struct filter_runner *r = run->_runner;
+    bool is_kept = run->keeps_record && !r->is_stopping && r->engine->o.pool != NULL;
+    *(run->_before != NULL ? &run->_before->_after : &r->first) = run->_after;
+    if (run->_after != NULL)
+        run->_after->_before = run->_before;
+    r->running--;
+    metrics_add(METRIC_FILTER_IN_FLIGHT, -1);
+    run->_job = (struct work_job){ .fn = record, .arg = run };
+    if (is_kept && work_submit(r->engine->o.pool, &run->_job) == RC_OK)
+        return;
+    if (is_kept) {
+        metrics_add(METRIC_FILTER_RUNS_LOST, 1);
+        LOG(FILTER_RUN_LOST, F_TEXT("run", run->id_text), F_TEXT("why", "workers"));
+    }
+    free_run(run);
+}
+
+static void leave_if_over(struct filter_run *run)
+{
+    if (!run->is_decided || run->_asked > 0 || run->_task.fn != NULL)
+        return;
+    run->_task = (struct loop_task){ .fn = leave, .arg = run };
+    loop_defer(run->_runner->loop, &run->_task);
+}
+
+static void decide(struct filter_run *run)
+{
+    run->is_decided = true;
+    run->took_us = clock_mono_us(run->engine->o.clock) - run->began_us;
+    metrics_add(METRIC_FILTER_RUNS, 1);
+    if (filter_verdict_halt(&run->verdict).halt)
+        metrics_add(METRIC_FILTER_HALTS, 1);
+    metrics_observe(METRIC_FILTER_TIME, run->took_us);
+    for (size_t i = run->_at; i < run->part_count; i++) {
+        struct filter_part *part = &run->parts[i];
+        if (part->spec->mode == FILTER_SHADOW || part->state != FILTER_PART_ASKED)
+            continue;
+        part->is_canceled = true;
+        fetch_cancel(run->_runner->fetch, &part->call);
+    }
+    run->answered(run);
+}
+
+/* --- going on -------------------------------------------------------------------------------------------- */
+
+static void settle(struct filter_run *run);
+
+static void part_done(struct filter_part *part)
+{
+    struct filter_run *run = part->run;
+    run->_asked--;
+    settle(run);
+    leave_if_over(run);
+}
+
+static void ask(struct filter_run *run, struct filter_part *part)
+{
+    bool sees_changes = part->spec->mode == FILTER_CHAINED;
+    part->input = sees_changes ? filter_rules_overlay(run->data, run->verdict.data)
+                               : json_incref(run->data);
+    run->_asked++;
+    filter_part_ask(part, part_done);
+    if (!part->was_sent)
+        run->_asked--;
+}
+
+/* The part, and when it is parallel those after it up to the next that is not. */
+static void ask_group(struct filter_run *run, size_t first)
+{
+    enum filter_mode mode = run->parts[first].spec->mode;
+    ask(run, &run->parts[first]);
+    for (size_t i = first + 1; mode == FILTER_PARALLEL && i < run->part_count; i++) {
+        enum filter_mode next = run->parts[i].spec->mode;
+        if (next == FILTER_PARALLEL)
+            ask(run, &run->parts[i]);
+        else if (next != FILTER_SHADOW)
+            return;
+    }
+}
+
+static void judge(struct filter_run *run, struct filter_part *part)
+{
+    part->effect =
+        filter_rules_apply(&part->spec->rules, &part->answer, &run->arena, &run->verdict);
+    part->is_judged = true;
+}
+
+static void settle(struct filter_run *run)
+{
+    if (run->_is_settling || run->is_decided)
+        return;
+    run->_is_settling = true;
+    while (run->_at < run->part_count && !run->verdict.halted) {
+        struct filter_part *part = &run->parts[run->_at];
+        if (part->spec->mode != FILTER_SHADOW) {
+            if (part->state == FILTER_PART_IDLE)
+                ask_group(run, run->_at);
+            if (part->state == FILTER_PART_ASKED)
+                break;
+            judge(run, part);
+        }
+        run->_at++;
+    }
+    run->_is_settling = false;
+    if (run->_at == run->part_count || run->verdict.halted)
+        decide(run);
+}
+
+/* --- the start of a run ----------------------------------------------------------------------------------- */
+
+/* {"event_type": ..., "time": "2026-01-02 03:04:05.678901"}, in local time. */
+static json_t *make_metadata(const struct filter_run *run)
+{
+    char text[LOCAL_TIME_MAX];
+    time_t seconds = (time_t)(run->started_us / US_PER_S);
+    struct tm local;
+    (void)localtime_r(&seconds, &local);
+    (void)snprintf(text, sizeof(text), "%04d-%02d-%02d %02d:%02d:%02d.%06d", local.tm_year + 1900,
+                   local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec,
+                   (int)(run->started_us % US_PER_S));
+    json_t *metadata = json_object();
+    json_object_set_new(metadata, "event_type",
+                        json_stringn(run->chain.event.ptr, run->chain.event.len));
+    json_object_set_new(metadata, "time", json_string(text));
+    return metadata;
+}
+
+static struct filter_run *make_run(struct filter_runner *r, const struct filter_run_input *in)
+{
+    struct filter_engine *e = r->engine;
+    struct filter_run *run = XNEW(struct filter_run);
+    arena_init(&run->arena);
+    run->engine = e;
+    run->_runner = r;
+    run->set = filter_set_ref(in->set);
+    run->chain = in->chain;
+    run->chain.event = arena_str(&run->arena, in->chain.event);
+    run->id = id_new(e->o.ids);
+    (void)id_format(STR("frun_"), &run->id, run->id_text);
+    run->data = json_incref(in->data);
+    run->began_us = loop_now_us(r->loop);
+    run->started_us = clock_wall_us(e->o.clock);
+    run->metadata =
+        in->metadata == NULL ? make_metadata(run) : json_deep_copy(in->metadata);
+    run->keeps_record = in->keeps_record && run->chain.keep != FILTER_KEEP_NONE;
+    run->is_trial = in->is_trial;
+    run->answered = in->answered;
+    run->arg = in->arg;
+    filter_verdict_init(&run->verdict);
+    const struct filter_spec *specs =
+        filter_set_event(run->set, run->chain.event, &run->part_count);
+    run->parts = arena_array(&run->arena, run->part_count + 1, sizeof(*run->parts));
+    for (size_t i = 0; i < run->part_count; i++)
+        filter_part_init(&run->parts[i], run, &specs[i]);
+    return run;
+}
+
+static struct filter_runner *runner_of(struct filter_engine *e, const struct loop *loop)
+{
+    size_t i = 0;
+    while (e->runners[i].loop != loop) {
+        i++;
+        MUST(i < e->o.loop_count);
+    }
+    return &e->runners[i];
+}
+
+enum rc filter_run_start(struct filter_engine *e, struct loop *loop,
+                         const struct filter_run_input *in)
+{
+    struct filter_runner *r = runner_of(e, loop);
+    if (r->is_stopping || r->running >= FILTER_RUNS_MAX)
+        return RC_BUSY;
+    struct filter_run *run = make_run(r, in);
+    run->_after = r->first;
+    if (r->first != NULL)
+        r->first->_before = run;
+    r->first = run;
+    r->running++;
+    metrics_add(METRIC_FILTER_IN_FLIGHT, 1);
+    for (size_t i = 0; i < run->part_count; i++)
+        if (run->parts[i].spec->mode == FILTER_SHADOW)
+            ask(run, &run->parts[i]);
+    settle(run);
+    leave_if_over(run);
+    return RC_OK;
+}
+
+/* --- from a worker ------------------------------------------------------------------------------------------ */
+
+struct visit {
+    struct filter_engine *engine;
+    struct loop *loop;
+    struct filter_run_input in;
+    void (*answered)(struct filter_run *run);
+    enum rc rc;
+    struct loop_task task;
+    struct work_wait wait;
+};
+
+static void visit_answered(struct filter_run *run)
+{
+    struct visit *v = run->arg;
+    run->arg = v->in.arg;
+    v->answered(run);
+    run->arg = NULL; /* the worker and what it holds go on from here */
+    work_wait_over(&v->wait);
+}
+
+static void visit_start(void *arg)
+{
+    struct visit *v = arg;
+    struct filter_run_input in = v->in;
+    in.answered = visit_answered;
+    in.arg = v;
+    enum rc rc = filter_run_start(v->engine, v->loop, &in);
+    if (rc == RC_OK)
+        return;
+    v->rc = rc;
+    work_wait_over(&v->wait);
+}
+
+enum rc filter_run_wait(struct filter_engine *e, const struct filter_run_input *in)
+{
+    size_t turn = atomic_fetch_add_explicit(&e->turn, 1, memory_order_relaxed);
+    struct visit v = { .engine = e,
+                       .loop = e->o.loops[turn % e->o.loop_count],
+                       .in = *in,
+                       .answered = in->answered };
+    thread_must_be(THREAD_WORKER);
+    work_wait_init(&v.wait);
+    v.task = (struct loop_task){ .fn = visit_start, .arg = &v };
+    loop_post(v.loop, &v.task);
+    work_wait(&v.wait);
+    return v.rc;
+}
+
+/* --- the engine ---------------------------------------------------------------------------------------------- */
+
+struct filter_engine *filter_engine_new(const struct filter_engine_options *o)
+{
+    struct filter_engine *e = XNEW(struct filter_engine);
+    e->o = *o;
+    e->o.loops = xmemdup(o->loops, o->loop_count * sizeof(*o->loops));
+    e->runners = xcalloc(o->loop_count, sizeof(*e->runners));
+    for (size_t i = 0; i < o->loop_count; i++) {
+        struct filter_runner *r = &e->runners[i];
+        r->engine = e;
+        r->loop = o->loops[i];
+        r->fetch = o->fetches[i];
+        filter_memory_init(r);
+    }
+    return e;
+}
+
+static void cancel_asked(struct filter_run *run)
+{
+    for (size_t i = 0; i < run->part_count; i++)
+        if (run->parts[i].state == FILTER_PART_ASKED)
+            fetch_cancel(run->_runner->fetch, &run->parts[i].call);
+}
+
+/* Runs leave the list at the end of the turn, so it can be walked. */
+static void stop_runner(void *arg)
+{
+    struct filter_runner *r = arg;
+    r->is_stopping = true;
+    for (struct filter_run *run = r->first; run != NULL; run = run->_after)
+        cancel_asked(run);
+    r->stopped(r->stopped_arg);
+}
+
+void filter_engine_stop(struct filter_engine *e, loop_fn done, void *arg)
+{
+    for (size_t i = 0; i < e->o.loop_count; i++) {
+        struct filter_runner *r = &e->runners[i];
+        r->stopped = done;
+        r->stopped_arg = arg;
+        r->stop_task = (struct loop_task){ .fn = stop_runner, .arg = r };
+        loop_post(r->loop, &r->stop_task);
+    }
+}
+
+void filter_engine_free(struct filter_engine *e)
+{
+    if (e == NULL)
+        return;
+    for (size_t i = 0; i < e->o.loop_count; i++) {
+        MUST(e->runners[i].running == 0);
+        filter_memory_fini(&e->runners[i]);
+    }
+    xfree(e->runners);
+    xfree(e->o.loops);
+    xfree(e);
+}
