@@ -98,7 +98,7 @@ static void broken_json_is_malformed(void **state)
     (void)state;
     for (size_t i = 0; i < GN_COUNT(bad); i++) {
         struct grapnel_bytes out;
-        print_message("# %s\n", bad[i]);
+
         assert_status(find(bad[i], "/a", &out), GRAPNEL_MALFORMED_BODY);
     }
     reset();
