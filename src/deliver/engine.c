@@ -177,8 +177,14 @@ void deliver_free(struct deliver *d)
     if (d == NULL)
         return;
     d->is_freeing = true;
-    for (size_t i = 0; i < d->o.loop_count; i++)
-        deliver_shard_free(d->shards[i].shard);
+    for (size_t i = 0; i < d->o.loop_count; i++) {
+        struct deliver_engine_shard *es = &d->shards[i];
+        deliver_shard_free(es->shard);
+        /* The loops outlive this and may be turned once more. */
+        loop_timer_stop(es->loop, &es->timer);
+        loop_timer_stop(es->loop, &es->refused_timer);
+        loop_timer_stop(es->loop, &es->stop_timer);
+    }
     xfree(d->shards);
     xfree(d);
 }
