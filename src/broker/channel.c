@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Channels of a link, one an exchange, in confirm mode. What a channel has published and the broker
+ * has not confirmed ends in one of four ways: ack, nack, returned and acked, or the channel's end.
+ */
+#include "broker/broker_priv.h"
+
+#include "metrics/metrics.h"
+
+static amqp_bytes_t bytes_of(struct str s)
+{
+    amqp_bytes_t out = { .len = s.len };
+    memcpy(&out.bytes, &s.ptr, sizeof(out.bytes)); /* the library does not write through it */
+    return out;
+}
+
+static struct str str_of_bytes(amqp_bytes_t b)
+{
+    return str_of(b.bytes, b.len);
+}
+
+/* --- which one -------------------------------------------------------------------------------------- */
+
+static struct broker_channel *find(const struct broker_link *link, struct str exchange)
+{
+    const struct broker_channel *found = NULL;
+    for (size_t i = 0; i < link->channel_count && found == NULL; i++)
+        if (str_eq(link->channels[i].exchange, exchange))
+            found = &link->channels[i];
+    if (found == NULL && link->channel_count == BROKER_CHANNELS_MAX)
+        found = &link->channels[str_hash(exchange) % BROKER_CHANNELS_MAX];
+    return found == NULL ? NULL : (struct broker_channel *)(uintptr_t)found;
+}
+
+static struct broker_channel *find_or_make(struct broker_link *link, struct str exchange)
+{
+    struct broker_channel *ch = find(link, exchange);
+    if (ch != NULL)
+        return ch;
+    ch = &link->channels[link->channel_count++];
+    *ch = (struct broker_channel){ .number = (uint16_t)link->channel_count };
+    ch->exchange =
+        str_of(xmemdup(exchange.ptr == NULL ? "" : exchange.ptr, exchange.len), exchange.len);
+    broker_confirms_init(&ch->confirms, BROKER_UNCONFIRMED_MAX);
+    return ch;
+}
+
+static struct broker_channel *by_number(struct broker_link *link, unsigned number)
+{
+    return number >= 1 && number <= link->channel_count ? &link->channels[number - 1] : NULL;
+}
+
+bool broker_channel_has_room(const struct broker_link *link, const struct broker_job *job)
+{
+    const struct broker_channel *ch = find(link, job->message.exchange);
+    return ch == NULL || !broker_confirms_is_full(&ch->confirms);
+}
+
+/* --- ends ------------------------------------------------------------------------------------------- */
+
+static void fail_channel(struct broker_channel *ch, const struct broker_result *why)
+{
+    struct broker_job *job;
+    while ((job = broker_confirms_take_up_to(&ch->confirms, 0)) != NULL)
+        broker_link_answer(job, why);
+    ch->is_open = false;
+}
+
+void broker_channel_fail_all(struct broker_link *link, const struct broker_result *why)
+{
+    for (size_t i = 0; i < link->channel_count; i++)
+        fail_channel(&link->channels[i], why);
+}
+
+void broker_channel_forget_all(struct broker_link *link)
+{
+    for (size_t i = 0; i < link->channel_count; i++) {
+        struct broker_channel *ch = &link->channels[i];
+        char *owned = NULL;
+        memcpy(&owned, &ch->exchange.ptr, sizeof(owned));
+        xfree(owned);
+        broker_confirms_fini(&ch->confirms);
+    }
+    link->channel_count = 0;
+}
+
+/* The broker closed it: what was on its way there fails, and the number is free again. */
+static bool closed_by_broker(struct broker_link *link, struct broker_channel *ch,
+                             const struct broker_result *why)
+{
+    amqp_channel_close_ok_t ok = { 0 };
+    LOG(BROKER_CHANNEL_CLOSED, F_STR("broker", link->url.shown), F_STR("exchange", ch->exchange),
+        F_TEXT("why", why->detail), F_INT("unconfirmed", ch->confirms.open));
+    fail_channel(ch, why);
+    int status = amqp_send_method(link->conn, ch->number, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+    if (status == AMQP_STATUS_OK)
+        return true;
+    broker_link_lost(link, why);
+    return false;
+}
+
+/* --- opening ---------------------------------------------------------------------------------------- */
+
+/* False: *why, and whether the connection survived in *is_up. */
+static bool is_fine(struct broker_link *link, struct broker_channel *ch, struct broker_result *why,
+                    bool *is_up)
+{
+    amqp_rpc_reply_t reply = amqp_get_rpc_reply(link->conn);
+    if (reply.reply_type == AMQP_RESPONSE_NORMAL)
+        return true;
+    broker_result_of_reply(reply, why);
+    bool is_channels = reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
+                       reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD;
+    if (is_channels)
+        *is_up = closed_by_broker(link, ch, why);
+    else
+        *is_up = false;
+    if (!is_channels)
+        broker_link_lost(link, why);
+    return false;
+}
+
+static bool open_channel(struct broker_link *link, struct broker_channel *ch,
+                         const struct broker_message *m, struct broker_result *why, bool *is_up)
+{
+    amqp_channel_open(link->conn, ch->number);
+    if (!is_fine(link, ch, why, is_up))
+        return false;
+    if (m->declare && m->exchange.len > 0) {
+        amqp_exchange_declare(link->conn, ch->number, bytes_of(m->exchange),
+                              bytes_of(m->exchange_type), 0, 1, 0, 0, amqp_empty_table);
+        if (!is_fine(link, ch, why, is_up))
+            return false;
+    }
+    amqp_confirm_select(link->conn, ch->number);
+    if (!is_fine(link, ch, why, is_up))
+        return false;
+    broker_confirms_restart(&ch->confirms);
+    ch->is_open = true;
+    return true;
+}
+
+/* --- publishing -------------------------------------------------------------------------------------- */
+
+static int publish(struct broker_link *link, const struct broker_channel *ch,
+                   const struct broker_message *m)
+{
+    amqp_table_entry_t entries[BROKER_HEADERS_MAX];
+    for (size_t i = 0; i < m->header_count; i++)
+        entries[i] = (amqp_table_entry_t){
+            .key = bytes_of(m->headers[i].name),
+            .value = { .kind = AMQP_FIELD_KIND_UTF8,
+                       .value = { .bytes = bytes_of(m->headers[i].value) } }
+        };
+    amqp_basic_properties_t p = {
+        ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
+                  AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TIMESTAMP_FLAG | AMQP_BASIC_TYPE_FLAG |
+                  (m->header_count > 0 ? AMQP_BASIC_HEADERS_FLAG : 0u),
+        .content_type = bytes_of(m->content_type),
+        .delivery_mode = m->persistent ? 2 : 1,
+        .message_id = bytes_of(m->message_id),
+        .timestamp = (uint64_t)m->timestamp_s,
+        .type = bytes_of(str_sub(m->event_type, 0, BROKER_NAME_MAX)),
+        .headers = { .num_entries = (int)m->header_count, .entries = entries },
+    };
+    return amqp_basic_publish(link->conn, ch->number, bytes_of(m->exchange),
+                              bytes_of(m->routing_key), m->mandatory, 0, &p, bytes_of(m->body));
+}
+
+bool broker_channel_publish(struct broker_link *link, struct broker_job *job)
+{
+    struct broker_channel *ch = find_or_make(link, job->message.exchange);
+    struct broker_result why;
+    bool is_up = true;
+    if (!ch->is_open && !open_channel(link, ch, &job->message, &why, &is_up)) {
+        broker_link_answer(job, &why);
+        return is_up;
+    }
+    (void)broker_confirms_add(&ch->confirms, job);
+    int status = publish(link, ch, &job->message);
+    if (status == AMQP_STATUS_OK)
+        return true;
+    broker_result_say(&why, BROKER_CLOSED, 0, "the connection to the broker was lost: %s",
+                      amqp_error_string2(status));
+    broker_link_lost(link, &why);
+    return false;
+}
+
+/* --- what comes --------------------------------------------------------------------------------------- */
+
+static void settle(struct broker_job *job, bool is_ack)
+{
+    struct broker_result result = { .verdict = BROKER_CONFIRMED };
+    if (job->is_returned)
+        result = job->result;
+    else if (!is_ack)
+        broker_result_say(&result, BROKER_NACKED, 0, "the broker did not take the message (nack)");
+    broker_link_answer(job, &result);
+}
+
+static void on_confirm(struct broker_channel *ch, uint64_t tag, bool is_multiple, bool is_ack)
+{
+    struct broker_job *job;
+    if (!is_multiple) {
+        job = broker_confirms_take(&ch->confirms, tag);
+        if (job != NULL)
+            settle(job, is_ack);
+        return;
+    }
+    while ((job = broker_confirms_take_up_to(&ch->confirms, tag)) != NULL)
+        settle(job, is_ack);
+}
+
+/* The same message may be under way for two endpoints to one exchange; both come back then. */
+static bool is_to_be_returned(const void *thing, void *arg)
+{
+    const struct broker_job *job = thing;
+    const struct str *id = arg;
+    return job->message.mandatory && !job->is_returned && str_eq(job->message.message_id, *id);
+}
+
+static void on_returned_header(struct broker_channel *ch, const amqp_frame_t *frame)
+{
+    const amqp_basic_properties_t *p = frame->payload.properties.decoded;
+    struct str id = str_of_bytes(p->message_id);
+    struct broker_job *job = broker_confirms_find(&ch->confirms, is_to_be_returned, &id);
+    if (job == NULL)
+        return;
+    job->is_returned = true;
+    job->result = ch->returning;
+}
+
+static bool on_channel_method(struct broker_link *link, struct broker_channel *ch,
+                              const amqp_method_t *m)
+{
+    struct broker_result why;
+    switch (m->id) {
+    case AMQP_BASIC_ACK_METHOD: {
+        const amqp_basic_ack_t *ack = m->decoded;
+        on_confirm(ch, ack->delivery_tag, ack->multiple != 0, true);
+        break;
+    }
+    case AMQP_BASIC_NACK_METHOD: {
+        const amqp_basic_nack_t *nack = m->decoded;
+        on_confirm(ch, nack->delivery_tag, nack->multiple != 0, false);
+        break;
+    }
+    case AMQP_BASIC_RETURN_METHOD: {
+        const amqp_basic_return_t *r = m->decoded;
+        broker_result_say(&ch->returning, BROKER_RETURNED, r->reply_code, "%.*s",
+                          (int)r->reply_text.len, (const char *)r->reply_text.bytes);
+        break;
+    }
+    case AMQP_CHANNEL_CLOSE_METHOD: {
+        const amqp_channel_close_t *c = m->decoded;
+        broker_result_say(&why, BROKER_REFUSED, c->reply_code, "%.*s", (int)c->reply_text.len,
+                          (const char *)c->reply_text.bytes);
+        return closed_by_broker(link, ch, &why);
+    }
+    default: break;
+    }
+    return true;
+}
+
+static void set_blocked(struct broker_link *link, bool is_blocked, struct str reason)
+{
+    if (is_blocked == (link->blocked_us != 0))
+        return;
+    link->blocked_us = is_blocked ? clock_mono_us(clock_system()) : 0;
+    atomic_store(&link->state, is_blocked ? BROKER_BLOCKED : BROKER_UP);
+    metrics_add(METRIC_BROKER_BLOCKED, is_blocked ? 1 : -1);
+    if (is_blocked)
+        LOG(BROKER_WAS_BLOCKED, F_STR("broker", link->url.shown), F_STR("why", reason));
+    else
+        LOG(BROKER_UNBLOCKED, F_STR("broker", link->url.shown));
+}
+
+static bool on_connection_method(struct broker_link *link, const amqp_method_t *m)
+{
+    amqp_connection_close_ok_t ok = { 0 };
+    struct broker_result why;
+    if (m->id == AMQP_CONNECTION_BLOCKED_METHOD) {
+        const amqp_connection_blocked_t *blocked = m->decoded;
+        set_blocked(link, true, str_of_bytes(blocked->reason));
+    } else if (m->id == AMQP_CONNECTION_UNBLOCKED_METHOD) {
+        set_blocked(link, false, STR_NONE);
+    } else if (m->id == AMQP_CONNECTION_CLOSE_METHOD) {
+        const amqp_connection_close_t *c = m->decoded;
+        broker_result_say(&why, BROKER_CLOSED, c->reply_code, "%.*s", (int)c->reply_text.len,
+                          (const char *)c->reply_text.bytes);
+        (void)amqp_send_method(link->conn, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok);
+        broker_link_lost(link, &why);
+        return false;
+    }
+    return true;
+}
+
+bool broker_channel_frame(struct broker_link *link, const amqp_frame_t *frame)
+{
+    struct broker_channel *ch = by_number(link, frame->channel);
+    if (frame->frame_type == AMQP_FRAME_METHOD && frame->channel == 0)
+        return on_connection_method(link, &frame->payload.method);
+    if (ch == NULL)
+        return true;
+    if (frame->frame_type == AMQP_FRAME_METHOD)
+        return on_channel_method(link, ch, &frame->payload.method);
+    if (frame->frame_type == AMQP_FRAME_HEADER)
+        on_returned_header(ch, frame);
+    return true; /* bodies of returned messages are ours already */
+}

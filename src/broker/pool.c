@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which connections there are. The one place of the module with a lock: taken for a moment a message,
+ * never while anything blocks.
+ */
+#include "broker/broker_priv.h"
+
+#include <sys/socket.h>
+
+struct broker_pool *broker_pool_new(const struct broker_options *o)
+{
+    struct broker_pool *pool = XNEW(struct broker_pool);
+    pool->o = *o;
+    pool->o.policy = fetch_policy_ref(o->policy);
+    mutex_init(&pool->lock);
+    return pool;
+}
+
+static bool is_same(const struct broker_url *a, const struct broker_url *b)
+{
+    return a->tls == b->tls && a->port == b->port && str_eq(a->host, b->host) &&
+           str_eq(a->vhost, b->vhost) && str_eq(a->user, b->user) &&
+           str_eq_constant_time(a->password, b->password);
+}
+
+static void wipe_url(void *arg)
+{
+    struct broker_link *link = arg;
+    char *password = NULL;
+    memcpy(&password, &link->url.password.ptr, sizeof(password)); /* the arena's own bytes */
+    mem_wipe(password, link->url.password.len);
+}
+
+static struct broker_link *link_new(struct broker_pool *pool, const struct broker_url *url)
+{
+    struct broker_link *link = XNEW(struct broker_link);
+    arena_init(&link->arena);
+    link->pool = pool;
+    link->url = *url;
+    link->url.user = arena_str(&link->arena, url->user);
+    link->url.password = arena_str(&link->arena, url->password);
+    link->host = arena_cstr(&link->arena, url->host);
+    link->url.host = str_of(link->host, url->host.len);
+    link->url.vhost = arena_str(&link->arena, url->vhost);
+    link->url.shown = arena_str(&link->arena, url->shown);
+    arena_defer(&link->arena, wipe_url, link);
+    link->loop = loop_new("broker", clock_system());
+    link->fd = -1;
+    atomic_init(&link->state, BROKER_DOWN);
+    atomic_init(&link->is_stopping, false);
+    return link;
+}
+
+static void link_free(struct broker_link *link)
+{
+    thread_join(link->thread);
+    loop_free(link->loop);
+    arena_fini(&link->arena);
+    xfree(link);
+}
+
+/* Joins threads that have ended, or are about to: they hold no lock and wait for nothing. */
+static void reap(struct broker_link *ended)
+{
+    for (struct broker_link *next; ended != NULL; ended = next) {
+        next = ended->next;
+        link_free(ended);
+    }
+}
+
+static struct broker_link *find(const struct broker_pool *pool, const struct broker_url *url)
+{
+    struct broker_link *link = pool->links;
+    while (link != NULL && !is_same(&link->url, url))
+        link = link->next;
+    return link;
+}
+
+static struct broker_link *make(struct broker_pool *pool, const struct broker_url *url)
+{
+    if (pool->link_count >= pool->o.connections_max)
+        return NULL;
+    struct broker_link *link = link_new(pool, url);
+    link->next = pool->links;
+    pool->links = link;
+    pool->link_count++;
+    link->thread = thread_start("broker", THREAD_OTHER, broker_link_run, link);
+    return link;
+}
+
+struct broker_link *broker_pool_take(struct broker_pool *pool, const struct broker_url *url)
+{
+    mutex_lock(&pool->lock);
+    struct broker_link *ended = pool->ended;
+    pool->ended = NULL;
+    struct broker_link *link = find(pool, url);
+    if (link == NULL)
+        link = make(pool, url);
+    if (link != NULL)
+        link->users++;
+    mutex_unlock(&pool->lock);
+    reap(ended);
+    return link;
+}
+
+void broker_pool_give_back(struct broker_link *link)
+{
+    struct broker_pool *pool = link->pool;
+    mutex_lock(&pool->lock);
+    link->users--;
+    link->idle_since_us = clock_mono_us(clock_system());
+    mutex_unlock(&pool->lock);
+}
+
+static void take_out(struct broker_pool *pool, struct broker_link *link)
+{
+    struct broker_link **at = &pool->links;
+    while (*at != link)
+        at = &(*at)->next;
+    *at = link->next;
+    pool->link_count--;
+}
+
+bool broker_pool_retire(struct broker_link *link)
+{
+    struct broker_pool *pool = link->pool;
+    int64_t now_us = clock_mono_us(clock_system());
+    mutex_lock(&pool->lock);
+    bool is_stopping = atomic_load(&link->is_stopping);
+    bool is_idle = link->users == 0 && link->idle_since_us != 0 &&
+                   now_us - link->idle_since_us >= pool->o.idle_us;
+    if (is_idle && !is_stopping) {
+        take_out(pool, link);
+        link->next = pool->ended;
+        pool->ended = link;
+    }
+    mutex_unlock(&pool->lock);
+    return is_idle || is_stopping;
+}
+
+void broker_pool_set_fd(struct broker_link *link, int fd)
+{
+    mutex_lock(&link->pool->lock);
+    link->fd = fd;
+    mutex_unlock(&link->pool->lock);
+}
+
+static void wake(void *arg)
+{
+    (void)arg; /* that the loop turns is all */
+}
+
+void broker_pool_free(struct broker_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    mutex_lock(&pool->lock);
+    struct broker_link *links = pool->links;
+    struct broker_link *ended = pool->ended;
+    pool->links = pool->ended = NULL;
+    for (struct broker_link *link = links; link != NULL; link = link->next) {
+        atomic_store(&link->is_stopping, true);
+        if (link->fd >= 0)
+            (void)shutdown(link->fd, SHUT_RDWR); /* ends a write that the broker does not take */
+        link->wake_task = (struct loop_task){ .fn = wake };
+        loop_post(link->loop, &link->wake_task);
+    }
+    mutex_unlock(&pool->lock);
+    reap(links);
+    reap(ended);
+    fetch_policy_unref(pool->o.policy);
+    mutex_fini(&pool->lock);
+    xfree(pool);
+}
