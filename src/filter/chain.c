@@ -98,8 +98,8 @@ static void part_done(struct filter_part *part)
 static void ask(struct filter_run *run, struct filter_part *part)
 {
     bool sees_changes = part->spec->mode == FILTER_CHAINED;
-    part->input = sees_changes ? filter_rules_overlay(run->data, run->verdict.data)
-                               : json_incref(run->data);
+    part->input =
+        sees_changes ? filter_rules_overlay(run->data, run->verdict.data) : json_incref(run->data);
     run->_asked++;
     filter_part_ask(part, part_done);
     if (!part->was_sent)
@@ -182,8 +182,7 @@ static struct filter_run *make_run(struct filter_runner *r, const struct filter_
     run->data = json_incref(in->data);
     run->began_us = loop_now_us(r->loop);
     run->started_us = clock_wall_us(e->o.clock);
-    run->metadata =
-        in->metadata == NULL ? make_metadata(run) : json_deep_copy(in->metadata);
+    run->metadata = in->metadata == NULL ? make_metadata(run) : json_deep_copy(in->metadata);
     run->keeps_record = in->keeps_record && run->chain.keep != FILTER_KEEP_NONE;
     run->is_trial = in->is_trial;
     run->answered = in->answered;
@@ -220,9 +219,12 @@ enum rc filter_run_start(struct filter_engine *e, struct loop *loop,
     r->first = run;
     r->running++;
     metrics_add(METRIC_FILTER_IN_FLIGHT, 1);
+    run->_is_settling =
+        true; /* an answer that comes at once must not end the run before all are asked */
     for (size_t i = 0; i < run->part_count; i++)
         if (run->parts[i].spec->mode == FILTER_SHADOW)
             ask(run, &run->parts[i]);
+    run->_is_settling = false;
     settle(run);
     leave_if_over(run);
     return RC_OK;
@@ -265,10 +267,9 @@ static void visit_start(void *arg)
 enum rc filter_run_wait(struct filter_engine *e, const struct filter_run_input *in)
 {
     size_t turn = atomic_fetch_add_explicit(&e->turn, 1, memory_order_relaxed);
-    struct visit v = { .engine = e,
-                       .loop = e->o.loops[turn % e->o.loop_count],
-                       .in = *in,
-                       .answered = in->answered };
+    struct visit v = {
+        .engine = e, .loop = e->o.loops[turn % e->o.loop_count], .in = *in, .answered = in->answered
+    };
     thread_must_be(THREAD_WORKER);
     work_wait_init(&v.wait);
     v.task = (struct loop_task){ .fn = visit_start, .arg = &v };

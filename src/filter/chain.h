@@ -25,10 +25,11 @@
 struct filter_engine;
 
 enum {
-    FILTER_ANSWER_MAX = 1024 * 1024, /* bytes of a processor's answer; a longer one counts as none */
-    FILTER_RUNS_MAX = 4096,          /* under way, per loop */
-    FILTER_CACHED_MAX = 1024,        /* answers kept, per loop */
-    FILTER_CACHED_BYTES = 64 * 1024  /* of one kept answer */
+    FILTER_ANSWER_MAX =
+        1024 * 1024,                /* bytes of a processor's answer; a longer one counts as none */
+    FILTER_RUNS_MAX = 4096,         /* under way, per loop */
+    FILTER_CACHED_MAX = 1024,       /* answers kept, per loop */
+    FILTER_CACHED_BYTES = 64 * 1024 /* of one kept answer */
 };
 
 struct filter_engine_options {
@@ -57,10 +58,11 @@ struct filter_part {
     enum filter_part_state state;
     enum filter_effect effect; /* once judged; NONE for those that were not reached, and shadows */
     bool is_judged;
-    bool was_sent;     /* a request went out */
-    bool was_cached;   /* the answer came from memory */
-    bool is_canceled;  /* another filter halted first */
-    const char *error; /* "", or a word: a fetch error's name, "deadline", "breaker", "key", "url", "too_large" */
+    bool was_sent;    /* a request went out */
+    bool was_cached;  /* the answer came from memory */
+    bool is_canceled; /* another filter halted first */
+    const char *
+        error; /* "", or a word: a fetch error's name, "deadline", "breaker", "key", "url", "too_large" */
     struct filter_answer answer;
     int64_t started_us; /* since the run's start */
     int64_t took_us;
@@ -80,9 +82,9 @@ struct filter_run {
     struct id id;
     char id_text[ID_TEXT_MAX + 1];
     json_t *data, *metadata;
-    int64_t began_us;      /* monotonic */
-    int64_t started_us;    /* wall clock */
-    int64_t took_us;       /* until the verdict */
+    int64_t began_us;   /* monotonic */
+    int64_t started_us; /* wall clock */
+    int64_t took_us;    /* until the verdict */
     struct filter_verdict verdict;
     struct filter_part *parts;
     size_t part_count;
@@ -101,12 +103,12 @@ struct filter_run {
 };
 
 struct filter_run_input {
-    struct filter_set *set; /* a reference is taken */
+    struct filter_set *set;         /* a reference is taken */
     struct filter_chain_spec chain; /* of that set, or of its lifetime */
-    json_t *data;           /* object; a reference is taken; must not change any more */
-    const json_t *metadata; /* sent as event_metadata; NULL: made here */
+    json_t *data;                   /* object; a reference is taken; must not change any more */
+    const json_t *metadata;         /* sent as event_metadata; NULL: made here */
     bool keeps_record;
-    bool is_trial; /* no breaker, no cached answers */
+    bool is_trial;                            /* no breaker, no cached answers */
     void (*answered)(struct filter_run *run); /* borrowed for the call */
     void *arg;
 };

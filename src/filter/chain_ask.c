@@ -4,8 +4,8 @@
  */
 #include "filter/chain_priv.h"
 
-#include "json/form.h"
 #include "metrics/metrics.h"
+#include "json/form.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,8 +41,8 @@ static enum rc build_body(struct filter_part *part)
 {
     json_t *all = filter_rules_overlay(part->input, NULL);
     json_object_set(all, "event_metadata", part->run->metadata);
-    enum rc rc = part->spec->is_form ? json_form_write(all, &part->body)
-                                     : json_write(all, &part->body);
+    enum rc rc =
+        part->spec->is_form ? json_form_write(all, &part->body) : json_write(all, &part->body);
     json_decref(all);
     return rc;
 }
@@ -138,9 +138,9 @@ static bool is_settled(struct filter_part *part, int64_t left_us)
         filter_cache_key(spec, part->input, part->cache_key);
         const struct filter_cached *c = filter_cache_find(run->_runner, part->cache_key, now_us);
         if (c != NULL) {
-            part->answer = (struct filter_answer){
-                true, c->status, arena_str(&run->arena, str_of(c->body, c->len)), STR_NONE
-            };
+            part->answer =
+                (struct filter_answer){ true, c->status,
+                                        arena_str(&run->arena, str_of(c->body, c->len)), STR_NONE };
             part->was_cached = true;
             part->state = FILTER_PART_DONE;
             metrics_add(METRIC_FILTER_CACHED, 1);
@@ -175,8 +175,8 @@ void filter_part_ask(struct filter_part *part, void (*done)(struct filter_part *
     c->headers = buf_str(&part->head);
     c->body = part->sent;
     c->deadline_us = spec->timeout_us < left_us ? spec->timeout_us : left_us;
-    c->connect_us = run->engine->o.connect_us < c->deadline_us ? run->engine->o.connect_us
-                                                                : c->deadline_us;
+    c->connect_us =
+        run->engine->o.connect_us < c->deadline_us ? run->engine->o.connect_us : c->deadline_us;
     c->response_keep = FILTER_ANSWER_MAX;
     c->response_read = FILTER_ANSWER_MAX;
     c->done = on_done;

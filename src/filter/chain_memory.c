@@ -5,7 +5,7 @@
  */
 #include "filter/chain_priv.h"
 
-enum { HEALTH_MAX = 10000 };
+enum { HEALTH_MAX = 10000, KEY_TEXT_MAX = 1 << 29 /* above any request body */ };
 
 void filter_memory_init(struct filter_runner *r)
 {
@@ -104,7 +104,7 @@ void filter_health_note(struct filter_runner *r, const struct filter_spec *spec,
 void filter_cache_key(const struct filter_spec *spec, const json_t *data, uint8_t key[static 32])
 {
     struct buf text;
-    buf_init(&text, SIZE_MAX / 2);
+    buf_init(&text, KEY_TEXT_MAX);
     enum rc rc = buf_addf(&text, "%lld.%lld.", (long long)spec->num, (long long)spec->updated_us);
     if (rc == RC_OK)
         rc = json_write(data, &text);

@@ -8,7 +8,7 @@
 
 /* What a loop remembers of a filter. */
 struct filter_health {
-    int failures; /* in a row */
+    int failures;          /* in a row */
     int64_t open_until_us; /* monotonic; 0: closed */
 };
 
@@ -24,8 +24,8 @@ struct filter_runner {
     struct filter_engine *engine;
     struct loop *loop;
     struct fetch *fetch;
-    struct map64 *health;  /* by filter number */
-    struct map *cached;    /* by key */
+    struct map64 *health;                          /* by filter number */
+    struct map *cached;                            /* by key */
     struct filter_cached *ring[FILTER_CACHED_MAX]; /* by age, for making room */
     size_t ring_at;
     struct filter_run *first;
@@ -52,13 +52,18 @@ void filter_part_fini(struct filter_part *part);
 
 /* --- chain_memory.c: breakers and cached answers ------------------------------------------------------------- */
 /* May the filter be asked now? *is_probe: this is the one request that finds out. */
-bool filter_health_allows(struct filter_runner *r, const struct filter_spec *spec, int64_t now_us, bool *is_probe);
-void filter_health_note(struct filter_runner *r, const struct filter_spec *spec, bool failed, int64_t now_us);
+bool filter_health_allows(struct filter_runner *r, const struct filter_spec *spec, int64_t now_us,
+                          bool *is_probe);
+void filter_health_note(struct filter_runner *r, const struct filter_spec *spec, bool failed,
+                        int64_t now_us);
 /* The probe ended without saying anything of the filter. */
-void filter_health_forget_probe(struct filter_runner *r, const struct filter_spec *spec, int64_t now_us);
+void filter_health_forget_probe(struct filter_runner *r, const struct filter_spec *spec,
+                                int64_t now_us);
 void filter_cache_key(const struct filter_spec *spec, const json_t *data, uint8_t key[static 32]);
-const struct filter_cached *filter_cache_find(struct filter_runner *r, const uint8_t key[static 32], int64_t now_us);
-void filter_cache_put(struct filter_runner *r, const uint8_t key[static 32], int status, struct str body, int64_t until_us);
+const struct filter_cached *filter_cache_find(struct filter_runner *r, const uint8_t key[static 32],
+                                              int64_t now_us);
+void filter_cache_put(struct filter_runner *r, const uint8_t key[static 32], int status,
+                      struct str body, int64_t until_us);
 void filter_memory_init(struct filter_runner *r);
 void filter_memory_fini(struct filter_runner *r);
 

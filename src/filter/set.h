@@ -19,7 +19,7 @@ enum {
     FILTER_CHAIN_MAX = 32, /* filters of one event */
     FILTER_APP_MAX = 1000, /* filters of one application */
     FILTER_REDACT_MAX = 100,
-    FILTER_TIMEOUT_MS = 5000, /* defaults */
+    FILTER_TIMEOUT_MS = 5000,  /* defaults */
     FILTER_DEADLINE_MS = 9000, /* below the 10 s that callers such as Open edX wait */
     FILTER_BREAKER_FAILURES = 5,
     FILTER_BREAKER_MS = 30000,
@@ -31,7 +31,7 @@ enum filter_mode {
     FILTER_ORIGINAL, /* gets the original data, after the filters before it have answered */
     FILTER_CHAINED,  /* gets the data as the filters before it have changed it */
     FILTER_PARALLEL, /* gets the original data, at the same time as parallel filters next to it */
-    FILTER_SHADOW    /* gets the original data at the start; recorded, never applied, never waited for */
+    FILTER_SHADOW /* gets the original data at the start; recorded, never applied, never waited for */
 };
 const char *filter_mode_name(enum filter_mode m);
 MUST_USE enum rc filter_mode_find(struct str name, enum filter_mode *out); /* RC_NOT_FOUND */
@@ -51,7 +51,7 @@ struct filter_spec {
     bool is_form; /* flattened form encoding instead of JSON */
     enum filter_mode mode;
     int64_t timeout_us;
-    int64_t cache_us; /* an answer is good for so long; 0: asked each time */
+    int64_t cache_us;     /* an answer is good for so long; 0: asked each time */
     int breaker_failures; /* in a row; 0: no breaker */
     int64_t breaker_us;
     const struct sign_keyring *keyring; /* NULL: cannot be opened; never sent unsigned */
