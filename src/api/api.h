@@ -17,11 +17,13 @@
 #include "core/publish.h"
 #include "deliver/deliver.h"
 #include "http/router.h"
+#include "inbound/inbound.h"
 #include "sign/sign.h"
 #include "store/store.h"
 #include "work/work.h"
 
 struct api;
+struct deliver_handshaker;
 
 struct api_options {
     struct store *store;
@@ -30,6 +32,7 @@ struct api_options {
     struct core_publisher *publisher;
     struct core_events *events;
     struct deliver *deliver;       /* NULL: resending answers 503 */
+    struct deliver_handshaker *handshaker; /* NULL: handshakes are refused with 503 */
     const struct sign_vault *vault;
     struct work_pool *pool;
     struct loop **loops;           /* requeued deliveries are handed over on these, in turn */
@@ -41,6 +44,8 @@ struct api_options {
     enum sign_kind default_key;    /* of generated endpoint secrets */
     int64_t idempotency_us;        /* how long an Idempotency-Key is remembered */
     int64_t retention_us;          /* of payloads, when a message does not say; at most 90 days are taken from a message */
+    struct inbound *inbound;
+    const struct verify_book *book;
     void *owner;                   /* for the routes of others on the same router; see api_owner() */
 };
 struct api *api_new(const struct api_options *o);

@@ -32,6 +32,7 @@ enum {
 #define API_CAN(capability) ((unsigned)(capability) << API_CAPABILITY_SHIFT)
 
 struct api_tasks;
+struct api_proof;
 
 struct api {
     struct api_options o;
@@ -48,8 +49,10 @@ struct api_ctx {
     int64_t now_us;            /* wall clock at the start */
     json_t *body;              /* after api_body(): an object */
     bool operational;          /* the route is about operational webhooks: their application, not one of the path */
+    bool ingest;      /* the route is about a source's endpoints: its hidden application, not one of the path */
     bool has_key;              /* an Idempotency-Key was given */
     uint8_t key[16], body_hash[16];
+    struct api_proof *proof;   /* of a handshake that was passed in this request; NULL: none */
 };
 
 /* Authorizes; false: answered. */
@@ -177,4 +180,4 @@ struct api_route_table {
 extern const struct api_route_table api_application_routes, api_endpoint_routes, api_endpoint_secret_routes,
     api_endpoint_headers_routes, api_event_type_routes, api_message_routes, api_message_batch_routes, api_message_read_routes,
     api_attempt_routes, api_attempt_list_routes, api_replay_routes, api_stats_routes, api_task_routes, api_auth_routes,
-    api_environment_routes, api_example_routes, api_meta_routes;
+    api_environment_routes, api_example_routes, api_meta_routes, api_ingest_routes;

@@ -117,6 +117,7 @@ bool api_begin(struct http_request *req, struct api_ctx *c)
     *c = (struct api_ctx){ .api = req->ctx, .req = req, .arena = req->arena };
     c->now_us = clock_wall_us(c->api->o.clock);
     c->operational = strstr(req->route->pattern, "/operational-webhook/") != NULL;
+    c->ingest = str_starts(str_from(req->route->pattern), STR("/ingest/"));
     return api_authorize(req, &c->who);
 }
 

@@ -4,6 +4,7 @@
  * those belong to an internal application (see core/events.h).
  */
 #include "api/endpoint_priv.h"
+#include "api/handshake_priv.h"
 #include "api/schemas.h"
 
 enum { ENDPOINTS_MAX = 10000 }; /* of one application: as many destinations as a message may have */
@@ -20,7 +21,7 @@ bool api_endpoint_of(struct api_ctx *c, struct store_tx *tx, struct store_applic
 void api_endpoint_event(struct api_ctx *c, const char *type, const struct store_application *app,
                         const struct store_endpoint *ep)
 {
-    if (c->operational)
+    if (c->operational || c->ingest)
         return;
     json_t *data = core_events_endpoint_data(app->id, app->uid, ep->id, ep->uid);
     if (ep->disabled && str_eq(str_from(type), STR("endpoint.disabled")))
@@ -143,7 +144,7 @@ static void create_endpoint(struct http_request *req)
     struct api_ctx c;
     struct store_tx *tx;
     if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointIn, false) || !ready(&c) ||
-        !api_write(&c, &tx))
+        !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;
     struct store_endpoint ep;
@@ -175,7 +176,7 @@ static void put_endpoint(struct http_request *req)
     struct api_ctx c;
     struct store_tx *tx;
     if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointUpsertIn, false) || !ready(&c) ||
-        !api_write(&c, &tx))
+        !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;
     struct store_endpoint ep;
@@ -208,7 +209,7 @@ static void patch_endpoint(struct http_request *req)
     struct api_ctx c;
     struct store_tx *tx;
     if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointPatch, false) ||
-        !api_write(&c, &tx))
+        !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;
     struct store_endpoint ep;
@@ -227,7 +228,7 @@ static void enable_endpoint(struct http_request *req)
 {
     struct api_ctx c;
     struct store_tx *tx;
-    if (!api_begin(req, &c) || !api_write(&c, &tx))
+    if (!api_begin(req, &c) || !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;
     struct store_endpoint ep;
@@ -238,6 +239,7 @@ static void enable_endpoint(struct http_request *req)
     ep.disabled_reason = STR_NONE;
     ep.failing_since_us = 0;
     ep.updated_us = c.now_us;
+    api_handshake_settle(&c, &ep);
     api_endpoint_changed(&c, tx, store_endpoint_update(tx, &ep), 200, &app, &ep,
                          was_disabled ? "endpoint.enabled" : "endpoint.updated");
 }
@@ -268,6 +270,7 @@ static void delete_endpoint(struct http_request *req)
 #define CHANGE (API_APP | API_WRITE | API_CAN(CORE_MAY_MANAGE_ENDPOINT))
 #define BASE "/api/v1/app/{app_id}/endpoint"
 #define OWN "/api/v1/operational-webhook/endpoint"
+#define IN "/ingest/api/v1/source/{source_id}/endpoint"
 static const struct http_route routes[] = {
     { HTTP_GET, BASE, HTTP_WORKER, list_endpoints, SEE, "v1.endpoint.list", "List endpoints" },
     { HTTP_POST, BASE, HTTP_WORKER, create_endpoint, CHANGE, "v1.endpoint.create",
@@ -293,5 +296,15 @@ static const struct http_route routes[] = {
       "Replace or create an endpoint for operational webhooks" },
     { HTTP_DELETE, OWN "/{endpoint_id}", HTTP_WORKER, delete_endpoint, API_ORG | API_WRITE,
       "v1.operational-webhook.endpoint.delete", "Delete an endpoint for operational webhooks" },
+    { HTTP_GET, IN, HTTP_WORKER, list_endpoints, API_ORG, "v1.ingest.endpoint.list",
+      "List a source's endpoints" },
+    { HTTP_POST, IN, HTTP_WORKER, create_endpoint, API_ORG | API_WRITE, "v1.ingest.endpoint.create",
+      "Create an endpoint of a source" },
+    { HTTP_GET, IN "/{endpoint_id}", HTTP_WORKER, get_endpoint, API_ORG, "v1.ingest.endpoint.get",
+      "Get a source's endpoint" },
+    { HTTP_PUT, IN "/{endpoint_id}", HTTP_WORKER, put_endpoint, API_ORG | API_WRITE,
+      "v1.ingest.endpoint.upsert", "Replace or create a source's endpoint" },
+    { HTTP_DELETE, IN "/{endpoint_id}", HTTP_WORKER, delete_endpoint, API_ORG | API_WRITE,
+      "v1.ingest.endpoint.delete", "Delete a source's endpoint" },
 };
 API_ROUTES(endpoint, routes);

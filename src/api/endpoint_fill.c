@@ -3,6 +3,7 @@
  * From what a request says about an endpoint to its row, and back to what it is shown as.
  */
 #include "api/endpoint_priv.h"
+#include "api/handshake_priv.h"
 
 #include "http/url.h"
 
@@ -21,10 +22,11 @@ static void write_options(struct api_ctx *c, struct api_out *o, const struct sto
         v = json_object_get(options, "retrySchedule");
         if (v != NULL)
             schedule = json_text(c->arena, v);
-        json_decref(options);
     }
     api_out_raw(o, "timeoutMs", timeout);
     api_out_raw(o, "retrySchedule", schedule);
+    api_scheme_write(c, o, ep, options);
+    json_decref(options);
 }
 
 void api_endpoint_write_members(struct api_ctx *c, struct api_out *o,
@@ -70,6 +72,8 @@ static bool type_is_known(struct api_ctx *c, struct store_tx *tx, struct str nam
 {
     if (c->operational)
         return core_events_known(name);
+    if (c->ingest) /* the provider names them, not the organisation */
+        return true;
     struct store_event_type et;
     *rc = store_event_type_find(tx, c->who->org, name, c->arena, &et);
     return *rc == RC_OK && !et.archived;
@@ -122,7 +126,7 @@ static bool fill_url(struct api_ctx *c, struct store_endpoint *ep)
 }
 
 /* Options hold what only some endpoints have; members that others put there stay. */
-static void fill_options(struct api_ctx *c, struct store_endpoint *ep, bool all)
+static bool fill_options(struct api_ctx *c, struct store_endpoint *ep, bool all)
 {
     static const char *const names[] = { "timeoutMs", "retrySchedule" };
     json_t *options = NULL;
@@ -137,8 +141,10 @@ static void fill_options(struct api_ctx *c, struct store_endpoint *ep, bool all)
         else
             json_object_set(options, names[i], v);
     }
+    bool fine = api_scheme_fill(c, ep, options, all);
     ep->options = json_object_size(options) == 0 ? STR_NONE : json_text(c->arena, options);
     json_decref(options);
+    return fine;
 }
 
 static void fill_state(struct api_ctx *c, struct store_endpoint *ep, bool all)
@@ -188,7 +194,8 @@ bool api_endpoint_fill(struct api_ctx *c, struct store_tx *tx, struct store_endp
         return false;
     fill_texts(c, ep, all);
     fill_plain(c, ep, all);
-    fill_options(c, ep, all);
+    if (!fill_options(c, ep, all))
+        return false;
     fill_state(c, ep, all);
     ep->updated_us = c->now_us;
     return true;

@@ -231,6 +231,7 @@ static void patch_headers(struct http_request *req)
 
 #define BASE "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers"
 #define OWN "/api/v1/operational-webhook/endpoint/{endpoint_id}/headers"
+#define IN "/ingest/api/v1/source/{source_id}/endpoint/{endpoint_id}/headers"
 #define CHANGE (API_APP | API_WRITE | API_CAN(CORE_MAY_MANAGE_ENDPOINT))
 static const struct http_route routes[] = {
     { HTTP_GET, BASE, HTTP_WORKER, get_headers, API_APP | API_CAN(CORE_MAY_VIEW),
@@ -243,5 +244,9 @@ static const struct http_route routes[] = {
       "v1.operational-webhook.endpoint.get-headers", "Get an operational endpoint's headers" },
     { HTTP_PUT, OWN, HTTP_WORKER, put_headers, API_ORG | API_WRITE,
       "v1.operational-webhook.endpoint.set-headers", "Set an operational endpoint's headers" },
+    { HTTP_GET, IN, HTTP_WORKER, get_headers, API_ORG, "v1.ingest.endpoint.get-headers",
+      "Get the headers deliveries of a source's endpoint carry" },
+    { HTTP_PUT, IN, HTTP_WORKER, put_headers, API_ORG | API_WRITE, "v1.ingest.endpoint.set-headers",
+      "Set the headers deliveries of a source's endpoint carry" },
 };
 API_ROUTES(endpoint_headers, routes);

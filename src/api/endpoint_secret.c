@@ -122,7 +122,7 @@ static void rotate_secret(struct http_request *req)
         return;
     }
     /* Newer clients read the new key from the answer; who may not see it gets none. */
-    if (c.who->app == 0 || (c.who->capabilities & CORE_MAY_VIEW_SECRET) != 0)
+    if (!c.ingest && (c.who->app == 0 || (c.who->capabilities & CORE_MAY_VIEW_SECRET) != 0))
         reply_key(&c, &ep);
     else
         api_reply_empty(&c, 204);
@@ -132,6 +132,7 @@ static void rotate_secret(struct http_request *req)
 
 #define BASE "/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret"
 #define OWN "/api/v1/operational-webhook/endpoint/{endpoint_id}/secret"
+#define IN "/ingest/api/v1/source/{source_id}/endpoint/{endpoint_id}/secret"
 #define CHANGE (API_APP | API_WRITE | API_CAN(CORE_MAY_MANAGE_SECRET))
 static const struct http_route routes[] = {
     { HTTP_GET, BASE, HTTP_WORKER, get_secret, API_APP | API_CAN(CORE_MAY_VIEW_SECRET),
@@ -143,5 +144,9 @@ static const struct http_route routes[] = {
     { HTTP_POST, OWN "/rotate", HTTP_WORKER, rotate_secret, API_ORG | API_WRITE,
       "v1.operational-webhook.endpoint.rotate-secret",
       "Give an operational endpoint a new signing secret" },
+    { HTTP_GET, IN, HTTP_WORKER, get_secret, API_ORG, "v1.ingest.endpoint.get-secret",
+      "Get the signing secret of a source's endpoint" },
+    { HTTP_POST, IN "/rotate", HTTP_WORKER, rotate_secret, API_ORG | API_WRITE,
+      "v1.ingest.endpoint.rotate-secret", "Give a source's endpoint a new signing secret" },
 };
 API_ROUTES(endpoint_secret, routes);

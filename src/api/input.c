@@ -3,6 +3,7 @@
  * Reading requests: bodies against their schema, paths, and queries in the spellings clients use.
  */
 #include "api/api_priv.h"
+#include "api/ingest_priv.h"
 
 #include <stdio.h>
 
@@ -122,10 +123,23 @@ static bool operational_app(struct api_ctx *c, struct store_tx *tx, struct store
     return rc == RC_OK;
 }
 
+static bool source_app(struct api_ctx *c, struct store_tx *tx, struct store_application *out)
+{
+    struct store_source source;
+    if (!api_find_source(c, tx, &source))
+        return false;
+    enum rc rc = store_application_by_num(tx, source.app, c->arena, out);
+    if (rc != RC_OK)
+        api_fail(c, rc);
+    return rc == RC_OK;
+}
+
 bool api_find_app(struct api_ctx *c, struct store_tx *tx, struct store_application *out)
 {
     if (c->operational)
         return operational_app(c, tx, out);
+    if (c->ingest)
+        return source_app(c, tx, out);
     struct str name = api_param(c, "app_id");
     enum rc rc = store_application_find(tx, c->who->org, name, c->arena, out);
     if (rc == RC_OK && c->who->app != 0 && c->who->app != out->num)

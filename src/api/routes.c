@@ -22,6 +22,7 @@ static const struct api_route_table *const tables[] = {
     &api_environment_routes,
     &api_example_routes,
     &api_meta_routes,
+    &api_ingest_routes,
 };
 
 void api_add_routes(struct api *api, struct http_router *router)

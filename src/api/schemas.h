@@ -17,6 +17,10 @@ extern const struct api_schema api_schema_EventTypeImportOpenApiIn, api_schema_E
 extern const struct api_schema api_schema_EnvironmentIn, api_schema_EnvironmentOut;
 extern const struct api_schema api_schema_AppPortalAccessIn, api_schema_AppPortalAccessOut, api_schema_ApplicationTokenExpireIn;
 extern const struct api_schema api_schema_EventExampleIn;
+/* schemas_ingest.c */
+extern const struct api_schema api_schema_IngestSourceIn, api_schema_IngestSourcePatch,
+    api_schema_IngestSourceOut, api_schema_IngestGraceIn, api_schema_IngestSecretIn,
+    api_schema_RotateTokenOut;
 /* schemas_flow.c */
 extern const struct api_schema api_schema_MessageIn, api_schema_MessageOut, api_schema_MessageBatchIn, api_schema_MessageBatchOut;
 extern const struct api_schema api_schema_MessagePrecheckIn, api_schema_MessagePrecheckOut;

@@ -175,6 +175,7 @@ static enum rc start_fetch(struct server *s)
                                .no_proxy = server_text(c->fetch_no_proxy),
                                .http2 = c->fetch_http2,
                                .resolve = server_text(c->fetch_resolve) };
+    s->fetch_options = o;
     bool curl = str_eq(str_from(c->fetch_client), STR("curl"));
     for (size_t i = 0; i < s->loop_count; i++) {
         struct loop *loop = s->loops[i].loop;
@@ -276,9 +277,36 @@ static void find_public_url(struct server *s)
              server_text(s->conf->tls_cert) ? "https" : "http", STR_ARGS(first));
 }
 
-static enum rc start_api(struct server *s)
+static enum rc start_inbound(struct server *s)
 {
     find_public_url(s);
+    enum rc rc = verify_book_open(s->conf->inbound_presets, &s->book, &s->why);
+    if (rc != RC_OK)
+        return rc;
+    struct inbound_options o = { .store = s->store,
+                                 .directory = s->directory,
+                                 .publisher = s->publisher,
+                                 .vault = s->vault,
+                                 .book = s->book,
+                                 .pool = s->pool,
+                                 .clock = clock_system(),
+                                 .rng = rng_system(),
+                                 .public_url = s->public_url,
+                                 .fetch = &s->fetch_options,
+                                 .retention_us = s->conf->store_retention,
+                                 .sources_max = (size_t)s->conf->inbound_sources_max };
+    s->inbound = inbound_new(&o);
+    return RC_OK;
+}
+
+static void stop_inbound(struct server *s)
+{
+    inbound_free(s->inbound);
+    verify_book_free(s->book);
+}
+
+static enum rc start_api(struct server *s)
+{
     struct api_options o = { .store = s->store,
                              .directory = s->directory,
                              .access = s->access,
@@ -296,6 +324,8 @@ static enum rc start_api(struct server *s)
                              .default_key = SIGN_HMAC256,
                              .idempotency_us = s->conf->store_idempotency,
                              .retention_us = s->conf->store_retention,
+                             .inbound = s->inbound,
+                             .book = s->book,
                              .owner = s };
 
     s->api = api_new(&o);
@@ -364,6 +394,7 @@ static const struct part {
     { "fetch", start_fetch, stop_fetch },
     { "publisher", start_publisher, stop_publisher },
     { "deliver", start_deliver, stop_deliver },
+    { "inbound", start_inbound, stop_inbound },
     { "api", start_api, stop_api },
     { "listeners", server_listen, server_unlisten },
     { "threads", server_threads_start, server_threads_stop },

@@ -14,6 +14,7 @@
 #include "fetch/fetch.h"
 #include "http/router.h"
 #include "http/server.h"
+#include "inbound/inbound.h"
 #include "loop/loop.h"
 #include "metrics/metrics.h"
 #include "server/server.h"
@@ -65,6 +66,9 @@ struct server {
     struct fetch_policy *policy;
     SSL_CTX *client_tls, *server_tls;
     struct deliver *deliver;
+    struct verify_book *book;
+    struct inbound *inbound;
+    struct fetch_options fetch_options; /* as the loops' clients have them, for calls of workers */
     struct api *api;
     struct http_router *router, *admin_router;
     struct http_server *admin; /* the socket in the store's folder, on the first loop */
