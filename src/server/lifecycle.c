@@ -396,10 +396,10 @@ static const struct part {
     { "deliver", start_deliver, stop_deliver },
     { "inbound", start_inbound, stop_inbound },
     { "api", start_api, stop_api },
+    { "watchdog", start_watchdog, stop_watchdog },
     { "listeners", server_listen, server_unlisten },
     { "threads", server_threads_start, server_threads_stop },
     { "tasks", start_tasks, stop_tasks },
-    { "watchdog", start_watchdog, stop_watchdog },
     { "announce", start_announce, stop_announce },
 };
 

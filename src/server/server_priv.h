@@ -130,6 +130,7 @@ void server_reload(struct server *s);
 void server_notify(const char *state); /* "READY=1"; nothing without $NOTIFY_SOCKET */
 
 /* --- watchdog.c ---------------------------------------------------------------------------------------- */
+/* Before the loops' threads start, and after they ended. */
 struct server_watchdog *server_watchdog_new(struct server *s);
 void server_watchdog_free(struct server_watchdog *w);
 /* Appends a line a loop: its name and how long ago it turned. Any thread. */

@@ -14,7 +14,6 @@
 enum {
     BEAT_US = 1000000,
     SILENT_US = 5000000,
-    LAST_BEAT_WAIT_US = 6000000, /* when the watchdog stops: for the beats still under way */
     ACTIVITY_MAX = 8192
 };
 
@@ -101,15 +100,6 @@ struct server_watchdog *server_watchdog_new(struct server *s)
     return w;
 }
 
-static bool beats_are_in(struct server *s)
-{
-    for (size_t i = 0; i < s->loop_count; i++) {
-        if (atomic_load(&s->watchdog->beats[i].is_out))
-            return false;
-    }
-    return true;
-}
-
 void server_watchdog_free(struct server_watchdog *w)
 {
     if (w == NULL)
@@ -117,9 +107,8 @@ void server_watchdog_free(struct server_watchdog *w)
     MUST(eventfd_write(w->stop_fd, 1) == 0);
     thread_join(w->thread);
     close(w->stop_fd);
-    /* A loop that still holds a beat would write to it: then the memory is left to the exit. */
-    if (server_wait(w->server, beats_are_in, clock_mono_us(clock_system()) + LAST_BEAT_WAIT_US))
-        xfree(w);
+    server_drain_loops(w->server); /* beats still under way come home */
+    xfree(w);
 }
 
 void server_watchdog_describe(struct server_watchdog *w, struct buf *out)
