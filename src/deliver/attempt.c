@@ -43,6 +43,8 @@ static struct deliver_attempt *take(struct deliver_shard *s, struct deliver_item
 static void give_back(struct deliver_shard *s, struct deliver_attempt *a)
 {
     core_app_unref(a->view);
+    deliver_transform_free(a->transform);
+    a->transform = NULL;
     a->view = NULL;
     a->ep = NULL;
     buf_reset(&a->head);
@@ -221,8 +223,32 @@ static const struct deliver_destination *destination_of(const struct core_endpoi
     return NULL;
 }
 
-/* The lane's endpoint is known, and the payload is here. */
-static void start(struct deliver_shard *s, struct deliver_item *item)
+static void refuse(struct deliver_attempt *a, bool is_permanent, struct str error, struct str detail)
+{
+    deliver_attempt_finish(a, &(struct deliver_result){
+                                  .is_permanent = is_permanent, .error = error, .detail = detail });
+}
+
+/* What the transform made of the message, or the message as it is. False: refused. */
+static bool take_content(struct deliver_attempt *a, struct deliver_transform *t)
+{
+    a->transform = t;
+    a->payload = a->item->payload->payload;
+    a->lines = a->item->payload->headers;
+    if (t == NULL)
+        return true;
+    if (t->rc != RC_OK) {
+        refuse(a, false, STR("transform"), buf_str(&t->why));
+        return false;
+    }
+    if (t->result.body.ptr != NULL)
+        a->payload = t->result.body;
+    a->lines = buf_str(&t->lines);
+    return true;
+}
+
+/* The lane's endpoint is known, and the payload is here. Takes `t`. */
+static void start(struct deliver_shard *s, struct deliver_item *item, struct deliver_transform *t)
 {
     struct deliver_lane *lane = item->lane;
     struct deliver_attempt *a = take(s, item);
@@ -236,14 +262,71 @@ static void start(struct deliver_shard *s, struct deliver_item *item)
     a->outcome.attempt_count = item->attempt_count + 1;
     item->where = DELIVER_FLYING;
     link_flying(s, a);
+    if (!take_content(a, t))
+        return;
     if (a->destination != NULL)
         a->destination->start(a);
     else
-        deliver_attempt_finish(a,
-                               &(struct deliver_result){
-                                   .is_permanent = true,
-                                   .error = STR("bad_url"),
-                                   .detail = STR("this server has no such kind of destination") });
+        refuse(a, true, STR("bad_url"), STR("this server has no such kind of destination"));
+}
+
+/* Straight away, or by way of the endpoint's transform. */
+static void start_or_transform(struct deliver_shard *s, struct deliver_item *item)
+{
+    const struct core_endpoint *ep = item->lane->ep;
+    if (ep->transform.ptr == NULL) {
+        start(s, item, NULL);
+        return;
+    }
+    struct deliver_transform *t = deliver_transform_new(item->lane->app->view, ep, item->payload);
+    t->item = item;
+    if (s->backend.transform != NULL) {
+        item->where = DELIVER_LOADING;
+        s->backend.transform(s->backend.ctx, s, t);
+        return;
+    }
+    t->rc = RC_INVALID;
+    buf_say(&t->why, "this server runs no transforms");
+    start(s, item, t);
+}
+
+static void hold(struct deliver_shard *s, struct deliver_lane *lane)
+{
+    if (lane->pace.held_until_us < s->now_us + again_us)
+        lane->pace.held_until_us = s->now_us + again_us;
+}
+
+/* May the item go on after it was away? False: it waits again. */
+static bool is_still_wanted(struct deliver_shard *s, struct deliver_item *item)
+{
+    struct deliver_lane *lane = item->lane;
+    if (!s->is_stopping && deliver_view_resolve(s, lane) && !lane->is_gone && !lane->ep->disabled && !lane->is_disabled)
+        return true;
+    wait_again(s, item);
+    return false;
+}
+
+void deliver_shard_transformed(struct deliver_shard *s, struct deliver_transform *t)
+{
+    struct deliver_item *item = t->item;
+    deliver_shard_tell_time(s);
+    if (t->rc == RC_BUSY || t->rc == RC_IO) {
+        hold(s, item->lane);
+        wait_again(s, item);
+    } else if (is_still_wanted(s, item)) {
+        bool is_changed = !str_eq(item->lane->ep->transform, t->ep->transform);
+        if (!is_changed && !(t->rc == RC_OK && t->result.cancel)) {
+            start(s, item, t);
+            return;
+        }
+        if (is_changed) {
+            wait_again(s, item); /* once more with the new one */
+        } else {
+            land(s, item);
+            deliver_attempt_cancel(s, item, "the endpoint's transform gave no result for it");
+        }
+    }
+    deliver_transform_free(t);
 }
 
 static void load(struct deliver_shard *s, struct deliver_item *item)
@@ -264,29 +347,26 @@ void deliver_attempt_dispatch(struct deliver_shard *s, struct deliver_item *item
     if (item->payload == NULL)
         load(s, item);
     else
-        start(s, item);
+        start_or_transform(s, item);
 }
 
 static void take_payload(struct deliver_shard *s, struct deliver_item *item, enum rc rc,
                          struct store_message *message)
 {
-    struct deliver_lane *lane = item->lane;
     if (rc == RC_NOT_FOUND || (rc == RC_OK && message->payload.ptr == NULL)) {
         land(s, item);
         deliver_attempt_cancel(s, item, "the message's payload has expired or was expunged");
         return;
     }
-    if (rc != RC_OK && lane->pace.held_until_us < s->now_us + again_us)
-        lane->pace.held_until_us = s->now_us + again_us;
+    if (rc != RC_OK)
+        hold(s, item->lane);
     if (rc != RC_OK || s->is_stopping) {
         wait_again(s, item);
         return;
     }
     deliver_backlog_hold_payload(s, item, message);
-    if (!deliver_view_resolve(s, lane) || lane->is_gone || lane->ep->disabled || lane->is_disabled)
-        wait_again(s, item);
-    else
-        start(s, item);
+    if (is_still_wanted(s, item))
+        start_or_transform(s, item);
 }
 
 void deliver_shard_loaded(struct deliver_shard *s, const struct id *id, enum rc rc,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "deliver/shard_priv.h"
+#include "deliver/transform.h"
 
 struct deliver_attempt {
     struct store_outcome outcome;
@@ -17,7 +18,9 @@ struct deliver_attempt {
     const struct core_endpoint *ep;
     struct http_url url;
     const struct deliver_destination *destination;
-    struct str payload;    /* what is sent and signed: the message's bytes, or `body` */
+    struct deliver_transform *transform; /* owned; NULL: the endpoint has none */
+    struct str payload;    /* what is sent and signed: the message's bytes, the transform's, or `body` */
+    struct str lines;      /* header lines that come with them */
     struct buf head;       /* what a destination builds: header lines, the URL to show */
     struct buf body;       /* what it makes of the payload, if it is not sent as it is */
     const char *reason;    /* the judgement's */

@@ -13,10 +13,12 @@
 #include "core/directory.h"
 #include "core/retry.h"
 #include "fetch/fetch.h"
+#include "filter/transform.h"
 #include "store/flow.h"
 
 struct deliver;       /* all shards */
 struct deliver_shard;
+struct deliver_transform; /* deliver/transform.h */
 
 struct deliver_limits {
     int64_t attempt_us;       /* total deadline of an attempt */
@@ -55,6 +57,9 @@ struct deliver_backend {
     /* For operational events: "message.attempt.failing" (the 4th failure), "message.attempt.exhausted",
      * "message.attempt.recovered", "endpoint.disabled". `o` is borrowed for the call. */
     void (*notice)(void *ctx, const char *what, const struct store_outcome *o);
+    /* Asks for an endpoint's transform to be run; takes `t`, and gives it back with deliver_shard_transformed().
+     * NULL: such endpoints' attempts fail. */
+    void (*transform)(void *ctx, struct deliver_shard *shard, struct deliver_transform *t);
 };
 
 /* --- the engine: shards over the real loops, store and directory ------------------------------ */
@@ -69,6 +74,11 @@ struct deliver_options {
     size_t loop_count;
     struct deliver_limits limits;
     const char *user_agent;
+    /* What runs endpoints' transforms, and the threads that wait for it: others than `pool`, so that slow
+     * programs hold up nobody else. NULL: attempts to endpoints with a transform fail. */
+    struct filter_transform_pool *transforms;
+    struct work_pool *transform_threads;
+    struct filter_transform_limits transform_limits;
     /* Operational events; may be NULL. Called on a shard's loop thread; must not block. */
     void (*notice)(void *ctx, const char *what, const struct store_outcome *o);
     void *notice_ctx;

@@ -5,6 +5,7 @@
  * full it waits here: none is dropped, for a lane whose refill is never answered stands still.
  */
 #include "deliver/engine_priv.h"
+#include "deliver/transform.h"
 #include "store/endpoint.h"
 #include "work/work.h"
 
@@ -31,6 +32,9 @@ struct deliver_engine_job {
     int64_t failing_since_us;
     bool disable;
     const char *reason;
+    /* transform */
+    struct deliver_transform *transform; /* ours while it is away */
+    struct work_pool *pool;
 };
 
 /* --- the ways there and back ------------------------------------------------------------------ */
@@ -57,7 +61,7 @@ static void on_loop(void *arg)
 static void submit(struct deliver_engine_job *job)
 {
     struct deliver_engine_shard *es = job->es;
-    if (work_submit(es->d->o.pool, &job->work) == RC_OK)
+    if (work_submit(job->pool, &job->work) == RC_OK)
         return;
     job->next = es->refused;
     es->refused = job;
@@ -94,6 +98,7 @@ static struct deliver_engine_job *job_new(void *ctx, const struct deliver_shard 
     job->work = (struct work_job){ .fn = on_worker, .arg = job };
     job->answer = (struct loop_task){ .fn = on_loop, .arg = job };
     job->es = shard_of(ctx, shard);
+    job->pool = job->es->d->o.pool;
     job->es->jobs_out++;
     return job;
 }
@@ -143,6 +148,29 @@ void deliver_engine_load(void *ctx, struct deliver_shard *shard, struct id messa
     job->message = message;
     job->on_worker = read_message;
     job->on_loop = hand_message;
+    submit(job);
+}
+
+/* --- transforms ------------------------------------------------------------------------------- */
+
+static void run_transform(struct deliver_engine_job *job)
+{
+    const struct deliver_options *o = &job->es->d->o;
+    deliver_transform_run(job->transform, o->transforms, &o->transform_limits);
+}
+
+static void hand_transform(struct deliver_engine_job *job)
+{
+    deliver_shard_transformed(job->es->shard, job->transform);
+}
+
+void deliver_engine_transform(void *ctx, struct deliver_shard *shard, struct deliver_transform *t)
+{
+    struct deliver_engine_job *job = job_new(ctx, shard);
+    job->transform = t;
+    job->pool = job->es->d->o.transform_threads;
+    job->on_worker = run_transform;
+    job->on_loop = hand_transform;
     submit(job);
 }
 

@@ -40,7 +40,6 @@ static void on_done(struct fetch_call *c)
 static bool prepare(struct deliver_attempt *a)
 {
     bool is_preservica = a->ep->scheme == CORE_SCHEME_PRESERVICA;
-    a->payload = a->item->payload->payload;
     if (!a->lane->is_url_good) {
         refuse(a, true, str_from(fetch_error_name(FETCH_BAD_URL)),
                STR("the endpoint's URL is not valid"));

@@ -50,7 +50,7 @@ enum rc deliver_preservica_body(struct deliver_attempt *a)
 {
     json_t *payload = NULL;
     buf_reset(&a->body);
-    if (json_parse(a->item->payload->payload, &payload, NULL) != RC_OK ||
+    if (json_parse(a->payload, &payload, NULL) != RC_OK ||
         !json_is_object(payload)) {
         json_decref(payload);
         return RC_INVALID;

@@ -68,9 +68,8 @@ static enum rc add_line(struct buf *out, struct str name, struct str value)
 static enum rc add_default(struct buf *out, const struct deliver_attempt *a, struct str name,
                            struct str value)
 {
-    const struct store_message *m = a->item->payload;
     if ((a->ep->headers.len > 0 && has_line(a->ep->headers, name)) ||
-        (m->headers.len > 0 && has_line(m->headers, name)))
+        (a->lines.len > 0 && has_line(a->lines, name)))
         return RC_OK;
     return add_line(out, name, value);
 }
@@ -146,9 +145,10 @@ static enum rc add_lines(struct deliver_attempt *a, struct buf *out, size_t *sho
     (void)snprintf(timestamp, sizeof(timestamp), "%" PRId64, now_s);
     struct triple t = { .id = id_format(STR("msg_"), &m->id, id_text),
                         .timestamp = str_from(timestamp) };
-    enum rc rc =
-        add_default(out, a, STR("content-type"),
-                    m->content_type.ptr == NULL ? STR("application/json") : m->content_type);
+    bool is_transformed = a->transform != NULL && a->transform->result.body.ptr != NULL;
+    bool is_json = is_transformed || m->content_type.ptr == NULL;
+    enum rc rc = add_default(out, a, STR("content-type"),
+                             is_json ? STR("application/json") : m->content_type);
     if (rc == RC_OK)
         rc = add_default(out, a, STR("user-agent"), a->shard->user_agent);
     if (rc == RC_OK)
@@ -162,8 +162,8 @@ static enum rc add_lines(struct deliver_attempt *a, struct buf *out, size_t *sho
         rc = add_basic(out, a);
     if (rc == RC_OK)
         rc = buf_add_str(out, a->ep->headers);
-    if (rc == RC_OK && m->headers.len > 0)
-        rc = add_message_lines(out, m->headers, a->ep->headers);
+    if (rc == RC_OK && a->lines.len > 0)
+        rc = add_message_lines(out, a->lines, a->ep->headers);
     return rc;
 }
 

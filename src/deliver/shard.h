@@ -50,6 +50,8 @@ void deliver_shard_refilled(struct deliver_shard *s, int64_t endpoint, enum rc r
 void deliver_shard_loaded(struct deliver_shard *s, const struct id *id, enum rc rc, struct store_message *message);
 /* Borrows the view; NULL unless RC_OK. RC_NOT_FOUND: deleted, its deliveries are canceled. */
 void deliver_shard_app_loaded(struct deliver_shard *s, int64_t app, enum rc rc, struct core_app *view);
+/* Takes `t`, which was run. */
+void deliver_shard_transformed(struct deliver_shard *s, struct deliver_transform *t);
 /* Configuration changed: whatever was known of the application is looked up again, at once. */
 void deliver_shard_app_changed(struct deliver_shard *s, int64_t app);
 

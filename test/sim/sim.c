@@ -189,7 +189,7 @@ static void boot(struct sim *sim)
         .rng = &sim->rng.rng,
         .ids = sim->ids,
         .fetch = &sim->fetch,
-        .backend = { sim, record, refill, load, app, want_app, health, notice },
+        .backend = { sim, record, refill, load, app, want_app, health, notice, NULL },
         .limits = sim->o.limits,
         .user_agent = "sim",
         .wake = wake,

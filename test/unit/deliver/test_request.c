@@ -3,6 +3,7 @@
  * One delivery by one shard, with a receiver that keeps what it got and answers as told.
  */
 #include "deliver/shard.h"
+#include "deliver/transform.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,6 +34,7 @@ static struct world {
     /* what was recorded */
     struct store_outcome outcome;
     bool is_recorded;
+    struct deliver_transform *asked; /* ours until it is answered */
 } w;
 
 static int64_t wall_us(void *ctx)
@@ -119,6 +121,14 @@ static void notice(void *ctx, const char *what, const struct store_outcome *o)
     (void)o;
 }
 
+static void transform(void *ctx, struct deliver_shard *shard, struct deliver_transform *t)
+{
+    (void)ctx;
+    (void)shard;
+    assert_null(w.asked);
+    w.asked = t;
+}
+
 static void wake(void *ctx)
 {
     (void)ctx;
@@ -158,7 +168,7 @@ static int set_up(void **state)
         .rng = &w.rng.rng,
         .ids = w.ids,
         .fetch = &w.fetch,
-        .backend = { .record = record, .app = app, .health = health, .notice = notice },
+        .backend = { .record = record, .app = app, .health = health, .notice = notice, .transform = transform },
         .limits = { .attempt_us = 15000000,
                     .connect_us = 5000000,
                     .response_keep = 10,
@@ -399,6 +409,132 @@ static void a_lane_held_by_retry_after_stays_held_when_the_wall_clock_jumps(void
     assert_int_equal(w.requests, 2);
 }
 
+/* What a program that gave `text` makes the shard do; rc other than RC_OK: it gave none. */
+static void answer_transform(enum rc rc, const char *text)
+{
+    struct deliver_transform *t = w.asked;
+    assert_non_null(t);
+    w.asked = NULL;
+    t->rc = rc;
+    if (rc == RC_OK)
+        assert_int_equal(filter_message_read(str_from(text), &t->arena, &t->result, NULL), RC_OK);
+    else
+        buf_say(&t->why, "%s", text);
+    for (size_t i = 0; i < t->result.header_count; i++)
+        buf_say(&t->lines, "%.*s: %.*s\r\n", STR_ARGS(t->result.headers[i].name), STR_ARGS(t->result.headers[i].value));
+    deliver_shard_transformed(w.shard, t);
+}
+
+static void what_a_transform_makes_is_sent_and_signed(void **state)
+{
+    (void)state;
+    w.ep.transform = STR(".body");
+    struct id id = hand_over((struct store_message){ .payload = STR("a=1"), .content_type = STR("text/plain"), .headers = STR("X-Own: 1\r\n") });
+    assert_int_equal(w.requests, 0);
+    assert_true(str_eq(w.asked->ep->transform, STR(".body")));
+    answer_transform(RC_OK, "{\"$body\":{\"n\":2},\"$headers\":{\"X-New\":\"2\",\"webhook-id\":\"forged\"}}");
+    assert_true(w.is_recorded && w.outcome.success);
+    assert_true(str_eq(w.body, STR("{\"n\":2}")));
+    assert_int_equal(count_of(w.headers, "X-New: 2\r\n"), 1);
+    assert_int_equal(count_of(w.headers, "forged"), 0);
+    assert_int_equal(count_of(w.headers, "content-type: application/json\r\n"), 1);
+
+    char id_text[ID_TEXT_MAX + 1];
+    struct buf signature;
+    buf_init(&signature, 200);
+    struct sign_message signed_message = { id_format(STR("msg_"), &id, id_text), wall_us(NULL) / 1000000, w.body };
+    assert_int_equal(sign_header(w.keyring, &signed_message, &signature), RC_OK);
+    assert_int_equal(count_of(w.headers, signature.ptr), 2);
+    buf_fini(&signature);
+}
+
+static void without_a_new_body_a_message_goes_out_as_it_is(void **state)
+{
+    (void)state;
+    w.ep.transform = STR("{}");
+    (void)hand_over((struct store_message){ .payload = STR("a=1"), .content_type = STR("text/plain") });
+    answer_transform(RC_OK, "{\"$cancel\":false}");
+    assert_true(str_eq(w.body, STR("a=1")));
+    assert_int_equal(count_of(w.headers, "content-type: text/plain\r\n"), 1);
+}
+
+static void a_transform_may_cancel_a_delivery(void **state)
+{
+    (void)state;
+    w.ep.transform = STR("{}");
+    (void)hand_over((struct store_message){ .payload = STR("{}") });
+    answer_transform(RC_OK, "{\"$cancel\":true}");
+    assert_int_equal(w.outcome.to, STORE_CANCELED);
+    assert_true(str_eq(w.outcome.detail, STR("the endpoint's transform gave no result for it")));
+    assert_int_equal(w.requests, 0);
+}
+
+static void a_transform_that_fails_is_a_failed_attempt_and_is_tried_again(void **state)
+{
+    (void)state;
+    w.ep.transform = STR("error");
+    (void)hand_over((struct store_message){ .payload = STR("{}") });
+    answer_transform(RC_INVALID, "no way");
+    assert_int_equal(w.outcome.to, STORE_SENDING);
+    assert_true(str_eq(w.outcome.error, STR("transform")));
+    assert_true(str_eq(w.outcome.detail, STR("no way")));
+    assert_int_equal(w.requests, 0);
+}
+
+static void a_transform_that_found_no_helper_is_no_attempt_and_asked_again(void **state)
+{
+    (void)state;
+    w.ep.transform = STR(".");
+    (void)hand_over((struct store_message){ .payload = STR("{}") });
+    answer_transform(RC_BUSY, "all helper processes are busy");
+    (void)deliver_shard_run(w.shard);
+    assert_null(w.asked);
+    assert_false(w.is_recorded);
+    w.clock.now_us += 1000000;
+    (void)deliver_shard_run(w.shard);
+    answer_transform(RC_OK, "{\"n\":1}");
+    assert_true(str_eq(w.body, STR("{\"n\":1}")));
+    assert_int_equal(w.outcome.attempt_count, 1);
+}
+
+static void a_transform_changed_meanwhile_is_run_as_it_is_now(void **state)
+{
+    (void)state;
+    struct core_endpoint renewed = w.ep;
+    w.ep.transform = STR("1");
+    (void)hand_over((struct store_message){ .payload = STR("{}") });
+    struct core_app *old = w.view;
+    w.view = XNEW(struct core_app);
+    arena_init(&w.view->_arena);
+    atomic_init(&w.view->_refs, 1);
+    w.view->num = 1;
+    w.view->fresh_until_us = INT64_MAX;
+    renewed.transform = STR("2");
+    w.view->endpoints = &renewed;
+    w.view->endpoint_count = 1;
+    deliver_shard_app_changed(w.shard, 1);
+    answer_transform(RC_OK, "1");
+    assert_int_equal(w.requests, 0);
+    (void)deliver_shard_run(w.shard);
+    assert_true(str_eq(w.asked->ep->transform, STR("2")));
+    answer_transform(RC_OK, "2");
+    assert_true(str_eq(w.body, STR("2")));
+    core_app_unref(old);
+}
+
+static void a_stop_meanwhile_leaves_the_delivery_as_it_was(void **state)
+{
+    (void)state;
+    w.ep.transform = STR(".");
+    (void)hand_over((struct store_message){ .payload = STR("{}") });
+    deliver_shard_stop(w.shard);
+    assert_false(deliver_shard_is_quiet(w.shard));
+    answer_transform(RC_OK, "1");
+    assert_true(deliver_shard_is_quiet(w.shard));
+    assert_int_equal(w.requests, 0);
+    assert_false(w.is_recorded);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -413,6 +549,13 @@ int main(void)
         TEST(what_cannot_go_out_under_the_preservica_scheme_is_not_sent),
         TEST(a_lane_held_by_retry_after_stays_held_when_the_wall_clock_jumps),
         TEST(an_endpoints_own_schedule_wins),
+        TEST(what_a_transform_makes_is_sent_and_signed),
+        TEST(without_a_new_body_a_message_goes_out_as_it_is),
+        TEST(a_transform_may_cancel_a_delivery),
+        TEST(a_transform_that_fails_is_a_failed_attempt_and_is_tried_again),
+        TEST(a_transform_that_found_no_helper_is_no_attempt_and_asked_again),
+        TEST(a_transform_changed_meanwhile_is_run_as_it_is_now),
+        TEST(a_stop_meanwhile_leaves_the_delivery_as_it_was),
         TEST(a_response_is_cut_between_characters_and_other_bytes_as_they_are),
     };
     log_set_level(LOG_LEVEL_ERROR);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See deliver/transform.h.
+ */
+#include "deliver/transform.h"
+
+enum { WHY_MAX = 512, LINES_MAX = 65536, HEADERS_MAX = 64 };
+
+struct deliver_transform *deliver_transform_new(struct core_app *view, const struct core_endpoint *ep,
+                                                struct store_message *message)
+{
+    struct deliver_transform *t = XNEW(struct deliver_transform);
+    t->view = core_app_ref(view);
+    t->ep = ep;
+    t->message = store_message_ref(message);
+    buf_init(&t->lines, LINES_MAX);
+    buf_init(&t->why, WHY_MAX);
+    arena_init(&t->arena);
+    return t;
+}
+
+void deliver_transform_free(struct deliver_transform *t)
+{
+    if (t == NULL)
+        return;
+    core_app_unref(t->view);
+    store_message_unref(t->message);
+    buf_fini(&t->lines);
+    buf_fini(&t->out);
+    buf_fini(&t->why);
+    arena_fini(&t->arena);
+    xfree(t);
+}
+
+static size_t read_headers(struct str lines, struct filter_pair out[static HEADERS_MAX])
+{
+    struct str line;
+    size_t count = 0;
+    while (count < HEADERS_MAX && str_split(&lines, '\n', &line)) {
+        size_t colon = str_find(line, ':');
+        size_t end = str_find(line, '\r');
+        if (colon < end)
+            out[count++] = (struct filter_pair){ str_sub(line, 0, colon),
+                                                 str_trim(str_sub(line, colon + 1, end - colon - 1)) };
+    }
+    return count;
+}
+
+static bool is_set(const struct filter_message_result *r, struct str name)
+{
+    for (size_t i = 0; i < r->header_count; i++)
+        if (str_ieq(r->headers[i].name, name))
+            return true;
+    return false;
+}
+
+static enum rc add_line(struct buf *out, const struct filter_pair *pair)
+{
+    return buf_addf(out, "%.*s: %.*s\r\n", STR_ARGS(pair->name), STR_ARGS(pair->value));
+}
+
+static enum rc write_lines(struct deliver_transform *t, const struct filter_pair *own, size_t own_count)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < t->result.header_count && rc == RC_OK; i++)
+        rc = add_line(&t->lines, &t->result.headers[i]);
+    for (size_t i = 0; i < own_count && rc == RC_OK; i++)
+        if (!is_set(&t->result, own[i].name))
+            rc = add_line(&t->lines, &own[i]);
+    if (rc != RC_OK)
+        buf_say(&t->why, "the headers are longer than 64 KiB");
+    return rc;
+}
+
+void deliver_transform_run(struct deliver_transform *t, struct filter_transform_pool *pool,
+                           const struct filter_transform_limits *limits)
+{
+    const struct store_message *m = t->message;
+    struct filter_pair headers[HEADERS_MAX];
+    char id[ID_TEXT_MAX + 1];
+    char timestamp[TIME_TEXT_LEN + 1];
+    time_format(m->created_us, timestamp);
+    struct filter_message seen = { .id = id_format(STR("msg_"), &m->id, id),
+                                   .event_type = m->event_type,
+                                   .timestamp = str_from(timestamp),
+                                   .channels = m->channels,
+                                   .body = m->payload,
+                                   .headers = headers,
+                                   .header_count = read_headers(m->headers, headers) };
+    buf_init(&t->out, limits->output_max);
+    t->rc = filter_message_transform(pool, t->ep->transform, &seen, limits, &t->arena, &t->out, &t->result, &t->why);
+    if (t->rc == RC_OK && !t->result.cancel)
+        t->rc = write_lines(t, headers, seen.header_count);
+}
