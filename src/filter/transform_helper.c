@@ -85,6 +85,14 @@ static void on_message(void *ctx, jv message)
     jv_free(text);
 }
 
+/* `input` and `inputs` find the end at once. */
+static jv no_input(jq_state *jq, void *ctx)
+{
+    (void)jq;
+    (void)ctx;
+    return jv_invalid();
+}
+
 static struct compiled *find_place(struct helper *h, struct str program)
 {
     struct compiled *oldest = &h->cache[0];
@@ -122,6 +130,7 @@ static jq_state *compile(struct helper *h, struct str program)
         no_memory(NULL);
     jq_set_nomem_handler(jq, no_memory, NULL);
     jq_set_error_cb(jq, on_message, h);
+    jq_set_input_cb(jq, no_input, NULL);
     jq_set_attr(jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
     if (jq_compile(jq, program.ptr) == 0) {
         jq_teardown(&jq);
