@@ -11,11 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum {
-    BEAT_US = 1000000,
-    SILENT_US = 5000000,
-    ACTIVITY_MAX = 8192
-};
+enum { BEAT_US = 1000000, SILENT_US = 5000000, ACTIVITY_MAX = 8192 };
 
 struct beat {
     struct loop_task task;
