@@ -16,6 +16,7 @@
 #include "core/events.h"
 #include "core/publish.h"
 #include "deliver/deliver.h"
+#include "filter/transform.h"
 #include "http/router.h"
 #include "inbound/inbound.h"
 #include "sign/sign.h"
@@ -33,6 +34,8 @@ struct api_options {
     struct core_events *events;
     struct deliver *deliver;       /* NULL: resending answers 503 */
     struct deliver_handshaker *handshaker; /* NULL: handshakes are refused with 503 */
+    struct filter_transform_pool *transforms; /* NULL: no transforms */
+    struct filter_transform_limits transform_limits;
     const struct sign_vault *vault;
     struct work_pool *pool;
     struct loop **loops;           /* requeued deliveries are handed over on these, in turn */

@@ -4,6 +4,7 @@
  * those belong to an internal application (see core/events.h).
  */
 #include "api/endpoint_priv.h"
+#include "api/filter_priv.h"
 #include "api/handshake_priv.h"
 #include "api/schemas.h"
 
@@ -136,6 +137,7 @@ static bool make(struct api_ctx *c, struct store_tx *tx, const struct store_appl
         store_end(tx);
         return false;
     }
+    api_handshake_settle(c, ep);
     return true;
 }
 
@@ -143,7 +145,7 @@ static void create_endpoint(struct http_request *req)
 {
     struct api_ctx c;
     struct store_tx *tx;
-    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointIn, false) || !ready(&c) ||
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointIn, false) || !api_filter_check(&c) || !ready(&c) ||
         !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;
@@ -175,7 +177,7 @@ static void put_endpoint(struct http_request *req)
 {
     struct api_ctx c;
     struct store_tx *tx;
-    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointUpsertIn, false) || !ready(&c) ||
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointUpsertIn, false) || !api_filter_check(&c) || !ready(&c) ||
         !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;
@@ -200,6 +202,7 @@ static void put_endpoint(struct http_request *req)
         store_end(tx);
         return;
     }
+    api_handshake_settle(&c, &ep);
     api_endpoint_changed(&c, tx, store_endpoint_update(tx, &ep), 200, &app, &ep,
                          event_of(&before, &ep));
 }
@@ -208,7 +211,7 @@ static void patch_endpoint(struct http_request *req)
 {
     struct api_ctx c;
     struct store_tx *tx;
-    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointPatch, false) ||
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointPatch, false) || !api_filter_check(&c) ||
         !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;
@@ -220,6 +223,7 @@ static void patch_endpoint(struct http_request *req)
         store_end(tx);
         return;
     }
+    api_handshake_settle(&c, &ep);
     api_endpoint_changed(&c, tx, store_endpoint_update(tx, &ep), 200, &app, &ep,
                          event_of(&before, &ep));
 }

@@ -3,29 +3,31 @@
  * From what a request says about an endpoint to its row, and back to what it is shown as.
  */
 #include "api/endpoint_priv.h"
+#include "api/filter_priv.h"
 #include "api/handshake_priv.h"
 
+#include "broker/url.h"
 #include "http/url.h"
 
 /* --- out
  * ------------------------------------------------------------------------------------------- */
 
+/* Members of the options as they were given; those that most endpoints do not have only if they are there. */
 static void write_options(struct api_ctx *c, struct api_out *o, const struct store_endpoint *ep)
 {
+    static const struct {
+        const char *name;
+        bool is_always;
+    } shown[] = { { "timeoutMs", true }, { "retrySchedule", true }, { "ordered", false }, { "amqp", false } };
     json_t *options = NULL;
-    struct str timeout = STR_NONE;
-    struct str schedule = STR_NONE;
-    if (ep->options.ptr != NULL && json_parse(ep->options, &options, NULL) == RC_OK) {
-        const json_t *v = json_object_get(options, "timeoutMs");
-        if (v != NULL)
-            timeout = json_text(c->arena, v);
-        v = json_object_get(options, "retrySchedule");
-        if (v != NULL)
-            schedule = json_text(c->arena, v);
+    if (ep->options.ptr != NULL && json_parse(ep->options, &options, NULL) != RC_OK)
+        options = NULL;
+    for (size_t i = 0; i < COUNT_OF(shown); i++) {
+        const json_t *v = json_object_get(options, shown[i].name);
+        if (v != NULL || shown[i].is_always)
+            api_out_raw(o, shown[i].name, v == NULL ? STR_NONE : json_text(c->arena, v));
     }
-    api_out_raw(o, "timeoutMs", timeout);
-    api_out_raw(o, "retrySchedule", schedule);
-    api_scheme_write(c, o, ep, options);
+    api_filter_write(c, o, options);
     json_decref(options);
 }
 
@@ -117,7 +119,10 @@ static bool fill_url(struct api_ctx *c, struct store_endpoint *ep)
 {
     if (!api_has(c, "url"))
         return true;
+    if (broker_url_is(api_get_str(c, "url")))
+        return api_endpoint_fill_broker_url(c, ep);
     ep->url = api_get_str(c, "url");
+    ep->kind = STR("http");
     if (c->api->o.endpoint_https_only && !str_starts(ep->url, STR("https://"))) {
         http_invalid(c->req, "body.url", "value_error", "Endpoint URL schemes must be https");
         return false;
@@ -128,7 +133,7 @@ static bool fill_url(struct api_ctx *c, struct store_endpoint *ep)
 /* Options hold what only some endpoints have; members that others put there stay. */
 static bool fill_options(struct api_ctx *c, struct store_endpoint *ep, bool all)
 {
-    static const char *const names[] = { "timeoutMs", "retrySchedule" };
+    static const char *const names[] = { "timeoutMs", "retrySchedule", "ordered", "amqp" };
     json_t *options = NULL;
     if (ep->options.ptr == NULL || json_parse(ep->options, &options, NULL) != RC_OK)
         options = json_object();
@@ -142,6 +147,7 @@ static bool fill_options(struct api_ctx *c, struct store_endpoint *ep, bool all)
             json_object_set(options, names[i], v);
     }
     bool fine = api_scheme_fill(c, ep, options, all);
+    api_filter_fill(c, options, all);
     ep->options = json_object_size(options) == 0 ? STR_NONE : json_text(c->arena, options);
     json_decref(options);
     return fine;
@@ -190,7 +196,7 @@ static void fill_plain(struct api_ctx *c, struct store_endpoint *ep, bool all)
 
 bool api_endpoint_fill(struct api_ctx *c, struct store_tx *tx, struct store_endpoint *ep, bool all)
 {
-    if (!fill_url(c, ep) || !fill_types(c, tx, ep, all))
+    if (!fill_url(c, ep) || !api_endpoint_check_broker(c, ep) || !fill_types(c, tx, ep, all))
         return false;
     fill_texts(c, ep, all);
     fill_plain(c, ep, all);

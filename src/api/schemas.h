@@ -9,6 +9,7 @@
 /* schemas_config.c */
 extern const struct api_schema api_schema_ApplicationIn, api_schema_ApplicationPatch, api_schema_ApplicationOut;
 extern const struct api_schema api_schema_EndpointIn, api_schema_EndpointUpsertIn, api_schema_EndpointPatch, api_schema_EndpointOut;
+extern const struct api_schema api_schema_EndpointHandshakeIn, api_schema_EndpointHandshakeOut;
 extern const struct api_schema api_schema_EndpointSecretOut, api_schema_EndpointSecretRotateIn;
 extern const struct api_schema api_schema_EndpointHeadersIn, api_schema_EndpointHeadersPatchIn, api_schema_EndpointHeadersOut;
 extern const struct api_schema api_schema_EndpointStats, api_schema_EndpointHealth;
@@ -17,10 +18,14 @@ extern const struct api_schema api_schema_EventTypeImportOpenApiIn, api_schema_E
 extern const struct api_schema api_schema_EnvironmentIn, api_schema_EnvironmentOut;
 extern const struct api_schema api_schema_AppPortalAccessIn, api_schema_AppPortalAccessOut, api_schema_ApplicationTokenExpireIn;
 extern const struct api_schema api_schema_EventExampleIn;
+/* schemas_filter.c */
+extern const struct api_schema api_schema_FilterTestIn, api_schema_FilterTestOut, api_schema_TransformTestIn, api_schema_TransformTestOut;
 /* schemas_ingest.c */
 extern const struct api_schema api_schema_IngestSourceIn, api_schema_IngestSourcePatch,
     api_schema_IngestSourceOut, api_schema_IngestGraceIn, api_schema_IngestSecretIn,
-    api_schema_RotateTokenOut;
+    api_schema_RotateTokenOut, api_schema_IngestRequestOut, api_schema_IngestReplayIn,
+    api_schema_IngestReplayOut, api_schema_IngestIdOut, api_schema_IngestExplainIn,
+    api_schema_IngestExplainOut, api_schema_IngestLogOut;
 /* schemas_flow.c */
 extern const struct api_schema api_schema_MessageIn, api_schema_MessageOut, api_schema_MessageBatchIn, api_schema_MessageBatchOut;
 extern const struct api_schema api_schema_MessagePrecheckIn, api_schema_MessagePrecheckOut;

@@ -96,7 +96,70 @@ static const struct api_field ApplicationOut_fields[] = {
 };
 API_SCHEMA_OF(ApplicationOut, "An application.");
 
+static const struct api_field EndpointHandshakeIn_fields[] = {
+    { .name = "kind",
+      .type = API_STRING,
+      .flags = API_REQUIRED,
+      .min = 1,
+      .max = 20,
+      .doc = "preservica, cloudevents, websub or ping." },
+    { .name = "rate",
+      .type = API_INT,
+      .flags = API_NULLABLE,
+      .min = 1,
+      .max = RATE_MAX,
+      .doc = "cloudevents: deliveries a minute to ask for." },
+    { .name = "topic",
+      .type = API_STRING,
+      .flags = API_NULLABLE,
+      .min = 1,
+      .max = 1024,
+      .doc = "websub: hub.topic; the application's URL when absent." },
+};
+API_SCHEMA_OF(EndpointHandshakeIn,
+              "What a receiver must answer before anything is delivered to its URL.");
+
+static const struct api_field EndpointHandshakeOut_fields[] = {
+    { .name = "kind",
+      .type = API_STRING,
+      .flags = API_REQUIRED,
+      .doc = "preservica, cloudevents, websub or ping." },
+    { .name = "rate", .type = API_INT, .doc = "cloudevents: deliveries a minute asked for." },
+    { .name = "topic", .type = API_STRING, .doc = "websub: hub.topic." },
+    { .name = "verified",
+      .type = API_BOOL,
+      .flags = API_REQUIRED,
+      .doc = "Did the receiver at the present URL pass it?" },
+    { .name = "allowedPerMinute",
+      .type = API_INT,
+      .doc = "cloudevents: the rate the receiver allowed, kept to." },
+};
+API_SCHEMA_OF(EndpointHandshakeOut, "An endpoint's handshake.");
+
+#define HANDSHAKE_FIELDS \
+    { .name = "handshake", \
+      .type = API_SCHEMA, \
+      .flags = API_NULLABLE, \
+      .schema = &api_schema_EndpointHandshakeIn, \
+      .doc = "Ask the receiver first, and again when the URL changes; null: do not." }, \
+    { \
+        .name = "schemeSecret", .type = API_STRING, .flags = API_NULLABLE, .min = 1, .max = 256, \
+        .doc = \
+            "The key of a scheme other than standard and of the preservica handshake, printable ASCII, never shown; the text of the signing secret when absent." \
+    }
+
 #define ENDPOINT_COMMON \
+    { .name = "scheme", \
+      .type = API_STRING, \
+      .flags = API_NULLABLE, \
+      .min = 1, \
+      .max = 20, \
+      .doc = \
+          "standard, or preservica: its envelope, sent chunked, with its signature beside ours." }, \
+    { .name = "includeIdentifiers", \
+      .type = API_BOOL, \
+      .flags = API_NULLABLE, \
+      .doc = "preservica: events keep their identifiers; true when absent." }, \
     { .name = "description", .type = API_STRING, .max = DESCRIPTION_MAX, .doc = "For people." }, \
         UID_FIELD("ep_"), \
         { .name = "disabled", .type = API_BOOL, .doc = "No deliveries while true." }, \
@@ -125,6 +188,17 @@ API_SCHEMA_OF(ApplicationOut, "An application.");
           .min = 1, \
           .max = RATE_MAX, \
           .doc = "A relic." }, \
+        { .name = "filter", \
+          .type = API_OBJECT, \
+          .flags = API_NULLABLE, \
+          .max = 65536, \
+          .doc = "Only messages it matches (see the guide to filters); null: all." }, \
+        { .name = "transform", \
+          .type = API_STRING, \
+          .flags = API_NULLABLE, \
+          .min = 1, \
+          .max = 16384, \
+          .doc = "A jq program that makes what is sent (see the guide to transforms); null: none." }, \
         { .name = "timeoutMs", \
           .type = API_INT, \
           .flags = API_NULLABLE, \
@@ -137,6 +211,17 @@ API_SCHEMA_OF(ApplicationOut, "An application.");
           .max = RETRIES_MAX, \
           .doc = \
               "Delays in seconds (fractions allowed) after the first, second, ... failure; empty: never again; null: the server's." }, \
+        { .name = "ordered", \
+          .type = API_BOOL, \
+          .flags = API_NULLABLE, \
+          .doc = \
+              "One delivery at a time, in the order of acceptance; one that fails holds back those behind it." }, \
+        { .name = "amqp", \
+          .type = API_OBJECT, \
+          .flags = API_NULLABLE, \
+          .max = 65536, \
+          .doc = \
+              "With an amqp:// or amqps:// URL: exchange, exchangeType, declare, routingKey, headers, persistent, mandatory, confirmTimeoutMs; see the guide." }, \
         METADATA, RATE(0), OLD_RATE
 
 #define HEADERS_FIELD \
@@ -153,18 +238,20 @@ API_SCHEMA_OF(ApplicationOut, "An application.");
 #define URL_FIELD(flags_) \
     { \
         .name = "url", .type = API_URL, .flags = (flags_), \
-        .doc = "Where deliveries go: http or https." \
+        .doc = "Where deliveries go: http or https; amqp or amqps for RabbitMQ (credentials in it are kept sealed and not shown)." \
     }
 
 static const struct api_field EndpointIn_fields[] = { URL_FIELD(API_REQUIRED), ENDPOINT_COMMON,
-                                                      SECRET_FIELD("secret"), HEADERS_FIELD };
+                                                      HANDSHAKE_FIELDS, SECRET_FIELD("secret"),
+                                                      HEADERS_FIELD };
 API_SCHEMA_OF(EndpointIn, "An endpoint: where an application's messages go.");
 
 static const struct api_field EndpointUpsertIn_fields[] = { URL_FIELD(API_REQUIRED),
-                                                            ENDPOINT_COMMON };
+                                                            ENDPOINT_COMMON, HANDSHAKE_FIELDS };
 API_SCHEMA_OF(EndpointUpsertIn, "The whole of an endpoint, to replace or make one.");
 
-static const struct api_field EndpointPatch_fields[] = { URL_FIELD(0), ENDPOINT_COMMON };
+static const struct api_field EndpointPatch_fields[] = { URL_FIELD(0), ENDPOINT_COMMON,
+                                                         HANDSHAKE_FIELDS };
 const struct api_schema api_schema_EndpointPatch = {
     "EndpointPatch", EndpointPatch_fields, COUNT_OF(EndpointPatch_fields),
     "Changes to an endpoint; what is absent stays.", false
@@ -174,12 +261,16 @@ static const struct api_field EndpointOut_fields[] = {
     ID_OUT("ep_..."),
     URL_FIELD(API_REQUIRED),
     ENDPOINT_COMMON,
+    { .name = "handshake",
+      .type = API_SCHEMA,
+      .schema = &api_schema_EndpointHandshakeOut,
+      .doc = "What the receiver must answer first." },
     CREATED,
     UPDATED,
     { .name = "disabledReason",
       .type = API_STRING,
       .flags = API_NULLABLE,
-      .doc = "manual, failing, gone; null when enabled." },
+      .doc = "manual, failing, gone, unverified; null when enabled." },
 };
 API_SCHEMA_OF(EndpointOut, "An endpoint. Its secret is read at .../secret.");
 

@@ -120,6 +120,38 @@ static void stop_workers(struct server *s)
     work_pool_free(s->pool); /* NULL when the loops' threads had been started, see their stop */
 }
 
+/* --- transforms ------------------------------------------------------------------------------- */
+
+enum { TRANSFORMS_WAITING_MAX = 4096 };
+
+static struct filter_transform_limits transform_limits(const struct conf *c)
+{
+    struct filter_transform_limits limits = filter_transform_limits_default;
+    limits.time_us = c->transform_time;
+    limits.output_max = (size_t)c->transform_output_max;
+    return limits;
+}
+
+static enum rc start_transforms(struct server *s)
+{
+    static const int64_t wait_us = 2000000;
+    struct filter_transform_options o = { .processes = (size_t)s->conf->transform_processes,
+                                          .memory_max = (size_t)s->conf->transform_memory,
+                                          .wait_us = wait_us };
+
+    if (o.processes == 0)
+        return RC_OK;
+    s->transforms = filter_transform_pool_new(&o);
+    s->transform_threads = work_pool_new((unsigned)o.processes, TRANSFORMS_WAITING_MAX);
+    return RC_OK;
+}
+
+static void stop_transforms(struct server *s)
+{
+    work_pool_free(s->transform_threads); /* NULL as the workers' */
+    filter_transform_pool_free(s->transforms);
+}
+
 static enum rc start_directory(struct server *s)
 {
     struct core_directory_options directory = { .store = s->store,
@@ -152,6 +184,21 @@ static void stop_directory(struct server *s)
 
 /* --- clients ----------------------------------------------------------------------------------------- */
 
+static struct fetch_options fetch_options(const struct server *s)
+{
+    const struct conf *c = s->conf;
+
+    return (struct fetch_options){ .policy = s->policy,
+                                   .tls = s->client_tls,
+                                   .idle_max = (size_t)c->fetch_idle_max,
+                                   .idle_per_host = (size_t)c->fetch_idle_per_host,
+                                   .idle_us = c->fetch_idle_timeout,
+                                   .proxy = server_text(c->fetch_proxy),
+                                   .no_proxy = server_text(c->fetch_no_proxy),
+                                   .http2 = c->fetch_http2,
+                                   .resolve = server_text(c->fetch_resolve) };
+}
+
 static enum rc start_fetch(struct server *s)
 {
     const struct conf *c = s->conf;
@@ -166,15 +213,7 @@ static enum rc start_fetch(struct server *s)
         rc = tls_client_context(&tls, &s->client_tls, &s->why);
     if (rc != RC_OK)
         return rc;
-    struct fetch_options o = { .policy = s->policy,
-                               .tls = s->client_tls,
-                               .idle_max = (size_t)c->fetch_idle_max,
-                               .idle_per_host = (size_t)c->fetch_idle_per_host,
-                               .idle_us = c->fetch_idle_timeout,
-                               .proxy = server_text(c->fetch_proxy),
-                               .no_proxy = server_text(c->fetch_no_proxy),
-                               .http2 = c->fetch_http2,
-                               .resolve = server_text(c->fetch_resolve) };
+    struct fetch_options o = fetch_options(s);
     s->fetch_options = o;
     bool curl = str_eq(str_from(c->fetch_client), STR("curl"));
     for (size_t i = 0; i < s->loop_count; i++) {
@@ -192,6 +231,31 @@ static void stop_fetch(struct server *s)
     server_drain_loops(s);
     SSL_CTX_free(s->client_tls);
     fetch_policy_unref(s->policy);
+}
+
+static enum rc start_brokers(struct server *s)
+{
+    const struct conf *c = s->conf;
+    s->brokers = broker_pool_new(
+        &(struct broker_options){ .policy = s->policy,
+                                  .ca_file = server_text(c->fetch_ca_file),
+                                  .cert_file = server_text(c->fetch_cert),
+                                  .key_file = server_text(c->fetch_key),
+                                  .product_version = GRAPNEL_VERSION,
+                                  .connections_max = (size_t)c->amqp_connections_max,
+                                  .connect_us = c->deliver_connect_timeout,
+                                  .idle_us = c->amqp_idle_timeout });
+    for (size_t i = 0; i < s->loop_count; i++)
+        s->broker_list[i] = broker_client_new(s->brokers, s->loops[i].loop);
+    return RC_OK;
+}
+
+static void stop_brokers(struct server *s)
+{
+    broker_pool_free(s->brokers);
+    server_drain_loops(s);
+    for (size_t i = 0; i < s->loop_count; i++)
+        broker_client_free(s->broker_list[i]);
 }
 
 /* --- publishing and delivering ------------------------------------------------------------------------ */
@@ -235,10 +299,14 @@ static enum rc start_deliver(struct server *s)
     struct deliver_options o = { .store = s->store,
                                  .directory = s->directory,
                                  .pool = s->pool,
+                                 .transforms = s->transforms,
+                                 .transform_threads = s->transform_threads,
+                                 .transform_limits = transform_limits(s->conf),
                                  .clock = clock_system(),
                                  .rng = rng_system(),
                                  .loops = s->loop_list,
                                  .fetches = s->fetch_list,
+                                 .brokers = s->broker_list,
                                  .loop_count = s->loop_count,
                                  .user_agent = server_text(s->conf->user_agent),
                                  .notice = core_events_notice,
@@ -305,6 +373,27 @@ static void stop_inbound(struct server *s)
     verify_book_free(s->book);
 }
 
+static enum rc start_handshaker(struct server *s)
+{
+    struct deliver_handshaker_options o = { .fetch = fetch_options(s),
+                                            .clock = clock_system(),
+                                            .rng = rng_system(),
+                                            .user_agent = server_text(s->conf->user_agent),
+                                            .timeout_us = s->conf->handshake_timeout,
+                                            .at_once = (int)s->conf->handshake_at_once,
+                                            .per_minute = (int)s->conf->handshake_per_minute };
+
+    if (o.user_agent == NULL)
+        o.user_agent = USER_AGENT;
+    s->handshaker = deliver_handshaker_new(&o);
+    return RC_OK;
+}
+
+static void stop_handshaker(struct server *s)
+{
+    deliver_handshaker_free(s->handshaker);
+}
+
 static enum rc start_api(struct server *s)
 {
     struct api_options o = { .store = s->store,
@@ -313,6 +402,9 @@ static enum rc start_api(struct server *s)
                              .publisher = s->publisher,
                              .events = s->events,
                              .deliver = s->deliver,
+                             .transforms = s->transforms,
+                             .transform_limits = transform_limits(s->conf),
+                             .handshaker = s->handshaker,
                              .vault = s->vault,
                              .pool = s->pool,
                              .loops = s->loop_list,
@@ -391,10 +483,13 @@ static const struct part {
     { "vault", start_vault, stop_vault },
     { "directory", start_directory, stop_directory },
     { "workers", start_workers, stop_workers },
+    { "transforms", start_transforms, stop_transforms },
     { "fetch", start_fetch, stop_fetch },
+    { "brokers", start_brokers, stop_brokers },
     { "publisher", start_publisher, stop_publisher },
     { "deliver", start_deliver, stop_deliver },
     { "inbound", start_inbound, stop_inbound },
+    { "handshaker", start_handshaker, stop_handshaker },
     { "api", start_api, stop_api },
     { "watchdog", start_watchdog, stop_watchdog },
     { "listeners", server_listen, server_unlisten },

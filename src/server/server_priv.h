@@ -5,12 +5,14 @@
 #pragma once
 
 #include "api/api.h"
+#include "broker/broker.h"
 #include "conf/conf.h"
 #include "core/access.h"
 #include "core/directory.h"
 #include "core/events.h"
 #include "core/publish.h"
 #include "deliver/deliver.h"
+#include "deliver/handshake.h"
 #include "fetch/fetch.h"
 #include "http/router.h"
 #include "http/server.h"
@@ -59,13 +61,18 @@ struct server {
     struct store *store;
     struct sign_vault *vault;
     struct work_pool *pool;
+    struct filter_transform_pool *transforms;  /* NULL: none */
+    struct work_pool *transform_threads;       /* one for each of its processes */
     struct core_directory *directory;
     struct core_access *access;
     struct core_publisher *publisher;
     struct core_events *events;
     struct fetch_policy *policy;
+    struct broker_pool *brokers;
+    struct broker_client *broker_list[SERVER_LOOPS_MAX];
     SSL_CTX *client_tls, *server_tls;
     struct deliver *deliver;
+    struct deliver_handshaker *handshaker;
     struct verify_book *book;
     struct inbound *inbound;
     struct fetch_options fetch_options; /* as the loops' clients have them, for calls of workers */
