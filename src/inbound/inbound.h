@@ -82,28 +82,30 @@ struct inbound_trial {
     size_t header_count;
     int64_t at_us;
 };
-/* One thing that would receive it. */
+/* One application that would receive it. */
 struct inbound_target {
-    struct str app; /* id; the source's own endpoints: empty */
+    struct str app; /* as the route names it; the source's own endpoints: empty */
     bool takes;
-    struct str reason; /* why not: "event_type", "filter", "application_gone"; empty */
-    size_t endpoints;
+    struct str reason; /* why not: "event_type", "filter", "application_gone", "paused" */
+    size_t endpoint_count;
 };
 struct inbound_explanation {
     const char *status; /* a grapnel_status_name() */
     bool accepted;
     int reply_status;
     struct str id, type, event_type;
+    bool id_signed, type_signed;
     struct str words; /* what was looked for and what was signed */
     struct inbound_target *targets;
     size_t target_count;
 };
-/* Judges and matches; changes nothing. RC_NOT_FOUND: no such source. */
+/* Judges and matches; changes nothing. RC_NOT_FOUND: no such source; RC_CORRUPT. */
 MUST_USE enum rc inbound_explain(struct inbound *in, int64_t source,
                                  const struct inbound_trial *trial, struct arena *a,
                                  struct inbound_explanation *out);
 
-/* Publishes a stored request again, through today's configuration. One that was not accepted has to verify
- * now, as of the time it came. RC_DENIED: it does not; RC_INVALID: nothing is kept that could be replayed. *out: the new one. */
+/* Publishes a stored request (with its body) again, through today's configuration. One that was not
+ * accepted has to verify now, as of the time it came. RC_DENIED: it does not. RC_INVALID: a duplicate,
+ * a handshake, or its body is not kept (whole). RC_CONFLICT: the source is paused. *out: the new one. */
 MUST_USE enum rc inbound_replay(struct inbound *in, const struct store_request *request,
-                                struct id *out);
+                                struct arena *a, struct id *out);

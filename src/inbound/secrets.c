@@ -133,7 +133,7 @@ enum rc inbound_url(struct inbound *in, const struct store_source *source, struc
     struct buf token;
     if (source->token_count == 0)
         return RC_CORRUPT;
-    buf_init(&token, INBOUND_TOKEN_LEN);
+    buf_init(&token, INBOUND_TOKEN_LEN + 1);
     enum rc rc = sign_open(in->o.vault, context_of("source-url", source->id, context),
                            source->tokens[0].sealed, &token);
     if (rc == RC_OK)

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What people ask for: why a request was judged as it was, and to send a stored one again. The same
+ * steps as receiving, on a worker from beginning to end.
+ */
+#include "inbound/inbound_priv.h"
+
+enum { WORDS_MAX = 16384, HEADERS_MAX = 100 };
+
+/* --- explaining -------------------------------------------------------------------------------------- */
+
+static void explain_own(struct inbound *in, const struct inbound_view *v,
+                        const struct inbound_explanation *e, struct inbound_target *target)
+{
+    struct core_app *app = NULL;
+    target->takes = !v->paused;
+    target->reason = v->paused ? STR("paused") : STR_NONE;
+    if (core_directory_load(in->o.directory, v->app, &app) == RC_OK)
+        target->endpoint_count = core_match_bound(app, e->event_type, NULL, 0);
+    core_app_unref(app);
+}
+
+static void explain_route(struct inbound *in, const struct inbound_view *v,
+                          const struct inbound_request *r, const struct inbound_route *route,
+                          struct arena *a, struct inbound_explanation *e)
+{
+    struct str reason;
+    bool takes = inbound_route_takes(route, r, e->event_type, a, &reason);
+    for (size_t i = 0; i < route->app_count; i++) {
+        struct inbound_target *target = &e->targets[e->target_count++];
+        struct core_app *app = NULL;
+        *target =
+            (struct inbound_target){ .app = route->apps[i], .takes = takes, .reason = reason };
+        if (v->paused && takes) {
+            target->takes = false;
+            target->reason = STR("paused");
+        }
+        if (core_directory_load_named(in->o.directory, v->org, route->apps[i], &app) == RC_OK) {
+            target->endpoint_count = core_match_bound(app, e->event_type, NULL, 0);
+        } else if (takes) {
+            target->takes = false;
+            target->reason = STR("application_gone");
+        }
+        core_app_unref(app);
+    }
+}
+
+static void explain_targets(struct inbound *in, const struct inbound_view *v,
+                            const struct inbound_request *r, struct arena *a,
+                            struct inbound_explanation *e)
+{
+    size_t room = 1;
+    for (size_t i = 0; i < v->settings.route_count; i++)
+        room += v->settings.routes[i].app_count;
+    e->targets = arena_array(a, room, sizeof(*e->targets));
+    explain_own(in, v, e, &e->targets[e->target_count++]);
+    for (size_t i = 0; i < v->settings.route_count; i++)
+        explain_route(in, v, r, &v->settings.routes[i], a, e);
+}
+
+static bool is_accepted(const struct grapnel_verdict *verdict)
+{
+    return verdict->status == GRAPNEL_VERIFIED || verdict->status == GRAPNEL_UNSIGNED;
+}
+
+static void release(void *view)
+{
+    inbound_view_unref(view);
+}
+
+enum rc inbound_explain(struct inbound *in, int64_t source, const struct inbound_trial *trial,
+                        struct arena *a, struct inbound_explanation *out)
+{
+    struct inbound_view *v = NULL;
+    thread_must_be(THREAD_WORKER);
+    enum rc rc = inbound_view_load(in, NULL, source, &v);
+    if (rc != RC_OK)
+        return rc;
+    arena_defer(a, release, v); /* texts of the answer are its */
+    struct inbound_request *r = ARENA_NEW(a, struct inbound_request);
+    char *words = arena_alloc(a, WORDS_MAX);
+    inbound_request_fill(in, v, a, trial, r);
+    inbound_judge(in, v, r, words, WORDS_MAX);
+    const struct grapnel_verdict *verdict = &r->verdict;
+    *out = (struct inbound_explanation){ .status = grapnel_status_name(verdict->status),
+                                         .accepted = is_accepted(verdict),
+                                         .reply_status = (int)verdict->reply.status,
+                                         .id = verify_str(verdict->id),
+                                         .type = verify_str(verdict->type),
+                                         .id_signed = verdict->id_signed,
+                                         .type_signed = verdict->type_signed,
+                                         .words = str_from(words) };
+    const struct inbound_reply *own = out->accepted ? &v->settings.accept : &v->settings.reject;
+    if (own->status != 0 && verdict->status != GRAPNEL_HANDSHAKE)
+        out->reply_status = own->status;
+    if (out->accepted) {
+        out->event_type = inbound_event_type(v, verdict, a);
+        explain_targets(in, v, r, a, out);
+    }
+    return RC_OK;
+}
+
+/* --- replaying --------------------------------------------------------------------------------------- */
+
+static size_t read_headers(struct str json, struct arena *a, struct http_header *out)
+{
+    json_t *list = NULL;
+    size_t count = 0;
+    if (json.ptr == NULL || json_parse(json, &list, NULL) != RC_OK)
+        return 0;
+    for (size_t i = 0; i < json_array_size(list) && count < HEADERS_MAX; i++) {
+        const json_t *pair = json_array_get(list, i);
+        const char *name = json_string_value(json_array_get(pair, 0));
+        const char *value = json_string_value(json_array_get(pair, 1));
+        if (name != NULL && value != NULL)
+            out[count++] =
+                (struct http_header){ arena_str(a, str_from(name)), arena_str(a, str_from(value)) };
+    }
+    json_decref(list);
+    return count;
+}
+
+static struct str query_of(struct str url)
+{
+    size_t mark = str_find(url, '?');
+    return str_sub(url, mark + 1, url.len);
+}
+
+static struct str content_type(const struct http_header *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_ieq(headers[i].name, STR("content-type")))
+            return headers[i].value;
+    return STR("application/octet-stream");
+}
+
+static bool is_replayable(const struct store_request *request)
+{
+    bool is_kept = request->body.ptr != NULL && (int64_t)request->body.len == request->body_bytes;
+    return is_kept && (request->has_message || request->outcome == STORE_REQUEST_REJECTED);
+}
+
+static enum rc send_again(struct inbound *in, const struct inbound_view *v,
+                          const struct inbound_request *r, const struct store_request *request,
+                          struct str event_type, struct arena *a, struct id *out)
+{
+    struct inbound_plan plan = { .arena = a, .is_worker = true };
+    enum rc rc = inbound_plan(in, v, r, event_type, &plan);
+    if (rc != RC_OK)
+        return rc;
+    struct store_message m = { .id = id_new(store_ids(in->o.store)),
+                               .org = plan.apps[0]->org,
+                               .app = v->app,
+                               .event_type = event_type,
+                               .headers = inbound_forwarded(v, r, a),
+                               .payload = request->body };
+    struct http_header *headers = arena_array(a, HEADERS_MAX, sizeof(*headers));
+    m.content_type = content_type(headers, read_headers(request->headers, a, headers));
+    m.created_us = id_time_us(&m.id);
+    m.payload_expires_us = m.created_us + in->o.retention_us;
+    struct store_request row = *request;
+    row.id = m.id;
+    row.at_us = m.created_us;
+    row.outcome = STORE_REQUEST_ACCEPTED;
+    row.has_message = true;
+    row.reason = STR("replay");
+    row.event_type = event_type;
+    row.has_original = true;
+    row.original = request->id;
+    struct core_publish *p = inbound_publish(in, v, &plan, &m);
+    p->store.request = &row;
+    *out = m.id;
+    return core_publish_wait(p);
+}
+
+static enum rc replay_in(struct inbound *in, const struct inbound_view *v,
+                         const struct store_request *request, struct arena *a, struct id *out)
+{
+    struct inbound_request *r = ARENA_NEW(a, struct inbound_request);
+    struct http_header *headers = arena_array(a, HEADERS_MAX, sizeof(*headers));
+    struct inbound_trial trial = { .method = request->method,
+                                   .query = query_of(request->url),
+                                   .body = request->body,
+                                   .headers = headers,
+                                   .header_count = read_headers(request->headers, a, headers),
+                                   .at_us = request->at_us };
+    inbound_request_fill(in, v, a, &trial, r);
+    if (request->has_message)
+        return send_again(in, v, r, request, request->event_type, a, out);
+    inbound_judge(in, v, r, NULL, 0);
+    if (!is_accepted(&r->verdict))
+        return RC_DENIED;
+    return send_again(in, v, r, request, inbound_event_type(v, &r->verdict, a), a, out);
+}
+
+enum rc inbound_replay(struct inbound *in, const struct store_request *request, struct arena *a,
+                       struct id *out)
+{
+    struct inbound_view *v = NULL;
+    thread_must_be(THREAD_WORKER);
+    if (!is_replayable(request))
+        return RC_INVALID;
+    enum rc rc = inbound_view_load(in, NULL, request->source, &v);
+    if (rc != RC_OK)
+        return rc;
+    arena_defer(a, release, v);
+    return v->paused ? RC_CONFLICT : replay_in(in, v, request, a, out);
+}
