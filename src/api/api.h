@@ -24,6 +24,8 @@
 #include "work/work.h"
 
 struct api;
+struct filter_engine;
+struct filter_sets;
 struct deliver_handshaker;
 
 struct api_options {
@@ -48,12 +50,17 @@ struct api_options {
     int64_t idempotency_us;        /* how long an Idempotency-Key is remembered */
     int64_t retention_us;          /* of payloads, when a message does not say; at most 90 days are taken from a message */
     struct inbound *inbound;
+    struct filter_sets *filter_sets;
+    struct filter_engine *filter_engine;
     const struct verify_book *book;
     void *owner;                   /* for the routes of others on the same router; see api_owner() */
 };
 struct api *api_new(const struct api_options *o);
 void api_free(struct api *api); /* NULL is fine */
 void *api_owner(const struct api *api);
+/* A place for the module above (dialect/dialect.h): set before the loops run. */
+void api_set_dialects(struct api *api, void *dialects);
+void *api_dialects(const struct api *api);
 
 /* All routes; keeps the router for the OpenAPI document, which describes every route on it that has an operation. */
 void api_add_routes(struct api *api, struct http_router *router);
@@ -75,6 +82,14 @@ enum api_access {
 /* Worker: checks the request's token against req->route->access; false: answered (401, 403 or 404).
  * *out (may be NULL) lives as long as the request. */
 bool api_authorize(struct http_request *req, struct core_identity **out);
+
+/* For dialects whose chains are called by others than the API. */
+struct api_filters {
+    struct filter_sets *sets;
+    struct filter_engine *engine;
+    struct work_pool *pool;
+};
+struct api_filters api_filters_of(const struct api *api);
 
 /* The OpenAPI document as compact JSON, and docs/reference/api.md. RC_LIMIT: out is too small. */
 MUST_USE enum rc api_openapi(const struct api *api, struct buf *out);

@@ -29,6 +29,21 @@ void *api_owner(const struct api *api)
     return api->o.owner;
 }
 
+struct api_filters api_filters_of(const struct api *api)
+{
+    return (struct api_filters){ api->o.filter_sets, api->o.filter_engine, api->o.pool };
+}
+
+void api_set_dialects(struct api *api, void *dialects)
+{
+    api->dialects = dialects;
+}
+
+void *api_dialects(const struct api *api)
+{
+    return api->dialects;
+}
+
 struct loop *api_loop(struct api *api)
 {
     size_t turn = atomic_fetch_add_explicit(&api->turn, 1, memory_order_relaxed);

@@ -4,6 +4,7 @@
  */
 #include "api/schema.h"
 
+#include "broker/url.h"
 #include "http/url.h"
 
 #include <math.h>
@@ -116,9 +117,14 @@ static enum rc check_url(const struct place *p, const json_t *v)
     if (!json_is_string(v))
         return wrong(p, "Expected a string.");
     struct http_url url;
+    struct broker_url broker;
+    struct arena scratch;
     struct buf why;
     buf_init(&why, 160);
-    enum rc rc = http_url_parse(text_of(v), &url, &why);
+    arena_init(&scratch);
+    enum rc rc = broker_url_is(text_of(v)) ? broker_url_parse(text_of(v), &scratch, &broker, &why)
+                                           : http_url_parse(text_of(v), &url, &why);
+    arena_fini(&scratch);
     if (rc != RC_OK)
         rc = wrong(p, "Not a URL that can be delivered to: %s", why.ptr == NULL ? "?" : why.ptr);
     buf_fini(&why);

@@ -18,6 +18,7 @@
 #include "work/work.h"
 
 struct filter_program; /* filter/language.h */
+struct core_broker;    /* core/broker.h */
 
 /* How a delivery is signed. The preservica one has a body and a header of its own (deliver/preservica.c). */
 enum core_scheme { CORE_SCHEME_STANDARD, CORE_SCHEME_PRESERVICA };
@@ -41,6 +42,8 @@ struct core_endpoint {
     int64_t timeout_us;              /* total deadline of an attempt; 0: the server's default */
     const int64_t *retry_us;         /* delays; NULL: the server's default schedule */
     size_t retry_count;
+    const struct core_broker *broker; /* of kind "amqp"; NULL with that kind: cannot be read, never send */
+    bool ordered;                    /* one attempt at a time, and a failed one holds back those behind it */
     bool disabled;                   /* also while a handshake it must pass has not been passed */
     int64_t failing_since_us;
     enum core_scheme scheme;

@@ -4,6 +4,7 @@
  * view's arena, JSON is taken apart and secrets are opened once, so that publishing and delivering
  * only look.
  */
+#include "core/broker.h"
 #include "core/view_priv.h"
 
 #include <stdlib.h>
@@ -75,14 +76,17 @@ static void read_options(struct building *b, const struct sign_key *current,
                          struct core_endpoint *ep)
 {
     json_t *object = NULL;
-    if (ep->options.ptr == NULL || json_parse(ep->options, &object, NULL) != RC_OK)
+    if (ep->options.ptr == NULL || json_parse(ep->options, &object, NULL) != RC_OK) {
+        core_endpoint_read_broker(b->arena, NULL, ep);
         return;
+    }
     const json_t *timeout = json_object_get(object, "timeoutMs");
     if (json_is_integer(timeout) && json_integer_value(timeout) > 0 &&
         json_integer_value(timeout) < INT64_MAX / us_per_ms)
         ep->timeout_us = json_integer_value(timeout) * us_per_ms;
     read_schedule(b, json_object_get(object, "retrySchedule"), us_per_s, ep);
     read_schedule(b, json_object_get(object, "retryScheduleMs"), (double)us_per_ms, ep);
+    core_endpoint_read_broker(b->arena, object, ep);
     core_endpoint_read_filter(b->arena, object, ep);
     b->app->has_filters = b->app->has_filters || ep->has_filter;
     core_endpoint_read_scheme(b->arena, object, current, ep);

@@ -11,7 +11,8 @@
 static const int64_t again_us = DELIVER_SECOND_US;
 enum { NOTICE_FAILURES = 4 };
 
-static const struct deliver_destination *const destinations[] = { &deliver_destination_http };
+static const struct deliver_destination *const destinations[] = { &deliver_destination_http,
+                                                                 &deliver_destination_amqp };
 
 /* --- the pool and the lists ------------------------------------------------------------------- */
 
@@ -23,6 +24,7 @@ static struct deliver_attempt *take(struct deliver_shard *s, struct deliver_item
     } else {
         a = XNEW(struct deliver_attempt);
         fetch_call_init(&a->call);
+        arena_init(&a->scratch);
         buf_init(&a->head, DELIVER_HEAD_MAX);
         buf_init(&a->body, SIZE_MAX / 8); /* a few times the payload, which is bounded */
         a->shard = s;
@@ -43,6 +45,7 @@ static struct deliver_attempt *take(struct deliver_shard *s, struct deliver_item
 static void give_back(struct deliver_shard *s, struct deliver_attempt *a)
 {
     core_app_unref(a->view);
+    arena_reset(&a->scratch);
     deliver_transform_free(a->transform);
     a->transform = NULL;
     a->view = NULL;
@@ -59,6 +62,7 @@ void deliver_attempt_free_pool(struct deliver_shard *s)
     for (struct deliver_attempt *a = s->free_attempts, *next; a != NULL; a = next) {
         next = a->next;
         fetch_call_fini(&a->call);
+        arena_fini(&a->scratch);
         buf_fini(&a->head);
         buf_fini(&a->body);
         xfree(a);
@@ -143,6 +147,7 @@ static void settle(struct deliver_shard *s, struct deliver_attempt *a)
     const struct store_outcome *o = &a->outcome;
     struct deliver_item *item = a->item;
     struct deliver_lane *lane = item->lane;
+    lane->is_settling = false;
     if (o->job.rc == RC_OK && (o->to == STORE_SENDING || o->to == STORE_PENDING)) {
         item->state = (uint8_t)o->to;
         item->attempt_count = o->attempt_count;
@@ -446,6 +451,7 @@ void deliver_attempt_finish(struct deliver_attempt *a, const struct deliver_resu
         return;
     }
     enum core_verdict verdict = deliver_outcome_fill(a, r);
+    deliver_order_failed(a, verdict);
     a->item->where = DELIVER_RECORDING;
     land(s, a->item);
     s->recording++;

@@ -5,12 +5,15 @@
  */
 #pragma once
 
+#include "broker/broker.h"
 #include "deliver/shard_priv.h"
 #include "deliver/transform.h"
 
 struct deliver_attempt {
     struct store_outcome outcome;
     struct fetch_call call;
+    struct broker_call broker;
+    struct arena scratch;  /* of this attempt */
     struct deliver_shard *shard;
     struct deliver_lane *lane;
     struct deliver_item *item;
@@ -49,9 +52,12 @@ struct deliver_destination {
     void (*cancel)(struct deliver_attempt *a);
 };
 extern const struct deliver_destination deliver_destination_http;
+extern const struct deliver_destination deliver_destination_amqp;
 
 void deliver_attempt_finish(struct deliver_attempt *a, const struct deliver_result *r);
 
+/* order.c: after the outcome is filled, before it is recorded. */
+void deliver_order_failed(struct deliver_attempt *a, enum core_verdict verdict);
 /* outcome.c: fills the outcome from the result and its judgement. */
 enum core_verdict deliver_outcome_fill(struct deliver_attempt *a, const struct deliver_result *r);
 /* request.c: header lines of a delivery by HTTP into a->head; a->outcome.url and .request_headers.

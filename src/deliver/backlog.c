@@ -108,8 +108,9 @@ void deliver_backlog_add(struct deliver_shard *s, struct deliver_lane *lane,
     bool is_over = known != NULL && known->where >= DELIVER_RECORDING;
     if (known != NULL && !is_over)
         return;
-    /* Sent again by hand before its last end has sunk in here, or no room: the store has it. */
-    if (is_over || !has_room(s, lane, due->due_us)) {
+    /* Sent again by hand before its last end has sunk in here, out of turn, or no room: the store has it. */
+    bool is_ahead = payload != NULL && lane->is_ordered && lane->has_more;
+    if (is_over || is_ahead || !has_room(s, lane, due->due_us)) {
         deliver_backlog_leave(lane, due->due_us);
         return;
     }

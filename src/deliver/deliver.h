@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "broker/broker.h"
 #include "core/directory.h"
 #include "core/retry.h"
 #include "fetch/fetch.h"
@@ -71,6 +72,7 @@ struct deliver_options {
     const struct rng *rng;
     struct loop **loops;            /* one shard each */
     struct fetch **fetches;         /* one per loop: the client deliveries go through */
+    struct broker_client **brokers; /* one per loop; NULL: deliveries to brokers fail */
     size_t loop_count;
     struct deliver_limits limits;
     const char *user_agent;

@@ -82,14 +82,15 @@ static void notice(void *ctx, const char *what, const struct store_outcome *o)
         d->o.notice(d->o.notice_ctx, what, o);
 }
 
-static struct deliver_shard *make_shard(struct deliver_engine_shard *es, struct fetch *fetch)
+static struct deliver_shard *make_shard(struct deliver_engine_shard *es, size_t i)
 {
     struct deliver *d = es->d;
     return deliver_shard_new(&(struct deliver_shard_options){
         .clock = d->o.clock,
         .rng = d->o.rng,
         .ids = store_ids(d->o.store),
-        .fetch = fetch,
+        .fetch = d->o.fetches[i],
+        .broker = d->o.brokers == NULL ? NULL : d->o.brokers[i],
         .backend = { .ctx = d,
                      .record = record,
                      .refill = deliver_engine_refill,
@@ -148,7 +149,7 @@ struct deliver *deliver_new(const struct deliver_options *o)
         es->run_task = (struct loop_task){ .fn = run_woken, .arg = es };
         es->timer = (struct loop_timer){ .fn = run, .arg = es };
         deliver_engine_jobs_init(es);
-        es->shard = make_shard(es, o->fetches[i]);
+        es->shard = make_shard(es, i);
     }
     core_directory_on_change(o->directory, on_change, d);
     return d;

@@ -101,6 +101,16 @@ static int64_t next_due(const struct deliver_shard *s, const struct deliver_lane
     return due_us;
 }
 
+/* Attempts that may run at a time. */
+static int slots_of(const struct deliver_lane *lane)
+{
+    int slots = deliver_pace_slots(&lane->pace);
+    if (lane->is_ordered)
+        return 1;
+    return slots > 1 && lane->ep != NULL && lane->ep->broker != NULL ? slots * DELIVER_PIPELINE
+                                                                     : slots;
+}
+
 static int64_t next_time(const struct deliver_shard *s, const struct deliver_lane *lane)
 {
     int64_t due_us = next_due(s, lane);
@@ -110,7 +120,7 @@ static int64_t next_time(const struct deliver_shard *s, const struct deliver_lan
         return lane->app->is_wanted ? DELIVER_NEVER : lane->app->retry_at_us;
     if (lane->is_recheck_due || lane->is_gone)
         return 0;
-    if (lane->in_flight >= deliver_pace_slots(&lane->pace))
+    if (lane->in_flight >= slots_of(lane) || deliver_order_holds(lane))
         return DELIVER_NEVER;
     int64_t gate_us = deliver_pace_gate(&lane->pace);
     return due_us > gate_us ? due_us : gate_us;
@@ -183,7 +193,7 @@ static bool may_send(const struct deliver_shard *s, const struct deliver_lane *l
                      const struct deliver_item *item)
 {
     return item->due_us <= s->now_us && deliver_pace_gate(&lane->pace) <= s->now_us &&
-           lane->in_flight < deliver_pace_slots(&lane->pace);
+           lane->in_flight < slots_of(lane) && !deliver_order_holds(lane);
 }
 
 /* False: there is no room for the payload now. */
@@ -222,6 +232,7 @@ bool deliver_lane_serve(struct deliver_shard *s, struct deliver_lane *lane)
     take_out(s, lane);
     if (deliver_view_resolve(s, lane)) {
         lane->is_recheck_due = false;
+        deliver_order_restore(s, lane);
         deliver_backlog_refill(s, lane);
         is_done = serve_top(s, lane);
     }

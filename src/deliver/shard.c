@@ -36,6 +36,7 @@ struct deliver_shard *deliver_shard_new(const struct deliver_shard_options *o)
     s->rng = o->rng;
     s->ids = o->ids;
     s->fetch = o->fetch;
+    s->broker = o->broker;
     s->backend = o->backend;
     s->user_agent = str_from(o->user_agent);
     s->wake = o->wake;

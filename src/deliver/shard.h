@@ -25,6 +25,7 @@ struct deliver_shard_options {
     const struct rng *rng;
     struct id_source *ids;
     struct fetch *fetch;
+    struct broker_client *broker; /* NULL: deliveries to brokers fail */
     struct deliver_backend backend;
     struct deliver_limits limits; /* the schedule is copied */
     const char *user_agent;

@@ -18,6 +18,7 @@
 enum {
     DELIVER_LANE_FLOOR = 32,     /* items any lane may have while there is room at all */
     DELIVER_REFILL_MAX = 256,    /* rows asked for at a time */
+    DELIVER_PIPELINE = 16,       /* windows of brokers are this many times wider: confirms are answered in bulk */
     DELIVER_REFILL_LOW = 16,     /* waiting items below which a lane asks for more */
     DELIVER_RECORDING_TIMES = 4, /* outcomes being recorded: this many times in_flight_max */
     DELIVER_RESPONSE_SLACK = 4   /* bytes asked for beyond what is kept, to cut at a character */
@@ -106,6 +107,8 @@ struct deliver_lane {
     bool is_gone;        /* endpoint or application deleted */
     bool is_disabled;    /* by us, until the view says so or otherwise */
     bool was_disabled;   /* as of the last look */
+    bool is_ordered;     /* as of the last look; see order.c */
+    bool is_settling;    /* ordered: a failed attempt is being recorded */
 
     struct deliver_heap waiting;
     size_t item_count;   /* wherever they are */
@@ -134,6 +137,7 @@ struct deliver_shard {
     const struct rng *rng;
     struct id_source *ids;
     struct fetch *fetch;
+    struct broker_client *broker; /* NULL: none */
     struct deliver_backend backend;
     struct deliver_limits limits;
     int64_t delays_us[CORE_RETRY_MAX];
@@ -178,6 +182,12 @@ void deliver_lane_park(struct deliver_shard *s, struct deliver_lane *lane);
 void deliver_lane_unpark(struct deliver_shard *s, struct deliver_lane *lane);
 void deliver_lane_sweep_idle(struct deliver_shard *s);
 void deliver_lane_free(struct deliver_shard *s, struct deliver_lane *lane);
+
+/* --- order.c: lanes that keep order */
+/* Nothing may be sent now; an answer that is on its way brings the lane on. */
+bool deliver_order_holds(const struct deliver_lane *lane);
+/* Before a turn: when the store has earlier ones that cannot be read beside those in memory, these go back. */
+void deliver_order_restore(struct deliver_shard *s, struct deliver_lane *lane);
 
 /* --- view.c: what a lane knows of its endpoint */
 struct deliver_app *deliver_view_app(struct deliver_shard *s, int64_t num);

@@ -65,6 +65,7 @@ static void meet(struct deliver_shard *s, struct deliver_lane *lane)
     lane->url_hash = hash;
     lane->was_disabled = ep->disabled;
     lane->is_disabled = false;
+    lane->is_ordered = ep->ordered;
     lane->is_url_good = http_url_parse(ep->url, &lane->url, NULL) == RC_OK;
     if (!lane->is_health_dirty)
         lane->failing_since_us = ep->failing_since_us;
