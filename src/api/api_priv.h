@@ -181,4 +181,4 @@ struct api_route_table {
 extern const struct api_route_table api_application_routes, api_endpoint_routes, api_endpoint_secret_routes,
     api_endpoint_headers_routes, api_event_type_routes, api_message_routes, api_message_batch_routes, api_message_read_routes,
     api_attempt_routes, api_attempt_list_routes, api_replay_routes, api_stats_routes, api_task_routes, api_auth_routes,
-    api_environment_routes, api_example_routes, api_transform_routes, api_filter_routes, api_meta_routes, api_filter_routes, api_filter_chain_routes, api_filter_run_routes, api_ingest_routes, api_ingest_request_routes;
+    api_environment_routes, api_example_routes, api_transform_routes, api_meta_routes, api_webfilter_routes, api_webfilter_chain_routes, api_webfilter_run_routes, api_ingest_routes, api_ingest_request_routes;

@@ -4,7 +4,7 @@
  * those belong to an internal application (see core/events.h).
  */
 #include "api/endpoint_priv.h"
-#include "api/filter_priv.h"
+#include "api/transform_priv.h"
 #include "api/handshake_priv.h"
 #include "api/schemas.h"
 
@@ -145,7 +145,7 @@ static void create_endpoint(struct http_request *req)
 {
     struct api_ctx c;
     struct store_tx *tx;
-    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointIn, false) || !api_filter_check(&c) || !ready(&c) ||
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointIn, false) || !api_transform_check(&c) || !ready(&c) ||
         !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;
@@ -177,7 +177,7 @@ static void put_endpoint(struct http_request *req)
 {
     struct api_ctx c;
     struct store_tx *tx;
-    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointUpsertIn, false) || !api_filter_check(&c) || !ready(&c) ||
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointUpsertIn, false) || !api_transform_check(&c) || !ready(&c) ||
         !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;
@@ -211,7 +211,7 @@ static void patch_endpoint(struct http_request *req)
 {
     struct api_ctx c;
     struct store_tx *tx;
-    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointPatch, false) || !api_filter_check(&c) ||
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointPatch, false) || !api_transform_check(&c) ||
         !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;

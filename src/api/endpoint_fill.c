@@ -3,7 +3,7 @@
  * From what a request says about an endpoint to its row, and back to what it is shown as.
  */
 #include "api/endpoint_priv.h"
-#include "api/filter_priv.h"
+#include "api/transform_priv.h"
 #include "api/handshake_priv.h"
 
 #include "broker/url.h"
@@ -27,7 +27,7 @@ static void write_options(struct api_ctx *c, struct api_out *o, const struct sto
         if (v != NULL || shown[i].is_always)
             api_out_raw(o, shown[i].name, v == NULL ? STR_NONE : json_text(c->arena, v));
     }
-    api_filter_write(c, o, options);
+    api_transform_write(c, o, options);
     json_decref(options);
 }
 
@@ -147,7 +147,7 @@ static bool fill_options(struct api_ctx *c, struct store_endpoint *ep, bool all)
             json_object_set(options, names[i], v);
     }
     bool fine = api_scheme_fill(c, ep, options, all);
-    api_filter_fill(c, options, all);
+    api_transform_fill(c, options, all);
     ep->options = json_object_size(options) == 0 ? STR_NONE : json_text(c->arena, options);
     json_decref(options);
     return fine;

@@ -12,7 +12,8 @@ struct publish_call {
     struct http_request *req;
     struct api *api;
     struct core_identity *who; /* released with the request */
-    struct core_app *app;      /* a reference until the job is submitted */
+    struct core_app *app;      /* a reference until the job is made */
+    struct core_publish *publish; /* until it is submitted */
     struct api_message_in in;
     bool parsed;
     struct work_job job;
@@ -125,7 +126,8 @@ void api_message_stamp(struct api *api, const struct core_app *app, struct store
     m->created_us = id_time_us(&m->id);
 }
 
-static void submit(struct publish_call *pc)
+/* Who gets it is decided here; takes the view. */
+static void make(struct publish_call *pc)
 {
     struct store_message *m = &pc->in.message;
     api_message_stamp(pc->api, pc->app, m);
@@ -137,6 +139,12 @@ static void submit(struct publish_call *pc)
         api_idempotency_key(pc->req->call, pc->who, p->store.key, p->store.body_hash);
     p->done = published;
     p->arg = pc;
+    pc->publish = p;
+}
+
+static void submit(struct publish_call *pc)
+{
+    struct core_publish *p = pc->publish;
     enum rc rc = core_publish_submit(p, pc->req->call->loop);
     if (rc == RC_OK)
         return;
@@ -202,7 +210,7 @@ bool api_message_app(struct api_ctx *c, struct str application, struct core_app 
 static void resume(void *arg)
 {
     struct publish_call *pc = arg;
-    if (pc->app == NULL)
+    if (pc->publish == NULL)
         http_answer(pc->req);
     else
         submit(pc);
@@ -214,7 +222,8 @@ static void fetch_cold(void *arg)
     struct api_ctx c;
     if (api_begin(pc->req, &c) && parse(pc)) {
         pc->who = c.who;
-        (void)api_message_app(&c, pc->in.application, &pc->app);
+        if (api_message_app(&c, pc->in.application, &pc->app))
+            make(pc);
     }
     pc->task = (struct loop_task){ .fn = resume, .arg = pc };
     loop_post(pc->req->call->loop, &pc->task);
@@ -237,10 +246,15 @@ static void go_on(struct publish_call *pc)
     }
     if (pc->in.application.ptr == NULL)
         pc->app = core_directory_find(pc->api->o.directory, pc->who->org, pc->req->params[0]);
-    if (pc->app == NULL)
-        go_cold(pc);
-    else
+    bool is_hot = pc->app != NULL && !pc->app->has_filters;
+    if (is_hot) {
+        make(pc);
         submit(pc);
+        return;
+    }
+    core_app_unref(pc->app); /* filters take time: on a worker, too */
+    pc->app = NULL;
+    go_cold(pc);
 }
 
 static void create_message(struct http_request *req)

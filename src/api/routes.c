@@ -22,12 +22,12 @@ static const struct api_route_table *const tables[] = {
     &api_environment_routes,
     &api_example_routes,
     &api_meta_routes,
-    &api_filter_routes,
-    &api_filter_chain_routes,
-    &api_filter_run_routes,
+    &api_webfilter_routes,
+    &api_webfilter_chain_routes,
+    &api_webfilter_run_routes,
     &api_ingest_routes,
+    &api_transform_routes,
     &api_ingest_request_routes,
-    &api_filter_routes,
 };
 
 void api_add_routes(struct api *api, struct http_router *router)

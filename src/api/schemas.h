@@ -18,7 +18,7 @@ extern const struct api_schema api_schema_EventTypeImportOpenApiIn, api_schema_E
 extern const struct api_schema api_schema_EnvironmentIn, api_schema_EnvironmentOut;
 extern const struct api_schema api_schema_AppPortalAccessIn, api_schema_AppPortalAccessOut, api_schema_ApplicationTokenExpireIn;
 extern const struct api_schema api_schema_EventExampleIn;
-/* schemas_filter.c */
+/* schemas_transform.c */
 extern const struct api_schema api_schema_FilterTestIn, api_schema_FilterTestOut, api_schema_TransformTestIn, api_schema_TransformTestOut;
 /* schemas_ingest.c */
 extern const struct api_schema api_schema_IngestSourceIn, api_schema_IngestSourcePatch,
@@ -26,7 +26,7 @@ extern const struct api_schema api_schema_IngestSourceIn, api_schema_IngestSourc
     api_schema_RotateTokenOut, api_schema_IngestRequestOut, api_schema_IngestReplayIn,
     api_schema_IngestReplayOut, api_schema_IngestIdOut, api_schema_IngestExplainIn,
     api_schema_IngestExplainOut, api_schema_IngestLogOut;
-/* schemas_filter.c */
+/* schemas_webfilter.c */
 extern const struct api_schema api_schema_FilterIn, api_schema_FilterPatch, api_schema_FilterOut, api_schema_FilterSecretOut;
 extern const struct api_schema api_schema_FilterChainIn, api_schema_FilterChainOut, api_schema_FilterChainUrlIn;
 extern const struct api_schema api_schema_FilterChainRunIn, api_schema_FilterChainRunOut, api_schema_FilterRunOut;

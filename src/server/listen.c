@@ -220,6 +220,8 @@ void server_threads_stop(struct server *s)
     }
     /* Jobs under way use parts that stop after this one, so the workers end here; what they posted
      * is run by this thread. */
+    work_pool_free(s->transform_threads);
+    s->transform_threads = NULL;
     work_pool_free(s->pool);
     s->pool = NULL;
     server_drain_loops(s);
