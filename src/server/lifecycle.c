@@ -330,6 +330,41 @@ static void stop_deliver(struct server *s)
     deliver_free(s->deliver);
 }
 
+/* --- webfilters --------------------------------------------------------------------------------------- */
+
+/* Applications change, and go, without the webfilters' own routes. */
+static void app_changed(void *ctx, int64_t app)
+{
+    filter_sets_changed(ctx, app);
+}
+
+static enum rc start_filters(struct server *s)
+{
+    struct filter_engine_options o = { .store = s->store,
+                                       .ids = store_ids(s->store),
+                                       .clock = clock_system(),
+                                       .pool = s->pool,
+                                       .loops = s->loop_list,
+                                       .fetches = s->fetch_list,
+                                       .loop_count = s->loop_count,
+                                       .user_agent = server_text(s->conf->user_agent),
+                                       .connect_us = s->conf->deliver_connect_timeout };
+
+    if (o.user_agent == NULL)
+        o.user_agent = USER_AGENT;
+    s->filter_sets = filter_sets_new(s->store, s->vault, clock_system(),
+                                     (size_t)s->conf->core_apps_max);
+    core_directory_on_change(s->directory, app_changed, s->filter_sets);
+    s->filter_engine = filter_engine_new(&o);
+    return RC_OK;
+}
+
+static void stop_filters(struct server *s)
+{
+    filter_engine_free(s->filter_engine);
+    filter_sets_free(s->filter_sets);
+}
+
 /* --- the API ------------------------------------------------------------------------------------------ */
 
 static void find_public_url(struct server *s)
@@ -418,6 +453,8 @@ static enum rc start_api(struct server *s)
                              .retention_us = s->conf->store_retention,
                              .inbound = s->inbound,
                              .book = s->book,
+                             .filter_sets = s->filter_sets,
+                             .filter_engine = s->filter_engine,
                              .owner = s };
 
     s->api = api_new(&o);
@@ -488,6 +525,7 @@ static const struct part {
     { "brokers", start_brokers, stop_brokers },
     { "publisher", start_publisher, stop_publisher },
     { "deliver", start_deliver, stop_deliver },
+    { "filters", start_filters, stop_filters },
     { "inbound", start_inbound, stop_inbound },
     { "handshaker", start_handshaker, stop_handshaker },
     { "api", start_api, stop_api },

@@ -211,6 +211,9 @@ void server_threads_stop(struct server *s)
     atomic_store(&s->stopping_left, 1);
     deliver_stop(s->deliver, s->main, until_us, one_stopped, s);
     wait_or_cut(s, nothing_left, until_us);
+    atomic_store(&s->stopping_left, (int)s->loop_count);
+    filter_engine_stop(s->filter_engine, one_stopped, s);
+    wait_or_cut(s, nothing_left, until_us);
     wait_or_cut(s, is_settled, until_us);
     for (size_t i = 0; i < s->loop_count; i++)
         loop_stop(s->loops[i].loop);

@@ -14,6 +14,7 @@
 #include "deliver/deliver.h"
 #include "deliver/handshake.h"
 #include "fetch/fetch.h"
+#include "filter/chain.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "inbound/inbound.h"
@@ -76,6 +77,8 @@ struct server {
     struct verify_book *book;
     struct inbound *inbound;
     struct fetch_options fetch_options; /* as the loops' clients have them, for calls of workers */
+    struct filter_sets *filter_sets;
+    struct filter_engine *filter_engine;
     struct api *api;
     struct http_router *router, *admin_router;
     struct http_server *admin; /* the socket in the store's folder, on the first loop */
