@@ -19,6 +19,13 @@ MUST_USE enum rc store_org_find(struct store_tx *tx, struct str id, struct arena
 MUST_USE enum rc store_org_by_num(struct store_tx *tx, int64_t num, struct arena *a,
                                   struct store_org *out);
 
+/* The oldest of that name: names are unique only among those that were made as tenants. */
+MUST_USE enum rc store_org_named(struct store_tx *tx, struct str name, struct arena *a,
+                                 struct store_org *out);
+/* All that are for customers, oldest first; *out in the arena. */
+MUST_USE enum rc store_org_list(struct store_tx *tx, struct arena *a, struct store_org **out,
+                                size_t *count);
+
 struct store_application {
     int64_t num;
     int64_t org;

@@ -73,6 +73,12 @@ const struct store_migration store_config_migrations[] = {
       " PRIMARY KEY(app, event)) WITHOUT ROWID;"
       "CREATE UNIQUE INDEX filter_chain_token ON filter_chain(token_hash) WHERE token_hash IS NOT NULL;"
       "CREATE INDEX filter_chain_old ON filter_chain(old_hash) WHERE old_hash IS NOT NULL;" },
+    { "users",
+      "CREATE TABLE user(num INTEGER PRIMARY KEY AUTOINCREMENT, org INTEGER NOT NULL,"
+      " name TEXT NOT NULL, roles TEXT NOT NULL, password TEXT NOT NULL, totp BLOB, secret BLOB,"
+      " totp_step INTEGER NOT NULL, generation INTEGER NOT NULL, created INTEGER NOT NULL,"
+      " updated INTEGER NOT NULL, UNIQUE(org, name));"
+      "CREATE INDEX user_name ON user(name);" },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 

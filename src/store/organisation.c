@@ -44,3 +44,25 @@ enum rc store_org_by_num(struct store_tx *tx, int64_t num, struct arena *a, stru
     db_bind_int(s, 1, num);
     return store_row_one(s, read_org, a, out);
 }
+
+enum rc store_org_named(struct store_tx *tx, struct str name, struct arena *a,
+                        struct store_org *out)
+{
+    struct db_stmt *s = db_prepare(
+        tx->db, "SELECT " COLUMNS " FROM organisation WHERE name = ? ORDER BY num LIMIT 1");
+    db_bind_text(s, 1, name);
+    return store_row_one(s, read_org, a, out);
+}
+
+enum rc store_org_list(struct store_tx *tx, struct arena *a, struct store_org **out, size_t *count)
+{
+    void *rows;
+    struct db_stmt *s =
+        db_prepare(tx->db, "SELECT " COLUMNS " FROM organisation WHERE id NOT IN (SELECT"
+                           " CAST(value AS TEXT) FROM setting WHERE name = 'operational_org')"
+                           " ORDER BY num");
+    enum rc rc = store_row_all(s, read_org, sizeof **out, a, &rows, count);
+    if (rc == RC_OK)
+        *out = rows;
+    return rc;
+}
