@@ -106,6 +106,7 @@ static void list(struct api_ctx *c, const struct store_request_filter *f,
     struct api_out o;
     api_list_open(c, &o);
     for (size_t i = 0; i < end.count; i++) {
+        api_out_key(&o, NULL);
         api_out_begin(&o, '{');
         write(c, &o, &rows[i]);
         api_out_end(&o, '}');
@@ -203,6 +204,7 @@ static void write_deliveries(struct api_ctx *c, struct api_out *o, const struct 
         struct store_endpoint ep;
         if (store_endpoint_by_num(tx, rows[i].endpoint, c->arena, &ep) != RC_OK)
             continue;
+        api_out_key(o, NULL);
         api_out_begin(o, '{');
         api_out_str(o, "endpointId", ep.id);
         api_out_str(o, "state", str_from(store_state_text(rows[i].state)));
@@ -356,6 +358,7 @@ static void write_targets(struct api_out *o, const struct inbound_explanation *e
     api_out_begin(o, '[');
     for (size_t i = 0; i < e->target_count; i++) {
         const struct inbound_target *t = &e->targets[i];
+        api_out_key(o, NULL);
         api_out_begin(o, '{');
         api_out_opt(o, "application", t->app.len == 0 ? STR_NONE : t->app);
         api_out_bool(o, "takes", t->takes);

@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+import presets
+from conftest import binary
+
 SECRET = "a secret that was agreed on"
 
 
@@ -70,3 +73,293 @@ def test_what_is_not_signed_right_is_refused(grapnel, receiver, spoil):
     assert answer.status == 401
     assert answer.body == b""
     assert receiver.received == []
+
+
+def test_every_preset_accepts_its_own_and_refuses_the_rest(grapnel):
+    made = [p for p in presets.load(binary()) if p.is_signed_in_headers]
+    assert len(made) > 60
+    wrong = []
+    for number, preset in enumerate(made):
+        source = make_source(grapnel, preset.name, preset.secret())
+        url, path = source["ingestUrl"], door(source)
+
+        def send(secret, at=None, change=lambda body: body, delivery=number):
+            body = preset.body(number)
+            headers = presets.sign(binary(), preset, [secret], url, preset.headers(delivery), body, at)
+            answer = grapnel.raw("POST", path, change(body), headers)
+            outcome = requests_of(grapnel, source)[0]
+            return answer.status, outcome["outcome"], outcome["reason"]
+
+        cases = [(send(preset.secret(True)), (False, "rejected", "no_matching_key")),
+                 (send(preset.secret()), (True, "accepted", None)),
+                 (send(preset.secret()), (True, "duplicate", None) if not preset.is_dated or preset.all("id") else None)]
+        if preset.is_bound_to_body:
+            cases.append((send(preset.secret(), change=lambda body: body + b" "), (False, "rejected", "no_matching_key")))
+        if preset.is_dated:
+            cases.append((send(preset.secret(), at=time.time() - 90000 * 2), (False, "rejected", "timestamp_too_old")))
+        for (status, outcome, reason), expected in cases:
+            if expected and (200 <= status < 300, outcome, reason) != expected:
+                wrong.append(f"{preset.name}: expected {expected}, got {(status, outcome, reason)}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_storm_of_concurrent_duplicates_is_one_message(grapnel, receiver):
+    source = make_source(grapnel)
+    ingest(grapnel, "POST", f"/source/{source['id']}/endpoint", {"url": receiver.url})
+    body = b'{"storm":true}'
+    headers = github_headers(body, delivery="storm-1")
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(lambda _: grapnel.raw("POST", door(source), body, headers).status, range(200)))
+    assert set(answers) == {200}
+    receiver.wait(1)
+    outcomes = [r["outcome"] for r in requests_of(grapnel, source, "?limit=250")]
+    assert outcomes.count("accepted") == 1
+    assert outcomes.count("duplicate") == 199
+    assert len(receiver.received) == 1
+
+
+def test_the_same_bytes_under_another_unsigned_id_are_a_duplicate(grapnel):
+    source = make_source(grapnel)
+    body = b'{"replayed":true}'
+    grapnel.raw("POST", door(source), body, github_headers(body, delivery="one"))
+    grapnel.raw("POST", door(source), body, github_headers(body, delivery="two"))
+    first, second = reversed(requests_of(grapnel, source))
+    assert (first["outcome"], second["outcome"]) == ("accepted", "duplicate")
+    assert second["original"] == first["id"]
+
+
+def test_the_same_id_with_other_bytes_is_a_duplicate_unless_switched_off(grapnel):
+    for settings, expected in [({}, "duplicate"), ({"dedupe": {"id": False}}, "accepted")]:
+        source = make_source(grapnel, settings=settings)
+        for body in (b'{"n":1}', b'{"n":2}'):
+            grapnel.raw("POST", door(source), body, github_headers(body, delivery="same"))
+        assert requests_of(grapnel, source)[0]["outcome"] == expected
+
+
+def test_an_old_url_works_until_its_grace_is_over(grapnel):
+    source = make_source(grapnel)
+    body = b'{"n":1}'
+    status, rotated = ingest(grapnel, "POST", f"/source/{source['id']}/token/rotate")
+    assert status == 200
+    assert rotated["ingestUrl"] != source["ingestUrl"]
+    assert grapnel.raw("POST", door(source), body, github_headers(body, delivery="a")).status == 200
+    assert grapnel.raw("POST", door(rotated), body, github_headers(body, delivery="b")).status == 200
+    status, last = ingest(grapnel, "POST", f"/source/{source['id']}/token/rotate", {"gracePeriodSeconds": 0})
+    assert status == 200
+    assert grapnel.raw("POST", door(source), body, github_headers(body)).status == 404
+    assert grapnel.raw("POST", door(rotated), body, github_headers(body)).status == 404
+    assert grapnel.raw("POST", door(last), body, github_headers(body, delivery="c")).status == 200
+
+
+def test_an_old_secret_works_until_its_grace_is_over(grapnel):
+    source = make_source(grapnel)
+    status, _ = ingest(grapnel, "POST", f"/source/{source['id']}/secret/rotate", {"secret": "new one"})
+    assert status == 204
+    for number, (secret, expected) in enumerate([(SECRET, 200), ("new one", 200), ("neither", 401)]):
+        body = b'{"n":%d}' % number
+        assert grapnel.raw("POST", door(source), body, github_headers(body, secret, delivery=f"{number}")).status == expected
+    ingest(grapnel, "POST", f"/source/{source['id']}/secret/rotate", {"secret": "third", "gracePeriodSeconds": 0})
+    body = b'{"n":9}'
+    assert grapnel.raw("POST", door(source), body, github_headers(body, SECRET)).status == 401
+    assert grapnel.raw("POST", door(source), body, github_headers(body, "third")).status == 200
+
+
+def test_routes_take_by_type_and_filter(grapnel, make_receiver):
+    pushes, big, all_of_them = make_receiver(), make_receiver(), make_receiver()
+    apps = [grapnel.application(name) for name in ("pushes", "big", "all")]
+    for app, target in zip(apps, (pushes, big, all_of_them)):
+        grapnel.endpoint(app, target.url)
+    source = make_source(grapnel, settings={"routes": [
+        {"eventTypes": ["push"], "applications": [apps[0]]},
+        {"filter": {"body": {"size": {"$gt": 10}}}, "applications": [apps[1]]},
+        {"applications": [apps[2]]}]})
+    for number, (event, size) in enumerate([("push", 1), ("issues", 11), ("push", 12), ("issues", 2)]):
+        body = json.dumps({"size": size, "n": number}).encode()
+        assert grapnel.raw("POST", door(source), body, github_headers(body, event=event, delivery=f"{number}")).status == 200
+    assert sorted(json.loads(r.body)["n"] for r in all_of_them.wait(4)) == [0, 1, 2, 3]
+    assert sorted(json.loads(r.body)["n"] for r in pushes.wait(2)) == [0, 2]
+    assert sorted(json.loads(r.body)["n"] for r in big.wait(2)) == [1, 2]
+
+
+def test_a_route_to_no_application_is_refused(grapnel):
+    status, answer = ingest(grapnel, "POST", "/source", {"name": "x", "type": "github",
+                                                         "settings": {"routes": [{"applications": ["app_nothing"]}]}})
+    assert status == 422
+    assert "app_nothing" in json.dumps(answer)
+
+
+@pytest.mark.parametrize("settings, word", [({"nonsense": 1}, "nonsense"), ({"accept": {"status": 99}}, "accept"),
+                                            ({"routes": [{"applications": []}]}, "routes.0"),
+                                            ({"dedupe": {"body": "maybe"}}, "dedupe")])
+def test_wrong_settings_are_refused_with_their_place(grapnel, settings, word):
+    status, answer = ingest(grapnel, "POST", "/source", {"name": "x", "type": "github", "settings": settings})
+    assert status == 422
+    assert word in json.dumps(answer)
+
+
+def test_the_reply_is_what_the_source_says(grapnel):
+    source = make_source(grapnel, settings={"accept": {"status": 202, "contentType": "text/x-ack", "body": "[accepted]"},
+                                            "reject": {"status": 403}})
+    body = b'{}'
+    answer = grapnel.raw("POST", door(source), body, github_headers(body))
+    assert (answer.status, answer.headers["content-type"], answer.body) == (202, "text/x-ack", b"[accepted]")
+    assert grapnel.raw("POST", door(source), body, github_headers(body, "wrong")).status == 403
+
+
+def test_an_unknown_url_is_nobodys(grapnel):
+    assert grapnel.raw("POST", "/in/" + "a" * 43, b"{}").status == 404
+    assert grapnel.raw("POST", "/in/..%2f..%2fapi", b"{}").status == 404
+
+
+def test_a_pending_source_answers_handshakes_and_keeps_nothing(grapnel):
+    source = make_source(grapnel, "slack", secret=None)
+    assert source["state"] == "pending"
+    challenge = json.dumps({"type": "url_verification", "challenge": "abcDEF123", "token": "t"}).encode()
+    answer = grapnel.raw("POST", door(source), challenge, {"content-type": "application/json"})
+    assert answer.status == 200
+    assert b"abcDEF123" in answer.body
+    assert grapnel.raw("POST", door(source), b'{"type":"event_callback"}', {"content-type": "application/json"}).status == 401
+    assert requests_of(grapnel, source) == []
+
+
+def test_a_secret_is_learned_once(grapnel):
+    source = make_source(grapnel, "asana", secret=None)
+    first = grapnel.raw("POST", door(source), b"", {"x-hook-secret": "learned-secret-1"})
+    assert (first.status, first.headers["x-hook-secret"]) == (200, "learned-secret-1")
+    assert grapnel.raw("POST", door(source), b"", {"x-hook-secret": "learned-secret-2"}).status == 401
+    body = b'{"events":[]}'
+    for secret, expected in [("learned-secret-1", 200), ("learned-secret-2", 401)]:
+        signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        assert grapnel.raw("POST", door(source), body, {"x-hook-signature": signature}).status == expected
+    grapnel.restart()
+    body = b'{"events":[1]}'
+    signature = hmac.new(b"learned-secret-1", body, hashlib.sha256).hexdigest()
+    assert grapnel.raw("POST", door(source), body, {"x-hook-signature": signature}).status == 200
+
+
+def test_a_crc_handshake_is_answered_and_is_no_oracle(grapnel):
+    source = make_source(grapnel, "x")
+    answer = grapnel.raw("GET", door(source) + "?crc_token=abc123")
+    expected = base64.b64encode(hmac.new(SECRET.encode(), b"abc123", hashlib.sha256).digest()).decode()
+    assert json.loads(answer.body) == {"response_token": "sha256=" + expected}
+    forged = grapnel.raw("GET", door(source) + "?crc_token=%7B%22forged%22%3Atrue%7D")
+    assert forged.status == 401
+    assert b"response_token" not in forged.body
+    assert [r["outcome"] for r in requests_of(grapnel, source)] == ["rejected", "ignored"]
+
+
+def test_a_paused_source_keeps_what_comes_for_later(grapnel, receiver):
+    source = make_source(grapnel, paused=True)
+    ingest(grapnel, "POST", f"/source/{source['id']}/endpoint", {"url": receiver.url})
+    body = b'{"later":1}'
+    assert grapnel.raw("POST", door(source), body, github_headers(body)).status == 200
+    kept = requests_of(grapnel, source)[0]
+    assert (kept["outcome"], kept["reason"]) == ("ignored", "paused")
+    status, _ = ingest(grapnel, "POST", f"/source/{source['id']}/request/{kept['id']}/replay")
+    assert status == 409
+    ingest(grapnel, "PATCH", f"/source/{source['id']}", {"paused": False})
+    status, again = ingest(grapnel, "POST", f"/source/{source['id']}/request/{kept['id']}/replay")
+    assert status == 202, again
+    assert receiver.wait(1)[0].body == body
+
+
+def test_refused_requests_are_replayed_once_they_verify(grapnel, receiver):
+    source = make_source(grapnel, secret="not what the provider uses")
+    ingest(grapnel, "POST", f"/source/{source['id']}/endpoint", {"url": receiver.url})
+    for number in range(5):
+        body = b'{"n":%d}' % number
+        assert grapnel.raw("POST", door(source), body, github_headers(body, delivery=f"{number}")).status == 401
+    forged = b'{"n":99}'
+    grapnel.raw("POST", door(source), forged, github_headers(forged, "forged", delivery="99"))
+    path = f"/source/{source['id']}/request/replay"
+    status, plan = ingest(grapnel, "POST", path, {"outcome": "rejected", "dryRun": True})
+    assert (status, plan["matched"], plan["replayed"], plan["done"]) == (200, 6, 0, True)
+    status, result = ingest(grapnel, "POST", path, {"outcome": "rejected"})
+    assert (status, result["replayed"], result["refused"]) == (202, 0, 6)
+    ingest(grapnel, "PATCH", f"/source/{source['id']}", {"config": {"secret": SECRET}})
+    status, result = ingest(grapnel, "POST", path, {"outcome": "rejected"})
+    assert (status, result["replayed"], result["refused"]) == (202, 5, 1)
+    assert sorted(json.loads(r.body)["n"] for r in receiver.wait(5)) == [0, 1, 2, 3, 4]
+
+
+def test_requests_are_searched_and_hold_no_secret(grapnel):
+    source = make_source(grapnel, "gitlab", secret="the-gitlab-token")
+    body = json.dumps({"object_kind": "push", "needle": "in the haystack"}).encode()
+    headers = {"x-gitlab-token": "the-gitlab-token", "x-gitlab-event": "Push Hook", "authorization": "Bearer private",
+               "content-type": "application/json"}
+    assert grapnel.raw("POST", door(source) + "?a=the-gitlab-token", body, headers).status == 200
+    grapnel.raw("POST", door(source), b"{}", {"x-gitlab-token": "a wrong one"})
+    found = requests_of(grapnel, source, "?text=haystack&with_content=true")
+    assert [r["eventType"] for r in found] == ["Push.Hook"]
+    everything = json.dumps(requests_of(grapnel, source, "?with_content=true"))
+    for secret in ("the-gitlab-token", "private", "a wrong one", door(source)[4:]):
+        assert secret not in everything
+    assert [r["reason"] for r in requests_of(grapnel, source, "?outcome=rejected")] == ["no_matching_key"]
+    assert requests_of(grapnel, source, "?reason=missing_header") == []
+    status, one = ingest(grapnel, "GET", f"/source/{source['id']}/request/{found[0]['id']}")
+    assert (status, one["body"]) == (200, body.decode())
+
+
+def test_what_is_not_accepted_is_kept_within_bounds(grapnel):
+    source = make_source(grapnel)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: grapnel.raw("POST", door(source), b"{}", {}), range(1300)))
+    status, count = ingest(grapnel, "POST", f"/source/{source['id']}/request/replay", {"dryRun": True})
+    assert status == 200
+    assert 1000 <= count["matched"] <= 1064
+
+
+def test_an_explanation_shows_what_was_signed_and_where_it_would_go(grapnel):
+    app = grapnel.application("target")
+    source = make_source(grapnel, settings={"routes": [{"eventTypes": ["push"], "applications": [app]}]})
+    body = '{"explain":1}'
+    path = f"/source/{source['id']}/explain"
+    status, good = ingest(grapnel, "POST", path, {"headers": github_headers(body.encode()), "body": body})
+    assert (status, good["verdict"], good["accepted"], good["typeSigned"]) == (200, "verified", True, False)
+    assert [(d["application"], d["takes"]) for d in good["destinations"]] == [(None, True), (app, True)]
+    status, bad = ingest(grapnel, "POST", path, {"headers": github_headers(body.encode(), "wrong"), "body": body})
+    assert (bad["verdict"], bad["accepted"]) == ("no_matching_key", False)
+    assert body in bad["explanation"]
+    assert SECRET not in bad["explanation"]
+    assert requests_of(grapnel, source) == []
+
+
+def test_an_operators_preset_works_and_a_wrong_one_stops_the_start(make_grapnel, tmp_path):
+    folder = tmp_path / "presets"
+    folder.mkdir()
+    (folder / "our-erp.scheme").write_text("title Our ERP\nauth hmac\nhash sha512\nkey raw\nsig header X-Erp\nenc hex\nmsg {body}\n")
+    server = make_grapnel().serve(f"inbound.presets={folder}")
+    source = make_source(server, "our-erp")
+    body = b"<order/>"
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha512).hexdigest()
+    assert server.raw("POST", door(source), body, {"x-erp": signature}).status == 200
+    server.stop()
+    (folder / "bad.scheme").write_text("title Bad\nauth hmac\nhash md5\n")
+    server.spawn(f"inbound.presets={folder}")
+    assert server.child.wait(30) == 1
+    assert "bad.scheme:3" in server.log()
+    (folder / "bad.scheme").unlink()
+
+
+def test_a_scheme_of_ones_own_is_data(grapnel):
+    scheme = "auth hmac\nhash sha256\nkey hex\nsig header X-Own\nprefix v9=\nenc base64\nmsg {method}:{body}\nid json /id\ntype {json:/kind}\n"
+    source = make_source(grapnel, "custom", secret="00112233445566778899aabbccddeeff", scheme=scheme)
+    body = b'{"id":"1","kind":"thing.made"}'
+    signature = base64.b64encode(hmac.new(bytes.fromhex("00112233445566778899aabbccddeeff"), b"POST:" + body, hashlib.sha256).digest())
+    assert grapnel.raw("POST", door(source), body, {"x-own": "v9=" + signature.decode()}).status == 200
+    assert requests_of(grapnel, source)[0]["eventType"] == "thing.made"
+    status, answer = ingest(grapnel, "POST", "/source", {"name": "bad", "type": "custom", "scheme": "auth hmac\nnonsense 1\n"})
+    assert status == 422
+    assert "line 2" in json.dumps(answer)
+
+
+def test_what_was_accepted_survives_a_kill(make_grapnel, receiver):
+    server = make_grapnel().serve("deliver.retry=50ms")
+    source = make_source(server)
+    body = b'{"kill":1}'
+    assert server.raw("POST", door(source), body, github_headers(body)).status == 200
+    server.kill()
+    server.serve()
+    assert [r["outcome"] for r in requests_of(server, source)] == ["accepted"]
+    assert server.raw("POST", door(source), body, github_headers(body)).status == 200
+    assert requests_of(server, source)[0]["outcome"] == "duplicate"
