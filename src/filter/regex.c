@@ -7,6 +7,8 @@
  */
 #include "filter/language_priv.h"
 
+#include "metrics/metrics.h"
+
 enum {
     NESTING_MAX = 32,
     BACKTRACKS_MAX = 100000,
@@ -102,6 +104,9 @@ enum filter_truth filter_regex_match(const pcre2_code *regex, struct str subject
                             w->regex_data, w->regex_context);
     if (found == PCRE2_ERROR_NOMATCH)
         return FILTER_FALSE;
+    bool is_text = found > PCRE2_ERROR_UTF8_ERR1 || found < PCRE2_ERROR_UTF8_ERR21;
+    if (found < 0 && is_text && w->steps_left > 0) /* a limit of PCRE2's; who runs out of steps counts that himself */
+        metrics_add(METRIC_FILTER_EXHAUSTED, 1);
     return found >= 0 ? FILTER_TRUE : FILTER_UNKNOWN;
 }
 
