@@ -34,6 +34,10 @@ MUST_USE enum rc broker_template_compile(struct str text, struct arena *a, const
 /* Appends. RC_LIMIT: longer than `out` may be. `scratch` is for unescaping. */
 MUST_USE enum rc broker_template_expand(const struct broker_template *t, const struct broker_facts *facts, struct arena *scratch, struct buf *out);
 
+/* What a JSON pointer finds in a payload: a string's characters, a number's or truth value's text; empty for
+ * anything else. */
+struct str broker_json_at(struct str payload, struct str pointer, struct arena *scratch);
+
 struct broker_route_header {
     struct str name;
     const struct broker_template *value;

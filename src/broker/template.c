@@ -168,8 +168,7 @@ static struct str unescape(struct arena *scratch, struct str token)
     return str_of(out, len);
 }
 
-/* A string's characters, a number's or truth value's text; empty for anything else. */
-static struct str find_json(struct str payload, struct str pointer, struct arena *scratch)
+struct str broker_json_at(struct str payload, struct str pointer, struct arena *scratch)
 {
     struct json_span at;
     if (json_scan(payload, &at, NULL) != RC_OK)
@@ -226,7 +225,7 @@ static struct str fill(const struct part *p, const struct broker_facts *facts,
     case PART_APP_UID: return facts->app_uid;
     case PART_SOURCE: return facts->source;
     case PART_HEADER: return find_header(facts->headers, p->text);
-    case PART_JSON: return find_json(facts->payload, p->text, scratch);
+    case PART_JSON: return broker_json_at(facts->payload, p->text, scratch);
     case PART_TEXT:
     default: return p->text;
     }

@@ -157,6 +157,8 @@ static void settle(struct deliver_shard *s, struct deliver_attempt *a)
     }
     if (o->job.rc == RC_OK)
         tell_notices(s, o);
+    if (s->backend.settled != NULL)
+        s->backend.settled(s->backend.ctx, o);
     s->recording--;
     give_back(s, a);
     deliver_lane_place(s, lane);

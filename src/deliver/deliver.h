@@ -58,6 +58,8 @@ struct deliver_backend {
     /* For operational events: "message.attempt.failing" (the 4th failure), "message.attempt.exhausted",
      * "message.attempt.recovered", "endpoint.disabled". `o` is borrowed for the call. */
     void (*notice)(void *ctx, const char *what, const struct store_outcome *o);
+    /* An attempt or the end of a delivery was recorded. Borrowed for the call; may be NULL. */
+    void (*settled)(void *ctx, const struct store_outcome *o);
     /* Asks for an endpoint's transform to be run; takes `t`, and gives it back with deliver_shard_transformed().
      * NULL: such endpoints' attempts fail. */
     void (*transform)(void *ctx, struct deliver_shard *shard, struct deliver_transform *t);
@@ -98,6 +100,12 @@ void deliver_free(struct deliver *d);
 void deliver_hand_over(struct deliver *d, struct store_message *message, const int64_t *endpoints, size_t count);
 /* One delivery that a requeue made pending again. */
 void deliver_hand_over_again(struct deliver *d, struct store_message *message, int64_t endpoint, int64_t due_us, int attempt_count, enum store_trigger trigger);
+
+/* Waits for the first attempt of a delivery: fn runs on `loop` when it is recorded, or at `until_us` (monotonic
+ * clock), or when the engine stops; true: delivered. Called from a publish's done(), it cannot miss the attempt.
+ * Costs by the number of watches of a shard. */
+typedef void (*deliver_watch_fn)(void *arg, bool is_delivered);
+void deliver_watch(struct deliver *d, int64_t endpoint, const struct id *message, int64_t until_us, struct loop *loop, deliver_watch_fn fn, void *arg);
 
 /* Reload. Any thread. */
 void deliver_set_limits(struct deliver *d, const struct deliver_limits *limits);

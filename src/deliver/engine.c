@@ -99,6 +99,7 @@ static struct deliver_shard *make_shard(struct deliver_engine_shard *es, size_t 
                      .want_app = deliver_engine_want_app,
                      .health = deliver_engine_health,
                      .notice = notice,
+                     .settled = deliver_engine_settled,
                      .transform = d->o.transforms == NULL ? NULL : deliver_engine_transform },
         .limits = d->o.limits,
         .user_agent = d->o.user_agent,
@@ -184,6 +185,7 @@ void deliver_free(struct deliver *d)
         deliver_shard_free(es->shard);
         /* The loops outlive this and may be turned once more. */
         loop_timer_stop(es->loop, &es->timer);
+        deliver_engine_watches_end(es);
         loop_timer_stop(es->loop, &es->refused_timer);
         loop_timer_stop(es->loop, &es->stop_timer);
     }

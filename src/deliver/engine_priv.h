@@ -19,6 +19,7 @@ struct deliver_engine_shard {
     struct deliver_engine_job *refused;
     struct loop_timer refused_timer;
     int64_t age_told_s, age_told_at_us;
+    struct deliver_watch *watches; /* list; see watch.c */
     struct deliver_stopping *stopping;
     struct loop_task stop_task, stopped_task;
     struct loop_timer stop_timer;
@@ -29,6 +30,10 @@ struct deliver {
     struct deliver_engine_shard *shards; /* o.loop_count */
     bool is_freeing;
 };
+
+/* watch.c */
+void deliver_engine_settled(void *ctx, const struct store_outcome *o);
+void deliver_engine_watches_end(struct deliver_engine_shard *es);
 
 /* engine_jobs.c: the part of the backend that goes to workers */
 void deliver_engine_refill(void *ctx, struct deliver_shard *shard, int64_t endpoint, int64_t after_due_us, struct id after_message, size_t max);

@@ -79,6 +79,12 @@ const struct store_migration store_config_migrations[] = {
       " totp_step INTEGER NOT NULL, generation INTEGER NOT NULL, created INTEGER NOT NULL,"
       " updated INTEGER NOT NULL, UNIQUE(org, name));"
       "CREATE INDEX user_name ON user(name);" },
+    { "gaia webhooks",
+      "CREATE TABLE gaia_webhook(token TEXT NOT NULL, org INTEGER NOT NULL, app INTEGER NOT NULL,"
+      " endpoint INTEGER NOT NULL, tenant INTEGER NOT NULL, datasource TEXT NOT NULL,"
+      " event TEXT NOT NULL, ts_field TEXT, api_token BLOB NOT NULL, host TEXT NOT NULL,"
+      " created INTEGER NOT NULL, PRIMARY KEY(org, token)) WITHOUT ROWID;"
+      "CREATE UNIQUE INDEX gaia_webhook_same ON gaia_webhook(org, tenant, datasource, event);" },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 
