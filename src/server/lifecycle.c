@@ -460,6 +460,7 @@ static enum rc start_api(struct server *s)
     s->api = api_new(&o);
     s->router = http_router_new(&(struct http_router_options){ .pool = s->pool, .ctx = s->api });
     api_add_routes(s->api, s->router);
+    dialect_openedx_add_routes(s->router);
     server_ops_routes(s->router);
     return RC_OK;
 }

@@ -12,6 +12,7 @@
 #include "core/events.h"
 #include "core/publish.h"
 #include "deliver/deliver.h"
+#include "dialect/openedx.h"
 #include "deliver/handshake.h"
 #include "fetch/fetch.h"
 #include "filter/chain.h"

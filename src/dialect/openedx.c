@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A chain asked in the protocol of Open edX's plugin: it POSTs its data, as JSON or as a flattened
+ * form, and merges what we answer by the same rules as ours.
+ *
+ * A halt by a rule of ours must become a halt by the plugin's rules. A status of 4xx or 5xx would
+ * depend on how the plugin is set and carries no redirect of ours, and for some exceptions the plugin
+ * cannot even raise it. So where the event's own exception is known, the answer is 200 with that
+ * exception, with just what its constructor takes. Where it is not, the processor's status goes
+ * through (502 for none), for the plugin's settings to judge.
+ */
+#include "dialect/openedx.h"
+
+#include "filter/chain.h"
+#include "json/form.h"
+
+enum { ANSWER_MAX = 80 * 1024 * 1024, STATUS_NO_ANSWER = 502 };
+
+struct chain_call {
+    struct http_request *req;
+    struct api_filters filters;
+    struct filter_set *set; /* a reference, and the chain in it */
+    const struct filter_chain_spec *chain;
+    struct work_job job;
+    struct loop_task task;
+};
+
+/* --- answering ------------------------------------------------------------------------------------- */
+
+static json_t *text(struct str s)
+{
+    return json_stringn(s.ptr == NULL ? "" : s.ptr, s.len);
+}
+
+static bool understands(const struct openedx_filter *f, struct str exception)
+{
+    struct str rest = str_from(f->exceptions), name;
+    while (str_split(&rest, ' ', &name))
+        if (str_eq(name, exception))
+            return true;
+    return false;
+}
+
+/* {"<the event's exception>": {"message", "redirect_to", "status_code"}} */
+static json_t *halting_exception(const struct openedx_filter *f, const struct filter_halt *h)
+{
+    const char *name = f->halt;
+    unsigned takes = f->takes;
+    json_t *settings = json_object(), *all = json_object();
+    if (h->redirect.len > 0 && (takes & OPENEDX_REDIRECT) == 0 &&
+        understands(f, STR("RedirectToPage"))) {
+        name = "RedirectToPage";
+        takes = OPENEDX_REDIRECT;
+    }
+    json_object_set_new(settings, "message", text(h->reason));
+    if ((takes & OPENEDX_REDIRECT) != 0)
+        json_object_set_new(settings, "redirect_to", text(h->redirect));
+    if ((takes & OPENEDX_STATUS) != 0 && h->status != 0)
+        json_object_set_new(settings, "status_code", json_integer(h->status));
+    json_object_set_new(all, name, settings);
+    return all;
+}
+
+static void reply(struct http_request *req, int status, const json_t *body)
+{
+    struct buf out;
+    buf_init(&out, ANSWER_MAX);
+    if (json_write(body, &out) == RC_OK) {
+        req->reply.status = status;
+        req->reply.content_type = STR("application/json");
+        req->reply.body = buf_str(&out);
+    } else {
+        http_error(req, 500, "answer_too_large", "The answer is larger than %d bytes.", ANSWER_MAX);
+    }
+    http_answer(req);
+    buf_fini(&out);
+}
+
+static void answered(struct filter_run *run)
+{
+    struct chain_call *cc = run->arg;
+    const struct openedx_filter *f = openedx_filter_find(run->chain.event);
+    struct filter_halt h = filter_verdict_halt(&run->verdict);
+    json_t *body = json_object();
+    int status = 200;
+    json_object_set(body, "data", run->verdict.data);
+    if (run->verdict.halted && f != NULL && f->halt[0] != '\0') {
+        json_object_set_new(body, "exception", halting_exception(f, &h));
+    } else {
+        json_object_set(body, "exception", run->verdict.exception);
+        if (run->verdict.halted) {
+            status = h.status >= 400 ? h.status : STATUS_NO_ANSWER;
+            json_object_set_new(body, "detail", text(h.reason));
+        }
+    }
+    reply(cc->req, status, body);
+    json_decref(body);
+}
+
+/* --- asking ------------------------------------------------------------------------------------------ */
+
+static bool is_form(const struct http_call *call)
+{
+    struct str type = http_call_header(call, "content-type");
+    return str_ieq(str_trim(str_sub(type, 0, str_find(type, ';'))),
+                   STR("application/x-www-form-urlencoded"));
+}
+
+/* Takes event_metadata out of the data; a form has it flattened. NULL: there is none. */
+static json_t *take_metadata(json_t *data, bool form)
+{
+    json_t *metadata = json_incref(json_object_get(data, "event_metadata"));
+    if (!form) {
+        json_object_del(data, "event_metadata");
+        if (json_is_object(metadata))
+            return metadata;
+        json_decref(metadata);
+        return NULL;
+    }
+    json_decref(metadata);
+    static const char *const names[] = { "event_type", "time" };
+    metadata = json_object();
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        char key[40] = "event_metadata_";
+        strncat(key, names[i], sizeof(key) - strlen(key) - 1);
+        json_t *value = json_object_get(data, key);
+        if (value != NULL)
+            json_object_set(metadata, names[i], value);
+        json_object_del(data, key);
+    }
+    if (json_object_size(metadata) > 0)
+        return metadata;
+    json_decref(metadata);
+    return NULL;
+}
+
+static bool read_data(const struct http_call *call, json_t **data, json_t **metadata)
+{
+    bool form = is_form(call);
+    enum rc rc = form ? json_form_read(call->body, data) : json_parse(call->body, data, NULL);
+    if (rc == RC_OK && json_is_object(*data)) {
+        *metadata = take_metadata(*data, form);
+        return true;
+    }
+    json_decref(*data);
+    return false;
+}
+
+static void refuse(struct http_request *req, int status, const char *code, const char *words)
+{
+    http_error(req, status, code, "%s", words);
+    http_answer(req);
+}
+
+static void start(struct chain_call *cc)
+{
+    struct http_request *req = cc->req;
+    json_t *data = NULL, *metadata = NULL;
+    if (!read_data(req->call, &data, &metadata)) {
+        filter_set_unref(cc->set);
+        refuse(req, 400, "bad_request", "Expected a JSON object or a form.");
+        return;
+    }
+    struct filter_set *set = cc->set;
+    struct filter_run_input in = { .set = set,
+                                   .chain = *cc->chain,
+                                   .data = data,
+                                   .metadata = metadata,
+                                   .keeps_record = true,
+                                   .answered = answered,
+                                   .arg = cc };
+    enum rc rc = filter_run_start(cc->filters.engine, req->call->loop,
+                                  &in); /* may have answered: cc is gone */
+    json_decref(data);
+    json_decref(metadata);
+    filter_set_unref(set);
+    if (rc != RC_OK)
+        refuse(req, 503, "busy", "The server is busy. Try again.");
+}
+
+static void resume(void *arg)
+{
+    struct chain_call *cc = arg;
+    if (cc->set != NULL)
+        start(cc);
+    else
+        http_answer(cc->req);
+}
+
+static void fetch_cold(void *arg)
+{
+    struct chain_call *cc = arg;
+    enum rc rc = filter_sets_load_token(cc->filters.sets, cc->req->params[0], &cc->set, &cc->chain);
+    if (rc != RC_OK)
+        cc->set = NULL;
+    if (rc == RC_NOT_FOUND)
+        http_error(cc->req, 404, "not_found", "Entity not found");
+    else if (rc != RC_OK)
+        http_error(cc->req, 503, "unavailable", "The store cannot be read now.");
+    cc->task = (struct loop_task){ .fn = resume, .arg = cc };
+    loop_post(cc->req->call->loop, &cc->task);
+}
+
+static void run_chain(struct http_request *req)
+{
+    struct chain_call *cc = ARENA_NEW(req->arena, struct chain_call);
+    cc->req = req;
+    cc->filters = api_filters_of(req->ctx);
+    if (req->params[0].len != FILTER_TOKEN_LEN) {
+        refuse(req, 404, "not_found", "Entity not found");
+        return;
+    }
+    cc->set = filter_sets_by_token(cc->filters.sets, req->params[0], &cc->chain);
+    if (cc->set != NULL) {
+        start(cc);
+        return;
+    }
+    cc->job = (struct work_job){ .fn = fetch_cold, .arg = cc };
+    if (work_submit(cc->filters.pool, &cc->job) != RC_OK)
+        refuse(req, 503, "busy", "The server is busy. Try again.");
+}
+
+static const struct http_route routes[] = {
+    { HTTP_POST, "/filter/{token}", HTTP_INLINE, run_chain, API_OPEN, NULL,
+      "Ask a chain in the protocol of Open edX's plugin" },
+};
+
+void dialect_openedx_add_routes(struct http_router *router)
+{
+    http_router_add(router, routes, COUNT_OF(routes));
+}
