@@ -187,7 +187,7 @@ static void answer_value(jv value, uint32_t output_max)
 static void take_results(struct helper *h, jq_state *jq, uint32_t output_max)
 {
     jv first = jq_next(jq);
-    if (!jv_is_valid(jv_copy(first))) {
+    if (!jv_is_valid(first)) {
         if (take_error(h, jq, first))
             answer(FILTER_TRANSFORM_FAILED, buf_str(&h->words));
         else
@@ -195,7 +195,7 @@ static void take_results(struct helper *h, jq_state *jq, uint32_t output_max)
         return;
     }
     jv second = jq_next(jq);
-    bool has_two = jv_is_valid(jv_copy(second));
+    bool has_two = jv_is_valid(second);
     if (has_two)
         buf_say(&h->words, "more than one result; [ ... ] makes them one");
     if (has_two)
@@ -211,7 +211,7 @@ static void take_results(struct helper *h, jq_state *jq, uint32_t output_max)
 static void run(struct helper *h, jq_state *jq, struct str input, uint32_t output_max)
 {
     jv value = jv_parse_sized(input.ptr, (int)input.len);
-    if (!jv_is_valid(jv_copy(value))) {
+    if (!jv_is_valid(value)) {
         if (!take_error(h, jq, value))
             buf_say(&h->words, "the input is no JSON");
         answer(FILTER_TRANSFORM_FAILED, buf_str(&h->words));

@@ -153,7 +153,7 @@ static void a_program_learns_nothing_of_the_system(void **state)
     gives(f, "env", "{}", "{}");
     gives(f, "$ENV", "{}", "{}");
     gives(f, "$ENV.PATH", "{}", "null");
-    gives(f, "try input catch .", "{}", "\"No more inputs\"");
+    gives(f, "try input catch .", "{}", "\"break\"");
     gives(f, "[inputs]", "{}", "[]");
     gives(f, "input_filename", "{}", "null");
     gives(f, "(\"x\" | debug | stderr)", "{}", "\"x\"");
@@ -231,6 +231,33 @@ static void large_inputs_go_through(void **state)
     buf_say(&input, "]");
     gives(f, "length", input.ptr, "200000");
     buf_fini(&input);
+}
+
+static void runs_leave_nothing_behind(void **state)
+{
+    (void)state;
+    enum { RUNS = 300 };
+    struct buf input, out;
+    struct filter_transform_pool *pool = filter_transform_pool_new(&(struct filter_transform_options){
+        .processes = 1, .memory_max = MEMORY_MAX, .wait_us = 60000000 });
+    buf_init(&input, 1 << 20);
+    buf_init(&out, 1 << 20);
+    buf_say(&input, "{\"a\":[0");
+    for (int i = 1; i < 20000; i++)
+        buf_say(&input, ",%d", i);
+    buf_say(&input, "]}");
+    /* Each kind of ending, with an input that would fill the helper's memory were it kept. */
+    static const struct {
+        const char *program;
+        enum rc rc;
+    } kinds[] = { { ".a[7]", RC_OK }, { "empty", RC_NOT_FOUND }, { ".a, .a", RC_INVALID }, { "error(.)", RC_INVALID }, { ".a, error(.a)", RC_INVALID } };
+    for (int i = 0; i < RUNS; i++) {
+        buf_reset(&out);
+        assert_int_equal(filter_transform_run(pool, str_from(kinds[i % 5].program), buf_str(&input), &roomy, &out, NULL), kinds[i % 5].rc);
+    }
+    filter_transform_pool_free(pool);
+    buf_fini(&input);
+    buf_fini(&out);
 }
 
 /* The children of this process, by /proc. */
@@ -372,6 +399,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(deep_nesting_harms_nobody),
         cmocka_unit_test(programs_have_at_most_16_kib),
         cmocka_unit_test(large_inputs_go_through),
+        cmocka_unit_test(runs_leave_nothing_behind),
         cmocka_unit_test(a_helper_that_died_is_replaced_unnoticed),
         cmocka_unit_test(what_cannot_start_is_an_io_error),
         cmocka_unit_test(threads_share_the_helpers),
