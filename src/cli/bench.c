@@ -88,6 +88,7 @@ static bool take_load(struct cli *cli, struct load_options *o)
     o->event_type = type == NULL ? "bench.load" : type;
     if (!cli_take_number(cli, "connections", 64, 1, LOAD_CONNECTIONS_MAX, &connections) ||
         !cli_take_number(cli, "payload", 1024, 1, 900000, &payload) ||
+        !cli_take_number(cli, "event-types", 0, 0, 1000000, &o->event_types) ||
         !cli_take_number(cli, "rate", 0, 0, 10000000, &o->rate) ||
         !cli_take_number(cli, "count", 0, 0, INT64_MAX, &o->count) ||
         !cli_take_duration(cli, "duration", o->count > 0 ? 0 : 10000000, &o->duration_us))
@@ -182,6 +183,7 @@ const struct cli_verb cli_bench = {
                "  --duration=10s     or --count=N\n"
                "  --payload=1024     bytes\n"
                "  --event-type=NAME  bench.load unless said\n"
+               "  --event-types=N    NAME.0, NAME.1, ... in turn; 0: NAME as it is\n"
                "  --apps-file=FILE   application ids, one a line, used in turn\n"
                "  --json             one line of JSON\n",
     .run = run,

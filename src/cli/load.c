@@ -112,9 +112,12 @@ static void build_request(struct load *l, struct connection *c, int64_t number)
     const struct load_options *o = l->o;
     const char *app = o->apps[(size_t)number % o->app_count];
     char body_head[256];
+    char turn[24] = "";
+    if (o->event_types > 0)
+        snprintf(turn, sizeof turn, ".%" PRId64, number / (int64_t)o->app_count % o->event_types);
     int head_len = snprintf(body_head, sizeof body_head,
-                            "{\"eventType\":\"%s\",\"payload\":{\"n\":%" PRId64 ",\"pad\":\"",
-                            o->event_type, number);
+                            "{\"eventType\":\"%s%s\",\"payload\":{\"n\":%" PRId64 ",\"pad\":\"",
+                            o->event_type, turn, number);
     size_t body_len = (size_t)head_len + o->payload_bytes + 3;
     int len = snprintf(c->out, OUT_EXTRA,
                        "POST /api/v1/app/%s/msg HTTP/1.1\r\nhost: %s:%u\r\n"

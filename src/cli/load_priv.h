@@ -15,6 +15,7 @@ struct load_options {
     uint16_t port;
     const char *token;
     const char *event_type;
+    int64_t event_types; /* 0: event_type as it is; else <event_type>.0, .1, ... in turn */
     const char *const *apps; /* used in turn */
     size_t app_count;
     int connections;

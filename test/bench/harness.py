@@ -88,6 +88,7 @@ class Api:
     def __init__(self, server):
         self.server = server
         self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        self.event_types = set()
 
     def call(self, method, path, body=None, headers=None):
         self.connection.request(method, path, None if body is None else json.dumps(body),
@@ -105,6 +106,20 @@ class Api:
         for url in urls:
             self.call("POST", f"/api/v1/app/{app}/endpoint", {"url": url})
         return app
+
+
+    def application_with_types(self, name, count, url, event_type="bench.load"):
+        """Makes an application with `count` endpoints, each for an event type of its own; its id."""
+        app = self.call("POST", "/api/v1/app", {"name": name})["id"]
+        for i in range(count):
+            self.event_type(f"{event_type}.{i}")
+            self.call("POST", f"/api/v1/app/{app}/endpoint", {"url": url, "eventTypes": [f"{event_type}.{i}"]})
+        return app
+
+    def event_type(self, name):
+        if name not in self.event_types:
+            self.call("POST", "/api/v1/event-type", {"name": name, "description": "of the benchmark"})
+            self.event_types.add(name)
 
 
 class Sink:
