@@ -33,6 +33,8 @@ class Preset:
     def is_signed_in_headers(self):
         """Shared secret, signature in a header, nothing of it in the body."""
         in_header = (self.first("sig") or "").startswith("header ")
+        if any(rule.startswith("query ") for rule in self.all("check")):
+            return False
         needs_body = re.search(r"form|\{json|\{item", self.first("msg") or "") or (self.first("ts") or "").startswith("json")
         return self.auth in ("hmac", "hash", "equal", "basic") and (in_header or self.auth == "basic") and not needs_body
 
@@ -40,6 +42,11 @@ class Preset:
         if self.auth == "basic":
             return "user:another" if other else "user:password"
         return (OTHERS if other else SHAPES)[self.key]
+
+    @property
+    def companion(self):
+        """The second value that some providers give; None: this one gives none."""
+        return "companion-1" if "{companion}" in self.text.split("\nhandshake ")[0] else None
 
     @property
     def is_dated(self):
@@ -80,6 +87,7 @@ def sign(binary, preset, secrets, url, headers, body, at=None):
     command = [binary, "verify", "--sign", f"--preset={preset.name}", "--method=POST", f"--url={url}"]
     command += [f"--secret={secret}" for secret in secrets]
     command += [f"--header={name}: {value}" for name, value in headers.items()]
+    command += [f"--companion={preset.companion}"] if preset.companion else []
     command += [f"--at={int(at)}"] if at is not None else []
     made = subprocess.run(command, input=body, capture_output=True, check=False)
     assert made.returncode == 0, f"{preset.name}: {made.stderr.decode()}"
