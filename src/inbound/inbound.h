@@ -35,8 +35,9 @@ struct inbound_options {
     const char *public_url; /* without slash at the end; part of what some providers sign */
     const struct fetch_options *fetch; /* copied; for certificates and confirmations of AWS SNS */
     struct filter_transform_pool *transforms; /* NULL: routes with a transform deliver nothing */
-    int64_t retention_us;                     /* of payloads */
-    size_t sources_max;                       /* views kept in memory */
+    struct filter_transform_limits transform_limits;
+    int64_t retention_us; /* of payloads */
+    size_t sources_max;   /* views kept in memory */
 };
 struct inbound *inbound_new(const struct inbound_options *o);
 void inbound_free(struct inbound *in); /* NULL is fine */

@@ -124,10 +124,10 @@ static enum rc transform(struct inbound *in, const struct inbound_view *v,
     struct buf result, why;
     if (in->o.transforms == NULL)
         return RC_CONFLICT;
-    buf_init(&result, filter_transform_limits_default.output_max);
+    buf_init(&result, in->o.transform_limits.output_max);
     buf_init(&why, WHY_MAX);
     enum rc rc = filter_transform_run(in->o.transforms, route->transform, body,
-                                      &filter_transform_limits_default, &result, &why);
+                                      &in->o.transform_limits, &result, &why);
     if (rc == RC_OK) {
         *out = arena_str(a, buf_str(&result));
     } else if (rc == RC_INVALID || rc == RC_LIMIT || rc == RC_NOT_FOUND) {

@@ -396,6 +396,8 @@ static enum rc start_inbound(struct server *s)
                                  .rng = rng_system(),
                                  .public_url = s->public_url,
                                  .fetch = &s->fetch_options,
+                                 .transforms = s->transforms,
+                                 .transform_limits = transform_limits(s->conf),
                                  .retention_us = s->conf->store_retention,
                                  .sources_max = (size_t)s->conf->inbound_sources_max };
     s->inbound = inbound_new(&o);
