@@ -30,6 +30,26 @@ enum rc server_admin_address(const char *dir, struct sockaddr_un *out, int *dir_
 
 /* --- routes ---------------------------------------------------------------------------------------- */
 
+static void answer(struct http_request *req, enum rc rc, struct buf *out, struct buf *why)
+{
+    req->reply.content_type = STR("text/plain; charset=utf-8");
+    if (rc == RC_OK) {
+        req->reply.status = 200;
+        req->reply.body = arena_str(req->arena, buf_str(out));
+    } else {
+        req->reply.status = rc == RC_NOT_FOUND  ? 404
+                            : rc == RC_CONFLICT ? 409
+                            : rc == RC_INVALID  ? 422
+                                                : 500;
+        req->reply.body =
+            arena_str(req->arena, why->len > 0 ? buf_str(why) : str_from(rc_name(rc)));
+    }
+    if (out->ptr != NULL)
+        mem_wipe(out->ptr, out->len);
+    buf_fini(out);
+    buf_fini(why);
+}
+
 static void run(struct http_request *req, const struct server_token_request *request)
 {
     struct server *s = req->ctx;
@@ -38,19 +58,23 @@ static void run(struct http_request *req, const struct server_token_request *req
     buf_init(&out, ADMIN_TEXT_MAX);
     buf_init(&why, SERVER_WHY_MAX);
     enum rc rc = server_tokens_on(s->store, s->access, s->org, request, &out, &why);
-    req->reply.content_type = STR("text/plain; charset=utf-8");
-    if (rc == RC_OK) {
-        req->reply.status = 200;
-        req->reply.body = arena_str(req->arena, buf_str(&out));
-    } else {
-        req->reply.status = rc == RC_NOT_FOUND ? 404 : rc == RC_INVALID ? 422 : 500;
-        req->reply.body =
-            arena_str(req->arena, why.len > 0 ? buf_str(&why) : str_from(rc_name(rc)));
-    }
-    if (out.ptr != NULL)
-        mem_wipe(out.ptr, out.len);
-    buf_fini(&out);
-    buf_fini(&why);
+    answer(req, rc, &out, &why);
+}
+
+static void change_users(struct http_request *req)
+{
+    struct server *s = req->ctx;
+    struct server_users_at at = { .store = s->store, .access = s->access, .vault = s->vault };
+    struct buf out, why;
+    json_t *request = NULL;
+
+    buf_init(&out, SERVER_USERS_OUT_MAX);
+    buf_init(&why, SERVER_WHY_MAX);
+    enum rc rc = json_parse(req->call->body, &request, NULL);
+    if (rc == RC_OK)
+        rc = server_users_on(&at, request, &out, &why);
+    answer(req, rc, &out, &why);
+    json_decref(request);
 }
 
 static void create_token(struct http_request *req)
@@ -87,6 +111,7 @@ static void revoke_token(struct http_request *req)
 static const struct http_route routes[] = {
     { HTTP_POST, "/tokens", HTTP_WORKER, create_token, API_OPEN, NULL, "Make a token" },
     { HTTP_GET, "/tokens", HTTP_WORKER, list_tokens, API_OPEN, NULL, "List the tokens" },
+    { HTTP_POST, "/users", HTTP_WORKER, change_users, API_OPEN, NULL, "Users and tenants" },
     { HTTP_DELETE, "/tokens/{number}", HTTP_WORKER, revoke_token, API_OPEN, NULL, "End a token" },
 };
 

@@ -70,7 +70,12 @@ static enum rc read_answer(struct str answer, struct buf *out, struct buf *why)
     if (head.status == 200)
         return buf_add_str(out, body);
     buf_say(why, "%.*s", STR_ARGS(body));
-    return head.status == 404 ? RC_NOT_FOUND : head.status == 422 ? RC_INVALID : RC_IO;
+    switch (head.status) {
+    case 404: return RC_NOT_FOUND;
+    case 409: return RC_CONFLICT;
+    case 422: return RC_INVALID;
+    default: return RC_IO;
+    }
 }
 
 static int connect_to(const char *dir)
@@ -96,29 +101,67 @@ static int connect_to(const char *dir)
     return fd;
 }
 
-enum rc server_tokens_ask(const char *dir, const struct server_token_request *request,
-                          struct buf *out, struct buf *why)
+/* Sends the request's text and reads the answer; wipes both, which may hold secrets. */
+static enum rc converse(const char *dir, struct buf *text, struct buf *out, struct buf *why)
 {
-    struct buf text, answer;
+    struct buf answer;
     int fd = connect_to(dir);
 
     if (fd < 0) {
         buf_say(why, "%s is in use, but its admin.sock does not answer: %s", dir, strerror(errno));
         return RC_IO;
     }
-    buf_init(&text, HEAD_MAX);
     buf_init(&answer, ANSWER_MAX);
-    enum rc rc = build(request, &text);
-    if (rc == RC_OK)
-        rc = exchange(fd, buf_str(&text), &answer);
+    enum rc rc = exchange(fd, buf_str(text), &answer);
     if (rc == RC_OK)
         rc = read_answer(buf_str(&answer), out, why);
     else
         buf_say(why, "%s/admin.sock: no answer: %s", dir, strerror(errno));
     if (answer.ptr != NULL)
-        mem_wipe(answer.ptr, answer.len); /* may hold a new token */
-    buf_fini(&text);
+        mem_wipe(answer.ptr, answer.len);
+    if (text->ptr != NULL)
+        mem_wipe(text->ptr, text->len);
     buf_fini(&answer);
     close(fd);
+    return rc;
+}
+
+enum rc server_tokens_ask(const char *dir, const struct server_token_request *request,
+                          struct buf *out, struct buf *why)
+{
+    struct buf text;
+
+    buf_init(&text, HEAD_MAX);
+    enum rc rc = build(request, &text);
+    if (rc == RC_OK)
+        rc = converse(dir, &text, out, why);
+    else
+        buf_say(why, "the request is too long");
+    buf_fini(&text);
+    return rc;
+}
+
+enum rc server_users_ask(const char *dir, const json_t *request, struct buf *out, struct buf *why)
+{
+    struct buf text, body;
+
+    buf_init(&text, HEAD_MAX * 2);
+    buf_init(&body, HEAD_MAX);
+    enum rc rc = json_write(request, &body);
+    if (rc == RC_OK)
+        rc = buf_addf(&text,
+                      "POST /users HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                      "Content-Length: %zu\r\n\r\n",
+                      body.len);
+    if (rc == RC_OK)
+        rc = buf_add_str(&text, buf_str(&body));
+    if (rc == RC_OK)
+        rc = converse(dir, &text, out, why);
+    else
+        buf_say(why, "the request is too long");
+    if (body.ptr != NULL)
+        mem_wipe(body.ptr, body.len);
+    buf_fini(&text);
+    buf_fini(&body);
     return rc;
 }

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "server/tokens.h"
+#include "server/users.h"
+#include "sign/sign.h"
 #include "store/store.h"
 
 /* A socket address that stands for dir/admin.sock however long `dir` is: through a descriptor of the
@@ -21,3 +23,12 @@ MUST_USE enum rc server_tokens_on(struct store *store, struct core_access *acces
 /* Asks the server that has the store open. */
 MUST_USE enum rc server_tokens_ask(const char *dir, const struct server_token_request *request,
                                    struct buf *out, struct buf *why);
+
+/* What the commands on users work on. */
+struct server_users_at {
+    struct store *store;
+    struct core_access *access;
+    const struct sign_vault *vault;
+};
+MUST_USE enum rc server_users_on(const struct server_users_at *at, const json_t *request, struct buf *out, struct buf *why);
+MUST_USE enum rc server_users_ask(const char *dir, const json_t *request, struct buf *out, struct buf *why);

@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAIN_SECRET_MAX = 4096, LOOPS_BY_DEFAULT_MAX = 16 };
+enum { LOOPS_BY_DEFAULT_MAX = 16 };
 
 static const char USER_AGENT[] = "Grapnel/" GRAPNEL_VERSION;
 
@@ -89,19 +89,7 @@ static void stop_store(struct server *s)
 
 static enum rc start_vault(struct server *s)
 {
-    struct buf secret;
-
-    buf_init(&secret, MAIN_SECRET_MAX);
-    enum rc rc = server_main_secret(s->conf, &secret, &s->why);
-    if (rc == RC_OK) {
-        rc = sign_vault_new(buf_str(&secret), &s->vault);
-        if (rc != RC_OK)
-            buf_say(&s->why, "the main secret is shorter than 16 bytes");
-    }
-    if (secret.ptr != NULL)
-        mem_wipe(secret.ptr, secret.len);
-    buf_fini(&secret);
-    return rc;
+    return server_vault(s->conf, &s->vault, &s->why);
 }
 
 static void stop_vault(struct server *s)
@@ -532,6 +520,7 @@ static const struct part {
     { "inbound", start_inbound, stop_inbound },
     { "handshaker", start_handshaker, stop_handshaker },
     { "api", start_api, stop_api },
+    { "dialects", server_dialects_start, server_dialects_stop },
     { "watchdog", start_watchdog, stop_watchdog },
     { "listeners", server_listen, server_unlisten },
     { "threads", server_threads_start, server_threads_stop },

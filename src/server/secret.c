@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECRET_BYTES = 32, SECRET_FILE_MAX = 512 };
+enum { SECRET_BYTES = 32, SECRET_FILE_MAX = 512, MAIN_SECRET_MAX = 4096 };
 
 static enum rc read_secret(int fd, const char *path, struct buf *out, struct buf *why)
 {
@@ -101,5 +101,22 @@ enum rc server_main_secret(const struct conf *c, struct buf *out, struct buf *wh
     }
     enum rc rc = read_secret(fd, path, out, why);
     close(fd);
+    return rc;
+}
+
+enum rc server_vault(const struct conf *c, struct sign_vault **out, struct buf *why)
+{
+    struct buf secret;
+
+    buf_init(&secret, MAIN_SECRET_MAX);
+    enum rc rc = server_main_secret(c, &secret, why);
+    if (rc == RC_OK) {
+        rc = sign_vault_new(buf_str(&secret), out);
+        if (rc != RC_OK)
+            buf_say(why, "the main secret is shorter than 16 bytes");
+    }
+    if (secret.ptr != NULL)
+        mem_wipe(secret.ptr, secret.len);
+    buf_fini(&secret);
     return rc;
 }

@@ -12,6 +12,7 @@
 #include "core/events.h"
 #include "core/publish.h"
 #include "deliver/deliver.h"
+#include "dialect/dialect.h"
 #include "dialect/openedx.h"
 #include "deliver/handshake.h"
 #include "fetch/fetch.h"
@@ -81,6 +82,7 @@ struct server {
     struct filter_sets *filter_sets;
     struct filter_engine *filter_engine;
     struct api *api;
+    struct dialect_set *dialects;
     struct http_router *router, *admin_router;
     struct http_server *admin; /* the socket in the store's folder, on the first loop */
     struct server_signals *signals;
@@ -100,6 +102,10 @@ struct server {
 /* Runs what was posted to the loops after their threads ended: completions free memory. */
 void server_drain_loops(struct server *s);
 
+/* --- dialects.c ------------------------------------------------------------------------------------ */
+MUST_USE enum rc server_dialects_start(struct server *s); /* once there are routes */
+void server_dialects_stop(struct server *s);
+
 /* --- options.c: from options to what modules take ------------------------------------------------ */
 struct http_limits server_http_limits(const struct conf *c, size_t loop_count);
 struct store_options server_store_options(const struct conf *c);
@@ -117,6 +123,8 @@ const char *server_text(const char *text);
 /* --- secret.c -------------------------------------------------------------------------------------- */
 /* The operator's main secret, or the one kept beside the store (made if missing). */
 MUST_USE enum rc server_main_secret(const struct conf *c, struct buf *out, struct buf *why);
+/* What seals secrets under it. */
+MUST_USE enum rc server_vault(const struct conf *c, struct sign_vault **out, struct buf *why);
 
 /* --- listen.c: listeners and loops' threads ---------------------------------------------------------- */
 MUST_USE enum rc server_listen(struct server *s);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * grapnel user, grapnel tenant: who may log in to the dialects that have users. Works on the store's folder,
+ * or through the server that has it open; either way who may write to the folder may do this. Passwords
+ * come from standard input only: arguments show in process lists.
+ */
+#include "cli/cli_priv.h"
+#include "server/users.h"
+
+#include <stdio.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { PASSWORD_LINE_MAX = 1024 };
+
+static int perform(struct cli *cli, const char *verb, json_t *request)
+{
+    struct conf *conf = cli_conf(cli);
+    struct buf out, why;
+    int code = CLI_DONE;
+
+    if (conf == NULL) {
+        json_decref(request);
+        return CLI_MISUSED;
+    }
+    buf_init(&out, SERVER_USERS_OUT_MAX);
+    buf_init(&why, 4096);
+    json_object_set_new(request, "verb", json_string(verb));
+    log_set_level(LOG_LEVEL_WARN); /* that a store was opened is no news here */
+    enum rc rc = server_users(conf, request, &out, &why);
+    if (rc == RC_OK)
+        printf("%.*s", STR_ARGS(buf_str(&out)));
+    else
+        code =
+            cli_failed(cli, "%.*s", STR_ARGS(why.len > 0 ? buf_str(&why) : str_from(rc_name(rc))));
+    if (out.ptr != NULL)
+        mem_wipe(out.ptr, out.len);
+    buf_fini(&out);
+    buf_fini(&why);
+    json_decref(request);
+    conf_free(conf);
+    return code;
+}
+
+/* One line of standard input, not echoed on a terminal. */
+static bool read_password(char line[static PASSWORD_LINE_MAX])
+{
+    struct termios before, quiet;
+    bool is_terminal = tcgetattr(STDIN_FILENO, &before) == 0;
+
+    if (is_terminal) {
+        quiet = before;
+        quiet.c_lflag &= ~(tcflag_t)ECHO;
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+        fprintf(stderr, "Password: ");
+    }
+    bool got = fgets(line, PASSWORD_LINE_MAX, stdin) != NULL;
+    if (is_terminal) {
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        fprintf(stderr, "\n");
+    }
+    line[got ? strcspn(line, "\r\n") : 0] = '\0';
+    return got;
+}
+
+static bool set(json_t *request, const char *name, const char *value)
+{
+    return value == NULL || json_object_set_new(request, name, json_string(value)) == 0;
+}
+
+static bool set_password(json_t *request)
+{
+    char line[PASSWORD_LINE_MAX];
+    bool fine = read_password(line) && set(request, "password", line);
+
+    mem_wipe(line, sizeof line);
+    return fine;
+}
+
+static const struct action {
+    const char *word, *verb;
+    bool has_name, has_password;
+} user_actions[] = {
+    { "create", "user-create", true, true },
+    { "list", "user-list", false, false },
+    { "passwd", "user-passwd", true, true },
+    { "roles", "user-roles", true, false },
+    { "delete", "user-delete", true, false },
+    { "totp", "user-totp", true, false },
+    { "shared-secret", "user-shared-secret", true, false },
+};
+
+static int run_user_action(struct cli *cli, const struct action *action)
+{
+    json_t *request = json_object();
+    bool without = cli_take_switch(cli, "no-password");
+    bool fine = set(request, "tenant", cli_take(cli, "tenant")) &&
+                set(request, "roles", cli_take(cli, "roles")) &&
+                set(request, "off", cli_take_switch(cli, "off") ? "true" : NULL);
+    const char *name = action->has_name ? cli_take_word(cli) : NULL;
+
+    if (action->has_name && name == NULL) {
+        json_decref(request);
+        return cli_misused(cli, "%s needs the user's name", action->word);
+    }
+    fine = fine && set(request, "name", name);
+    if (fine && action->has_password && !without)
+        fine = set_password(request);
+    if (!fine) {
+        json_decref(request);
+        return cli_misused(cli, "a text is not UTF-8, or there is no password on standard input");
+    }
+    return perform(cli, action->verb, request);
+}
+
+static int run_user(struct cli *cli)
+{
+    const char *what = cli_take_word(cli);
+
+    for (size_t i = 0; what != NULL && i < COUNT_OF(user_actions); i++)
+        if (str_eq(str_from(what), str_from(user_actions[i].word)))
+            return run_user_action(cli, &user_actions[i]);
+    return cli_misused(cli, "create, list, passwd, roles, delete, totp or shared-secret?");
+}
+
+static int run_tenant(struct cli *cli)
+{
+    const char *what = cli_take_word(cli);
+    bool is_list = what != NULL && str_eq(str_from(what), STR("list"));
+    bool is_token = what != NULL && str_eq(str_from(what), STR("token"));
+    bool is_create = what != NULL && str_eq(str_from(what), STR("create"));
+
+    if (!is_list && !is_token && !is_create)
+        return cli_misused(cli, "create, list or token?");
+    const char *name = is_list ? NULL : cli_take_word(cli);
+    if (!is_list && name == NULL)
+        return cli_misused(cli, "%s needs the tenant's name", what);
+    json_t *request = json_object();
+    if (!set(request, "tenant", name)) {
+        json_decref(request);
+        return cli_misused(cli, "the name is not UTF-8");
+    }
+    return perform(cli,
+                   is_list    ? "tenant-list"
+                   : is_token ? "tenant-token"
+                              : "tenant-create",
+                   request);
+}
+
+const struct cli_verb cli_user = {
+    .name = "user",
+    .arguments = "create|list|passwd|roles|delete|totp|shared-secret [NAME] [--tenant=NAME]",
+    .summary = "users of the dialects that have them",
+    .details =
+        "  create NAME [--roles=admin,...] [--no-password]   the password is a line of standard input\n"
+        "  list                                              of all tenants, or of --tenant\n"
+        "  passwd NAME                                       a new password, from standard input\n"
+        "  roles NAME --roles=manager,...                    admin, manager, config-manager, user, or ROLE_...\n"
+        "  delete NAME\n"
+        "  totp NAME [--off]                                 prints the secret of a second factor, once\n"
+        "  shared-secret NAME [--off]                        prints a secret to log in by, once\n"
+        "Each change but create ends the access tokens the user has. Without --tenant: the tenant \"default\".\n",
+    .run = run_user,
+};
+
+const struct cli_verb cli_tenant = {
+    .name = "tenant",
+    .arguments = "create|list|token [NAME] [--config=FILE] [--store.dir=DIR]",
+    .summary = "tenants: organisations with users, applications and tokens of their own",
+    .details = "  create NAME   prints its id\n"
+               "  list\n"
+               "  token NAME    prints an API token of the tenant, once\n",
+    .run = run_tenant,
+};

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The dialects that are switched on.
+ */
+#include "dialect/dialect_priv.h"
+
+enum rc dialect_set_new(const struct dialect_options *o, struct dialect_set **out, struct buf *why)
+{
+    struct dialect_set *set = XNEW(struct dialect_set);
+    set->o = *o;
+    enum rc rc = RC_OK;
+    if (o->gaia.enabled)
+        rc = dialect_gaia_new(set, why);
+    if (rc == RC_OK && o->preservica.enabled)
+        rc = dialect_preservica_new(set, why);
+    if (rc == RC_OK && o->ckan.enabled)
+        rc = dialect_ckan_new(set, why);
+    if (rc == RC_OK)
+        *out = set;
+    else
+        dialect_set_free(set);
+    return rc;
+}
+
+void dialect_set_free(struct dialect_set *set)
+{
+    if (set == NULL)
+        return;
+    dialect_gaia_free(set->gaia);
+    dialect_ckan_free(set->ckan);
+    dialect_preservica_free(set->preservica);
+    xfree(set);
+}
+
+void dialect_set_add_routes(struct dialect_set *set, struct http_router *router)
+{
+    api_set_dialects(set->o.api, set);
+    if (set->gaia != NULL)
+        dialect_gaia_add_routes(router);
+    if (set->preservica != NULL)
+        dialect_preservica_add_routes(router);
+    if (set->ckan != NULL)
+        dialect_ckan_add_routes(router);
+}

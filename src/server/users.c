@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The commands on users and tenants, on an open store or on the folder. Whatever changes what a user
+ * may do, or how they prove it, ends the access tokens they have.
+ */
+#include "server/users.h"
+
+#include "core/user.h"
+#include "server/admin_priv.h"
+#include "server/server_priv.h"
+
+enum { SECRET_BYTES = 24, LIST_LINE_MAX = 1024 };
+
+struct doing {
+    const struct server_users_at *at;
+    const json_t *request;
+    struct arena arena;
+    struct store_tx *tx;
+    struct store_org tenant;
+    struct buf *out, *why;
+    int64_t now_us;
+};
+
+static struct str text_of(const struct doing *d, const char *name)
+{
+    const json_t *v = json_object_get(d->request, name);
+    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
+}
+
+static bool is_off(const struct doing *d)
+{
+    return str_eq(text_of(d, "off"), STR("true"));
+}
+
+static enum rc invalid(struct doing *d, const char *words)
+{
+    buf_say(d->why, "%s", words);
+    return RC_INVALID;
+}
+
+static bool is_name(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f)
+            return false;
+    return s.len > 0 && s.len <= CORE_USER_NAME_MAX && str_is_utf8(s);
+}
+
+/* --- roles ----------------------------------------------------------------------------------------- */
+
+static const char *const short_roles[][2] = {
+    { "admin", "ROLE_SDB_ADMIN_USER" },
+    { "manager", "ROLE_SDB_MANAGER_USER" },
+    { "config-manager", "ROLE_SDB_CONFIG_MANAGER_USER" },
+    { "user", "ROLE_SDB_USER" },
+};
+
+/* Empty: not a role. */
+static struct str role_of(struct str word)
+{
+    for (size_t i = 0; i < COUNT_OF(short_roles); i++)
+        if (str_eq(word, str_from(short_roles[i][0])))
+            return str_from(short_roles[i][1]);
+    for (size_t i = 0; i < word.len; i++) {
+        char c = word.ptr[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'))
+            return STR("");
+    }
+    return word.len <= 64 && str_starts(word, STR("ROLE_")) ? word : STR("");
+}
+
+static enum rc roles_text(struct doing *d, struct str *out)
+{
+    struct str rest = text_of(d, "roles"), word;
+    json_t *roles = json_array();
+    enum rc rc = RC_OK;
+    while (rc == RC_OK && str_split(&rest, ',', &word)) {
+        struct str role = role_of(str_trim(word));
+        if (role.len == 0 || json_array_size(roles) == CORE_USER_ROLES_MAX)
+            rc = invalid(
+                d, "roles: at most 32 of admin, manager, config-manager, user, or ROLE_... names");
+        else
+            json_array_append_new(roles, json_stringn(role.ptr, role.len));
+    }
+    *out = json_text(&d->arena, roles);
+    json_decref(roles);
+    return rc;
+}
+
+/* --- one user -------------------------------------------------------------------------------------- */
+
+static enum rc find_user(struct doing *d, struct store_user *u)
+{
+    enum rc rc = store_user_find(d->tx, d->tenant.num, text_of(d, "name"), &d->arena, u);
+    if (rc == RC_NOT_FOUND)
+        buf_say(d->why, "tenant %.*s has no user %.*s", STR_ARGS(d->tenant.name),
+                STR_ARGS(text_of(d, "name")));
+    return rc;
+}
+
+static enum rc hash_password(struct doing *d, struct str *out)
+{
+    char hash[CORE_PASSWORD_TEXT_MAX] = "";
+    struct str password = text_of(d, "password");
+    if (password.ptr != NULL && core_password_hash(rng_system(), password, hash) != RC_OK)
+        return invalid(d, "a password has 8 to 256 bytes");
+    *out = arena_str(&d->arena, str_from(hash));
+    return RC_OK;
+}
+
+static enum rc change(struct doing *d, struct store_user *u)
+{
+    u->generation++;
+    u->updated_us = d->now_us;
+    return store_user_update(d->tx, u);
+}
+
+static enum rc create_user(struct doing *d)
+{
+    struct store_user u = { .org = d->tenant.num,
+                            .name = text_of(d, "name"),
+                            .generation =
+                                d->now_us, /* no token of an earlier user of that number */
+                            .created_us = d->now_us,
+                            .updated_us = d->now_us };
+    if (!is_name(u.name))
+        return invalid(d, "a name has 1 to 256 bytes of UTF-8 without control characters");
+    enum rc rc = roles_text(d, &u.roles);
+    if (rc == RC_OK)
+        rc = hash_password(d, &u.password);
+    if (rc == RC_OK)
+        rc = store_user_insert(d->tx, &u);
+    if (rc == RC_CONFLICT)
+        buf_say(d->why, "there is a user %.*s already", STR_ARGS(u.name));
+    return rc;
+}
+
+static enum rc set_password(struct doing *d)
+{
+    struct store_user u;
+    enum rc rc = find_user(d, &u);
+    if (rc == RC_OK && text_of(d, "password").ptr == NULL)
+        return invalid(d, "which password?");
+    if (rc == RC_OK)
+        rc = hash_password(d, &u.password);
+    return rc == RC_OK ? change(d, &u) : rc;
+}
+
+static enum rc set_roles(struct doing *d)
+{
+    struct store_user u;
+    enum rc rc = find_user(d, &u);
+    if (rc == RC_OK)
+        rc = roles_text(d, &u.roles);
+    return rc == RC_OK ? change(d, &u) : rc;
+}
+
+static enum rc delete_user(struct doing *d)
+{
+    struct store_user u;
+    enum rc rc = find_user(d, &u);
+    return rc == RC_OK ? store_user_delete(d->tx, u.num) : rc;
+}
+
+static enum rc seal(struct doing *d, enum core_user_secret what, struct str plain, struct str *out)
+{
+    struct buf sealed;
+    buf_init(&sealed, 4096);
+    enum rc rc =
+        core_user_seal(d->at->vault, what, d->tenant.num, text_of(d, "name"), plain, &sealed);
+    *out = arena_str(&d->arena, buf_str(&sealed));
+    buf_fini(&sealed);
+    return rc;
+}
+
+static enum rc set_totp(struct doing *d)
+{
+    uint8_t secret[CORE_TOTP_BYTES];
+    char text[CORE_TOTP_TEXT + 1];
+    struct store_user u;
+    enum rc rc = find_user(d, &u);
+    u.totp = STR_NONE;
+    if (rc == RC_OK && !is_off(d)) {
+        rng_fill(rng_system(), secret, sizeof(secret));
+        core_totp_show(secret, text);
+        rc = seal(d, CORE_USER_TOTP, str_of((const char *)secret, sizeof(secret)), &u.totp);
+        if (rc == RC_OK)
+            rc = buf_addf(d->out, "%s\n", text);
+        mem_wipe(secret, sizeof(secret));
+        mem_wipe(text, sizeof(text));
+    }
+    return rc == RC_OK ? change(d, &u) : rc;
+}
+
+static enum rc set_shared_secret(struct doing *d)
+{
+    uint8_t bytes[SECRET_BYTES];
+    char text[HEX_LEN(SECRET_BYTES) + 1];
+    struct store_user u;
+    enum rc rc = find_user(d, &u);
+    u.secret = STR_NONE;
+    if (rc == RC_OK && !is_off(d)) {
+        rng_fill(rng_system(), bytes, sizeof(bytes));
+        hex_encode(bytes, sizeof(bytes), text);
+        rc = seal(d, CORE_USER_SHARED, str_from(text), &u.secret);
+        if (rc == RC_OK)
+            rc = buf_addf(d->out, "%s\n", text);
+        mem_wipe(bytes, sizeof(bytes));
+        mem_wipe(text, sizeof(text));
+    }
+    return rc == RC_OK ? change(d, &u) : rc;
+}
+
+static enum rc list_users(struct doing *d)
+{
+    struct store_user *users = NULL;
+    size_t count = 0;
+    int64_t org = text_of(d, "tenant").ptr == NULL ? 0 : d->tenant.num;
+    enum rc rc = store_user_list(d->tx, org, &d->arena, &users, &count);
+    if (rc == RC_OK)
+        rc = buf_addf(d->out, "%-20s %-24s %-20s %s\n", "TENANT", "NAME", "LOGS IN BY", "ROLES");
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        const struct store_user *u = &users[i];
+        struct store_org of;
+        rc = store_org_by_num(d->tx, u->org, &d->arena, &of);
+        struct str by =
+            arena_fmt(&d->arena, "%s%s%s", u->password.len > 0 ? "password " : "",
+                      u->totp.ptr != NULL ? "+code " : "", u->secret.ptr != NULL ? "secret" : "");
+        if (rc == RC_OK)
+            rc = buf_addf(d->out, "%-20.*s %-24.*s %-20.*s %.*s\n", STR_ARGS(of.name),
+                          STR_ARGS(u->name), STR_ARGS(by), STR_ARGS(u->roles));
+    }
+    return rc;
+}
+
+/* --- tenants --------------------------------------------------------------------------------------- */
+
+static enum rc create_tenant(struct doing *d)
+{
+    char text[ID_TEXT_MAX + 1];
+    struct str name = text_of(d, "tenant");
+    struct store_org known, org = { .name = name, .created_us = d->now_us };
+    if (!is_name(name) || str_starts(name, STR("org_")))
+        return invalid(d, "a tenant's name has 1 to 256 bytes of UTF-8 without control characters, "
+                          "and does not begin with org_");
+    enum rc rc = store_org_named(d->tx, name, &d->arena, &known);
+    if (rc == RC_OK) {
+        buf_say(d->why, "there is a tenant %.*s already", STR_ARGS(name));
+        return RC_CONFLICT;
+    }
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    struct id id = id_new(store_ids(d->at->store));
+    org.id = id_format(STR("org_"), &id, text);
+    rc = store_org_insert(d->tx, &org);
+    return rc == RC_OK ? buf_addf(d->out, "%s\n", text) : rc;
+}
+
+static enum rc list_tenants(struct doing *d)
+{
+    struct store_org *orgs = NULL;
+    size_t count = 0;
+    enum rc rc = store_org_list(d->tx, &d->arena, &orgs, &count);
+    if (rc == RC_OK)
+        rc = buf_addf(d->out, "%-32s %s\n", "ID", "NAME");
+    for (size_t i = 0; rc == RC_OK && i < count; i++)
+        rc = buf_addf(d->out, "%-32.*s %.*s\n", STR_ARGS(orgs[i].id), STR_ARGS(orgs[i].name));
+    return rc;
+}
+
+/* Makes an API token of the tenant; has a transaction of its own. */
+static enum rc make_token(struct doing *d)
+{
+    char text[CORE_TOKEN_TEXT + 1];
+    int64_t num;
+    struct core_token_spec spec = { .org = d->tenant.num, .name = d->tenant.name };
+    enum rc rc = core_access_create(d->at->access, &spec, text, &num);
+    if (rc == RC_OK)
+        rc = buf_addf(d->out, "%s\n", text);
+    mem_wipe(text, sizeof(text));
+    return rc;
+}
+
+/* --- the table ------------------------------------------------------------------------------------- */
+
+static const struct verb {
+    const char *name;
+    enum rc (*run)(struct doing *d);
+    bool is_read, needs_no_tenant, is_alone; /* alone: not within a transaction */
+} verbs[] = {
+    { "user-create", create_user, false, false, false },
+    { "user-list", list_users, true, false, false },
+    { "user-passwd", set_password, false, false, false },
+    { "user-roles", set_roles, false, false, false },
+    { "user-delete", delete_user, false, false, false },
+    { "user-totp", set_totp, false, false, false },
+    { "user-shared-secret", set_shared_secret, false, false, false },
+    { "tenant-create", create_tenant, false, true, false },
+    { "tenant-list", list_tenants, true, true, false },
+    { "tenant-token", make_token, true, false, true },
+};
+
+static enum rc find_tenant(struct doing *d)
+{
+    struct str name = text_of(d, "tenant");
+    if (name.ptr == NULL)
+        name = STR("default");
+    enum rc rc = core_tenant_find(d->tx, name, &d->arena, &d->tenant);
+    if (rc == RC_NOT_FOUND)
+        buf_say(d->why, "there is no tenant %.*s", STR_ARGS(name));
+    return rc;
+}
+
+static enum rc run(struct doing *d, const struct verb *verb)
+{
+    enum rc rc =
+        verb->is_read ? store_read(d->at->store, &d->tx) : store_write(d->at->store, &d->tx);
+    if (rc == RC_OK && !verb->needs_no_tenant)
+        rc = find_tenant(d);
+    if (rc == RC_OK && !verb->is_alone)
+        rc = verb->run(d);
+    if (rc == RC_OK && !verb->is_read)
+        return store_commit(d->tx);
+    store_end(d->tx);
+    return rc == RC_OK && verb->is_alone ? verb->run(d) : rc;
+}
+
+enum rc server_users_on(const struct server_users_at *at, const json_t *request, struct buf *out,
+                        struct buf *why)
+{
+    struct doing d = { .at = at,
+                       .request = request,
+                       .out = out,
+                       .why = why,
+                       .now_us = clock_wall_us(clock_system()) };
+    struct str name = text_of(&d, "verb");
+    enum rc rc = RC_INVALID;
+    arena_init(&d.arena);
+    for (size_t i = 0; i < COUNT_OF(verbs); i++)
+        if (str_eq(name, str_from(verbs[i].name)))
+            rc = run(&d, &verbs[i]);
+    if (rc != RC_OK && why->len == 0)
+        buf_say(why, "%s", rc_name(rc));
+    arena_fini(&d.arena);
+    return rc;
+}
+
+static enum rc on_folder(const struct conf *c, struct store *store, const json_t *request,
+                         struct buf *out, struct buf *why)
+{
+    struct core_access_options o = {
+        .store = store, .clock = clock_system(), .rng = rng_system(), .cached_max = 16
+    };
+    struct server_users_at at = { .store = store, .access = core_access_new(&o) };
+    struct sign_vault *vault = NULL;
+    struct arena arena;
+    struct str id;
+    int64_t org;
+
+    arena_init(&arena);
+    enum rc rc = core_access_default_org(at.access, STR("default"), &arena, &org, &id);
+    if (rc == RC_OK)
+        rc = server_vault(c, &vault, why);
+    at.vault = vault;
+    if (rc == RC_OK)
+        rc = server_users_on(&at, request, out, why);
+    arena_fini(&arena);
+    sign_vault_free(vault);
+    core_access_free(at.access);
+    return rc;
+}
+
+enum rc server_users(const struct conf *c, const json_t *request, struct buf *out, struct buf *why)
+{
+    struct store_options o = server_store_options(c);
+    struct store *store = NULL;
+    enum rc rc = store_open(&o, &store, why);
+
+    if (rc == RC_BUSY) {
+        buf_reset(why);
+        return server_users_ask(c->data_dir, request, out, why);
+    }
+    if (rc == RC_OK)
+        rc = on_folder(c, store, request, out, why);
+    store_close(store);
+    return rc;
+}
