@@ -85,6 +85,12 @@ static void on_message(void *ctx, jv message)
     jv_free(text);
 }
 
+static void on_debug(void *ctx, jv message)
+{
+    (void)ctx;
+    jv_free(message);
+}
+
 /* `input` and `inputs` find the end at once. */
 static jv no_input(jq_state *jq, void *ctx)
 {
@@ -130,7 +136,8 @@ static jq_state *compile(struct helper *h, struct str program)
         no_memory(NULL);
     jq_set_nomem_handler(jq, no_memory, NULL);
     jq_set_error_cb(jq, on_message, h);
-    jq_set_input_cb(jq, no_input, NULL);
+    jq_set_input_cb(jq, no_input, NULL); /* jq_init() leaves this and the next one to chance */
+    jq_set_debug_cb(jq, on_debug, NULL);
     jq_set_attr(jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
     if (jq_compile(jq, program.ptr) == 0) {
         jq_teardown(&jq);
