@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Open edX's own plugin against a real server: its send(), its filter processing and its models, unmodified.
+
+Only the platform it runs in is stood in for: two modules of edx-platform, and Django's settings.
+"""
+import json
+import logging
+import sys
+import types
+
+import pytest
+
+import conftest
+
+MODULES = {
+    "common.djangoapps.student.models": {"UserProfile": type("UserProfile", (), {})},
+    "lms.djangoapps.courseware.courses": {"get_course_blocks_completion_summary": lambda course, user: {}},
+}
+
+
+@pytest.fixture(scope="session")
+def plugin():
+    """The package with a database in memory."""
+    for path, names in MODULES.items():
+        parts = path.split(".")
+        for depth in range(1, len(parts) + 1):
+            name = ".".join(parts[:depth])
+            module = sys.modules.setdefault(name, types.ModuleType(name))
+            module.__path__ = []
+        sys.modules[path].__dict__.update(names)
+    import django
+    from django.conf import settings
+    settings.configure(
+        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "openedx_webhooks"],
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        DEFAULT_AUTO_FIELD="django.db.models.AutoField", USE_TZ=True)
+    django.setup()
+    from django.core.management import call_command
+    call_command("migrate", verbosity=0)
+    logging.getLogger("openedx_webhooks").setLevel(logging.CRITICAL)
+    import openedx_webhooks.filters
+    import openedx_webhooks.models
+    return types.SimpleNamespace(filters=openedx_webhooks.filters, models=openedx_webhooks.models)
+
+
+class Site:
+    """A site whose plugin points at one chain of ours."""
+
+    def __init__(self, server, plugin, event="StudentLoginRequested", **settings):
+        from openedx_filters.learning import filters as platform
+        self.server, self.plugin, self.event = server, plugin, event
+        self.app = server.application("site")
+        self.chain = f"/app/{self.app}/filter-chain/{event}"
+        self.url = server.ok("POST", self.chain + "/url", {})["url"]
+        self.settings = settings
+        self.platform = platform
+
+    def filter(self, url, **settings):
+        return self.server.ok("POST", f"/app/{self.app}/filter", {"event": self.event, "url": url, **settings})["id"]
+
+    def webfilter(self):
+        return self.plugin.models.Webfilter(event=self.event, webhook_url=self.url, enabled=True, **self.settings)
+
+    def ask(self, data, exception=None):
+        return self.plugin.filters._process_filter(webfilters=[self.webfilter()], data=data, exception=exception)
+
+
+def processor(*answers):
+    return conftest.Receiver(*[a if isinstance(a, int) else (200, {"content-type": "application/json"}, json.dumps(a).encode())
+                               for a in answers])
+
+
+@pytest.fixture
+def site(grapnel, plugin):
+    return Site(grapnel, plugin)
+
+
+@pytest.fixture
+def closing():
+    made = []
+    yield lambda *answers: made.append(processor(*answers)) or made[-1]
+    for receiver in made:
+        receiver.close()
+
+
+def login(plugin, site):
+    """What the platform does at a login, as far as the plugin is concerned."""
+    plugin.models.Webfilter.objects.all().delete()
+    site.webfilter().save()
+    user = types.SimpleNamespace(id=4, username="ann", email="ann@example.org", profile=types.SimpleNamespace(name="Ann"))
+    return plugin.filters.StudentLoginRequestedWebFilter("t", []).run_filter(user)
+
+
+def test_sends_to_a_chain_and_gets_data_back(site, closing):
+    asked = closing({"data": {"user": {"first_name": "Ann"}}})
+    site.filter(asked.url)
+    assert site.ask({"user": {"id": 4}}) == ({"user": {"first_name": "Ann"}}, {})
+    body = json.loads(asked.received[0].body)
+    assert body["user"] == {"id": 4}
+    assert body["event_metadata"]["event_type"] == "StudentLoginRequested"
+    assert len(body["event_metadata"]["time"]) == len("2026-01-02 03:04:05.678901")
+
+
+def test_merges_several_filters_last_key_wins(site, closing):
+    site.filter(closing({"data": {"user": {"a": 1}, "x": 1}}).url)
+    site.filter(closing({"data": {"user": {"b": 2}}, "exception": {"PreventLogin": "no"}}).url)
+    data, exceptions = site.ask({"user": {}})
+    assert data == {"user": {"b": 2}, "x": 1}
+    assert exceptions == {"PreventLogin": "no"}
+
+
+@pytest.mark.parametrize("status, setting, redirect", [(403, "haltOn4xx", "redirectOn4xx"), (503, "haltOn5xx", "redirectOn5xx")])
+def test_a_halting_status_becomes_the_exception_of_the_event(site, plugin, closing, status, setting, redirect):
+    refusing = closing(status)
+    site.filter(refusing.url, **{setting: True, redirect: "https://site.example/sorry"})
+    prevent = site.platform.StudentLoginRequested.PreventLogin
+    data, exceptions = site.ask({"user": {}}, prevent)
+    assert data == {}
+    with pytest.raises(prevent) as raised:
+        plugin.filters._check_for_exception(exceptions, prevent)
+    assert raised.value.redirect_to == "https://site.example/sorry"
+    assert raised.value.message.startswith(f"Request to {refusing.url} after webhook event StudentLoginRequested returned status code {status} (")
+
+
+def test_the_status_goes_along_where_the_exception_takes_it(grapnel, plugin, closing):
+    site = Site(grapnel, plugin, event="CourseEnrollmentStarted")
+    site.filter(closing(404).url, haltOn4xx=True)
+    prevent = site.platform.CourseEnrollmentStarted.PreventEnrollment
+    with pytest.raises(prevent) as raised:
+        plugin.filters._check_for_exception(site.ask({}, prevent)[1], prevent)
+    assert raised.value.status_code == 404
+
+
+def test_a_connection_error_halts_with_redirect(site, plugin):
+    site.filter(f"http://127.0.0.1:{conftest.free_port()}/", haltOnRequestException=True,
+                redirectOnRequestException="https://site.example/later")
+    prevent = site.platform.StudentLoginRequested.PreventLogin
+    with pytest.raises(prevent) as raised:
+        plugin.filters._check_for_exception(site.ask({}, prevent)[1], prevent)
+    assert raised.value.redirect_to == "https://site.example/later"
+
+
+def test_failures_without_halting_are_passed_over(site, closing):
+    site.filter(f"http://127.0.0.1:{conftest.free_port()}/")
+    site.filter(closing(404).url)
+    site.filter(closing(500).url)
+    site.filter(closing({"data": {"x": 1}}).url)
+    assert site.ask({}) == ({"x": 1}, {})
+
+
+def test_the_plugin_can_judge_by_status_where_the_event_is_not_known(grapnel, plugin, closing):
+    site = Site(grapnel, plugin, event="SomethingNewRequested", halt_on_4xx=True, redirect_on_4xx="https://plugin.example/")
+    site.filter(closing(410).url, haltOn4xx=True)
+    prevent = site.platform.CourseEnrollmentStarted.PreventEnrollment
+    with pytest.raises(prevent) as raised:
+        site.ask({}, prevent)
+    assert raised.value.status_code == 410
+    assert raised.value.redirect_to == "https://plugin.example/"
+
+
+@pytest.mark.parametrize("answer", [b"<html>fine</html>", b"", b"[1,2]", b'{"data":[1]}', b'{"data":"x","exception":"y"}', b'{"data":null}'])
+def test_answers_that_are_no_objects_change_nothing(site, answer):
+    odd = conftest.Receiver((200, {"content-type": "text/html"}, answer))
+    site.filter(odd.url)
+    assert site.ask({"user": {}}) == ({}, {})
+    odd.close()
+
+
+def test_filtering_and_halting_can_be_disabled(site, closing):
+    both = {"data": {"x": 1}, "exception": {"PreventLogin": "no"}}
+    site.filter(closing(both).url, disableFiltering=True)
+    assert site.ask({}) == ({}, {"PreventLogin": "no"})
+    site.server.ok("DELETE", f"/app/{site.app}/filter/" + site.server.ok("GET", f"/app/{site.app}/filter")["data"][0]["id"])
+    site.filter(closing(both).url, disableHalt=True)
+    assert site.ask({}) == ({"x": 1}, {})
+
+
+def test_a_disabled_filter_is_not_asked(site, closing):
+    off = closing({"data": {"x": 1}})
+    site.filter(off.url, enabled=False)
+    assert site.ask({}) == ({}, {})
+    assert off.received == []
+
+
+def test_a_plugin_set_to_forms_is_understood(grapnel, plugin, closing):
+    site = Site(grapnel, plugin, use_www_form_encoding=True)
+    asked = closing({"data": {"x": 1}})
+    site.filter(asked.url)
+    assert site.ask({"user": {"pii": {"email": "a@b.c"}}}) == ({"x": 1}, {})
+    body = json.loads(asked.received[0].body)
+    assert body["user_pii_email"] == "a@b.c"
+    assert body["event_metadata"]["event_type"] == "StudentLoginRequested"
+
+
+def test_a_processor_can_have_forms_spelled_as_the_plugin_spells_them(site, plugin, closing):
+    import urllib.parse
+    data = {"user": {"pii": {"email": "a b@c.d", "name": None}, "active": True}, "list": ["a", 1, None], "n": 1.5, "empty": {}}
+    asked = closing({})
+    site.filter(asked.url, encoding="form")
+    site.ask(data)
+    got = dict(urllib.parse.parse_qsl(asked.received[0].body.decode(), keep_blank_values=True))
+    from openedx_webhooks.utils import flatten_dict
+    for key, value in flatten_dict(data).items():
+        assert got[key] == value
+    assert asked.received[0].headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+def test_a_login_runs_through_the_plugins_own_filter(site, plugin, closing):
+    site.filter(closing({"exception": {"PreventLogin": {"message": "Not today", "redirect_to": "https://site.example/", "error_code": "e1"}}}).url)
+    prevent = site.platform.StudentLoginRequested.PreventLogin
+    with pytest.raises(prevent) as raised:
+        login(plugin, site)
+    assert (raised.value.message, raised.value.redirect_to, raised.value.error_code) == ("Not today", "https://site.example/", "e1")
+
+
+def test_every_halt_of_the_catalogue_can_be_raised(grapnel, plugin, closing):
+    """For each filter of the plugin: a halt of ours is an exception the plugin can make and raise."""
+    import re
+    import inspect
+    refusing = closing(403)
+    source = inspect.getsource(plugin.filters)
+    pairs = set()
+    for part in re.split(r"\nclass ", source)[1:]:
+        name = re.match(r"(\w+)WebFilter\(", part)
+        known = re.findall(r"_check_for_exception\(exceptions, (\w+\.\w+)\)", part)
+        if name and known:
+            pairs.add((name[1], tuple(known)))
+    assert len(pairs) >= 15
+    for event, known in sorted(pairs):
+        site = Site(grapnel, plugin, event=event)
+        site.filter(refusing.url, haltOn4xx=True, redirectOn4xx="https://site.example/")
+        _, exceptions = site.ask({}, None)
+        raised = []
+        for path in known:
+            outer, inner = path.split(".")
+            exception = getattr(getattr(site.platform, outer), inner)
+            try:
+                plugin.filters._check_for_exception(exceptions, exception)
+            except exception as e:
+                raised.append(e)
+        assert len(raised) == 1, (event, exceptions)
+
+
+def test_tokens_rotate_with_an_overlap_and_end(site, closing):
+    import requests
+    site.filter(closing({}).url)
+    old = site.url
+    new = site.server.ok("POST", site.chain + "/url", {"gracePeriodSeconds": 60})["url"]
+    assert [requests.post(u, json={}, timeout=10).status_code for u in (old, new)] == [200, 200]
+    newest = site.server.ok("POST", site.chain + "/url", {})["url"]
+    assert [requests.post(u, json={}, timeout=10).status_code for u in (old, new, newest)] == [404, 404, 200]
+    site.server.ok("DELETE", site.chain + "/url")
+    assert requests.post(newest, json={}, timeout=10).status_code == 404
+    assert requests.post(site.server.url + "/filter/x", json={}, timeout=10).status_code == 404
+
+
+def test_nothing_of_the_data_is_logged(site, closing):
+    site.filter(closing({"data": {"user": {"name": "Secret-Name-Out"}}}).url)
+    site.ask({"user": {"name": "Secret-Name-In"}})
+    assert "Secret-Name" not in site.server.log()
