@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The Gaia dialect: its parts and its routes.
+ */
+#include "dialect/gaia_priv.h"
+
+enum rc dialect_gaia_new(struct dialect_set *set, struct buf *why)
+{
+    const struct dialect_options *o = &set->o;
+    struct dialect_gaia *gaia = XNEW(struct dialect_gaia);
+    struct broker_url url;
+    struct arena scratch;
+    set->gaia = gaia;
+    gaia->o = &o->gaia;
+    gaia->place = (struct dialect_gaia_place){ .store = o->store,
+                                               .directory = o->directory,
+                                               .vault = o->vault,
+                                               .clock = o->clock,
+                                               .rng = o->rng,
+                                               .org = o->org,
+                                               .amqp_url = o->gaia.amqp_url };
+    arena_init(&scratch);
+    enum rc rc = broker_url_parse(str_from(o->gaia.amqp_url), &scratch, &url, why);
+    arena_fini(&scratch);
+    return rc == RC_OK ? dialect_sts_new(&o->gaia, &gaia->sts, why) : rc;
+}
+
+void dialect_gaia_free(struct dialect_gaia *gaia)
+{
+    if (gaia == NULL)
+        return;
+    dialect_sts_free(gaia->sts);
+    xfree(gaia);
+}
+
+void dialect_gaia_error(struct http_request *req, int status, const char *msg)
+{
+    struct buf body;
+    buf_init(&body, 4096);
+    buf_say(&body, "{\"status\":\"error\",\"msg\":");
+    if (buf_add_json(&body, str_cut_utf8(str_from(msg), 512)) != RC_OK)
+        buf_say(&body, "\"\"");
+    buf_say(&body, "}");
+    req->reply.status = status;
+    req->reply.content_type = STR("application/json");
+    req->reply.body = arena_str(req->arena, buf_str(&body));
+    buf_fini(&body);
+}
+
+static const struct http_route routes[] = {
+    { HTTP_HEAD, "/wh/{api_token}/{token}", HTTP_INLINE, dialect_gaia_head, API_OPEN, NULL,
+      "Is a webhook's URL valid?" },
+    { HTTP_POST, "/wh/{api_token}/{token}", HTTP_INLINE, dialect_gaia_push, API_OPEN, NULL,
+      "Push an event" },
+};
+
+void dialect_gaia_add_routes(struct http_router *router)
+{
+    http_router_add(router, routes, COUNT_OF(routes));
+    http_router_add(router, dialect_gaia_config_routes, dialect_gaia_config_route_count);
+}
