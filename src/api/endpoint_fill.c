@@ -18,7 +18,7 @@ static void write_options(struct api_ctx *c, struct api_out *o, const struct sto
     static const struct {
         const char *name;
         bool is_always;
-    } shown[] = { { "timeoutMs", true }, { "retrySchedule", true }, { "ordered", false }, { "amqp", false } };
+    } shown[] = { { "timeoutMs", true }, { "retrySchedule", true }, { "ordered", false }, { "amqp", false }, { "encoding", false } };
     json_t *options = NULL;
     if (ep->options.ptr != NULL && json_parse(ep->options, &options, NULL) != RC_OK)
         options = NULL;
@@ -133,8 +133,13 @@ static bool fill_url(struct api_ctx *c, struct store_endpoint *ep)
 /* Options hold what only some endpoints have; members that others put there stay. */
 static bool fill_options(struct api_ctx *c, struct store_endpoint *ep, bool all)
 {
-    static const char *const names[] = { "timeoutMs", "retrySchedule", "ordered", "amqp" };
+    static const char *const names[] = { "timeoutMs", "retrySchedule", "ordered", "amqp", "encoding" };
     json_t *options = NULL;
+    struct str encoding = api_get_str(c, "encoding");
+    if (encoding.ptr != NULL && !str_eq(encoding, STR("json")) && !str_eq(encoding, STR("form"))) {
+        http_invalid(c->req, "body.encoding", "value_error", "Expected json or form.");
+        return false;
+    }
     if (ep->options.ptr == NULL || json_parse(ep->options, &options, NULL) != RC_OK)
         options = json_object();
     for (size_t i = 0; i < COUNT_OF(names); i++) {

@@ -216,6 +216,12 @@ API_SCHEMA_OF(EndpointHandshakeOut, "An endpoint's handshake.");
           .flags = API_NULLABLE, \
           .doc = \
               "One delivery at a time, in the order of acceptance; one that fails holds back those behind it." }, \
+        { .name = "encoding", \
+          .type = API_STRING, \
+          .flags = API_NULLABLE, \
+          .max = 8, \
+          .doc = \
+              "json: the payload as it is; form: flattened, keys joined with _, as application/x-www-form-urlencoded; null: json." }, \
         { .name = "amqp", \
           .type = API_OBJECT, \
           .flags = API_NULLABLE, \

@@ -46,6 +46,7 @@ struct core_endpoint {
     bool ordered;                    /* one attempt at a time, and a failed one holds back those behind it */
     bool disabled;                   /* also while a handshake it must pass has not been passed */
     int64_t failing_since_us;
+    bool is_form;                    /* the payload goes out as a flattened form */
     enum core_scheme scheme;
     struct str scheme_key;           /* of a scheme other than standard; empty: none, never send */
     bool includes_identifiers;       /* preservica: events keep their "identifiers" */

@@ -90,6 +90,8 @@ static void read_options(struct building *b, const struct sign_key *current,
     core_endpoint_read_filter(b->arena, object, ep);
     b->app->has_filters = b->app->has_filters || ep->has_filter;
     core_endpoint_read_scheme(b->arena, object, current, ep);
+    const char *encoding = json_string_value(json_object_get(object, "encoding"));
+    ep->is_form = ep->scheme == CORE_SCHEME_STANDARD && str_eq(str_from(encoding), STR("form"));
     json_decref(object);
 }
 

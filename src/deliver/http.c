@@ -67,6 +67,10 @@ static void start(struct deliver_attempt *a)
     a->outcome.url = STR("");
     if (!prepare(a))
         return;
+    if (a->ep->is_form && deliver_form_body(a) != RC_OK) {
+        refuse(a, true, STR("payload"), STR("the payload is not a JSON object"));
+        return;
+    }
     if (deliver_request_build(a, &c->headers) != RC_OK) {
         refuse(a, true, STR("headers"), STR("the headers of this delivery are longer than 64 KiB"));
         return;

@@ -147,8 +147,9 @@ static enum rc add_lines(struct deliver_attempt *a, struct buf *out, size_t *sho
                         .timestamp = str_from(timestamp) };
     bool is_transformed = a->transform != NULL && a->transform->result.body.ptr != NULL;
     bool is_json = is_transformed || m->content_type.ptr == NULL;
+    struct str type = is_json ? STR("application/json") : m->content_type;
     enum rc rc = add_default(out, a, STR("content-type"),
-                             is_json ? STR("application/json") : m->content_type);
+                             a->ep->is_form ? STR("application/x-www-form-urlencoded") : type);
     if (rc == RC_OK)
         rc = add_default(out, a, STR("user-agent"), a->shard->user_agent);
     if (rc == RC_OK)

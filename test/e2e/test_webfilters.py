@@ -265,3 +265,16 @@ def test_the_chain_of_an_application_that_went_is_gone(grapnel, app, make_receiv
     grapnel.call("DELETE", f"/app/{app}")
     assert grapnel.raw("POST", path, "{}").status == 404
     assert grapnel.call("POST", f"/app/{app}/filter-chain/Login", {"data": {}}).status == 404
+
+
+def test_an_endpoint_can_have_forms(grapnel, app, receiver):
+    endpoint = grapnel.endpoint(app, receiver.url, encoding="form")
+    secret = grapnel.ok("GET", f"/app/{app}/endpoint/{endpoint}/secret")["key"]
+    grapnel.publish(app, {"user": {"pii": {"email": "a@b.c"}, "active": True}, "list": [1, "x"]})
+    got = receiver.wait()[0]
+    assert got.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert got.body == b"user_pii_email=a%40b.c&user_active=True&list=%5B1%2C+%27x%27%5D"
+    assert conftest.is_signed(got, secret)
+    assert grapnel.ok("GET", f"/app/{app}/endpoint/{endpoint}")["encoding"] == "form"
+    refused = grapnel.call("PATCH", f"/app/{app}/endpoint/{endpoint}", {"encoding": "xml"})
+    assert refused.status == 422 and refused.body["detail"][0]["loc"] == ["body", "encoding"]

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The body of a delivery to an endpoint with form encoding: the payload's object, flattened.
+ */
+#include "deliver/attempt_priv.h"
+#include "json/form.h"
+
+enum rc deliver_form_body(struct deliver_attempt *a)
+{
+    json_t *payload = NULL;
+    buf_reset(&a->body);
+    enum rc rc = json_parse(a->payload, &payload, NULL);
+    if (rc == RC_OK)
+        rc = json_form_write(payload, &a->body);
+    json_decref(payload);
+    if (rc == RC_OK)
+        a->payload = buf_str(&a->body);
+    return rc;
+}
