@@ -6,6 +6,10 @@
  * keep it from doing harm: rows whose delivery is in memory are known by the set of items;
  * deliveries that finished since it was asked are remembered (gone) until it is here; and what was
  * left in the store since then lowers the horizon again, so that the next refill finds it.
+ *
+ * The other way round, the store may know of an outcome before the lane does, and of a resend that was
+ * committed with it. A delivery seen pending anew while its outcome is being recorded is marked
+ * (again_due_us) and left in the store once that outcome has been seen.
  */
 #include "deliver/shard_priv.h"
 
@@ -101,14 +105,25 @@ static void wait_in_lane(struct deliver_item *item, int64_t due_us)
     deliver_heap_add(&item->lane->waiting, item);
 }
 
+/* A row of a delivery that is in memory: the one we know, or pending anew after an end that has not sunk
+ * in here yet. Then it counts as left in the store, from that end on. */
+static void meet_again(struct deliver_item *item, const struct store_due *due)
+{
+    bool is_same = due->due_us == item->due_us && due->attempt_count == item->attempt_count;
+    if (item->where == DELIVER_RECORDING && !is_same)
+        item->again_due_us = due->due_us;
+}
+
 void deliver_backlog_add(struct deliver_shard *s, struct deliver_lane *lane,
                          const struct store_due *due, struct store_message *payload)
 {
-    const struct deliver_item *known = deliver_items_find(&s->items, &due->message, lane->endpoint);
-    bool is_over = known != NULL && known->where >= DELIVER_RECORDING;
-    if (known != NULL && !is_over)
+    struct deliver_item *known = deliver_items_find(&s->items, &due->message, lane->endpoint);
+    bool is_over = known != NULL && known->where == DELIVER_GONE;
+    if (known != NULL && !is_over) {
+        meet_again(known, due);
         return;
-    /* Sent again by hand before its last end has sunk in here, out of turn, or no room: the store has it. */
+    }
+    /* Sent again by hand while a refill is under way, out of turn, or no room: the store has it. */
     bool is_ahead = payload != NULL && lane->is_ordered && lane->has_more;
     if (is_over || is_ahead || !has_room(s, lane, due->due_us)) {
         deliver_backlog_leave(lane, due->due_us);
@@ -126,6 +141,7 @@ void deliver_backlog_add(struct deliver_shard *s, struct deliver_lane *lane,
 void deliver_backlog_again(struct deliver_shard *s, struct deliver_item *item, int64_t due_us)
 {
     struct deliver_lane *lane = item->lane;
+    item->again_due_us = 0; /* what was seen is this */
     if (!has_room(s, lane, due_us)) {
         deliver_backlog_leave(lane, due_us);
         forget(s, item);
@@ -138,6 +154,8 @@ void deliver_backlog_again(struct deliver_shard *s, struct deliver_item *item, i
 
 void deliver_backlog_finished(struct deliver_shard *s, struct deliver_item *item)
 {
+    if (item->again_due_us != 0)
+        deliver_backlog_leave(item->lane, item->again_due_us);
     forget(s, item);
 }
 
@@ -193,7 +211,10 @@ static size_t take_rows(struct deliver_shard *s, struct deliver_lane *lane,
     size_t i = 0;
     for (; i < count; i++) {
         const struct store_due *row = &rows[i];
-        if (deliver_items_find(&s->items, &row->message, lane->endpoint) == NULL) {
+        struct deliver_item *known = deliver_items_find(&s->items, &row->message, lane->endpoint);
+        if (known != NULL) {
+            meet_again(known, row);
+        } else {
             if (!has_room(s, lane, row->due_us))
                 break;
             deliver_backlog_add(s, lane, row, NULL);

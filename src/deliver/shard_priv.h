@@ -47,6 +47,7 @@ struct deliver_item {
     bool is_untrusted; /* in flight: counts into the shard's untrusted half */
     int attempt_count;
     int64_t due_us;
+    int64_t again_due_us; /* recording: the store has it pending once more since then, due then; 0: not known */
     size_t _place;
     struct deliver_lane *lane;
     struct store_message *payload; /* a reference, or NULL: to be loaded */

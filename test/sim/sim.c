@@ -274,6 +274,8 @@ static void kill_shard(struct sim *sim)
                 sim_store_find(sim, &e->outcome->message, e->outcome->endpoint)->may_repeat = true;
             e->outcome->job.rc = is_lost ? RC_OK : sim_store_apply(sim, e->outcome);
             e->outcome->job.done(&e->outcome->job);
+        } else if (e->kind == SIM_EVENT_TOLD) {
+            e->outcome->job.done(&e->outcome->job);
         } else if (e->kind == SIM_EVENT_LOAD) {
             deliver_shard_loaded(sim->shard, &e->message, RC_IO, NULL);
         }
@@ -386,7 +388,16 @@ static void finish_record(struct sim *sim, struct store_outcome *o)
 {
     bool is_refused = sim->o.store_fails && sim_dice(sim, 1, 50) == 1;
     o->job.rc = is_refused ? RC_IO : sim_store_apply(sim, o);
-    o->job.done(&o->job);
+    if (!sim->o.tells_late) {
+        o->job.done(&o->job);
+        return;
+    }
+    struct sim_delivery *d = sim_store_find(sim, &o->message, o->endpoint);
+    if (sim->o.resends > 0 && (d->state == STORE_SUCCESS || d->state == STORE_FAILED)) {
+        sim->o.resends--;
+        sim_resend(sim, d);
+    }
+    sim_event(sim, SIM_EVENT_TOLD, sim_dice(sim, 0, 60 * SIM_MS))->outcome = o;
 }
 
 static void happen(struct sim *sim, struct sim_event *e)
@@ -395,6 +406,7 @@ static void happen(struct sim *sim, struct sim_event *e)
     switch (e->kind) {
     case SIM_EVENT_ANSWER: sim_receivers_answer(sim, e->call); break;
     case SIM_EVENT_RECORD: finish_record(sim, e->outcome); break;
+    case SIM_EVENT_TOLD: e->outcome->job.done(&e->outcome->job); break;
     case SIM_EVENT_REFILL:
         deliver_shard_refilled(sim->shard, e->endpoint, RC_OK, e->rows, e->count, e->max);
         break;

@@ -69,7 +69,7 @@ struct sim_endpoint {
     char url[48];
 };
 
-enum sim_event_kind { SIM_EVENT_ANSWER, SIM_EVENT_RECORD, SIM_EVENT_REFILL, SIM_EVENT_LOAD, SIM_EVENT_APP, SIM_EVENT_CHANGED, SIM_EVENT_HAND_OVER };
+enum sim_event_kind { SIM_EVENT_ANSWER, SIM_EVENT_RECORD, SIM_EVENT_TOLD, SIM_EVENT_REFILL, SIM_EVENT_LOAD, SIM_EVENT_APP, SIM_EVENT_CHANGED, SIM_EVENT_HAND_OVER };
 
 struct sim_event {
     int64_t at_us;
@@ -93,6 +93,8 @@ struct sim_options {
     bool store_fails;  /* one record in 50 is refused */
     bool is_punctual;  /* no attempt may start more than 100 ms after it is due */
     bool views_vanish; /* half of the look-ups find no cached view */
+    bool tells_late;   /* the shard hears of an outcome some time after it was committed */
+    size_t resends;    /* that many deliveries are sent again by hand in the very group that ends them */
 };
 
 struct sim {

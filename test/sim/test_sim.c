@@ -354,6 +354,31 @@ static void sending_again_by_hand_makes_one_attempt(void **state)
     sim_free(sim);
 }
 
+static void a_resend_committed_with_the_last_outcome_is_not_missed(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct sim_options o = sim_defaults(9500 + seed);
+        o.tells_late = true;
+        o.resends = 100;
+        struct sim *sim = sim_new(&o);
+        int64_t num = sim_add(sim, SIM_HEALTHY, 0);
+        for (int i = 0; i < 100; i++) {
+            sim_publish(sim, &num, 1, 0);
+            sim_run(sim, sim_dice(sim, 1, 30) * SIM_MS);
+        }
+        sim_run(sim, SIM_HOUR);
+        SIM_CHECK(sim, sim->o.resends == 0, "%zu left", sim->o.resends);
+        size_t attempts = 0;
+        for (size_t i = 0; i < sim->delivery_count; i++)
+            attempts += (size_t)sim->deliveries[i].attempt_count;
+        SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) == 100, "%zu",
+                  sim_count(sim, num, STORE_SUCCESS));
+        SIM_CHECK(sim, attempts == 200, "%zu attempts", attempts);
+        sim_free(sim);
+    }
+}
+
 static void an_expired_payload_ends_its_delivery(void **state)
 {
     (void)state;
@@ -387,6 +412,7 @@ int main(void)
         cmocka_unit_test(an_applications_throttle_covers_all_its_endpoints),
         cmocka_unit_test(a_delivery_put_off_is_sent_at_its_time),
         cmocka_unit_test(sending_again_by_hand_makes_one_attempt),
+        cmocka_unit_test(a_resend_committed_with_the_last_outcome_is_not_missed),
         cmocka_unit_test(an_expired_payload_ends_its_delivery),
     };
     log_set_level(LOG_LEVEL_ERROR + 1);
