@@ -365,6 +365,14 @@ static const struct api_field EndpointHealth_fields[] = {
       .type = API_DATE,
       .flags = API_NULLABLE,
       .doc = "When the next one is due." },
+    COUNT("queuedCount", "Deliveries waiting in memory at this moment; the others wait in the store."),
+    COUNT("inFlightCount", "Attempts under way at this moment."),
+    COUNT("window", "Attempts that may run at a time; it grows with success and shrinks with failure."),
+    COUNT("failuresInRow", "Attempts that failed since the last one that succeeded."),
+    { .name = "parkedUntil",
+      .type = API_DATE,
+      .flags = API_NULLABLE,
+      .doc = "After many failures in a row nothing is sent before then, and one attempt probes." },
 };
 API_SCHEMA_OF(EndpointHealth, "How an endpoint is doing.");
 

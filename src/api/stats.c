@@ -5,6 +5,7 @@
  */
 #include "api/schemas.h"
 #include "api/task_priv.h"
+#include "work/wait.h"
 
 #define DAY_US INT64_C(86400000000)
 enum { STATS_DAYS = 28, SLACK_US = 300000000, PENDING_MAX = 1000 };
@@ -69,6 +70,39 @@ static const char *status_of(const struct store_endpoint *ep)
     return ep->failing_since_us != 0 ? "failing" : "healthy";
 }
 
+struct lane_question {
+    struct work_wait wait;
+    struct deliver_lane_info info;
+};
+
+static void take_lane(void *arg, const struct deliver_lane_info *info)
+{
+    struct lane_question *q = arg;
+    q->info = *info;
+    work_wait_over(&q->wait);
+}
+
+/* What the endpoint's lane is doing at this moment; zeros when it has none. */
+static struct deliver_lane_info lane_of(struct api *api, int64_t endpoint)
+{
+    struct lane_question q = { 0 };
+    if (api->o.deliver == NULL)
+        return q.info;
+    work_wait_init(&q.wait);
+    deliver_lane_ask(api->o.deliver, endpoint, api_loop(api), take_lane, &q);
+    work_wait(&q.wait);
+    return q.info;
+}
+
+static void write_lane(struct api_out *o, const struct deliver_lane_info *lane)
+{
+    api_out_int(o, "queuedCount", lane->waiting);
+    api_out_int(o, "inFlightCount", lane->in_flight);
+    api_out_int(o, "window", lane->window);
+    api_out_int(o, "failuresInRow", lane->failures_in_row);
+    api_out_opt_date(o, "parkedUntil", lane->parked_until_us);
+}
+
 static void endpoint_health(struct http_request *req)
 {
     struct api_ctx c;
@@ -89,6 +123,7 @@ static void endpoint_health(struct http_request *req)
         if (oldest == 0 || at < oldest)
             oldest = at;
     }
+    struct deliver_lane_info lane = lane_of(c.api, ep.num);
     struct api_out o;
     api_out_open(&c, &o);
     api_out_begin(&o, '{');
@@ -98,12 +133,12 @@ static void endpoint_health(struct http_request *req)
     api_out_int(&o, "pendingCount", (int64_t)count);
     api_out_opt_date(&o, "oldestPendingAt", oldest);
     api_out_opt_date(&o, "nextAttemptAt", count == 0 ? 0 : due[0].due_us);
+    write_lane(&o, &lane);
     api_out_end(&o, '}');
     api_reply(&c, 200, &o);
 }
 
-/* --- usage
- * ----------------------------------------------------------------------------------------- */
+/* --- usage ------------------------------------------------------------------------------------ */
 
 /* Ids or uids to ids; those nobody knows go to `unresolved`. */
 static json_t *resolve(struct api_ctx *c, struct store_tx *tx, const json_t *names,

@@ -121,3 +121,6 @@ struct deliver_lane_info {
 /* fn runs on `loop` with the answer, borrowed; all zero when the endpoint has no lane at the moment. */
 typedef void (*deliver_lane_fn)(void *arg, const struct deliver_lane_info *info);
 void deliver_lane_ask(struct deliver *d, int64_t endpoint, struct loop *loop, deliver_lane_fn fn, void *arg);
+/* Appends a line a lane that has something to do, up to 500 a shard. done(arg) runs on a loop's thread; `out` is
+ * touched by loops until then. Any thread. */
+void deliver_describe(struct deliver *d, struct buf *out, loop_fn done, void *arg);

@@ -221,6 +221,18 @@ bool deliver_shard_is_quiet(const struct deliver_shard *s)
     return s->in_flight == 0 && s->recording == 0;
 }
 
+static struct deliver_lane_info info_of(const struct deliver_lane *lane, int64_t now_us)
+{
+    bool is_parked = lane->pace.parked_until_us > now_us;
+    return (struct deliver_lane_info){ .waiting = (int64_t)lane->waiting.len,
+                                       .in_flight = lane->in_flight,
+                                       .window = deliver_pace_slots(&lane->pace),
+                                       .parked = is_parked,
+                                       .parked_until_us =
+                                           is_parked ? lane->pace.parked_until_us : 0,
+                                       .failures_in_row = lane->pace.failures_in_row };
+}
+
 bool deliver_shard_lane(const struct deliver_shard *s, int64_t endpoint,
                         struct deliver_lane_info *out)
 {
@@ -228,15 +240,43 @@ bool deliver_shard_lane(const struct deliver_shard *s, int64_t endpoint,
     *out = (struct deliver_lane_info){ 0 };
     if (lane == NULL)
         return false;
-    bool is_parked = lane->pace.parked_until_us > clock_wall_us(s->clock);
-    *out =
-        (struct deliver_lane_info){ .waiting = (int64_t)lane->waiting.len,
-                                    .in_flight = lane->in_flight,
-                                    .window = deliver_pace_slots(&lane->pace),
-                                    .parked = is_parked,
-                                    .parked_until_us = is_parked ? lane->pace.parked_until_us : 0,
-                                    .failures_in_row = lane->pace.failures_in_row };
+    *out = info_of(lane, clock_wall_us(s->clock));
     return true;
+}
+
+static void describe_lane(const struct deliver_shard *s, const struct deliver_lane *lane,
+                          int64_t now_us, struct buf *out)
+{
+    struct deliver_lane_info info = info_of(lane, now_us);
+    /* The lane itself looks its endpoint up only when it has something to send. */
+    struct core_app *view =
+        lane->ep == NULL ? s->backend.app(s->backend.ctx, lane->app->num) : NULL;
+    const struct core_endpoint *ep =
+        view == NULL ? lane->ep : core_app_endpoint(view, lane->endpoint);
+    struct str id = ep == NULL ? STR("?") : ep->id;
+    buf_say(out,
+            "endpoint=%.*s num=%lld waiting=%lld in_flight=%d window=%d failures=%d parked_ms=%lld"
+            " more_in_store=%d\n",
+            (int)id.len, id.ptr, (long long)lane->endpoint, (long long)info.waiting,
+            info.in_flight, info.window, info.failures_in_row,
+            info.parked ? (long long)(info.parked_until_us - now_us) / 1000 : 0, lane->has_more);
+    core_app_unref(view);
+}
+
+void deliver_shard_describe(const struct deliver_shard *s, size_t max, struct buf *out)
+{
+    size_t at = 0;
+    uint64_t key = 0;
+    void *value = NULL;
+    size_t count = 0;
+    int64_t now_us = clock_wall_us(s->clock);
+    while (map64_next(s->lanes, &at, &key, &value)) {
+        const struct deliver_lane *lane = value;
+        if (lane->place != DELIVER_IDLE && count++ < max)
+            describe_lane(s, lane, now_us, out);
+    }
+    if (count > max)
+        buf_say(out, "... and %zu more\n", count - max);
 }
 
 void deliver_shard_stats(const struct deliver_shard *s, struct deliver_shard_stats *out)

@@ -67,6 +67,9 @@ bool deliver_shard_is_quiet(const struct deliver_shard *s);
 /* False: the endpoint has no lane. */
 bool deliver_shard_lane(const struct deliver_shard *s, int64_t endpoint, struct deliver_lane_info *out);
 
+/* A line a lane that is not idle, at most `max` of them, and how many more there are. Walks the lanes. */
+void deliver_shard_describe(const struct deliver_shard *s, size_t max, struct buf *out);
+
 struct deliver_shard_stats {
     size_t lanes, parked, items, payload_bytes;
     int in_flight, recording;

@@ -4,6 +4,7 @@
  * per-thread counters and must not hold up a loop.
  */
 #include "server/server_priv.h"
+#include "work/wait.h"
 
 #include <stdio.h>
 
@@ -71,6 +72,20 @@ static void describe_store(struct server *s, struct buf *out)
     buf_say(out, "worker_queue=%zu\n", work_queued(s->pool));
 }
 
+static void look_is_over(void *arg)
+{
+    work_wait_over(arg);
+}
+
+static void describe_lanes(struct server *s, struct buf *out)
+{
+    struct work_wait wait;
+
+    work_wait_init(&wait);
+    deliver_describe(s->deliver, out, look_is_over, &wait);
+    work_wait(&wait);
+}
+
 static void debug(struct http_request *req, void (*describe)(struct server *s, struct buf *out))
 {
     struct server *s = api_owner(req->ctx);
@@ -99,6 +114,11 @@ static void get_loops(struct http_request *req)
     debug(req, describe_loops);
 }
 
+static void get_lanes(struct http_request *req)
+{
+    debug(req, describe_lanes);
+}
+
 static void get_store(struct http_request *req)
 {
     debug(req, describe_store);
@@ -111,6 +131,8 @@ static const struct http_route routes[] = {
     { HTTP_GET, "/debug/conf", HTTP_WORKER, get_conf, API_OPEN, NULL, "Options and their sources" },
     { HTTP_GET, "/debug/loops", HTTP_WORKER, get_loops, API_OPEN, NULL,
       "When each loop last turned" },
+    { HTTP_GET, "/debug/lanes", HTTP_WORKER, get_lanes, API_OPEN, NULL,
+      "What each endpoint's lane is doing" },
     { HTTP_GET, "/debug/store", HTTP_WORKER, get_store, API_OPEN, NULL, "Sizes and queues" },
 };
 

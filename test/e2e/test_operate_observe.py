@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import subprocess
+import threading
 import urllib.request
 
 import pytest
@@ -60,13 +61,37 @@ def test_secrets_are_in_no_log_and_in_no_debug_page(make_grapnel, receiver):
 
 
 @pytest.mark.parametrize("page, word", [("conf", "store.dir"), ("threads", "loop-0"), ("loops", "loop-0"),
-                                        ("store", "segments=")])
+                                        ("store", "segments="), ("lanes", "")])
 def test_debug_pages_need_their_token(make_grapnel, page, word):
     server = make_grapnel().serve("debug.enabled=true", "debug.token=0123456789abcdef")
     assert server.raw("GET", f"/debug/{page}").status == 401
     assert server.raw("GET", f"/debug/{page}", headers={"authorization": "Bearer 0123456789abcdeX"}).status == 401
     seen = server.raw("GET", f"/debug/{page}", headers={"authorization": "Bearer 0123456789abcdef"})
     assert seen.status == 200 and word in seen.body.decode()
+
+
+def test_lanes_show_what_an_endpoint_is_up_to(make_grapnel, make_receiver):
+    headers = {"authorization": "Bearer 0123456789abcdef"}
+    server = make_grapnel().serve("debug.enabled=true", "debug.token=0123456789abcdef", "deliver.breaker_failures=2",
+                                  "deliver.retry=1ms,10m", "deliver.jitter=0")
+    app, held = server.application(), threading.Event()
+    slow = server.endpoint(app, make_receiver(lambda handler: held.wait(PATIENCE_S)).url)
+    dead = server.endpoint(app, make_receiver(500).url)
+    server.publish(app)
+
+    def health(endpoint):
+        return server.ok("GET", f"/app/{app}/endpoint/{endpoint}/health")
+    try:
+        wait_until(lambda: health(slow)["inFlightCount"] == 1, "an attempt under way")
+        seen = wait_until(lambda: health(dead)["parkedUntil"] and health(dead), "the breaker")
+        assert seen["failuresInRow"] == 2 and seen["window"] >= 1 and seen["inFlightCount"] == 0
+        page = server.raw("GET", "/debug/lanes", headers=headers).body.decode()
+        assert re.search(rf"endpoint={slow} .*in_flight=1 ", page)
+        assert re.search(rf"endpoint={dead} .*failures=2 parked_ms=[1-9]", page)
+    finally:
+        held.set()
+    fresh = server.endpoint(app, "http://127.0.0.1:1/")
+    assert health(fresh)["queuedCount"] == health(fresh)["window"] == 0 and health(fresh)["parkedUntil"] is None
 
 
 def test_debug_pages_are_not_there_unless_enabled(grapnel):
