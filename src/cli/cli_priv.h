@@ -49,7 +49,7 @@ int cli_misused(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int cli_failed(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 extern const struct cli_verb cli_user, cli_tenant;
-extern const struct cli_verb cli_serve, cli_token, cli_doctor, cli_listen, cli_bench, cli_verify, cli_source, cli_reference,
+extern const struct cli_verb cli_serve, cli_token, cli_doctor, cli_import, cli_listen, cli_bench, cli_verify, cli_source, cli_reference,
     cli_version, cli_help;
 
 /* NULL-terminated; for help. */

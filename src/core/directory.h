@@ -50,6 +50,7 @@ struct core_endpoint {
     enum core_scheme scheme;
     struct str scheme_key;           /* of a scheme other than standard; empty: none, never send */
     bool includes_identifiers;       /* preservica: events keep their "identifiers" */
+    struct str ckan;                 /* the option of that name, JSON: the body is CKAN's envelope; or ptr NULL */
     int64_t gap_us;                  /* between deliveries, as a receiver allowed; 0: none */
 };
 

@@ -65,6 +65,9 @@ void core_endpoint_read_scheme(struct arena *a, const json_t *options,
         ep->gap_us = us_per_minute / json_integer_value(allowed);
     if (!core_handshake_stands(options, ep->url))
         ep->disabled = true;
+    const json_t *ckan = json_object_get(options, "ckan");
+    if (json_is_object(ckan))
+        ep->ckan = json_text(a, ckan);
     ep->includes_identifiers = !json_is_false(json_object_get(options, "includeIdentifiers"));
     if (!str_eq(text_of(options, "scheme"), STR("preservica")))
         return;

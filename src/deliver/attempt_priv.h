@@ -68,7 +68,11 @@ MUST_USE enum rc deliver_request_build(struct deliver_attempt *a, struct str *li
 /* preservica.c: the body of a delivery under that scheme, into a->body; the same on every attempt.
  * RC_INVALID: the payload is no JSON object. */
 MUST_USE enum rc deliver_preservica_body(struct deliver_attempt *a);
-/* form.c: the payload as a flattened form, into a->body. RC_INVALID: it is no JSON object. */
-MUST_USE enum rc deliver_form_body(struct deliver_attempt *a);
 /* Its header line for `body`. RC_LIMIT. */
 MUST_USE enum rc deliver_preservica_line(const struct deliver_attempt *a, struct str body, struct buf *out);
+
+/* form.c: the payload as a flattened form, into a->body. RC_INVALID: it is no JSON object. */
+MUST_USE enum rc deliver_form_body(struct deliver_attempt *a);
+
+/* ckan.c: the body of a delivery to a CKAN webhook, into a->body. RC_INVALID: the payload is no JSON. */
+MUST_USE enum rc deliver_ckan_body(struct deliver_attempt *a);

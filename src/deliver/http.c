@@ -50,10 +50,13 @@ static bool prepare(struct deliver_attempt *a)
                STR("the endpoint's signing key cannot be read; see the server's log"));
         return false;
     }
-    if (!is_preservica)
+    if (!is_preservica && a->ep->ckan.ptr == NULL)
         return true;
-    if (deliver_preservica_body(a) != RC_OK) {
-        refuse(a, true, STR("payload"), STR("the payload is not a JSON object"));
+    enum rc rc = is_preservica ? deliver_preservica_body(a) : deliver_ckan_body(a);
+    if (rc != RC_OK) {
+        refuse(a, true, STR("payload"),
+               is_preservica ? STR("the payload is not a JSON object")
+                             : STR("the payload is not JSON"));
         return false;
     }
     a->payload = buf_str(&a->body);

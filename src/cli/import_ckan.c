@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * grapnel import ckan: takes the webhooks of the older CKAN extension over, from a dump of its table (CSV with a
+ * header line, a JSON array, or a JSON object a line). Each row goes to the running server by itself, so
+ * one that is wrong does not hold up the others; what is there already stays as it is.
+ */
+#include "cli/cli_priv.h"
+#include "fetch/fetch.h"
+#include "json/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DUMP_MAX = 64 << 20, FIELDS_MAX = 64, REPLY_MAX = 65536, DEADLINE_US = 30000000 };
+
+struct import {
+    struct cli *cli;
+    struct arena arena;
+    struct fetch_options fetch;
+    struct http_url url;
+    struct str headers;
+    size_t done, failed;
+    bool is_cut; /* the server does not answer: no use going on */
+};
+
+/* --- reading the dump ------------------------------------------------------------------------------ */
+
+static enum rc read_all(FILE *file, struct buf *out)
+{
+    char part[16384];
+    size_t len = 0;
+
+    while ((len = fread(part, 1, sizeof part, file)) > 0)
+        if (buf_add(out, part, len) != RC_OK)
+            return RC_LIMIT;
+    return ferror(file) ? RC_IO : RC_OK;
+}
+
+static bool read_dump(struct cli *cli, const char *name, struct buf *out)
+{
+    bool is_input = strcmp(name, "-") == 0;
+    FILE *file = is_input ? stdin : fopen(name, "rb");
+
+    if (file == NULL) {
+        (void)cli_failed(cli, "%s: %s", name, strerror(errno));
+        return false;
+    }
+    enum rc rc = read_all(file, out);
+    if (!is_input)
+        fclose(file);
+    if (rc == RC_OK)
+        return true;
+    (void)cli_failed(cli, "%s: %s", name, rc == RC_LIMIT ? "is larger than 64 MiB" : "cannot be read");
+    return false;
+}
+
+/* One field of CSV off *rest into *out; *last: it ends its line. RC_INVALID: a quote is not closed. */
+static enum rc take_field(struct arena *a, struct str *rest, struct str *out, bool *last)
+{
+    struct buf text;
+    size_t at = 0;
+    bool is_quoted = rest->len > 0 && rest->ptr[0] == '"', is_open = is_quoted;
+    enum rc rc = RC_OK;
+
+    buf_init(&text, DUMP_MAX);
+    for (at = is_quoted ? 1 : 0; at < rest->len && rc == RC_OK; at++) {
+        char c = rest->ptr[at];
+        bool is_double = c == '"' && at + 1 < rest->len && rest->ptr[at + 1] == '"';
+        if (!is_open && (c == ',' || c == '\n'))
+            break;
+        if (is_open && c == '"' && !is_double)
+            is_open = false;
+        else if (is_open || c != '\r')
+            rc = buf_add_char(&text, c);
+        at += is_open && is_double ? 1 : 0;
+    }
+    *last = at >= rest->len || rest->ptr[at] == '\n';
+    *rest = str_sub(*rest, at + 1, rest->len);
+    *out = arena_str(a, buf_str(&text));
+    buf_fini(&text);
+    return is_open ? RC_INVALID : rc;
+}
+
+static enum rc take_line(struct arena *a, struct str *rest, struct str fields[static FIELDS_MAX], size_t *count)
+{
+    bool last = false;
+
+    for (*count = 0; !last; (*count)++) {
+        if (*count == FIELDS_MAX)
+            return RC_INVALID;
+        enum rc rc = take_field(a, rest, &fields[*count], &last);
+        if (rc != RC_OK)
+            return rc;
+    }
+    return RC_OK;
+}
+
+static enum rc parse_csv(struct arena *a, struct str text, json_t *rows)
+{
+    struct str names[FIELDS_MAX], fields[FIELDS_MAX];
+    size_t name_count = 0, count = 0;
+    enum rc rc = take_line(a, &text, names, &name_count);
+
+    while (rc == RC_OK && text.len > 0) {
+        rc = take_line(a, &text, fields, &count);
+        if (rc != RC_OK || (count == 1 && fields[0].len == 0))
+            continue;
+        if (count != name_count)
+            return RC_INVALID;
+        json_t *row = json_object();
+        for (size_t i = 0; i < count; i++)
+            json_object_setn_new(row, names[i].ptr, names[i].len, json_stringn(fields[i].ptr, fields[i].len));
+        json_array_append_new(rows, row);
+    }
+    return rc;
+}
+
+static enum rc parse_lines(struct str text, json_t *rows)
+{
+    struct str line;
+    enum rc rc = RC_OK;
+
+    while (rc == RC_OK && str_split(&text, '\n', &line)) {
+        json_t *row = NULL;
+        if (str_trim(line).len == 0)
+            continue;
+        rc = json_parse(line, &row, NULL);
+        if (rc == RC_OK)
+            json_array_append_new(rows, row);
+    }
+    return rc;
+}
+
+/* The rows as objects. */
+static enum rc parse(struct arena *a, struct str text, json_t *rows)
+{
+    json_t *whole = NULL;
+    enum rc rc = RC_OK;
+
+    if (text.len > 0 && text.ptr[0] == '[') {
+        rc = json_parse(text, &whole, NULL);
+        if (rc == RC_OK)
+            json_array_extend(rows, whole);
+        json_decref(whole);
+    } else if (text.len > 0 && text.ptr[0] == '{') {
+        rc = parse_lines(text, rows);
+    } else {
+        rc = parse_csv(a, text, rows);
+    }
+    if (rc == RC_OK && json_array_size(rows) == 0)
+        rc = RC_INVALID;
+    for (size_t i = 0; i < json_array_size(rows) && rc == RC_OK; i++)
+        rc = json_is_string(json_object_get(json_array_get(rows, i), "id")) ? RC_OK : RC_INVALID;
+    return rc;
+}
+
+/* --- handing it over ------------------------------------------------------------------------------- */
+
+static void judge(struct import *im, const struct fetch_call *call, const char *id)
+{
+    json_t *answer = NULL;
+
+    if (call->error == FETCH_OK && call->status == 200) {
+        im->done++;
+        return;
+    }
+    im->failed++;
+    if (call->error == FETCH_OK && json_parse(call->response, &answer, NULL) == RC_OK &&
+        json_object_get(answer, "error") != NULL) {
+        struct str error = json_text(&im->arena, json_object_get(answer, "error"));
+        (void)cli_failed(im->cli, "webhook %s: %.*s", id, STR_ARGS(error));
+    } else {
+        (void)cli_failed(im->cli, "the server refused: status %d %s", call->status, call->detail);
+        im->is_cut = true;
+    }
+    json_decref(answer);
+}
+
+static void hand_over(struct import *im, const json_t *row)
+{
+    struct fetch_call call;
+
+    fetch_call_init(&call);
+    call.method = HTTP_POST;
+    call.url = &im->url;
+    call.headers = im->headers;
+    call.body = json_text(&im->arena, row);
+    call.deadline_us = call.connect_us = DEADLINE_US;
+    call.response_keep = call.response_read = REPLY_MAX;
+    fetch_run(&im->fetch, &call);
+    judge(im, &call, json_string_value(json_object_get(row, "id")));
+    fetch_call_fini(&call);
+}
+
+static int hand_over_all(struct import *im, const json_t *rows)
+{
+    for (size_t i = 0; i < json_array_size(rows) && !im->is_cut; i++)
+        hand_over(im, json_array_get(rows, i));
+    printf("%zu webhooks are at the server, %zu were refused.\n", im->done, im->failed);
+    return im->failed == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+/* The client: any address, since the operator named it. */
+static enum rc prepare(struct import *im, const char *server, const char *token, struct buf *why)
+{
+    struct str url = arena_fmt(&im->arena, "%s/api/3/action/webhook_import", server);
+
+    im->headers = arena_fmt(&im->arena, "Content-Type: application/json\r\nAuthorization: Bearer %s\r\n", token);
+    enum rc rc = http_url_parse(url, &im->url, why);
+    if (rc == RC_OK)
+        rc = fetch_policy_new(STR("0.0.0.0/0,::/0"), STR(""), false, &im->fetch.policy, why);
+    if (rc == RC_OK)
+        rc = tls_client_context(&(struct tls_client_options){ .verify = true }, &im->fetch.tls, why);
+    return rc;
+}
+
+static int import_text(struct import *im, struct str text, const char *server, const char *token)
+{
+    struct buf why;
+    json_t *rows = json_array();
+    int code = CLI_FAILED;
+
+    buf_init(&why, 1024);
+    if (parse(&im->arena, text, rows) != RC_OK)
+        (void)cli_failed(im->cli, "that is no dump of the table: CSV with a header line, a JSON array, or a "
+                                  "JSON object a line, each with id, address, user_id, topic, created_at");
+    else if (prepare(im, server, token, &why) != RC_OK)
+        (void)cli_failed(im->cli, "%s: %.*s", server, STR_ARGS(buf_str(&why)));
+    else
+        code = hand_over_all(im, rows);
+    fetch_policy_unref(im->fetch.policy);
+    SSL_CTX_free(im->fetch.tls);
+    json_decref(rows);
+    buf_fini(&why);
+    return code;
+}
+
+static int run(struct cli *cli)
+{
+    const char *server = cli_take(cli, "url");
+    const char *token = cli_take(cli, "token");
+    const char *what = cli_take_word(cli);
+    const char *name = cli_take_word(cli);
+    struct import im = { .cli = cli };
+    struct buf text;
+
+    if (token == NULL)
+        token = getenv("GRAPNEL_TOKEN");
+    if (what == NULL || strcmp(what, "ckan") != 0)
+        return cli_misused(cli, "only the webhooks of ckan can be imported");
+    if (server == NULL || token == NULL || name == NULL)
+        return cli_misused(cli, "needs --url=URL, --token or $GRAPNEL_TOKEN, and a file (or - for standard input)");
+    if (!cli_is_used_up(cli))
+        return CLI_MISUSED;
+    buf_init(&text, DUMP_MAX);
+    arena_init(&im.arena);
+    int code = read_dump(cli, name, &text) ? import_text(&im, str_trim(buf_str(&text)), server, token) : CLI_FAILED;
+    arena_fini(&im.arena);
+    buf_fini(&text);
+    return code;
+}
+
+const struct cli_verb cli_import = {
+    .name = "import",
+    .arguments = "ckan --url=URL [--token=TOKEN] FILE|-",
+    .summary = "take over webhooks of another service",
+    .details = "  --url=URL        of the running Grapnel, such as http://127.0.0.1:8071\n"
+               "  --token=TOKEN    an API token; else the environment's GRAPNEL_TOKEN\n"
+               "  FILE             the old table as CSV with a header line, a JSON array, or a JSON object\n"
+               "                   a line, with id, address, user_id, topic, created_at:\n"
+               "    psql \"$CKAN_DB\" -c \"\\copy (SELECT id, address, user_id, topic, created_at FROM webhooks)\"\n"
+               "      \" TO STDOUT CSV HEADER\" | grapnel import ckan --url=URL -\n",
+    .run = run,
+};
