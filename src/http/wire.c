@@ -39,11 +39,22 @@ static enum http_parse read_line_end(struct cursor *c, const char *junk)
     return HTTP_PARSE_OK;
 }
 
+/* A name of a request is a token. Receivers that people run do answer with others, such as
+ * "application/json: ...": any visible character but the colon passes there, and nothing depends on it,
+ * because the names that frame a message are tokens. */
+static size_t name_span(const char *s, size_t len, bool is_response)
+{
+    size_t n = http_span(s, len, HTTP_CHAR_TOKEN);
+    while (is_response && n < len && s[n] > ' ' && s[n] < 0x7f && s[n] != ':')
+        n++;
+    return n;
+}
+
 static enum http_parse read_header(struct cursor *c, struct http_head *head,
                                    struct framing *framing)
 {
     size_t start = c->at;
-    size_t name_len = http_span(c->ptr + start, c->len - start, HTTP_CHAR_TOKEN);
+    size_t name_len = name_span(c->ptr + start, c->len - start, head->status != 0);
     size_t colon = start + name_len;
     if (colon >= c->len)
         return HTTP_PARSE_MORE;

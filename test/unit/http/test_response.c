@@ -44,6 +44,11 @@ static const struct row RESPONSES[] = {
     R("two lengths", 0, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n"),
     R("unknown coding", 0, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"),
     R("coding in 1.0", 0, "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    R("a name that is no token", 200, "HTTP/1.1 200 OK\r\napplication/json: x\r\n\r\n"),
+    R("a blank in a name", 0, "HTTP/1.1 200 OK\r\na b: x\r\n\r\n"),
+    R("a control byte in a name", 0, "HTTP/1.1 200 OK\r\na\x01: x\r\n\r\n"),
+    R("another byte in a name", 0, "HTTP/1.1 200 OK\r\n\xc3\xa4: x\r\n\r\n"),
+    R("a length by another name", 200, "HTTP/1.1 200 OK\r\nContent-Length/: 9\r\n\r\n"),
     R("folded", 0, "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n"),
 };
 
