@@ -28,6 +28,7 @@ static void write_options(struct api_ctx *c, struct api_out *o, const struct sto
             api_out_raw(o, shown[i].name, v == NULL ? STR_NONE : json_text(c->arena, v));
     }
     api_transform_write(c, o, options);
+    api_scheme_write(c, o, ep, options);
     json_decref(options);
 }
 
