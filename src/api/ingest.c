@@ -135,7 +135,7 @@ static void create_source(struct http_request *req)
     struct store_tx *tx;
     int64_t internal = 0;
     if (api_begin(req, &c) && api_body(&c, &api_schema_IngestSourceIn, false) &&
-        find_internal(&c, &internal) && api_write(&c, &tx))
+        api_source_transforms_compile(&c) && find_internal(&c, &internal) && api_write(&c, &tx))
         make(&c, tx, internal);
 }
 
@@ -165,7 +165,7 @@ static void put_source(struct http_request *req)
     struct store_tx *tx;
     int64_t internal = 0;
     if (!api_begin(req, &c) || !api_body(&c, &api_schema_IngestSourceIn, false) ||
-        !find_internal(&c, &internal) || !api_write(&c, &tx))
+        !api_source_transforms_compile(&c) || !find_internal(&c, &internal) || !api_write(&c, &tx))
         return;
     struct store_source source;
     enum rc rc = store_source_find(tx, c.who->org, api_param(&c, "source_id"), c.arena, &source);
@@ -183,7 +183,7 @@ static void patch_source(struct http_request *req)
     struct store_tx *tx;
     struct store_source source;
     if (!api_begin(req, &c) || !api_body(&c, &api_schema_IngestSourcePatch, false) ||
-        !api_write(&c, &tx))
+        !api_source_transforms_compile(&c) || !api_write(&c, &tx))
         return;
     if (api_find_source(&c, tx, &source))
         change(&c, tx, &source, false);

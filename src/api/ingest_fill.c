@@ -237,6 +237,29 @@ static bool fill_settings(struct api_ctx *c, struct store_tx *tx, struct store_s
     return fine && routes_exist(c, tx, &settings);
 }
 
+bool api_source_transforms_compile(struct api_ctx *c)
+{
+    const json_t *routes = json_object_get(api_get(c, "settings"), "routes");
+    for (size_t i = 0; i < json_array_size(routes) && i < INBOUND_ROUTES_MAX; i++) {
+        struct str program = api_json_str(json_object_get(json_array_get(routes, i), "transform"));
+        struct buf why;
+        if (program.len == 0)
+            continue;
+        buf_init(&why, 400);
+        enum rc rc = filter_transform_check(c->api->o.transforms, program,
+                                            &c->api->o.transform_limits, &why);
+        if (rc == RC_INVALID || rc == RC_LIMIT)
+            http_invalid(c->req, "body.settings.routes", "value_error", "routes.%zu.transform: %s",
+                         i, why.ptr == NULL ? "It does not compile." : why.ptr);
+        else if (rc != RC_OK)
+            api_fail(c, rc);
+        buf_fini(&why);
+        if (rc != RC_OK)
+            return false;
+    }
+    return true;
+}
+
 bool api_source_fill(struct api_ctx *c, struct store_tx *tx, struct store_source *source, bool all)
 {
     if (all || api_has(c, "name"))

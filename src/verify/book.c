@@ -25,9 +25,6 @@ static const struct grapnel_preset more_presets[] = {
       "title Adobe Sign\nauth equal\nsig header X-AdobeSign-ClientId\n"
       "handshake client-id\nmethod GET\nwhen header X-AdobeSign-ClientId\nproof yes\n"
       "value token 1 256 header X-AdobeSign-ClientId\nheader X-AdobeSign-ClientId {value:1}\n" },
-    { "segment",
-      "title Segment\nauth hmac\nhash sha1\nkey raw\nsig header X-Signature\nenc hex\nmsg {body}\n"
-      "id json /messageId\ntype {json:/type}\n" },
 };
 
 /* What the Svix API calls senders that have another name here, or sign as Svix does. */

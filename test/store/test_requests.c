@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/request.h"
+#include "store/source.h"
+#include "support.h"
+
+enum { SOURCE = 5 };
+
+struct waiting {
+    struct store_record record;
+    atomic_bool done;
+};
+
+static void record_done(struct store_job *job)
+{
+    atomic_store(&CONTAINER_OF(job, struct waiting, record.job)->done, true);
+}
+
+static bool is_record_done(void *arg)
+{
+    return atomic_load(&((struct waiting *)arg)->done);
+}
+
+static struct id record_one(struct fixture *f, int64_t source, enum store_request_outcome outcome)
+{
+    const struct store_request r = { .id = id_new(store_ids(f->store)),
+                                     .source = source,
+                                     .app = TEST_APP,
+                                     .at_us = test_now_us(),
+                                     .outcome = outcome,
+                                     .status = 401,
+                                     .reason = STR("no_matching_key"),
+                                     .method = STR("POST"),
+                                     .url = STR("/in/?a=b"),
+                                     .headers = STR("[[\"x-a\",\"needle\"]]"),
+                                     .body = STR("\x00\xff body"),
+                                     .body_bytes = 7 };
+    struct waiting w = { .record = { .job = { .done = record_done }, .request = &r } };
+    assert_int_equal(store_submit_record(f->store, &w.record), RC_OK);
+    wait_until(is_record_done, &w);
+    assert_int_equal(w.record.job.rc, RC_OK);
+    return r.id;
+}
+
+static size_t list(struct fixture *f, struct store_request_filter filter, int limit,
+                   struct store_request *out)
+{
+    struct store_page_end end;
+    const struct store_page page = { .limit = limit, .descending = true };
+    assert_int_equal(store_request_list(f->store, &filter, &page, &f->arena, out, &end), RC_OK);
+    return end.count;
+}
+
+/* --- publishing with company -------------------------------------------------------------------------- */
+
+struct publishing {
+    struct store_publish publish;
+    atomic_bool done;
+};
+
+static void publish_done(struct store_job *job)
+{
+    atomic_store(&CONTAINER_OF(job, struct publishing, publish.job)->done, true);
+}
+
+static bool is_publish_done(void *arg)
+{
+    return atomic_load(&((struct publishing *)arg)->done);
+}
+
+static struct store_message *make_message(struct fixture *f, int64_t app, const char *event_id)
+{
+    const struct store_message m = { .id = id_new(store_ids(f->store)),
+                                     .org = TEST_ORG,
+                                     .app = app,
+                                     .created_us = test_now_us(),
+                                     .event_type = STR("push"),
+                                     .event_id = str_from(event_id),
+                                     .payload = STR("{\"in\":1}") };
+    return store_message_new(&m);
+}
+
+static struct store_publish publish_with_company(struct fixture *f, struct store_message *m,
+                                                 struct store_message *other)
+{
+    struct store_publish also = { .message = other };
+    struct store_publish *list_of_one[] = { &also };
+    const struct store_request request = { .id = m->id,
+                                           .source = SOURCE,
+                                           .app = m->app,
+                                           .at_us = test_now_us(),
+                                           .has_message = true,
+                                           .status = 200,
+                                           .event_type = m->event_type,
+                                           .dedupe_id = m->event_id };
+    struct publishing p = { .publish = { .job = { .done = publish_done },
+                                         .message = m,
+                                         .request = &request,
+                                         .also = list_of_one,
+                                         .also_count = 1 } };
+    assert_int_equal(store_submit_publish(f->store, &p.publish), RC_OK);
+    wait_until(is_publish_done, &p);
+    return p.publish;
+}
+
+static void a_request_its_message_and_the_others_are_written_together(void **state)
+{
+    struct fixture *f = *state;
+    struct store_message_row row;
+    struct store_request r;
+    struct store_message *m = make_message(f, TEST_APP, "delivery-1");
+    struct store_message *other = make_message(f, TEST_APP + 1, NULL);
+    struct store_publish p = publish_with_company(f, m, other);
+    assert_int_equal(p.job.rc, RC_OK);
+    assert_int_equal(p.result, STORE_CREATED);
+    assert_int_equal(store_message_get(f->store, TEST_APP, &m->id, &f->arena, &row), RC_OK);
+    assert_int_equal(store_message_get(f->store, TEST_APP + 1, &other->id, &f->arena, &row), RC_OK);
+    assert_int_equal(store_request_get(f->store, SOURCE, &m->id, &f->arena, &r), RC_OK);
+    assert_int_equal(r.outcome, STORE_REQUEST_ACCEPTED);
+    assert_true(str_eq(r.body, STR("{\"in\":1}")));
+    store_message_unref(m);
+    store_message_unref(other);
+}
+
+static void a_repeated_one_leaves_a_row_and_nothing_else(void **state)
+{
+    struct fixture *f = *state;
+    struct store_message_row row;
+    struct store_request r;
+    struct store_message *first = make_message(f, TEST_APP, "delivery-1");
+    struct store_message *first_other = make_message(f, TEST_APP + 1, NULL);
+    struct store_message *again = make_message(f, TEST_APP, "delivery-1");
+    struct store_message *again_other = make_message(f, TEST_APP + 1, NULL);
+    (void)publish_with_company(f, first, first_other);
+    struct store_publish p = publish_with_company(f, again, again_other);
+    assert_int_equal(p.job.rc, RC_OK);
+    assert_int_equal(p.result, STORE_EVENT_ID_TAKEN);
+    assert_int_equal(store_message_get(f->store, TEST_APP, &again->id, &f->arena, &row),
+                     RC_NOT_FOUND);
+    assert_int_equal(store_message_get(f->store, TEST_APP + 1, &again_other->id, &f->arena, &row),
+                     RC_NOT_FOUND);
+    assert_int_equal(store_request_get(f->store, SOURCE, &again->id, &f->arena, &r), RC_OK);
+    assert_int_equal(r.outcome, STORE_REQUEST_DUPLICATE);
+    assert_true(r.has_original);
+    assert_memory_equal(r.original.bytes, first->id.bytes, ID_BYTES);
+    store_message_unref(first);
+    store_message_unref(first_other);
+    store_message_unref(again);
+    store_message_unref(again_other);
+}
+
+/* --- rows without a message --------------------------------------------------------------------------- */
+
+static void a_refused_request_is_read_back_as_it_was(void **state)
+{
+    struct fixture *f = *state;
+    struct store_request r;
+    struct id id = record_one(f, SOURCE, STORE_REQUEST_REJECTED);
+    fixture_reopen(f);
+    assert_int_equal(store_request_get(f->store, SOURCE, &id, &f->arena, &r), RC_OK);
+    assert_int_equal(r.outcome, STORE_REQUEST_REJECTED);
+    assert_int_equal(r.status, 401);
+    assert_true(str_eq(r.body, STR("\x00\xff body")));
+    assert_true(str_eq(r.url, STR("/in/?a=b")));
+    assert_int_equal(store_request_get(f->store, SOURCE + 1, &id, &f->arena, &r), RC_NOT_FOUND);
+}
+
+static void lists_filter_by_source_outcome_and_text(void **state)
+{
+    struct fixture *f = *state;
+    struct store_request out[10];
+    (void)record_one(f, SOURCE, STORE_REQUEST_REJECTED);
+    struct id newest = record_one(f, SOURCE, STORE_REQUEST_IGNORED);
+    (void)record_one(f, SOURCE + 1, STORE_REQUEST_REJECTED);
+    assert_int_equal(list(f, (struct store_request_filter){ .source = SOURCE }, 10, out), 2);
+    assert_memory_equal(out[0].id.bytes, newest.bytes, ID_BYTES);
+    assert_null(out[0].body.ptr);
+    assert_int_equal(list(f,
+                          (struct store_request_filter){ .source = SOURCE,
+                                                         .outcomes = 1u << STORE_REQUEST_REJECTED },
+                          10, out),
+                     1);
+    assert_int_equal(
+        list(f, (struct store_request_filter){ .source = SOURCE, .text = STR("needle") }, 10, out),
+        2);
+    assert_int_equal(
+        list(f, (struct store_request_filter){ .source = SOURCE, .text = STR("absent") }, 10, out),
+        0);
+}
+
+static void rows_without_a_message_are_bounded_a_source(void **state)
+{
+    struct fixture *f = *state;
+    struct store_page_end end;
+    size_t count = 0;
+    struct store_page page = { .limit = 250, .descending = true };
+    struct store_request *out = arena_array(&f->arena, 250, sizeof(*out));
+    const struct store_request_filter filter = { .source = SOURCE };
+    for (int i = 0; i < STORE_REQUESTS_BOUND + 200; i++)
+        (void)record_one(f, SOURCE, STORE_REQUEST_REJECTED);
+    do {
+        assert_int_equal(store_request_list(f->store, &filter, &page, &f->arena, out, &end), RC_OK);
+        count += end.count;
+        if (end.count > 0)
+            page.after = str_from(id_text(f, "req_", out[end.count - 1].id));
+    } while (!end.done);
+    assert_in_range(count, STORE_REQUESTS_BOUND, STORE_REQUESTS_BOUND + 64);
+}
+
+/* --- sources ------------------------------------------------------------------------------------------- */
+
+static void a_source_is_found_by_id_uid_and_token_until_it_is_deleted(void **state)
+{
+    struct fixture *f = *state;
+    struct store_tx *tx = NULL;
+    struct store_source found;
+    struct store_source source = { .org = TEST_ORG,
+                                   .app = TEST_APP,
+                                   .id = STR("src_1"),
+                                   .uid = STR("mine"),
+                                   .name = STR("n"),
+                                   .metadata = STR("{}"),
+                                   .kind = STR("github"),
+                                   .config = STR("{}"),
+                                   .token_count = 1 };
+    source.tokens[0] = (struct store_source_token){ .hash = { 1, 2, 3 }, .sealed = STR("sealed") };
+    assert_int_equal(store_write(f->store, &tx), RC_OK);
+    assert_int_equal(store_source_insert(tx, &source), RC_OK);
+    assert_int_equal(store_commit(tx), RC_OK);
+    assert_int_equal(store_write(f->store, &tx), RC_OK);
+    assert_int_equal(store_source_find(tx, TEST_ORG, STR("mine"), &f->arena, &found), RC_OK);
+    assert_int_equal(store_source_by_token(tx, source.tokens[0].hash, &f->arena, &found), RC_OK);
+    assert_int_equal(found.num, source.num);
+    assert_int_equal(found.token_count, 1);
+    assert_null(found.secrets.ptr);
+    assert_int_equal(store_source_find(tx, TEST_ORG + 1, STR("mine"), &f->arena, &found),
+                     RC_NOT_FOUND);
+    assert_int_equal(store_source_delete(tx, source.num, test_now_us()), RC_OK);
+    assert_int_equal(store_source_find(tx, TEST_ORG, STR("src_1"), &f->arena, &found),
+                     RC_NOT_FOUND);
+    assert_int_equal(store_source_by_token(tx, source.tokens[0].hash, &f->arena, &found),
+                     RC_NOT_FOUND);
+    store_end(tx);
+}
+
+#define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_open, fixture_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STORE(a_request_its_message_and_the_others_are_written_together),
+        WITH_STORE(a_repeated_one_leaves_a_row_and_nothing_else),
+        WITH_STORE(a_refused_request_is_read_back_as_it_was),
+        WITH_STORE(lists_filter_by_source_outcome_and_text),
+        WITH_STORE(rows_without_a_message_are_bounded_a_source),
+        WITH_STORE(a_source_is_found_by_id_uid_and_token_until_it_is_deleted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "inbound/settings.h"
+
+struct read {
+    struct arena arena;
+    struct inbound_settings settings;
+    struct buf why;
+    enum rc rc;
+};
+
+static struct read read_text(const char *text)
+{
+    struct read r = { .rc = RC_OK };
+    json_t *object = NULL;
+    arena_init(&r.arena);
+    buf_init(&r.why, 400);
+    assert_int_equal(json_parse(str_from(text), &object, NULL), RC_OK);
+    r.rc = inbound_settings_read(&r.arena, object, &r.settings, &r.why);
+    json_decref(object);
+    return r;
+}
+
+static void end(struct read *r)
+{
+    buf_fini(&r->why);
+    arena_fini(&r->arena);
+}
+
+static void nothing_said_means_the_documented_defaults(void **state)
+{
+    (void)state;
+    struct read r = read_text("{}");
+    assert_int_equal(r.rc, RC_OK);
+    assert_true(r.settings.dedupe_by_id);
+    assert_int_equal(r.settings.dedupe_by_body, INBOUND_BODY_UNSIGNED);
+    assert_true(r.settings.forward_headers);
+    assert_false(r.settings.has_window);
+    assert_int_equal(r.settings.accept.status, 0);
+    assert_true(str_eq(r.settings.event_type, STR("webhook")));
+    assert_int_equal(r.settings.route_count, 0);
+    end(&r);
+}
+
+static void every_member_is_read(void **state)
+{
+    (void)state;
+    struct read r = read_text(
+        "{\"window\":{\"pastSeconds\":10,\"futureSeconds\":20},"
+        "\"accept\":{\"status\":202,\"contentType\":\"text/x\",\"body\":\"ok\"},\"reject\":{\"status\":403},"
+        "\"dedupe\":{\"id\":false,\"body\":\"always\"},\"eventType\":\"a.b\",\"forwardHeaders\":false,"
+        "\"maxBodyBytes\":77,\"publicUrl\":\"https://x.example\",\"routes\":[{\"eventTypes\":[\"a.*\",\"b\"],"
+        "\"filter\":{\"body\":{\"n\":{\"$gt\":1}}},\"transform\":\".n\",\"applications\":[\"one\",\"two\"]}]}");
+    const struct inbound_settings *s = &r.settings;
+    assert_int_equal(r.rc, RC_OK);
+    assert_true(s->has_window);
+    assert_int_equal(s->window_past_s, 10);
+    assert_int_equal(s->window_future_s, 20);
+    assert_int_equal(s->accept.status, 202);
+    assert_true(str_eq(s->accept.content_type, STR("text/x")));
+    assert_true(str_eq(s->accept.body, STR("ok")));
+    assert_int_equal(s->reject.status, 403);
+    assert_false(s->dedupe_by_id);
+    assert_int_equal(s->dedupe_by_body, INBOUND_BODY_ALWAYS);
+    assert_true(str_eq(s->event_type, STR("a.b")));
+    assert_false(s->forward_headers);
+    assert_int_equal(s->body_max, 77);
+    assert_true(str_eq(s->public_url, STR("https://x.example")));
+    assert_int_equal(s->route_count, 1);
+    assert_int_equal(s->routes[0].event_type_count, 2);
+    assert_int_equal(s->routes[0].app_count, 2);
+    assert_non_null(s->routes[0].filter);
+    assert_true(str_eq(s->routes[0].transform, STR(".n")));
+    end(&r);
+}
+
+static void null_counts_as_absent(void **state)
+{
+    (void)state;
+    struct read r =
+        read_text("{\"window\":null,\"accept\":null,\"routes\":null,\"eventType\":null}");
+    assert_int_equal(r.rc, RC_OK);
+    assert_false(r.settings.has_window);
+    assert_true(str_eq(r.settings.event_type, STR("webhook")));
+    end(&r);
+}
+
+static void what_is_wrong_is_told_with_its_place(void **state)
+{
+    static const struct {
+        const char *text, *place;
+    } rows[] = {
+        { "[]", "Expected an object" },
+        { "{\"nonsense\":1}", "nonsense" },
+        { "{\"window\":{\"pastSeconds\":-1}}", "window" },
+        { "{\"window\":{\"past\":1}}", "past" },
+        { "{\"accept\":{\"status\":99}}", "accept" },
+        { "{\"accept\":{\"status\":\"200\"}}", "accept" },
+        { "{\"accept\":{\"contentType\":\"a\\r\\nb\"}}", "accept" },
+        { "{\"dedupe\":{\"body\":\"maybe\"}}", "dedupe.body" },
+        { "{\"eventType\":\"a b\"}", "eventType" },
+        { "{\"forwardHeaders\":1}", "forwardHeaders" },
+        { "{\"maxBodyBytes\":0}", "maxBodyBytes" },
+        { "{\"publicUrl\":\"ftp://x\"}", "publicUrl" },
+        { "{\"routes\":{}}", "routes" },
+        { "{\"routes\":[{}]}", "routes.0.applications" },
+        { "{\"routes\":[{\"applications\":[\"a\"]},{\"applications\":[\"a b\"]}]}", "routes.1" },
+        { "{\"routes\":[{\"applications\":[\"a\"],\"filter\":{\"body\":{\"$no\":1}}}]}",
+          "routes.0.filter" },
+        { "{\"routes\":[{\"applications\":[\"a\"],\"eventTypes\":[\"*\"]}]}", "routes.0" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct read r = read_text(rows[i].text);
+        if (r.rc != RC_INVALID || strstr(r.why.ptr, rows[i].place) == NULL)
+            fail_msg("%s: %s", rows[i].text, r.why.ptr == NULL ? "accepted" : r.why.ptr);
+        end(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_said_means_the_documented_defaults),
+        cmocka_unit_test(every_member_is_read),
+        cmocka_unit_test(null_counts_as_absent),
+        cmocka_unit_test(what_is_wrong_is_told_with_its_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
