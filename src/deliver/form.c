@@ -8,8 +8,8 @@
 enum rc deliver_form_body(struct deliver_attempt *a)
 {
     json_t *payload = NULL;
-    buf_reset(&a->body);
     enum rc rc = json_parse(a->payload, &payload, NULL);
+    buf_reset(&a->body); /* an envelope that was just read may be in it */
     if (rc == RC_OK)
         rc = json_form_write(payload, &a->body);
     json_decref(payload);
