@@ -52,6 +52,8 @@ static const struct http_route routes[] = {
       "Is a webhook's URL valid?" },
     { HTTP_POST, "/wh/{api_token}/{token}", HTTP_INLINE, dialect_gaia_push, API_OPEN, NULL,
       "Push an event" },
+    { HTTP_POST, "/api/v1/gaia/import", HTTP_WORKER, dialect_gaia_import, API_ORG | API_WRITE, NULL,
+      "Take webhooks of the original service over" },
 };
 
 void dialect_gaia_add_routes(struct http_router *router)

@@ -38,7 +38,3 @@ enum dialect_gaia_put { DIALECT_GAIA_MADE, DIALECT_GAIA_CHANGED, DIALECT_GAIA_SA
  * time of making stay). On RC_OK *w is what it is now (strings in the arena) and *did what was done.
  * RC_INVALID: `why`. RC_CONFLICT: the token is another webhook's. RC_IO. */
 MUST_USE enum rc dialect_gaia_put(const struct dialect_gaia_place *place, struct dialect_gaia_webhook *w, struct arena *a, enum dialect_gaia_put *did, struct buf *why);
-
-/* Worker. Puts a list of records of the original service, as its etcd held them. `out` gets a line for each that
- * was left out, and the summary. `is_dry`: only says what it would do. RC_IO. */
-MUST_USE enum rc dialect_gaia_import(const struct dialect_gaia_place *place, const json_t *records, bool is_dry, struct buf *out);

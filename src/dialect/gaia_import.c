@@ -58,41 +58,94 @@ static enum rc foresee(const struct dialect_gaia_place *place, const struct dial
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-enum rc dialect_gaia_import(const struct dialect_gaia_place *place, const json_t *records,
-                            bool is_dry, struct buf *out)
+struct importing {
+    const struct dialect_gaia_place *place;
+    bool is_dry;
+    json_int_t counts[3]; /* by enum dialect_gaia_put */
+    json_t *left_out;
+};
+
+static void leave_out(struct importing *im, struct str token, const char *why)
 {
-    size_t counts[3] = { 0 };
-    size_t left_out = 0;
+    json_array_append_new(im->left_out,
+                          json_pack("{s:s%, s:s}", "token", token.ptr == NULL ? "" : token.ptr,
+                                    token.len, "why", why));
+}
+
+/* RC_IO ends it; what is wrong with one record does not hold up the others. */
+static enum rc import_one(struct importing *im, const json_t *record, struct arena *a,
+                          struct buf *why)
+{
+    struct dialect_gaia_webhook w;
+    enum dialect_gaia_put did = DIALECT_GAIA_SAME;
+    const char *missing = NULL;
+    if (!read_record(record, &w, &missing)) {
+        leave_out(im, w.token, missing);
+        return RC_OK;
+    }
+    struct str token = w.token;
+    enum rc rc = im->is_dry ? foresee(im->place, &w, a, &did)
+                            : dialect_gaia_put(im->place, &w, a, &did, why);
+    if (rc == RC_OK && str_eq(token, w.token))
+        im->counts[did]++;
+    else if (rc == RC_OK)
+        leave_out(im, token, "the tenant has another webhook for the same datasource and event");
+    else if (rc == RC_INVALID || rc == RC_CONFLICT)
+        leave_out(im, token, why->ptr == NULL ? rc_name(rc) : why->ptr);
+    return rc == RC_INVALID || rc == RC_CONFLICT ? RC_OK : rc;
+}
+
+static enum rc import_all(struct importing *im, const json_t *records)
+{
     enum rc rc = RC_OK;
     for (size_t i = 0; i < json_array_size(records) && rc == RC_OK; i++) {
-        struct dialect_gaia_webhook w;
-        enum dialect_gaia_put did = DIALECT_GAIA_SAME;
-        const char *missing = NULL;
         struct arena a;
         struct buf why;
         arena_init(&a);
         buf_init(&why, 512);
-        bool is_whole = read_record(json_array_get(records, i), &w, &missing);
-        struct str token = arena_str(&a, w.token);
-        if (is_whole)
-            rc =
-                is_dry ? foresee(place, &w, &a, &did) : dialect_gaia_put(place, &w, &a, &did, &why);
-        bool is_kept = is_whole && rc == RC_OK && str_eq(token, w.token);
-        if (is_kept)
-            counts[did]++;
-        else if (rc != RC_IO)
-            buf_say(out, "left out: %.*s: %s\n", STR_ARGS(token),
-                    !is_whole ? missing
-                    : why.len > 0
-                        ? why.ptr
-                        : "the tenant has another webhook for the same datasource and event");
-        left_out += is_kept ? 0 : 1;
-        rc = rc == RC_INVALID || rc == RC_CONFLICT ? RC_OK : rc;
+        rc = import_one(im, json_array_get(records, i), &a, &why);
         buf_fini(&why);
         arena_fini(&a);
     }
-    buf_say(out, "%s%zu made, %zu changed, %zu as they were, %zu left out\n",
-            is_dry ? "would be: " : "", counts[DIALECT_GAIA_MADE], counts[DIALECT_GAIA_CHANGED],
-            counts[DIALECT_GAIA_SAME], left_out);
     return rc;
+}
+
+static void reply(struct http_request *req, struct importing *im)
+{
+    json_t *answer = json_pack("{s:I, s:I, s:I, s:O}", "made", im->counts[DIALECT_GAIA_MADE],
+                               "changed", im->counts[DIALECT_GAIA_CHANGED], "same",
+                               im->counts[DIALECT_GAIA_SAME], "leftOut", im->left_out);
+    req->reply.status = 200;
+    req->reply.content_type = STR("application/json");
+    req->reply.body = json_text(req->arena, answer);
+    json_decref(answer);
+}
+
+void dialect_gaia_import(struct http_request *req)
+{
+    struct core_identity *who = NULL;
+    struct dialect_gaia *gaia = dialect_gaia_of(req);
+    struct str dry;
+    json_t *records = NULL;
+    if (!api_authorize(req, &who))
+        return;
+    if (who->org != gaia->place.org) {
+        http_error(req, 403, "insufficient access",
+                   "Webhooks of Gaia belong to the first organisation.");
+        return;
+    }
+    if (json_parse(req->call->body, &records, NULL) != RC_OK || !json_is_array(records)) {
+        json_decref(records);
+        http_invalid(req, "body", "value_error", "Expected a JSON array of records.");
+        return;
+    }
+    struct importing im = { .place = &gaia->place, .left_out = json_array() };
+    im.is_dry = http_query(req, "dry_run", 0, &dry) && str_eq(dry, STR("true"));
+    if (import_all(&im, records) == RC_OK)
+        reply(req, &im);
+    else
+        http_error(req, 503, "unavailable",
+                   "The store cannot be written now; run the import again.");
+    json_decref(im.left_out);
+    json_decref(records);
 }

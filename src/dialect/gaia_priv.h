@@ -39,6 +39,9 @@ void dialect_gaia_error(struct http_request *req, int status, const char *msg);
 bool dialect_gaia_is_token(struct str token);
 struct str dialect_gaia_uid(struct arena *a, struct str token);
 
+/* --- gaia_import.c: POST a JSON array of records, with a token of ours */
+void dialect_gaia_import(struct http_request *req);
+
 /* --- gaia_data.c, gaia_config.c */
 void dialect_gaia_head(struct http_request *req);
 void dialect_gaia_push(struct http_request *req);
