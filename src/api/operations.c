@@ -45,6 +45,8 @@ static const struct api_operation operations[] = {
     { "v1.event-type.delete", NULL, NULL, 204, 0, false, "expunge" },
     { "v1.event-type.import-openapi", S(EventTypeImportOpenApiIn), S(EventTypeImportOpenApiOut),
       200, 0, false, "" },
+    { "v1.endpoint.transformation.get", NULL, S(EndpointTransformationOut), 200, 0, false, "" },
+    { "v1.endpoint.transformation.patch", S(EndpointTransformationPatch), NULL, 204, 0, false, "" },
     { "v1.filter.test", S(FilterTestIn), S(FilterTestOut), 200, 0, false, "" },
     { "v1.transform.test", S(TransformTestIn), S(TransformTestOut), 200, 0, false, "" },
     { "v1.environment.export", NULL, S(EnvironmentOut), 200, 0, false, "" },

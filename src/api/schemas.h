@@ -20,6 +20,7 @@ extern const struct api_schema api_schema_AppPortalAccessIn, api_schema_AppPorta
 extern const struct api_schema api_schema_EventExampleIn;
 /* schemas_transform.c */
 extern const struct api_schema api_schema_FilterTestIn, api_schema_FilterTestOut, api_schema_TransformTestIn, api_schema_TransformTestOut;
+extern const struct api_schema api_schema_EndpointTransformationPatch, api_schema_EndpointTransformationOut;
 /* schemas_ingest.c */
 extern const struct api_schema api_schema_IngestSourceIn, api_schema_IngestSourcePatch,
     api_schema_IngestSourceOut, api_schema_IngestGraceIn, api_schema_IngestSecretIn,

@@ -24,11 +24,35 @@ static const struct api_schema api_schema_TestRequest = {
 };
 
 #define REQUEST \
-    { .name = "request", \
-      .type = API_SCHEMA, \
-      .flags = API_REQUIRED, \
-      .schema = &api_schema_TestRequest, \
-      .doc = "What to try it on." }
+    { \
+        .name = "request", .type = API_SCHEMA, .flags = API_REQUIRED, \
+        .schema = &api_schema_TestRequest, .doc = "What to try it on." \
+    }
+
+static const struct api_field EndpointTransformationPatch_fields[] = {
+    { .name = "code",
+      .type = API_STRING,
+      .flags = API_NULLABLE,
+      .min = 1,
+      .max = PROGRAM_MAX,
+      .doc = "A jq program, not JavaScript; null: none." },
+    { .name = "enabled", .type = API_BOOL, .doc = "Is it run?" },
+};
+const struct api_schema api_schema_EndpointTransformationPatch = {
+    "EndpointTransformationPatch", EndpointTransformationPatch_fields,
+    COUNT_OF(EndpointTransformationPatch_fields), "Changes to an endpoint's transform.", false
+};
+
+static const struct api_field EndpointTransformationOut_fields[] = {
+    { .name = "code", .type = API_STRING, .flags = API_NULLABLE, .doc = "A jq program." },
+    { .name = "enabled", .type = API_BOOL, .doc = "Is it run?" },
+    { .name = "variables",
+      .type = API_ANYTHING,
+      .flags = API_NULLABLE,
+      .doc = "Always null: there are none." },
+    { .name = "updatedAt", .type = API_DATE, .doc = "When the endpoint was last changed." },
+};
+API_SCHEMA_OF(EndpointTransformationOut, "An endpoint's transform.");
 
 static const struct api_field FilterTestIn_fields[] = {
     { .name = "filter",
@@ -69,9 +93,6 @@ static const struct api_field TransformTestOut_fields[] = {
       .type = API_ANYTHING,
       .flags = API_NULLABLE,
       .doc = "The new body; null: unchanged." },
-    { .name = "headers",
-      .type = API_TEXT_MAP,
-      .flags = API_REQUIRED,
-      .doc = "Headers it sets." },
+    { .name = "headers", .type = API_TEXT_MAP, .flags = API_REQUIRED, .doc = "Headers it sets." },
 };
 API_SCHEMA_OF(TransformTestOut, "What a transform makes.");

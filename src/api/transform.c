@@ -5,6 +5,7 @@
  */
 #include "api/transform_priv.h"
 
+#include "api/endpoint_priv.h"
 #include "api/schemas.h"
 #include "filter/language.h"
 #include "filter/transform_message.h"
@@ -12,6 +13,9 @@
 #include <stdio.h>
 
 enum { WHY_MAX = 1024, PAIRS_MAX = 128 };
+
+/* While it is not enabled the program lies under this name, where no delivery looks for it. */
+#define RESTING "transformDisabled"
 
 /* --- checking --------------------------------------------------------------------------------------- */
 
@@ -98,8 +102,10 @@ void api_transform_fill(struct api_ctx *c, json_t *options, bool all)
 {
     if (all || api_has(c, "filter"))
         set_text(options, "filter", raw_member(c, STR("filter")));
-    if (all || api_has(c, "transform"))
+    if (all || api_has(c, "transform")) {
         set_text(options, "transform", api_get_str(c, "transform"));
+        json_object_del(options, RESTING);
+    }
 }
 
 void api_transform_write(struct api_ctx *c, struct api_out *o, const json_t *options)
@@ -110,6 +116,82 @@ void api_transform_write(struct api_ctx *c, struct api_out *o, const json_t *opt
         api_out_raw(o, "filter", arena_str(c->arena, filter));
     if (program.ptr != NULL)
         api_out_str(o, "transform", program);
+}
+
+/* --- the transform by itself ------------------------------------------------------------------------ */
+
+static json_t *options_of(const struct store_endpoint *ep)
+{
+    json_t *options = NULL;
+    if (ep->options.ptr == NULL || json_parse(ep->options, &options, NULL) != RC_OK)
+        options = json_object();
+    return options;
+}
+
+static void get_transformation(struct http_request *req)
+{
+    struct api_ctx c;
+    struct store_tx *tx;
+    struct store_application app;
+    struct store_endpoint ep;
+    if (!api_begin(req, &c) || !api_read(&c, &tx) || !api_endpoint_of(&c, tx, &app, &ep))
+        return;
+    store_end(tx);
+    json_t *options = options_of(&ep);
+    struct str enabled = api_json_str(json_object_get(options, "transform"));
+    struct str resting = api_json_str(json_object_get(options, RESTING));
+    struct api_out o;
+    api_out_open(&c, &o);
+    api_out_begin(&o, '{');
+    api_out_opt(&o, "code", enabled.ptr != NULL ? enabled : resting);
+    api_out_bool(&o, "enabled", enabled.ptr != NULL);
+    api_out_null(&o, "variables");
+    api_out_date(&o, "updatedAt", ep.updated_us);
+    api_out_end(&o, '}');
+    json_decref(options);
+    api_reply(&c, 200, &o);
+}
+
+static void change_transformation(struct api_ctx *c, struct store_endpoint *ep)
+{
+    json_t *options = options_of(ep);
+    const json_t *was = json_object_get(options, "transform");
+    bool enabled = api_get_bool(c, "enabled", was != NULL);
+    struct str code = api_json_str(was != NULL ? was : json_object_get(options, RESTING));
+    if (api_has(c, "code"))
+        code = api_get_str(c, "code");
+    if (code.ptr != NULL)
+        code = arena_str(c->arena, code);
+    set_text(options, "transform", enabled ? code : STR_NONE);
+    set_text(options, RESTING, enabled ? STR_NONE : code);
+    ep->options = json_object_size(options) == 0 ? STR_NONE : json_text(c->arena, options);
+    ep->updated_us = c->now_us;
+    json_decref(options);
+}
+
+static void patch_transformation(struct http_request *req)
+{
+    struct api_ctx c;
+    struct store_tx *tx;
+    struct store_application app;
+    struct store_endpoint ep;
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointTransformationPatch, false))
+        return;
+    struct str code = api_get_str(&c, "code");
+    if ((code.ptr != NULL && !api_transform_compiles(&c, code, "body.code")) ||
+        !api_write(&c, &tx) || !api_endpoint_of(&c, tx, &app, &ep))
+        return;
+    change_transformation(&c, &ep);
+    enum rc rc = store_endpoint_update(tx, &ep);
+    if (rc != RC_OK) {
+        api_abort(&c, tx, rc);
+        return;
+    }
+    api_reply_empty(&c, 204);
+    if (!api_commit(&c, tx))
+        return;
+    core_directory_changed(c.api->o.directory, app.num);
+    api_endpoint_event(&c, "endpoint.updated", &app, &ep);
 }
 
 /* --- trying out ------------------------------------------------------------------------------------- */
@@ -125,8 +207,7 @@ static size_t read_pairs(struct api_ctx *c, json_t *object, const struct filter_
     {
         size_t items = json_is_array(value) ? json_array_size(value) : 1;
         for (size_t i = 0; i < items && count < PAIRS_MAX; i++) {
-            struct str text =
-                api_json_str(json_is_array(value) ? json_array_get(value, i) : value);
+            struct str text = api_json_str(json_is_array(value) ? json_array_get(value, i) : value);
             if (text.ptr != NULL)
                 pairs[count++] = (struct filter_pair){ str_from(name), text };
         }
@@ -226,7 +307,13 @@ static void test_transform(struct http_request *req)
     buf_fini(&why);
 }
 
+#define OF_ENDPOINT "/api/v1/app/{app_id}/endpoint/{endpoint_id}/transformation"
 static const struct http_route routes[] = {
+    { HTTP_GET, OF_ENDPOINT, HTTP_WORKER, get_transformation, API_APP | API_CAN(CORE_MAY_VIEW),
+      "v1.endpoint.transformation.get", "Get an endpoint's transform" },
+    { HTTP_PATCH, OF_ENDPOINT, HTTP_WORKER, patch_transformation,
+      API_APP | API_WRITE | API_CAN(CORE_MAY_MANAGE_ENDPOINT), "v1.endpoint.transformation.patch",
+      "Change an endpoint's transform" },
     { HTTP_POST, "/api/v1/filter/test", HTTP_WORKER, test_filter, API_ANY, "v1.filter.test",
       "Try a filter on a request" },
     { HTTP_POST, "/api/v1/transform/test", HTTP_WORKER, test_transform, API_ANY,

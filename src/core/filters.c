@@ -48,8 +48,9 @@ static size_t read_headers(struct str lines, struct filter_pair out[static HEADE
         size_t colon = str_find(line, ':');
         size_t end = str_find(line, '\r');
         if (colon < end)
-            out[count++] = (struct filter_pair){ str_sub(line, 0, colon),
-                                                 str_trim(str_sub(line, colon + 1, end - colon - 1)) };
+            out[count++] =
+                (struct filter_pair){ str_sub(line, 0, colon),
+                                      str_trim(str_sub(line, colon + 1, end - colon - 1)) };
     }
     return count;
 }
@@ -65,7 +66,9 @@ size_t core_filter(const struct core_app *app, const struct store_message *m, in
                    size_t count)
 {
     struct filter_pair headers[HEADERS_MAX];
-    struct filter_input in = { .body = m->payload, .headers = headers, .event_type = m->event_type };
+    struct filter_input in = { .body = m->payload,
+                               .headers = headers,
+                               .event_type = m->event_type };
     size_t kept = 0;
     if (!app->has_filters)
         return count;

@@ -15,4 +15,5 @@ void core_endpoint_read_filter(struct arena *a, const json_t *options, struct co
 /* Keeps those of the endpoints (that core_match() found) whose filters want the message, in order; returns
  * how many. Costs nothing when the view has no filter; else up to some milliseconds an endpoint in the worst case:
  * not for loops unless the payload is small. Any thread. */
-size_t core_filter(const struct core_app *app, const struct store_message *m, int64_t *endpoints, size_t count);
+size_t core_filter(const struct core_app *app, const struct store_message *m, int64_t *endpoints,
+                   size_t count);

@@ -6,7 +6,8 @@
 
 enum { WHY_MAX = 512, LINES_MAX = 65536, HEADERS_MAX = 64 };
 
-struct deliver_transform *deliver_transform_new(struct core_app *view, const struct core_endpoint *ep,
+struct deliver_transform *deliver_transform_new(struct core_app *view,
+                                                const struct core_endpoint *ep,
                                                 struct store_message *message)
 {
     struct deliver_transform *t = XNEW(struct deliver_transform);
@@ -40,8 +41,9 @@ static size_t read_headers(struct str lines, struct filter_pair out[static HEADE
         size_t colon = str_find(line, ':');
         size_t end = str_find(line, '\r');
         if (colon < end)
-            out[count++] = (struct filter_pair){ str_sub(line, 0, colon),
-                                                 str_trim(str_sub(line, colon + 1, end - colon - 1)) };
+            out[count++] =
+                (struct filter_pair){ str_sub(line, 0, colon),
+                                      str_trim(str_sub(line, colon + 1, end - colon - 1)) };
     }
     return count;
 }
@@ -59,7 +61,8 @@ static enum rc add_line(struct buf *out, const struct filter_pair *pair)
     return buf_addf(out, "%.*s: %.*s\r\n", STR_ARGS(pair->name), STR_ARGS(pair->value));
 }
 
-static enum rc write_lines(struct deliver_transform *t, const struct filter_pair *own, size_t own_count)
+static enum rc write_lines(struct deliver_transform *t, const struct filter_pair *own,
+                           size_t own_count)
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; i < t->result.header_count && rc == RC_OK; i++)
@@ -88,7 +91,8 @@ void deliver_transform_run(struct deliver_transform *t, struct filter_transform_
                                    .headers = headers,
                                    .header_count = read_headers(m->headers, headers) };
     buf_init(&t->out, limits->output_max);
-    t->rc = filter_message_transform(pool, t->ep->transform, &seen, limits, &t->arena, &t->out, &t->result, &t->why);
+    t->rc = filter_message_transform(pool, t->ep->transform, &seen, limits, &t->arena, &t->out,
+                                     &t->result, &t->why);
     if (t->rc == RC_OK && !t->result.cancel)
         t->rc = write_lines(t, headers, seen.header_count);
 }

@@ -19,19 +19,27 @@ static const struct section {
     struct str name;
     enum level level;
 } sections[] = {
-    { { "body", 4 }, VALUE },  { { "headers", 7 }, FLAT }, { { "query", 5 }, FLAT },
-    { { "path", 4 }, TEXT },   { { "method", 6 }, TEXT },  { { "eventType", 9 }, TEXT },
+    { { "body", 4 }, VALUE }, { { "headers", 7 }, FLAT }, { { "query", 5 }, FLAT },
+    { { "path", 4 }, TEXT },  { { "method", 6 }, TEXT },  { { "eventType", 9 }, TEXT },
 };
 
 const char *const filter_operator_names[FILTER_OPERATOR_COUNT] = {
-    [FILTER_EQ] = "$eq",   [FILTER_NEQ] = "$neq",
-    [FILTER_GT] = "$gt",   [FILTER_GTE] = "$gte",
-    [FILTER_LT] = "$lt",   [FILTER_LTE] = "$lte",
-    [FILTER_IN] = "$in",   [FILTER_NIN] = "$nin",
-    [FILTER_STARTS_WITH] = "$startsWith", [FILTER_ENDS_WITH] = "$endsWith",
-    [FILTER_CONTAINS] = "$contains",      [FILTER_EXIST] = "$exist",
-    [FILTER_REGEX] = "$regex",            [FILTER_AND] = "$and",
-    [FILTER_OR] = "$or",                  [FILTER_NOT] = "$not",
+    [FILTER_EQ] = "$eq",
+    [FILTER_NEQ] = "$neq",
+    [FILTER_GT] = "$gt",
+    [FILTER_GTE] = "$gte",
+    [FILTER_LT] = "$lt",
+    [FILTER_LTE] = "$lte",
+    [FILTER_IN] = "$in",
+    [FILTER_NIN] = "$nin",
+    [FILTER_STARTS_WITH] = "$startsWith",
+    [FILTER_ENDS_WITH] = "$endsWith",
+    [FILTER_CONTAINS] = "$contains",
+    [FILTER_EXIST] = "$exist",
+    [FILTER_REGEX] = "$regex",
+    [FILTER_AND] = "$and",
+    [FILTER_OR] = "$or",
+    [FILTER_NOT] = "$not",
 };
 
 static enum rc compile_node(struct filter_compiling *c, enum level level, bool fold_case,
@@ -76,7 +84,8 @@ static bool index_of(struct str name, size_t *out)
 }
 
 /* The node of that member, new or already there. */
-static struct filter_node *member_of(struct filter_compiling *c, struct filter_node *node, struct str name)
+static struct filter_node *member_of(struct filter_compiling *c, struct filter_node *node,
+                                     struct str name)
 {
     struct filter_field **at = &node->fields;
     for (; *at != NULL; at = &(*at)->next)
@@ -132,7 +141,8 @@ static enum rc walk(struct filter_compiling *c, struct str path, struct filter_n
         if (is_pointer)
             rc = unescape(c, step, &step);
         else if (step.len == 0)
-            rc = filter_fail(c, RC_INVALID, "a name is empty; a path that begins with / may have such");
+            rc = filter_fail(c, RC_INVALID,
+                             "a name is empty; a path that begins with / may have such");
         if (rc == RC_OK)
             rc = step_down(c, step, node);
     } while (rc == RC_OK && at <= path.len);
@@ -196,8 +206,8 @@ static bool is_logic(enum filter_operator kind)
     return kind == FILTER_AND || kind == FILTER_OR || kind == FILTER_NOT;
 }
 
-static enum rc add_op(struct filter_compiling *c, struct filter_node *node, enum filter_operator kind,
-                      struct json_span operand, struct filter_op **out)
+static enum rc add_op(struct filter_compiling *c, struct filter_node *node,
+                      enum filter_operator kind, struct json_span operand, struct filter_op **out)
 {
     struct filter_op **at = &node->ops;
     if (++c->operator_count > FILTER_OPERATORS_MAX)
@@ -218,7 +228,9 @@ static enum rc compile_operator(struct filter_compiling *c, enum level level, bo
     while (kind < FILTER_OPERATOR_COUNT && !str_eq(name, str_from(filter_operator_names[kind])))
         kind++;
     if (kind == FILTER_OPERATOR_COUNT)
-        return filter_fail(c, RC_INVALID, "no such operator; a name that begins with $ is written as a path, /$name");
+        return filter_fail(
+            c, RC_INVALID,
+            "no such operator; a name that begins with $ is written as a path, /$name");
     if (!is_logic(kind) && (level == ROOT || level == FLAT))
         return filter_fail(c, RC_INVALID, "here only $and, $or, $not and names make sense");
     enum rc rc = add_op(c, node, kind, value, &op);
@@ -251,23 +263,22 @@ static enum rc compile_section(struct filter_compiling *c, struct str name, stru
     return filter_fail(c, RC_INVALID, "expected body, headers, query, path, method or eventType");
 }
 
-static enum rc compile_name(struct filter_compiling *c, enum level level, bool fold_case, struct str name,
-                            struct json_span value, struct filter_node *node)
+static enum rc compile_name(struct filter_compiling *c, enum level level, bool fold_case,
+                            struct str name, struct json_span value, struct filter_node *node)
 {
     enum rc rc = RC_OK;
     switch (level) {
-    case ROOT:
-        return compile_section(c, name, value, node);
+    case ROOT: return compile_section(c, name, value, node);
     case FLAT:
         rc = step_down(c, fold_case ? lower(c, name) : name, &node);
         return rc == RC_OK ? compile_node(c, TEXT, false, value, node) : rc;
     case VALUE:
         rc = walk(c, name, &node);
         return rc == RC_OK ? compile_node(c, VALUE, false, value, node) : rc;
-    case TEXT:
-        break;
+    case TEXT: break;
     }
-    return filter_fail(c, RC_INVALID, "this is a text: it has no members, only operators make sense");
+    return filter_fail(c, RC_INVALID,
+                       "this is a text: it has no members, only operators make sense");
 }
 
 struct name_seen {
@@ -306,7 +317,8 @@ static enum rc compile_member(void *ctx, struct json_span name_span, struct json
 }
 
 /* A plain value stands for {"$eq": value}. */
-static enum rc compile_plain(struct filter_compiling *c, struct json_span value, struct filter_node *node)
+static enum rc compile_plain(struct filter_compiling *c, struct json_span value,
+                             struct filter_node *node)
 {
     struct filter_op *op = NULL;
     if (value.type == JSON_SPAN_ARRAY)

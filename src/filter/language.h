@@ -34,8 +34,8 @@ struct filter_program;
 
 /* What is wrong with a document. */
 struct filter_fault {
-    char where[256];    /* JSON pointer into the document: "/body/amount/$gt"; "" is the whole */
-    char reason[224];   /* in words */
+    char where[256];  /* JSON pointer into the document: "/body/amount/$gt"; "" is the whole */
+    char reason[224]; /* in words */
 };
 
 /* RC_INVALID: `fault` (may be NULL) says where and why. RC_LIMIT: the same, a limit above was passed.
@@ -54,7 +54,7 @@ struct filter_input {
     struct str body;
     const struct filter_pair *headers; /* names in any case */
     size_t header_count;
-    const struct filter_pair *query;   /* names and values decoded */
+    const struct filter_pair *query; /* names and values decoded */
     size_t query_count;
     struct str path;
     struct str method;

@@ -46,8 +46,8 @@ struct filter_op {
     const struct filter_scalar *values; /* one; of $in and $nin: any number */
     size_t value_count;
     pcre2_code *regex;
-    struct filter_node *nodes;          /* $and, $or, $not */
-    struct str operand;                 /* as written */
+    struct filter_node *nodes; /* $and, $or, $not */
+    struct str operand;        /* as written */
 };
 
 struct filter_field {
@@ -83,9 +83,11 @@ struct filter_compiling {
 /* Returns rc; the fault says where the compiler stands. `reason` is copied. */
 enum rc filter_fail(struct filter_compiling *c, enum rc rc, const char *reason);
 /* Takes the operand of any operator but $and, $or and $not. */
-MUST_USE enum rc filter_operand(struct filter_compiling *c, struct filter_op *op, struct json_span operand);
+MUST_USE enum rc filter_operand(struct filter_compiling *c, struct filter_op *op,
+                                struct json_span operand);
 /* RC_INVALID, RC_LIMIT: filter_fail() was called. */
-MUST_USE enum rc filter_regex_compile(struct filter_compiling *c, struct str pattern, pcre2_code **out);
+MUST_USE enum rc filter_regex_compile(struct filter_compiling *c, struct str pattern,
+                                      pcre2_code **out);
 
 /* --- matching --------------------------------------------------------------------------------------- */
 
@@ -112,8 +114,10 @@ void filter_work_fini(struct filter_work *w);
 bool filter_spend(struct filter_work *w, size_t steps);
 
 /* One of the operators that compare with a scalar; $neq and $nin as $eq and $in. */
-enum filter_truth filter_compare(const struct filter_op *op, const struct filter_scalar *value, struct filter_work *w);
-enum filter_truth filter_regex_match(const pcre2_code *regex, struct str subject, struct filter_work *w);
+enum filter_truth filter_compare(const struct filter_op *op, const struct filter_scalar *value,
+                                 struct filter_work *w);
+enum filter_truth filter_regex_match(const pcre2_code *regex, struct str subject,
+                                     struct filter_work *w);
 
 /* Is the text a number that can be compared? Not so: an exponent of more than 9 digits. */
 bool filter_number_ok(struct str text);

@@ -49,8 +49,10 @@ struct wanted {
     bool names_only; /* inside an array: what picks elements has done so */
 };
 
-static enum filter_truth eval_node(struct match *m, const struct filter_node *node, const struct value *v);
-static enum filter_truth eval_fields(struct match *m, const struct wanted *want, const struct value *v);
+static enum filter_truth eval_node(struct match *m, const struct filter_node *node,
+                                   const struct value *v);
+static enum filter_truth eval_fields(struct match *m, const struct wanted *want,
+                                     const struct value *v);
 
 bool filter_spend(struct filter_work *w, size_t steps)
 {
@@ -120,7 +122,8 @@ static json_t *open_entry(struct match *m, const struct filter_op *op, json_t **
     if (m->list == NULL || ++m->entry_count > ENTRIES_MAX)
         return NULL;
     json_t *entry = json_object();
-    json_object_set_new(entry, "path", json_stringn(m->path.ptr == NULL ? "" : m->path.ptr, m->path.len));
+    json_object_set_new(entry, "path",
+                        json_stringn(m->path.ptr == NULL ? "" : m->path.ptr, m->path.len));
     json_object_set_new(entry, "operator", json_string(filter_operator_names[op->kind]));
     json_array_append_new(m->list, entry);
     if (op->nodes == NULL) {
@@ -132,8 +135,8 @@ static json_t *open_entry(struct match *m, const struct filter_op *op, json_t **
     return entry;
 }
 
-static void close_entry(struct match *m, json_t *entry, json_t *outer, const struct filter_op *op, const struct value *v,
-                        enum filter_truth t)
+static void close_entry(struct match *m, json_t *entry, json_t *outer, const struct filter_op *op,
+                        const struct value *v, enum filter_truth t)
 {
     m->list = outer;
     if (entry == NULL)
@@ -152,7 +155,8 @@ struct any {
     enum filter_truth found;
 };
 
-static enum filter_truth compare_span(struct match *m, const struct filter_op *op, struct json_span span);
+static enum filter_truth compare_span(struct match *m, const struct filter_op *op,
+                                      struct json_span span);
 
 static enum rc compare_element(void *ctx, size_t index, struct json_span value)
 {
@@ -163,7 +167,8 @@ static enum rc compare_element(void *ctx, size_t index, struct json_span value)
 }
 
 /* A list matches when any of its elements does. */
-static enum filter_truth compare_span(struct match *m, const struct filter_op *op, struct json_span span)
+static enum filter_truth compare_span(struct match *m, const struct filter_op *op,
+                                      struct json_span span)
 {
     struct filter_scalar scalar = { span.type, span.text };
     struct any any = { m, op, FILTER_FALSE };
@@ -185,7 +190,8 @@ static bool has_name(const struct value *v, size_t i)
     return v->fold_case ? str_ieq(v->pairs[i].name, v->text) : str_eq(v->pairs[i].name, v->text);
 }
 
-static enum filter_truth compare_texts(struct match *m, const struct filter_op *op, const struct value *v)
+static enum filter_truth compare_texts(struct match *m, const struct filter_op *op,
+                                       const struct value *v)
 {
     enum filter_truth found = FILTER_FALSE;
     for (size_t i = 0; i < v->count && found != FILTER_TRUE; i++) {
@@ -196,7 +202,8 @@ static enum filter_truth compare_texts(struct match *m, const struct filter_op *
     return found;
 }
 
-static enum filter_truth compare_value(struct match *m, const struct filter_op *op, const struct value *v)
+static enum filter_truth compare_value(struct match *m, const struct filter_op *op,
+                                       const struct value *v)
 {
     enum filter_truth t = FILTER_UNKNOWN;
     struct filter_scalar scalar = { JSON_SPAN_STRING, v->text };
@@ -209,7 +216,8 @@ static enum filter_truth compare_value(struct match *m, const struct filter_op *
     return op->kind == FILTER_NEQ || op->kind == FILTER_NIN ? filter_deny(t) : t;
 }
 
-static enum filter_truth eval_logic(struct match *m, const struct filter_op *op, const struct value *v)
+static enum filter_truth eval_logic(struct match *m, const struct filter_op *op,
+                                    const struct value *v)
 {
     bool is_or = op->kind == FILTER_OR;
     enum filter_truth t = filter_truth_of(!is_or);
@@ -247,7 +255,8 @@ static const struct value *body_of(struct match *m)
         return &m->body;
     m->has_body = true;
     m->body.kind = ABSENT;
-    if (m->in->body.ptr != NULL && filter_spend(&m->work, 1 + m->in->body.len / SCAN_BYTES_A_STEP) &&
+    if (m->in->body.ptr != NULL &&
+        filter_spend(&m->work, 1 + m->in->body.len / SCAN_BYTES_A_STEP) &&
         json_scan(m->in->body, &m->body.span, NULL) == RC_OK)
         m->body.kind = JSON_VALUE;
     return &m->body;
@@ -264,7 +273,9 @@ static struct value section_of(struct match *m, struct str name)
     if (str_eq(name, STR("body")))
         return *body_of(m);
     if (str_eq(name, STR("headers")))
-        return (struct value){ .kind = TEXT_MAP, .pairs = in->headers, .count = in->header_count, .fold_case = true };
+        return (struct value){
+            .kind = TEXT_MAP, .pairs = in->headers, .count = in->header_count, .fold_case = true
+        };
     if (str_eq(name, STR("query")))
         return (struct value){ .kind = TEXT_MAP, .pairs = in->query, .count = in->query_count };
     if (str_eq(name, STR("path")))
@@ -273,7 +284,8 @@ static struct value section_of(struct match *m, struct str name)
 }
 /* --- members ------------------------------------------------------------------------------------------ */
 
-static enum filter_truth eval_field(struct match *m, const struct filter_field *field, const struct value *v)
+static enum filter_truth eval_field(struct match *m, const struct filter_field *field,
+                                    const struct value *v)
 {
     size_t before = push_path(m, field->name);
     enum filter_truth t = eval_node(m, field->node, v);
@@ -292,10 +304,12 @@ static bool is_over(const struct match *m, enum filter_truth t)
 }
 
 /* A name that occurs twice in the body's object has no one value: all that is wanted of it is absent. */
-static enum filter_truth eval_object(struct match *m, const struct wanted *want, struct json_span span)
+static enum filter_truth eval_object(struct match *m, const struct wanted *want,
+                                     struct json_span span)
 {
     struct json_member few[WANTED_FEW];
-    struct json_member *members = want->count <= WANTED_FEW ? few : arena_array(&m->arena, want->count, sizeof(*members));
+    struct json_member *members =
+        want->count <= WANTED_FEW ? few : arena_array(&m->arena, want->count, sizeof(*members));
     enum filter_truth t = FILTER_TRUE;
     size_t count = 0;
     for (const struct filter_field *f = want->fields; f != NULL; f = f->next)
@@ -330,13 +344,15 @@ static enum rc pick_element(void *ctx, size_t index, struct json_span value)
     return RC_LIMIT; /* enough */
 }
 
-static enum filter_truth eval_index(struct match *m, const struct filter_field *field, struct json_span array)
+static enum filter_truth eval_index(struct match *m, const struct filter_field *field,
+                                    struct json_span array)
 {
     struct pick pick = { .index = field->index };
     if (!filter_spend(&m->work, 1 + array.text.len / SCAN_BYTES_A_STEP))
         return FILTER_UNKNOWN;
     MUST(json_span_each(array, pick_element, &pick) != RC_INVALID);
-    struct value v = { .kind = pick.found.type == JSON_SPAN_NONE ? ABSENT : JSON_VALUE, .span = pick.found };
+    struct value v = { .kind = pick.found.type == JSON_SPAN_NONE ? ABSENT : JSON_VALUE,
+                       .span = pick.found };
     return eval_field(m, field, &v);
 }
 
@@ -362,7 +378,8 @@ static enum rc eval_element(void *ctx, size_t index, struct json_span element)
 }
 
 /* Numbers pick elements; the other names are looked for in every element, all in the same one. */
-static enum filter_truth eval_array(struct match *m, const struct wanted *want, struct json_span array)
+static enum filter_truth eval_array(struct match *m, const struct wanted *want,
+                                    struct json_span array)
 {
     enum filter_truth t = FILTER_TRUE;
     struct wanted names = { want->fields, want->count, .names_only = true };
@@ -401,7 +418,8 @@ static struct value member_of(struct match *m, const struct value *v, struct str
     return v->kind == TEXT_MAP ? text_list(v, name) : (struct value){ .kind = ABSENT };
 }
 
-static enum filter_truth eval_fields(struct match *m, const struct wanted *want, const struct value *v)
+static enum filter_truth eval_fields(struct match *m, const struct wanted *want,
+                                     const struct value *v)
 {
     enum filter_truth t = FILTER_TRUE;
     if (!filter_spend(&m->work, 1))
@@ -418,7 +436,8 @@ static enum filter_truth eval_fields(struct match *m, const struct wanted *want,
     return t;
 }
 
-static enum filter_truth eval_node(struct match *m, const struct filter_node *node, const struct value *v)
+static enum filter_truth eval_node(struct match *m, const struct filter_node *node,
+                                   const struct value *v)
 {
     enum filter_truth t = FILTER_TRUE;
     struct wanted want = { node->fields, node->field_count, false };
@@ -431,8 +450,8 @@ static enum filter_truth eval_node(struct match *m, const struct filter_node *no
 
 /* --- the whole ---------------------------------------------------------------------------------------- */
 
-static enum filter_truth run(const struct filter_program *program, const struct filter_input *in, json_t *list,
-                             bool *exhausted)
+static enum filter_truth run(const struct filter_program *program, const struct filter_input *in,
+                             json_t *list, bool *exhausted)
 {
     struct match m = { .in = in, .list = list, .work = { .steps_left = FILTER_STEPS_MAX } };
     struct value whole = { .kind = WHOLE };
@@ -447,7 +466,8 @@ static enum filter_truth run(const struct filter_program *program, const struct 
 }
 
 /* The verdict is that of the plain run: explaining looks at more and may run out of steps sooner. */
-bool filter_match(const struct filter_program *program, const struct filter_input *in, json_t **explanation)
+bool filter_match(const struct filter_program *program, const struct filter_input *in,
+                  json_t **explanation)
 {
     bool exhausted = false;
     enum filter_truth t = run(program, in, NULL, &exhausted);

@@ -5,7 +5,8 @@
  */
 #include "filter/language_priv.h"
 
-static enum rc take_scalar(struct filter_compiling *c, struct json_span span, struct filter_scalar *out)
+static enum rc take_scalar(struct filter_compiling *c, struct json_span span,
+                           struct filter_scalar *out)
 {
     out->type = span.type;
     if (span.type == JSON_SPAN_OBJECT || span.type == JSON_SPAN_ARRAY)
@@ -15,7 +16,9 @@ static enum rc take_scalar(struct filter_compiling *c, struct json_span span, st
     if (span.type != JSON_SPAN_NUMBER)
         return RC_OK;
     out->text = arena_str(c->arena, span.text);
-    return filter_number_ok(out->text) ? RC_OK : filter_fail(c, RC_LIMIT, "an exponent has more than 9 digits");
+    return filter_number_ok(out->text)
+               ? RC_OK
+               : filter_fail(c, RC_LIMIT, "an exponent has more than 9 digits");
 }
 
 struct list {
@@ -37,11 +40,13 @@ static enum rc take_list(struct filter_compiling *c, struct filter_op *op, struc
 {
     if (operand.type != JSON_SPAN_ARRAY)
         return filter_fail(c, RC_INVALID, "expected a list of values");
-    struct list list = { c, arena_array(c->arena, FILTER_LIST_MAX, sizeof(struct filter_scalar)), 0 };
+    struct list list = { c, arena_array(c->arena, FILTER_LIST_MAX, sizeof(struct filter_scalar)),
+                         0 };
     enum rc rc = json_span_each(operand, take_element, &list);
     op->values = list.values;
     op->value_count = list.count;
-    return rc == RC_OK && list.count == 0 ? filter_fail(c, RC_INVALID, "an empty list of values") : rc;
+    return rc == RC_OK && list.count == 0 ? filter_fail(c, RC_INVALID, "an empty list of values")
+                                          : rc;
 }
 
 static enum rc take_one(struct filter_compiling *c, struct filter_op *op, struct json_span operand)
@@ -57,11 +62,9 @@ enum rc filter_operand(struct filter_compiling *c, struct filter_op *op, struct 
     bool is_string = operand.type == JSON_SPAN_STRING;
     switch (op->kind) {
     case FILTER_EQ:
-    case FILTER_NEQ:
-        return take_one(c, op, operand);
+    case FILTER_NEQ: return take_one(c, op, operand);
     case FILTER_IN:
-    case FILTER_NIN:
-        return take_list(c, op, operand);
+    case FILTER_NIN: return take_list(c, op, operand);
     case FILTER_GT:
     case FILTER_GTE:
     case FILTER_LT:
@@ -77,7 +80,8 @@ enum rc filter_operand(struct filter_compiling *c, struct filter_op *op, struct 
     case FILTER_STARTS_WITH:
     case FILTER_ENDS_WITH:
     case FILTER_CONTAINS:
-        return is_string ? take_one(c, op, operand) : filter_fail(c, RC_INVALID, "expected a string");
+        return is_string ? take_one(c, op, operand)
+                         : filter_fail(c, RC_INVALID, "expected a string");
     case FILTER_REGEX:
         if (!is_string)
             return filter_fail(c, RC_INVALID, "expected a string");
@@ -85,8 +89,7 @@ enum rc filter_operand(struct filter_compiling *c, struct filter_op *op, struct 
     case FILTER_AND:
     case FILTER_OR:
     case FILTER_NOT:
-    case FILTER_OPERATOR_COUNT:
-        break;
+    case FILTER_OPERATOR_COUNT: break;
     }
     MUST(false && "an operator that compares");
     return RC_INVALID;
@@ -152,8 +155,7 @@ enum filter_truth filter_compare(const struct filter_op *op, const struct filter
     case FILTER_EQ:
     case FILTER_NEQ:
     case FILTER_IN:
-    case FILTER_NIN:
-        return is_among(op, value, w);
+    case FILTER_NIN: return is_among(op, value, w);
     case FILTER_STARTS_WITH:
     case FILTER_ENDS_WITH:
     case FILTER_CONTAINS:

@@ -53,14 +53,17 @@ enum rc filter_regex_compile(struct filter_compiling *c, struct str pattern, pcr
     if (*out == NULL) {
         PCRE2_UCHAR words[160];
         (void)pcre2_get_error_message(error, words, sizeof(words));
-        struct str reason = arena_fmt(c->arena, "the regular expression does not compile: %s at byte %zu",
-                                      (const char *)words, offset);
+        struct str reason =
+            arena_fmt(c->arena, "the regular expression does not compile: %s at byte %zu",
+                      (const char *)words, offset);
         return filter_fail(c, RC_INVALID, reason.ptr);
     }
     size_t size = 0;
     arena_defer(c->arena, free_code, *out);
     if (pcre2_pattern_info(*out, PCRE2_INFO_SIZE, &size) == 0 && size > CODE_MAX)
-        return filter_fail(c, RC_LIMIT, "the regular expression is too large once its repetitions are written out");
+        return filter_fail(
+            c, RC_LIMIT,
+            "the regular expression is too large once its repetitions are written out");
     return RC_OK;
 }
 
@@ -93,19 +96,21 @@ static void make_ready(struct filter_work *w)
     (void)pcre2_set_heap_limit(w->regex_context, HEAP_MAX_KIB);
 }
 
-enum filter_truth filter_regex_match(const pcre2_code *regex, struct str subject, struct filter_work *w)
+enum filter_truth filter_regex_match(const pcre2_code *regex, struct str subject,
+                                     struct filter_work *w)
 {
     struct progress progress = { w, 0 };
     if (subject.len > FILTER_SUBJECT_MAX)
         return FILTER_UNKNOWN;
     make_ready(w);
     (void)pcre2_set_callout(w->regex_context, on_item, &progress);
-    int found = pcre2_match(regex, (PCRE2_SPTR)(subject.ptr == NULL ? "" : subject.ptr), subject.len, 0, 0,
-                            w->regex_data, w->regex_context);
+    int found = pcre2_match(regex, (PCRE2_SPTR)(subject.ptr == NULL ? "" : subject.ptr),
+                            subject.len, 0, 0, w->regex_data, w->regex_context);
     if (found == PCRE2_ERROR_NOMATCH)
         return FILTER_FALSE;
     bool is_text = found > PCRE2_ERROR_UTF8_ERR1 || found < PCRE2_ERROR_UTF8_ERR21;
-    if (found < 0 && is_text && w->steps_left > 0) /* a limit of PCRE2's; who runs out of steps counts that himself */
+    if (found < 0 && is_text &&
+        w->steps_left > 0) /* a limit of PCRE2's; who runs out of steps counts that himself */
         metrics_add(METRIC_FILTER_EXHAUSTED, 1);
     return found >= 0 ? FILTER_TRUE : FILTER_UNKNOWN;
 }

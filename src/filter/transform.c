@@ -121,7 +121,8 @@ static enum rc take_words(struct call *c, size_t len)
     return rc == RC_OK ? RC_INVALID : rc;
 }
 
-static enum rc take_answer(struct call *c, const struct filter_transform_limits *limits, struct buf *out)
+static enum rc take_answer(struct call *c, const struct filter_transform_limits *limits,
+                           struct buf *out)
 {
     struct filter_transform_reply reply = { 0 };
     if (!take_all(c, &reply, sizeof(reply)))
@@ -132,19 +133,14 @@ static enum rc take_answer(struct call *c, const struct filter_transform_limits 
             return broken(c);
     }
     switch ((enum filter_transform_word)reply.word) {
-    case FILTER_TRANSFORM_RESULT:
-        return out != NULL ? take_text(c, reply.len, out) : broken(c);
-    case FILTER_TRANSFORM_EMPTY:
-        buf_say(c->why, "the program gave no result");
-        return RC_NOT_FOUND;
+    case FILTER_TRANSFORM_RESULT: return out != NULL ? take_text(c, reply.len, out) : broken(c);
+    case FILTER_TRANSFORM_EMPTY: buf_say(c->why, "the program gave no result"); return RC_NOT_FOUND;
     case FILTER_TRANSFORM_BAD_PROGRAM:
-    case FILTER_TRANSFORM_FAILED:
-        return take_words(c, reply.len);
+    case FILTER_TRANSFORM_FAILED: return take_words(c, reply.len);
     case FILTER_TRANSFORM_TOO_LARGE:
         buf_say(c->why, "the result is longer than %zu bytes", limits->output_max);
         return RC_LIMIT;
-    case FILTER_TRANSFORM_READY:
-        break;
+    case FILTER_TRANSFORM_READY: break;
     }
     c->is_late = true; /* it speaks nonsense: end it */
     return broken(c);
@@ -171,17 +167,19 @@ static enum rc check_sizes(struct str program, struct str input, struct buf *why
 
 static uint32_t output_max_of(const struct filter_transform_limits *limits, const struct buf *out)
 {
-    return out == NULL || limits->output_max > UINT32_MAX ? UINT32_MAX : (uint32_t)limits->output_max;
+    return out == NULL || limits->output_max > UINT32_MAX ? UINT32_MAX
+                                                          : (uint32_t)limits->output_max;
 }
 
 /* A helper that had died while it waited is no fault of this program's: once more with a new one. */
-static enum rc talk(struct filter_transform_pool *p, struct call *c, struct str program, struct str input,
-                    const struct filter_transform_limits *limits, struct buf *out)
+static enum rc talk(struct filter_transform_pool *p, struct call *c, struct str program,
+                    struct str input, const struct filter_transform_limits *limits, struct buf *out)
 {
     struct filter_transform_request request = { .program_len = (uint32_t)program.len,
                                                 .input_len = (uint32_t)input.len,
                                                 .output_max = output_max_of(limits, out),
-                                                .cpu_ms = (uint32_t)(limits->time_us / us_per_ms) + 1,
+                                                .cpu_ms =
+                                                    (uint32_t)(limits->time_us / us_per_ms) + 1,
                                                 .check_only = out == NULL };
     enum rc rc = RC_OK;
     bool is_sent = false;
@@ -213,11 +211,14 @@ static enum rc call(struct filter_transform_pool *p, struct str program, struct 
 }
 
 enum rc filter_transform_run(struct filter_transform_pool *p, struct str program, struct str input,
-                             const struct filter_transform_limits *limits, struct buf *out, struct buf *why)
+                             const struct filter_transform_limits *limits, struct buf *out,
+                             struct buf *why)
 {
     int64_t before_us = clock_mono_us(clock_system());
     enum rc rc = call(p, program, input, limits, out, why);
-    metrics_add(rc == RC_OK || rc == RC_NOT_FOUND ? METRIC_FILTER_TRANSFORMS_DONE : METRIC_FILTER_TRANSFORMS_FAILED, 1);
+    metrics_add(rc == RC_OK || rc == RC_NOT_FOUND ? METRIC_FILTER_TRANSFORMS_DONE
+                                                  : METRIC_FILTER_TRANSFORMS_FAILED,
+                1);
     metrics_observe(METRIC_FILTER_TRANSFORM_TIME, clock_mono_us(clock_system()) - before_us);
     return rc;
 }

@@ -11,7 +11,7 @@
 #include "base/base.h"
 
 enum {
-    FILTER_TRANSFORM_PROGRAM_MAX = 16384,       /* bytes of a program */
+    FILTER_TRANSFORM_PROGRAM_MAX = 16384, /* bytes of a program */
     FILTER_TRANSFORM_INPUT_MAX = 64 * 1024 * 1024,
     FILTER_TRANSFORM_PROCESSES_MAX = 64
 };
@@ -28,9 +28,9 @@ struct filter_transform_pool *filter_transform_pool_new(const struct filter_tran
 void filter_transform_pool_free(struct filter_transform_pool *p);
 
 struct filter_transform_limits {
-    int64_t time_us;    /* a run, compiling not counted; wall clock */
+    int64_t time_us; /* a run, compiling not counted; wall clock */
     int64_t compile_us;
-    size_t output_max;  /* bytes */
+    size_t output_max; /* bytes */
 };
 /* 100 ms, 2 s, 1 MiB. */
 extern const struct filter_transform_limits filter_transform_limits_default;
@@ -39,12 +39,14 @@ extern const struct filter_transform_limits filter_transform_limits_default;
  * RC_NOT_FOUND: the program gave no result (`empty`). RC_INVALID: it does not compile, failed, or gave more
  * than one result. RC_LIMIT: a limit on time, memory, size or output. RC_BUSY: no helper was free. RC_IO:
  * no helper can be started. `why` (may be NULL) says it in words, jq's where it has any. */
-MUST_USE enum rc filter_transform_run(struct filter_transform_pool *p, struct str program, struct str input,
+MUST_USE enum rc filter_transform_run(struct filter_transform_pool *p, struct str program,
+                                      struct str input,
                                       const struct filter_transform_limits *limits, struct buf *out,
                                       struct buf *why);
 /* Worker; blocks. Does it compile? RC_INVALID, RC_LIMIT, RC_BUSY, RC_IO as above. */
 MUST_USE enum rc filter_transform_check(struct filter_transform_pool *p, struct str program,
-                                        const struct filter_transform_limits *limits, struct buf *why);
+                                        const struct filter_transform_limits *limits,
+                                        struct buf *why);
 
 /* What the hidden verb __transform runs: serves requests on descriptor 0 until it is closed. Returns the
  * exit code. `memory`: as text, from the command line. */

@@ -62,7 +62,8 @@ static bool allow(scmp_filter_ctx filter, const int *calls, size_t count)
 /* Memory, but none that can be executed. */
 static bool allow_memory(scmp_filter_ctx filter)
 {
-    static const int calls[] = { SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise) };
+    static const int calls[] = { SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap),
+                                 SCMP_SYS(madvise) };
     struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
     return allow(filter, calls, COUNT_OF(calls)) &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, not_executable) == 0 &&
@@ -73,11 +74,12 @@ static bool allow_memory(scmp_filter_ctx filter)
 static bool allow_rest(scmp_filter_ctx filter)
 {
     static const int calls[] = {
-        SCMP_SYS(read),           SCMP_SYS(write),         SCMP_SYS(exit),      SCMP_SYS(exit_group),
-        SCMP_SYS(futex),          SCMP_SYS(rt_sigaction),  SCMP_SYS(gettid),    SCMP_SYS(getpid),
-        SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),  SCMP_SYS(setitimer), SCMP_SYS(restart_syscall),
-        SCMP_SYS(clock_gettime),  SCMP_SYS(gettimeofday),  SCMP_SYS(time),      SCMP_SYS(getrandom),
-        SCMP_SYS(sched_yield),    SCMP_SYS(clock_nanosleep),
+        SCMP_SYS(read),          SCMP_SYS(write),        SCMP_SYS(exit),
+        SCMP_SYS(exit_group),    SCMP_SYS(futex),        SCMP_SYS(rt_sigaction),
+        SCMP_SYS(gettid),        SCMP_SYS(getpid),       SCMP_SYS(rt_sigprocmask),
+        SCMP_SYS(rt_sigreturn),  SCMP_SYS(setitimer),    SCMP_SYS(restart_syscall),
+        SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time),
+        SCMP_SYS(getrandom),     SCMP_SYS(sched_yield),  SCMP_SYS(clock_nanosleep),
     };
     return allow(filter, calls, COUNT_OF(calls)) &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
@@ -87,7 +89,8 @@ static bool allow_rest(scmp_filter_ctx filter)
 static bool filter_calls(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    bool is_loaded = filter != NULL && allow_memory(filter) && allow_rest(filter) && seccomp_load(filter) == 0;
+    bool is_loaded =
+        filter != NULL && allow_memory(filter) && allow_rest(filter) && seccomp_load(filter) == 0;
     seccomp_release(filter);
     return is_loaded;
 }

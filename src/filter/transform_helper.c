@@ -230,7 +230,8 @@ static void run(struct helper *h, jq_state *jq, struct str input, uint32_t outpu
 }
 
 /* `program` ends in NUL. */
-static void serve_request(struct helper *h, const struct filter_transform_request *req, struct str program, struct str input)
+static void serve_request(struct helper *h, const struct filter_transform_request *req,
+                          struct str program, struct str input)
 {
     jq_state *jq = compile(h, program);
     if (jq == NULL) {
@@ -251,7 +252,8 @@ static bool serve_one(struct helper *h)
     struct filter_transform_request req;
     if (!read_all(&req, sizeof(req)))
         return false;
-    if (req.program_len > FILTER_TRANSFORM_PROGRAM_MAX || req.input_len > FILTER_TRANSFORM_INPUT_MAX)
+    if (req.program_len > FILTER_TRANSFORM_PROGRAM_MAX ||
+        req.input_len > FILTER_TRANSFORM_INPUT_MAX)
         _exit(FILTER_TRANSFORM_PROTOCOL);
     /* Taken anew each time: what one request needed is not held against the next one's memory. */
     char *program = xmalloc((size_t)req.program_len + 1 + req.input_len);

@@ -60,7 +60,8 @@ static enum rc add_lower(struct buf *out, struct str name)
 }
 
 /* A name that comes several times has its first value. */
-static enum rc add_pairs(struct buf *out, const char *name, const struct filter_pair *pairs, size_t count, bool fold_case)
+static enum rc add_pairs(struct buf *out, const char *name, const struct filter_pair *pairs,
+                         size_t count, bool fold_case)
 {
     bool is_next = false;
     enum rc rc = add_name(out, name);
@@ -88,9 +89,11 @@ enum rc filter_message_write(const struct filter_message *m, struct buf *out)
     bool is_whole = buf_add_char(out, '{') == RC_OK && add_body(out, m->body) == RC_OK &&
                     add_pairs(out, "headers", m->headers, m->header_count, true) == RC_OK &&
                     add_pairs(out, "query", m->query, m->query_count, false) == RC_OK &&
-                    add_text(out, "id", m->id) == RC_OK && add_text(out, "eventType", m->event_type) == RC_OK &&
+                    add_text(out, "id", m->id) == RC_OK &&
+                    add_text(out, "eventType", m->event_type) == RC_OK &&
                     add_text(out, "timestamp", m->timestamp) == RC_OK &&
-                    add_raw(out, "channels", m->channels) == RC_OK && add_text(out, "method", m->method) == RC_OK &&
+                    add_raw(out, "channels", m->channels) == RC_OK &&
+                    add_text(out, "method", m->method) == RC_OK &&
                     add_text(out, "path", m->path) == RC_OK && buf_add_char(out, '}') == RC_OK;
     return is_whole ? RC_OK : RC_LIMIT;
 }
@@ -136,7 +139,8 @@ static enum rc take_header(void *ctx, struct json_span name, struct json_span va
     if (value.type == JSON_SPAN_STRING)
         pair.value = json_span_string(r->arena, value);
     if (value.type != JSON_SPAN_STRING || !is_token(pair.name) || !is_line_safe(pair.value)) {
-        buf_say(r->why, "$headers: '%.*s' is no header with a value that fits in a line", STR_ARGS(pair.name));
+        buf_say(r->why, "$headers: '%.*s' is no header with a value that fits in a line",
+                STR_ARGS(pair.name));
         return RC_INVALID;
     }
     r->headers[r->result->header_count++] = pair;
@@ -167,8 +171,10 @@ static enum rc take_instruction(struct reading *r, struct str name, struct json_
         r->result->cancel = value.type == JSON_SPAN_TRUE;
         return RC_OK;
     }
-    buf_say(r->why, str_eq(name, STR("$cancel")) ? "$cancel takes true or false"
-                                                 : "a result whose names begin with $ may have $body, $headers and $cancel only");
+    buf_say(r->why,
+            str_eq(name, STR("$cancel"))
+                ? "$cancel takes true or false"
+                : "a result whose names begin with $ may have $body, $headers and $cancel only");
     return RC_INVALID;
 }
 
@@ -188,7 +194,8 @@ static enum rc take_member(void *ctx, struct json_span name, struct json_span va
     return take_instruction(r, json_span_string(r->arena, name), value);
 }
 
-enum rc filter_message_read(struct str text, struct arena *a, struct filter_message_result *result, struct buf *why)
+enum rc filter_message_read(struct str text, struct arena *a, struct filter_message_result *result,
+                            struct buf *why)
 {
     struct json_span whole;
     struct reading r = { .arena = a, .result = result, .why = why };
@@ -205,14 +212,16 @@ enum rc filter_message_read(struct str text, struct arena *a, struct filter_mess
     return RC_OK;
 }
 
-enum rc filter_message_transform(struct filter_transform_pool *p, struct str program, const struct filter_message *m,
-                                 const struct filter_transform_limits *limits, struct arena *a, struct buf *out,
-                                 struct filter_message_result *r, struct buf *why)
+enum rc filter_message_transform(struct filter_transform_pool *p, struct str program,
+                                 const struct filter_message *m,
+                                 const struct filter_transform_limits *limits, struct arena *a,
+                                 struct buf *out, struct filter_message_result *r, struct buf *why)
 {
     struct buf document;
     *r = (struct filter_message_result){ .cancel = false };
-    buf_init(&document, FILTER_TRANSFORM_INPUT_MAX < m->body.len * 6 + DOCUMENT_SLACK ? FILTER_TRANSFORM_INPUT_MAX
-                                                                                       : m->body.len * 6 + DOCUMENT_SLACK);
+    buf_init(&document, FILTER_TRANSFORM_INPUT_MAX < m->body.len * 6 + DOCUMENT_SLACK
+                            ? FILTER_TRANSFORM_INPUT_MAX
+                            : m->body.len * 6 + DOCUMENT_SLACK);
     enum rc rc = filter_message_write(m, &document);
     if (rc != RC_OK)
         buf_say(why, "the message is too long for a transform");

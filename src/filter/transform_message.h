@@ -10,12 +10,12 @@
 #include "filter/transform.h"
 
 struct filter_message {
-    struct str id;                     /* "msg_..."; what has ptr NULL is null for the program */
+    struct str id; /* "msg_..."; what has ptr NULL is null for the program */
     struct str event_type;
-    struct str timestamp;              /* RFC 3339 */
-    struct str channels;               /* JSON array text */
+    struct str timestamp; /* RFC 3339 */
+    struct str channels;  /* JSON array text */
     struct str method, path;
-    struct str body;                   /* JSON stays JSON; other UTF-8 becomes a string, other bytes null */
+    struct str body; /* JSON stays JSON; other UTF-8 becomes a string, other bytes null */
     const struct filter_pair *headers; /* names in any case; lower case for the program */
     size_t header_count;
     const struct filter_pair *query;
@@ -25,8 +25,8 @@ struct filter_message {
 enum { FILTER_RESULT_HEADERS_MAX = 64 };
 
 struct filter_message_result {
-    bool cancel;                    /* "$cancel": true, or no result: do not send it */
-    struct str body;                /* JSON; ptr NULL: the message's own, unchanged */
+    bool cancel;                       /* "$cancel": true, or no result: do not send it */
+    struct str body;                   /* JSON; ptr NULL: the message's own, unchanged */
     const struct filter_pair *headers; /* to set; values are safe in a header line */
     size_t header_count;
 };
@@ -35,10 +35,13 @@ struct filter_message_result {
 MUST_USE enum rc filter_message_write(const struct filter_message *m, struct buf *out);
 
 /* Reads a program's result; *r borrows from `text` and the arena. RC_INVALID, RC_LIMIT: `why` says it. */
-MUST_USE enum rc filter_message_read(struct str text, struct arena *a, struct filter_message_result *r, struct buf *why);
+MUST_USE enum rc filter_message_read(struct str text, struct arena *a,
+                                     struct filter_message_result *r, struct buf *why);
 
 /* Worker; blocks. All three steps; `out` takes the program's result and has to live as long as *r. A program without
  * a result makes r->cancel true. Errors as of filter_transform_run(). */
-MUST_USE enum rc filter_message_transform(struct filter_transform_pool *p, struct str program, const struct filter_message *m,
-                                          const struct filter_transform_limits *limits, struct arena *a, struct buf *out,
+MUST_USE enum rc filter_message_transform(struct filter_transform_pool *p, struct str program,
+                                          const struct filter_message *m,
+                                          const struct filter_transform_limits *limits,
+                                          struct arena *a, struct buf *out,
                                           struct filter_message_result *r, struct buf *why);

@@ -65,7 +65,8 @@ static int spawn(struct filter_transform_pool *p, int socket, pid_t *pid)
     return error;
 }
 
-static enum rc start(struct filter_transform_pool *p, struct filter_transform_helper *h, struct buf *why)
+static enum rc start(struct filter_transform_pool *p, struct filter_transform_helper *h,
+                     struct buf *why)
 {
     int ends[2];
     pid_t pid = 0;
@@ -100,7 +101,8 @@ int filter_transform_helper_end(struct filter_transform_helper *h)
     return status;
 }
 
-enum rc filter_transform_helper_renew(struct filter_transform_pool *p, struct filter_transform_helper *h, struct buf *why)
+enum rc filter_transform_helper_renew(struct filter_transform_pool *p,
+                                      struct filter_transform_helper *h, struct buf *why)
 {
     (void)filter_transform_helper_end(h);
     return start(p, h, why);
@@ -180,7 +182,8 @@ enum rc filter_transform_helper_take(struct filter_transform_pool *p, struct str
     return rc;
 }
 
-void filter_transform_helper_give(struct filter_transform_pool *p, struct filter_transform_helper *h)
+void filter_transform_helper_give(struct filter_transform_pool *p,
+                                  struct filter_transform_helper *h)
 {
     mutex_lock(&p->lock);
     h->next = p->free;

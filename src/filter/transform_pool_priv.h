@@ -19,10 +19,12 @@ struct filter_transform_helper {
 /* Waits for a free place and sees to it that a helper runs there; one that knows the program, if there is one.
  * RC_BUSY, RC_IO: `why` is told. */
 MUST_USE enum rc filter_transform_helper_take(struct filter_transform_pool *p, struct str program,
-                                              struct filter_transform_helper **out, struct buf *why);
-void filter_transform_helper_give(struct filter_transform_pool *p, struct filter_transform_helper *h);
+                                              struct filter_transform_helper **out,
+                                              struct buf *why);
+void filter_transform_helper_give(struct filter_transform_pool *p,
+                                  struct filter_transform_helper *h);
 /* Kills it if it still runs; how it ended, as of waitpid(). */
 int filter_transform_helper_end(struct filter_transform_helper *h);
 /* Ends it and starts another in its place. RC_IO. */
-MUST_USE enum rc filter_transform_helper_renew(struct filter_transform_pool *p, struct filter_transform_helper *h,
-                                               struct buf *why);
+MUST_USE enum rc filter_transform_helper_renew(struct filter_transform_pool *p,
+                                               struct filter_transform_helper *h, struct buf *why);

@@ -196,6 +196,27 @@ def test_a_program_learns_nothing_of_the_server(grapnel, program, result):
     assert answer["body"] == result
 
 
+def test_the_transformation_of_an_endpoint_may_rest(grapnel, receiver):
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, receiver.url)
+    url = f"/app/{app}/endpoint/{endpoint}/transformation"
+    assert grapnel.ok("GET", url)["code"] is None and not grapnel.ok("GET", url)["enabled"]
+    assert grapnel.call("PATCH", url, {"code": "{made: .body.a}", "enabled": True}).status == 204
+    grapnel.publish(app, {"a": 1})
+    assert json.loads(receiver.wait(1)[0].body) == {"made": 1}
+    assert grapnel.call("PATCH", url, {"enabled": False}).status == 204
+    shown = grapnel.ok("GET", url)
+    assert shown["code"] == "{made: .body.a}" and not shown["enabled"]
+    grapnel.publish(app, {"a": 2})
+    assert json.loads(receiver.wait(2)[1].body) == {"a": 2}
+    assert grapnel.call("PATCH", url, {"enabled": True}).status == 204
+    grapnel.publish(app, {"a": 3})
+    assert json.loads(receiver.wait(3)[2].body) == {"made": 3}
+    assert grapnel.call("PATCH", url, {"code": None}).status == 204
+    assert grapnel.ok("GET", url)["code"] is None
+    invalid(grapnel.call("PATCH", url, {"code": "function handler(webhook) { return webhook }"}), "body.code")
+
+
 def test_trying_a_transform_out(grapnel):
     def attempt(program, request=None):
         return grapnel.call("POST", "/transform/test", {"transform": program, "request": request or {}})

@@ -34,8 +34,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str text = part(&rest);
     struct str body = part(&rest);
     struct filter_pair header = { STR("x"), rest };
-    struct filter_input in = { .body = body, .headers = &header, .header_count = 1, .query = &header,
-                               .query_count = 1, .path = rest };
+    struct filter_input in = { .body = body,
+                               .headers = &header,
+                               .header_count = 1,
+                               .query = &header,
+                               .query_count = 1,
+                               .path = rest };
     struct filter_program *program = NULL;
     struct filter_fault fault = { .reason = "" };
     json_t *explanation = NULL;

@@ -20,8 +20,12 @@ static struct str part(struct str *rest)
 static void check_document(struct str body, struct str value)
 {
     const struct filter_pair pairs[] = { { value, body }, { STR("x"), value }, { value, value } };
-    struct filter_message m = { .body = body, .event_type = value, .headers = pairs, .header_count = COUNT_OF(pairs),
-                                .query = pairs, .query_count = COUNT_OF(pairs) };
+    struct filter_message m = { .body = body,
+                                .event_type = value,
+                                .headers = pairs,
+                                .header_count = COUNT_OF(pairs),
+                                .query = pairs,
+                                .query_count = COUNT_OF(pairs) };
     struct json_member member = { .name = STR("body") };
     struct buf out;
     buf_init(&out, DOCUMENT_MAX);
@@ -43,7 +47,8 @@ static void check_result(struct str text)
         MUST(r.body.ptr == NULL || json_validate(r.body, NULL) == RC_OK);
         MUST(r.header_count <= FILTER_RESULT_HEADERS_MAX);
         for (size_t i = 0; i < r.header_count; i++) {
-            MUST(r.headers[i].name.len > 0 && str_find(r.headers[i].name, ':') == r.headers[i].name.len);
+            MUST(r.headers[i].name.len > 0 &&
+                 str_find(r.headers[i].name, ':') == r.headers[i].name.len);
             MUST(str_find(r.headers[i].value, '\n') == r.headers[i].value.len);
             MUST(str_find(r.headers[i].value, '\r') == r.headers[i].value.len);
         }

@@ -53,7 +53,8 @@ static void keeps(const struct store_message *m, const int64_t *expected, size_t
 static void keeps_endpoints_whose_filter_matches_and_those_without(void **state)
 {
     (void)state;
-    make((const char *const[]){ "{\"filter\":\"{\\\"body\\\":{\\\"a\\\":1}}\"}", NULL, "{\"filter\":\"{\\\"body\\\":{\\\"a\\\":2}}\"}" });
+    make((const char *const[]){ "{\"filter\":\"{\\\"body\\\":{\\\"a\\\":1}}\"}", NULL,
+                                "{\"filter\":\"{\\\"body\\\":{\\\"a\\\":2}}\"}" });
     keeps(&(struct store_message){ .payload = STR("{\"a\":1}") }, (int64_t[]){ 1, 2 }, 2);
     keeps(&(struct store_message){ .payload = STR("{\"a\":2}") }, (int64_t[]){ 2, 3 }, 2);
     keeps(&(struct store_message){ .payload = STR("no JSON") }, (int64_t[]){ 2 }, 1);
@@ -62,16 +63,24 @@ static void keeps_endpoints_whose_filter_matches_and_those_without(void **state)
 static void filters_see_the_event_type_and_the_messages_headers(void **state)
 {
     (void)state;
-    make((const char *const[]){ "{\"filter\":\"{\\\"eventType\\\":\\\"x\\\"}\"}", "{\"filter\":\"{\\\"headers\\\":{\\\"x-b\\\":\\\"2 3\\\"}}\"}",
+    make((const char *const[]){ "{\"filter\":\"{\\\"eventType\\\":\\\"x\\\"}\"}",
+                                "{\"filter\":\"{\\\"headers\\\":{\\\"x-b\\\":\\\"2 3\\\"}}\"}",
                                 "{\"filter\":\"{\\\"path\\\":{\\\"$exist\\\":true}}\"}" });
-    keeps(&(struct store_message){ .payload = STR("{}"), .event_type = STR("x"), .headers = STR("X-A: 1\r\nX-B:  2 3 \r\n") }, (int64_t[]){ 1, 2 }, 2);
-    keeps(&(struct store_message){ .payload = STR("{}"), .event_type = STR("y"), .headers = STR("broken line\r\n") }, NULL, 0);
+    keeps(&(struct store_message){ .payload = STR("{}"),
+                                   .event_type = STR("x"),
+                                   .headers = STR("X-A: 1\r\nX-B:  2 3 \r\n") },
+          (int64_t[]){ 1, 2 }, 2);
+    keeps(&(struct store_message){ .payload = STR("{}"),
+                                   .event_type = STR("y"),
+                                   .headers = STR("broken line\r\n") },
+          NULL, 0);
 }
 
 static void a_filter_that_does_not_compile_lets_nothing_through(void **state)
 {
     (void)state;
-    make((const char *const[]){ "{\"filter\":\"{\\\"bodi\\\":1}\"}", "{\"filter\":\"\"}", "{\"filter\":5}" });
+    make((const char *const[]){ "{\"filter\":\"{\\\"bodi\\\":1}\"}", "{\"filter\":\"\"}",
+                                "{\"filter\":5}" });
     keeps(&(struct store_message){ .payload = STR("{}") }, (int64_t[]){ 3 }, 1);
 }
 

@@ -12,56 +12,68 @@
 
 #include "filter/language.h"
 
+static const struct {
+    const char *text, *where, *reason;
+} bad_rows[] = {
+    { "", "", "the text ends too early" },
+    { "[]", "", "a filter is an object" },
+    { "{\"body\":{\"a\":1,}}", "", "the name of a member is not a string" },
+    { "{\"bodi\":1}", "/bodi", "expected body, headers, query, path, method or eventType" },
+    { "{\"$eq\":1}", "/$eq", "here only $and, $or, $not and names make sense" },
+    { "{\"headers\":{\"$exist\":true}}", "/headers/$exist",
+      "here only $and, $or, $not and names make sense" },
+    { "{\"headers\":\"x\"}", "/headers", "takes an object of names" },
+    { "{\"headers\":{\"a\":{\"b\":1}}}", "/headers/a/b",
+      "this is a text: it has no members, only operators make sense" },
+    { "{\"path\":{\"b\":1}}", "/path/b",
+      "this is a text: it has no members, only operators make sense" },
+    { "{\"body\":{}}", "/body", "an empty object asks for nothing" },
+    { "{\"body\":{\"a\":{}}}", "/body/a", "an empty object asks for nothing" },
+    { "{\"body\":{\"a\":[1]}}", "/body/a", "a list is no condition; {\"$in\": [...]} is" },
+    { "{\"body\":{\"a\":{\"$foo\":1}}}", "/body/a/$foo",
+      "no such operator; a name that begins with $ is written as a path, /$name" },
+    { "{\"body\":{\"a\":{\"$EQ\":1}}}", "/body/a/$EQ",
+      "no such operator; a name that begins with $ is written as a path, /$name" },
+    { "{\"body\":{\"a\":{\"$eq\":[1]}}}", "/body/a/$eq",
+      "expected a string, number, boolean or null" },
+    { "{\"body\":{\"a\":{\"$neq\":{}}}}", "/body/a/$neq",
+      "expected a string, number, boolean or null" },
+    { "{\"body\":{\"a\":{\"$gt\":true}}}", "/body/a/$gt", "expected a number or a string" },
+    { "{\"body\":{\"a\":{\"$in\":1}}}", "/body/a/$in", "expected a list of values" },
+    { "{\"body\":{\"a\":{\"$in\":[]}}}", "/body/a/$in", "an empty list of values" },
+    { "{\"body\":{\"a\":{\"$in\":[[1]]}}}", "/body/a/$in",
+      "expected a string, number, boolean or null" },
+    { "{\"body\":{\"a\":{\"$exist\":1}}}", "/body/a/$exist", "expected true or false" },
+    { "{\"body\":{\"a\":{\"$contains\":1}}}", "/body/a/$contains", "expected a string" },
+    { "{\"body\":{\"a\":{\"$regex\":1}}}", "/body/a/$regex", "expected a string" },
+    { "{\"body\":{\"a\":{\"$regex\":\"(\"}}}", "/body/a/$regex",
+      "the regular expression does not compile: missing closing parenthesis at byte 1" },
+    { "{\"body\":{\"a\":{\"$regex\":\"a\\\\C\"}}}", "/body/a/$regex",
+      "the regular expression does not compile: using \\C is disabled by the application at byte 3" },
+    { "{\"$or\":{}}", "/$or", "$and and $or take a list of conditions" },
+    { "{\"$and\":[]}", "/$and", "an empty list of conditions" },
+    { "{\"$or\":[{\"path\":\"/\"},1]}", "/$or/1", "conditions are objects" },
+    { "{\"$or\":[{}]}", "/$or/0", "an empty object asks for nothing" },
+    { "{\"$not\":[]}", "/$not", "$not takes an object of conditions" },
+    { "{\"body\":{\"a..b\":1}}", "/body/a..b",
+      "a name is empty; a path that begins with / may have such" },
+    { "{\"body\":{\"\":1}}", "/body/", "a name is empty; a path that begins with / may have such" },
+    { "{\"body\":{\"/a~2\":1}}", "/body/~1a~02", "in a path that begins with / a ~ is written ~0" },
+    { "{\"body\":{\"a\":1,\"a\":2}}", "/body/a", "this name occurs twice in one object" },
+    { "{\"body\":{\"a\":1e1234567890}}", "/body/a", "an exponent has more than 9 digits" },
+};
+
 static void refuses_with_place_and_reason(void **state)
 {
     (void)state;
-    const struct {
-        const char *text, *where, *reason;
-    } rows[] = {
-        { "", "", "the text ends too early" },
-        { "[]", "", "a filter is an object" },
-        { "{\"body\":{\"a\":1,}}", "", "the name of a member is not a string" },
-        { "{\"bodi\":1}", "/bodi", "expected body, headers, query, path, method or eventType" },
-        { "{\"$eq\":1}", "/$eq", "here only $and, $or, $not and names make sense" },
-        { "{\"headers\":{\"$exist\":true}}", "/headers/$exist", "here only $and, $or, $not and names make sense" },
-        { "{\"headers\":\"x\"}", "/headers", "takes an object of names" },
-        { "{\"headers\":{\"a\":{\"b\":1}}}", "/headers/a/b", "this is a text: it has no members, only operators make sense" },
-        { "{\"path\":{\"b\":1}}", "/path/b", "this is a text: it has no members, only operators make sense" },
-        { "{\"body\":{}}", "/body", "an empty object asks for nothing" },
-        { "{\"body\":{\"a\":{}}}", "/body/a", "an empty object asks for nothing" },
-        { "{\"body\":{\"a\":[1]}}", "/body/a", "a list is no condition; {\"$in\": [...]} is" },
-        { "{\"body\":{\"a\":{\"$foo\":1}}}", "/body/a/$foo", "no such operator; a name that begins with $ is written as a path, /$name" },
-        { "{\"body\":{\"a\":{\"$EQ\":1}}}", "/body/a/$EQ", "no such operator; a name that begins with $ is written as a path, /$name" },
-        { "{\"body\":{\"a\":{\"$eq\":[1]}}}", "/body/a/$eq", "expected a string, number, boolean or null" },
-        { "{\"body\":{\"a\":{\"$neq\":{}}}}", "/body/a/$neq", "expected a string, number, boolean or null" },
-        { "{\"body\":{\"a\":{\"$gt\":true}}}", "/body/a/$gt", "expected a number or a string" },
-        { "{\"body\":{\"a\":{\"$in\":1}}}", "/body/a/$in", "expected a list of values" },
-        { "{\"body\":{\"a\":{\"$in\":[]}}}", "/body/a/$in", "an empty list of values" },
-        { "{\"body\":{\"a\":{\"$in\":[[1]]}}}", "/body/a/$in", "expected a string, number, boolean or null" },
-        { "{\"body\":{\"a\":{\"$exist\":1}}}", "/body/a/$exist", "expected true or false" },
-        { "{\"body\":{\"a\":{\"$contains\":1}}}", "/body/a/$contains", "expected a string" },
-        { "{\"body\":{\"a\":{\"$regex\":1}}}", "/body/a/$regex", "expected a string" },
-        { "{\"body\":{\"a\":{\"$regex\":\"(\"}}}", "/body/a/$regex", "the regular expression does not compile: missing closing parenthesis at byte 1" },
-        { "{\"body\":{\"a\":{\"$regex\":\"a\\\\C\"}}}", "/body/a/$regex", "the regular expression does not compile: using \\C is disabled by the application at byte 3" },
-        { "{\"$or\":{}}", "/$or", "$and and $or take a list of conditions" },
-        { "{\"$and\":[]}", "/$and", "an empty list of conditions" },
-        { "{\"$or\":[{\"path\":\"/\"},1]}", "/$or/1", "conditions are objects" },
-        { "{\"$or\":[{}]}", "/$or/0", "an empty object asks for nothing" },
-        { "{\"$not\":[]}", "/$not", "$not takes an object of conditions" },
-        { "{\"body\":{\"a..b\":1}}", "/body/a..b", "a name is empty; a path that begins with / may have such" },
-        { "{\"body\":{\"\":1}}", "/body/", "a name is empty; a path that begins with / may have such" },
-        { "{\"body\":{\"/a~2\":1}}", "/body/~1a~02", "in a path that begins with / a ~ is written ~0" },
-        { "{\"body\":{\"a\":1,\"a\":2}}", "/body/a", "this name occurs twice in one object" },
-        { "{\"body\":{\"a\":1e1234567890}}", "/body/a", "an exponent has more than 9 digits" },
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(bad_rows); i++) {
         struct filter_fault fault = { 0 };
         struct filter_program *program = (struct filter_program *)&fault; /* must become NULL */
-        assert_int_not_equal(filter_compile(str_from(rows[i].text), &program, &fault), RC_OK);
+        assert_int_not_equal(filter_compile(str_from(bad_rows[i].text), &program, &fault), RC_OK);
         assert_null(program);
-        assert_string_equal(fault.reason, rows[i].reason);
-        assert_string_equal(fault.where, rows[i].where);
-        assert_int_not_equal(filter_compile(str_from(rows[i].text), &program, NULL), RC_OK);
+        assert_string_equal(fault.reason, bad_rows[i].reason);
+        assert_string_equal(fault.where, bad_rows[i].where);
+        assert_int_not_equal(filter_compile(str_from(bad_rows[i].text), &program, NULL), RC_OK);
     }
 }
 
@@ -108,7 +120,8 @@ static void at_most_16_levels(void **state)
     buf_fini(&text);
 }
 
-static void list_of(struct buf *out, const char *before, const char *item, int count, const char *after)
+static void list_of(struct buf *out, const char *before, const char *item, int count,
+                    const char *after)
 {
     buf_reset(out);
     buf_say(out, "%s", before);

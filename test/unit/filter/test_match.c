@@ -37,12 +37,13 @@ static void check_row(const struct row *row)
 {
     struct filter_input in = { .body = str_from(row->body) };
     if (matches(row->filter, &in) != row->matches)
-        fail_msg("%s on %s: %s", row->filter, row->body, row->matches ? "should match" : "should not match");
+        fail_msg("%s on %s: %s", row->filter, row->body,
+                 row->matches ? "should match" : "should not match");
 }
-#define CHECK_ROWS(rows)                           \
-    do {                                           \
+#define CHECK_ROWS(rows) \
+    do { \
         for (size_t i = 0; i < COUNT_OF(rows); i++) \
-            check_row(&(rows)[i]);                 \
+            check_row(&(rows)[i]); \
     } while (0)
 
 static void the_empty_filter_matches_everything(void **state)
@@ -258,10 +259,13 @@ static void any_element_of_a_list_will_do(void **state)
         { "{\"body\":{\"a\":{\"$gt\":5}}}", "{\"a\":[1,9]}", true },
         { "{\"body\":{\"a\":{\"$gt\":5,\"$lt\":3}}}", "{\"a\":[1,9]}", true },
         { "{\"body\":{\"a\":{\"$exist\":true}}}", "{\"a\":[]}", true },
-        { "{\"body\":{\"a\":{\"b\":1,\"c\":2}}}", "{\"a\":[{\"b\":1,\"c\":1},{\"b\":1,\"c\":2}]}", true },
-        { "{\"body\":{\"a\":{\"b\":1,\"c\":2}}}", "{\"a\":[{\"b\":1,\"c\":1},{\"b\":2,\"c\":2}]}", false },
+        { "{\"body\":{\"a\":{\"b\":1,\"c\":2}}}", "{\"a\":[{\"b\":1,\"c\":1},{\"b\":1,\"c\":2}]}",
+          true },
+        { "{\"body\":{\"a\":{\"b\":1,\"c\":2}}}", "{\"a\":[{\"b\":1,\"c\":1},{\"b\":2,\"c\":2}]}",
+          false },
         { "{\"body\":{\"a.b\":1,\"a.c\":2}}", "{\"a\":[{\"b\":1},{\"c\":2}]}", false },
-        { "{\"body\":{\"$and\":[{\"a.b\":1},{\"a.c\":2}]}}", "{\"a\":[{\"b\":1},{\"c\":2}]}", true },
+        { "{\"body\":{\"$and\":[{\"a.b\":1},{\"a.c\":2}]}}", "{\"a\":[{\"b\":1},{\"c\":2}]}",
+          true },
         { "{\"body\":{\"a\":{\"b\":1}}}", "{\"a\":[[{\"b\":1}]]}", true },
         { "{\"body\":{\"a\":{\"b\":{\"$exist\":false}}}}", "{\"a\":[]}", true },
         { "{\"body\":{\"a\":{\"b\":{\"$exist\":false}}}}", "{\"a\":[{\"b\":1},{}]}", true },
@@ -278,7 +282,8 @@ static void and_or_and_not_nest_at_every_level(void **state)
     static const struct row rows[] = {
         { "{\"$or\":[{\"body\":{\"a\":1}},{\"body\":{\"b\":1}}]}", "{\"b\":1}", true },
         { "{\"$or\":[{\"body\":{\"a\":1}},{\"body\":{\"b\":1}}]}", "{\"b\":2}", false },
-        { "{\"$and\":[{\"body\":{\"a\":1}},{\"$not\":{\"body\":{\"b\":1}}}]}", "{\"a\":1,\"b\":2}", true },
+        { "{\"$and\":[{\"body\":{\"a\":1}},{\"$not\":{\"body\":{\"b\":1}}}]}", "{\"a\":1,\"b\":2}",
+          true },
         { "{\"body\":{\"a\":{\"$or\":[{\"$lt\":1},{\"$gt\":9}]}}}", "{\"a\":10}", true },
         { "{\"body\":{\"a\":{\"$or\":[{\"$lt\":1},{\"$gt\":9}]}}}", "{\"a\":5}", false },
         { "{\"body\":{\"a\":{\"$and\":[{\"$gt\":1},{\"$not\":{\"$gt\":9}}]}}}", "{\"a\":5}", true },
@@ -334,9 +339,9 @@ static bool matches_text(const char *pattern, const char *subject, int64_t *took
 static void no_pattern_blows_up(void **state)
 {
     (void)state;
-    static const char *const patterns[] = { "(a+)+$",      "(a|aa)+$",       "^(a|a?)+$",     "(a*)*b",
-                                            "(.*)(.*)(.*)(.*)x$", "(?>a*)b", "(?=(a+))a*b\\\\1", "^(?:(?R)|a)*b",
-                                            "(x+x+)+y" };
+    static const char *const patterns[] = { "(a+)+$",           "(a|aa)+$",           "^(a|a?)+$",
+                                            "(a*)*b",           "(.*)(.*)(.*)(.*)x$", "(?>a*)b",
+                                            "(?=(a+))a*b\\\\1", "^(?:(?R)|a)*b",      "(x+x+)+y" };
     char *subject = repeated('a', FILTER_SUBJECT_MAX - 1);
     subject[FILTER_SUBJECT_MAX - 2] = '!';
     for (size_t i = 0; i < COUNT_OF(patterns); i++) {
@@ -344,7 +349,8 @@ static void no_pattern_blows_up(void **state)
         int64_t took_us = 0;
         (void)snprintf(text, sizeof(text), "{\"$regex\":\"%s\"}", patterns[i]);
         assert_false(matches_text(text, subject, &took_us));
-        assert_true(took_us < 2000000); /* milliseconds as a rule; sanitizers and a busy machine have room */
+        assert_true(took_us <
+                    2000000); /* milliseconds as a rule; sanitizers and a busy machine have room */
         (void)snprintf(text, sizeof(text), "{\"$not\":{\"$regex\":\"(a+)+$\"}}");
         assert_false(matches_text(text, subject, &took_us)); /* undecided is not "no" */
     }
@@ -384,7 +390,8 @@ static void work_is_bounded_whatever_is_asked(void **state)
     int64_t before = clock_mono_us(clock_system());
     assert_false(filter_match(program, &(struct filter_input){ .body = buf_str(&body) }, NULL));
     assert_true(clock_mono_us(clock_system()) - before < 3000000);
-    assert_false(filter_match(program, &(struct filter_input){ .body = buf_str(&body) }, &explanation));
+    assert_false(
+        filter_match(program, &(struct filter_input){ .body = buf_str(&body) }, &explanation));
     assert_true(json_is_true(json_object_get(explanation, "exhausted")));
     json_decref(explanation);
     filter_program_free(program);
@@ -436,7 +443,8 @@ static void headers_query_path_method_and_type_are_texts(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (matches(rows[i].filter, &in) != rows[i].matches)
-            fail_msg("%s: %s", rows[i].filter, rows[i].matches ? "should match" : "should not match");
+            fail_msg("%s: %s", rows[i].filter,
+                     rows[i].matches ? "should match" : "should not match");
 }
 
 static void texts_of_any_bytes_are_judged_or_left(void **state)
@@ -456,8 +464,13 @@ static void an_explanation_names_every_condition(void **state)
     struct arena a;
     json_t *explanation = NULL;
     arena_init(&a);
-    assert_int_equal(filter_compile(STR("{\"body\":{\"a.b\":{\"$gt\":5},\"c\":{\"$or\":[{\"$eq\":1},{\"$exist\":false}]}}}"), &program, NULL), RC_OK);
-    assert_false(filter_match(program, &(struct filter_input){ .body = STR("{\"a\":[{\"b\":1}]}") }, &explanation));
+    assert_int_equal(
+        filter_compile(
+            STR("{\"body\":{\"a.b\":{\"$gt\":5},\"c\":{\"$or\":[{\"$eq\":1},{\"$exist\":false}]}}}"),
+            &program, NULL),
+        RC_OK);
+    assert_false(filter_match(program, &(struct filter_input){ .body = STR("{\"a\":[{\"b\":1}]}") },
+                              &explanation));
     struct str text = json_text(&a, explanation);
     const char *expected =
         "{\"matches\":false,\"result\":\"false\",\"exhausted\":false,\"conditions\":["

@@ -20,8 +20,12 @@
 enum { MEMORY_MAX = 64 * 1024 * 1024, THREADS = 6, RUNS_EACH = 40 };
 
 /* Roomy, for a busy machine and sanitizers; tests of the limits set their own. */
-static const struct filter_transform_limits roomy = { .time_us = 10000000, .compile_us = 20000000, .output_max = 65536 };
-static const struct filter_transform_limits hurried = { .time_us = 200000, .compile_us = 20000000, .output_max = 65536 };
+static const struct filter_transform_limits roomy = { .time_us = 10000000,
+                                                      .compile_us = 20000000,
+                                                      .output_max = 65536 };
+static const struct filter_transform_limits hurried = { .time_us = 200000,
+                                                        .compile_us = 20000000,
+                                                        .output_max = 65536 };
 
 struct fixture {
     struct filter_transform_pool *pool;
@@ -49,11 +53,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static enum rc run(struct fixture *f, const char *program, const char *input, const struct filter_transform_limits *limits)
+static enum rc run(struct fixture *f, const char *program, const char *input,
+                   const struct filter_transform_limits *limits)
 {
     buf_reset(&f->out);
     buf_reset(&f->why);
-    return filter_transform_run(f->pool, str_from(program), str_from(input), limits, &f->out, &f->why);
+    return filter_transform_run(f->pool, str_from(program), str_from(input), limits, &f->out,
+                                &f->why);
 }
 
 static void gives(struct fixture *f, const char *program, const char *input, const char *expected)
@@ -76,7 +82,8 @@ static void a_program_makes_one_value_of_another(void **state)
 {
     struct fixture *f = *state;
     gives(f, ".", "{\"a\":[1,2.5,\"x\",null,true]}", "{\"a\":[1,2.5,\"x\",null,true]}");
-    gives(f, "{text: (.body.user + \" signed up\")}", "{\"body\":{\"user\":\"Ada\"}}", "{\"text\":\"Ada signed up\"}");
+    gives(f, "{text: (.body.user + \" signed up\")}", "{\"body\":{\"user\":\"Ada\"}}",
+          "{\"text\":\"Ada signed up\"}");
     gives(f, ".a | map(. * 2) | add", "{\"a\":[1,2,3]}", "12");
     gives(f, "def f: if . > 100 then . else (. * 2 | f) end; .a | f", "{\"a\":3}", "192");
     gives(f, ".a | test(\"^[a-z]+$\")", "{\"a\":\"abc\"}", "true");
@@ -127,8 +134,11 @@ static void what_does_not_compile_is_refused_in_jqs_words(void **state)
     assert_int_equal(filter_transform_check(f->pool, STR(".a |"), &roomy, &f->why), RC_INVALID);
     assert_int_equal(filter_transform_check(f->pool, STR(".a"), &roomy, NULL), RC_OK);
     assert_int_equal(filter_transform_check(f->pool, STR("error"), &roomy, NULL), RC_OK);
-    assert_int_equal(filter_transform_check(f->pool, STR("."
-                                                         "\0"), &roomy, NULL), RC_INVALID);
+    assert_int_equal(filter_transform_check(f->pool,
+                                            STR("."
+                                                "\0"),
+                                            &roomy, NULL),
+                     RC_INVALID);
 }
 
 static void errors_of_a_run_are_told(void **state)
@@ -139,7 +149,8 @@ static void errors_of_a_run_are_told(void **state)
     refuses(f, ".a.b", RC_INVALID, "Cannot index number");
     refuses(f, "1, 2", RC_INVALID, "more than one result");
     refuses(f, "1, error(\"later\")", RC_INVALID, "later");
-    refuses(f, "(\"a\" * 60 + \"A\") | test(\"^(([a-z])+.)+[A-Z]([a-z])+$\")", RC_INVALID, "retry-limit");
+    refuses(f, "(\"a\" * 60 + \"A\") | test(\"^(([a-z])+.)+[A-Z]([a-z])+$\")", RC_INVALID,
+            "retry-limit");
     refuses(f, "halt", RC_INVALID, "halt");
     refuses(f, "\"bye\" | halt_error(3)", RC_INVALID, "halt");
     assert_int_equal(run(f, ".", "no json", &roomy), RC_INVALID);
@@ -166,8 +177,10 @@ static void a_program_learns_nothing_of_the_system(void **state)
 static void endless_programs_are_cut(void **state)
 {
     struct fixture *f = *state;
-    static const char *const programs[] = { "def f: f; f", "last(repeat(1))", "[range(1e15)] | length",
-                                            "last(range(1e15))", "def f: 1 + f; f", "reduce range(1e9) as $i (.; [.])" };
+    static const char *const programs[] = {
+        "def f: f; f",       "last(repeat(1))", "[range(1e15)] | length",
+        "last(range(1e15))", "def f: 1 + f; f", "reduce range(1e9) as $i (.; [.])"
+    };
     for (size_t i = 0; i < COUNT_OF(programs); i++) {
         int64_t before = clock_mono_us(clock_system());
         enum rc rc = run(f, programs[i], "{}", &hurried);
@@ -181,8 +194,10 @@ static void endless_programs_are_cut(void **state)
 static void memory_is_bounded(void **state)
 {
     struct fixture *f = *state;
-    static const char *const programs[] = { "[range(1e9)] | length", "\"x\" | until(length > 1e12; . + .)",
-                                            "reduce range(1e8) as $i ({}; .[$i|tostring] = $i) | length" };
+    static const char *const programs[] = {
+        "[range(1e9)] | length", "\"x\" | until(length > 1e12; . + .)",
+        "reduce range(1e8) as $i ({}; .[$i|tostring] = $i) | length"
+    };
     for (size_t i = 0; i < COUNT_OF(programs); i++) {
         assert_int_equal(run(f, programs[i], "{}", &hurried), RC_LIMIT);
         gives(f, ".", "1", "1");
@@ -238,8 +253,9 @@ static void runs_leave_nothing_behind(void **state)
     (void)state;
     enum { RUNS = 300 };
     struct buf input, out;
-    struct filter_transform_pool *pool = filter_transform_pool_new(&(struct filter_transform_options){
-        .processes = 1, .memory_max = MEMORY_MAX, .wait_us = 60000000 });
+    struct filter_transform_pool *pool =
+        filter_transform_pool_new(&(struct filter_transform_options){
+            .processes = 1, .memory_max = MEMORY_MAX, .wait_us = 60000000 });
     buf_init(&input, 1 << 20);
     buf_init(&out, 1 << 20);
     buf_say(&input, "{\"a\":[0");
@@ -250,10 +266,16 @@ static void runs_leave_nothing_behind(void **state)
     static const struct {
         const char *program;
         enum rc rc;
-    } kinds[] = { { ".a[7]", RC_OK }, { "empty", RC_NOT_FOUND }, { ".a, .a", RC_INVALID }, { "error(.)", RC_INVALID }, { ".a, error(.a)", RC_INVALID } };
+    } kinds[] = { { ".a[7]", RC_OK },
+                  { "empty", RC_NOT_FOUND },
+                  { ".a, .a", RC_INVALID },
+                  { "error(.)", RC_INVALID },
+                  { ".a, error(.a)", RC_INVALID } };
     for (int i = 0; i < RUNS; i++) {
         buf_reset(&out);
-        assert_int_equal(filter_transform_run(pool, str_from(kinds[i % 5].program), buf_str(&input), &roomy, &out, NULL), kinds[i % 5].rc);
+        assert_int_equal(filter_transform_run(pool, str_from(kinds[i % 5].program), buf_str(&input),
+                                              &roomy, &out, NULL),
+                         kinds[i % 5].rc);
     }
     filter_transform_pool_free(pool);
     buf_fini(&input);
@@ -290,8 +312,9 @@ static void what_cannot_start_is_an_io_error(void **state)
 {
     (void)state;
     struct buf out, why;
-    struct filter_transform_pool *pool = filter_transform_pool_new(
-        &(struct filter_transform_options){ .processes = 1, .memory_max = MEMORY_MAX, .executable = "/nowhere" });
+    struct filter_transform_pool *pool =
+        filter_transform_pool_new(&(struct filter_transform_options){
+            .processes = 1, .memory_max = MEMORY_MAX, .executable = "/nowhere" });
     buf_init(&out, 100);
     buf_init(&why, 200);
     assert_int_equal(filter_transform_run(pool, STR("."), STR("1"), &roomy, &out, &why), RC_IO);
@@ -316,10 +339,12 @@ static void use_pool(void *arg)
         char input[32];
         (void)snprintf(input, sizeof(input), "[%d,%d]", u->number, i);
         buf_reset(&out);
-        if (filter_transform_run(u->pool, STR("."), str_from(input), &roomy, &out, NULL) == RC_OK && str_eq(buf_str(&out), str_from(input)))
+        if (filter_transform_run(u->pool, STR("."), str_from(input), &roomy, &out, NULL) == RC_OK &&
+            str_eq(buf_str(&out), str_from(input)))
             u->good++;
         const struct filter_transform_limits short_limits = { 1000, 20000000, 10 };
-        if (i % 20 == 0 && filter_transform_run(u->pool, STR("last(repeat(1))"), STR("1"), &short_limits, &out, NULL) == RC_LIMIT)
+        if (i % 20 == 0 && filter_transform_run(u->pool, STR("last(repeat(1))"), STR("1"),
+                                                &short_limits, &out, NULL) == RC_LIMIT)
             u->cut++;
     }
     buf_fini(&out);
@@ -349,7 +374,8 @@ static void hold_helper(void *arg)
     const struct filter_transform_limits long_limits = { 2000000, 20000000, 10 };
     enum rc rc = RC_BUSY;
     while (rc == RC_BUSY)
-        rc = filter_transform_run(u->pool, STR("last(range(1e15))"), STR("1"), &long_limits, &out, NULL);
+        rc = filter_transform_run(u->pool, STR("last(range(1e15))"), STR("1"), &long_limits, &out,
+                                  NULL);
     u->good = rc == RC_LIMIT;
     buf_fini(&out);
 }
@@ -358,14 +384,16 @@ static void who_waits_too_long_is_told_busy(void **state)
 {
     (void)state;
     struct buf out, why;
-    struct filter_transform_pool *pool = filter_transform_pool_new(
-        &(struct filter_transform_options){ .processes = 1, .memory_max = MEMORY_MAX, .wait_us = 1000 });
+    struct filter_transform_pool *pool =
+        filter_transform_pool_new(&(struct filter_transform_options){
+            .processes = 1, .memory_max = MEMORY_MAX, .wait_us = 1000 });
     struct user u = { pool, 0, 0, 0 };
     enum rc rc = RC_OK;
     buf_init(&out, 1000);
     buf_init(&why, 200);
     struct thread *t = thread_start("holder", THREAD_WORKER, hold_helper, &u);
-    for (int64_t until = clock_mono_us(clock_system()) + 20000000; rc != RC_BUSY && clock_mono_us(clock_system()) < until;) {
+    for (int64_t until = clock_mono_us(clock_system()) + 20000000;
+         rc != RC_BUSY && clock_mono_us(clock_system()) < until;) {
         buf_reset(&why);
         buf_reset(&out);
         rc = filter_transform_run(pool, STR("."), STR("1"), &roomy, &out, &why);

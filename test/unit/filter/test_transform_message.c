@@ -8,23 +8,34 @@
 
 #include "filter/transform_message.h"
 
-static const struct filter_pair headers[] = {
-    { { "X-Kind", 6 }, { "a \"b\"", 5 } }, { { "x-kind", 6 }, { "later", 5 } }, { { "Y", 1 }, { "2", 1 } }
-};
-static const struct filter_pair query[] = { { { "Q", 1 }, { "1", 1 } }, { { "q", 1 }, { "2", 1 } } };
+static const struct filter_pair headers[] = { { { "X-Kind", 6 }, { "a \"b\"", 5 } },
+                                              { { "x-kind", 6 }, { "later", 5 } },
+                                              { { "Y", 1 }, { "2", 1 } } };
+static const struct filter_pair query[] = { { { "Q", 1 }, { "1", 1 } },
+                                            { { "q", 1 }, { "2", 1 } } };
 
 static void the_document_holds_all_there_is_to_know(void **state)
 {
     (void)state;
     struct buf out;
     buf_init(&out, 4096);
-    const struct filter_message m = { .id = STR("msg_1"), .event_type = STR("a.b"), .timestamp = STR("2026-01-02T03:04:05Z"),
-                                      .channels = STR("[\"c\"]"), .method = STR("POST"), .path = STR("/in"), .body = STR(" {\"n\": 1.50} "),
-                                      .headers = headers, .header_count = COUNT_OF(headers), .query = query, .query_count = COUNT_OF(query) };
+    const struct filter_message m = { .id = STR("msg_1"),
+                                      .event_type = STR("a.b"),
+                                      .timestamp = STR("2026-01-02T03:04:05Z"),
+                                      .channels = STR("[\"c\"]"),
+                                      .method = STR("POST"),
+                                      .path = STR("/in"),
+                                      .body = STR(" {\"n\": 1.50} "),
+                                      .headers = headers,
+                                      .header_count = COUNT_OF(headers),
+                                      .query = query,
+                                      .query_count = COUNT_OF(query) };
     assert_int_equal(filter_message_write(&m, &out), RC_OK);
-    assert_string_equal(out.ptr, "{\"body\": {\"n\": 1.50} ,\"headers\":{\"x-kind\":\"a \\\"b\\\"\",\"y\":\"2\"},\"query\":{\"Q\":\"1\",\"q\":\"2\"},"
-                                 "\"id\":\"msg_1\",\"eventType\":\"a.b\",\"timestamp\":\"2026-01-02T03:04:05Z\",\"channels\":[\"c\"],"
-                                 "\"method\":\"POST\",\"path\":\"/in\"}");
+    assert_string_equal(
+        out.ptr,
+        "{\"body\": {\"n\": 1.50} ,\"headers\":{\"x-kind\":\"a \\\"b\\\"\",\"y\":\"2\"},\"query\":{\"Q\":\"1\",\"q\":\"2\"},"
+        "\"id\":\"msg_1\",\"eventType\":\"a.b\",\"timestamp\":\"2026-01-02T03:04:05Z\",\"channels\":[\"c\"],"
+        "\"method\":\"POST\",\"path\":\"/in\"}");
     buf_fini(&out);
 }
 
@@ -33,15 +44,20 @@ static void a_body_that_is_no_json_is_a_string_or_null(void **state)
     (void)state;
     struct buf out;
     buf_init(&out, 4096);
-    assert_int_equal(filter_message_write(&(struct filter_message){ .body = STR("a=1&b=\"2\"") }, &out), RC_OK);
-    assert_string_equal(out.ptr, "{\"body\":\"a=1&b=\\\"2\\\"\",\"headers\":{},\"query\":{},\"id\":null,\"eventType\":null,\"timestamp\":null,"
-                                 "\"channels\":null,\"method\":null,\"path\":null}");
+    assert_int_equal(
+        filter_message_write(&(struct filter_message){ .body = STR("a=1&b=\"2\"") }, &out), RC_OK);
+    assert_string_equal(
+        out.ptr,
+        "{\"body\":\"a=1&b=\\\"2\\\"\",\"headers\":{},\"query\":{},\"id\":null,\"eventType\":null,\"timestamp\":null,"
+        "\"channels\":null,\"method\":null,\"path\":null}");
     buf_reset(&out);
-    assert_int_equal(filter_message_write(&(struct filter_message){ .body = STR("\xff") }, &out), RC_OK);
+    assert_int_equal(filter_message_write(&(struct filter_message){ .body = STR("\xff") }, &out),
+                     RC_OK);
     assert_memory_equal(out.ptr, "{\"body\":null,", 13);
     buf_fini(&out);
     buf_init(&out, 20);
-    assert_int_equal(filter_message_write(&(struct filter_message){ .body = STR("1") }, &out), RC_LIMIT);
+    assert_int_equal(filter_message_write(&(struct filter_message){ .body = STR("1") }, &out),
+                     RC_LIMIT);
     buf_fini(&out);
 }
 
@@ -67,13 +83,15 @@ static void results_are_bodies_or_instructions(void **state)
         { "{\"$cancel\":false}", RC_OK, NULL, false, 0, NULL },
         { "{\"$headers\":{\"X-A\":\"1\",\"x-b\":\"\\u00e9\"}}", RC_OK, NULL, false, 2, NULL },
         { "{\"$headers\":{},\"$body\":[]}", RC_OK, "[]", false, 0, NULL },
-        { "{\"$bodi\":1}", RC_INVALID, NULL, false, 0, "may have $body, $headers and $cancel only" },
+        { "{\"$bodi\":1}", RC_INVALID, NULL, false, 0,
+          "may have $body, $headers and $cancel only" },
         { "{\"$cancel\":1}", RC_INVALID, NULL, false, 0, "$cancel takes true or false" },
         { "{\"$headers\":[]}", RC_INVALID, NULL, false, 0, "$headers takes an object" },
         { "{\"$headers\":{\"a\":1}}", RC_INVALID, NULL, false, 0, "'a' is no header" },
         { "{\"$headers\":{\"a b\":\"1\"}}", RC_INVALID, NULL, false, 0, "'a b' is no header" },
         { "{\"$headers\":{\"\":\"1\"}}", RC_INVALID, NULL, false, 0, "'' is no header" },
-        { "{\"$headers\":{\"a\":\"1\\r\\nb: 2\"}}", RC_INVALID, NULL, false, 0, "'a' is no header" },
+        { "{\"$headers\":{\"a\":\"1\\r\\nb: 2\"}}", RC_INVALID, NULL, false, 0,
+          "'a' is no header" },
         { "{", RC_INVALID, NULL, false, 0, "the result is no JSON" },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
