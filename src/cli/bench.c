@@ -74,7 +74,7 @@ static bool take_target(struct cli *cli, struct load_options *o, char host[stati
     o->token = cli_take(cli, "token");
     if (o->token == NULL)
         o->token = getenv("GRAPNEL_TOKEN");
-    if (o->token != NULL)
+    if (o->token != NULL || o->github_secret != NULL)
         return true;
     (void)cli_misused(cli, "--token or $GRAPNEL_TOKEN is needed");
     return false;
@@ -85,6 +85,7 @@ static bool take_load(struct cli *cli, struct load_options *o)
     int64_t connections, payload;
     const char *type = cli_take(cli, "event-type");
 
+    o->github_secret = cli_take(cli, "github-secret");
     o->event_type = type == NULL ? "bench.load" : type;
     if (!cli_take_number(cli, "connections", 64, 1, LOAD_CONNECTIONS_MAX, &connections) ||
         !cli_take_number(cli, "payload", 1024, 1, 900000, &payload) ||
@@ -163,7 +164,7 @@ static int run(struct cli *cli)
     int code = CLI_MISUSED;
     bool json = cli_take_switch(cli, "json");
 
-    if (take_target(cli, &o, host) && take_load(cli, &o) && take_apps(cli, &apps) &&
+    if (take_load(cli, &o) && take_target(cli, &o, host) && take_apps(cli, &apps) &&
         cli_is_used_up(cli)) {
         o.apps = apps.ids;
         o.app_count = apps.count;
@@ -178,13 +179,15 @@ const struct cli_verb cli_bench = {
     .name = "bench",
     .arguments = "--token=... --app=ID [--url=http://127.0.0.1:8071] [...]",
     .summary = "publish to a running server and measure",
-    .details = "  --connections=64   keep-alive connections, one request under way on each\n"
-               "  --rate=0           requests a second; 0: as many as are answered\n"
-               "  --duration=10s     or --count=N\n"
-               "  --payload=1024     bytes\n"
-               "  --event-type=NAME  bench.load unless said\n"
-               "  --event-types=N    NAME.0, NAME.1, ... in turn; 0: NAME as it is\n"
-               "  --apps-file=FILE   application ids, one a line, used in turn\n"
-               "  --json             one line of JSON\n",
+    .details =
+        "  --connections=64   keep-alive connections, one request under way on each\n"
+        "  --rate=0           requests a second; 0: as many as are answered\n"
+        "  --duration=10s     or --count=N\n"
+        "  --payload=1024     bytes\n"
+        "  --event-type=NAME  bench.load unless said\n"
+        "  --event-types=N    NAME.0, NAME.1, ... in turn; 0: NAME as it is\n"
+        "  --github-secret=S  send to sources as GitHub does; --app is the last part of a source's URL\n"
+        "  --apps-file=FILE   application ids, one a line, used in turn\n"
+        "  --json             one line of JSON\n",
     .run = run,
 };

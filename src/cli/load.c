@@ -6,6 +6,7 @@
 #include "cli/load_priv.h"
 
 #include "http/wire.h"
+#include "sign/sign.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -135,10 +136,43 @@ static void build_request(struct load *l, struct connection *c, int64_t number)
     c->out_at = 0;
 }
 
+/* As GitHub sends a push, signed; the body is put behind the head once its signature is known. */
+static void build_github(struct load *l, struct connection *c, int64_t number)
+{
+    const struct load_options *o = l->o;
+    char body_head[64];
+    char signature[HEX_LEN(32) + 1];
+    uint8_t mac[32];
+    int head_len = snprintf(body_head, sizeof body_head, "{\"n\":%" PRId64 ",\"pad\":\"", number);
+    size_t body_len = (size_t)head_len + o->payload_bytes + 2;
+    char *body = c->out + OUT_EXTRA - head_len;
+
+    memcpy(body, body_head, (size_t)head_len);
+    memcpy(body + head_len, l->payload, o->payload_bytes);
+    memcpy(body + head_len + o->payload_bytes, "\"}", 2);
+    sign_hmac256(str_from(o->github_secret), str_of(body, body_len), mac);
+    hex_encode(mac, sizeof mac, signature);
+    int len = snprintf(c->out, (size_t)(OUT_EXTRA - head_len),
+                       "POST /in/%s HTTP/1.1\r\nhost: %s:%u\r\naccept: */*\r\n"
+                       "user-agent: GitHub-Hookshot/bench\r\nx-github-event: push\r\n"
+                       "x-github-delivery: %s-%016" PRIx64 "\r\nx-hub-signature-256: sha256=%s\r\n"
+                       "content-type: application/json\r\ncontent-length: %zu\r\n\r\n",
+                       o->apps[(size_t)number % o->app_count], o->host, (unsigned)o->port, l->run,
+                       number, signature, body_len);
+
+    MUST(len > 0 && len < OUT_EXTRA - head_len);
+    memmove(c->out + len, body, body_len);
+    c->out_len = (size_t)len + body_len;
+    c->out_at = 0;
+}
+
 /* Sockets block on writing: a request is small against the socket's buffer. */
 static enum rc send_request(struct load *l, struct connection *c, int64_t due_us)
 {
-    build_request(l, c, l->r->sent++);
+    if (l->o->github_secret != NULL)
+        build_github(l, c, l->r->sent++);
+    else
+        build_request(l, c, l->r->sent++);
     c->busy = true;
     c->due_us = due_us;
     while (c->out_at < c->out_len) {

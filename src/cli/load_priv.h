@@ -23,6 +23,7 @@ struct load_options {
     int64_t duration_us; /* 0: until `count` */
     int64_t count;       /* requests; 0: until `duration_us` */
     size_t payload_bytes;
+    const char *github_secret; /* not NULL: the apps are tokens of sources' URLs, and requests are GitHub's */
 };
 
 struct load_result {

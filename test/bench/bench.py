@@ -29,6 +29,8 @@ FIGURES = [
     ("raw_http_per_s", "1/s", None, True, "requests answered by the wire layer alone"),
     ("raw_client_per_s", "1/s", None, True, "requests a second of processor time, the client alone"),
     ("accept_per_s", "1/s", 30000, True, "durable accepts, 100 endpoints in one application, deliveries waiting"),
+    ("inbound_verified_per_s", "1/s", None, True, "requests at a source, signed as GitHub signs, 2 KiB"),
+    ("inbound_verified_ratio", "", 0.8, True, "the same, against plain accepts of that size"),
     ("end_to_end_per_s", "1/s", 18000, True, "accepted, delivered and recorded, fan-out 1, 100 endpoints in one application"),
     ("cpu_us_per_message", "us", 55, False, "server processor time for one message, end to end"),
     ("accept_p99_ms_at_10k", "ms", 5, False, "accept latency at 10,000 a second, deliveries beside"),
@@ -67,8 +69,8 @@ class Bench:
         listed = self.folder / "apps"
         listed.write_text("\n".join(apps) + "\n")
         command = [self.grapnel, "bench", "--json", f"--url=http://{server.address}", f"--token={server.token}",
-                   f"--apps-file={listed}", f"--payload={PAYLOAD}",
-                   *(f"--{name}={value}" for name, value in options.items())]
+                   f"--apps-file={listed}",
+                   *(f"--{name}={value}" for name, value in {"payload": PAYLOAD, **options}.items())]
         if types > 0:
             command.append(f"--event-types={types}")
         return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
@@ -116,6 +118,26 @@ class Bench:
         self.load(server, [app], duration="2s", types=ENDPOINTS)
         self.figures["accept_per_s"] = self.load(server, [app], duration=f"{self.scale(10, 3)}s",
                                                  types=ENDPOINTS)["per_s"]
+        server.stop()
+        shutil.rmtree(server.folder)
+
+    def inbound(self):
+        """What verifying costs: GitHub's scheme over 2 KiB, against plain messages of that size, in turns."""
+        server = self.server("inbound")
+        api = Api(server)
+        app = api.call("POST", "/api/v1/app", {"name": "plain"})["id"]
+        source = api.call("POST", "/ingest/api/v1/source",
+                          {"name": "GitHub", "type": "github", "config": {"secret": "bench"}})
+        token = source["ingestUrl"].rsplit("/", 1)[1]
+        duration = f"{self.scale(5, 2)}s"
+        self.load(server, [app], duration="1s", payload=2048)
+        plain, verified = [], []
+        for _ in range(3):
+            plain.append(self.load(server, [app], duration=duration, payload=2048)["per_s"])
+            verified.append(self.load(server, [token], duration=duration, payload=2048,
+                                      **{"github-secret": "bench"})["per_s"])
+        self.figures["inbound_verified_per_s"] = sorted(verified)[1]
+        self.figures["inbound_verified_ratio"] = sorted(verified)[1] / sorted(plain)[1]
         server.stop()
         shutil.rmtree(server.folder)
 
@@ -269,7 +291,7 @@ def main():
     parser.add_argument("--only", nargs="*", help="names of parts")
     options = parser.parse_args()
     bench = Bench(options)
-    parts = [bench.raw_limits, bench.accept, bench.end_to_end, bench.tls, bench.idle_connections, bench.pending]
+    parts = [bench.raw_limits, bench.accept, bench.inbound, bench.end_to_end, bench.tls, bench.idle_connections, bench.pending]
     try:
         for part in parts:
             if options.only and part.__name__ not in options.only:
