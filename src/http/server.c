@@ -134,6 +134,12 @@ void http_server_set_limits(struct http_server *s, const struct http_limits *lim
     s->limits = *limits;
 }
 
+void http_server_set_tls(struct http_server *s, SSL_CTX *tls)
+{
+    MUST(s->tls != NULL && tls != NULL);
+    s->tls = tls;
+}
+
 static void stop_when_empty(struct http_server *s)
 {
     if (!s->is_stopping || s->conn_count > 0)

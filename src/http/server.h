@@ -70,6 +70,10 @@ void http_server_free(struct http_server *s); /* after done */
 /* Changes the limits for requests from now on (reload). Loop thread. */
 void http_server_set_limits(struct http_server *s, const struct http_limits *limits);
 
+/* For connections accepted from now on (not owned; those that are open keep theirs). Only where one was given
+ * before. Loop thread. */
+void http_server_set_tls(struct http_server *s, SSL_CTX *tls);
+
 /* Loop thread of the call. */
 void http_call_reply(struct http_call *call, const struct http_reply *reply);
 

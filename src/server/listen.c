@@ -39,19 +39,20 @@ static enum rc listen_on(struct server *s, size_t listener)
     return RC_OK;
 }
 
-static enum rc open_tls(struct server *s)
+enum rc server_open_tls(const struct server *s, SSL_CTX **out, struct buf *why)
 {
     struct tls_server_options o = { .cert_file = server_text(s->conf->tls_cert),
                                     .key_file = server_text(s->conf->tls_key) };
 
-    return o.cert_file == NULL ? RC_OK : tls_server_context(&o, &s->server_tls, &s->why);
+    *out = NULL;
+    return o.cert_file == NULL ? RC_OK : tls_server_context(&o, out, why);
 }
 
 enum rc server_listen(struct server *s)
 {
     struct str rest = str_from(s->conf->listen);
     struct str address;
-    enum rc rc = open_tls(s);
+    enum rc rc = server_open_tls(s, &s->server_tls, &s->why);
 
     while (rc == RC_OK && str_split(&rest, ',', &address)) {
         address = str_trim(address);
@@ -107,7 +108,7 @@ void server_unlisten(struct server *s)
     s->server_tls = NULL;
 }
 
-/* --- limits on reload ---------------------------------------------------------------------------- */
+/* --- on reload: limits and certificate ---------------------------------------------------------- */
 
 static void apply_limits(void *arg)
 {
@@ -115,8 +116,11 @@ static void apply_limits(void *arg)
     struct server *s = l->server;
     struct http_limits limits = server_http_limits(s->reloaded, s->loop_count);
 
-    for (size_t k = 0; k < s->listener_count; k++)
+    for (size_t k = 0; k < s->listener_count; k++) {
         http_server_set_limits(l->http[k], &limits);
+        if (s->server_tls != NULL)
+            http_server_set_tls(l->http[k], s->server_tls);
+    }
     atomic_fetch_sub(&s->stopping_left, 1);
 }
 

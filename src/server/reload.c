@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * SIGHUP: reads the configuration from all its sources again and applies what may change while
- * running. A configuration with an error changes nothing.
+ * running. A configuration with an error changes nothing. The listeners' certificate is read again from
+ * its files, too, so that a renewed one needs no restart; one that cannot be used leaves the old in force.
  */
 #include "server/server_priv.h"
 
@@ -18,13 +19,33 @@ static enum rc load(struct server *s, struct conf **next, struct deliver_limits 
     return rc;
 }
 
+/* The certificate to let go of once the loops have the new one; NULL: nothing changed. */
+static SSL_CTX *renew_certificate(struct server *s)
+{
+    SSL_CTX *before = s->server_tls;
+    SSL_CTX *renewed = NULL;
+    struct buf why;
+
+    if (before == NULL)
+        return NULL;
+    buf_init(&why, SERVER_WHY_MAX);
+    if (server_open_tls(s, &renewed, &why) == RC_OK)
+        s->server_tls = renewed;
+    else
+        LOG(SERVER_CERTIFICATE_KEPT, F_STR("why", buf_str(&why)));
+    buf_fini(&why);
+    return renewed == NULL ? NULL : before;
+}
+
 static void apply(struct server *s, struct conf *next, const struct deliver_limits *limits)
 {
     struct conf *before = s->reloaded;
+    SSL_CTX *old_certificate = renew_certificate(s);
 
     s->reloaded = next;
     server_configure_log(next);
     server_apply_http_limits(s, next);
+    SSL_CTX_free(old_certificate);
     deliver_set_limits(s->deliver, limits);
     store_set_retention(s->store, next->store_retention, next->store_idempotency);
     conf_free(before);

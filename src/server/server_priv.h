@@ -132,7 +132,10 @@ void server_unlisten(struct server *s);
 MUST_USE enum rc server_threads_start(struct server *s);
 /* Stops accepting, lets calls and attempts under way finish, then ends the loops' threads. */
 void server_threads_stop(struct server *s);
+/* Gives the loops the limits of the latest reload and the certificate in s->server_tls; waits until they have it. */
 void server_apply_http_limits(struct server *s, const struct conf *c);
+/* Reads the listeners' certificate; *out stays NULL when there is none. RC_INVALID: why. */
+MUST_USE enum rc server_open_tls(const struct server *s, SSL_CTX **out, struct buf *why);
 
 /* --- signals.c --------------------------------------------------------------------------------------- */
 /* Blocks the signals the server handles; before any thread starts. */

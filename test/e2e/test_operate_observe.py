@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What operators see: metrics, logs, debug pages, TLS, systemd."""
+import http.client
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -98,13 +100,17 @@ def test_debug_pages_are_not_there_unless_enabled(grapnel):
     assert grapnel.raw("GET", "/debug/conf").status == 404
 
 
-@pytest.fixture
-def certificate(tmp_path):
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+def make_certificate(folder):
+    cert, key = folder / "cert.pem", folder / "key.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                     "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                     "-keyout", key, "-out", cert], check=True, capture_output=True)
     return cert, key
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    return make_certificate(tmp_path)
 
 
 def test_a_tls_listener_serves_and_refuses_old_versions(make_grapnel, certificate):
@@ -118,6 +124,32 @@ def test_a_tls_listener_serves_and_refuses_old_versions(make_grapnel, certificat
     old.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises((ssl.SSLError, OSError)):
         old.wrap_socket(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S))
+
+
+def test_a_renewed_certificate_is_taken_on_sighup_and_a_bad_one_is_not(make_grapnel, certificate, tmp_path):
+    cert, key = certificate
+    server = make_grapnel().serve(f"server.tls_cert={cert}", f"server.tls_key={key}")
+
+    def served():
+        return ssl.get_server_certificate(("127.0.0.1", server.port), timeout=PATIENCE_S)
+    old = cert.read_text()
+    before = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=PATIENCE_S,
+                                         context=ssl.create_default_context(cafile=cert))
+    before.request("GET", "/metrics")
+    assert before.getresponse().read() and served() == old
+    make_certificate(tmp_path)
+    assert cert.read_text() != old
+    server.child.send_signal(signal.SIGHUP)
+    wait_until(lambda: served() == cert.read_text(), "the new certificate")
+    before.request("GET", "/metrics")
+    assert before.getresponse().read(), "a connection that is open goes on"
+    good = cert.read_text()
+    key.write_text("this is no key")
+    server.child.send_signal(signal.SIGHUP)
+    assert str(key) in server.wait_log("event=server.certificate_kept")
+    server.wait_log("event=server.reloaded")
+    assert served() == good
+    before.close()
 
 
 def test_a_receiver_with_a_certificate_from_a_given_authority_is_delivered_to(make_grapnel, make_receiver, certificate):
