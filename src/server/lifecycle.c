@@ -563,9 +563,10 @@ static void serve(struct server *s)
 {
     while (!s->stop_asked) {
         (void)server_wait(s, something_asked, INT64_MAX);
-        if (s->reload_asked && !s->stop_asked)
+        bool reload = s->reload_asked && !s->stop_asked;
+        s->reload_asked = false; /* one that is asked for meanwhile is another one */
+        if (reload)
             server_reload(s);
-        s->reload_asked = false;
     }
 }
 
