@@ -56,31 +56,42 @@ static bool read_dump(struct cli *cli, const char *name, struct buf *out)
     return false;
 }
 
-/* One field of CSV off *rest into *out; *last: it ends its line. RC_INVALID: a quote is not closed. */
+/* The rest of a quoted field, up to its closing quote; "" is a quote. RC_INVALID: it is not closed. */
+static enum rc take_quoted(struct str *rest, struct buf *text)
+{
+    for (;;) {
+        size_t len = str_find(*rest, '"');
+        if (len == rest->len)
+            return RC_INVALID;
+        bool is_double = len + 1 < rest->len && rest->ptr[len + 1] == '"';
+        enum rc rc = buf_add_str(text, str_sub(*rest, 0, len + (is_double ? 1 : 0)));
+        *rest = str_sub(*rest, len + (is_double ? 2 : 1), rest->len);
+        if (rc != RC_OK || !is_double)
+            return rc;
+    }
+}
+
+/* One field of CSV off *rest into *out; *last: it ends its line. */
 static enum rc take_field(struct arena *a, struct str *rest, struct str *out, bool *last)
 {
     struct buf text;
-    size_t at = 0;
-    bool is_quoted = rest->len > 0 && rest->ptr[0] == '"', is_open = is_quoted;
     enum rc rc = RC_OK;
 
     buf_init(&text, DUMP_MAX);
-    for (at = is_quoted ? 1 : 0; at < rest->len && rc == RC_OK; at++) {
-        char c = rest->ptr[at];
-        bool is_double = c == '"' && at + 1 < rest->len && rest->ptr[at + 1] == '"';
-        if (!is_open && (c == ',' || c == '\n'))
-            break;
-        if (is_open && c == '"' && !is_double)
-            is_open = false;
-        else if (is_open || c != '\r')
-            rc = buf_add_char(&text, c);
-        at += is_open && is_double ? 1 : 0;
-    }
-    *last = at >= rest->len || rest->ptr[at] == '\n';
-    *rest = str_sub(*rest, at + 1, rest->len);
+    if (str_skip_prefix(rest, STR("\"")))
+        rc = take_quoted(rest, &text);
+    size_t comma = str_find(*rest, ','), line = str_find(*rest, '\n');
+    size_t end = comma < line ? comma : line;
+    struct str plain = str_sub(*rest, 0, end);
+    if (plain.len > 0 && plain.ptr[plain.len - 1] == '\r')
+        plain.len--;
+    if (rc == RC_OK)
+        rc = buf_add_str(&text, plain);
+    *last = line <= comma;
+    *rest = str_sub(*rest, end + 1, rest->len);
     *out = arena_str(a, buf_str(&text));
     buf_fini(&text);
-    return is_open ? RC_INVALID : rc;
+    return rc;
 }
 
 static enum rc take_line(struct arena *a, struct str *rest, struct str fields[static FIELDS_MAX], size_t *count)
