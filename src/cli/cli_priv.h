@@ -52,6 +52,9 @@ extern const struct cli_verb cli_user, cli_tenant;
 extern const struct cli_verb cli_serve, cli_token, cli_doctor, cli_import, cli_listen, cli_bench, cli_verify, cli_source, cli_reference,
     cli_version, cli_help;
 
+/* import_openedx.c: `grapnel import openedx`, with --url, --token and the file's name taken. */
+int cli_import_openedx(struct cli *cli, const char *server, const char *token, const char *name);
+
 /* NULL-terminated; for help. */
 extern const struct cli_verb *const cli_verbs[];
 /* The verb nearest to a mistyped word, or NULL. */

@@ -259,8 +259,10 @@ static int run(struct cli *cli)
 
     if (token == NULL)
         token = getenv("GRAPNEL_TOKEN");
+    if (what != NULL && strcmp(what, "openedx") == 0)
+        return cli_import_openedx(cli, server, token, name);
     if (what == NULL || strcmp(what, "ckan") != 0)
-        return cli_misused(cli, "only the webhooks of ckan can be imported");
+        return cli_misused(cli, "what ckan and openedx have set can be imported");
     if (server == NULL || token == NULL || name == NULL)
         return cli_misused(cli, "needs --url=URL, --token or $GRAPNEL_TOKEN, and a file (or - for standard input)");
     if (!cli_is_used_up(cli))
@@ -275,13 +277,16 @@ static int run(struct cli *cli)
 
 const struct cli_verb cli_import = {
     .name = "import",
-    .arguments = "ckan --url=URL [--token=TOKEN] FILE|-",
+    .arguments = "ckan|openedx --url=URL [--token=TOKEN] FILE|-",
     .summary = "take over webhooks of another service",
     .details = "  --url=URL        of the running Grapnel, such as http://127.0.0.1:8071\n"
                "  --token=TOKEN    an API token; else the environment's GRAPNEL_TOKEN\n"
                "  FILE             the old table as CSV with a header line, a JSON array, or a JSON object\n"
                "                   a line, with id, address, user_id, topic, created_at:\n"
                "    psql \"$CKAN_DB\" -c \"\\copy (SELECT id, address, user_id, topic, created_at FROM webhooks)\"\n"
-               "      \" TO STDOUT CSV HEADER\" | grapnel import ckan --url=URL -\n",
+               "      \" TO STDOUT CSV HEADER\" | grapnel import ckan --url=URL -\n"
+               "  openedx: FILE is what Django's dumpdata makes of the plugin's tables;\n"
+               "  --app=UID        openedx: the application that is made or used; openedx when absent\n"
+               "  --catalogue      openedx: instead of a file, the event types the plugin knows\n",
     .run = run,
 };

@@ -258,3 +258,61 @@ def test_nothing_of_the_data_is_logged(site, closing):
     site.filter(closing({"data": {"user": {"name": "Secret-Name-Out"}}}).url)
     site.ask({"user": {"name": "Secret-Name-In"}})
     assert "Secret-Name" not in site.server.log()
+
+
+def dump(plugin, path):
+    from django.core.management import call_command
+    with open(path, "w", encoding="utf-8") as out:
+        call_command("dumpdata", "openedx_webhooks", stdout=out)
+
+
+def test_a_sites_tables_are_taken_over(grapnel, plugin, closing, tmp_path):
+    asked = closing({"data": {"x": 1}})
+    models = plugin.models
+    models.Webhook.objects.all().delete()
+    models.Webfilter.objects.all().delete()
+    models.Webhook(event="SESSION_LOGIN_COMPLETED", webhook_url="https://crm.example/login", use_www_form_encoding=True).save()
+    models.Webhook(event="XBLOCK_CREATED", webhook_url="https://crm.example/block", enabled=False).save()
+    models.Webfilter(event="StudentLoginRequested", webhook_url=asked.url, description="check", halt_on_4xx=True,
+                     redirect_on_4xx="https://site.example/no", disable_halt=True).save()
+    dump(plugin, tmp_path / "dump.json")
+    arguments = ("import", "openedx", f"--url={grapnel.url}", f"--token={grapnel.token}", str(tmp_path / "dump.json"))
+    done = grapnel.run(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "3 taken over, 0 there already, 0 failed" in done.stderr
+    endpoints = {e["url"]: e for e in grapnel.ok("GET", "/app/openedx/endpoint")["data"]}
+    assert endpoints["https://crm.example/login"]["eventTypes"] == ["org.openedx.learning.auth.session.login.completed.v1"]
+    assert endpoints["https://crm.example/login"]["encoding"] == "form"
+    assert endpoints["https://crm.example/block"]["disabled"]
+    made = grapnel.ok("GET", "/app/openedx/filter")["data"]
+    assert [(f["event"], f["url"], f["haltOn4xx"], f["redirectOn4xx"], f["disableHalt"], f["description"]) for f in made] == [
+        ("StudentLoginRequested", asked.url, True, "https://site.example/no", True, "check")]
+    event, url = done.stdout.split()
+    webfilter = models.Webfilter(event=event, webhook_url=url)
+    assert plugin.filters._process_filter(webfilters=[webfilter], data={"user": {}}) == ({"x": 1}, {})
+    again = grapnel.run(*arguments)
+    assert again.returncode == 0 and again.stdout == done.stdout
+    assert len(grapnel.ok("GET", "/app/openedx/filter")["data"]) == 1
+    assert len(grapnel.ok("GET", "/app/openedx/endpoint")["data"]) == 2
+
+
+def test_the_catalogue_is_one_import_away(grapnel, plugin):
+    done = grapnel.run("import", "openedx", f"--url={grapnel.url}", f"--token={grapnel.token}", "--catalogue")
+    assert done.returncode == 0, done.stderr
+    names = {t["name"]: t["description"] for t in grapnel.ok("GET", "/event-type?limit=250")["data"]}
+    assert names["org.openedx.learning.auth.session.login.completed.v1"] == "SESSION_LOGIN_COMPLETED"
+    assert "PreventLogin" in names["org.openedx.learning.student.login.requested.v1"]
+    import openedx_webhooks.apps
+    from openedx_webhooks.settings.common import plugin_settings
+    known = types.SimpleNamespace(OPEN_EDX_FILTERS_CONFIG={})
+    plugin_settings(known)
+    signals = sum(len(listed) for listed in openedx_webhooks.apps.signals.values())
+    assert set(known.OPEN_EDX_FILTERS_CONFIG) <= set(names)
+    assert len(names) == signals + len(known.OPEN_EDX_FILTERS_CONFIG)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "not json"])
+def test_what_is_no_dump_is_refused(grapnel, tmp_path, text):
+    (tmp_path / "dump.json").write_text(text)
+    done = grapnel.run("import", "openedx", f"--url={grapnel.url}", f"--token={grapnel.token}", str(tmp_path / "dump.json"))
+    assert done.returncode == 1 and "dumpdata" in done.stderr

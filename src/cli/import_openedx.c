@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * grapnel import openedx: takes over what a site has set in Open edX's openedx-webhooks plugin, from
+ * a Django dump of its two tables. Webhooks become endpoints, webfilters become filters of one
+ * application, through the running server's API. Doing it again changes nothing that is there.
+ */
+#include "cli/cli_priv.h"
+#include "dialect/openedx.h"
+#include "fetch/fetch.h"
+#include "json/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { DUMP_MAX = 64 << 20, ANSWER_MAX = 8 << 20, DEADLINE_US = 30000000, WORDS_MAX = 1024, HEADERS_MAX = 8192 };
+
+struct import {
+    struct cli *cli;
+    const char *server, *token, *app;
+    struct fetch_policy *policy;
+    SSL_CTX *tls;
+    struct arena arena;
+    json_t *filters; /* of the application, as they are */
+    size_t done, there, failed;
+};
+
+/* --- the API ------------------------------------------------------------------------------------------ */
+
+static json_t *read_answer(const struct import *im, const struct fetch_call *c, const char *path)
+{
+    json_t *answer = NULL;
+    if (c->error != FETCH_OK)
+        (void)cli_failed(im->cli, "%s: %s", path, c->detail);
+    else if (c->status >= 300)
+        (void)cli_failed(im->cli, "%s: %d %.*s", path, c->status, STR_ARGS(c->response));
+    else if (json_parse(c->response, &answer, NULL) != RC_OK)
+        (void)cli_failed(im->cli, "%s: the answer is no JSON", path);
+    return answer;
+}
+
+/* The parsed answer of a call that succeeded; NULL: said why not. `body` is taken over; may be NULL. */
+static json_t *call(struct import *im, enum http_method method, const char *path, json_t *body)
+{
+    struct fetch_call c;
+    struct http_url url;
+    struct str text = arena_fmt(&im->arena, "%s/api/v1%s", im->server, path);
+    json_t *answer = NULL;
+    struct buf headers;
+    buf_init(&headers, HEADERS_MAX);
+    fetch_call_init(&c);
+    if (http_url_parse(text, &url, NULL) == RC_OK &&
+        buf_addf(&headers, "authorization: Bearer %s\r\ncontent-type: application/json\r\n",
+                 im->token) == RC_OK) {
+        c.method = method;
+        c.url = &url;
+        c.headers = buf_str(&headers);
+        c.body = body == NULL ? STR_NONE : json_text(&im->arena, body);
+        c.deadline_us = c.connect_us = DEADLINE_US;
+        c.response_keep = c.response_read = ANSWER_MAX;
+        fetch_run(&(struct fetch_options){ .policy = im->policy, .tls = im->tls }, &c);
+        answer = read_answer(im, &c, path);
+    } else {
+        (void)cli_failed(im->cli, "%s is no URL", im->server);
+    }
+    fetch_call_fini(&c);
+    if (headers.ptr != NULL)
+        mem_wipe(headers.ptr, headers.len);
+    buf_fini(&headers);
+    json_decref(body);
+    return answer;
+}
+
+static bool put_event_type(struct import *im, const char *type, const char *words)
+{
+    struct str path = arena_fmt(&im->arena, "/event-type/%s", type);
+    json_t *answer = call(im, HTTP_PUT, path.ptr, json_pack("{s:s}", "description", words));
+    json_decref(answer);
+    return answer != NULL;
+}
+
+/* --- webhooks ----------------------------------------------------------------------------------------- */
+
+static struct str string_of(const json_t *fields, const char *name)
+{
+    const json_t *v = json_object_get(fields, name);
+    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR("");
+}
+
+static bool is_set(const json_t *fields, const char *name, bool absent)
+{
+    const json_t *v = json_object_get(fields, name);
+    return json_is_boolean(v) ? json_is_true(v) : absent;
+}
+
+static const char *encoding_of(const json_t *fields)
+{
+    return is_set(fields, "use_www_form_encoding", false) ? "form" : "json";
+}
+
+static bool import_webhook(struct import *im, json_int_t pk, const json_t *fields)
+{
+    struct str name = string_of(fields, "event"), url = string_of(fields, "webhook_url");
+    const struct openedx_event *event = openedx_event_find(name);
+    if (event == NULL) {
+        (void)cli_failed(im->cli, "webhook %lld: the event \"%.*s\" is not known", (long long)pk,
+                         STR_ARGS(name));
+        return false;
+    }
+    if (!put_event_type(im, event->type, event->name))
+        return false;
+    struct str uid = arena_fmt(&im->arena, "openedx-webhook-%lld", (long long)pk);
+    struct str path = arena_fmt(&im->arena, "/app/%s/endpoint/%s", im->app, uid.ptr);
+    json_t *body =
+        json_pack("{s:s, s:s%, s:s, s:[s], s:b, s:s}", "uid", uid.ptr, "url", url.ptr, url.len,
+                  "description", event->name, "eventTypes", event->type, "disabled",
+                  !is_set(fields, "enabled", true), "encoding", encoding_of(fields));
+    json_t *answer = call(im, HTTP_PUT, path.ptr, body);
+    json_decref(answer);
+    return answer != NULL;
+}
+
+/* --- webfilters ----------------------------------------------------------------------------------------- */
+
+/* The plugin's columns, and ours. */
+static const struct {
+    const char *theirs, *ours;
+} flags[] = { { "disable_filtering", "disableFiltering" },
+              { "disable_halt", "disableHalt" },
+              { "halt_on_4xx", "haltOn4xx" },
+              { "halt_on_5xx", "haltOn5xx" },
+              { "halt_on_request_exception", "haltOnRequestException" } },
+  texts[] = { { "redirect_on_4xx", "redirectOn4xx" },
+              { "redirect_on_5xx", "redirectOn5xx" },
+              { "redirect_on_request_exception", "redirectOnRequestException" },
+              { "description", "description" },
+              { "event", "event" },
+              { "webhook_url", "url" } };
+
+static bool is_there(const struct import *im, struct str event, struct str url)
+{
+    for (size_t i = 0; i < json_array_size(im->filters); i++) {
+        const json_t *f = json_array_get(im->filters, i);
+        if (str_eq(string_of(f, "event"), event) && str_eq(string_of(f, "url"), url))
+            return true;
+    }
+    return false;
+}
+
+/* The URL that goes into the plugin instead of the processor's; made if the chain has none. */
+static bool show_url(struct import *im, struct str event)
+{
+    struct str path = arena_fmt(&im->arena, "/app/%s/filter-chain/%.*s", im->app, STR_ARGS(event));
+    json_t *chain = call(im, HTTP_GET, path.ptr, NULL);
+    if (chain != NULL && !json_is_string(json_object_get(chain, "url"))) {
+        json_decref(chain);
+        path = arena_fmt(&im->arena, "%s/url", path.ptr);
+        chain = call(im, HTTP_POST, path.ptr, json_object());
+    }
+    if (chain != NULL)
+        printf("%.*s  %s\n", STR_ARGS(event), json_string_value(json_object_get(chain, "url")));
+    json_decref(chain);
+    return chain != NULL;
+}
+
+static bool import_webfilter(struct import *im, json_int_t pk, const json_t *fields)
+{
+    struct str event = string_of(fields, "event"), url = string_of(fields, "webhook_url");
+    if (openedx_filter_find(event) == NULL)
+        fprintf(stderr,
+                "webfilter %lld: \"%.*s\" is not in the catalogue; taken over all the same\n",
+                (long long)pk, STR_ARGS(event));
+    if (is_there(im, event, url)) {
+        im->there++;
+        return true;
+    }
+    json_t *body = json_object();
+    for (size_t i = 0; i < COUNT_OF(flags); i++)
+        json_object_set_new(body, flags[i].ours,
+                            json_boolean(is_set(fields, flags[i].theirs, false)));
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct str value = string_of(fields, texts[i].theirs);
+        json_object_set_new(body, texts[i].ours, json_stringn(value.ptr, value.len));
+    }
+    json_object_set_new(body, "enabled", json_boolean(is_set(fields, "enabled", true)));
+    json_object_set_new(body, "encoding", json_string(encoding_of(fields)));
+    json_object_set_new(body, "order", json_integer(pk));
+    struct str path = arena_fmt(&im->arena, "/app/%s/filter", im->app);
+    json_t *answer = call(im, HTTP_POST, path.ptr, body);
+    json_decref(answer);
+    im->done += answer != NULL;
+    return answer != NULL;
+}
+
+/* --- dumps ---------------------------------------------------------------------------------------------- */
+
+static void import_row(struct import *im, const json_t *row, json_t *events)
+{
+    struct str model = string_of(row, "model");
+    const json_t *fields = json_object_get(row, "fields");
+    json_int_t pk = json_integer_value(json_object_get(row, "pk"));
+    bool fine = true;
+    if (str_eq(model, STR("openedx_webhooks.webhook"))) {
+        fine = import_webhook(im, pk, fields);
+        im->done += fine;
+    } else if (str_eq(model, STR("openedx_webhooks.webfilter"))) {
+        struct str event = string_of(fields, "event");
+        fine = import_webfilter(im, pk, fields);
+        if (fine)
+            json_object_set_new(events, arena_cstr(&im->arena, event), json_true());
+    }
+    im->failed += !fine;
+}
+
+static bool open_application(struct import *im)
+{
+    json_t *app = call(im, HTTP_POST, "/app?get_if_exists=true",
+                       json_pack("{s:s, s:s}", "name", "Open edX", "uid", im->app));
+    if (app == NULL)
+        return false;
+    json_decref(app);
+    struct str path = arena_fmt(&im->arena, "/app/%s/filter?limit=250", im->app);
+    json_t *page = call(im, HTTP_GET, path.ptr, NULL);
+    im->filters = json_incref(json_object_get(page, "data"));
+    json_decref(page);
+    return im->filters != NULL;
+}
+
+static int import_rows(struct import *im, const json_t *rows)
+{
+    const char *event;
+    json_t *value;
+    if (!open_application(im))
+        return CLI_FAILED;
+    json_t *events = json_object();
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        import_row(im, json_array_get(rows, i), events);
+    json_object_foreach(events, event, value)
+    {
+        im->failed += !show_url(im, str_from(event));
+    }
+    json_decref(events);
+    fprintf(stderr, "%zu taken over, %zu there already, %zu failed\n", im->done, im->there,
+            im->failed);
+    return im->failed == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+static int import_catalogue(struct import *im)
+{
+    for (size_t i = 0; i < openedx_event_count; i++)
+        im->failed += !put_event_type(im, openedx_events[i].type, openedx_events[i].name);
+    for (size_t i = 0; i < openedx_filter_count; i++) {
+        const struct openedx_filter *f = &openedx_filters[i];
+        struct str words = arena_fmt(&im->arena, "Webfilter %s. Understands: %s", f->name,
+                                     f->exceptions[0] != '\0' ? f->exceptions : "no exception");
+        im->failed += !put_event_type(im, f->type, words.ptr);
+    }
+    fprintf(stderr, "%zu event types, %zu failed\n", openedx_event_count + openedx_filter_count,
+            im->failed);
+    return im->failed == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+static int import_file(struct import *im, const char *name)
+{
+    struct buf text;
+    char part[16384];
+    size_t len;
+    json_t *rows = NULL;
+    enum rc rc = RC_OK;
+    bool is_input = strcmp(name, "-") == 0;
+    FILE *file = is_input ? stdin : fopen(name, "rb");
+    if (file == NULL)
+        return cli_failed(im->cli, "%s: %s", name, strerror(errno));
+    buf_init(&text, DUMP_MAX);
+    while (rc == RC_OK && (len = fread(part, 1, sizeof(part), file)) > 0)
+        rc = buf_add(&text, part, len);
+    if (!is_input)
+        (void)fclose(file);
+    int code = CLI_FAILED;
+    if (rc != RC_OK)
+        (void)cli_failed(im->cli, "%s: is larger than 64 MiB", name);
+    else if (json_parse(buf_str(&text), &rows, NULL) != RC_OK || !json_is_array(rows))
+        (void)cli_failed(im->cli, "%s: is no output of Django's dumpdata (a JSON array)", name);
+    else
+        code = import_rows(im, rows);
+    json_decref(rows);
+    buf_fini(&text);
+    return code;
+}
+
+/* --- the verb ------------------------------------------------------------------------------------------- */
+
+int cli_import_openedx(struct cli *cli, const char *server, const char *token, const char *name)
+{
+    struct import im = {
+        .cli = cli, .server = server, .token = token, .app = cli_take(cli, "app")
+    };
+    struct buf why;
+    bool catalogue = cli_take_switch(cli, "catalogue");
+    int code = CLI_FAILED;
+    if (im.app == NULL)
+        im.app = "openedx";
+    if (im.server == NULL || im.token == NULL || (name == NULL) != catalogue)
+        return cli_misused(
+            cli,
+            "needs --url=URL, --token or $GRAPNEL_TOKEN, and a file (- for standard input) or --catalogue");
+    if (!cli_is_used_up(cli))
+        return CLI_MISUSED;
+    buf_init(&why, WORDS_MAX);
+    arena_init(&im.arena);
+    const struct tls_client_options tls = { .verify = true };
+    if (fetch_policy_new(STR("0.0.0.0/0,::/0"), STR(""), false, &im.policy, &why) != RC_OK ||
+        tls_client_context(&tls, &im.tls, &why) != RC_OK)
+        (void)cli_failed(cli, "%.*s", STR_ARGS(buf_str(&why)));
+    else
+        code = catalogue ? import_catalogue(&im) : import_file(&im, name);
+    json_decref(im.filters);
+    fetch_policy_unref(im.policy);
+    SSL_CTX_free(im.tls);
+    arena_fini(&im.arena);
+    buf_fini(&why);
+    return code;
+}
