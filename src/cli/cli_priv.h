@@ -49,8 +49,11 @@ int cli_misused(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int cli_failed(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 extern const struct cli_verb cli_user, cli_tenant;
-extern const struct cli_verb cli_serve, cli_token, cli_doctor, cli_import, cli_listen, cli_bench, cli_verify, cli_source, cli_reference,
+extern const struct cli_verb cli_serve, cli_token, cli_doctor, cli_import, cli_listen, cli_receive, cli_bench, cli_verify, cli_source, cli_reference,
     cli_version, cli_help;
+
+/* import_gaia.c: `grapnel import gaia`, with --url and --token taken. */
+int cli_import_gaia(struct cli *cli, const char *server, const char *token);
 
 /* import_openedx.c: `grapnel import openedx`, with --url, --token and the file's name taken. */
 int cli_import_openedx(struct cli *cli, const char *server, const char *token, const char *name);

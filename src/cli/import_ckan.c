@@ -259,10 +259,12 @@ static int run(struct cli *cli)
 
     if (token == NULL)
         token = getenv("GRAPNEL_TOKEN");
+    if (what != NULL && strcmp(what, "gaia") == 0)
+        return cli_import_gaia(cli, server, token);
     if (what != NULL && strcmp(what, "openedx") == 0)
         return cli_import_openedx(cli, server, token, name);
     if (what == NULL || strcmp(what, "ckan") != 0)
-        return cli_misused(cli, "what ckan and openedx have set can be imported");
+        return cli_misused(cli, "what ckan, gaia and openedx have set can be imported");
     if (server == NULL || token == NULL || name == NULL)
         return cli_misused(cli, "needs --url=URL, --token or $GRAPNEL_TOKEN, and a file (or - for standard input)");
     if (!cli_is_used_up(cli))
@@ -277,7 +279,7 @@ static int run(struct cli *cli)
 
 const struct cli_verb cli_import = {
     .name = "import",
-    .arguments = "ckan|openedx --url=URL [--token=TOKEN] FILE|-",
+    .arguments = "ckan|openedx --url=URL [--token=TOKEN] FILE|-  or  gaia --url=URL --etcd=URL [--dry-run]",
     .summary = "take over webhooks of another service",
     .details = "  --url=URL        of the running Grapnel, such as http://127.0.0.1:8071\n"
                "  --token=TOKEN    an API token; else the environment's GRAPNEL_TOKEN\n"
@@ -285,6 +287,8 @@ const struct cli_verb cli_import = {
                "                   a line, with id, address, user_id, topic, created_at:\n"
                "    psql \"$CKAN_DB\" -c \"\\copy (SELECT id, address, user_id, topic, created_at FROM webhooks)\"\n"
                "      \" TO STDOUT CSV HEADER\" | grapnel import ckan --url=URL -\n"
+               "  --etcd=URL       gaia: the etcd (v2 keys) of the original service, such as http://etcd:2379\n"
+               "  --dry-run        gaia: only say what would be done\n"
                "  openedx: FILE is what Django's dumpdata makes of the plugin's tables;\n"
                "  --app=UID        openedx: the application that is made or used; openedx when absent\n"
                "  --catalogue      openedx: instead of a file, the event types the plugin knows\n",

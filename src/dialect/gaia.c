@@ -10,6 +10,7 @@ enum rc dialect_gaia_new(struct dialect_set *set, struct buf *why)
     struct dialect_gaia *gaia = XNEW(struct dialect_gaia);
     struct broker_url url;
     struct arena scratch;
+    struct buf words;
     set->gaia = gaia;
     gaia->o = &o->gaia;
     gaia->place = (struct dialect_gaia_place){ .store = o->store,
@@ -20,7 +21,11 @@ enum rc dialect_gaia_new(struct dialect_set *set, struct buf *why)
                                                .org = o->org,
                                                .amqp_url = o->gaia.amqp_url };
     arena_init(&scratch);
-    enum rc rc = broker_url_parse(str_from(o->gaia.amqp_url), &scratch, &url, why);
+    buf_init(&words, 256);
+    enum rc rc = broker_url_parse(str_from(o->gaia.amqp_url), &scratch, &url, &words);
+    if (rc != RC_OK)
+        buf_say(why, "gaia.amqp_url: %.*s", STR_ARGS(buf_str(&words)));
+    buf_fini(&words);
     arena_fini(&scratch);
     return rc == RC_OK ? dialect_sts_new(&o->gaia, &gaia->sts, why) : rc;
 }
