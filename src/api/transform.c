@@ -308,12 +308,17 @@ static void test_transform(struct http_request *req)
 }
 
 #define OF_ENDPOINT "/api/v1/app/{app_id}/endpoint/{endpoint_id}/transformation"
+#define OF_SOURCE "/ingest/api/v1/source/{source_id}/endpoint/{endpoint_id}/transformation"
 static const struct http_route routes[] = {
     { HTTP_GET, OF_ENDPOINT, HTTP_WORKER, get_transformation, API_APP | API_CAN(CORE_MAY_VIEW),
       "v1.endpoint.transformation.get", "Get an endpoint's transform" },
     { HTTP_PATCH, OF_ENDPOINT, HTTP_WORKER, patch_transformation,
       API_APP | API_WRITE | API_CAN(CORE_MAY_MANAGE_ENDPOINT), "v1.endpoint.transformation.patch",
       "Change an endpoint's transform" },
+    { HTTP_GET, OF_SOURCE, HTTP_WORKER, get_transformation, API_ORG,
+      "v1.ingest.endpoint.transformation.get", "Get the transform of a source's endpoint" },
+    { HTTP_PATCH, OF_SOURCE, HTTP_WORKER, patch_transformation, API_ORG | API_WRITE,
+      "v1.ingest.endpoint.transformation.patch", "Change the transform of a source's endpoint" },
     { HTTP_POST, "/api/v1/filter/test", HTTP_WORKER, test_filter, API_ANY, "v1.filter.test",
       "Try a filter on a request" },
     { HTTP_POST, "/api/v1/transform/test", HTTP_WORKER, test_transform, API_ANY,

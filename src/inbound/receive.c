@@ -173,25 +173,20 @@ static void published(struct core_publish *p)
     http_answer(r->req);
 }
 
-static void hash_parts(const struct str *parts, size_t count, uint8_t out[static 32])
-{
-    uint8_t each[8][32];
-    for (size_t i = 0; i < count; i++)
-        sign_sha256(parts[i], each[i]);
-    sign_sha256(str_of((const char *)each, count * sizeof(each[0])), out);
-}
-
 /* A signed time makes two equal bodies two events: it belongs to the key. */
 static void key_by_body(struct receiving *r, struct core_publish *p)
 {
     const struct grapnel_verdict *verdict = &r->request.verdict;
-    int64_t time_us = verdict->has_time ? verdict->time_us : 0;
+    struct {
+        int64_t source, time_us;
+        uint8_t query[32], body[32];
+    } parts = { .source = r->view->num, .time_us = verdict->has_time ? verdict->time_us : 0 };
+    struct str query = verify_str(r->request.engine.query);
     uint8_t hash[32];
-    const struct str parts[] = { str_of((const char *)&r->view->num, sizeof(int64_t)),
-                                 str_of((const char *)&time_us, sizeof(time_us)),
-                                 verify_str(r->request.engine.query),
-                                 verify_str(r->request.engine.body) };
-    hash_parts(parts, COUNT_OF(parts), hash);
+    if (query.len > 0)
+        sign_sha256(query, parts.query);
+    sign_sha256(verify_str(r->request.engine.body), parts.body);
+    sign_sha256(str_of((const char *)&parts, sizeof(parts)), hash);
     p->store.has_key = true;
     memcpy(p->store.key, hash, sizeof(p->store.key));
 }

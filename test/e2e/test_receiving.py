@@ -190,6 +190,19 @@ def test_routes_take_by_type_and_filter(grapnel, make_receiver):
     assert sorted(json.loads(r.body)["n"] for r in big.wait(2)) == [1, 2]
 
 
+def test_a_route_may_transform_and_a_wrong_program_is_refused(grapnel, receiver):
+    app = grapnel.application("transformed")
+    grapnel.endpoint(app, receiver.url)
+    source = make_source(grapnel, settings={"routes": [{"applications": [app], "transform": "{only: .keep}"}]})
+    body = b'{"keep": 7, "drop": 8}'
+    assert grapnel.raw("POST", door(source), body, github_headers(body)).status == 200
+    assert json.loads(receiver.wait(1)[0].body) == {"only": 7}
+    status, answer = ingest(grapnel, "PATCH", f"/source/{source['id']}",
+                            {"settings": {"routes": [{"applications": [app], "transform": "{only: "}]}})
+    assert status == 422
+    assert "transform" in json.dumps(answer)
+
+
 def test_a_route_to_no_application_is_refused(grapnel):
     status, answer = ingest(grapnel, "POST", "/source", {"name": "x", "type": "github",
                                                          "settings": {"routes": [{"applications": ["app_nothing"]}]}})
@@ -428,6 +441,9 @@ def test_the_official_sdks_ingest_methods_work(grapnel):
     client.ingest.endpoint.set_headers(source.id, endpoint.id, models.IngestEndpointHeadersIn(headers={"x-a": "b"}))
     assert client.ingest.endpoint.get_headers(source.id, endpoint.id).headers == {"x-a": "b"}
     client.ingest.endpoint.upsert(source.id, endpoint.id, models.IngestEndpointUpsertIn(url="http://127.0.0.1:10/"))
+    client.ingest.endpoint.transformation.patch(source.id, endpoint.id, models.IngestEndpointTransformationPatch(
+        code="{wrapped: .body}", enabled=True))
+    assert client.ingest.endpoint.transformation.get(source.id, endpoint.id).code == "{wrapped: .body}"
     client.ingest.endpoint.delete(source.id, endpoint.id)
     client.ingest.source.delete(source.id)
     assert client.ingest.source.list().data == []
