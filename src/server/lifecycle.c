@@ -12,8 +12,6 @@
 
 enum { LOOPS_BY_DEFAULT_MAX = 16 };
 
-static const char USER_AGENT[] = "Grapnel/" GRAPNEL_VERSION;
-
 /* --- process --------------------------------------------------------------------------------------- */
 
 /* Every connection is a descriptor: take all the system lets us have. */
@@ -170,82 +168,6 @@ static void stop_directory(struct server *s)
     core_directory_free(s->directory);
 }
 
-/* --- clients ----------------------------------------------------------------------------------------- */
-
-static struct fetch_options fetch_options(const struct server *s)
-{
-    const struct conf *c = s->conf;
-
-    return (struct fetch_options){ .policy = s->policy,
-                                   .tls = s->client_tls,
-                                   .idle_max = (size_t)c->fetch_idle_max,
-                                   .idle_per_host = (size_t)c->fetch_idle_per_host,
-                                   .idle_us = c->fetch_idle_timeout,
-                                   .proxy = server_text(c->fetch_proxy),
-                                   .no_proxy = server_text(c->fetch_no_proxy),
-                                   .http2 = c->fetch_http2,
-                                   .resolve = server_text(c->fetch_resolve) };
-}
-
-static enum rc start_fetch(struct server *s)
-{
-    const struct conf *c = s->conf;
-    struct tls_client_options tls = { .ca_file = server_text(c->fetch_ca_file),
-                                      .cert_file = server_text(c->fetch_cert),
-                                      .key_file = server_text(c->fetch_key),
-                                      .verify = true };
-    enum rc rc = fetch_policy_new(str_from(c->fetch_allow), str_from(c->fetch_deny),
-                                  c->fetch_https_only, &s->policy, &s->why);
-
-    if (rc == RC_OK)
-        rc = tls_client_context(&tls, &s->client_tls, &s->why);
-    if (rc != RC_OK)
-        return rc;
-    struct fetch_options o = fetch_options(s);
-    s->fetch_options = o;
-    bool curl = str_eq(str_from(c->fetch_client), STR("curl"));
-    for (size_t i = 0; i < s->loop_count; i++) {
-        struct loop *loop = s->loops[i].loop;
-        s->loops[i].fetch = curl ? fetch_curl_new(loop, &o) : fetch_own_new(loop, &o);
-        s->fetch_list[i] = s->loops[i].fetch;
-    }
-    return RC_OK;
-}
-
-static void stop_fetch(struct server *s)
-{
-    for (size_t i = 0; i < s->loop_count; i++)
-        fetch_free(s->loops[i].fetch);
-    server_drain_loops(s);
-    SSL_CTX_free(s->client_tls);
-    fetch_policy_unref(s->policy);
-}
-
-static enum rc start_brokers(struct server *s)
-{
-    const struct conf *c = s->conf;
-    s->brokers = broker_pool_new(
-        &(struct broker_options){ .policy = s->policy,
-                                  .ca_file = server_text(c->fetch_ca_file),
-                                  .cert_file = server_text(c->fetch_cert),
-                                  .key_file = server_text(c->fetch_key),
-                                  .product_version = GRAPNEL_VERSION,
-                                  .connections_max = (size_t)c->amqp_connections_max,
-                                  .connect_us = c->deliver_connect_timeout,
-                                  .idle_us = c->amqp_idle_timeout });
-    for (size_t i = 0; i < s->loop_count; i++)
-        s->broker_list[i] = broker_client_new(s->brokers, s->loops[i].loop);
-    return RC_OK;
-}
-
-static void stop_brokers(struct server *s)
-{
-    broker_pool_free(s->brokers);
-    server_drain_loops(s);
-    for (size_t i = 0; i < s->loop_count; i++)
-        broker_client_free(s->broker_list[i]);
-}
-
 /* --- publishing and delivering ------------------------------------------------------------------------ */
 
 /* The publisher is made before deliver, which needs its events: the circle closes here. */
@@ -304,7 +226,7 @@ static enum rc start_deliver(struct server *s)
     if (rc != RC_OK)
         return rc;
     if (o.user_agent == NULL)
-        o.user_agent = USER_AGENT;
+        o.user_agent = SERVER_USER_AGENT;
     s->deliver = deliver_new(&o);
     rc = deliver_start(s->deliver);
     if (rc != RC_OK)
@@ -339,7 +261,7 @@ static enum rc start_filters(struct server *s)
                                        .connect_us = s->conf->deliver_connect_timeout };
 
     if (o.user_agent == NULL)
-        o.user_agent = USER_AGENT;
+        o.user_agent = SERVER_USER_AGENT;
     s->filter_sets = filter_sets_new(s->store, s->vault, clock_system(),
                                      (size_t)s->conf->core_apps_max);
     core_directory_on_change(s->directory, app_changed, s->filter_sets);
@@ -396,27 +318,6 @@ static void stop_inbound(struct server *s)
 {
     inbound_free(s->inbound);
     verify_book_free(s->book);
-}
-
-static enum rc start_handshaker(struct server *s)
-{
-    struct deliver_handshaker_options o = { .fetch = fetch_options(s),
-                                            .clock = clock_system(),
-                                            .rng = rng_system(),
-                                            .user_agent = server_text(s->conf->user_agent),
-                                            .timeout_us = s->conf->handshake_timeout,
-                                            .at_once = (int)s->conf->handshake_at_once,
-                                            .per_minute = (int)s->conf->handshake_per_minute };
-
-    if (o.user_agent == NULL)
-        o.user_agent = USER_AGENT;
-    s->handshaker = deliver_handshaker_new(&o);
-    return RC_OK;
-}
-
-static void stop_handshaker(struct server *s)
-{
-    deliver_handshaker_free(s->handshaker);
 }
 
 static enum rc start_api(struct server *s)
@@ -512,13 +413,13 @@ static const struct part {
     { "directory", start_directory, stop_directory },
     { "workers", start_workers, stop_workers },
     { "transforms", start_transforms, stop_transforms },
-    { "fetch", start_fetch, stop_fetch },
-    { "brokers", start_brokers, stop_brokers },
+    { "fetch", server_fetch_start, server_fetch_stop },
+    { "brokers", server_brokers_start, server_brokers_stop },
     { "publisher", start_publisher, stop_publisher },
     { "deliver", start_deliver, stop_deliver },
     { "filters", start_filters, stop_filters },
     { "inbound", start_inbound, stop_inbound },
-    { "handshaker", start_handshaker, stop_handshaker },
+    { "handshaker", server_handshaker_start, server_handshaker_stop },
     { "api", start_api, stop_api },
     { "dialects", server_dialects_start, server_dialects_stop },
     { "watchdog", start_watchdog, stop_watchdog },

@@ -29,6 +29,8 @@
 #include "tls/tls.h"
 #include "work/work.h"
 
+#define SERVER_USER_AGENT "Grapnel/" GRAPNEL_VERSION
+
 enum {
     SERVER_LOOPS_MAX = 64,
     SERVER_LISTENERS_MAX = 16,
@@ -101,6 +103,14 @@ struct server {
 /* --- lifecycle.c ----------------------------------------------------------------------------------- */
 /* Runs what was posted to the loops after their threads ended: completions free memory. */
 void server_drain_loops(struct server *s);
+
+/* --- clients.c ------------------------------------------------------------------------------------- */
+MUST_USE enum rc server_fetch_start(struct server *s);
+void server_fetch_stop(struct server *s);
+MUST_USE enum rc server_brokers_start(struct server *s);
+void server_brokers_stop(struct server *s);
+MUST_USE enum rc server_handshaker_start(struct server *s);
+void server_handshaker_stop(struct server *s);
 
 /* --- dialects.c ------------------------------------------------------------------------------------ */
 MUST_USE enum rc server_dialects_start(struct server *s); /* once there are routes */
