@@ -191,7 +191,7 @@ static bool open_memory(struct grapnel_receiver *r, char *why, size_t cap)
     if (c->spool != NULL && !gn_spool_open(&r->spool, c->spool, why, cap)) {
         return false;
     }
-    if (c->replay_s >= 0 && c->on_reply == NULL) {
+    if (c->replay_s >= 0 && (c->on_reply == NULL || c->remembers_replies)) {
         r->replay = gn_replay_new(c->replay_max, c->replay_s * 1000000, r->spool.fd, gn_wall_us());
         if (r->replay == NULL) {
             (void)snprintf(why, cap, "no memory for replays, or SPOOL/seen cannot be opened");

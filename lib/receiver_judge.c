@@ -92,22 +92,44 @@ static enum grapnel_status verify(struct judging *j, struct grapnel_verdict *ver
     return status;
 }
 
+/* False: it came before, or is being handled; the answer says so. */
+static bool claim(struct judging *j, const struct gn_replay_keys *keys)
+{
+    switch (gn_replay_claim(j->receiver->replay, keys, j->event.received_us)) {
+    case GN_REPLAY_KNOWN: j->reason = "duplicate"; return false;
+    case GN_REPLAY_BUSY: fail(j, 503, "duplicate_under_way"); return false;
+    case GN_REPLAY_NEW: break;
+    }
+    return true;
+}
+
 /* Verified: to the queue, unless it is there already. */
 static void accept_event(struct judging *j, const struct gn_replay_keys *keys)
 {
     struct grapnel_receiver *r = j->receiver;
-    switch (gn_replay_claim(r->replay, keys, j->event.received_us)) {
-    case GN_REPLAY_KNOWN: j->reason = "duplicate"; return;
-    case GN_REPLAY_BUSY: fail(j, 503, "duplicate_under_way"); return;
-    case GN_REPLAY_NEW: break;
-    }
     const char *reason = "accepted";
+    if (!claim(j, keys)) {
+        return;
+    }
     unsigned refused = gn_queue_put(r, &j->event, keys, &reason);
     gn_replay_settle(r->replay, keys, refused == 0, j->event.received_us);
     j->reason = reason;
     if (refused != 0) {
         fail(j, refused, reason);
     }
+}
+
+static void process(struct judging *j, const struct gn_replay_keys *keys)
+{
+    struct grapnel_receiver *r = j->receiver;
+    j->answer =
+        (struct grapnel_answer){ .status = r->config.success != 0 ? r->config.success : 204 };
+    if (!claim(j, keys)) {
+        return;
+    }
+    r->config.on_reply(r->config.ctx, &j->event, &j->answer);
+    gn_replay_settle(r->replay, keys, j->answer.status < 300, j->event.received_us);
+    j->reason = "processed";
 }
 
 static void judge_by_scheme(struct judging *j, struct grapnel_verdict *verdict)
@@ -123,15 +145,13 @@ static void judge_by_scheme(struct judging *j, struct grapnel_verdict *verdict)
     if (r->config.success != 0) {
         j->answer = (struct grapnel_answer){ .status = r->config.success };
     }
-    if (r->config.on_reply != NULL) {
-        j->answer =
-            (struct grapnel_answer){ .status = r->config.success != 0 ? r->config.success : 204 };
-        r->config.on_reply(r->config.ctx, &j->event, &j->answer);
-        return;
-    }
     struct gn_replay_keys keys;
     gn_replay_keys(verdict, j->event.body, &keys);
-    accept_event(j, &keys);
+    if (r->config.on_reply != NULL) {
+        process(j, &keys);
+    } else {
+        accept_event(j, &keys);
+    }
 }
 
 /* Hooks judge for themselves; nothing in their requests tells one from its repetition. */

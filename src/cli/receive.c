@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * grapnel receive: libgrapnel's receiver as a command. Flags into its configuration, signals into its
+ * end; what is done with events stands in src/receive.
+ */
+#include "cli/cli_priv.h"
+#include "receive/service.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_MAX = 8 << 20, WHY_MAX = 1024, GRACE_S = 10, TIMEOUT_S = 60 };
+
+struct receiving {
+    struct cli *cli;
+    struct grapnel_receiver_config config;
+    struct grapnel_scheme *scheme;
+    struct receive_hooks *hooks;
+    struct receive_service service;
+    struct grapnel_bytes secrets[GRAPNEL_SECRETS_MAX];
+    char *secret_text; /* of --secret-file */
+    int64_t grace_us;
+};
+
+static char *read_whole(struct cli *cli, const char *path, size_t *len)
+{
+    struct stat is;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *text = NULL;
+
+    *len = 0;
+    if (fd < 0 || fstat(fd, &is) != 0 || is.st_size > FILE_MAX) {
+        (void)cli_failed(cli, "%s: cannot be read, or is larger than %d bytes", path, FILE_MAX);
+    } else {
+        text = xcalloc(1, (size_t)is.st_size + 1);
+        ssize_t n = read(fd, text, (size_t)is.st_size);
+        *len = n < 0 ? 0 : (size_t)n;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    return text;
+}
+
+/* --- flags ------------------------------------------------------------------------------------------ */
+
+static bool take_scheme(struct receiving *r)
+{
+    const char *preset = cli_take(r->cli, "preset");
+    const char *file = cli_take(r->cli, "scheme");
+    struct grapnel_scheme_error error = { 0 };
+    size_t len;
+
+    if (r->hooks != NULL)
+        return preset == NULL && file == NULL
+                   ? true
+                   : cli_misused(r->cli, "hooks judge by their own rules: no --preset") == CLI_DONE;
+    if (file == NULL) {
+        if (preset == NULL)
+            preset = "standard-webhooks";
+        if (grapnel_scheme_preset(preset, &r->scheme) == GRAPNEL_VERIFIED)
+            return true;
+        (void)cli_misused(r->cli, "there is no preset \"%s\"", preset);
+        return false;
+    }
+    char *text = read_whole(r->cli, file, &len);
+    if (text == NULL)
+        return false;
+    enum grapnel_status status =
+        grapnel_scheme_parse((struct grapnel_bytes){ text, len }, &r->scheme, &error);
+    xfree(text);
+    if (status != GRAPNEL_VERIFIED)
+        (void)cli_failed(r->cli, "%s:%u: %s", file, error.line, error.reason);
+    return status == GRAPNEL_VERIFIED;
+}
+
+static bool add_secret(struct receiving *r, struct str secret)
+{
+    if (r->config.secret_count == GRAPNEL_SECRETS_MAX) {
+        (void)cli_misused(r->cli, "more than %d secrets", GRAPNEL_SECRETS_MAX);
+        return false;
+    }
+    r->secrets[r->config.secret_count++] = (struct grapnel_bytes){ secret.ptr, secret.len };
+    return true;
+}
+
+/* A secret a line. Keys in PEM take many lines: a file of one is one secret. */
+static bool take_secret_file(struct receiving *r)
+{
+    const char *file = cli_take(r->cli, "secret-file");
+    size_t len;
+
+    if (file == NULL)
+        return true;
+    r->secret_text = read_whole(r->cli, file, &len);
+    if (r->secret_text == NULL)
+        return false;
+    struct str rest = str_of(r->secret_text, len), line;
+    if (str_starts(rest, STR("-----BEGIN")))
+        return add_secret(r, rest);
+    while (rest.len > 0 && str_split(&rest, '\n', &line)) {
+        if (str_trim(line).len > 0 && !add_secret(r, str_trim(line)))
+            return false;
+    }
+    return true;
+}
+
+static bool take_secrets(struct receiving *r)
+{
+    r->config.secrets = r->secrets;
+    for (const char *text; (text = cli_take(r->cli, "secret")) != NULL;) {
+        if (!add_secret(r, str_from(text)))
+            return false;
+    }
+    return take_secret_file(r);
+}
+
+static bool take_size(struct receiving *r, const char *name, int64_t max, size_t *out)
+{
+    int64_t number;
+
+    if (!cli_take_number(r->cli, name, 0, 1, max, &number))
+        return false;
+    *out = (size_t)number;
+    return true;
+}
+
+static bool take_limits(struct receiving *r)
+{
+    struct grapnel_receiver_config *c = &r->config;
+    int64_t count, success, replay_us;
+    bool ok = take_size(r, "queue", 1000000, &c->queue_max) &&
+              take_size(r, "body-max", INT64_C(1) << 30, &c->body_max) &&
+              take_size(r, "connections", 100000, &c->connections_max) &&
+              take_size(r, "concurrency", GRAPNEL_RECEIVER_RUNNING_MAX, &c->workers) &&
+              cli_take_number(r->cli, "count", 0, 1, INT64_MAX, &count) &&
+              cli_take_number(r->cli, "success", 0, 200, 299, &success) &&
+              cli_take_duration(r->cli, "timeout", TIMEOUT_S * INT64_C(1000000),
+                                &r->service.timeout_us) &&
+              cli_take_duration(r->cli, "grace", GRACE_S * INT64_C(1000000), &r->grace_us) &&
+              cli_take_duration(r->cli, "replay-window",
+                                GRAPNEL_RECEIVER_REPLAY_S * INT64_C(1000000), &replay_us);
+
+    if (ok) {
+        atomic_store(&r->service.left, count);
+        c->success = (unsigned)success;
+        c->replay_s = replay_us == 0 ? -1 : (replay_us + 999999) / 1000000;
+    }
+    return ok;
+}
+
+static bool take_hooks(struct receiving *r)
+{
+    const char *file = cli_take(r->cli, "hooks");
+    const char *prefix = cli_take(r->cli, "url-prefix");
+    struct buf why;
+    size_t len;
+
+    r->service.prefix = str_from(prefix == NULL ? "hooks" : prefix);
+    if (file == NULL)
+        return true;
+    char *text = read_whole(r->cli, file, &len);
+    if (text == NULL)
+        return false;
+    buf_init(&why, WHY_MAX);
+    if (receive_hooks_read(str_of(text, len), &r->hooks, &why) != RC_OK)
+        (void)cli_failed(r->cli, "%s: %.*s", file, STR_ARGS(buf_str(&why)));
+    buf_fini(&why);
+    xfree(text);
+    r->service.hooks = r->hooks;
+    return r->hooks != NULL;
+}
+
+static bool take_all(struct receiving *r)
+{
+    struct grapnel_receiver_config *c = &r->config;
+    const char *listen = cli_take(r->cli, "listen");
+    const char *companion = cli_take(r->cli, "companion");
+    const char *url = cli_take(r->cli, "public-url");
+    bool waits = cli_take_switch(r->cli, "wait");
+
+    c->listen = listen == NULL ? "127.0.0.1:0" : listen;
+    c->companion = (struct grapnel_bytes){ companion, companion == NULL ? 0 : strlen(companion) };
+    c->public_url = (struct grapnel_bytes){ url, url == NULL ? 0 : strlen(url) };
+    c->spool = cli_take(r->cli, "spool");
+    r->service.command = cli_take(r->cli, "exec");
+    r->service.history = cli_take(r->cli, "history");
+    r->service.is_json = cli_take_switch(r->cli, "json");
+    r->service.is_quiet = cli_take_switch(r->cli, "quiet");
+    r->service.is_chatty = !r->service.is_quiet;
+    if (!take_hooks(r) || !take_scheme(r) || !take_secrets(r) || !take_limits(r) ||
+        !cli_is_used_up(r->cli))
+        return false;
+    if (waits && (r->service.command == NULL || r->hooks != NULL || c->spool != NULL)) {
+        (void)cli_misused(r->cli, "--wait goes with --exec, and without --spool");
+        return false;
+    }
+    if (r->hooks != NULL && r->service.command != NULL) {
+        (void)cli_misused(r->cli, "hooks name their own commands: no --exec");
+        return false;
+    }
+    c->scheme = r->scheme;
+    c->on_judge = r->hooks != NULL ? receive_on_judge : NULL;
+    c->on_event = waits ? NULL : receive_on_event;
+    c->on_reply = waits ? receive_on_reply : NULL;
+    c->remembers_replies = waits;
+    c->handlers = waits || r->hooks != NULL ? c->workers : 0;
+    c->on_lane = receive_on_lane;
+    c->on_note = receive_on_note;
+    c->ctx = &r->service;
+    return true;
+}
+
+/* --- running ---------------------------------------------------------------------------------------- */
+
+static void on_learn(void *ctx, struct grapnel_bytes secret)
+{
+    (void)ctx;
+    fprintf(stderr, "grapnel receive: learned a secret; start with it next time: --secret=%.*s\n",
+            (int)secret.len, secret.ptr);
+}
+
+/* Ends it as a signal would: the thread that waits for signals gets one. */
+static void on_last(void *arg)
+{
+    (void)arg;
+    (void)kill(getpid(), SIGTERM);
+}
+
+static struct str host_of(const char *address)
+{
+    struct str host = str_from(address);
+
+    while (host.len > 0 && host.ptr[host.len - 1] != ':')
+        host.len--;
+    return host;
+}
+
+/* Programs that run get the grace time (or until a second signal); then they are ended, and a spool
+ * keeps their events. */
+static void wait_for_end(struct receiving *r, struct grapnel_receiver *receiver,
+                         const sigset_t *ends)
+{
+    int64_t until_us;
+    siginfo_t which;
+
+    (void)sigwaitinfo(ends, &which);
+    until_us = clock_mono_us(clock_system()) + r->grace_us;
+    while (grapnel_receiver_waiting(receiver) > 0 && clock_mono_us(clock_system()) < until_us) {
+        static const struct timespec tick = { .tv_nsec = 20000000 };
+        if (sigtimedwait(ends, &which, &tick) > 0)
+            break;
+    }
+    atomic_store(&r->service.is_cut, true);
+}
+
+static int serve(struct receiving *r)
+{
+    char why[WHY_MAX];
+    sigset_t ends;
+
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGINT);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &ends, NULL);
+    (void)signal(SIGPIPE, SIG_IGN); /* a program need not read its input */
+    r->service.envp = r->cli->envp;
+    r->service.on_last = on_last;
+    r->config.on_learn = on_learn;
+    struct grapnel_receiver *receiver = grapnel_receiver_start(&r->config, why, sizeof why);
+    if (receiver == NULL)
+        return cli_failed(r->cli, "%s", why);
+    printf("listening on http://%.*s%u\n", STR_ARGS(host_of(r->config.listen)),
+           grapnel_receiver_port(receiver));
+    fflush(stdout);
+    wait_for_end(r, receiver, &ends);
+    grapnel_receiver_stop(receiver, false);
+    return CLI_DONE;
+}
+
+static int run(struct cli *cli)
+{
+    struct receiving r = { .cli = cli };
+    int code = take_all(&r) ? serve(&r) : CLI_MISUSED;
+
+    grapnel_scheme_free(r.scheme);
+    receive_hooks_free(r.hooks);
+    if (r.secret_text != NULL)
+        mem_wipe(r.secret_text, strlen(r.secret_text));
+    xfree(r.secret_text);
+    return code;
+}
+
+const struct cli_verb cli_receive = {
+    .name = "receive",
+    .arguments = "[--preset=NAME] [--secret=...] [--exec=COMMAND | --hooks=FILE] [--spool=DIR] ...",
+    .summary = "receive webhooks: verify them, and print each or run a program",
+    .details =
+        "  --listen         HOST:PORT; port 0, the default, takes a free one and prints it\n"
+        "  --preset         how events are signed (standard-webhooks, github, preservica, ...)\n"
+        "  --scheme         a file with a scheme of your own, instead\n"
+        "  --secret         may be given several times: any may match\n"
+        "  --secret-file    a secret a line\n"
+        "  --companion      the second value some presets need\n"
+        "  --public-url     as the sender knows it; some presets sign it\n"
+        "  --exec           run this for each event: body on standard input, GRAPNEL_ID,\n"
+        "                   GRAPNEL_TYPE, GRAPNEL_HEADER_... in the environment\n"
+        "  --wait           answer after the program: exit code 0 is 2xx, 65 is 422, 75 is 503\n"
+        "  --hooks          a hooks.json of adnanh/webhook; a hook's path is /hooks/ID\n"
+        "  --url-prefix     of hooks' paths (hooks)\n"
+        "  --concurrency    how many run at once (4)\n"
+        "  --queue          accepted events that may wait (10000)\n"
+        "  --timeout        a program's time, before it is killed (60s)\n"
+        "  --grace          their time at the end (10s)\n"
+        "  --spool          folder for accepted events: none is lost, whatever happens\n"
+        "  --history        file for a line of JSON a run\n"
+        "  --replay-window  how long events are remembered (24h; 0s: not)\n"
+        "  --body-max       bytes of a request's body (26214400)\n"
+        "  --connections    open at once (4096)\n"
+        "  --success        what to answer, 200 to 299\n"
+        "  --json           print events as JSON, a line each\n"
+        "  --count          end after this many\n"
+        "  --quiet          print nothing\n",
+    .run = run,
+};

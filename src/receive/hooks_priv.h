@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading hooks.json, and what its rules become.
+ */
+#pragma once
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "receive/hooks.h"
+#include "json/json.h"
+
+struct receive_hooks {
+    struct arena arena;
+    struct receive_hook *list;
+    size_t count;
+};
+
+enum receive_rule_kind {
+    RULE_AND,
+    RULE_OR,
+    RULE_NOT,
+    RULE_VALUE,
+    RULE_REGEX,
+    RULE_HMAC,
+    RULE_IP,
+    RULE_SCALR
+};
+
+enum receive_digest { DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
+
+struct receive_range {
+    int family;
+    uint8_t address[16];
+    unsigned bits;
+};
+
+struct receive_rule {
+    enum receive_rule_kind kind;
+    struct receive_rule *rules; /* AND, OR, NOT (one) */
+    size_t rule_count;
+    struct receive_parameter parameter;
+    struct str value; /* or the secret */
+    enum receive_digest digest;
+    pcre2_code *regex;
+    struct receive_range *ranges;
+    size_t range_count;
+};
+
+/* Where the reader is: errors begin with it. */
+struct receive_reading {
+    struct arena *arena;
+    struct buf place; /* "hook 2 (deploy): trigger-rule.and[1]" */
+    struct buf *why;
+};
+
+/* Says "<place>: <text>"; returns RC_INVALID. */
+enum rc receive_wrong(struct receive_reading *in, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Lengthens the place; pass what it returns to receive_leave(). */
+size_t receive_enter(struct receive_reading *in, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void receive_leave(struct receive_reading *in, size_t mark);
+/* Is every key of the object one of the NULL-terminated list? */
+MUST_USE enum rc receive_known_keys(struct receive_reading *in, const json_t *object,
+                                    const char *const *keys);
+/* A string that may be missing. */
+MUST_USE enum rc receive_text(struct receive_reading *in, const json_t *object, const char *key,
+                              struct str *out);
+MUST_USE enum rc receive_read_parameter(struct receive_reading *in, const json_t *value,
+                                        struct receive_parameter *out);
+MUST_USE enum rc receive_read_rule(struct receive_reading *in, const json_t *value,
+                                   struct receive_rule *out, unsigned depth);
+
+struct str receive_request_peer(const struct receive_request *r);
+struct str receive_request_body(const struct receive_request *r);

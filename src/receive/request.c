@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Values of parameters. The payload is read as spans of the body: numbers keep their digits, and an
+ * object or list is handed on as it was sent.
+ */
+#include "receive/hooks_priv.h"
+#include "receive/run.h"
+
+enum { PAIRS_MAX = 1000, PATH_DEPTH_MAX = 64 };
+
+struct pair {
+    struct str name, value;
+};
+
+struct pairs {
+    struct pair *list;
+    size_t count;
+};
+
+/* "parse-parameters-as-json": the text at this parameter is JSON itself. */
+struct parsed {
+    enum receive_source source;
+    struct str name;
+    struct json_span span;
+};
+
+struct receive_request {
+    struct arena *arena;
+    const struct grapnel_event *event;
+    struct json_span payload; /* NONE: the body is not JSON */
+    struct pairs form, query;
+    struct parsed *parsed;
+    size_t parsed_count;
+};
+
+static struct str str_of_bytes(struct grapnel_bytes b)
+{
+    return str_of(b.ptr, b.len);
+}
+
+struct str receive_request_peer(const struct receive_request *r)
+{
+    return str_of_bytes(r->event->peer);
+}
+
+struct str receive_request_body(const struct receive_request *r)
+{
+    return str_of_bytes(r->event->body);
+}
+
+/* --- reading it -------------------------------------------------------------------------------------- */
+
+static struct str decoded(struct arena *a, struct str text, bool *ok)
+{
+    struct buf out;
+
+    buf_init(&out, text.len + 1);
+    *ok = percent_decode(text, true, &out) == RC_OK;
+    struct str copy = arena_str(a, buf_str(&out));
+    buf_fini(&out);
+    return copy;
+}
+
+/* The first of a name counts, as in the original. */
+static enum rc read_pairs(struct arena *a, struct str text, struct pairs *out)
+{
+    struct str part;
+
+    out->list = arena_array(a, PAIRS_MAX, sizeof *out->list);
+    while (text.len > 0 && str_split(&text, '&', &part)) {
+        bool name_ok, value_ok;
+        struct str name = STR_NONE;
+        if (part.len == 0)
+            continue;
+        if (out->count == PAIRS_MAX)
+            return RC_INVALID;
+        bool has_value = str_find(part, '=') < part.len;
+        (void)str_split(&part, '=', &name);
+        out->list[out->count].name = decoded(a, name, &name_ok);
+        out->list[out->count].value = decoded(a, has_value ? part : STR_NONE, &value_ok);
+        out->count++;
+        if (!name_ok || !value_ok)
+            return RC_INVALID;
+    }
+    return RC_OK;
+}
+
+static bool find_header(const struct grapnel_event *e, struct str name, struct str *out)
+{
+    for (size_t i = 0; i < e->header_count; i++) {
+        if (str_ieq(str_of_bytes(e->headers[i].name), name)) {
+            *out = str_of_bytes(e->headers[i].value);
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum rc read_payload(struct receive_request *r, struct str type, struct buf *why)
+{
+    struct json_error error;
+    struct str media = STR_NONE;
+    struct str body = receive_request_body(r);
+
+    (void)str_split(&type, ';', &media);
+    media = str_trim(media);
+    if (str_ends(media, STR("xml")) || str_starts(media, STR("multipart/"))) {
+        buf_say(why, "payloads of type %.*s are not supported", STR_ARGS(media));
+        return RC_LIMIT;
+    }
+    if (str_ieq(media, STR("application/x-www-form-urlencoded"))) {
+        if (read_pairs(r->arena, body, &r->form) == RC_OK)
+            return RC_OK;
+        buf_say(why, "the form is malformed or has more than %d fields", PAIRS_MAX);
+        return RC_INVALID;
+    }
+    if (!str_ends(media, STR("json")) || body.len == 0)
+        return RC_OK;
+    if (json_scan(body, &r->payload, &error) == RC_OK)
+        return RC_OK;
+    buf_say(why, "the payload is not JSON: %s at byte %zu", error.reason, error.offset);
+    return RC_INVALID;
+}
+
+static void read_parsed(struct receive_request *r, const struct receive_hook *hook)
+{
+    r->parsed = arena_array(r->arena, hook->json.count + 1, sizeof *r->parsed);
+    for (size_t i = 0; i < hook->json.count; i++) {
+        const struct receive_parameter *p = &hook->json.list[i];
+        struct json_span span;
+        struct str text;
+        if (receive_request_value(r, p, &text) == RC_OK &&
+            json_scan(text, &span, NULL) == RC_OK) /* else it stays the text it is */
+            r->parsed[r->parsed_count++] = (struct parsed){ p->source, p->name, span };
+    }
+}
+
+enum rc receive_request_new(struct arena *a, const struct receive_hook *hook,
+                            const struct grapnel_event *event, struct receive_request **out,
+                            struct buf *why)
+{
+    struct receive_request *r = ARENA_NEW(a, struct receive_request);
+    struct str type = hook->content_type;
+
+    r->arena = a;
+    r->event = event;
+    *out = r;
+    if (read_pairs(a, str_of_bytes(event->query), &r->query) != RC_OK) {
+        buf_say(why, "the query is malformed or has more than %d parameters", PAIRS_MAX);
+        return RC_INVALID;
+    }
+    if (type.len == 0)
+        (void)find_header(event, STR("content-type"), &type);
+    enum rc rc = read_payload(r, type, why);
+    if (rc == RC_OK)
+        read_parsed(r, hook);
+    return rc;
+}
+
+/* --- paths ------------------------------------------------------------------------------------------ */
+
+struct looking {
+    struct arena *arena;
+    struct str name;
+    struct json_span found;
+};
+
+static enum rc compare_name(void *ctx, struct json_span name, struct json_span value)
+{
+    struct looking *l = ctx;
+
+    if (str_eq(json_span_string(l->arena, name), l->name))
+        l->found = value; /* the last one counts */
+    return RC_OK;
+}
+
+static enum rc compare_index(void *ctx, size_t index, struct json_span value)
+{
+    struct looking *l = ctx;
+    uint64_t wanted;
+
+    if (str_to_u64(l->name, &wanted) == RC_OK && wanted == index)
+        l->found = value;
+    return RC_OK;
+}
+
+static bool step(struct arena *a, struct json_span *at, struct str name)
+{
+    struct looking l = { .arena = a, .name = name };
+    enum rc rc = RC_INVALID;
+
+    if (at->type == JSON_SPAN_OBJECT)
+        rc = json_span_members(*at, compare_name, &l);
+    else if (at->type == JSON_SPAN_ARRAY)
+        rc = json_span_each(*at, compare_index, &l);
+    if (rc != RC_OK || l.found.type == JSON_SPAN_NONE)
+        return false;
+    *at = l.found;
+    return true;
+}
+
+/* "commits.0.id"; a key that has dots and is the whole rest wins. */
+static bool walk(struct arena *a, struct json_span *at, struct str path)
+{
+    for (int depth = 0; depth < PATH_DEPTH_MAX; depth++) {
+        struct str name;
+        if (step(a, at, path))
+            return true;
+        if (str_find(path, '.') == path.len || !str_split(&path, '.', &name))
+            return false;
+        if (!step(a, at, name))
+            return false;
+    }
+    return false;
+}
+
+static struct str text_of(struct arena *a, struct json_span s)
+{
+    return s.type == JSON_SPAN_STRING ? json_span_string(a, s) : s.text;
+}
+
+/* A list as payload is found under "root". */
+static bool from_payload(struct receive_request *r, struct str path, struct str *out)
+{
+    struct json_span at = r->payload;
+
+    if (at.type == JSON_SPAN_ARRAY && str_eq(path, STR("root"))) {
+        *out = at.text;
+        return true;
+    }
+    if (at.type == JSON_SPAN_ARRAY && !str_skip_prefix(&path, STR("root.")))
+        return false;
+    if (!walk(r->arena, &at, path))
+        return false;
+    *out = text_of(r->arena, at);
+    return true;
+}
+
+static bool from_pairs(const struct pairs *pairs, struct str name, struct str *out)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        if (str_eq(pairs->list[i].name, name)) {
+            *out = pairs->list[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool from_parsed(struct receive_request *r, const struct receive_parameter *p,
+                        struct str *out)
+{
+    for (size_t i = 0; i < r->parsed_count; i++) {
+        struct json_span at = r->parsed[i].span;
+        struct str rest = p->name;
+        if (r->parsed[i].source != p->source || !str_skip_prefix(&rest, r->parsed[i].name))
+            continue;
+        if (rest.len == 0) {
+            *out = text_of(r->arena, at);
+            return true;
+        }
+        if (str_skip_prefix(&rest, STR(".")) && walk(r->arena, &at, rest)) {
+            *out = text_of(r->arena, at);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- whole things as JSON ---------------------------------------------------------------------------- */
+
+static void add_member(struct buf *out, struct str name, struct str value)
+{
+    buf_say(out, "%s", out->len > 1 ? "," : "");
+    receive_say_json(out, name);
+    buf_say(out, "%c", ':');
+    receive_say_json(out, value); /* past the limit, the end shows it: not JSON */
+}
+
+static struct str as_json(struct receive_request *r, const struct pairs *pairs)
+{
+    struct buf out;
+
+    buf_init(&out, RECEIVE_VALUE_MAX);
+    buf_say(&out, "%c", '{');
+    for (size_t i = 0; pairs != NULL && i < pairs->count; i++)
+        add_member(&out, pairs->list[i].name, pairs->list[i].value);
+    for (size_t i = 0; pairs == NULL && i < r->event->header_count; i++)
+        add_member(&out, str_of_bytes(r->event->headers[i].name),
+                   str_of_bytes(r->event->headers[i].value));
+    buf_say(&out, "%c", '}');
+    struct str text = arena_str(r->arena, buf_str(&out));
+    buf_fini(&out);
+    return text;
+}
+
+static bool find_value(struct receive_request *r, const struct receive_parameter *p,
+                       struct str *out)
+{
+    if (from_parsed(r, p, out))
+        return true;
+    switch (p->source) {
+    case RECEIVE_HEADER: return find_header(r->event, p->name, out);
+    case RECEIVE_QUERY: return from_pairs(&r->query, p->name, out);
+    case RECEIVE_PAYLOAD:
+        return from_payload(r, p->name, out) || from_pairs(&r->form, p->name, out);
+    case RECEIVE_REQUEST:
+        *out = str_ieq(p->name, STR("method")) ? str_of_bytes(r->event->method)
+                                               : receive_request_peer(r);
+        return true;
+    case RECEIVE_STRING: *out = p->name; return true;
+    case RECEIVE_ENTIRE_PAYLOAD:
+        *out = r->form.count > 0 ? as_json(r, &r->form) : r->payload.text;
+        return out->len > 0;
+    case RECEIVE_ENTIRE_HEADERS: *out = as_json(r, NULL); return true;
+    case RECEIVE_ENTIRE_QUERY: *out = as_json(r, &r->query); return true;
+    case RECEIVE_RAW_BODY: *out = receive_request_body(r); return true;
+    }
+    return false;
+}
+
+enum rc receive_request_value(struct receive_request *r, const struct receive_parameter *p,
+                              struct str *out)
+{
+    *out = STR_NONE;
+    return find_value(r, p, out) ? RC_OK : RC_NOT_FOUND;
+}
