@@ -18,9 +18,11 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import broker  # noqa: E402
 from harness import Api, Server, Sink, free_port  # noqa: E402
 
 PAYLOAD = 1024
+AMQP_FANOUT = 10
 ENDPOINTS = 100
 
 # name, unit, target, True: at least, False: at most, what it means
@@ -37,6 +39,9 @@ FIGURES = [
     ("accept_p999_ms_at_10k", "ms", 25, False, "the same, 999 in 1,000"),
     ("end_to_end_5m_ratio", "", 0.9, True, "end-to-end rate with millions stored, against a fresh store"),
     ("end_to_end_5000_endpoints_ratio", "", 0.9, True, "end-to-end rate over 5,000 endpoints, against 100"),
+    ("filter_added_p50_ms", "ms", 1, False, "a filter chain's latency over asking its processor directly, 1,000 a second"),
+    ("filter_added_p99_ms", "ms", 5, False, "the same, 99 in 100"),
+    ("amqp_confirmed_per_s", "1/s", 10000, True, "messages a local RabbitMQ confirmed and whose outcome is recorded, fan-out 10"),
     ("tls_handshakes_per_core_s", "1/s", 900, True, "new TLS connections to receivers, full handshake, system CAs"),
     ("tls_accepts_per_core_s", "1/s", None, True, "new TLS connections to the server"),
     ("idle_connection_bytes", "B", 2048, False, "memory of an idle keep-alive connection"),
@@ -140,6 +145,34 @@ class Bench:
         self.figures["inbound_verified_ratio"] = sorted(verified)[1] / sorted(plain)[1]
         server.stop()
         shutil.rmtree(server.folder)
+
+    def amqp(self):
+        """Publishing to a local RabbitMQ with confirms, persistent, into a durable queue."""
+        if not broker.is_installed():
+            print("amqp_confirmed_per_s: skipped, rabbitmq-server is not installed", flush=True)
+            return
+        node = broker.Broker(self.folder / "rabbit")
+        server = self.server("amqp")
+        try:
+            api = Api(server)
+            app = api.application("amqp")
+            for _ in range(AMQP_FANOUT):
+                api.call("POST", f"/api/v1/app/{app}/endpoint", {"url": node.url, "amqp": {"routingKey": "bench"}})
+            self.publish(server, app, self.scale(2000, 500))
+            self.figures["amqp_confirmed_per_s"] = self.publish(server, app, self.scale(20000, 4000))
+        finally:
+            server.stop()
+            node.stop()
+        shutil.rmtree(server.folder)
+
+    def publish(self, server, app, count):
+        """Confirms a second, from the first message's acceptance to the last confirm."""
+        name = 'grapnel_broker_messages_total{result="confirmed"}'
+        before, start = server.metrics()[name], time.monotonic()
+        wanted = before + self.load(server, [app], count=count)["accepted"] * AMQP_FANOUT
+        while server.metrics()[name] < wanted:
+            time.sleep(0.02)
+        return (wanted - before) / (time.monotonic() - start)
 
     def deliver(self, server, sink, app, count, types=ENDPOINTS):
         """(messages a second until the last was delivered, server CPU us a message)"""
@@ -248,6 +281,38 @@ class Bench:
             peer.close()
         server.stop()
 
+    def filter_chain(self):
+        """A processor that answers at once, asked directly and through a chain of one filter, in turns."""
+        port = free_port()
+        processor = subprocess.Popen([self.program("bench_http_echo"), f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL)
+        server = self.server("filters")
+        try:
+            wait_for_port(port)
+            direct = f"http://127.0.0.1:{port}/"
+            api = Api(server)
+            app = api.application("filters")
+            api.call("POST", f"/api/v1/app/{app}/filter", {"event": "Bench", "url": direct})
+            chain = f"http://{server.address}/api/v1/app/{app}/filter-chain/Bench"
+            added = []
+            for _ in range(3):
+                alone, asked = self.ask(direct, "-"), self.ask(chain, server.token)
+                added.append([asked[i] - alone[i] for i in range(2)])
+            for i, name in enumerate(("filter_added_p50_ms", "filter_added_p99_ms")):
+                self.figures[name] = sorted(a[i] for a in added)[1] / 1000
+        finally:
+            processor.terminate()
+            processor.wait()
+            server.stop()
+        shutil.rmtree(server.folder)
+
+    def ask(self, url, token):
+        """(p50, p99) in microseconds at 1,000 a second."""
+        done = subprocess.run([self.program("bench_filter_chain"), url, token, "1000", str(self.scale(10, 3))],
+                              check=True, stdout=subprocess.PIPE, text=True)
+        words = done.stdout.split()
+        assert words[5] == "0", done.stdout
+        return float(words[1]), float(words[3])
+
     def pending(self):
         """A million messages whose receivers are down."""
         server = self.server("pending", "--deliver.retry=1h,1h,1h", "--deliver.breaker_failures=5")
@@ -291,7 +356,8 @@ def main():
     parser.add_argument("--only", nargs="*", help="names of parts")
     options = parser.parse_args()
     bench = Bench(options)
-    parts = [bench.raw_limits, bench.accept, bench.inbound, bench.end_to_end, bench.tls, bench.idle_connections, bench.pending]
+    parts = [bench.raw_limits, bench.accept, bench.inbound, bench.end_to_end, bench.amqp, bench.tls, bench.idle_connections, bench.filter_chain,
+             bench.pending]
     try:
         for part in parts:
             if options.only and part.__name__ not in options.only:
