@@ -17,16 +17,18 @@ struct runner {
     struct loop_timer timer; /* between tries when workers or store are busy */
     struct loop_task task;
     struct api *api;
-    struct loop *loop;
     int64_t num;
+    struct runner *next, *prev; /* of those whose timer is set */
 };
 
+/* Whatever waits does so on one loop, which owns the list. */
 struct api_tasks {
     atomic_bool stopping;
+    struct loop *loop;
+    struct runner *waiting;
 };
 
-/* --- running
- * --------------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static const struct api_task_kind *kind_of(struct str name)
 {
@@ -117,8 +119,17 @@ out:
 
 static void submit(struct runner *r);
 
+static void unlink_waiting(struct runner *r)
+{
+    *(r->prev != NULL ? &r->prev->next : &r->api->tasks->waiting) = r->next;
+    if (r->next != NULL)
+        r->next->prev = r->prev;
+    r->next = r->prev = NULL;
+}
+
 static void try_again(void *arg)
 {
+    unlink_waiting(arg);
     submit(arg);
 }
 
@@ -126,15 +137,20 @@ static void set_timer(void *arg)
 {
     enum { AGAIN_US = 200000 };
     struct runner *r = arg;
+    struct api_tasks *tasks = r->api->tasks;
     r->timer.fn = try_again;
     r->timer.arg = r;
-    loop_timer_set(r->loop, &r->timer, loop_now_us(r->loop) + AGAIN_US);
+    r->next = tasks->waiting;
+    if (r->next != NULL)
+        r->next->prev = r;
+    tasks->waiting = r;
+    loop_timer_set(tasks->loop, &r->timer, loop_now_us(tasks->loop) + AGAIN_US);
 }
 
 static void wait_and_submit(struct runner *r)
 {
     r->task = (struct loop_task){ .fn = set_timer, .arg = r };
-    loop_post(r->loop, &r->task);
+    loop_post(r->api->tasks->loop, &r->task);
 }
 
 static void run(void *arg)
@@ -161,7 +177,6 @@ static void start(struct api *api, int64_t num)
 {
     struct runner *r = XNEW(struct runner);
     r->api = api;
-    r->loop = api_loop(api);
     r->num = num;
     submit(r);
 }
@@ -190,10 +205,18 @@ void api_tasks_init(struct api *api)
 {
     api->tasks = XNEW(struct api_tasks);
     atomic_init(&api->tasks->stopping, false);
+    api->tasks->loop = api->o.loops[0];
 }
 
+/* After the loops' threads ended: what still waits goes on at the next start. */
 void api_tasks_fini(struct api *api)
 {
+    while (api->tasks->waiting != NULL) {
+        struct runner *r = api->tasks->waiting;
+        unlink_waiting(r);
+        loop_timer_stop(api->tasks->loop, &r->timer);
+        xfree(r);
+    }
     xfree(api->tasks);
 }
 
@@ -210,8 +233,7 @@ void api_stop(struct api *api)
     atomic_store(&api->tasks->stopping, true);
 }
 
-/* --- making
- * ---------------------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 static void write_task(struct api_out *o, const struct store_task *t)
 {
@@ -265,8 +287,7 @@ void api_task_create(struct api_ctx *c, const struct api_task *task, const json_
         start(c->api, t.num);
 }
 
-/* --- showing
- * --------------------------------------------------------------------------------------- */
+/* --- showing ---------------------------------------------------------------------------------- */
 
 static void write_whole(struct api_out *o, const struct store_task *t)
 {

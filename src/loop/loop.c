@@ -90,6 +90,13 @@ static void wake(struct loop *l)
     (void)written;
 }
 
+/* Linked twice, a task would make the list a ring, and the loop would never get past it. */
+static void claim(struct loop_task *task)
+{
+    MUST(!task->_is_posted);
+    task->_is_posted = true;
+}
+
 /* newest..oldest are linked newest first. */
 static void push(struct loop *l, struct loop_task *newest, struct loop_task *oldest)
 {
@@ -103,6 +110,7 @@ static void push(struct loop *l, struct loop_task *newest, struct loop_task *old
 
 void loop_post(struct loop *l, struct loop_task *task)
 {
+    claim(task);
     push(l, task, task);
 }
 
@@ -121,6 +129,8 @@ static struct loop_task *reversed(struct loop_task *task)
 void loop_post_chain(struct loop *l, struct loop_task *first, struct loop_task *last)
 {
     last->_next = NULL;
+    for (struct loop_task *task = first; task != NULL; task = task->_next)
+        claim(task);
     (void)reversed(first);
     push(l, last, first);
 }
@@ -133,6 +143,7 @@ void loop_stop(struct loop *l)
 
 void loop_defer(struct loop *l, struct loop_task *task)
 {
+    claim(task);
     task->_next = NULL;
     *l->deferred_end = task;
     l->deferred_end = &task->_next;
@@ -237,6 +248,7 @@ static void run_posted(struct loop *l)
     while (task != NULL) {
         struct loop_task *next = task->_next; /* fn may free or repost it */
         loop_fn fn = task->fn;
+        task->_is_posted = false;
         fn(task->arg);
         note_callback(l, fn);
         task = next;
@@ -278,6 +290,7 @@ static void run_deferred(struct loop *l)
         l->deferred = task->_next;
         if (l->deferred == NULL)
             l->deferred_end = &l->deferred;
+        task->_is_posted = false;
         task->fn(task->arg);
     }
 }

@@ -12,11 +12,13 @@ struct loop;
 
 typedef void (*loop_fn)(void *arg);
 
-/* A message to a loop, embedded in what it is about. Posted at most once until it has run. */
+/* A message to a loop, embedded in what it is about; zeroed but for fn and arg. Posting or deferring it again
+ * before it runs is a bug, and ends the program; fn may do so. */
 struct loop_task {
     loop_fn fn;
     void *arg;
     struct loop_task *_next;
+    bool _is_posted;
 };
 
 /* A watched descriptor, embedded in its owner. */

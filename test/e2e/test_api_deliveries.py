@@ -206,6 +206,20 @@ def test_replay_missing_sends_what_a_new_endpoint_never_got(grapnel, make_receiv
     assert sorted(receiver.ids()) == sorted(sent)
 
 
+def test_a_task_that_waits_for_the_store_ends_with_a_stop_and_goes_on_after(make_grapnel, make_receiver):
+    server = make_grapnel().serve("store.queue_max=16")
+    app = server.application()
+    sent = [server.publish(app, {"n": n}) for n in range(150)]
+    receiver = make_receiver()
+    endpoint = server.endpoint(app, receiver.url)
+    task = server.ok("POST", f"/app/{app}/endpoint/{endpoint}/replay-missing", {"since": HOUR_AGO})
+    receiver.wait(1)  # a hundred do not fit into the queue: the rest of the step is waiting
+    assert server.ok("GET", f"/background-task/{task['id']}")["status"] == "running"
+    assert server.restart() and finished(server, task["id"])["status"] == "finished"
+    receiver.wait(150)
+    assert set(receiver.ids()) == set(sent)
+
+
 def test_recover_sends_failed_ones_and_bulk_replay_all_that_fit(grapnel, make_receiver):
     receiver = make_receiver(*[500] * 8, 200)
     app = grapnel.application()

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -68,6 +69,25 @@ static void repost(void *arg)
     note(n);
     if (trace_count < 3)
         loop_post(n->loop, &n->task);
+}
+
+static void ends_the_program_when_a_message_is_posted_twice(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct loop *l = loop_new("test", clock_system());
+        struct note n;
+        (void)close(STDERR_FILENO); /* the crash report */
+        note_init(&n, l, 1);
+        loop_post(l, &n.task);
+        loop_post(l, &n.task);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
 static void runs_a_message_posted_by_a_message_in_the_next_turn(void **state)
@@ -376,6 +396,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_messages_in_the_order_of_posting),
+        cmocka_unit_test(ends_the_program_when_a_message_is_posted_twice),
         cmocka_unit_test(runs_a_message_posted_by_a_message_in_the_next_turn),
         cmocka_unit_test(fires_timers_by_time_and_only_when_due),
         cmocka_unit_test(keeps_the_heap_in_order_under_many_changes),
