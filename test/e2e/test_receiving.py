@@ -447,3 +447,70 @@ def test_the_official_sdks_ingest_methods_work(grapnel):
     client.ingest.endpoint.delete(source.id, endpoint.id)
     client.ingest.source.delete(source.id)
     assert client.ingest.source.list().data == []
+
+
+def mac(text, digest=hashlib.sha256, secret=SECRET):
+    return hmac.new(secret.encode(), text.encode(), digest).hexdigest()
+
+
+HANDSHAKES = [
+    # preset, config, (method, query, headers, body), (status, words of the answer or a header)
+    ("meta", {"secret": SECRET, "verifyToken": "vt"},
+     ("GET", "hub.mode=subscribe&hub.challenge=11582&hub.verify_token=vt", {}, None), (200, "11582")),
+    ("strava", {"verifyToken": "vt"},
+     ("GET", "hub.mode=subscribe&hub.challenge=15f7&hub.verify_token=vt", {}, None), (200, {"hub.challenge": "15f7"})),
+    ("dropbox", {"secret": SECRET}, ("GET", "challenge=abc123", {}, None), (200, "abc123")),
+    ("nylas", {"secret": SECRET}, ("GET", "challenge=abc123", {}, None), (200, "abc123")),
+    ("okta", {"secret": SECRET}, ("GET", "", {"x-okta-verification-challenge": "abc123"}, None), (200, {"verification": "abc123"})),
+    ("linkedin", {"secret": SECRET}, ("GET", "challengeCode=890e4665-4dfe", {}, None),
+     (200, {"challengeCode": "890e4665-4dfe", "challengeResponse": mac("890e4665-4dfe")})),
+    ("preservica", {"secret": SECRET}, ("POST", "challengeCode=c0de", {}, ""),
+     (200, {"challengeCode": "c0de", "challengeResponse": mac("c0de")})),
+    ("slack", None, ("POST", "", {"content-type": "application/json"}, '{"type":"url_verification","challenge":"c1","token":"t"}'), (200, "c1")),
+    ("monday", None, ("POST", "", {"content-type": "application/json"}, '{"challenge":"c2"}'), (200, {"challenge": "c2"})),
+    ("notion", None, ("POST", "", {"content-type": "application/json"}, '{"verification_token":"secret_abcdef"}'), (200, "")),
+    ("ms-graph", {"secret": SECRET}, ("POST", "validationToken=Validation%3A+Testing", {}, ""), (200, "Validation: Testing")),
+    ("azure-event-grid", {"secret": SECRET},
+     ("POST", f"secret={SECRET.replace(' ', '%20')}", {"aeg-event-type": "SubscriptionValidation", "content-type": "application/json"},
+      '[{"id":"1","eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","data":{"validationCode":"512d38b6"}}]'),
+     (200, {"validationResponse": "512d38b6"})),
+    ("cloudevents", {"secret": SECRET}, ("OPTIONS", "", {"webhook-request-origin": "events.example.com"}, None),
+     (200, ("webhook-allowed-origin", "events.example.com"))),
+    ("trello", {"secret": SECRET}, ("HEAD", "", {}, None), (200, "")),
+    ("woocommerce", {"secret": SECRET}, ("POST", "", {"content-type": "application/x-www-form-urlencoded"}, "webhook_id=7"), (200, "")),
+    ("mailchimp", {"secret": SECRET}, ("GET", "", {}, None), (200, "")),
+]
+
+
+@pytest.mark.parametrize("preset, config, request_, expected", HANDSHAKES, ids=[row[0] for row in HANDSHAKES])
+def test_a_handshake_is_answered_as_its_provider_wants(grapnel, preset, config, request_, expected):
+    source = make_source(grapnel, preset, None, **({"config": config} if config else {}))
+    method, query, headers, body = request_
+    answer = grapnel.raw(method, door(source) + (f"?{query}" if query else ""), body, headers)
+    status, words = expected
+    assert answer.status == status
+    if isinstance(words, tuple):
+        assert answer.headers[words[0]] == words[1]
+    elif isinstance(words, dict):
+        assert json.loads(answer.body) == words
+    else:
+        assert words in answer.body.decode()
+
+
+def test_a_verify_token_that_is_wrong_is_refused(grapnel):
+    source = make_source(grapnel, "meta", None, config={"secret": SECRET, "verifyToken": "vt"})
+    answer = grapnel.raw("GET", door(source) + "?hub.mode=subscribe&hub.challenge=1&hub.verify_token=other")
+    assert answer.status in (401, 403)
+    assert b"1" not in answer.body
+
+
+def test_zooms_handshake_is_signed_first(grapnel):
+    source = make_source(grapnel, "zoom")
+    body = '{"event":"endpoint.url_validation","payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}'
+    now = str(int(time.time()))
+    headers = {"x-zm-request-timestamp": now, "x-zm-signature": "v0=" + mac(f"v0:{now}:{body}"), "content-type": "application/json"}
+    answer = grapnel.raw("POST", door(source), body, headers)
+    assert json.loads(answer.body) == {"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": mac("qgg8vlvZRS6UYooatFL8Aw")}
+    headers["x-zm-signature"] = "v0=" + mac("something else")
+    refused = grapnel.raw("POST", door(source), body, headers)
+    assert refused.status == 401 and b"encryptedToken" not in refused.body
