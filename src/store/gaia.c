@@ -60,8 +60,7 @@ enum rc store_gaia_update(struct store_tx *tx, const struct store_gaia_webhook *
 
 enum rc store_gaia_delete(struct store_tx *tx, int64_t org, struct str token)
 {
-    struct db_stmt *s =
-        db_prepare(tx->db, "DELETE FROM gaia_webhook WHERE org = ? AND token = ?");
+    struct db_stmt *s = db_prepare(tx->db, "DELETE FROM gaia_webhook WHERE org = ? AND token = ?");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, token);
     return store_row_change(tx->db, s);
