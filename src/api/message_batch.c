@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * POST /app/{app_id}/msg/batch: many messages in one request. Each message is a job of its own
- * to the
+ * POST /app/{app_id}/msg/batch: many messages in one request. Each message is a job of its own to the
  * store, all queued in one operation, so they share a commit as a rule. A repeated Idempotency-Key
  * counts message by message (the key and the place in the batch), so a retry completes what a crash
- * cut short. `atomic`: nothing is queued unless every message passes every check.
+ * cut short. `atomic`: nothing is queued unless every message passes every check, and then all are one
+ * job to the store, which writes all of them or none.
  */
 #include "api/message_priv.h"
 #include "work/wait.h"
@@ -32,11 +32,10 @@ struct batch {
     uint8_t key[16];
     struct work_wait wait;
     atomic_size_t left;
+    enum rc rc; /* atomic: of the one job */
 };
 
-/* --- in
- * --------------------------------------------------------------------------------------------
- * */
+/* --- in -------------------------------------------------------------------------------------- */
 
 static enum rc parse_item(void *ctx, size_t index, struct json_span value)
 {
@@ -109,8 +108,7 @@ static void check_event_ids(struct batch *b)
     map_free(seen);
 }
 
-/* --- publishing
- * ------------------------------------------------------------------------------------ */
+/* --- publishing ------------------------------------------------------------------------------ */
 
 static void leave(struct batch *b)
 {
@@ -124,25 +122,31 @@ static void refuse(struct item *item, enum rc rc)
     item->code = rc == RC_BUSY ? "busy" : rc == RC_LIMIT ? "storage_full" : "server_error";
 }
 
-static void published(struct core_publish *p)
+static void judge(struct item *item, const struct store_publish *p)
 {
-    struct item *item = p->arg;
-    item->publish = NULL;
-    if (p->store.job.rc != RC_OK) {
-        refuse(item, p->store.job.rc);
-    } else if (p->store.result == STORE_KEY_REUSED) {
+    if (p->result == STORE_KEY_REUSED) {
         item->status = 409;
         item->code = "idempotency_key_reused";
-    } else if (p->store.result == STORE_EVENT_ID_TAKEN) {
+    } else if (p->result == STORE_EVENT_ID_TAKEN) {
         item->status = 409;
         item->code = "conflict";
     } else {
         item->status = 202;
-        if (p->store.result == STORE_REPLAYED) {
-            item->shown.id = p->store.first;
-            item->shown.created_us = id_time_us(&p->store.first);
+        if (p->result == STORE_REPLAYED) {
+            item->shown.id = p->first;
+            item->shown.created_us = id_time_us(&p->first);
         }
     }
+}
+
+static void published(struct core_publish *p)
+{
+    struct item *item = p->arg;
+    item->publish = NULL;
+    if (p->store.job.rc != RC_OK)
+        refuse(item, p->store.job.rc);
+    else
+        judge(item, &p->store);
     leave(item->batch);
 }
 
@@ -161,7 +165,22 @@ static void key_of_item(const struct batch *b, size_t index, struct core_publish
     p->store.has_key = true;
 }
 
-static void publish_all(struct batch *b)
+static struct core_publish *make(struct batch *b, size_t index)
+{
+    struct item *item = &b->items[index];
+    struct store_message *m = &item->in.message;
+    api_message_stamp(b->c.api, b->app, m);
+    item->shown = *m;
+    struct core_publish *p = core_publish_new(b->c.api->o.publisher, b->app, m, item->in.channels,
+                                              item->in.channel_count);
+    p->done = published;
+    p->arg = item;
+    if (b->has_key)
+        key_of_item(b, index, p);
+    return p;
+}
+
+static void publish_each(struct batch *b)
 {
     struct core_publish **list = xcalloc(b->count, sizeof(struct core_publish *));
     size_t count = 0;
@@ -169,15 +188,7 @@ static void publish_all(struct batch *b)
         struct item *item = &b->items[i];
         if (item->status != 0)
             continue;
-        struct store_message *m = &item->in.message;
-        api_message_stamp(b->c.api, b->app, m);
-        item->shown = *m;
-        item->publish = core_publish_new(b->c.api->o.publisher, b->app, m, item->in.channels,
-                                         item->in.channel_count);
-        item->publish->done = published;
-        item->publish->arg = item;
-        if (b->has_key)
-            key_of_item(b, i, item->publish);
+        item->publish = make(b, i);
         list[count++] = item->publish;
     }
     work_wait_init(&b->wait);
@@ -196,8 +207,63 @@ static void publish_all(struct batch *b)
     xfree(list);
 }
 
-/* --- out
- * ------------------------------------------------------------------------------------------- */
+/* --- publishing all or none ------------------------------------------------------------------- */
+
+/* Those that would have done, when others would not. */
+static void refuse_the_rest(struct batch *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (b->items[i].status == 0 || b->items[i].status == 202) {
+            b->items[i].status = 424;
+            b->items[i].code = "batch_refused";
+        }
+}
+
+static void published_whole(struct core_publish *p)
+{
+    struct batch *b = p->arg;
+    bool is_whole = true;
+    b->rc = p->store.job.rc;
+    for (size_t i = 0; b->rc == RC_OK && i < b->count; i++) {
+        const struct store_publish *one = i == 0 ? &p->store : p->store.also[i - 1];
+        judge(&b->items[i], one);
+        is_whole = is_whole && b->items[i].status == 202 && one->result == p->store.result;
+    }
+    if (b->rc == RC_OK && !is_whole)
+        refuse_the_rest(b);
+    work_wait_over(&b->wait);
+}
+
+static enum rc submit_whole(struct batch *b)
+{
+    struct core_publish *first = make(b, 0);
+    for (size_t i = 1; i < b->count; i++)
+        core_publish_also(first, make(b, i));
+    core_publish_as_batch(first);
+    first->done = published_whole;
+    first->arg = b;
+    work_wait_init(&b->wait);
+    enum rc rc = core_publish_submit(first, api_loop(b->c.api));
+    if (rc != RC_OK) {
+        work_wait_fini(&b->wait);
+        core_publish_free(first);
+        return rc;
+    }
+    work_wait(&b->wait);
+    return b->rc;
+}
+
+/* Busy is also said when a new segment began between two of the new ids: with others it goes well. */
+static enum rc publish_whole(struct batch *b)
+{
+    enum { TRIES = 3 };
+    enum rc rc = RC_BUSY;
+    for (int i = 0; i < TRIES && rc == RC_BUSY; i++)
+        rc = submit_whole(b);
+    return rc;
+}
+
+/* --- out ------------------------------------------------------------------------------------- */
 
 static void write_fault(struct api_out *o, const struct api_fault *fault)
 {
@@ -263,12 +329,21 @@ static bool spoiled(struct batch *b)
         bad = bad || b->items[i].status != 0;
     if (!b->atomic || !bad)
         return false;
-    for (size_t i = 0; i < b->count; i++)
-        if (b->items[i].status == 0) {
-            b->items[i].status = 424;
-            b->items[i].code = "batch_refused";
-        }
+    refuse_the_rest(b);
     return true;
+}
+
+static void publish_and_reply(struct batch *b)
+{
+    enum rc rc = RC_OK;
+    if (!b->atomic)
+        publish_each(b);
+    else
+        rc = publish_whole(b);
+    if (rc != RC_OK)
+        api_fail(&b->c, rc);
+    else
+        reply(b, b->atomic && b->items[0].status != 202 ? 422 : 202);
 }
 
 static void create_batch(struct http_request *req)
@@ -280,12 +355,10 @@ static void create_batch(struct http_request *req)
     b->with_content = api_query_bool(&b->c, "with_content", false);
     b->has_key = api_idempotency_key(req->call, b->c.who, b->key, body_hash);
     check_event_ids(b);
-    if (spoiled(b)) {
+    if (spoiled(b))
         reply(b, 422);
-    } else {
-        publish_all(b);
-        reply(b, 202);
-    }
+    else
+        publish_and_reply(b);
     core_app_unref(b->app);
 }
 

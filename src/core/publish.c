@@ -106,6 +106,8 @@ static void finish(struct store_job *job)
 {
     struct core_publish *p = CONTAINER_OF(job, struct core_publish, store.job);
     bool made = job->rc == RC_OK && p->store.result == STORE_CREATED;
+    for (size_t i = 0; p->store.is_batch && i < p->store.also_count; i++)
+        made = made && p->_also[i]->result == STORE_CREATED;
     p->done(p);
     if (made)
         hand_over(p);

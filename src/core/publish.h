@@ -43,6 +43,12 @@ struct core_publish *core_publish_new(struct core_publisher *publisher, const st
 struct core_publish *core_publish_new_to(struct core_publisher *publisher, const struct core_app *app, const struct store_message *message, int64_t endpoint);
 /* Commits `other` with p, all or none, and only if p is new. p owns it from now on; its done() is never called. */
 void core_publish_also(struct core_publish *p, struct core_publish *other);
+/* From now on those given to core_publish_also() keep their keys and event ids, and get results: all of the
+ * batch is new, or nothing of it is written. done() of the first speaks for all. */
+static inline void core_publish_as_batch(struct core_publish *p)
+{
+    p->store.is_batch = true;
+}
 /* Only one that was not submitted. NULL is fine. */
 void core_publish_free(struct core_publish *p);
 

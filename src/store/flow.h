@@ -74,9 +74,11 @@ struct store_publish {
     uint8_t key[16]; /* hash of scope, idempotency key and path */
     uint8_t body_hash[16];
     const struct store_request *request; /* its row, with the message's id; NULL: none. Borrowed until done */
-    struct store_publish **also; /* messages committed with this one, all or none, if it is CREATED; no keys of
-                                  * their own. RC_BUSY: a new segment came between the ids, make new ones */
+    struct store_publish **also; /* messages committed with this one, all or none, if it is CREATED; no keys or
+                                  * event ids of their own. RC_BUSY: a new segment came between the ids, make new ones */
     size_t also_count;
+    bool is_batch; /* those of `also` have keys and event ids, too, and each gets a `result`; nothing is written
+                    * unless all are CREATED. Two of them must not have the same */
     /* out */
     enum store_published result;
     struct id first; /* STORE_REPLAYED, STORE_EVENT_ID_TAKEN: the earlier message */

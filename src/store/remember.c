@@ -155,7 +155,8 @@ static void table_change(struct store *s, struct store_segment *seg, const struc
     mutex_unlock(&s->keys_lock);
 }
 
-enum rc store_remember(struct store *s, struct store_segment *seg, const struct store_publish *p)
+static enum rc write_hashes(struct store *s, struct store_segment *seg,
+                            const struct store_publish *p)
 {
     uint8_t hashes[REMEMBERED_BYTES] = { 0 };
     if (!p->has_key && p->message->event_id.ptr == NULL)
@@ -171,15 +172,27 @@ enum rc store_remember(struct store *s, struct store_segment *seg, const struct 
     struct db_stmt *st = db_prepare(seg->writer, "INSERT INTO remembered(k, hashes) VALUES(?, ?)");
     db_bind_int(st, 1, id_key(&p->message->id));
     db_bind_blob(st, 2, str_of((const char *)hashes, sizeof hashes));
-    enum rc rc = db_run(st);
-    if (rc == RC_OK)
-        table_change(s, seg, p, store_key_table_add);
-    return rc;
+    return db_run(st);
+}
+
+enum rc store_remember(struct store *s, struct store_segment *seg, const struct store_publish *p)
+{
+    enum rc rc = write_hashes(s, seg, p);
+    for (size_t i = 0; rc == RC_OK && p->is_batch && i < p->also_count; i++)
+        rc = write_hashes(s, seg, p->also[i]);
+    if (rc != RC_OK)
+        return rc;
+    table_change(s, seg, p, store_key_table_add);
+    for (size_t i = 0; p->is_batch && i < p->also_count; i++)
+        table_change(s, seg, p->also[i], store_key_table_add);
+    return RC_OK;
 }
 
 void store_forget(struct store *s, struct store_segment *seg, const struct store_publish *p)
 {
     table_change(s, seg, p, store_key_table_remove);
+    for (size_t i = 0; p->is_batch && i < p->also_count; i++)
+        table_change(s, seg, p->also[i], store_key_table_remove);
 }
 
 /* --- loading and sealing ----------------------------------------------------------------------------- */

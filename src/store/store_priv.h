@@ -102,6 +102,7 @@ enum { REMEMBERED_BYTES = 40 }; /* key, body hash, event id's hash */
 MUST_USE enum rc store_remembered_check(struct store *s, struct store_publish *p);
 MUST_USE enum rc store_remember(struct store *s, struct store_segment *seg,
                                 const struct store_publish *p);
+/* With those of p->also that were remembered, too. */
 void store_forget(struct store *s, struct store_segment *seg, const struct store_publish *p);
 /* Fills the table of a segment from its rows, or maps its sorted file. At start. */
 MUST_USE enum rc store_remembered_load(struct store_segment *seg, bool is_newest);

@@ -125,13 +125,30 @@ static enum rc note_repeated(struct store_segment *seg, struct store_publish *p)
     return store_settle(seg, store_request_insert(seg, &r));
 }
 
+/* Every one of them gets its result. */
+static enum rc check_batch(struct store *s, struct store_publish *p, bool *is_new)
+{
+    enum rc rc = store_remembered_check(s, p);
+    *is_new = p->result == STORE_CREATED;
+    for (size_t i = 0; rc == RC_OK && p->is_batch && i < p->also_count; i++) {
+        struct store_publish *other = p->also[i];
+        other->job._segment = NULL;
+        rc = store_remembered_check(s, other);
+        *is_new = *is_new && other->result == STORE_CREATED;
+        if (other->job._segment != NULL)
+            p->job._segment = other->job._segment; /* what was found may not be there in the end */
+    }
+    return rc;
+}
+
 enum rc store_apply_publish(struct store *s, struct store_publish *p)
 {
     struct store_segment *seg = store_segment_of(s, id_key(&p->message->id));
-    enum rc rc = store_remembered_check(s, p);
+    bool is_new = false;
+    enum rc rc = check_batch(s, p, &is_new);
     if (rc != RC_OK)
         return rc;
-    if (p->result != STORE_CREATED)
+    if (!is_new)
         return p->request == NULL ? RC_OK : note_repeated(seg, p);
     p->job._segment = seg;
     if (!is_together(s, seg, p))

@@ -317,6 +317,22 @@ def test_a_batch_accepts_each_message_by_itself(grapnel, receiver):
     assert len(receiver.received) == 98
 
 
+def test_an_atomic_batch_is_delivered_and_replayed_whole(grapnel, receiver):
+    app = grapnel.application()
+    grapnel.endpoint(app, receiver.url)
+    batch = {"messages": [{"eventType": "a.b", "payload": {"n": n}, "eventId": f"e{n}"} for n in range(20)], "atomic": True}
+    key = {"idempotency-key": "whole"}
+    done = grapnel.ok("POST", f"/app/{app}/msg/batch", batch, key)
+    assert (done["accepted"], done["failed"]) == (20, 0)
+    receiver.wait(20)
+    assert sorted(receiver.ids()) == sorted(r["message"]["id"] for r in done["results"])
+    assert grapnel.ok("POST", f"/app/{app}/msg/batch", batch, key) == done
+    other = {"messages": [{"eventType": "a.b", "payload": {}, "eventId": name} for name in ("new", "e7")], "atomic": True}
+    refused = grapnel.call("POST", f"/app/{app}/msg/batch", other)
+    assert refused.status == 422 and [r["status"] for r in refused.body["results"]] == [424, 409]
+    assert len(grapnel.ok("GET", f"/app/{app}/msg?limit=50")["data"]) == 20 == len(receiver.received)
+
+
 def test_an_atomic_batch_is_accepted_whole_or_not_at_all(grapnel):
     app = grapnel.application()
     good = {"eventType": "a.b", "payload": {}}

@@ -88,6 +88,111 @@ static void an_id_that_is_taken_is_a_conflict_and_fails_alone(void **state)
     assert_true(str_eq(row.message.payload, STR("{\"n\":1}")));
 }
 
+/* --- batches -------------------------------------------------------------------------------------------- */
+
+enum { WHOLE = 3 };
+
+struct whole {
+    struct store_publish jobs[WHOLE];
+    struct store_publish *also[WHOLE - 1];
+};
+
+/* Messages whose keys and event ids begin with `name`; event id `taken` is used for the last one. */
+static enum rc publish_whole(struct fixture *f, struct whole *w, char name, const char *taken,
+                             const struct id *last_id)
+{
+    static const int64_t endpoint = 1;
+    char event_ids[WHOLE][3] = { { name, '0' }, { name, '1' }, { name, '2' } };
+    *w = (struct whole){ 0 };
+    for (int i = 0; i < WHOLE; i++) {
+        bool is_last = i == WHOLE - 1;
+        struct store_message from = { .id = is_last && last_id != NULL ? *last_id
+                                                                       : id_new(store_ids(f->store)),
+                                      .app = TEST_APP,
+                                      .event_type = STR("x"),
+                                      .event_id = str_from(is_last && taken != NULL ? taken
+                                                                                    : event_ids[i]),
+                                      .payload = STR("{}") };
+        w->jobs[i] = (struct store_publish){ .message = store_message_new(&from),
+                                             .endpoints = &endpoint,
+                                             .endpoint_count = 1,
+                                             .has_key = true,
+                                             .key = { (uint8_t)name, (uint8_t)i } };
+        if (i > 0)
+            w->also[i - 1] = &w->jobs[i];
+    }
+    w->jobs[0].also = w->also;
+    w->jobs[0].also_count = WHOLE - 1;
+    w->jobs[0].is_batch = true;
+    return submit_and_wait(f, &w->jobs[0]);
+}
+
+static void free_whole(struct whole *w)
+{
+    for (int i = 0; i < WHOLE; i++)
+        store_message_unref(w->jobs[i].message);
+}
+
+/* How many of them can be read. */
+static int written(struct fixture *f, const struct whole *w, int count)
+{
+    int found = 0;
+    for (int i = 0; i < count; i++) {
+        struct store_message_row row;
+        const struct id *id = &w->jobs[i].message->id;
+        if (store_message_get(f->store, TEST_APP, id, &f->arena, &row) != RC_OK)
+            continue;
+        assert_int_equal(state_of(f, *id, 1), STORE_PENDING);
+        found++;
+    }
+    return found;
+}
+
+static void a_batch_is_written_whole_and_replayed_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct whole a, b;
+    assert_int_equal(publish_whole(f, &a, 'a', NULL, NULL), RC_OK);
+    assert_int_equal(written(f, &a, WHOLE), WHOLE);
+    assert_int_equal(publish_whole(f, &b, 'a', NULL, NULL), RC_OK);
+    assert_int_equal(written(f, &b, WHOLE), 0);
+    for (int i = 0; i < WHOLE; i++) {
+        assert_int_equal(a.jobs[i].result, STORE_CREATED);
+        assert_int_equal(b.jobs[i].result, STORE_REPLAYED);
+        assert_memory_equal(b.jobs[i].first.bytes, a.jobs[i].message->id.bytes, ID_BYTES);
+    }
+    free_whole(&a);
+    free_whole(&b);
+}
+
+static void a_batch_with_an_event_id_that_is_taken_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct whole a, b;
+    (void)publish(f, (struct publish_spec){ .event_id = "taken" });
+    assert_int_equal(publish_whole(f, &a, 'a', "taken", NULL), RC_OK);
+    assert_int_equal(a.jobs[2].result, STORE_EVENT_ID_TAKEN);
+    assert_int_equal(written(f, &a, WHOLE), 0);
+    assert_int_equal(publish_whole(f, &b, 'a', NULL, NULL), RC_OK);
+    assert_int_equal(written(f, &b, WHOLE), WHOLE);
+    free_whole(&a);
+    free_whole(&b);
+}
+
+static void a_batch_that_fails_midway_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct whole a, b;
+    struct published first = publish(f, (struct publish_spec){ 0 });
+    assert_int_not_equal(publish_whole(f, &a, 'a', NULL, &first.id), RC_OK);
+    assert_int_equal(written(f, &a, WHOLE - 1), 0);
+    assert_int_equal(publish_whole(f, &b, 'a', NULL, NULL), RC_OK);
+    assert_int_equal(b.jobs[0].result, STORE_CREATED);
+    assert_int_equal(written(f, &b, WHOLE), WHOLE);
+    free_whole(&a);
+    free_whole(&b);
+}
+
 /* --- idempotency ---------------------------------------------------------------------------------------- */
 
 static void a_key_used_again_with_the_same_body_names_the_first_message(void **state)
@@ -364,6 +469,9 @@ int main(void)
         T(a_message_is_not_found_in_another_application_or_under_another_id),
         T(a_loaded_message_is_counted_and_outlives_the_store),
         T(an_id_that_is_taken_is_a_conflict_and_fails_alone),
+        T(a_batch_is_written_whole_and_replayed_whole),
+        T(a_batch_with_an_event_id_that_is_taken_leaves_nothing),
+        T(a_batch_that_fails_midway_leaves_nothing),
         T(a_key_used_again_with_the_same_body_names_the_first_message),
         T(a_key_used_again_with_another_body_is_refused),
         T(keys_are_remembered_over_a_restart),
