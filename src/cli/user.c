@@ -123,28 +123,39 @@ static int run_user(struct cli *cli)
     return cli_misused(cli, "create, list, passwd, roles, delete, totp or shared-secret?");
 }
 
+static const struct tenant_action {
+    const char *word, *verb;
+    bool has_name, has_number;
+} tenant_actions[] = {
+    { "create", "tenant-create", true, false }, { "list", "tenant-list", false, false },
+    { "token", "tenant-token", true, false },   { "tokens", "tenant-tokens", true, false },
+    { "revoke", "tenant-revoke", true, true },
+};
+
+static int run_tenant_action(struct cli *cli, const struct tenant_action *action)
+{
+    const char *name = action->has_name ? cli_take_word(cli) : NULL;
+    const char *number = action->has_number ? cli_take_word(cli) : NULL;
+    json_t *request;
+
+    if (action->has_name && name == NULL)
+        return cli_misused(cli, "%s needs the tenant's name", action->word);
+    request = json_object();
+    if (!set(request, "tenant", name) || !set(request, "number", number)) {
+        json_decref(request);
+        return cli_misused(cli, "a text is not UTF-8");
+    }
+    return perform(cli, action->verb, request);
+}
+
 static int run_tenant(struct cli *cli)
 {
     const char *what = cli_take_word(cli);
-    bool is_list = what != NULL && str_eq(str_from(what), STR("list"));
-    bool is_token = what != NULL && str_eq(str_from(what), STR("token"));
-    bool is_create = what != NULL && str_eq(str_from(what), STR("create"));
 
-    if (!is_list && !is_token && !is_create)
-        return cli_misused(cli, "create, list or token?");
-    const char *name = is_list ? NULL : cli_take_word(cli);
-    if (!is_list && name == NULL)
-        return cli_misused(cli, "%s needs the tenant's name", what);
-    json_t *request = json_object();
-    if (!set(request, "tenant", name)) {
-        json_decref(request);
-        return cli_misused(cli, "the name is not UTF-8");
-    }
-    return perform(cli,
-                   is_list    ? "tenant-list"
-                   : is_token ? "tenant-token"
-                              : "tenant-create",
-                   request);
+    for (size_t i = 0; what != NULL && i < COUNT_OF(tenant_actions); i++)
+        if (str_eq(str_from(what), str_from(tenant_actions[i].word)))
+            return run_tenant_action(cli, &tenant_actions[i]);
+    return cli_misused(cli, "create, list, token, tokens or revoke?");
 }
 
 const struct cli_verb cli_user = {
@@ -165,10 +176,12 @@ const struct cli_verb cli_user = {
 
 const struct cli_verb cli_tenant = {
     .name = "tenant",
-    .arguments = "create|list|token [NAME] [--config=FILE] [--store.dir=DIR]",
+    .arguments = "create|list|token|tokens|revoke [NAME] [--config=FILE] [--store.dir=DIR]",
     .summary = "tenants: organisations with users, applications and tokens of their own",
-    .details = "  create NAME   prints its id\n"
+    .details = "  create NAME          prints its id\n"
                "  list\n"
-               "  token NAME    prints an API token of the tenant, once\n",
+               "  token NAME           prints a new API token of the tenant, once\n"
+               "  tokens NAME          its tokens\n"
+               "  revoke NAME NUMBER   ends one at once\n",
     .run = run_tenant,
 };

@@ -177,6 +177,10 @@ static void reply_token(struct http_request *req, const struct core_user *user)
 
 static void refuse(struct http_request *req, enum core_login verdict)
 {
+    const char *why = verdict == CORE_LOGIN_LIMITED ? "limited"
+                      : verdict == CORE_LOGIN_BUSY  ? "busy"
+                                                    : "wrong";
+    LOG(PRESERVICA_LOGIN_REFUSED, F_STR("peer", req->call->peer), F_TEXT("why", why));
     if (verdict == CORE_LOGIN_LIMITED)
         preservica_fail(req, 429, "Too many failed logins under this name. Try again later.");
     else if (verdict == CORE_LOGIN_BUSY)

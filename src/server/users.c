@@ -281,6 +281,33 @@ static enum rc make_token(struct doing *d)
     return rc;
 }
 
+static enum rc list_tokens(struct doing *d)
+{
+    struct store_token *tokens = NULL;
+    size_t count = 0;
+    enum rc rc = store_token_list(d->tx, d->tenant.num, &d->arena, &tokens, &count);
+    if (rc == RC_OK)
+        rc = buf_addf(d->out, "%-6s %-28s %s\n", "NUMBER", "CREATED", "FOR, NAME");
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        char created[TIME_TEXT_LEN + 1];
+        time_format(tokens[i].created_us, created);
+        rc = buf_addf(d->out, "%-6lld %-28s %s %.*s\n", (long long)tokens[i].num, created,
+                      tokens[i].app == 0 ? "tenant" : "application", STR_ARGS(tokens[i].name));
+    }
+    return rc;
+}
+
+static enum rc revoke_token(struct doing *d)
+{
+    int64_t num = 0;
+    if (str_to_i64(text_of(d, "number"), &num) != RC_OK)
+        return invalid(d, "which token? Its number, as the list shows it");
+    enum rc rc = core_access_revoke_num(d->at->access, d->tenant.num, num);
+    if (rc == RC_NOT_FOUND)
+        buf_say(d->why, "tenant %.*s has no token %lld", STR_ARGS(d->tenant.name), (long long)num);
+    return rc;
+}
+
 /* --- the table ------------------------------------------------------------------------------------- */
 
 static const struct verb {
@@ -298,6 +325,8 @@ static const struct verb {
     { "tenant-create", create_tenant, false, true, false },
     { "tenant-list", list_tenants, true, true, false },
     { "tenant-token", make_token, true, false, true },
+    { "tenant-tokens", list_tokens, true, false, false },
+    { "tenant-revoke", revoke_token, true, false, true },
 };
 
 static enum rc find_tenant(struct doing *d)

@@ -406,6 +406,15 @@ def test_users_and_tenants_are_kept_with_and_without_a_server(tenants):
     assert tenants.login(username="robot", password="", tenant="ARCHIVE")[0] == 401
 
 
+def test_a_tenants_tokens_are_listed_and_end_at_once(tenants):
+    token = tenants.ok("tenant", "token", "LIB")
+    assert tenants.grapnel.call("GET", "/app", token=token).status == 200
+    number = tenants.ok("tenant", "tokens", "LIB").splitlines()[-1].split()[0]
+    assert tenants.command("tenant", "revoke", "default", number).returncode != 0  # not one of that tenant
+    tenants.ok("tenant", "revoke", "LIB", number)
+    assert tenants.grapnel.call("GET", "/app", token=token).status == 401
+
+
 @pytest.mark.parametrize("arguments, given, words", [
     (["user", "create", "ann", "--tenant=LIB"], "long enough\n", "already"),
     (["user", "create", "cy", "--tenant=NOWHERE"], "long enough\n", "no tenant NOWHERE"),
@@ -415,7 +424,8 @@ def test_users_and_tenants_are_kept_with_and_without_a_server(tenants):
     (["user", "create", ""], "long enough\n", "a name has"), (["user", "create"], "", "needs the user's name"),
     (["user", "passwd", "cy", "--tenant=LIB"], "long enough\n", "no user cy"), (["user", "totp", "cy"], "", "no user cy"),
     (["user", "frob"], "", "create, list"), (["tenant", "create", "LIB"], "", "already"),
-    (["tenant", "create", "org_x"], "", "does not begin"), (["tenant", "token", "NOWHERE"], "", "no tenant")])
+    (["tenant", "create", "org_x"], "", "does not begin"), (["tenant", "token", "NOWHERE"], "", "no tenant"), (["tenant", "revoke", "LIB"], "", "which token"),
+    (["tenant", "revoke", "LIB", "99"], "", "no token 99")])
 def test_commands_that_make_no_sense_say_so(tenants, arguments, given, words):
     done = tenants.command(*arguments, given=given)
     assert done.returncode != 0 and words in done.stderr
