@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
 
@@ -28,7 +29,7 @@ class Solr(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("content-length", 0)))
         text = json.dumps({"responseHeader": {"status": 0}, "response": {"numFound": 0, "start": 0, "docs": []}}).encode()
         if "schema" in self.path:
-            text = json.dumps({"schema": {"name": "ckan-2.11", "version": 2.11}}).encode()
+            text = b'<schema name="ckan-2.11" version="1.6"/>'
         self.send_response(200)
         self.send_header("content-length", str(len(text)))
         self.end_headers()
@@ -48,26 +49,28 @@ def answers(url):
 
 
 class Postgres:
-    def __init__(self, folder):
-        self.port, self.folder = free_port(), folder / "postgres"
+    """In a folder of its own, which the server's user can reach."""
+
+    def __init__(self):
+        self.port, self.folder = free_port(), pathlib.Path(tempfile.mkdtemp(prefix="ckan-postgres-"))
         self.tools = pathlib.Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
-        self.folder.mkdir()
+        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/ckan"
+
+    def start(self):
         shutil.chown(self.folder, "postgres")
-        for parent in [folder, *folder.parents]:  # the server's user has to reach it
-            if parent.owner() == "root" and parent != pathlib.Path("/"):
-                parent.chmod(parent.stat().st_mode | 0o011)
         self.run("initdb", "-A", "trust", "-U", "postgres", "-D", self.folder)
         self.run("pg_ctl", "-w", "-D", self.folder, "-l", self.folder / "log", "-o",
                  f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off", "start")
         self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-E", "UTF8", "-T", "template0", "ckan")
-        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/ckan"
 
     def run(self, tool, *arguments):
         prefix = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
         subprocess.run([*prefix, self.tools / tool, *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/")
 
     def stop(self):
-        self.run("pg_ctl", "-D", self.folder, "-m", "immediate", "stop")
+        if (self.folder / "postmaster.pid").exists():
+            self.run("pg_ctl", "-D", self.folder, "-m", "immediate", "stop")
+        shutil.rmtree(self.folder)
 
 
 class Ckan:
@@ -76,15 +79,20 @@ class Ckan:
         self.url, self.redis_port = f"http://127.0.0.1:{self.port}", free_port()
         self.solr = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Solr)
         threading.Thread(target=self.solr.serve_forever, args=(0.05,), daemon=True).start()
-        self.postgres, self.redis, self.server = Postgres(folder), None, None
-        self.start_redis()
+        self.postgres, self.redis, self.server = Postgres(), None, None
         self.ini, self.spool = folder / "ckan.ini", folder / "storage" / "grapnel-spool"
+        self.grapnel_url = grapnel_url
+
+    def prepare(self):
+        folder = self.folder
+        self.postgres.start()
+        self.start_redis()
         (folder / "storage").mkdir()
         subprocess.run(["ckan", "generate", "config", self.ini], check=True, capture_output=True)
         self.set(**{"sqlalchemy.url": self.postgres.url, "solr_url": f"http://127.0.0.1:{self.solr.server_address[1]}/solr",
                     "ckan.redis.url": f"redis://127.0.0.1:{self.redis_port}/0", "ckan.site_url": self.url,
                     "ckan.storage_path": folder / "storage", "ckan.plugins": "grapnel",
-                    "ckanext.grapnel.url": grapnel_url, "ckanext.grapnel.token": "none"})
+                    "ckanext.grapnel.url": self.grapnel_url, "ckanext.grapnel.token": "none"})
         self.tool("db", "init")
         self.tool("user", "add", "boss", "email=boss@ckan.example", "password=correct-horse")
         self.tool("sysadmin", "add", "boss")
@@ -137,6 +145,7 @@ def both(tmp_path_factory):
     grapnel.port = free_port()
     ckan = Ckan(folder, grapnel.url)
     try:
+        ckan.prepare()
         grapnel.serve("ckan.enabled=true", f"ckan.site_url={ckan.url}", f"ckan.token={ckan.token}", "ckan.auth_cache=0",
                       "ckan.site_timeout=30s")
         ckan.set(**{"ckanext.grapnel.token": grapnel.token})
