@@ -2,8 +2,8 @@
  *
  * Webfilters: create, read, change, delete.
  */
-#include "api/webfilter_priv.h"
 #include "api/schemas.h"
+#include "api/webfilter_priv.h"
 
 /* What lies in a row's settings under its API name. */
 static const char *const setting_names[] = {
@@ -25,7 +25,7 @@ static const char *const setting_names[] = {
 };
 
 bool api_webfilter_of(struct api_ctx *c, struct store_tx *tx, struct store_application *app,
-                   struct store_filter *f)
+                      struct store_filter *f)
 {
     if (api_find_app(c, tx, app)) {
         enum rc rc = store_filter_find(tx, app->num, api_param(c, "filter_id"), c->arena, f);
@@ -170,27 +170,32 @@ static bool url_is_allowed(struct api_ctx *c, const char *where, struct str url)
     return false;
 }
 
-bool api_webfilter_fill(struct api_ctx *c, const json_t *in, const char *where, struct store_filter *f,
-                     bool all)
+static void fill_columns(const json_t *in, struct store_filter *f, bool all)
 {
     const json_t *event = json_object_get(in, "event"), *url = json_object_get(in, "url");
     const json_t *words = json_object_get(in, "description");
     const json_t *order = json_object_get(in, "order"), *enabled = json_object_get(in, "enabled");
-    struct str secret = api_json_str(json_object_get(in, "secret"));
-    if (!check_words(c, in, where))
-        return false;
     if (event != NULL)
         f->event = api_json_str(event);
     if (url != NULL)
         f->url = api_json_str(url);
-    if (!url_is_allowed(c, where, f->url))
-        return false;
     if (words != NULL || all)
         f->description = words != NULL ? api_json_str(words) : STR("");
     if (order != NULL || all)
         f->position = json_integer_value(order);
     if (enabled != NULL || all)
         f->enabled = enabled == NULL || json_is_true(enabled);
+}
+
+bool api_webfilter_fill(struct api_ctx *c, const json_t *in, const char *where,
+                        struct store_filter *f, bool all)
+{
+    struct str secret = api_json_str(json_object_get(in, "secret"));
+    if (!check_words(c, in, where))
+        return false;
+    fill_columns(in, f, all);
+    if (!url_is_allowed(c, where, f->url))
+        return false;
     if (all)
         f->settings = STR_NONE;
     fill_settings(c, in, f);

@@ -4,8 +4,8 @@
  * path: on the loop, from memory. What is not cached (token, application, filters) is fetched on a
  * worker first; then the same code goes on, on the loop.
  */
-#include "api/webfilter_priv.h"
 #include "api/schemas.h"
+#include "api/webfilter_priv.h"
 
 enum { VERDICT_MAX = 80 * 1024 * 1024, US_PER_MS = 1000, US_PER_S = 1000000 };
 

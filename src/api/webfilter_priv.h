@@ -10,11 +10,11 @@
 
 /* Both, in a transaction; false: answered and the transaction is over. */
 bool api_webfilter_of(struct api_ctx *c, struct store_tx *tx, struct store_application *app,
-                   struct store_filter *f);
+                      struct store_filter *f);
 /* Fills a row from a body that passed FilterIn (`all`) or FilterPatch, at `where` for the words. The key is made
  * or replaced as the body says. False: answered. */
-bool api_webfilter_fill(struct api_ctx *c, const json_t *in, const char *where, struct store_filter *f,
-                     bool all);
+bool api_webfilter_fill(struct api_ctx *c, const json_t *in, const char *where,
+                        struct store_filter *f, bool all);
 
 /* The path's application for a worker handler that needs nothing else. */
 bool api_webfilter_app(struct api_ctx *c, struct store_application *app);

@@ -4,8 +4,8 @@
  */
 #include "store/filter_run.h"
 
-#include "api/webfilter_priv.h"
 #include "api/schemas.h"
+#include "api/webfilter_priv.h"
 
 enum { US_PER_MS = 1000, TRIAL_DEFAULT = 50 };
 

@@ -12,7 +12,13 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { DUMP_MAX = 64 << 20, ANSWER_MAX = 8 << 20, DEADLINE_US = 30000000, WORDS_MAX = 1024, HEADERS_MAX = 8192 };
+enum {
+    DUMP_MAX = 64 << 20,
+    ANSWER_MAX = 8 << 20,
+    DEADLINE_US = 30000000,
+    WORDS_MAX = 1024,
+    HEADERS_MAX = 8192
+};
 
 struct import {
     struct cli *cli;

@@ -2,8 +2,8 @@
  *
  * The body of a delivery to an endpoint with form encoding: the payload's object, flattened.
  */
-#include "deliver/attempt_priv.h"
 #include "json/form.h"
+#include "deliver/attempt_priv.h"
 
 enum rc deliver_form_body(struct deliver_attempt *a)
 {

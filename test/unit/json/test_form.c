@@ -14,13 +14,17 @@
 static const struct {
     const char *says, *json, *form;
 } rows[] = {
-    { "keys are joined with an underscore", "{\"user\":{\"pii\":{\"email\":\"a@b.c\"}}}", "user_pii_email=a%40b.c" },
+    { "keys are joined with an underscore", "{\"user\":{\"pii\":{\"email\":\"a@b.c\"}}}",
+      "user_pii_email=a%40b.c" },
     { "members go in order", "{\"a\":\"1\",\"b\":{\"c\":\"2\"},\"d\":\"3\"}", "a=1&b_c=2&d=3" },
-    { "truth is spelled as Python does", "{\"a\":true,\"b\":false,\"c\":null}", "a=True&b=False&c=None" },
+    { "truth is spelled as Python does", "{\"a\":true,\"b\":false,\"c\":null}",
+      "a=True&b=False&c=None" },
     { "an integer", "{\"n\":-12}", "n=-12" },
     { "reals keep a fraction", "{\"a\":1.0,\"b\":0.1,\"c\":1234.5}", "a=1.0&b=0.1&c=1234.5" },
-    { "large and small reals", "{\"a\":1e20,\"b\":1.5e-7,\"c\":1e15}", "a=1e%2B20&b=1.5e-07&c=1000000000000000.0" },
-    { "a list is one text", "{\"l\":[\"a\",1,true,null,{\"k\":[]}]}", "l=%5B%27a%27%2C+1%2C+True%2C+None%2C+%7B%27k%27%3A+%5B%5D%7D%5D" },
+    { "large and small reals", "{\"a\":1e20,\"b\":1.5e-7,\"c\":1e15}",
+      "a=1e%2B20&b=1.5e-07&c=1000000000000000.0" },
+    { "a list is one text", "{\"l\":[\"a\",1,true,null,{\"k\":[]}]}",
+      "l=%5B%27a%27%2C+1%2C+True%2C+None%2C+%7B%27k%27%3A+%5B%5D%7D%5D" },
     { "a text with a quote is quoted the other way", "{\"l\":[\"it's\"]}", "l=%5B%22it%27s%22%5D" },
     { "an empty object leaves nothing", "{\"a\":{},\"b\":\"x\"}", "b=x" },
     { "nothing at all", "{}", "" },
@@ -48,7 +52,8 @@ static void refuses_what_is_no_object_and_what_does_not_fit(void **state)
 {
     (void)state;
     struct buf out;
-    json_t *list = json_loads("[1]", 0, NULL), *long_one = json_loads("{\"a\":\"xxxxxxxxxxxxxxxx\"}", 0, NULL);
+    json_t *list = json_loads("[1]", 0, NULL),
+           *long_one = json_loads("{\"a\":\"xxxxxxxxxxxxxxxx\"}", 0, NULL);
     buf_init(&out, 8);
     assert_int_equal(json_form_write(list, &out), RC_INVALID);
     assert_int_equal(json_form_write(long_one, &out), RC_LIMIT);
