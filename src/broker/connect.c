@@ -33,7 +33,7 @@ static void name_server(const SSL *ssl, int where, int value)
         return;
     SSL *handshake = NULL;
     memcpy(&handshake, &ssl, sizeof(ssl)); /* OpenSSL's callback is const for other uses */
-    const char *name = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    char *name = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     (void)SSL_set_tlsext_host_name(handshake, name);
 }
 
