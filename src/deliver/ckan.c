@@ -24,8 +24,9 @@ static struct str topic_of(struct arena *a, struct str event_type)
 {
     size_t dot = str_find(event_type, '.');
     struct str rest = str_sub(event_type, dot + 1, event_type.len);
-    return dot == event_type.len ? event_type
-                                 : arena_fmt(a, "%.*s/%.*s", STR_ARGS(str_sub(event_type, 0, dot)), STR_ARGS(rest));
+    return dot == event_type.len
+               ? event_type
+               : arena_fmt(a, "%.*s/%.*s", STR_ARGS(str_sub(event_type, 0, dot)), STR_ARGS(rest));
 }
 
 static enum rc add_all(struct deliver_attempt *a, const json_t *ckan, struct arena *arena)

@@ -14,21 +14,27 @@
 #pragma once
 
 #include "dialect/dialect_priv.h"
-#include "json/json.h"
 #include "store/application.h"
 #include "store/endpoint.h"
+#include "json/json.h"
 
 #include <stdatomic.h>
 
 enum {
     CKAN_CREDENTIAL_MAX = 4096,
-    CKAN_USER_MAX = 40,    /* CKAN's ids have 36 */
-    CKAN_ENTITY_MAX = 80,  /* id or name to filter by */
+    CKAN_USER_MAX = 40,   /* CKAN's ids have 36 */
+    CKAN_ENTITY_MAX = 80, /* id or name to filter by */
     CKAN_TOPIC_MAX = 100,
     CKAN_HOOKS_MAX = 10000 /* of the application: as many destinations as a message may have */
 };
 
-enum ckan_auth { CKAN_AUTH_NONE, CKAN_AUTH_EDITOR, CKAN_AUTH_ADMIN, CKAN_AUTH_SYSADMIN, CKAN_AUTH_UNKNOWN };
+enum ckan_auth {
+    CKAN_AUTH_NONE,
+    CKAN_AUTH_EDITOR,
+    CKAN_AUTH_ADMIN,
+    CKAN_AUTH_SYSADMIN,
+    CKAN_AUTH_UNKNOWN
+};
 
 struct ckan_cache;
 
@@ -38,8 +44,8 @@ struct dialect_ckan {
     struct fetch_policy *policy;
     SSL_CTX *tls;
     struct ckan_cache *cache;
-    atomic_int asking;         /* workers that wait for the site */
-    atomic_llong swept_us;     /* wall clock: the last look for stale webhooks */
+    atomic_int asking;     /* workers that wait for the site */
+    atomic_llong swept_us; /* wall clock: the last look for stale webhooks */
 };
 
 /* Who asks, as the site says. */
@@ -57,8 +63,8 @@ struct ckan_call {
     struct arena *arena;
     int64_t now_us;
     const char *action;
-    json_t *in;             /* an object */
-    struct ckan_user user;  /* of actions for CKAN's users */
+    json_t *in;            /* an object */
+    struct ckan_user user; /* of actions for CKAN's users */
 };
 
 /* --- ckan.c: answers. Each fills the reply. --- */
@@ -84,11 +90,14 @@ void ckan_cache_put(struct ckan_cache *cache, struct str key, struct str text);
 
 /* --- ckan_site.c: asking the site. Workers; they block. --- */
 /* RC_DENIED: the site knows no such user; RC_IO: it does not answer; RC_BUSY: too many ask. */
-MUST_USE enum rc ckan_site_user(struct dialect_ckan *ckan, struct str credential, struct arena *a, struct ckan_user *out);
+MUST_USE enum rc ckan_site_user(struct dialect_ckan *ckan, struct str credential, struct arena *a,
+                                struct ckan_user *out);
 /* The ids of an organisation's members, as a JSON array the caller releases. The same rcs. */
-MUST_USE enum rc ckan_site_members(struct dialect_ckan *ckan, struct str organisation, struct arena *a, json_t **out);
+MUST_USE enum rc ckan_site_members(struct dialect_ckan *ckan, struct str organisation,
+                                   struct arena *a, json_t **out);
 /* Is the user (still) a sysadmin? */
-MUST_USE enum rc ckan_site_is_sysadmin(struct dialect_ckan *ckan, struct str user, struct arena *a, bool *out);
+MUST_USE enum rc ckan_site_is_sysadmin(struct dialect_ckan *ckan, struct str user, struct arena *a,
+                                       bool *out);
 
 /* --- ckan_hook.c: webhooks as rows. Each is an action. --- */
 void ckan_webhook_create(struct ckan_call *c);
@@ -100,17 +109,20 @@ void ckan_webhook_import(struct ckan_call *c);
 
 /* --- ckan_app.c: the application and its event types. --- */
 /* Finds the application, or makes it if tx is one that writes. */
-MUST_USE enum rc ckan_app(struct ckan_call *c, struct store_tx *tx, bool make, struct store_application *out);
+MUST_USE enum rc ckan_app(struct ckan_call *c, struct store_tx *tx, bool make,
+                          struct store_application *out);
 /* Registers a topic's event type; RC_CONFLICT never. */
 MUST_USE enum rc ckan_topic_register(struct ckan_call *c, struct store_tx *tx, struct str topic);
 /* One of CKAN's own, or one that the site has sent. */
-MUST_USE enum rc ckan_topic_known(struct ckan_call *c, struct store_tx *tx, struct str topic, bool *out);
+MUST_USE enum rc ckan_topic_known(struct ckan_call *c, struct store_tx *tx, struct str topic,
+                                  bool *out);
 /* "dataset/create" to "dataset.create"; ptr NULL: no topic. */
 struct str ckan_event_type(struct arena *a, struct str topic);
 /* Letters, digits, '-' and '_', 1 to max. */
 bool ckan_is_plain(struct str s, size_t max);
 /* Tells operational endpoints. */
-void ckan_tell(struct ckan_call *c, const char *what, const struct store_application *app, const struct store_endpoint *ep);
+void ckan_tell(struct ckan_call *c, const char *what, const struct store_application *app,
+               const struct store_endpoint *ep);
 /* Deletes webhooks that were disabled for failing long ago; looks at most every hour. */
 void ckan_sweep(struct ckan_call *c);
 
