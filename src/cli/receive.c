@@ -246,7 +246,8 @@ static void wait_for_end(struct receiving *r, struct grapnel_receiver *receiver,
     int64_t until_us;
     siginfo_t which;
 
-    (void)sigwaitinfo(ends, &which);
+    while (sigwaitinfo(ends, &which) < 0) { /* a program's end may interrupt it */
+    }
     until_us = clock_mono_us(clock_system()) + r->grace_us;
     while (grapnel_receiver_waiting(receiver) > 0 && clock_mono_us(clock_system()) < until_us) {
         static const struct timespec tick = { .tv_nsec = 20000000 };

@@ -277,21 +277,35 @@ static void add_member(struct buf *out, struct str name, struct str value)
     receive_say_json(out, value); /* past the limit, the end shows it: not JSON */
 }
 
+/* The first of a name counts here, too. */
 static struct str as_json(struct receive_request *r, const struct pairs *pairs)
 {
     struct buf out;
+    struct str first;
 
     buf_init(&out, RECEIVE_VALUE_MAX);
-    buf_say(&out, "%c", '{');
-    for (size_t i = 0; pairs != NULL && i < pairs->count; i++)
-        add_member(&out, pairs->list[i].name, pairs->list[i].value);
-    for (size_t i = 0; pairs == NULL && i < r->event->header_count; i++)
-        add_member(&out, str_of_bytes(r->event->headers[i].name),
-                   str_of_bytes(r->event->headers[i].value));
-    buf_say(&out, "%c", '}');
+    buf_say(&out, "{");
+    for (size_t i = 0; i < pairs->count; i++) {
+        const struct pair *p = &pairs->list[i];
+        if (from_pairs(pairs, p->name, &first) && first.ptr == p->value.ptr)
+            add_member(&out, p->name, p->value);
+    }
+    buf_say(&out, "}");
     struct str text = arena_str(r->arena, buf_str(&out));
     buf_fini(&out);
     return text;
+}
+
+static struct str headers_as_json(struct receive_request *r)
+{
+    const struct grapnel_event *e = r->event;
+    struct pairs pairs = { .list = arena_array(r->arena, e->header_count + 1, sizeof *pairs.list),
+                           .count = e->header_count };
+
+    for (size_t i = 0; i < e->header_count; i++)
+        pairs.list[i] =
+            (struct pair){ str_of_bytes(e->headers[i].name), str_of_bytes(e->headers[i].value) };
+    return as_json(r, &pairs);
 }
 
 static bool find_value(struct receive_request *r, const struct receive_parameter *p,
@@ -312,7 +326,7 @@ static bool find_value(struct receive_request *r, const struct receive_parameter
     case RECEIVE_ENTIRE_PAYLOAD:
         *out = r->form.count > 0 ? as_json(r, &r->form) : r->payload.text;
         return out->len > 0;
-    case RECEIVE_ENTIRE_HEADERS: *out = as_json(r, NULL); return true;
+    case RECEIVE_ENTIRE_HEADERS: *out = headers_as_json(r); return true;
     case RECEIVE_ENTIRE_QUERY: *out = as_json(r, &r->query); return true;
     case RECEIVE_RAW_BODY: *out = receive_request_body(r); return true;
     }

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hooks.json: what is refused and where, parameters, rules.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "receive/hooks.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define BYTES(text) \
+    { \
+        (text), sizeof(text) - 1 \
+    }
+
+static void wrong_files_are_refused_with_the_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *why;
+    } rows[] = {
+        { "{", "line 1: not JSON" },
+        { "{}", "the file: must be a list" },
+        { "[{}]", "hook 1: \"id\" is missing" },
+        { "[{\"id\":\"a\"}]", "hook 1: \"execute-command\" is missing" },
+        { "[{\"id\":\"a\",\"execute-command\":\"x\"},{\"id\":\"a\",\"execute-command\":\"x\"}]",
+          "hook 2 (a): there is another hook of this id" },
+        { "[{\"id\":\"a\",\"execute-command\":\"x\",\"execute\":1}]",
+          "there is no \"execute\" here" },
+        { "[{\"id\":\"a\",\"execute-command\":1}]", "\"execute-command\" must be a string" },
+        { "[{\"id\":\"a\",\"execute-command\":\"x\",\"success-http-response-code\":99}]",
+          "\"success-http-response-code\" must be a number from 200 to 599" },
+        { "[{\"id\":\"a\",\"execute-command\":\"x\",\"trigger-rule\":{\"and\":[{\"match\":{\"type\":"
+          "\"value\",\"secret\":\"x\",\"parameter\":{\"source\":\"header\",\"name\":\"x\"}}}]}}]",
+          "hook 1 (a): trigger-rule.and[0].match: there is no \"secret\" here" },
+        { "[{\"id\":\"a\",\"execute-command\":\"x\",\"trigger-rule\":{\"or\":[],\"and\":[]}}]",
+          "a rule is one of" },
+        { "[{\"id\":\"a\",\"execute-command\":\"x\",\"trigger-rule\":{\"not\":{\"match\":{\"type\":"
+          "\"regex\",\"regex\":\"(\",\"parameter\":{\"source\":\"header\",\"name\":\"x\"}}}}}]",
+          "trigger-rule.not.match: \"regex\": missing closing parenthesis" },
+        { "[{\"id\":\"a\",\"execute-command\":\"x\",\"trigger-rule\":{\"match\":{\"type\":"
+          "\"ip-whitelist\",\"ip-range\":\"10.0.0.0/33\"}}}]",
+          "\"10.0.0.0/33\" is not an address range" },
+        { "[{\"id\":\"a\",\"execute-command\":\"x\",\"trigger-rule\":{\"match\":{\"type\":"
+          "\"payload-hmac-sha1\",\"secret\":\"\",\"parameter\":{\"source\":\"header\",\"name\":\"x\"}}}}]",
+          "\"secret\" is missing or empty" },
+        { "[{\"id\":\"a\",\"execute-command\":\"x\",\"pass-arguments-to-command\":[{\"source\":\"body\","
+          "\"name\":\"x\"}]}]",
+          "pass-arguments-to-command[0]: there is no source \"body\"" },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct receive_hooks *hooks;
+        struct buf why;
+        buf_init(&why, 1024);
+        assert_int_equal(receive_hooks_read(str_from(rows[i].text), &hooks, &why), RC_INVALID);
+        assert_null(hooks);
+        if (!str_contains(buf_str(&why), str_from(rows[i].why)))
+            fail_msg("row %zu: %.*s", i, STR_ARGS(buf_str(&why)));
+        buf_fini(&why);
+    }
+}
+
+/* A hook with these further members. */
+static struct receive_hooks *hooks_of(const char *members)
+{
+    struct receive_hooks *hooks = NULL;
+    struct buf text, why;
+
+    buf_init(&text, 8192);
+    buf_init(&why, 1024);
+    buf_say(&text, "[{\"id\":\"a\",\"execute-command\":\"x\",%s}]", members);
+    if (receive_hooks_read(buf_str(&text), &hooks, &why) != RC_OK)
+        fail_msg("%.*s", STR_ARGS(buf_str(&why)));
+    buf_fini(&text);
+    buf_fini(&why);
+    return hooks;
+}
+
+static const struct grapnel_header json_headers[] = {
+    { BYTES("Content-Type"), BYTES("application/json; charset=utf-8") },
+    { BYTES("X-Event"), BYTES("push") },
+    { BYTES("X-Hub-Signature"),
+      BYTES("sha256=0000, sha256=9f3ba4a96f7ca80a08b7dc90a0b1e9d3a1f0b9f6") },
+};
+
+static const struct grapnel_event event = {
+    .method = BYTES("POST"),
+    .peer = BYTES("192.0.2.77"),
+    .query = BYTES("q=a%20b&q=second&empty"),
+    .headers = json_headers,
+    .header_count = COUNT(json_headers),
+    .body = BYTES(
+        "{\"ref\":\"refs/heads/main\",\"n\":12345678901234567890.10,\"a\":{\"b\":[{\"c\":1},true]},"
+        "\"x.y\":\"dotted\",\"inner\":\"{\\\"k\\\":[7]}\",\"u\":\"\\u00e9\"}"),
+};
+
+static void parameters_have_the_values_that_the_original_gives(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source, *name;
+        const char *value; /* NULL: there is none */
+    } rows[] = {
+        { "header", "x-event", "push" },
+        { "header", "none", NULL },
+        { "url", "q", "a b" },
+        { "query", "empty", "" },
+        { "query", "none", NULL },
+        { "payload", "ref", "refs/heads/main" },
+        { "payload", "n", "12345678901234567890.10" },
+        { "payload", "a.b.0.c", "1" },
+        { "payload", "a.b.1", "true" },
+        { "payload", "a.b.2", NULL },
+        { "payload", "a", "{\"b\":[{\"c\":1},true]}" },
+        { "payload", "x.y", "dotted" },
+        { "payload", "inner.k.0", "7" },
+        { "payload", "u", "\xc3\xa9" },
+        { "payload", "ref.deeper", NULL },
+        { "request", "method", "POST" },
+        { "request", "remote-addr", "192.0.2.77" },
+        { "string", "literal", "literal" },
+        { "entire-query", "", "{\"q\":\"a b\",\"empty\":\"\"}" },
+    };
+    struct receive_hooks *hooks =
+        hooks_of("\"parse-parameters-as-json\":[{\"source\":\"payload\",\"name\":\"inner\"}]");
+    const struct receive_hook *hook = receive_hooks_find(hooks, STR("a"));
+    struct receive_request *request;
+    struct arena a = { 0 };
+
+    arena_init(&a);
+    assert_int_equal(receive_request_new(&a, hook, &event, &request, NULL), RC_OK);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct buf text;
+        struct str value;
+        buf_init(&text, 1024);
+        buf_say(&text, "\"pass-arguments-to-command\":[{\"source\":\"%s\",\"name\":\"%s\"}]",
+                rows[i].source, rows[i].name);
+        char *members = arena_cstr(&a, buf_str(&text));
+        struct receive_hooks *one = hooks_of(members);
+        enum rc rc = receive_request_value(
+            request, &receive_hooks_find(one, STR("a"))->arguments.list[0], &value);
+        assert_int_equal(rc, rows[i].value == NULL ? RC_NOT_FOUND : RC_OK);
+        if (rc == RC_OK && !str_eq(value, str_from(rows[i].value)))
+            fail_msg("row %zu: %.*s", i, STR_ARGS(value));
+        receive_hooks_free(one);
+        buf_fini(&text);
+    }
+    arena_fini(&a);
+    receive_hooks_free(hooks);
+}
+
+#define MATCH(type, more) "{\"match\":{\"type\":\"" type "\"," more "}}"
+#define PUSH \
+    MATCH("value", "\"value\":\"push\",\"parameter\":{\"source\":\"header\",\"name\":\"X-Event\"}")
+#define PULL \
+    MATCH("value", "\"value\":\"pull\",\"parameter\":{\"source\":\"header\",\"name\":\"X-Event\"}")
+#define SIGNED \
+    MATCH("payload-hmac-sha256", \
+          "\"secret\":\"s\",\"parameter\":{\"source\":\"header\",\"name\":\"X-Hub-Signature\"}")
+#define UNSIGNED \
+    MATCH("payload-hmac-sha1", \
+          "\"secret\":\"s\",\"parameter\":{\"source\":\"header\",\"name\":\"none\"}")
+#define REGEX(pattern) \
+    MATCH("regex", \
+          "\"regex\":\"" pattern "\",\"parameter\":{\"source\":\"payload\",\"name\":\"ref\"}")
+
+static void rules_judge_as_the_original_does(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        bool soft;
+        enum receive_verdict verdict;
+    } rows[] = {
+        { PUSH, false, RECEIVE_YES },
+        { PULL, false, RECEIVE_NO },
+        { "{\"not\":" PULL "}", false, RECEIVE_YES },
+        { "{\"and\":[" PUSH "," PULL "]}", false, RECEIVE_NO },
+        { "{\"and\":[" PUSH "," PUSH "]}", false, RECEIVE_YES },
+        { "{\"or\":[" PULL "," PUSH "]}", false, RECEIVE_YES },
+        { "{\"or\":[" PULL "]}", false, RECEIVE_NO },
+        { "{\"or\":[]}", false, RECEIVE_NO },
+        { REGEX("^refs/(heads|tags)/"), false, RECEIVE_YES },
+        { REGEX("master$"), false, RECEIVE_NO },
+        { REGEX("(((((a?)*)*)*)*)*$x"), false, RECEIVE_NO }, /* within limits, whatever it costs */
+        { SIGNED, false, RECEIVE_BAD_SIGNATURE },
+        { UNSIGNED, false, RECEIVE_NO },
+        { "{\"or\":[" SIGNED "," PUSH "]}", false, RECEIVE_BAD_SIGNATURE },
+        { "{\"or\":[" SIGNED "," PUSH "]}", true, RECEIVE_YES },
+        { "{\"not\":" SIGNED "}", false, RECEIVE_BAD_SIGNATURE },
+        { "{\"and\":[" PULL "," SIGNED "]}", false, RECEIVE_NO },
+        { MATCH("ip-whitelist", "\"ip-range\":\"10.0.0.0/8 192.0.2.64/26\""), false, RECEIVE_YES },
+        { MATCH("ip-whitelist", "\"ip-range\":\"192.0.2.0/26\""), false, RECEIVE_NO },
+        { MATCH("ip-whitelist", "\"ip-range\":\"192.0.2.77\""), false, RECEIVE_YES },
+        { MATCH("ip-whitelist", "\"ip-range\":\"::/0\""), false, RECEIVE_NO },
+        { MATCH("scalr-signature", "\"secret\":\"s\""), false, RECEIVE_NO },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct receive_request *request;
+        struct arena a = { 0 };
+        arena_init(&a);
+        char *members = arena_cstr(&a, arena_fmt(&a, "\"trigger-rule\":%s", rows[i].rule));
+        struct receive_hooks *hooks = hooks_of(members);
+        const struct receive_hook *hook = receive_hooks_find(hooks, STR("a"));
+        assert_int_equal(receive_request_new(&a, hook, &event, &request, NULL), RC_OK);
+        enum receive_verdict verdict = receive_rule_check(hook->rule, rows[i].soft, request);
+        if (verdict != rows[i].verdict)
+            fail_msg("row %zu: %d", i, (int)verdict);
+        receive_hooks_free(hooks);
+        arena_fini(&a);
+    }
+}
+
+static void signatures_match_in_lists_with_and_without_prefix(void **state)
+{
+    (void)state;
+    /* HMAC-SHA1 of "{}" under "s". */
+#define MAC "850413ce2dee4c4142838bab9e9086cb305da54d"
+    static const char *const given[] = { MAC, "sha1=" MAC, "sha1=00,sha1=" MAC, " 00 , " MAC };
+    struct receive_hooks *hooks = hooks_of(
+        "\"trigger-rule\":" MATCH("payload-hmac-sha1", "\"secret\":\"s\",\"parameter\":{\"source\":"
+                                                       "\"header\",\"name\":\"s\"}"));
+    const struct receive_hook *hook = receive_hooks_find(hooks, STR("a"));
+    for (size_t i = 0; i < COUNT(given); i++) {
+        struct receive_request *request;
+        struct arena a = { 0 };
+        arena_init(&a);
+        struct grapnel_header headers[] = { { BYTES("S"), { given[i], strlen(given[i]) } } };
+        struct grapnel_event one = { .headers = headers, .header_count = 1, .body = BYTES("{}") };
+        assert_int_equal(receive_request_new(&a, hook, &one, &request, NULL), RC_OK);
+        assert_int_equal(receive_rule_check(hook->rule, false, request), RECEIVE_YES);
+        arena_fini(&a);
+    }
+    receive_hooks_free(hooks);
+}
+
+static void xml_multipart_and_broken_payloads_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *body;
+        enum rc rc;
+    } rows[] = {
+        { "text/xml", "<a/>", RC_LIMIT },
+        { "application/atom+xml", "<a/>", RC_LIMIT },
+        { "multipart/form-data; boundary=x", "--x--", RC_LIMIT },
+        { "application/json", "{", RC_INVALID },
+        { "application/x-www-form-urlencoded", "a=%zz", RC_INVALID },
+        { "application/x-www-form-urlencoded", "a=b", RC_OK },
+        { "text/plain", "anything", RC_OK },
+    };
+    struct receive_hooks *hooks = hooks_of("\"response-message\":\"x\"");
+    const struct receive_hook *hook = receive_hooks_find(hooks, STR("a"));
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct grapnel_header headers[] = { { BYTES("content-type"),
+                                              { rows[i].type, strlen(rows[i].type) } } };
+        struct grapnel_event one = { .headers = headers,
+                                     .header_count = 1,
+                                     .body = { rows[i].body, strlen(rows[i].body) } };
+        struct receive_request *request;
+        struct arena a = { 0 };
+        arena_init(&a);
+        assert_int_equal(receive_request_new(&a, hook, &one, &request, NULL), rows[i].rc);
+        arena_fini(&a);
+    }
+    receive_hooks_free(hooks);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_files_are_refused_with_the_place),
+        cmocka_unit_test(parameters_have_the_values_that_the_original_gives),
+        cmocka_unit_test(rules_judge_as_the_original_does),
+        cmocka_unit_test(signatures_match_in_lists_with_and_without_prefix),
+        cmocka_unit_test(xml_multipart_and_broken_payloads_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
