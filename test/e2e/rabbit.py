@@ -34,6 +34,14 @@ class Rabbit:
                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.node = None
 
+    def use_tls(self, authority, certificate, key):
+        """Another port, with TLS; before start()."""
+        self.tls_port = free_port()
+        (self.folder / "tls.conf").write_text(
+            f"listeners.ssl.default = 127.0.0.1:{self.tls_port}\nssl_options.cacertfile = {authority}\n"
+            f"ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\nssl_options.verify = verify_none\n")
+        self.env["RABBITMQ_CONFIG_FILE"] = str(self.folder / "tls")
+
     @property
     def url(self):
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Endpoints of kind amqp against a real RabbitMQ: published, confirmed, retried, in order, never lost."""
 import json
+import subprocess
 import threading
 
 import pytest
@@ -13,9 +14,24 @@ pytestmark = pytest.mark.skipif(not rabbit.is_installed(), reason="rabbitmq-serv
 RETRIES = ",".join(["100ms"] * 5 + ["1s"] * 27)
 
 
+def certificates(folder):
+    """An authority, and its certificate for localhost: (authority, certificate, key)."""
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "req.pem", "-subj", "/CN=localhost")
+    (folder / "names").write_text("subjectAltName=DNS:localhost")
+    openssl("x509", "-req", "-in", "req.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "cert.pem",
+            "-extfile", "names")
+    return folder / "ca.pem", folder / "cert.pem", folder / "key.pem"
+
+
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory):
-    node = rabbit.Rabbit(tmp_path_factory.mktemp("rabbit") / "node").start()
+    node = rabbit.Rabbit(tmp_path_factory.mktemp("rabbit") / "node")
+    node.authority, *pair = certificates(tmp_path_factory.mktemp("tls"))
+    node.use_tls(node.authority, *pair)
+    node.start()
     yield node
     node.close()
 
@@ -100,6 +116,18 @@ def test_addresses_are_guarded_after_dns(make_grapnel, broker):
     message = server.publish(app)
     attempt = wait_until(lambda: server.attempts(app, message), "the attempt")[0]
     assert attempt["error"] == "address"
+
+
+def test_tls_checks_the_authority_and_the_name(make_grapnel, broker):
+    cases = [("localhost", [f"fetch.ca_file={broker.authority}"], 200), ("127.0.0.1", [f"fetch.ca_file={broker.authority}"], 0),
+             ("localhost", [], 0)]
+    for host, flags, status in cases:
+        server = make_grapnel().serve("deliver.retry=", *flags)
+        app = server.application()
+        server.ok("POST", f"/app/{app}/endpoint", {"url": f"amqps://{host}:{broker.tls_port}/"})
+        message = server.publish(app)
+        attempt = wait_until(lambda s=server, a=app, m=message: s.attempts(a, m), "the attempt")[0]
+        assert attempt["responseStatusCode"] == status and (status == 200 or attempt["error"] == "tls"), attempt
 
 
 def publish_many(server, app, count, start=0):
