@@ -114,7 +114,7 @@ struct grapnel_receiver_config {
 
     grapnel_event_fn *on_event;
     grapnel_reply_fn *on_reply; /* instead of on_event: nothing is queued */
-    bool remembers_replies;     /* an event that on_reply answered with 2xx is not given to it again */
+    bool remembers_replies; /* an event that on_reply answered with 2xx is not given to it again */
     grapnel_judge_fn *on_judge; /* instead of scheme */
     grapnel_lane_fn *on_lane;   /* may be NULL */
     grapnel_note_fn *on_note;   /* may be NULL */

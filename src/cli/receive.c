@@ -173,27 +173,10 @@ static bool take_hooks(struct receiving *r)
     return r->hooks != NULL;
 }
 
-static bool take_all(struct receiving *r)
+/* Do these go together? */
+static bool is_sensible(struct receiving *r, bool waits)
 {
-    struct grapnel_receiver_config *c = &r->config;
-    const char *listen = cli_take(r->cli, "listen");
-    const char *companion = cli_take(r->cli, "companion");
-    const char *url = cli_take(r->cli, "public-url");
-    bool waits = cli_take_switch(r->cli, "wait");
-
-    c->listen = listen == NULL ? "127.0.0.1:0" : listen;
-    c->companion = (struct grapnel_bytes){ companion, companion == NULL ? 0 : strlen(companion) };
-    c->public_url = (struct grapnel_bytes){ url, url == NULL ? 0 : strlen(url) };
-    c->spool = cli_take(r->cli, "spool");
-    r->service.command = cli_take(r->cli, "exec");
-    r->service.history = cli_take(r->cli, "history");
-    r->service.is_json = cli_take_switch(r->cli, "json");
-    r->service.is_quiet = cli_take_switch(r->cli, "quiet");
-    r->service.is_chatty = !r->service.is_quiet;
-    if (!take_hooks(r) || !take_scheme(r) || !take_secrets(r) || !take_limits(r) ||
-        !cli_is_used_up(r->cli))
-        return false;
-    if (waits && (r->service.command == NULL || r->hooks != NULL || c->spool != NULL)) {
+    if (waits && (r->service.command == NULL || r->hooks != NULL || r->config.spool != NULL)) {
         (void)cli_misused(r->cli, "--wait goes with --exec, and without --spool");
         return false;
     }
@@ -201,6 +184,36 @@ static bool take_all(struct receiving *r)
         (void)cli_misused(r->cli, "hooks name their own commands: no --exec");
         return false;
     }
+    return true;
+}
+
+static void take_texts(struct receiving *r)
+{
+    struct grapnel_receiver_config *c = &r->config;
+    struct str companion = str_from(cli_take(r->cli, "companion"));
+    struct str url = str_from(cli_take(r->cli, "public-url"));
+    const char *listen = cli_take(r->cli, "listen");
+
+    c->listen = listen == NULL ? "127.0.0.1:0" : listen;
+    c->companion = (struct grapnel_bytes){ companion.ptr, companion.len };
+    c->public_url = (struct grapnel_bytes){ url.ptr, url.len };
+    c->spool = cli_take(r->cli, "spool");
+    r->service.command = cli_take(r->cli, "exec");
+    r->service.history = cli_take(r->cli, "history");
+    r->service.is_json = cli_take_switch(r->cli, "json");
+    r->service.is_quiet = cli_take_switch(r->cli, "quiet");
+    r->service.is_chatty = !r->service.is_quiet;
+}
+
+static bool take_all(struct receiving *r)
+{
+    struct grapnel_receiver_config *c = &r->config;
+    bool waits = cli_take_switch(r->cli, "wait");
+
+    take_texts(r);
+    if (!take_hooks(r) || !take_scheme(r) || !take_secrets(r) || !take_limits(r) ||
+        !cli_is_used_up(r->cli) || !is_sensible(r, waits))
+        return false;
     c->scheme = r->scheme;
     c->on_judge = r->hooks != NULL ? receive_on_judge : NULL;
     c->on_event = waits ? NULL : receive_on_event;
