@@ -102,7 +102,11 @@ static void list_apps(struct http_request *req)
         return;
     struct store_application *apps = arena_array(c.arena, (size_t)page.limit, sizeof(*apps));
     struct store_page_end end = { 0 };
-    enum rc rc = store_application_list(tx, c.who->org, &page, c.arena, apps, &end);
+    struct store_application_filter f = {
+        .with_endpoint = api_query_bool(&c, "exclude_apps_with_no_endpoints", false),
+        .not_all_disabled = api_query_bool(&c, "exclude_apps_with_disabled_endpoints", false)
+    };
+    enum rc rc = store_application_list(tx, c.who->org, &f, &page, c.arena, apps, &end);
     store_end(tx);
     if (rc != RC_OK) {
         api_fail(&c, rc);

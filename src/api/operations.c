@@ -7,10 +7,12 @@
 #define S(name) (&api_schema_##name)
 #define PAGE "limit iterator"
 #define PAGE_ORDER "limit iterator order"
+#define APPS PAGE_ORDER " exclude_apps_with_no_endpoints exclude_apps_with_disabled_endpoints" \
+             " exclude_apps_with_svix_play_endpoints"
 #define MESSAGES PAGE " channel tag before after with_content event_types"
 
 static const struct api_operation operations[] = {
-    { "v1.application.list", NULL, S(ApplicationOut), 200, 0, true, PAGE_ORDER },
+    { "v1.application.list", NULL, S(ApplicationOut), 200, 0, true, APPS },
     { "v1.application.create", S(ApplicationIn), S(ApplicationOut), 201, 200, false,
       "get_if_exists" },
     { "v1.application.get", NULL, S(ApplicationOut), 200, 0, false, "" },
@@ -154,6 +156,11 @@ static const struct api_query_doc queries[] = {
     { "limit", "integer", "How many at most: 1 to 250, 50 when absent." },
     { "iterator", "string", "Where to go on: `iterator` or `prevIterator` of an answer." },
     { "order", "string", "ascending or descending." },
+    { "exclude_apps_with_no_endpoints", "boolean", "Without applications that have no endpoints." },
+    { "exclude_apps_with_disabled_endpoints", "boolean",
+      "Without applications that have only disabled endpoints." },
+    { "exclude_apps_with_svix_play_endpoints", "boolean",
+      "Taken for compatibility, without effect: no endpoint here is one of Svix Play's." },
     { "get_if_exists", "boolean", "Answer with the one that has the uid, if there is one." },
     { "since", "string", "RFC 3339." },
     { "until", "string", "RFC 3339." },

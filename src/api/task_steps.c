@@ -273,7 +273,7 @@ static enum rc next_app(struct api_step *s, struct store_application *app,
         return rc;
     struct store_page page = { .limit = 1, .after = s->cursor };
     struct store_page_end end = { 0 };
-    rc = store_application_list(tx, s->task->org, &page, s->arena, app, &end);
+    rc = store_application_list(tx, s->task->org, NULL, &page, s->arena, app, &end);
     if (rc == RC_OK && end.count == 0)
         rc = RC_NOT_FOUND;
     if (rc == RC_OK)

@@ -112,18 +112,27 @@ enum rc store_application_by_num(struct store_tx *tx, int64_t num, struct arena 
     return store_row_one(s, read_application, a, out);
 }
 
-enum rc store_application_list(struct store_tx *tx, int64_t org, const struct store_page *page,
-                               struct arena *a, struct store_application *out,
-                               struct store_page_end *end)
+#define LIVE "SELECT 1 FROM endpoint e WHERE e.app = application.num AND e.deleted = 0"
+#define FILTERED \
+    " AND (?3 = 0 OR EXISTS(" LIVE "))" \
+    " AND (?4 = 0 OR EXISTS(" LIVE " AND e.disabled = 0) OR NOT EXISTS(" LIVE "))"
+
+enum rc store_application_list(struct store_tx *tx, int64_t org,
+                               const struct store_application_filter *f,
+                               const struct store_page *page, struct arena *a,
+                               struct store_application *out, struct store_page_end *end)
 {
     struct db_stmt *s = db_prepare(
         tx->db,
         store_page_ascending(page)
             ? "SELECT " COLUMNS
-              " FROM application WHERE org = ? AND deleted = 0 AND id > ? ORDER BY id"
+              " FROM application WHERE org = ?1 AND deleted = 0 AND id > ?2" FILTERED " ORDER BY id"
             : "SELECT " COLUMNS
-              " FROM application WHERE org = ? AND deleted = 0 AND id < ? ORDER BY id DESC");
+              " FROM application WHERE org = ?1 AND deleted = 0 AND id < ?2" FILTERED
+              " ORDER BY id DESC");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, store_page_bound(page));
+    db_bind_int(s, 3, f != NULL && f->with_endpoint);
+    db_bind_int(s, 4, f != NULL && f->not_all_disabled);
     return store_page_rows(s, read_application, sizeof *out, page, a, out, end);
 }

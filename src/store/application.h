@@ -49,7 +49,12 @@ MUST_USE enum rc store_application_find(struct store_tx *tx, int64_t org, struct
                                         struct arena *a, struct store_application *out);
 MUST_USE enum rc store_application_by_num(struct store_tx *tx, int64_t num, struct arena *a,
                                           struct store_application *out);
-/* `out` has room for page->limit. Always in canonical order (descending or not), also backwards. */
+struct store_application_filter {
+    bool with_endpoint;     /* only those that have an endpoint */
+    bool not_all_disabled;  /* none whose endpoints are all disabled; those without endpoints stay */
+};
+/* `out` has room for page->limit. Always in canonical order (descending or not), also backwards. `f`: NULL for all. */
 MUST_USE enum rc store_application_list(struct store_tx *tx, int64_t org,
+                                        const struct store_application_filter *f,
                                         const struct store_page *page, struct arena *a,
                                         struct store_application *out, struct store_page_end *end);

@@ -317,6 +317,23 @@ def test_a_batch_accepts_each_message_by_itself(grapnel, receiver):
     assert len(receiver.received) == 98
 
 
+def test_applications_are_listed_by_what_endpoints_they_have(grapnel):
+    bare, off, on, mixed, gone = (grapnel.application(name) for name in ("bare", "off", "on", "mixed", "gone"))
+    url = "http://127.0.0.1:1/"
+    for app, states in ((off, [True]), (on, [False]), (mixed, [True, False])):
+        for disabled in states:
+            grapnel.endpoint(app, url, disabled=disabled)
+    grapnel.ok("DELETE", f"/app/{gone}/endpoint/{grapnel.endpoint(gone, url)}")
+
+    def listed(query):
+        return {app["id"] for app in grapnel.ok("GET", f"/app?{query}")["data"]}
+    assert listed("exclude_apps_with_no_endpoints=true") == {off, on, mixed}
+    assert listed("exclude_apps_with_disabled_endpoints=true") == {bare, on, mixed, gone}
+    assert listed("exclude_apps_with_no_endpoints=true&exclude_apps_with_disabled_endpoints=true&order=descending") == \
+        {on, mixed}
+    assert listed("exclude_apps_with_svix_play_endpoints=true") == {bare, off, on, mixed, gone} == listed("")
+
+
 def test_an_atomic_batch_is_delivered_and_replayed_whole(grapnel, receiver):
     app = grapnel.application()
     grapnel.endpoint(app, receiver.url)
