@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The libcurl client: a multi handle driven by the loop (socket and timer callbacks), one easy
- * handle a call, used again. Names are looked up by our resolver and judged by the policy before curl
- * hears of them; the total deadline is a timer of ours.
+ * handle a call, used again. Names are looked up by our resolver and judged by the policy before
+ * curl hears of them; the total deadline is a timer of ours.
  *
  * With a proxy the policy judges what the name resolves to here; a proxy that looks names up itself
  * may see another answer, so it has to guard its own network.

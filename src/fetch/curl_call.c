@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One transfer of the libcurl client. Heads are collected line by line and go through the same strict
- * parser as in our own client, so that both refuse the same answers; the policy is asked about the
- * very address of each socket curl opens.
+ * One transfer of the libcurl client. Heads are collected line by line and go through the same
+ * strict parser as in our own client, so that both refuse the same answers; the policy is asked
+ * about the very address of each socket curl opens.
  */
 #include "fetch/curl_priv.h"
 

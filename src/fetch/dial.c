@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Addresses to a connected socket. Addresses are tried in order, the next one when the last fails or
- * has not answered within 250 ms; the first that connects wins. Each address passes the policy
+ * Addresses to a connected socket. Addresses are tried in order, the next one when the last fails
+ * or has not answered within 250 ms; the first that connects wins. Each address passes the policy
  * right before its connect(), whoever resolved it.
  */
 #include "fetch/own_priv.h"

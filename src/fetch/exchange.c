@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One call under way: a kept connection or a new one, the request in one write where the socket
- * takes it, the deadlines, and the end. Reading runs from the first event on, also while the request is
- * still being sent, because receivers answer early when they refuse.
+ * takes it, the deadlines, and the end. Reading runs from the first event on, also while the
+ * request is still being sent, because receivers answer early when they refuse.
  */
 #include "fetch/own_priv.h"
 
@@ -91,8 +91,8 @@ static bool is_default_port(const struct http_url *url)
     return url->port == (url->tls ? 443 : 80);
 }
 
-/* The first line, Host, framing, what the caller brings, and the first chunk's size. The limit is far
- * above what URLs and header lines can come to, so that nothing here can fail. */
+/* The first line, Host, framing, what the caller brings, and the first chunk's size. The limit is
+ * far above what URLs and header lines can come to, so that nothing here can fail. */
 static void write_head(const struct fetch_call *c, struct buf *out)
 {
     const struct http_url *url = c->url;

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Outgoing HTTP requests. One interface, several implementations: our own client on the wire layer
- * (fetch_own_new), libcurl (fetch_curl_new: proxies, HTTP/2, and the oracle in tests), and scripted
- * ones in tests. An implementation belongs to one loop; all calls and callbacks happen on its thread.
+ * Outgoing HTTP requests. One interface, several implementations: our own client on the wire
+ * layer (fetch_own_new), libcurl (fetch_curl_new: proxies, HTTP/2, and the oracle in tests), and
+ * scripted ones in tests. An implementation belongs to one loop; all calls and callbacks happen
+ * on its thread.
  *
  * Every call has one total deadline from start to the last byte read; redirects are never followed;
  * the address is checked after DNS, at connect, and the connection uses the checked address.
  *
- * A call has its outcome when the answer's final head is there: FETCH_OK with its status. What goes wrong
- * after that (a body cut short, malformed, too long, past the deadline) sets response_cut and detail,
- * and costs the connection, but not the outcome: the receiver has answered.
+ * A call has its outcome when the answer's final head is there: FETCH_OK with its status. What
+ * goes wrong after that (a body cut short, malformed, too long, past the deadline) sets
+ * response_cut and detail, and costs the connection, but not the outcome: the receiver has
+ * answered.
  *
- * Bounds on what a receiver sends: 16 KiB and 100 lines for a head, 8 interim answers, response_read
- * bytes of body. A kept connection that dies before the first byte of an answer is replaced once by a
- * fresh one, within the same deadline; a request may thus reach the receiver twice.
+ * Bounds on what a receiver sends: 16 KiB and 100 lines for a head, 8 interim answers,
+ * response_read bytes of body. A kept connection that dies before the first byte of an answer is
+ * replaced once by a fresh one, within the same deadline; a request may thus reach the receiver
+ * twice.
  *
  * A user part in the URL becomes an Authorization header, unless `headers` brings one.
  */
@@ -44,8 +47,9 @@ enum fetch_error {
 const char *fetch_error_name(enum fetch_error e);
 
 /* Which addresses may be connected to. Immutable, shared. Default: private, loopback, link-local,
- * CGNAT, multicast, documentation, benchmarking, reserved, metadata and their IPv6 forms (mapped, NAT64,
- * 6to4, Teredo, unique-local) are refused. `allow` and `deny` are comma-separated CIDRs; deny wins. */
+ * CGNAT, multicast, documentation, benchmarking, reserved, metadata and their IPv6 forms (mapped,
+ * NAT64, 6to4, Teredo, unique-local) are refused. `allow` and `deny` are comma-separated CIDRs;
+ * deny wins. */
 struct fetch_policy;
 MUST_USE enum rc fetch_policy_new(struct str allow, struct str deny, bool https_only, struct fetch_policy **out, struct buf *why);
 struct fetch_policy *fetch_policy_ref(struct fetch_policy *p);

@@ -4,8 +4,8 @@
  * thread. Answers say nothing about what may be connected to: the caller asks the policy about each
  * address right before it connects.
  *
- * Literal addresses, "localhost" (and names under it) and the fixed names need no DNS; /etc/hosts is
- * honoured. Answers are kept for their TTL, at least 1 s and at most 60 s, 4096 names at most;
+ * Literal addresses, "localhost" (and names under it) and the fixed names need no DNS; /etc/hosts
+ * is honoured. Answers are kept for their TTL, at least 1 s and at most 60 s, 4096 names at most;
  * lookups of one name at one time are one query. Failures are not kept.
  */
 #pragma once

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reading the answer. Bytes come through the client's scratch memory; only a head that arrives in
- * pieces is gathered, in the call. Once a final head is there the call has its outcome: whatever is wrong
- * with the body after it cuts the kept text and the connection, and nothing else.
+ * pieces is gathered, in the call. Once a final head is there the call has its outcome: whatever
+ * is wrong with the body after it cuts the kept text and the connection, and nothing else.
  */
 #include "fetch/own_priv.h"
 
