@@ -76,7 +76,7 @@ static enum rc ask_and_judge(struct deliver_handshaker *h, struct deliver_handsh
     call.response_keep = DELIVER_HANDSHAKE_ANSWER_MAX;
     call.response_read = DELIVER_HANDSHAKE_ANSWER_MAX;
     fetch_run(&h->o.fetch, &call);
-    enum rc rc = handshake_judge(s, ask, &call, why);
+    enum rc rc = deliver_handshake_judge(s, ask, &call, why);
     fetch_call_fini(&call);
     return rc;
 }
@@ -85,7 +85,7 @@ static enum rc run(struct deliver_handshaker *h, struct deliver_handshake *s, st
 {
     struct handshake_ask ask = { .method = HTTP_POST };
     open_ask(h, &ask);
-    enum rc rc = handshake_build(s, &ask);
+    enum rc rc = deliver_handshake_build(s, &ask);
     if (rc == RC_OK)
         rc = ask_and_judge(h, s, &ask, why);
     else

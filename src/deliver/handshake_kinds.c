@@ -194,7 +194,7 @@ enum rc deliver_handshake_find(struct str name, enum deliver_handshake_kind *out
     return RC_NOT_FOUND;
 }
 
-enum rc handshake_build(const struct deliver_handshake *s, struct handshake_ask *ask)
+enum rc deliver_handshake_build(const struct deliver_handshake *s, struct handshake_ask *ask)
 {
     enum rc rc = buf_addf(&ask->headers, "User-Agent: %s\r\nAccept: */*\r\n", ask->user_agent);
     return rc == RC_OK ? kinds[s->kind].ask(s, ask) : rc;
@@ -221,7 +221,7 @@ static const char *words_of(enum fetch_error e)
     return "its answer is not HTTP, or broke off";
 }
 
-enum rc handshake_judge(struct deliver_handshake *s, const struct handshake_ask *ask,
+enum rc deliver_handshake_judge(struct deliver_handshake *s, const struct handshake_ask *ask,
                         const struct fetch_call *c, struct buf *why)
 {
     if (c->error != FETCH_OK)

@@ -19,8 +19,8 @@ struct handshake_ask {
 };
 
 /* Fills the rest of `ask`, whose challenge, now_us and user_agent are there. RC_LIMIT: too long. */
-MUST_USE enum rc handshake_build(const struct deliver_handshake *s, struct handshake_ask *ask);
+MUST_USE enum rc deliver_handshake_build(const struct deliver_handshake *s, struct handshake_ask *ask);
 
 /* Looks at what came of `c`. RC_DENIED: `why` says why not. */
-MUST_USE enum rc handshake_judge(struct deliver_handshake *s, const struct handshake_ask *ask,
+MUST_USE enum rc deliver_handshake_judge(struct deliver_handshake *s, const struct handshake_ask *ask,
                                  const struct fetch_call *c, struct buf *why);

@@ -14,6 +14,8 @@
 #include "filter/chain.h"
 #include "json/form.h"
 
+#include <stdio.h>
+
 enum { ANSWER_MAX = 80 * 1024 * 1024, STATUS_NO_ANSWER = 502 };
 
 struct chain_call {
@@ -121,8 +123,8 @@ static json_t *take_metadata(json_t *data, bool form)
     static const char *const names[] = { "event_type", "time" };
     metadata = json_object();
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        char key[40] = "event_metadata_";
-        strncat(key, names[i], sizeof(key) - strlen(key) - 1);
+        char key[40];
+        snprintf(key, sizeof(key), "event_metadata_%s", names[i]);
         json_t *value = json_object_get(data, key);
         if (value != NULL)
             json_object_set(metadata, names[i], value);

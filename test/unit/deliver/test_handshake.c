@@ -18,7 +18,7 @@ static struct handshake_ask ask_of(const struct deliver_handshake *s)
     buf_init(&ask.url, 4096);
     buf_init(&ask.headers, 4096);
     buf_init(&ask.body, 4096);
-    assert_int_equal(handshake_build(s, &ask), RC_OK);
+    assert_int_equal(deliver_handshake_build(s, &ask), RC_OK);
     return ask;
 }
 
@@ -69,7 +69,7 @@ static enum rc judge(struct deliver_handshake *s, int status, const char *header
                             .response = str_from(body) };
     struct buf why;
     buf_init(&why, 400);
-    enum rc rc = handshake_judge(s, &ask, &c, &why);
+    enum rc rc = deliver_handshake_judge(s, &ask, &c, &why);
     assert_true((rc == RC_OK) == (why.len == 0)); /* a refusal always has a reason */
     buf_fini(&why);
     return rc;
