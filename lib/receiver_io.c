@@ -53,7 +53,9 @@ static void drop(struct grapnel_receiver *r, struct gn_conn *conn)
     if (conn->next != NULL) {
         conn->next->prev = conn->prev;
     }
-    (void)close(conn->fd); /* leaves epoll with it */
+    /* Closing alone does not take it off epoll while a program that is being started still has it. */
+    (void)watch(r, EPOLL_CTL_DEL, conn->fd, 0, NULL);
+    (void)close(conn->fd);
     gn_http_reset(&conn->http);
     gn_answer_free(r, conn);
     free(conn->input);
