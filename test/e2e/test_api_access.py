@@ -87,9 +87,55 @@ OPERATIONS = {
     "v1.operational-webhook.endpoint.rotate-secret": (ORG, WRITE, {}),
     "v1.operational-webhook.endpoint.get-headers": (ORG, READ, None),
     "v1.operational-webhook.endpoint.set-headers": (ORG, WRITE, {"headers": {}}),
+    "v1.endpoint.transformation.get": (APP, READ, None),
+    "v1.endpoint.transformation.patch": (APP, WRITE, {"code": "."}),
+    "v1.filter.test": (ANY, READ, {"filter": {}, "request": {}}),
+    "v1.transform.test": (ANY, READ, {"transform": ".", "request": {}}),
+    "v1.filter.list": (APP, READ, None),
+    "v1.filter.create": (APP, WRITE, {"event": "Login", "url": "http://127.0.0.1:1/"}),
+    "v1.filter.get": (APP, READ, None),
+    "v1.filter.update": (APP, WRITE, {"event": "Login", "url": "http://127.0.0.1:1/"}),
+    "v1.filter.patch": (APP, WRITE, {"description": "x"}),
+    "v1.filter.delete": (APP, WRITE, None),
+    "v1.filter.get-secret": (APP, READ, None),
+    "v1.filter-chain.run": (ORG, WRITE, {"data": {}}),
+    "v1.filter-chain.get": (APP, READ, None),
+    "v1.filter-chain.update": (APP, WRITE, {}),
+    "v1.filter-chain.rotate-url": (APP, WRITE, {}),
+    "v1.filter-chain.delete-url": (APP, WRITE, None),
+    "v1.filter-chain.trial": (APP, WRITE, {}),
+    "v1.filter-run.list": (APP, READ, None),
+    "v1.filter-run.get": (APP, READ, None),
+    "v1.filter-run.replay": (APP, WRITE, {"url": "http://127.0.0.1:1/"}),
+    "v1.ingest.source.list": (ORG, READ, None),
+    "v1.ingest.source.create": (ORG, WRITE, {"name": "x", "type": "generic-webhook"}),
+    "v1.ingest.source.get": (ORG, READ, None),
+    "v1.ingest.source.upsert": (ORG, WRITE, {"name": "x", "type": "generic-webhook"}),
+    "v1.ingest.source.patch": (ORG, WRITE, {"name": "x"}),
+    "v1.ingest.source.delete": (ORG, WRITE, None),
+    "v1.ingest.source.rotate-token": (ORG, WRITE, None),
+    "v1.ingest.source.rotate-secret": (ORG, WRITE, {"secret": "another secret"}),
+    "v1.ingest.source.explain": (ORG, READ, {"request": {}}),
+    "v1.ingest.endpoint.list": (ORG, READ, None),
+    "v1.ingest.endpoint.create": (ORG, WRITE, {"url": "http://127.0.0.1:1/"}),
+    "v1.ingest.endpoint.get": (ORG, READ, None),
+    "v1.ingest.endpoint.upsert": (ORG, WRITE, {"url": "http://127.0.0.1:1/"}),
+    "v1.ingest.endpoint.delete": (ORG, WRITE, None),
+    "v1.ingest.endpoint.get-secret": (ORG, READ, None),
+    "v1.ingest.endpoint.rotate-secret": (ORG, WRITE, {}),
+    "v1.ingest.endpoint.get-headers": (ORG, READ, None),
+    "v1.ingest.endpoint.set-headers": (ORG, WRITE, {"headers": {}}),
+    "v1.ingest.endpoint.transformation.get": (ORG, READ, None),
+    "v1.ingest.endpoint.transformation.patch": (ORG, WRITE, {"code": "."}),
+    "v1.ingest.request.list": (ORG, READ, None),
+    "v1.ingest.request.get": (ORG, READ, None),
+    "v1.ingest.request.replay": (ORG, WRITE, None),
+    "v1.ingest.request.bulk-replay": (ORG, WRITE, {}),
+    "v1.ingest.log.list": (ORG, READ, None),
     "v1.health.get": (OPEN, READ, None),
 }
-UPSERTS = {"v1.application.upsert", "v1.event-type.upsert", "v1.operational-webhook.endpoint.upsert"}
+UPSERTS = {"v1.application.upsert", "v1.event-type.upsert", "v1.operational-webhook.endpoint.upsert",
+           "v1.ingest.source.upsert"}
 
 
 def jwt(claims, secret=SECRET, algorithm="HS256"):
@@ -115,9 +161,28 @@ class World:
         self.attempt = wait_until(lambda: server.attempts(self.app, self.message), "an attempt")[0]["id"]
         self.own_endpoint = server.ok("POST", "/operational-webhook/endpoint", {"url": receiver.url})["id"]
         self.task = server.ok("PUT", "/stats/usage/event-types")["id"]
+        self.filter = server.ok("POST", f"/app/{self.app}/filter", {"event": "Login", "url": receiver.url})["id"]
+        server.ok("POST", f"/app/{self.app}/filter-chain/Login", {"data": {}})
+        runs = f"/app/{self.app}/filter-run"
+        self.run = wait_until(lambda: server.ok("GET", runs)["data"], "a run")[0]["id"]
+        self.make_source(receiver)
         self.other_token = self.portal(self.other_app)
         self.read_only = self.portal(self.app, readOnly=True)
         self.stranger = jwt({"sub": "org_" + "S" * 27})
+
+    def make_source(self, receiver):
+        source = self.ingest("POST", "/source", {"name": "ours", "type": "generic-webhook"})
+        self.source = source["id"]
+        self.source_endpoint = self.ingest("POST", f"/source/{self.source}/endpoint", {"url": receiver.url})["id"]
+        door = source["ingestUrl"][source["ingestUrl"].index("/in/"):]
+        assert self.server.raw("POST", door, b"{}", {"content-type": "application/json"}).status < 300
+        self.request = self.ingest("GET", f"/source/{self.source}/request")["data"][0]["id"]
+
+    def ingest(self, method, path, body=None):
+        answer = self.server.raw(method, "/ingest/api/v1" + path, None if body is None else json.dumps(body),
+                                 {"authorization": f"Bearer {self.server.token}", "content-type": "application/json"})
+        assert answer.status < 300, answer
+        return json.loads(answer.body)
 
     def portal(self, app, **more):
         return self.server.ok("POST", f"/auth/app-portal-access/{app}", more)["token"]
@@ -130,8 +195,12 @@ class World:
 
     def fill(self, path):
         endpoint = self.own_endpoint if "operational" in path else self.endpoint
+        if path.startswith("/ingest"):
+            endpoint = self.source_endpoint
         for name, value in {"app_id": self.app, "endpoint_id": endpoint, "msg_id": self.message, "task_id": self.task,
-                            "attempt_id": self.attempt, "event_type_name": "a.b"}.items():
+                            "attempt_id": self.attempt, "event_type_name": "a.b", "event": "Login",
+                            "filter_id": self.filter, "run_id": self.run, "source_id": self.source,
+                            "request_id": self.request}.items():
             path = path.replace("{" + name + "}", value)
         assert "{" not in path
         return path
@@ -151,7 +220,9 @@ def world(make_grapnel, make_receiver):
 
 
 def names_of(world):
-    return [i.encode() for i in (world.app, world.endpoint, world.message, world.attempt, world.own_endpoint, world.task)]
+    return [i.encode() for i in (world.app, world.endpoint, world.message, world.attempt, world.own_endpoint,
+                                 world.task, world.filter, world.run, world.source, world.source_endpoint,
+                                 world.request)]
 
 
 def test_every_operation_has_its_row_here(world):
