@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { FILE_MAX = 8 << 20, WHY_MAX = 1024, GRACE_S = 10, TIMEOUT_S = 60 };
@@ -21,7 +22,8 @@ struct receiving {
     struct receive_hooks *hooks;
     struct receive_service service;
     struct grapnel_bytes secrets[GRAPNEL_SECRETS_MAX];
-    char *secret_text; /* of --secret-file */
+    const char *secret_file;
+    char *secret_text; /* of it */
     int64_t grace_us;
 };
 
@@ -89,7 +91,7 @@ static bool add_secret(struct receiving *r, struct str secret)
 /* A secret a line. Keys in PEM take many lines: a file of one is one secret. */
 static bool take_secret_file(struct receiving *r)
 {
-    const char *file = cli_take(r->cli, "secret-file");
+    const char *file = r->secret_file = cli_take(r->cli, "secret-file");
     size_t len;
 
     if (file == NULL)
@@ -228,11 +230,23 @@ static bool take_all(struct receiving *r)
 
 /* --- running ---------------------------------------------------------------------------------------- */
 
+/* A secret is never printed: it goes to the file of secrets, or is known until this ends. */
 static void on_learn(void *ctx, struct grapnel_bytes secret)
 {
-    (void)ctx;
-    fprintf(stderr, "grapnel receive: learned a secret; start with it next time: --secret=%.*s\n",
-            (int)secret.len, secret.ptr);
+    const struct receiving *r = CONTAINER_OF(ctx, struct receiving, service);
+    char end[] = "\n";
+    struct iovec line[] = { { (void *)(uintptr_t)secret.ptr, secret.len }, { end, 1 } };
+    int fd = -1;
+
+    if (r->secret_file != NULL)
+        fd = open(r->secret_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    bool is_kept = fd >= 0 && writev(fd, line, 2) == (ssize_t)secret.len + 1 && fsync(fd) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    if (is_kept)
+        fprintf(stderr, "grapnel receive: learned a secret; it is in %s\n", r->secret_file);
+    else
+        fprintf(stderr, "grapnel receive: learned a secret; --secret-file would have kept it\n");
 }
 
 /* Ends it as a signal would: the thread that waits for signals gets one. */
@@ -316,7 +330,7 @@ const struct cli_verb cli_receive = {
         "  --preset         how events are signed (standard-webhooks, github, preservica, ...)\n"
         "  --scheme         a file with a scheme of your own, instead\n"
         "  --secret         may be given several times: any may match\n"
-        "  --secret-file    a secret a line\n"
+        "  --secret-file    a secret a line; one learned in a handshake is added\n"
         "  --companion      the second value some presets need\n"
         "  --public-url     as the sender knows it; some presets sign it\n"
         "  --exec           run this for each event: body on standard input, GRAPNEL_ID,\n"

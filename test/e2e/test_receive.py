@@ -263,3 +263,20 @@ def test_thumbnails_of_preservica_events_are_fetched(start, make_receiver, tmp_p
     assert send("../../etc/passwd") == 200
     wait_until(lambda: list((tmp_path / "spool" / "failed").iterdir()), "the failed event")
     assert len(system.received) == 1
+
+
+def test_a_secret_learned_in_a_handshake_is_kept_in_the_file_and_not_printed(tmp_path):
+    secrets = tmp_path / "secrets"
+    secrets.touch()
+    command = Command(tmp_path, "--preset=asana", f"--secret-file={secrets}")
+    body, learned = b'{"events":[{"action":"changed"}]}', "a-secret-of-asana-0123456789"
+    status, answer = command.post(b"{}", {"x-hook-secret": learned})
+    assert status == 200 and learned.encode() in answer
+    assert wait_until(secrets.read_text, "the secret") == learned + "\n"
+    assert command.stop() == 0
+    assert learned not in command.log.read_text() + command.out.read_text()
+    command.start()
+    mac = hmac.new(learned.encode(), body, hashlib.sha256).hexdigest()
+    assert command.post(body, {"x-hook-signature": mac})[0] < 300
+    assert command.post(body + b" ", {"x-hook-signature": mac})[0] == 401
+    command.stop()
