@@ -59,7 +59,7 @@ static const struct http_route ROUTES[] = {
     { .method = HTTP_GET, .pattern = "/files/{*rest}", .handler = echo_inline },
     { .method = HTTP_GET, .pattern = "/files/one", .handler = echo_inline },
     { .method = HTTP_POST, .pattern = "/invalid", .handler = invalid },
-    { .method = HTTP_GET, .pattern = "/work/{n}", .kind = HTTP_WORKER, .handler = echo_on_worker },
+    { .method = HTTP_GET, .pattern = "/worker/{n}", .kind = HTTP_WORKER, .handler = echo_on_worker },
     { .method = HTTP_GET, .pattern = "/gate", .kind = HTTP_WORKER, .handler = wait_for_gate },
 };
 
@@ -222,10 +222,10 @@ static void runs_worker_routes_on_workers(void **state)
     start(&s, 2, 100);
     for (int i = 0; i < 50; i++) {
         char text[100];
-        int len = snprintf(text, sizeof(text), "GET /work/%d HTTP/1.1\r\nHost: a\r\n\r\n", i);
+        int len = snprintf(text, sizeof(text), "GET /worker/%d HTTP/1.1\r\nHost: a\r\n\r\n", i);
         client_send(s.fd, str_of(text, (size_t)len));
         struct str got = client_read(&s.h, s.fd, 80, &closed);
-        (void)snprintf(text, sizeof(text), "/work/{n}|%d||-", i);
+        (void)snprintf(text, sizeof(text), "/worker/{n}|%d||-", i);
         assert_has(got, text);
     }
     stop(&s);
