@@ -45,10 +45,10 @@ soak:            ## load for a long time and watch memory, descriptors and lag (
 	@ninja -C build/bench -j $(JOBS)
 	@python3 test/bench/soak.py --build build/bench --minutes $(MINUTES)
 
-fuzz:            ## fuzz a target: make fuzz T=wire TIME=30 (seconds); without T all of them
+fuzz:            ## fuzz targets: make fuzz T="url json" TIME=30 (seconds of CPU each); without T all of them
 	@test -f build/fuzz/build.ninja || CC=clang meson setup build/fuzz -Dfuzz=true -Db_lundef=false
 	@ninja -C build/fuzz -j $(JOBS)
-	@tools/fuzz build/fuzz $(TIME) $(T)
+	@JOBS=$(JOBS) tools/fuzz build/fuzz $(TIME) $(T)
 
 asan:            ## unit, sim and store suites under AddressSanitizer and UBSan
 	@test -f build/asan/build.ninja || CC=clang meson setup build/asan -Db_sanitize=address,undefined $(SAN_OPTIONS)

@@ -8,6 +8,16 @@
 
 enum { HEAD_MAX = 4096 };
 
+/* A receiver's name need not be a token (http/wire.c), but it cannot end its line or itself. */
+static bool is_name(struct str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] <= ' ' || name.ptr[i] >= 0x7f || name.ptr[i] == ':')
+            return false;
+    }
+    return name.len > 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct http_head head, again;
@@ -22,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(used > 0 && used <= size && head.status >= 100 && head.status <= 999);
     MUST(!(head.chunked && head.has_length));
     for (size_t i = 0; i < head.header_count; i++) {
-        MUST(http_is_token(head.headers[i].name) && http_is_field_value(head.headers[i].value));
+        MUST(is_name(head.headers[i].name) && http_is_field_value(head.headers[i].value));
     }
     for (size_t len = 0; len < used; len += 1 + used / 16) {
         MUST(http_parse_response(str_sub(in, 0, len), HEAD_MAX, &again, &used_again, &error) ==

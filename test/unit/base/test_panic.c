@@ -128,6 +128,30 @@ static void a_breach_is_reported_with_all_there_is_to_know(void **state)
     crash_end(&crash);
 }
 
+static void say_so(int sig)
+{
+    static const char words[] = "a handler that was there\n";
+    (void)sig;
+    (void)!write(STDERR_FILENO, words, sizeof(words) - 1);
+    _exit(7);
+}
+
+static void break_a_promise_under_a_fuzzer(void)
+{
+    (void)signal(SIGABRT, say_so);
+    break_a_promise();
+}
+
+static void a_fuzzers_handler_runs_after_the_report(void **state)
+{
+    struct crash crash;
+    (void)state;
+    crash_run(&crash, break_a_promise_under_a_fuzzer);
+    assert_int_equal(crash.signal, 0);
+    assert_true(says(&crash.text, "*** end of report\na handler that was there\n"));
+    crash_end(&crash);
+}
+
 #ifndef HAS_SANITIZER
 static volatile int depth_wanted = 1 << 30; /* more than any stack has */
 
@@ -224,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_breach_is_reported_with_all_there_is_to_know),
+        cmocka_unit_test(a_fuzzers_handler_runs_after_the_report),
 #ifndef HAS_SANITIZER
         cmocka_unit_test(a_stack_overflow_is_reported_from_any_thread),
         cmocka_unit_test(an_abort_is_reported),
