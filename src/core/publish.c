@@ -93,10 +93,19 @@ void core_publish_free(struct core_publish *p)
     xfree(p);
 }
 
+size_t core_publish_new_count(const struct core_publish *p)
+{
+    size_t count = p->store.result == STORE_CREATED;
+    for (size_t i = 0; i < p->store.also_count; i++)
+        count += p->_also[i]->leads && p->_also[i]->result == STORE_CREATED;
+    return count;
+}
+
 static void hand_over(const struct core_publish *p)
 {
     const struct core_publisher_options *o = &p->_publisher->o;
-    if (p->store.endpoint_count > 0 && o->hand_over != NULL)
+    bool is_new = p->store.result == STORE_CREATED;
+    if (is_new && p->store.endpoint_count > 0 && o->hand_over != NULL)
         o->hand_over(o->hand_over_ctx, p->store.message, p->_endpoints, p->store.endpoint_count);
     for (size_t i = 0; i < p->store.also_count; i++)
         hand_over(also_at(p, i));
@@ -105,7 +114,7 @@ static void hand_over(const struct core_publish *p)
 static void finish(struct store_job *job)
 {
     struct core_publish *p = CONTAINER_OF(job, struct core_publish, store.job);
-    bool made = job->rc == RC_OK && p->store.result == STORE_CREATED;
+    bool made = job->rc == RC_OK && (p->store.is_items || p->store.result == STORE_CREATED);
     for (size_t i = 0; p->store.is_batch && i < p->store.also_count; i++)
         made = made && p->_also[i]->result == STORE_CREATED;
     p->done(p);

@@ -49,6 +49,18 @@ static inline void core_publish_as_batch(struct core_publish *p)
 {
     p->store.is_batch = true;
 }
+/* From now on p and those given to core_publish_also() that lead are the events of one request: each is new or known
+ * by itself, with those that follow it, and what is new is committed together. done() of the first speaks for all. */
+static inline void core_publish_as_items(struct core_publish *p)
+{
+    p->store.is_items = true;
+}
+static inline void core_publish_leads(struct core_publish *p)
+{
+    p->store.leads = true;
+}
+/* In done(): how many of the events were new? */
+size_t core_publish_new_count(const struct core_publish *p);
 /* Only one that was not submitted. NULL is fine. */
 void core_publish_free(struct core_publish *p);
 

@@ -79,6 +79,10 @@ struct store_publish {
     size_t also_count;
     bool is_batch; /* those of `also` have keys and event ids, too, and each gets a `result`; nothing is written
                     * unless all are CREATED. Two of them must not have the same */
+    bool is_items; /* the events of one request: this one and those of `also` that lead are judged each by itself.
+                    * What was there before is left out with those that follow it (they share its `result`), and
+                    * what is new is written together. Two of them must not have the same key or event id */
+    bool leads;    /* in the `also` of items: has a key or event id of its own; else it follows the last that leads */
     /* out */
     enum store_published result;
     struct id first; /* STORE_REPLAYED, STORE_EVENT_ID_TAKEN: the earlier message */

@@ -132,6 +132,7 @@ const struct store_migration store_segment_migrations[] = {
       " halted INTEGER NOT NULL, has_data INTEGER NOT NULL, filters TEXT NOT NULL,"
       " summary TEXT NOT NULL, detail TEXT);"
       "CREATE INDEX filter_run_app ON filter_run(stretch, app);" },
+    { "requests that hold several events", "ALTER TABLE request ADD COLUMN items TEXT;" },
 };
 const size_t store_segment_migration_count = COUNT_OF(store_segment_migrations);
 

@@ -190,7 +190,7 @@ static void judge(struct store *s, struct store_job *job)
         return;
     if (job->_kind == JOB_PUBLISH && job->rc == RC_OK) {
         struct store_publish *p = CONTAINER_OF(job, struct store_publish, job);
-        if (p->result == STORE_CREATED)
+        if (store_publish_is_new(p))
             store_forget(s, seg, p);
     }
     if (job->_kind == JOB_REQUEUE) {

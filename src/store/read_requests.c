@@ -4,13 +4,37 @@
  * order. A search in texts reads rows one by one, so it stops after a number of them.
  */
 #include "store/walk_priv.h"
+#include "json/json.h"
 
 #define COLUMNS(body) \
     "r.k, r.tail, r.source, r.app, r.at, r.outcome, r.has_message, r.status, r.reason, r.method, r.url, r.peer," \
-    " r.headers, r.body_bytes, r.event_type, r.dedupe_id, r.original, " body
+    " r.headers, r.body_bytes, r.event_type, r.dedupe_id, r.original, r.items, " body
 
 #define BODY \
-    "CASE WHEN r.has_message THEN (SELECT m.payload FROM message m WHERE m.k = r.k) ELSE r.body END"
+    "CASE WHEN r.items IS NOT NULL THEN NULL" \
+    " WHEN r.has_message THEN (SELECT m.payload FROM message m WHERE m.k = r.k) ELSE r.body END"
+
+/* One of its events is such a message. */
+#define AN_EVENT(condition) \
+    " OR EXISTS (SELECT 1 FROM json_each(r.items, '$.k') j CROSS JOIN message m ON m.k = j.value" \
+    " WHERE " condition ")"
+
+static void read_items(struct str text, struct arena *a, struct store_request *out)
+{
+    json_t *items = NULL;
+    if (text.ptr == NULL || json_parse(text, &items, NULL) != RC_OK)
+        return;
+    const json_t *ids = json_object_get(items, "id");
+    out->item_count = (size_t)json_integer_value(json_object_get(items, "count"));
+    out->messages = arena_array(a, json_array_size(ids) + 1, sizeof(*out->messages));
+    for (size_t i = 0; i < json_array_size(ids); i++) {
+        const char *id = json_string_value(json_array_get(ids, i));
+        if (id != NULL &&
+            id_parse(STR(""), str_from(id), &out->messages[out->message_count]) == RC_OK)
+            out->message_count++;
+    }
+    json_decref(items);
+}
 
 static void read_request(struct db_stmt *s, struct arena *a, struct store_request *out)
 {
@@ -35,7 +59,8 @@ static void read_request(struct db_stmt *s, struct arena *a, struct store_reques
     out->has_original = original.len == ID_BYTES;
     if (out->has_original)
         memcpy(out->original.bytes, original.ptr, ID_BYTES);
-    out->body = db_text(s, 17, a);
+    read_items(db_text(s, 17, a), a, out);
+    out->body = db_text(s, 18, a);
 }
 
 /* ?1 stretch, ?2 source, ?3 and ?4 bounds, ?5 outcomes, ?6 reason, ?7 type, ?8 text, ?9 after, ?10 before,
@@ -45,9 +70,13 @@ static void read_request(struct db_stmt *s, struct arena *a, struct store_reques
         "CASE WHEN ?12 THEN " BODY \
         " END") " FROM request r WHERE r.stretch = ?1 AND r.source = ?2" \
                 " AND r.k > ?3 AND r.k < ?4 AND (?5 = 0 OR (1 << r.outcome) & ?5) AND (?6 IS NULL OR r.reason = ?6)" \
-                " AND (?7 IS NULL OR r.event_type = ?7) AND r.at > ?9 AND r.at < ?10" \
-                " AND (?8 IS NULL OR instr(r.url, ?8) OR instr(r.headers, ?8) OR instr(r.dedupe_id, ?8)" \
-                " OR instr(CAST(" BODY " AS TEXT), ?8)) ORDER BY r.k " order " LIMIT ?11"
+                " AND (?7 IS NULL OR r.event_type = ?7" AN_EVENT( \
+                    "m.event_type = ?7") ")" \
+                                         " AND r.at > ?9 AND r.at < ?10" \
+                                         " AND (?8 IS NULL OR instr(r.url, ?8) OR instr(r.headers, ?8) OR instr(r.dedupe_id, ?8)" \
+                                         " OR instr(CAST(" BODY " AS TEXT), ?8)" AN_EVENT( \
+                                             "instr(CAST(m.payload AS TEXT), ?8) OR instr(m.event_id, ?8)") ") ORDER BY r.k " order \
+                                                                                                            " LIMIT ?11"
 
 struct search {
     const struct store_request_filter *filter;

@@ -143,10 +143,18 @@ enum rc store_remembered_check(struct store *s, struct store_publish *p)
 
 /* --- writing ---------------------------------------------------------------------------------------- */
 
+/* Those that follow others have neither key nor event id; of a request's events some may be known. */
+static bool is_new_and_keyed(const struct store_publish *p)
+{
+    return p->result == STORE_CREATED && (p->has_key || p->message->event_id.ptr != NULL);
+}
+
 static void table_change(struct store *s, struct store_segment *seg, const struct store_publish *p,
                          void (*change)(struct store_key_table *t, uint64_t hash, int64_t k))
 {
     int64_t k = id_key(&p->message->id);
+    if (!is_new_and_keyed(p))
+        return;
     mutex_lock(&s->keys_lock);
     if (p->has_key)
         change(&seg->keys, key_hash(p->key), k);
@@ -159,7 +167,7 @@ static enum rc write_hashes(struct store *s, struct store_segment *seg,
                             const struct store_publish *p)
 {
     uint8_t hashes[REMEMBERED_BYTES] = { 0 };
-    if (!p->has_key && p->message->event_id.ptr == NULL)
+    if (!is_new_and_keyed(p))
         return RC_OK;
     if (p->has_key) {
         memcpy(hashes, p->key, KEY_BYTES);
@@ -178,12 +186,12 @@ static enum rc write_hashes(struct store *s, struct store_segment *seg,
 enum rc store_remember(struct store *s, struct store_segment *seg, const struct store_publish *p)
 {
     enum rc rc = write_hashes(s, seg, p);
-    for (size_t i = 0; rc == RC_OK && p->is_batch && i < p->also_count; i++)
+    for (size_t i = 0; rc == RC_OK && i < p->also_count; i++)
         rc = write_hashes(s, seg, p->also[i]);
     if (rc != RC_OK)
         return rc;
     table_change(s, seg, p, store_key_table_add);
-    for (size_t i = 0; p->is_batch && i < p->also_count; i++)
+    for (size_t i = 0; i < p->also_count; i++)
         table_change(s, seg, p->also[i], store_key_table_add);
     return RC_OK;
 }
@@ -191,7 +199,7 @@ enum rc store_remember(struct store *s, struct store_segment *seg, const struct 
 void store_forget(struct store *s, struct store_segment *seg, const struct store_publish *p)
 {
     table_change(s, seg, p, store_key_table_remove);
-    for (size_t i = 0; p->is_batch && i < p->also_count; i++)
+    for (size_t i = 0; i < p->also_count; i++)
         table_change(s, seg, p->also[i], store_key_table_remove);
 }
 

@@ -7,7 +7,7 @@
 
 #include "store/store_priv.h"
 
-enum { BOUND_STEP = 64 };
+enum { BOUND_STEP = 64, ITEM_TEXT_MAX = 64 };
 
 static const char *const outcome_names[] = {
     [STORE_REQUEST_ACCEPTED] = "accepted",
@@ -56,6 +56,51 @@ static enum rc bound(struct store_segment *seg, int64_t source)
     return RC_OK;
 }
 
+/* --- events of a request ------------------------------------------------------------------------------ */
+
+/* Row keys, to join with, and the same as ids. */
+static void add_message(const struct store_publish *p, bool leads, struct buf *keys,
+                        struct buf *ids)
+{
+    char text[ID_TEXT_MAX + 1];
+    if (!leads || p->result != STORE_CREATED)
+        return;
+    const char *comma = keys->len == 0 ? "" : ",";
+    (void)id_format(STR(""), &p->message->id, text);
+    MUST(buf_addf(keys, "%s%lld", comma, (long long)id_key(&p->message->id)) == RC_OK);
+    MUST(buf_addf(ids, "%s\"%s\"", comma, text) == RC_OK);
+}
+
+/* The column "items". */
+static struct str items_text(const struct store_request *r, const struct store_publish *p,
+                             struct buf *out)
+{
+    struct buf keys, ids;
+    size_t room = p == NULL ? 1 : (p->also_count + 2) * ITEM_TEXT_MAX;
+    buf_init(&keys, room);
+    buf_init(&ids, room);
+    buf_init(out, 2 * room + ITEM_TEXT_MAX);
+    if (p != NULL)
+        add_message(p, true, &keys, &ids);
+    for (size_t i = 0; p != NULL && i < p->also_count; i++)
+        add_message(p->also[i], p->also[i]->leads, &keys, &ids);
+    MUST(buf_addf(out, "{\"count\":%zu,\"k\":[%.*s],\"id\":[%.*s]}", r->item_count,
+                  STR_ARGS(buf_str(&keys)), STR_ARGS(buf_str(&ids))) == RC_OK);
+    buf_fini(&keys);
+    buf_fini(&ids);
+    return buf_str(out);
+}
+
+bool store_publish_is_new(const struct store_publish *p)
+{
+    bool is_new = p->result == STORE_CREATED;
+    for (size_t i = 0; p->is_items && i < p->also_count; i++)
+        is_new = is_new || p->also[i]->result == STORE_CREATED;
+    return is_new;
+}
+
+/* --- rows ---------------------------------------------------------------------------------------------- */
+
 static void bind(struct db_stmt *s, const struct store_request *r)
 {
     db_bind_int(s, 1, id_key(&r->id));
@@ -80,16 +125,21 @@ static void bind(struct db_stmt *s, const struct store_request *r)
         db_bind_blob(s, 19, str_of((const char *)r->original.bytes, ID_BYTES));
 }
 
-enum rc store_request_insert(struct store_segment *seg, const struct store_request *r)
+enum rc store_request_insert(struct store_segment *seg, const struct store_request *r,
+                             const struct store_publish *p)
 {
+    struct buf items = { 0 };
     struct db_stmt *s = db_prepare(
         seg->writer,
         "INSERT INTO request(k, tail, stretch, source, app, at, outcome, has_message, status, reason, method, url,"
-        " peer, headers, body, body_bytes, event_type, dedupe_id, original)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " peer, headers, body, body_bytes, event_type, dedupe_id, original, items)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     bind(s, r);
     db_bind_int(s, 3, store_stretch_take(seg, STRETCH_REQUESTS, id_key(&r->id), 1));
+    if (r->item_count > 0)
+        db_bind_text(s, 20, items_text(r, p, &items));
     enum rc rc = db_run(s);
+    buf_fini(&items);
     if (rc != RC_OK || r->has_message)
         return rc;
     seg->new_bytes +=
@@ -104,5 +154,5 @@ enum rc store_apply_record(struct store *s, struct store_record *r)
     if (rc != RC_OK)
         return rc;
     r->job._segment = seg;
-    return store_settle(seg, store_request_insert(seg, r->request));
+    return store_settle(seg, store_request_insert(seg, r->request, NULL));
 }

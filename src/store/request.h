@@ -37,6 +37,11 @@ struct store_request {
     struct str event_type, dedupe_id; /* as the provider says */
     bool has_original;
     struct id original; /* DUPLICATE */
+    size_t item_count;  /* events in the request; 0: it is one itself, and its message has its id */
+    /* Of a request with several events: the messages that came of it, in order (those that were known before
+     * have none of it). Filled by the store. */
+    struct id *messages;
+    size_t message_count;
 };
 
 /* A row by itself, for what has no message. */

@@ -94,7 +94,11 @@ MUST_USE enum rc store_settle(struct store_segment *seg, enum rc rc);
 
 /* --- request.c ---------------------------------------------------------------------------------------- */
 MUST_USE enum rc store_apply_record(struct store *s, struct store_record *r);
-MUST_USE enum rc store_request_insert(struct store_segment *seg, const struct store_request *r);
+/* `p`: what made its messages; NULL: it has none. */
+MUST_USE enum rc store_request_insert(struct store_segment *seg, const struct store_request *r,
+                                      const struct store_publish *p);
+/* Is anything of it new? */
+bool store_publish_is_new(const struct store_publish *p);
 
 /* --- remember.c --------------------------------------------------------------------------------------- */
 enum { REMEMBERED_BYTES = 40 }; /* key, body hash, event id's hash */

@@ -70,10 +70,12 @@ enum rc store_settle(struct store_segment *seg, enum rc rc)
     return rc;
 }
 
-/* The rows of one message. */
+/* The rows of one message, if it is new. */
 static enum rc write_message(struct store_segment *seg, const struct store_publish *p)
 {
     const struct store_message *m = p->message;
+    if (p->result != STORE_CREATED)
+        return RC_OK;
     int64_t k = id_key(&m->id);
     int64_t stretch = store_stretch_take(seg, STRETCH_MESSAGES, k, 1 + (int64_t)p->endpoint_count);
     enum rc rc = insert_message(seg, p, stretch);
@@ -95,7 +97,7 @@ static enum rc write_company(struct store_segment *seg, const struct store_publi
     for (size_t i = 0; rc == RC_OK && i < p->also_count; i++)
         rc = write_message(seg, p->also[i]);
     if (rc == RC_OK && p->request != NULL)
-        rc = store_request_insert(seg, p->request);
+        rc = store_request_insert(seg, p->request, p);
     return rc == RC_CONFLICT || rc == RC_NOT_FOUND ? RC_CORRUPT : rc;
 }
 
@@ -108,8 +110,23 @@ static bool is_together(struct store *s, const struct store_segment *seg,
     return true;
 }
 
+/* An event's message need not have the id of the request it came in: then nobody is named. */
+static bool has_request(struct store *s, const struct id *id)
+{
+    bool found = false;
+    struct store_segment *seg = store_segment_of(s, id_key(id));
+    if (store_segment_connect(seg, NULL) == RC_OK) {
+        enum rc rc;
+        struct db_stmt *st = db_prepare(seg->writer, "SELECT 1 FROM request WHERE k = ?");
+        db_bind_int(st, 1, id_key(id));
+        found = db_step(st, &rc);
+        db_reset(st);
+    }
+    return found;
+}
+
 /* A repeated request leaves a row, too. */
-static enum rc note_repeated(struct store_segment *seg, struct store_publish *p)
+static enum rc note_repeated(struct store *s, struct store_segment *seg, struct store_publish *p)
 {
     struct store_request r = *p->request;
     enum rc rc = store_segment_begin(seg);
@@ -119,10 +136,10 @@ static enum rc note_repeated(struct store_segment *seg, struct store_publish *p)
         p->job._segment = seg; /* else the first is of this group, too, and must not fail alone */
     r.outcome = STORE_REQUEST_DUPLICATE;
     r.has_message = false;
-    r.has_original = true;
+    r.has_original = r.item_count == 0 || has_request(s, &p->first);
     r.original = p->first;
     r.body = STR_NONE;
-    return store_settle(seg, store_request_insert(seg, &r));
+    return store_settle(seg, store_request_insert(seg, &r, NULL));
 }
 
 /* Every one of them gets its result. */
@@ -141,15 +158,38 @@ static enum rc check_batch(struct store *s, struct store_publish *p, bool *is_ne
     return rc;
 }
 
+/* Each is looked for by itself; is any of them new? RC_BUSY: one is known from another segment, whose
+ * commit may still fail. */
+static enum rc check_items(struct store *s, const struct store_segment *seg,
+                           struct store_publish *p, bool *is_new)
+{
+    struct store_publish *lead = p;
+    enum rc rc = store_remembered_check(s, p);
+    for (size_t i = 0; rc == RC_OK && i < p->also_count; i++) {
+        struct store_publish *other = p->also[i];
+        const struct store_segment *found = lead->job._segment;
+        if (found != NULL && found != seg && found->in_tx)
+            return RC_BUSY;
+        other->job._segment = NULL;
+        other->result = lead->result;
+        if (other->leads) {
+            rc = store_remembered_check(s, other);
+            lead = other;
+        }
+    }
+    *is_new = store_publish_is_new(p);
+    return rc;
+}
+
 enum rc store_apply_publish(struct store *s, struct store_publish *p)
 {
     struct store_segment *seg = store_segment_of(s, id_key(&p->message->id));
     bool is_new = false;
-    enum rc rc = check_batch(s, p, &is_new);
+    enum rc rc = p->is_items ? check_items(s, seg, p, &is_new) : check_batch(s, p, &is_new);
     if (rc != RC_OK)
         return rc;
     if (!is_new)
-        return p->request == NULL ? RC_OK : note_repeated(seg, p);
+        return p->request == NULL ? RC_OK : note_repeated(s, seg, p);
     p->job._segment = seg;
     if (!is_together(s, seg, p))
         return RC_BUSY;

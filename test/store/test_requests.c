@@ -148,6 +148,124 @@ static void a_repeated_one_leaves_a_row_and_nothing_else(void **state)
     store_message_unref(again_other);
 }
 
+/* --- several events in one request ---------------------------------------------------------------------- */
+
+enum { EVENTS = 3 };
+
+/* Each event with one message for another application. "-": none of its own to tell it by. */
+struct events {
+    struct store_message *messages[EVENTS], *routed[EVENTS];
+    struct store_publish jobs[EVENTS], followers[EVENTS];
+    struct publishing p;
+    struct store_publish *also[2 * EVENTS];
+};
+
+static void publish_events(struct fixture *f, const char *const ids[EVENTS], struct events *e)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < EVENTS; i++) {
+        e->messages[i] = make_message(f, TEST_APP, ids[i]);
+        e->routed[i] = make_message(f, TEST_APP + 1, NULL);
+        e->jobs[i] = (struct store_publish){ .message = e->messages[i], .leads = true };
+        e->followers[i] = (struct store_publish){ .message = e->routed[i] };
+        if (i > 0)
+            e->also[count++] = &e->jobs[i];
+        e->also[count++] = &e->followers[i];
+    }
+    const struct store_request request = { .id = e->messages[0]->id,
+                                           .source = SOURCE,
+                                           .app = TEST_APP,
+                                           .at_us = test_now_us(),
+                                           .has_message = true,
+                                           .status = 200,
+                                           .item_count = EVENTS };
+    e->p = (struct publishing){ .publish = { .job = { .done = publish_done },
+                                             .message = e->messages[0],
+                                             .request = &request,
+                                             .also = e->also,
+                                             .also_count = count,
+                                             .is_items = true } };
+    assert_int_equal(store_submit_publish(f->store, &e->p.publish), RC_OK);
+    wait_until(is_publish_done, &e->p);
+    assert_int_equal(e->p.publish.job.rc, RC_OK);
+}
+
+static void free_events(struct events *e)
+{
+    for (size_t i = 0; i < EVENTS; i++) {
+        store_message_unref(e->messages[i]);
+        store_message_unref(e->routed[i]);
+    }
+}
+
+static bool is_stored(struct fixture *f, const struct store_message *m)
+{
+    struct store_message_row row;
+    return store_message_get(f->store, m->app, &m->id, &f->arena, &row) == RC_OK;
+}
+
+static void of_several_events_the_known_are_left_out_and_the_new_are_written(void **state)
+{
+    struct fixture *f = *state;
+    struct store_request r;
+    struct events first, second;
+    publish_events(f, (const char *const[]){ "a", "b", "c" }, &first);
+    publish_events(f, (const char *const[]){ "b", "d", "a" }, &second);
+    assert_int_equal(second.p.publish.result, STORE_EVENT_ID_TAKEN);
+    assert_int_equal(second.jobs[1].result, STORE_CREATED);
+    for (size_t i = 0; i < EVENTS; i++) {
+        assert_true(is_stored(f, first.messages[i]) && is_stored(f, first.routed[i]));
+        assert_int_equal(is_stored(f, second.messages[i]), i == 1);
+        assert_int_equal(is_stored(f, second.routed[i]), i == 1);
+    }
+    assert_int_equal(store_request_get(f->store, SOURCE, &first.messages[0]->id, &f->arena, &r),
+                     RC_OK);
+    assert_int_equal(r.item_count, EVENTS);
+    assert_int_equal(r.message_count, EVENTS);
+    assert_memory_equal(r.messages[2].bytes, first.messages[2]->id.bytes, ID_BYTES);
+    assert_int_equal(store_request_get(f->store, SOURCE, &second.messages[0]->id, &f->arena, &r),
+                     RC_OK);
+    assert_int_equal(r.outcome, STORE_REQUEST_ACCEPTED);
+    assert_int_equal(r.message_count, 1);
+    assert_memory_equal(r.messages[0].bytes, second.messages[1]->id.bytes, ID_BYTES);
+    free_events(&first);
+    free_events(&second);
+}
+
+static void several_events_that_are_all_known_leave_a_row_only(void **state)
+{
+    struct fixture *f = *state;
+    struct store_request r;
+    struct events first, again;
+    publish_events(f, (const char *const[]){ "a", "b", "c" }, &first);
+    fixture_reopen(f);
+    publish_events(f, (const char *const[]){ "a", "c", "b" }, &again);
+    assert_false(is_stored(f, again.messages[0]) || is_stored(f, again.routed[2]));
+    assert_int_equal(store_request_get(f->store, SOURCE, &again.messages[0]->id, &f->arena, &r),
+                     RC_OK);
+    assert_int_equal(r.outcome, STORE_REQUEST_DUPLICATE);
+    assert_true(r.has_original);
+    assert_memory_equal(r.original.bytes, first.messages[0]->id.bytes, ID_BYTES);
+    assert_int_equal(r.message_count, 0);
+    free_events(&first);
+    free_events(&again);
+}
+
+static void a_request_is_found_by_the_type_and_body_of_any_of_its_events(void **state)
+{
+    struct fixture *f = *state;
+    struct store_request out[4];
+    struct events e;
+    publish_events(f, (const char *const[]){ "a", "b", "c" }, &e);
+    const struct store_request_filter by_type = { .source = SOURCE, .event_type = STR("push") };
+    const struct store_request_filter by_text = { .source = SOURCE, .text = STR("\"in\":1") };
+    const struct store_request_filter by_none = { .source = SOURCE, .text = STR("absent") };
+    assert_int_equal(list(f, by_type, 4, out), 1);
+    assert_int_equal(list(f, by_text, 4, out), 1);
+    assert_int_equal(list(f, by_none, 4, out), 0);
+    free_events(&e);
+}
+
 /* --- rows without a message --------------------------------------------------------------------------- */
 
 static void a_refused_request_is_read_back_as_it_was(void **state)
@@ -249,6 +367,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_STORE(a_request_its_message_and_the_others_are_written_together),
         WITH_STORE(a_repeated_one_leaves_a_row_and_nothing_else),
+        WITH_STORE(of_several_events_the_known_are_left_out_and_the_new_are_written),
+        WITH_STORE(several_events_that_are_all_known_leave_a_row_only),
+        WITH_STORE(a_request_is_found_by_the_type_and_body_of_any_of_its_events),
         WITH_STORE(a_refused_request_is_read_back_as_it_was),
         WITH_STORE(lists_filter_by_source_outcome_and_text),
         WITH_STORE(rows_without_a_message_are_bounded_a_source),
