@@ -66,7 +66,7 @@ bool cli_take_switch(struct cli *cli, const char *name)
 const char *cli_take_word(struct cli *cli)
 {
     for (int i = 0; i < cli->argc; i++) {
-        if (cli->argv[i][0] != '-') {
+        if (cli->argv[i][0] != '-' || cli->argv[i][1] == '\0') {
             const char *word = cli->argv[i];
             remove_at(cli, i, 1);
             return word;

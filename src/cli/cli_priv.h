@@ -8,7 +8,13 @@
 #include "cli/cli.h"
 #include "conf/conf.h"
 
-enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_MISUSED = 2, CLI_ARGS_MAX = 256 };
+enum {
+    CLI_DONE = 0,
+    CLI_FAILED = 1,
+    CLI_MISUSED = 2,
+    CLI_HALTED = 3, /* filter run: the verdict is to halt */
+    CLI_ARGS_MAX = 256
+};
 
 struct cli {
     int argc; /* what has not been taken yet, without program and verb */
@@ -30,7 +36,7 @@ struct cli_verb {
 const char *cli_take(struct cli *cli, const char *name);
 /* "--name", taken off. */
 bool cli_take_switch(struct cli *cli, const char *name);
-/* The next word that is no flag, taken off; NULL: there is none. */
+/* The next word that is no flag ("-" is a word), taken off; NULL: there is none. */
 const char *cli_take_word(struct cli *cli);
 /* As cli_take(), as a number in [min, max]; `otherwise` when not given. False: said what is wrong. */
 MUST_USE bool cli_take_number(struct cli *cli, const char *name, int64_t otherwise, int64_t min,
@@ -49,7 +55,7 @@ int cli_misused(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int cli_failed(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 extern const struct cli_verb cli_user, cli_tenant;
-extern const struct cli_verb cli_serve, cli_token, cli_doctor, cli_import, cli_listen, cli_receive, cli_bench, cli_verify, cli_source, cli_reference,
+extern const struct cli_verb cli_serve, cli_token, cli_doctor, cli_import, cli_listen, cli_receive, cli_bench, cli_verify, cli_source, cli_filter, cli_reference,
     cli_version, cli_help;
 
 /* import_gaia.c: `grapnel import gaia`, with --url and --token taken. */

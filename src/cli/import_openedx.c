@@ -4,81 +4,32 @@
  * a Django dump of its two tables. Webhooks become endpoints, webfilters become filters of one
  * application, through the running server's API. Doing it again changes nothing that is there.
  */
-#include "cli/cli_priv.h"
+#include "cli/remote.h"
 #include "dialect/openedx.h"
-#include "fetch/fetch.h"
-#include "json/json.h"
 
-#include <errno.h>
 #include <stdio.h>
-
-enum {
-    DUMP_MAX = 64 << 20,
-    ANSWER_MAX = 8 << 20,
-    DEADLINE_US = 30000000,
-    WORDS_MAX = 1024,
-    HEADERS_MAX = 8192
-};
 
 struct import {
     struct cli *cli;
-    const char *server, *token, *app;
-    struct fetch_policy *policy;
-    SSL_CTX *tls;
-    struct arena arena;
-    json_t *filters; /* of the application, as they are */
+    struct cli_remote remote;
+    const char *app;
+    json_t *filters, *endpoints; /* of the application, as they are */
     size_t done, there, failed;
 };
 
 /* --- the API ------------------------------------------------------------------------------------------ */
 
-static json_t *read_answer(const struct import *im, const struct fetch_call *c, const char *path)
-{
-    json_t *answer = NULL;
-    if (c->error != FETCH_OK)
-        (void)cli_failed(im->cli, "%s: %s", path, c->detail);
-    else if (c->status >= 300)
-        (void)cli_failed(im->cli, "%s: %d %.*s", path, c->status, STR_ARGS(c->response));
-    else if (json_parse(c->response, &answer, NULL) != RC_OK)
-        (void)cli_failed(im->cli, "%s: the answer is no JSON", path);
-    return answer;
-}
-
-/* The parsed answer of a call that succeeded; NULL: said why not. `body` is taken over; may be NULL. */
+/* The answer of a call below /api/v1; NULL: said why not. `body` is taken over; may be NULL. */
 static json_t *call(struct import *im, enum http_method method, const char *path, json_t *body)
 {
-    struct fetch_call c;
-    struct http_url url;
-    struct str text = arena_fmt(&im->arena, "%s/api/v1%s", im->server, path);
-    json_t *answer = NULL;
-    struct buf headers;
-    buf_init(&headers, HEADERS_MAX);
-    fetch_call_init(&c);
-    if (http_url_parse(text, &url, NULL) == RC_OK &&
-        buf_addf(&headers, "authorization: Bearer %s\r\ncontent-type: application/json\r\n",
-                 im->token) == RC_OK) {
-        c.method = method;
-        c.url = &url;
-        c.headers = buf_str(&headers);
-        c.body = body == NULL ? STR_NONE : json_text(&im->arena, body);
-        c.deadline_us = c.connect_us = DEADLINE_US;
-        c.response_keep = c.response_read = ANSWER_MAX;
-        fetch_run(&(struct fetch_options){ .policy = im->policy, .tls = im->tls }, &c);
-        answer = read_answer(im, &c, path);
-    } else {
-        (void)cli_failed(im->cli, "%s is no URL", im->server);
-    }
-    fetch_call_fini(&c);
-    if (headers.ptr != NULL)
-        mem_wipe(headers.ptr, headers.len);
-    buf_fini(&headers);
-    json_decref(body);
-    return answer;
+    json_t *answer;
+    struct str whole = arena_fmt(&im->remote.arena, "/api/v1%s", path);
+    return cli_remote_call(&im->remote, method, whole, body, &answer) ? answer : NULL;
 }
 
 static bool put_event_type(struct import *im, const char *type, const char *words)
 {
-    struct str path = arena_fmt(&im->arena, "/event-type/%s", type);
+    struct str path = arena_fmt(&im->remote.arena, "/event-type/%s", type);
     json_t *answer = call(im, HTTP_PUT, path.ptr, json_pack("{s:s}", "description", words));
     json_decref(answer);
     return answer != NULL;
@@ -103,6 +54,14 @@ static const char *encoding_of(const json_t *fields)
     return is_set(fields, "use_www_form_encoding", false) ? "form" : "json";
 }
 
+static bool has_endpoint(const struct import *im, struct str uid)
+{
+    for (size_t i = 0; i < json_array_size(im->endpoints); i++)
+        if (str_eq(string_of(json_array_get(im->endpoints, i), "uid"), uid))
+            return true;
+    return false;
+}
+
 static bool import_webhook(struct import *im, json_int_t pk, const json_t *fields)
 {
     struct str name = string_of(fields, "event"), url = string_of(fields, "webhook_url");
@@ -112,16 +71,21 @@ static bool import_webhook(struct import *im, json_int_t pk, const json_t *field
                          STR_ARGS(name));
         return false;
     }
+    struct str uid = arena_fmt(&im->remote.arena, "openedx-webhook-%lld", (long long)pk);
+    if (has_endpoint(im, uid)) {
+        im->there++;
+        return true;
+    }
     if (!put_event_type(im, event->type, event->name))
         return false;
-    struct str uid = arena_fmt(&im->arena, "openedx-webhook-%lld", (long long)pk);
-    struct str path = arena_fmt(&im->arena, "/app/%s/endpoint/%s", im->app, uid.ptr);
+    struct str path = arena_fmt(&im->remote.arena, "/app/%s/endpoint/%s", im->app, uid.ptr);
     json_t *body =
         json_pack("{s:s, s:s%, s:s, s:[s], s:b, s:s}", "uid", uid.ptr, "url", url.ptr, url.len,
                   "description", event->name, "eventTypes", event->type, "disabled",
                   !is_set(fields, "enabled", true), "encoding", encoding_of(fields));
     json_t *answer = call(im, HTTP_PUT, path.ptr, body);
     json_decref(answer);
+    im->done += answer != NULL;
     return answer != NULL;
 }
 
@@ -155,11 +119,12 @@ static bool is_there(const struct import *im, struct str event, struct str url)
 /* The URL that goes into the plugin instead of the processor's; made if the chain has none. */
 static bool show_url(struct import *im, struct str event)
 {
-    struct str path = arena_fmt(&im->arena, "/app/%s/filter-chain/%.*s", im->app, STR_ARGS(event));
+    struct str path =
+        arena_fmt(&im->remote.arena, "/app/%s/filter-chain/%.*s", im->app, STR_ARGS(event));
     json_t *chain = call(im, HTTP_GET, path.ptr, NULL);
     if (chain != NULL && !json_is_string(json_object_get(chain, "url"))) {
         json_decref(chain);
-        path = arena_fmt(&im->arena, "%s/url", path.ptr);
+        path = arena_fmt(&im->remote.arena, "%s/url", path.ptr);
         chain = call(im, HTTP_POST, path.ptr, json_object());
     }
     if (chain != NULL)
@@ -190,7 +155,7 @@ static bool import_webfilter(struct import *im, json_int_t pk, const json_t *fie
     json_object_set_new(body, "enabled", json_boolean(is_set(fields, "enabled", true)));
     json_object_set_new(body, "encoding", json_string(encoding_of(fields)));
     json_object_set_new(body, "order", json_integer(pk));
-    struct str path = arena_fmt(&im->arena, "/app/%s/filter", im->app);
+    struct str path = arena_fmt(&im->remote.arena, "/app/%s/filter", im->app);
     json_t *answer = call(im, HTTP_POST, path.ptr, body);
     json_decref(answer);
     im->done += answer != NULL;
@@ -207,14 +172,34 @@ static void import_row(struct import *im, const json_t *row, json_t *events)
     bool fine = true;
     if (str_eq(model, STR("openedx_webhooks.webhook"))) {
         fine = import_webhook(im, pk, fields);
-        im->done += fine;
     } else if (str_eq(model, STR("openedx_webhooks.webfilter"))) {
         struct str event = string_of(fields, "event");
         fine = import_webfilter(im, pk, fields);
         if (fine)
-            json_object_set_new(events, arena_cstr(&im->arena, event), json_true());
+            json_object_set_new(events, arena_cstr(&im->remote.arena, event), json_true());
     }
     im->failed += !fine;
+}
+
+/* Every filter or endpoint of the application, page by page; NULL: said why not. */
+static json_t *all_of(struct import *im, const char *what)
+{
+    json_t *all = json_array(), *page = NULL;
+    struct str path = arena_fmt(&im->remote.arena, "/app/%s/%s?limit=250", im->app, what);
+    struct str next = path;
+    do {
+        json_decref(page);
+        page = call(im, HTTP_GET, next.ptr, NULL);
+        json_array_extend(all, json_object_get(page, "data"));
+        next = arena_fmt(&im->remote.arena, "%s&iterator=%.*s", path.ptr,
+                         STR_ARGS(string_of(page, "iterator")));
+    } while (page != NULL && json_is_false(json_object_get(page, "done")));
+    if (page == NULL) {
+        json_decref(all);
+        return NULL;
+    }
+    json_decref(page);
+    return all;
 }
 
 static bool open_application(struct import *im)
@@ -224,11 +209,9 @@ static bool open_application(struct import *im)
     if (app == NULL)
         return false;
     json_decref(app);
-    struct str path = arena_fmt(&im->arena, "/app/%s/filter?limit=250", im->app);
-    json_t *page = call(im, HTTP_GET, path.ptr, NULL);
-    im->filters = json_incref(json_object_get(page, "data"));
-    json_decref(page);
-    return im->filters != NULL;
+    im->filters = all_of(im, "filter");
+    im->endpoints = im->filters == NULL ? NULL : all_of(im, "endpoint");
+    return im->endpoints != NULL;
 }
 
 static int import_rows(struct import *im, const json_t *rows)
@@ -256,7 +239,7 @@ static int import_catalogue(struct import *im)
         im->failed += !put_event_type(im, openedx_events[i].type, openedx_events[i].name);
     for (size_t i = 0; i < openedx_filter_count; i++) {
         const struct openedx_filter *f = &openedx_filters[i];
-        struct str words = arena_fmt(&im->arena, "Webfilter %s. Understands: %s", f->name,
+        struct str words = arena_fmt(&im->remote.arena, "Webfilter %s. Understands: %s", f->name,
                                      f->exceptions[0] != '\0' ? f->exceptions : "no exception");
         im->failed += !put_event_type(im, f->type, words.ptr);
     }
@@ -267,29 +250,13 @@ static int import_catalogue(struct import *im)
 
 static int import_file(struct import *im, const char *name)
 {
-    struct buf text;
-    char part[16384];
-    size_t len;
-    json_t *rows = NULL;
-    enum rc rc = RC_OK;
-    bool is_input = strcmp(name, "-") == 0;
-    FILE *file = is_input ? stdin : fopen(name, "rb");
-    if (file == NULL)
-        return cli_failed(im->cli, "%s: %s", name, strerror(errno));
-    buf_init(&text, DUMP_MAX);
-    while (rc == RC_OK && (len = fread(part, 1, sizeof(part), file)) > 0)
-        rc = buf_add(&text, part, len);
-    if (!is_input)
-        (void)fclose(file);
+    json_t *rows = cli_read_json(im->cli, name);
     int code = CLI_FAILED;
-    if (rc != RC_OK)
-        (void)cli_failed(im->cli, "%s: is larger than 64 MiB", name);
-    else if (json_parse(buf_str(&text), &rows, NULL) != RC_OK || !json_is_array(rows))
-        (void)cli_failed(im->cli, "%s: is no output of Django's dumpdata (a JSON array)", name);
-    else
+    if (json_is_array(rows))
         code = import_rows(im, rows);
+    else
+        (void)cli_failed(im->cli, "%s: is no output of Django's dumpdata (a JSON array)", name);
     json_decref(rows);
-    buf_fini(&text);
     return code;
 }
 
@@ -297,32 +264,19 @@ static int import_file(struct import *im, const char *name)
 
 int cli_import_openedx(struct cli *cli, const char *server, const char *token, const char *name)
 {
-    struct import im = {
-        .cli = cli, .server = server, .token = token, .app = cli_take(cli, "app")
-    };
-    struct buf why;
+    struct import im = { .cli = cli, .app = cli_take(cli, "app") };
     bool catalogue = cli_take_switch(cli, "catalogue");
-    int code = CLI_FAILED;
     if (im.app == NULL)
         im.app = "openedx";
-    if (im.server == NULL || im.token == NULL || (name == NULL) != catalogue)
+    if (server == NULL || token == NULL || (name == NULL) != catalogue)
         return cli_misused(
             cli,
             "needs --url=URL, --token or $GRAPNEL_TOKEN, and a file (- for standard input) or --catalogue");
-    if (!cli_is_used_up(cli))
+    if (!cli_is_used_up(cli) || !cli_remote_open(cli, server, token, &im.remote))
         return CLI_MISUSED;
-    buf_init(&why, WORDS_MAX);
-    arena_init(&im.arena);
-    const struct tls_client_options tls = { .verify = true };
-    if (fetch_policy_new(STR("0.0.0.0/0,::/0"), STR(""), false, &im.policy, &why) != RC_OK ||
-        tls_client_context(&tls, &im.tls, &why) != RC_OK)
-        (void)cli_failed(cli, "%.*s", STR_ARGS(buf_str(&why)));
-    else
-        code = catalogue ? import_catalogue(&im) : import_file(&im, name);
+    int code = catalogue ? import_catalogue(&im) : import_file(&im, name);
     json_decref(im.filters);
-    fetch_policy_unref(im.policy);
-    SSL_CTX_free(im.tls);
-    arena_fini(&im.arena);
-    buf_fini(&why);
+    json_decref(im.endpoints);
+    cli_remote_close(&im.remote);
     return code;
 }

@@ -2,19 +2,12 @@
  *
  * grapnel source: sources of a running server, through its API; and the presets, which need no server.
  */
-#include "cli/cli_priv.h"
-#include "fetch/fetch.h"
+#include "cli/remote.h"
 #include "verify/verify.h"
-#include "json/json.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-enum { ANSWER_MAX = 8 << 20, DEADLINE_US = 30000000, TEXT_MAX = 65536, SCHEME_MAX = 8192 };
-
-struct target {
-    const char *url, *token;
-};
+enum { TEXT_MAX = 65536 };
 
 /* --- presets ----------------------------------------------------------------------------------------- */
 
@@ -42,79 +35,6 @@ static int presets(struct cli *cli)
             printf("%.*s\n", STR_ARGS(s->text));
     }
     verify_book_free(book);
-    buf_fini(&why);
-    return code;
-}
-
-/* --- the API ----------------------------------------------------------------------------------------- */
-
-static bool take_target(struct cli *cli, struct target *t)
-{
-    t->url = cli_take(cli, "url");
-    if (t->url == NULL)
-        t->url = "http://127.0.0.1:8071";
-    t->token = cli_take(cli, "token");
-    if (t->token == NULL)
-        t->token = getenv("GRAPNEL_TOKEN");
-    if (t->token == NULL)
-        (void)cli_misused(cli, "--token or $GRAPNEL_TOKEN is needed");
-    return t->token != NULL;
-}
-
-static int report(const struct cli *cli, const struct fetch_call *call)
-{
-    json_t *answer = NULL;
-    if (call->error != FETCH_OK)
-        return cli_failed(cli, "%s: %s", fetch_error_name(call->error), call->detail);
-    if (call->status >= 300)
-        return cli_failed(cli, "%d %.*s", call->status, STR_ARGS(call->response));
-    if (call->response.len > 0 && json_parse(call->response, &answer, NULL) == RC_OK) {
-        (void)json_dumpf(answer, stdout, JSON_INDENT(2));
-        (void)putchar('\n');
-    }
-    json_decref(answer);
-    return CLI_DONE;
-}
-
-static int ask(const struct cli *cli, const struct target *t, enum http_method method,
-               const char *path, struct str body)
-{
-    struct fetch_policy *policy = NULL;
-    struct fetch_call call;
-    struct http_url url;
-    struct buf text, headers, why;
-    SSL_CTX *tls = NULL;
-    int code = CLI_FAILED;
-    buf_init(&text, TEXT_MAX);
-    buf_init(&headers, TEXT_MAX);
-    buf_init(&why, 512);
-    fetch_call_init(&call);
-    if (buf_addf(&text, "%s/ingest/api/v1/source%s", t->url, path) != RC_OK ||
-        http_url_parse(buf_str(&text), &url, &why) != RC_OK ||
-        buf_addf(&headers, "authorization: Bearer %s\r\ncontent-type: application/json\r\n",
-                 t->token) != RC_OK ||
-        fetch_policy_new(STR("0.0.0.0/0,::/0"), STR(""), false, &policy, &why) != RC_OK ||
-        (url.tls &&
-         tls_client_context(&(struct tls_client_options){ .verify = true }, &tls, &why) != RC_OK)) {
-        code = cli_misused(cli, "--url: %.*s", STR_ARGS(buf_str(&why)));
-        goto out;
-    }
-    call.method = method;
-    call.url = &url;
-    call.headers = buf_str(&headers);
-    call.body = body;
-    call.deadline_us = call.connect_us = DEADLINE_US;
-    call.response_keep = call.response_read = ANSWER_MAX;
-    fetch_run(&(struct fetch_options){ .policy = policy, .tls = tls }, &call);
-    code = report(cli, &call);
-out:
-    fetch_call_fini(&call);
-    fetch_policy_unref(policy);
-    SSL_CTX_free(tls);
-    if (headers.ptr != NULL)
-        mem_wipe(headers.ptr, headers.len);
-    buf_fini(&headers);
-    buf_fini(&text);
     buf_fini(&why);
     return code;
 }
@@ -152,20 +72,13 @@ static bool set_file(struct cli *cli, json_t *object, const char *name, const ch
     return true;
 }
 
-static int send_json(struct cli *cli, const struct target *t, const char *path,
-                     const json_t *object)
+static struct str path_of(struct cli_remote *r, const char *id, const char *tail)
 {
-    struct buf body;
-    buf_init(&body, ANSWER_MAX);
-    int code = json_write(object, &body) == RC_OK ? ask(cli, t, HTTP_POST, path, buf_str(&body))
-                                                  : cli_failed(cli, "too long");
-    if (body.ptr != NULL)
-        mem_wipe(body.ptr, body.len);
-    buf_fini(&body);
-    return code;
+    return arena_fmt(&r->arena, "/ingest/api/v1/source/%.*s%s", STR_ARGS(cli_remote_escape(r, id)),
+                     tail);
 }
 
-static int create(struct cli *cli, const struct target *t)
+static int create(struct cli *cli, struct cli_remote *r)
 {
     json_t *source = json_object();
     json_t *config = json_object();
@@ -191,7 +104,7 @@ static int create(struct cli *cli, const struct target *t)
     if (name == NULL || (type == NULL && scheme == NULL))
         code = cli_misused(cli, "create needs --name, and --type or --scheme");
     else
-        code = send_json(cli, t, "", source);
+        code = cli_remote_show(r, HTTP_POST, STR("/ingest/api/v1/source"), json_incref(source));
 out:
     json_decref(secrets);
     json_decref(config);
@@ -199,60 +112,58 @@ out:
     return code;
 }
 
-static int rotate(struct cli *cli, const struct target *t, const char *id)
+static int rotate(struct cli *cli, struct cli_remote *r, const char *id)
 {
-    json_t *body = json_object();
-    char path[512];
     int64_t grace_us = -1;
     const char *secret = cli_take(cli, "secret");
-    int code = CLI_MISUSED;
-    if (cli_take_duration(cli, "grace", -1, &grace_us) && cli_is_used_up(cli)) {
-        set_text(body, "secret", secret);
-        if (grace_us >= 0)
-            json_object_set_new(body, "gracePeriodSeconds", json_integer(grace_us / 1000000));
-        (void)snprintf(path, sizeof(path), "/%.400s/%s/rotate", id,
-                       secret == NULL ? "token" : "secret");
-        code = send_json(cli, t, path, body);
-    }
-    json_decref(body);
-    return code;
+    if (!cli_take_duration(cli, "grace", -1, &grace_us) || !cli_is_used_up(cli))
+        return CLI_MISUSED;
+    json_t *body = json_object();
+    set_text(body, "secret", secret);
+    if (grace_us >= 0)
+        json_object_set_new(body, "gracePeriodSeconds", json_integer(grace_us / 1000000));
+    const char *tail = secret == NULL ? "/token/rotate" : "/secret/rotate";
+    return cli_remote_show(r, HTTP_POST, path_of(r, id, tail), body);
 }
 
-static bool is_word_of_path(const char *id)
+static int on_one(struct cli *cli, struct cli_remote *r, struct str what)
 {
-    return id != NULL && id[0] != '\0' && strlen(id) <= 256 && strpbrk(id, "/?#% \r\n") == NULL;
-}
-
-static int on_one(struct cli *cli, const struct target *t, struct str what)
-{
-    char path[512];
     const char *id = cli_take_word(cli);
-    if (!is_word_of_path(id))
+    if (id == NULL || id[0] == '\0')
         return cli_misused(cli, "which source? Its id or uid");
     if (str_eq(what, STR("rotate")))
-        return rotate(cli, t, id);
+        return rotate(cli, r, id);
     if (!cli_is_used_up(cli))
         return CLI_MISUSED;
-    (void)snprintf(path, sizeof(path), "/%.400s", id);
-    return ask(cli, t, str_eq(what, STR("delete")) ? HTTP_DELETE : HTTP_GET, path, STR_NONE);
+    return cli_remote_show(r, str_eq(what, STR("delete")) ? HTTP_DELETE : HTTP_GET,
+                           path_of(r, id, ""), NULL);
+}
+
+static int perform(struct cli *cli, struct cli_remote *r, struct str what)
+{
+    if (str_eq(what, STR("create")))
+        return create(cli, r);
+    if (!str_eq(what, STR("list")))
+        return on_one(cli, r, what);
+    if (!cli_is_used_up(cli))
+        return CLI_MISUSED;
+    return cli_remote_show(r, HTTP_GET, STR("/ingest/api/v1/source?limit=250"), NULL);
 }
 
 static int run(struct cli *cli)
 {
     struct str what = str_from(cli_take_word(cli));
-    struct target t;
+    struct cli_remote remote;
     if (str_eq(what, STR("presets")))
         return presets(cli);
     if (!str_eq(what, STR("create")) && !str_eq(what, STR("list")) && !str_eq(what, STR("show")) &&
         !str_eq(what, STR("rotate")) && !str_eq(what, STR("delete")))
         return cli_misused(cli, "presets, create, list, show, rotate or delete?");
-    if (!take_target(cli, &t))
+    if (!cli_remote_take(cli, &remote))
         return CLI_MISUSED;
-    if (str_eq(what, STR("create")))
-        return create(cli, &t);
-    if (!str_eq(what, STR("list")))
-        return on_one(cli, &t, what);
-    return cli_is_used_up(cli) ? ask(cli, &t, HTTP_GET, "?limit=250", STR_NONE) : CLI_MISUSED;
+    int code = perform(cli, &remote, what);
+    cli_remote_close(&remote);
+    return code;
 }
 
 const struct cli_verb cli_source = {

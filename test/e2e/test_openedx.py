@@ -5,6 +5,7 @@ Only the platform it runs in is stood in for: two modules of edx-platform, and D
 """
 import json
 import logging
+import subprocess
 import sys
 import types
 
@@ -309,6 +310,24 @@ def test_the_catalogue_is_one_import_away(grapnel, plugin):
     signals = sum(len(listed) for listed in openedx_webhooks.apps.signals.values())
     assert set(known.OPEN_EDX_FILTERS_CONFIG) <= set(names)
     assert len(names) == signals + len(known.OPEN_EDX_FILTERS_CONFIG)
+
+
+def test_a_dump_comes_through_a_pipe_and_what_was_changed_here_since_stays(grapnel):
+    rows = [{"model": "openedx_webhooks.webhook", "pk": 1, "fields": {"event": "SESSION_LOGIN_COMPLETED", "webhook_url": "https://crm.example/"}}]
+    rows += [{"model": "openedx_webhooks.webfilter", "pk": n, "fields": {"event": f"Event{n // 30}", "webhook_url": f"https://p.example/{n}"}}
+             for n in range(260)]  # more than a page of the API holds
+
+    def take_over():
+        return subprocess.run([conftest.binary(), "import", "openedx", f"--url={grapnel.url}", f"--token={grapnel.token}", "-"],
+                              input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=120 * conftest.SLOWER)
+
+    done = take_over()
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "261 taken over, 0 there already, 0 failed")
+    grapnel.ok("PATCH", "/app/openedx/endpoint/openedx-webhook-1", {"url": "https://new.example/", "disabled": True})
+    done = take_over()
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "0 taken over, 261 there already, 0 failed")
+    endpoint = grapnel.ok("GET", "/app/openedx/endpoint/openedx-webhook-1")
+    assert (endpoint["url"], endpoint["disabled"]) == ("https://new.example/", True)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "not json"])

@@ -34,6 +34,17 @@ static void what_a_verb_takes_is_gone_and_the_rest_stays_in_order(void **state)
     assert_null(cli.argv[1]);
 }
 
+static void a_lone_dash_is_a_word(void **state)
+{
+    static char dash[] = "-";
+    struct cli cli = { .argc = 2, .argv = { arg_f, dash }, .verb = &cli_help };
+    (void)state;
+
+    assert_string_equal(cli_take_word(&cli), "-");
+    assert_null(cli_take_word(&cli));
+    assert_int_equal(cli.argc, 1);
+}
+
 static void what_is_not_given_keeps_its_default(void **state)
 {
     struct cli cli = make();
@@ -84,6 +95,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_verb_takes_is_gone_and_the_rest_stays_in_order),
+        cmocka_unit_test(a_lone_dash_is_a_word),
         cmocka_unit_test(what_is_not_given_keeps_its_default),
         cmocka_unit_test(a_number_out_of_range_is_refused),
         cmocka_unit_test(a_mistyped_verb_finds_its_neighbour_and_nonsense_finds_none),
