@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { SLOTS_FIRST = 64, PAGE_SIZE_DEFAULT = 8192 };
+enum { SLOTS_FIRST = 64, PAGE_SIZE_DEFAULT = 8192, WAL_FRAME_HEAD_BYTES = 24 };
 
 struct db_stmt {
     sqlite3_stmt *handle;
@@ -372,6 +372,24 @@ int64_t db_last_rowid(struct db *db)
 int64_t db_wal_pages(const struct db *db)
 {
     return db->wal_pages;
+}
+
+int64_t db_wal_file_pages(struct db *db)
+{
+    sqlite3_file *log = NULL;
+    sqlite3_int64 size = 0;
+    enum rc rc;
+    int64_t page_size = PAGE_SIZE_DEFAULT;
+    struct db_stmt *s = db_prepare(db, "PRAGMA page_size");
+    if (db_step(s, &rc)) {
+        page_size = db_int(s, 0);
+        db_reset(s);
+    }
+    if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK)
+        return 0;
+    if (log == NULL || log->pMethods == NULL || log->pMethods->xFileSize(log, &size) != SQLITE_OK)
+        return 0;
+    return (int64_t)size / (page_size + WAL_FRAME_HEAD_BYTES);
 }
 
 enum rc db_checkpoint(struct db *db, bool truncate, int64_t *pages_left)

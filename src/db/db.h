@@ -63,5 +63,8 @@ int64_t db_last_rowid(struct db *db);
 /* Pages in the write-ahead log, as of this connection's last commit (0 before the first). */
 int64_t db_wal_pages(const struct db *db);
 
+/* Pages of the write-ahead log's file, used or not; 0 when there is none. Asks the file system. */
+int64_t db_wal_file_pages(struct db *db);
+
 /* Moves the write-ahead log into the file. `truncate`: and empties it (waits for readers). */
 MUST_USE enum rc db_checkpoint(struct db *db, bool truncate, int64_t *pages_left);

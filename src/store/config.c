@@ -37,8 +37,10 @@ enum rc store_config_open(struct store_config *c, const struct store_options *o,
     if (rc == RC_OK)
         rc = store_migrate(c->writer.db, store_config_migrations, store_config_migration_count,
                            o->clock, c->path, why);
-    if (rc == RC_OK)
-        rc = db_checkpoint(c->writer.db, true, &left);
+    if (rc == RC_OK && db_checkpoint(c->writer.db, true, &left) == RC_CORRUPT) {
+        buf_say(why, "%s: %s; restore it from a backup", c->path, db_error(c->writer.db));
+        rc = RC_CORRUPT;
+    } /* a full disk only leaves the log as it is */
     return rc;
 }
 

@@ -144,24 +144,38 @@ static void remove_torn(const struct store_segment *seg)
     }
 }
 
+/* An old log makes everything slower, so it is emptied at start. A disk too full for that (the file
+ * may have to grow by all of the log) must not keep the history from being read: the log stays, and
+ * the keeper tries again. */
+static enum rc empty_log(struct store_segment *seg)
+{
+    int64_t left;
+    enum rc rc = db_checkpoint(seg->writer, true, &left);
+    if (rc == RC_OK || rc == RC_CORRUPT)
+        return rc;
+    LOG(STORE_LOG_KEPT, F_TEXT("file", seg->path), F_TEXT("rc", rc_name(rc)),
+        F_TEXT("why", db_error(seg->writer)));
+    atomic_store(&seg->wal_pages, db_wal_file_pages(seg->writer));
+    return RC_OK;
+}
+
 enum rc store_segment_open(struct store *s, int64_t start, struct store_segment **out,
                            struct buf *why)
 {
-    int64_t left;
     struct store_segment *seg = segment_new(s, start);
     remove_torn(seg);
     enum rc rc = store_segment_connect(seg, why);
     if (rc == RC_OK) {
-        rc = db_checkpoint(seg->writer, true, &left); /* an old log makes everything slower */
+        rc = empty_log(seg);
         if (rc == RC_OK)
             rc = store_stretches_load(seg);
         if (rc == RC_OK)
             rc = load_counts(seg);
         if (rc != RC_OK)
-            buf_say(
-                why,
-                "%s: %s; restore it from a backup, or move it away to start without its messages",
-                seg->path, db_error(seg->writer));
+            buf_say(why, "%s: %s%s", seg->path, db_error(seg->writer),
+                    rc == RC_CORRUPT ? "; restore it from a backup, or move it away to start "
+                                       "without its messages"
+                                     : "");
     }
     if (rc != RC_OK) {
         store_segment_unref(seg);
