@@ -159,8 +159,9 @@ const char *api_header_fault(struct str name, struct str value); /* NULL: fine *
 void api_message_write_members(struct api_out *o, const struct store_message *m, bool with_content);
 /* The message named by the path's {msg_id}: id or event id. */
 bool api_find_message(struct api_ctx *c, int64_t app, bool with_payload, struct store_message_row *out);
-/* 0 success ... 4 canceled; canceled counts as success unless expanded. */
-void api_status_write(struct api_out *o, enum store_state state, bool expanded);
+/* 0 success ... 4 canceled; canceled counts as success unless expanded. `reason`: of an end without success. */
+void api_status_write(struct api_out *o, enum store_state state, enum store_reason reason,
+                      bool expanded);
 
 /* The path's application by itself, where nothing else of the configuration is needed. False: answered. */
 bool api_only_app(struct api_ctx *c, struct store_application *app);

@@ -22,12 +22,14 @@ const struct store_endpoint *api_endpoint_named(struct api_ctx *c, struct store_
     return names->known[at].found ? &names->known[at].ep : NULL;
 }
 
-void api_status_write(struct api_out *o, enum store_state state, bool expanded)
+void api_status_write(struct api_out *o, enum store_state state, enum store_reason reason,
+                      bool expanded)
 {
     if (state == STORE_CANCELED && !expanded)
         state = STORE_SUCCESS; /* what clients that do not know "canceled" expect */
     api_out_int(o, "status", store_state_svix(state));
     api_out_str(o, "statusText", str_from(store_state_text(state)));
+    api_out_opt(o, "statusReason", store_reason_name(reason));
 }
 
 /* --- writing
@@ -74,7 +76,7 @@ static void write_attempt(struct api_out *o, const struct store_attempt_row *row
         api_out_str(o, "response", STR("{}"));
     api_out_int(o, "responseStatusCode", row->http_status);
     api_out_int(o, "responseDurationMs", row->took_us / 1000);
-    api_status_write(o, state_of(row), view->expanded);
+    api_status_write(o, state_of(row), row->reason, view->expanded);
     api_out_int(o, "triggerType", (int64_t)row->trigger);
     api_out_date(o, "timestamp", row->started_us);
     api_out_opt_date(o, "nextAttempt", row->next_due_us);

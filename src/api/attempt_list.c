@@ -46,7 +46,7 @@ static void list_attempted_messages(struct http_request *req)
         api_out_key(&o, NULL);
         api_out_begin(&o, '{');
         api_message_write_members(&o, &rows[i].message_row.message, f.with_payload);
-        api_status_write(&o, rows[i].state, expanded);
+        api_status_write(&o, rows[i].state, rows[i].reason, expanded);
         api_out_opt_date(&o, "nextAttempt", rows[i].next_due_us);
         api_out_end(&o, '}');
     }
@@ -100,7 +100,7 @@ static void write_destination(struct api_ctx *c, struct api_out *o, const struct
     api_out_key(o, NULL);
     api_out_begin(o, '{');
     api_endpoint_write_members(c, o, ep);
-    api_status_write(o, row->state, expanded);
+    api_status_write(o, row->state, row->reason, expanded);
     api_out_opt_date(o, "nextAttempt", row->next_due_us);
     api_out_end(o, '}');
 }
@@ -144,8 +144,8 @@ static void list_destinations(struct http_request *req)
     api_list_open(&c, &o);
     for (size_t i = w.from; i < w.to; i++) {
         const struct store_endpoint *ep = api_endpoint_named(&c, tx, names, rows[i].endpoint);
-        if (ep == NULL || ep->deleted)
-            continue;
+        if (ep == NULL)
+            continue; /* a deleted one is still history */
         write_destination(&c, &o, ep, &rows[i], expanded);
         if (first.len == 0)
             first = ep->id;

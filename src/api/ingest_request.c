@@ -208,6 +208,7 @@ static void write_deliveries(struct api_ctx *c, struct api_out *o, const struct 
         api_out_begin(o, '{');
         api_out_str(o, "endpointId", ep.id);
         api_out_str(o, "state", str_from(store_state_text(rows[i].state)));
+        api_out_opt(o, "reason", store_reason_name(rows[i].reason));
         api_out_int(o, "attempts", rows[i].attempt_count);
         api_out_opt_date(o, "nextAttempt", rows[i].next_due_us);
         api_out_end(o, '}');

@@ -133,6 +133,13 @@ static const struct api_field BulkExpungeContentsOut_fields[] = {
 };
 API_SCHEMA_OF(BulkExpungeContentsOut, "What became of each.");
 
+static const char reason_doc[] =
+    "Why the delivery ended without success, else null; with an attempt: only the last one. "
+#define END_REASON(id, number, name, text) name ": " text ". "
+#include "tables/end_reasons.def"
+#undef END_REASON
+    "";
+
 #define STATUS \
     { .name = "status", \
       .type = API_INT, \
@@ -143,6 +150,10 @@ API_SCHEMA_OF(BulkExpungeContentsOut, "What became of each.");
     { \
         .name = "statusText", .type = API_STRING, .flags = API_REQUIRED, \
         .doc = "success, pending, fail, sending, canceled." \
+    }, \
+    { \
+        .name = "statusReason", .type = API_STRING, .flags = API_NULLABLE, \
+        .doc = reason_doc \
     }
 
 static const struct api_field MessageAttemptOut_fields[] = {

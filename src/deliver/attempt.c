@@ -207,13 +207,14 @@ void deliver_attempt_record_again(struct deliver_shard *s)
     }
 }
 
-void deliver_attempt_cancel(struct deliver_shard *s, struct deliver_item *item, const char *why)
+void deliver_attempt_cancel(struct deliver_shard *s, struct deliver_item *item,
+                            enum store_reason why)
 {
     if (item->where == DELIVER_WAITING)
         deliver_heap_remove(&item->lane->waiting, item);
     struct deliver_attempt *a = take(s, item);
     a->outcome.to = STORE_CANCELED;
-    a->outcome.detail = str_from(why);
+    a->outcome.reason = why;
     item->where = DELIVER_RECORDING;
     s->recording++;
     metrics_add(METRIC_DELIVER_CANCELED, 1);
@@ -330,7 +331,7 @@ void deliver_shard_transformed(struct deliver_shard *s, struct deliver_transform
             wait_again(s, item); /* once more with the new one */
         } else {
             land(s, item);
-            deliver_attempt_cancel(s, item, "the endpoint's transform gave no result for it");
+            deliver_attempt_cancel(s, item, STORE_REASON_TRANSFORM);
         }
     }
     deliver_transform_free(t);
@@ -362,7 +363,7 @@ static void take_payload(struct deliver_shard *s, struct deliver_item *item, enu
 {
     if (rc == RC_NOT_FOUND || (rc == RC_OK && message->payload.ptr == NULL)) {
         land(s, item);
-        deliver_attempt_cancel(s, item, "the message's payload has expired or was expunged");
+        deliver_attempt_cancel(s, item, STORE_REASON_PAYLOAD_GONE);
         return;
     }
     if (rc != RC_OK)

@@ -215,12 +215,12 @@ static bool serve_top(struct deliver_shard *s, struct deliver_lane *lane)
         return true;
     if (lane->is_gone) {
         deliver_attempt_cancel(s, item,
-                               lane->app->is_gone ? "the application was deleted"
-                                                  : "the endpoint was deleted");
+                               lane->app->is_gone ? STORE_REASON_APPLICATION_DELETED
+                                                  : STORE_REASON_ENDPOINT_DELETED);
         return true;
     }
     if ((lane->ep->disabled || lane->is_disabled) && item->due_us <= s->now_us) {
-        deliver_attempt_cancel(s, item, "the endpoint is disabled");
+        deliver_attempt_cancel(s, item, STORE_REASON_ENDPOINT_DISABLED);
         return true;
     }
     return send(s, lane, item);

@@ -24,6 +24,19 @@ static struct str kept_part(struct str response, size_t max)
     return str_is_utf8(cut) ? cut : str_of(response.ptr, max);
 }
 
+/* Asked in the order core_judge() asks. */
+static enum store_reason reason_of(enum core_verdict verdict, const struct store_outcome *o,
+                                   const struct deliver_result *r)
+{
+    if (verdict == CORE_DISABLE)
+        return STORE_REASON_GONE;
+    if (verdict != CORE_GIVE_UP)
+        return STORE_REASON_NONE;
+    if (o->trigger == STORE_MANUAL)
+        return STORE_REASON_MANUAL;
+    return r->is_permanent ? STORE_REASON_REFUSED : STORE_REASON_EXHAUSTED;
+}
+
 enum core_verdict deliver_outcome_fill(struct deliver_attempt *a, const struct deliver_result *r)
 {
     struct deliver_shard *s = a->shard;
@@ -40,6 +53,7 @@ enum core_verdict deliver_outcome_fill(struct deliver_attempt *a, const struct d
                                                    [CORE_GIVE_UP] = STORE_FAILED,
                                                    [CORE_DISABLE] = STORE_FAILED };
     o->to = next_state[judgement.verdict];
+    o->reason = reason_of(judgement.verdict, o, r);
     o->next_due_us = judgement.verdict == CORE_RETRY ? judgement.retry_at_us : 0;
     o->success = judgement.verdict == CORE_DONE;
     o->http_status = r->got_response ? r->status : 0;

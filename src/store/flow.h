@@ -23,6 +23,15 @@ const char *store_state_text(enum store_state s); /* "pending", ... */
 int store_state_svix(enum store_state s);
 bool store_state_may(enum store_state from, enum store_state to);
 
+/* Why a delivery ended without success; 0: it did not, or nobody said. */
+enum store_reason {
+    STORE_REASON_NONE = 0,
+#define END_REASON(id, number, name, text) STORE_REASON_##id = number,
+#include "tables/end_reasons.def"
+#undef END_REASON
+};
+struct str store_reason_name(enum store_reason r); /* "endpoint_deleted", ...; ptr NULL: none */
+
 enum { STORE_DESTINATIONS_MAX = 10000 };
 
 /* A message: counted, immutable once submitted, shared by the store job and all its deliveries. */
@@ -100,6 +109,7 @@ struct store_outcome {
     enum store_state to;
     int64_t next_due_us; /* for PENDING and SENDING */
     int attempt_count;   /* attempts made, this one included */
+    enum store_reason reason; /* with FAILED and CANCELED: why */
     bool has_attempt;    /* false: state change only (put off, canceled) */
     struct id attempt;
     enum store_trigger trigger;
@@ -175,6 +185,7 @@ struct store_delivery_row {
     enum store_state state;
     int64_t next_due_us; /* 0: none */
     int attempt_count;
+    enum store_reason reason;             /* of FAILED and CANCELED */
     int64_t last_at_us;                   /* of the last attempt; 0: none */
     struct store_message_row message_row; /* when listed by endpoint */
 };
@@ -190,6 +201,7 @@ struct store_attempt_row {
     int number; /* from 1 */
     bool success;
     enum store_state state_after; /* SENDING: another one was planned */
+    enum store_reason reason;     /* of the delivery's end, if this is its last attempt */
     enum store_trigger trigger;
     int http_status;
     int64_t started_us;

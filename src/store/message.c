@@ -89,6 +89,19 @@ int store_state_svix(enum store_state state)
     return -1;
 }
 
+struct str store_reason_name(enum store_reason r)
+{
+    switch (r) {
+    case STORE_REASON_NONE: break;
+#define END_REASON(id, number, name, text) \
+    case STORE_REASON_##id: \
+        return STR(name);
+#include "tables/end_reasons.def"
+#undef END_REASON
+    }
+    return STR_NONE;
+}
+
 bool store_state_may(enum store_state from, enum store_state to)
 {
     static const struct {

@@ -133,6 +133,8 @@ const struct store_migration store_segment_migrations[] = {
       " summary TEXT NOT NULL, detail TEXT);"
       "CREATE INDEX filter_run_app ON filter_run(stretch, app);" },
     { "requests that hold several events", "ALTER TABLE request ADD COLUMN items TEXT;" },
+    { "why a delivery ended",
+      "ALTER TABLE delivery ADD COLUMN reason INTEGER NOT NULL DEFAULT 0;" },
 };
 const size_t store_segment_migration_count = COUNT_OF(store_segment_migrations);
 

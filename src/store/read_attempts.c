@@ -11,7 +11,9 @@
 
 #define COLUMNS \
     "a.ak, a.tail, a.msg, m.tail, a.endpoint, a.number, a.success, a.state_after, a.trigger, a.http_status, a.started," \
-    " a.took, a.next_due, a.error, a.detail, a.url, a.response, a.response_headers, a.request_headers"
+    " a.took, a.next_due, a.error, a.detail, a.url, a.response, a.response_headers, a.request_headers," \
+    " (SELECT d.reason FROM delivery d WHERE d.stretch = m.stretch AND d.endpoint = a.endpoint AND d.msg = a.msg" \
+    " AND d.attempts = a.number)"
 
 /* ?1 stretch or 0, ?2 endpoint, ?3 and ?4 bounds, ?8 after, ?9 before, ?10 limit, ?11 status, ?12 class, ?13 message,
  * ?14 app. Svix status: 0 success, 2 failed (whatever came after), 3 failed with another one planned. */
@@ -59,6 +61,7 @@ static void read_attempt(struct db_stmt *s, struct arena *a, struct store_attemp
         .response = db_text(s, 16, a),
         .response_headers = db_text(s, 17, a),
         .request_headers = db_text(s, 18, a),
+        .reason = (enum store_reason)db_int(s, 19),
     };
 }
 

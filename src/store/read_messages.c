@@ -75,6 +75,7 @@ static void read_row(struct db_stmt *s, struct target *t, struct arena *a)
     d->next_due_us = db_int(s, MESSAGE_COLUMN_COUNT + 2);
     d->attempt_count = (int)db_int(s, MESSAGE_COLUMN_COUNT + 3);
     d->last_at_us = db_int(s, MESSAGE_COLUMN_COUNT + 4);
+    d->reason = (enum store_reason)db_int(s, MESSAGE_COLUMN_COUNT + 5);
 }
 
 static enum rc list_stretch(struct db *db, const struct listing *l, const struct store_walk *w,
@@ -158,7 +159,7 @@ enum rc store_message_list(struct store *s, const struct store_message_filter *f
 #define LIST_DELIVERIES(payload, order) \
     "SELECT " MESSAGE_COLUMNS( \
         "m.", \
-        payload) ", d.endpoint, d.state, d.due, d.attempts, d.last_at FROM delivery d CROSS JOIN message m ON m.k = d.msg" \
+        payload) ", d.endpoint, d.state, d.due, d.attempts, d.last_at, d.reason FROM delivery d CROSS JOIN message m ON m.k = d.msg" \
                  " WHERE d.stretch = ?1 AND d.endpoint = ?2 AND d.msg > ?3 AND d.msg < ?4 AND (?11 = 0 OR d.state = ?11)" \
                  " AND m.created > ?8 AND m.created < ?9" MESSAGE_FILTER( \
                      "m.") " ORDER BY d.msg " order " LIMIT ?10"

@@ -146,7 +146,7 @@ static enum rc read_deliveries(struct db *db, size_t stretch, const struct id *m
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < wanted; i++) {
-        struct db_stmt *st = db_prepare(db, "SELECT state, due, attempts, last_at FROM delivery"
+        struct db_stmt *st = db_prepare(db, "SELECT state, due, attempts, last_at, reason FROM delivery"
                                             " WHERE stretch = ? AND endpoint = ? AND msg = ?");
         db_bind_int(st, 1, (int64_t)stretch);
         db_bind_int(st, 2, endpoints[i]);
@@ -160,6 +160,7 @@ static enum rc read_deliveries(struct db *db, size_t stretch, const struct id *m
             .next_due_us = db_int(st, 1),
             .attempt_count = (int)db_int(st, 2),
             .last_at_us = db_int(st, 3),
+            .reason = (enum store_reason)db_int(st, 4),
         };
         db_reset(st);
     }

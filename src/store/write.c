@@ -213,6 +213,7 @@ struct move {
     int attempt_count;  /* 0: as it is */
     int64_t last_at_us; /* 0: as it is */
     enum store_trigger trigger;
+    enum store_reason reason; /* for states it ends in */
 };
 
 static bool is_pending(enum store_state state)
@@ -226,8 +227,8 @@ static enum rc move_delivery(struct store_segment *seg, const struct move *m)
     MUST(store_state_may(m->from, m->to));
     struct db_stmt *s = db_prepare(
         seg->writer,
-        "UPDATE delivery SET state = ?1, due = ?2, attempts = max(attempts, ?3), last_at = max(last_at, ?4), trigger = ?5"
-        " WHERE stretch = ?6 AND endpoint = ?7 AND msg = ?8 AND state = ?9");
+        "UPDATE delivery SET state = ?1, due = ?2, attempts = max(attempts, ?3), last_at = max(last_at, ?4), trigger = ?5,"
+        " reason = ?10 WHERE stretch = ?6 AND endpoint = ?7 AND msg = ?8 AND state = ?9");
     db_bind_int(s, 1, m->to);
     if (is_pending(m->to))
         db_bind_int(s, 2, m->due_us);
@@ -238,6 +239,7 @@ static enum rc move_delivery(struct store_segment *seg, const struct move *m)
     db_bind_int(s, 7, m->endpoint);
     db_bind_int(s, 8, m->k);
     db_bind_int(s, 9, m->from);
+    db_bind_int(s, 10, m->reason);
     enum rc rc = db_run(s);
     if (rc != RC_OK)
         return rc;
@@ -308,7 +310,8 @@ enum rc store_apply_outcome(struct store *s, struct store_outcome *o)
                                             .due_us = o->next_due_us,
                                             .attempt_count = o->has_attempt ? o->attempt_count : 0,
                                             .last_at_us = o->has_attempt ? o->started_us : 0,
-                                            .trigger = o->trigger });
+                                            .trigger = o->trigger,
+                                            .reason = o->reason });
     if (rc == RC_CONFLICT && o->has_attempt) {
         enum rc undone = take_attempt_back(seg, o);
         if (undone != RC_OK)

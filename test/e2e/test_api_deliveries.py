@@ -149,6 +149,51 @@ def test_resending_to_a_disabled_endpoint_is_refused_and_works_once_enabled(grap
     assert receiver.wait(2)[1].headers["webhook-id"] == message
 
 
+def test_the_history_says_why_a_delivery_ended_without_success(make_grapnel, make_receiver):
+    server = make_grapnel().serve("deliver.retry=20ms")
+    app = server.application()
+
+    def destination(message, endpoint):
+        listed = server.ok("GET", f"/app/{app}/msg/{message}/endpoint?expanded_statuses=true")["data"]
+        return next((d["statusText"], d["statusReason"]) for d in listed if d["id"] == endpoint)
+
+    def ends(message, endpoint, text, reason):
+        wait_until(lambda: destination(message, endpoint) == (text, reason), f"{text} for {reason}")
+
+    failing, leaving = make_receiver(500), make_receiver(410)
+    endpoint = server.endpoint(app, failing.url)
+    message = server.publish(app)
+    ends(message, endpoint, "fail", "exhausted")
+    assert [a["statusReason"] for a in server.attempts(app, message)] == ["exhausted", None]
+    listed = server.ok("GET", f"/app/{app}/attempt/endpoint/{endpoint}")["data"]
+    assert [a["statusReason"] for a in listed] == ["exhausted", None]
+    listed = server.ok("GET", f"/app/{app}/endpoint/{endpoint}/msg")["data"]
+    assert [(m["id"], m["statusReason"]) for m in listed] == [(message, "exhausted")]
+    server.ok("POST", f"/app/{app}/msg/{message}/endpoint/{endpoint}/resend")
+    ends(message, endpoint, "fail", "manual")
+    server.ok("PATCH", f"/app/{app}/endpoint/{endpoint}", {"url": "http://[::ffff:169.254.1.1]/"})
+    ends(server.publish(app), endpoint, "fail", "refused")
+    server.ok("DELETE", f"/app/{app}/endpoint/{endpoint}")
+    ends(message, endpoint, "fail", "manual")  # history
+
+    endpoint = server.endpoint(app, leaving.url)
+    ends(server.publish(app), endpoint, "fail", "gone")
+
+    endpoint = server.endpoint(app, failing.url, retrySchedule=[3600])
+    messages = [server.publish(app) for _ in range(2)]
+    failing.wait(5)
+    ends(messages[0], endpoint, "sending", None)
+    server.ok("DELETE", f"/app/{app}/endpoint/{endpoint}")
+    for message in messages:
+        ends(message, endpoint, "canceled", "endpoint_deleted")
+
+    endpoint = server.endpoint(app, failing.url)
+    soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)).isoformat()
+    message = server.publish(app, deliverAt=soon)
+    server.ok("PATCH", f"/app/{app}/endpoint/{endpoint}", {"disabled": True})
+    ends(message, endpoint, "canceled", "endpoint_disabled")
+
+
 def test_a_resend_with_a_key_is_done_once(grapnel, receiver):
     app = grapnel.application()
     endpoint = grapnel.endpoint(app, receiver.url)

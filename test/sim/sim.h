@@ -38,6 +38,7 @@ struct sim_delivery {
     size_t message;
     int64_t endpoint;
     enum store_state state;
+    enum store_reason reason;
     int64_t due_us;
     int attempt_count;
     enum store_trigger trigger;

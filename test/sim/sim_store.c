@@ -130,7 +130,11 @@ enum rc sim_store_apply(struct sim *sim, const struct store_outcome *o)
                   d->attempt_count);
         d->attempt_count = o->attempt_count;
     }
+    bool ended_badly = o->to == STORE_FAILED || o->to == STORE_CANCELED;
+    SIM_CHECK(sim, ended_badly == (o->reason != STORE_REASON_NONE), "state %d, reason %d",
+              (int)o->to, (int)o->reason);
     d->state = o->to;
+    d->reason = o->reason;
     d->due_us = o->next_due_us;
     if (waits(o->to))
         sim_store_insert(sim, d);

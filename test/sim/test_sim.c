@@ -235,6 +235,14 @@ static void retries_come_at_their_time(void **state)
     }
 }
 
+static size_t count_reason(const struct sim *sim, int64_t endpoint, enum store_reason reason)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sim->delivery_count; i++)
+        count += sim->deliveries[i].endpoint == endpoint && sim->deliveries[i].reason == reason;
+    return count;
+}
+
 static void a_deleted_endpoint_has_its_deliveries_canceled_and_a_disabled_one_when_due(void **state)
 {
     (void)state;
@@ -256,6 +264,8 @@ static void a_deleted_endpoint_has_its_deliveries_canceled_and_a_disabled_one_wh
               sim_count(sim, deleted, STORE_CANCELED));
     SIM_CHECK(sim, sim_count(sim, disabled, STORE_CANCELED) == 1, "%zu",
               sim_count(sim, disabled, STORE_CANCELED));
+    SIM_CHECK(sim, count_reason(sim, deleted, STORE_REASON_ENDPOINT_DELETED) == 500, "why");
+    SIM_CHECK(sim, count_reason(sim, disabled, STORE_REASON_ENDPOINT_DISABLED) == 1, "why");
     sim->endpoints[disabled].is_disabled = false;
     sim_changed(sim);
     sim_run(sim, SIM_HOUR);
@@ -279,6 +289,7 @@ static void a_deleted_application_has_its_deliveries_canceled(void **state)
     SIM_CHECK(sim, sim_count(sim, dead, STORE_CANCELED) == 300, "%zu",
               sim_count(sim, dead, STORE_CANCELED));
     SIM_CHECK(sim, sim_count(sim, healthy, STORE_CANCELED) == 1, "not due for a day");
+    SIM_CHECK(sim, count_reason(sim, healthy, STORE_REASON_APPLICATION_DELETED) == 1, "why");
     sim_free(sim);
 }
 
@@ -329,11 +340,13 @@ static void sending_again_by_hand_makes_one_attempt(void **state)
     struct sim_delivery *d = &sim->deliveries[0];
     SIM_CHECK(sim, d->state == STORE_FAILED && d->attempt_count == 8, "%d attempts",
               d->attempt_count);
+    SIM_CHECK(sim, d->reason == STORE_REASON_EXHAUSTED, "why");
     SIM_CHECK(sim, sim->notices == 2, "%zu: failing and exhausted", sim->notices);
     sim_resend(sim, d);
     sim_run(sim, SIM_DAY);
     SIM_CHECK(sim, d->state == STORE_FAILED && d->attempt_count == 9, "%d attempts",
               d->attempt_count);
+    SIM_CHECK(sim, d->reason == STORE_REASON_MANUAL, "why");
     sim->endpoints[num].kind = SIM_HEALTHY;
     sim_resend(sim, d);
     sim_run(sim, SIM_DAY);
@@ -391,6 +404,7 @@ static void an_expired_payload_ends_its_delivery(void **state)
     SIM_CHECK(sim,
               sim_count(sim, num, STORE_SUCCESS) == 2 && sim_count(sim, num, STORE_CANCELED) == 1,
               "%zu", sim->attempts);
+    SIM_CHECK(sim, sim->deliveries[1].reason == STORE_REASON_PAYLOAD_GONE, "why");
     sim_free(sim);
 }
 

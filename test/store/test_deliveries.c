@@ -67,6 +67,85 @@ static void an_outcome_records_attempt_and_state_together(void **state)
     assert_int_equal(state_of(f, p.id, 1), STORE_SUCCESS);
 }
 
+static enum store_reason reason_of(struct fixture *f, struct id message)
+{
+    struct store_delivery_row *rows;
+    size_t count;
+    assert_int_equal(
+        store_delivery_by_message(f->store, TEST_APP, &message, &f->arena, &rows, &count), RC_OK);
+    return rows[0].reason;
+}
+
+static void the_reason_of_an_end_is_kept_until_it_is_sent_again(void **state)
+{
+    struct fixture *f = *state;
+    struct store_delivery_row row;
+    struct store_page_end end;
+    struct store_message_filter filter = { .app = TEST_APP };
+    const struct store_page page = { .limit = 1, .descending = true };
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    struct store_outcome o = outcome_of(f, p.id, 1, STORE_PENDING, STORE_CANCELED);
+    o.has_attempt = false;
+    o.reason = STORE_REASON_ENDPOINT_DISABLED;
+    assert_int_equal(reason_of(f, p.id), STORE_REASON_NONE);
+    assert_int_equal(record(f, &o), RC_OK);
+    fixture_reopen(f);
+    assert_int_equal(reason_of(f, p.id), STORE_REASON_ENDPOINT_DISABLED);
+    assert_int_equal(store_delivery_by_endpoint(f->store, &filter, 1, STORE_CANCELED, &page,
+                                                &f->arena, &row, &end),
+                     RC_OK);
+    assert_int_equal(end.count, 1);
+    assert_int_equal(row.reason, STORE_REASON_ENDPOINT_DISABLED);
+    struct store_requeue r = { .message = p.id, .app = TEST_APP, .endpoint = 1 };
+    assert_int_equal(requeue(f, &r), RC_OK);
+    store_message_unref(r.message_out);
+    assert_int_equal(reason_of(f, p.id), STORE_REASON_NONE);
+}
+
+static void the_reason_shows_with_the_last_attempt_only(void **state)
+{
+    struct fixture *f = *state;
+    struct store_attempt_row rows[3];
+    struct store_page_end end;
+    const struct store_page page = { .limit = 3, .descending = true };
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    struct store_attempt_filter by_message = {
+        .app = TEST_APP, .message = &p.id, .status = -1, .status_class = -1
+    };
+    struct store_attempt_filter by_endpoint = {
+        .app = TEST_APP, .endpoint = 1, .status = -1, .status_class = -1
+    };
+    assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_SENDING), RC_OK);
+    test_advance_us(SECOND);
+    struct store_outcome o = outcome_of(f, p.id, 1, STORE_SENDING, STORE_FAILED);
+    o.attempt_count = 2;
+    o.reason = STORE_REASON_EXHAUSTED;
+    assert_int_equal(record(f, &o), RC_OK);
+    const struct store_attempt_filter *const filters[] = { &by_message, &by_endpoint };
+    for (size_t i = 0; i < COUNT_OF(filters); i++) {
+        assert_int_equal(store_attempt_list(f->store, filters[i], &page, &f->arena, rows, &end),
+                         RC_OK);
+        assert_int_equal(end.count, 2);
+        assert_int_equal(rows[0].reason, STORE_REASON_EXHAUSTED);
+        assert_int_equal(rows[1].reason, STORE_REASON_NONE);
+    }
+}
+
+static void every_reason_has_a_name_of_its_own(void **state)
+{
+    (void)state;
+    struct str seen[64];
+    size_t count = 0;
+    for (int r = 1; store_reason_name((enum store_reason)r).ptr != NULL; r++) {
+        struct str name = store_reason_name((enum store_reason)r);
+        for (size_t i = 0; i < count; i++)
+            assert_false(str_eq(seen[i], name));
+        seen[count++] = name;
+    }
+    assert_int_equal(count, STORE_REASON_TRANSFORM);
+    assert_null(store_reason_name(STORE_REASON_NONE).ptr);
+}
+
 static void an_outcome_for_another_state_is_a_conflict_and_writes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -295,6 +374,9 @@ int main(void)
         T(a_delivery_is_pending_from_the_moment_of_acceptance),
         T(ten_thousand_destinations_are_one_commit),
         T(an_outcome_records_attempt_and_state_together),
+        T(the_reason_of_an_end_is_kept_until_it_is_sent_again),
+        T(the_reason_shows_with_the_last_attempt_only),
+        T(every_reason_has_a_name_of_its_own),
         T(an_outcome_for_another_state_is_a_conflict_and_writes_nothing),
         T(states_move_along_the_table_only),
         T(a_change_without_an_attempt_keeps_the_attempts),
