@@ -87,6 +87,8 @@ static void on_deadline(void *arg)
         fetch_call_say(c, "no connection within %lld ms", (long long)(c->connect_us / 1000));
         finish(ex, FETCH_CONNECT_TIMEOUT);
     } else {
+        if (!ex->is_resolving)
+            fetch_curl_call_note_connection(ex);
         fetch_call_say(c, "no answer within %lld ms", (long long)(c->deadline_us / 1000));
         finish(ex, FETCH_TIMEOUT);
     }

@@ -54,6 +54,23 @@ static bool judge_head(struct curl_exchange *ex)
     return true;
 }
 
+/* curl reads trailers without end, and takes any line for one: they go through our own reader, which
+ * needs to hear of a last chunk first. */
+static bool judge_trailer(struct curl_exchange *ex, struct str line)
+{
+    static const struct str last_chunk = { "0\r\n", 3 };
+    struct http_parse_error error = { 0 };
+    size_t used = 0;
+
+    if (!ex->has_trailers)
+        (void)http_chunked_read(&ex->trailers, last_chunk, &used, NULL, &error);
+    ex->has_trailers = true;
+    if (http_chunked_read(&ex->trailers, line, &used, NULL, &error) != HTTP_PARSE_BAD)
+        return true;
+    fetch_call_say(ex->call, "%s", error.reason);
+    return false;
+}
+
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 {
     struct curl_exchange *ex = arg;
@@ -61,7 +78,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     struct str line = str_of(bytes, size * count);
 
     if (ex->has_head)
-        return line.len; /* trailers */
+        return judge_trailer(ex, line) ? line.len : 0;
     if (str_starts(line, STR("HTTP/")))
         buf_reset(&c->_head);
     if (c->_head.len + line.len > FETCH_HEAD_MAX)
@@ -364,7 +381,7 @@ static enum fetch_error meaning(const struct curl_exchange *ex, CURLcode code)
     }
 }
 
-enum fetch_error fetch_curl_call_result(struct curl_exchange *ex, CURLcode code)
+void fetch_curl_call_note_connection(struct curl_exchange *ex)
 {
     struct fetch_call *c = ex->call;
     const char *peer = NULL;
@@ -378,7 +395,13 @@ enum fetch_error fetch_curl_call_result(struct curl_exchange *ex, CURLcode code)
         (void)snprintf(c->peer, sizeof(c->peer), "%s", peer);
     c->reused = connects == 0 && connect_us > 0;
     c->connect_took_us = c->reused ? 0 : (int64_t)connect_us;
+}
 
+enum fetch_error fetch_curl_call_result(struct curl_exchange *ex, CURLcode code)
+{
+    struct fetch_call *c = ex->call;
+
+    fetch_curl_call_note_connection(ex);
     if (ex->abort != FETCH_OK)
         return ex->abort;
     const char *words = ex->error[0] != '\0' ? ex->error : curl_easy_strerror(code);
@@ -391,7 +414,7 @@ enum fetch_error fetch_curl_call_result(struct curl_exchange *ex, CURLcode code)
         return FETCH_OK;
     }
     enum fetch_error error = meaning(ex, code);
-    if (error == FETCH_CLOSED && ex->is_proxied && connect_us == 0)
+    if (error == FETCH_CLOSED && ex->is_proxied && c->connect_took_us == 0 && !c->reused)
         error = FETCH_CONNECT; /* the proxy makes no tunnel */
     if (error != FETCH_ADDRESS || c->detail[0] == '\0')
         fetch_call_say(c, "%s", words);

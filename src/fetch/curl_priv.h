@@ -49,6 +49,8 @@ struct curl_exchange {
     int64_t started_us;
     bool is_resolving; /* the connect deadline is ours until curl connects */
     bool has_head;     /* the final one */
+    bool has_trailers;
+    struct http_chunked trailers; /* what our own client would say of them */
     int interim_count;
     size_t body_read;
     size_t connect_count;
@@ -61,7 +63,10 @@ struct curl_exchange {
  * False: detail says why not. */
 bool fetch_curl_call_setup(struct curl_exchange *ex, const struct fetch_addresses *found);
 
-/* What the result of a transfer means; fills what the call says about its connection. */
+/* Fills what the call says about its connection. */
+void fetch_curl_call_note_connection(struct curl_exchange *ex);
+
+/* What the result of a transfer means; notes the connection too. */
 enum fetch_error fetch_curl_call_result(struct curl_exchange *ex, CURLcode code);
 
 /* True if this host is to be asked for at the proxy. */

@@ -8,7 +8,7 @@
 #include "http/wire.h"
 
 enum {
-    CHUNK_DIGITS_MAX = 15,         /* below 2^60: no overflow */
+    CHUNK_DIGITS_MAX = 16,         /* 64 bits; those past 63 are refused by their value */
     CHUNK_LINE_MAX = 256,          /* a size line with its extension */
     CHUNK_TRAILERS_MAX = 8192,     /* all trailers */
     CHUNK_OVERHEAD_FREE = 16,      /* framing a chunk may have at no charge */
@@ -47,9 +47,9 @@ static bool step_size(struct http_chunked *c, char b, struct http_parse_error *e
     if (++c->_line > CHUNK_LINE_MAX)
         return refuse(error, "chunk size line too long");
     if (http_char_is(b, HTTP_CHAR_HEX)) {
-        if (c->_line > CHUNK_DIGITS_MAX)
-            return refuse(error, "chunk size too large");
         c->_left = c->_left * 16 + hex_value(b);
+        if (c->_line > CHUNK_DIGITS_MAX || c->_left > INT64_MAX)
+            return refuse(error, "chunk size too large");
         c->_state = IN_SIZE;
         return true;
     }
