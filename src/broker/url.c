@@ -71,6 +71,10 @@ enum rc broker_url_parse(struct str text, struct arena *a, struct broker_url *ou
         buf_say(why, "an amqp:// or amqps:// URL of at most %d bytes is expected", URL_MAX);
         return RC_INVALID;
     }
+    if (str_find(text, '\0') < text.len) { /* or it would be read as the shorter one before it */
+        buf_say(why, "there is a zero byte in the URL");
+        return RC_INVALID;
+    }
     rest = str_sub(text, out->tls ? 8 : 7, text.len);
     struct str plain = arena_fmt(a, "http://%.*s", STR_ARGS(rest));
     enum rc rc = http_url_parse(plain, &http, why);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A broker's URL, an endpoint's settings of its route, the lines of a message's headers and a payload,
- * parted by zero bytes. A URL that is taken shows without its password and has nothing in its host
+ * A line with a broker's URL; then an endpoint's settings of its route, the lines of a message's headers
+ * and a payload, parted by zero bytes. A URL that is taken shows without its password and has nothing in its host
  * that ends a text; what a route makes of a message keeps to its limit.
  */
 #include "../fuzz.h"
@@ -9,9 +9,9 @@
 #include "broker/route.h"
 #include "broker/url.h"
 
-static struct str part(struct str *rest)
+static struct str part(struct str *rest, char end)
 {
-    struct str first = str_sub(*rest, 0, str_find(*rest, '\0'));
+    struct str first = str_sub(*rest, 0, str_find(*rest, end));
     *rest = str_sub(*rest, first.len + 1, rest->len);
     return first;
 }
@@ -25,7 +25,7 @@ static void check_url(struct str text, struct arena *a)
     if (broker_url_parse(text, a, &url, &why) == RC_OK) {
         MUST(why.len == 0 && url.host.len > 0 && url.port > 0 && url.vhost.len <= 255);
         MUST(url.user.len <= 255 && url.password.len <= 255);
-        MUST(memchr(url.host.ptr, '\0', url.host.len) == NULL);
+        MUST(str_find(text, '\0') == text.len); /* what reads on would stop there */
         MUST(memchr(url.vhost.ptr, '\0', url.vhost.len) == NULL);
         MUST(broker_url_parse(url.shown, a, &again, NULL) == RC_OK);
         MUST(!again.has_credentials && again.tls == url.tls && again.port == url.port);
@@ -86,9 +86,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                   .source = STR("src") };
     struct arena a;
     arena_init(&a);
-    check_url(part(&rest), &a);
-    struct str settings = part(&rest);
-    facts.headers = part(&rest);
+    check_url(part(&rest, '\n'), &a);
+    struct str settings = part(&rest, '\0');
+    facts.headers = part(&rest, '\0');
     facts.payload = rest;
     check_route(settings, &facts, &a);
     arena_fini(&a);

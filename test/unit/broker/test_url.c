@@ -76,12 +76,24 @@ static void what_is_no_broker_url_is_refused_with_words(void **state)
     }
 }
 
+static void a_zero_byte_does_not_end_a_url(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct broker_url url;
+    arena_init(&a);
+    assert_int_equal(broker_url_parse(STR("amqp://mq\0.example.com/"), &a, &url, NULL), RC_INVALID);
+    assert_int_equal(broker_url_parse(STR("amqp://mq/\0"), &a, &url, NULL), RC_INVALID);
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_parts_are_decoded_and_the_shown_url_has_no_credentials),
         cmocka_unit_test(what_is_left_out_has_its_usual_value),
         cmocka_unit_test(what_is_no_broker_url_is_refused_with_words),
+        cmocka_unit_test(a_zero_byte_does_not_end_a_url),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
