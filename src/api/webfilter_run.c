@@ -118,9 +118,12 @@ static json_t *kept_data(struct api_ctx *c, const struct store_filter_run *run, 
     return json_object_get(detail, "data");
 }
 
+/* On the run's loop. The worker gets a copy, as the verdict shares values with the run. */
 static void take_verdict(struct filter_run *run)
 {
-    *(json_t **)run->arg = api_webfilter_verdict(run);
+    json_t *verdict = api_webfilter_verdict(run);
+    *(json_t **)run->arg = json_deep_copy(verdict);
+    json_decref(verdict);
 }
 
 /* Runs a set's chain on a loop and waits. A new reference; NULL: *rc says why. */

@@ -179,7 +179,8 @@ static struct filter_run *make_run(struct filter_runner *r, const struct filter_
     run->chain.event = arena_str(&run->arena, in->chain.event);
     run->id = id_new(e->o.ids);
     (void)id_format(STR("frun_"), &run->id, run->id_text);
-    run->data = json_incref(in->data);
+    /* A copy: the run may end on a worker, and reference counts must not be shared between threads. */
+    run->data = json_deep_copy(in->data);
     run->began_us = loop_now_us(r->loop);
     run->started_us = clock_wall_us(e->o.clock);
     run->metadata = in->metadata == NULL ? make_metadata(run) : json_deep_copy(in->metadata);

@@ -105,7 +105,7 @@ struct filter_run {
 struct filter_run_input {
     struct filter_set *set;         /* a reference is taken */
     struct filter_chain_spec chain; /* of that set, or of its lifetime */
-    json_t *data;                   /* object; a reference is taken; must not change any more */
+    const json_t *data;             /* object; copied */
     const json_t *metadata;         /* sent as event_metadata; NULL: made here */
     bool keeps_record;
     bool is_trial;                            /* no breaker, no cached answers */
@@ -115,7 +115,8 @@ struct filter_run_input {
 /* The loop's thread. RC_BUSY: too many under way, or stopping; nothing was started. */
 MUST_USE enum rc filter_run_start(struct filter_engine *e, struct loop *loop,
                                   const struct filter_run_input *in);
-/* Worker: the same on one of the loops, waiting for the verdict; answered() is called on that loop. */
+/* Worker: the same on one of the loops, waiting for the verdict; answered() is called on that loop,
+ * and must copy what of the run's JSON the worker is to have. */
 MUST_USE enum rc filter_run_wait(struct filter_engine *e, const struct filter_run_input *in);
 
 /* --- chain_record.c --------------------------------------------------------------------------------------- */
