@@ -71,7 +71,8 @@ MUST_USE enum rc deliver_preservica_body(struct deliver_attempt *a);
 /* Its header line for `body`. RC_LIMIT. */
 MUST_USE enum rc deliver_preservica_line(const struct deliver_attempt *a, struct str body, struct buf *out);
 
-/* form.c: the payload as a flattened form, into a->body. RC_INVALID: it is no JSON object. */
+/* form.c: the payload as a flattened form, into a->body; one that is a form already stays. RC_INVALID: it is
+ * neither that nor a JSON object. */
 MUST_USE enum rc deliver_form_body(struct deliver_attempt *a);
 
 /* ckan.c: the body of a delivery to a CKAN webhook, into a->body. RC_INVALID: the payload is no JSON. */

@@ -59,6 +59,11 @@ static json_t *halting_exception(const struct openedx_filter *f, const struct fi
         json_object_set_new(settings, "redirect_to", text(h->redirect));
     if ((takes & OPENEDX_STATUS) != 0 && h->status != 0)
         json_object_set_new(settings, "status_code", json_integer(h->status));
+    if ((takes & OPENEDX_ACCESS) != 0) {
+        json_object_set_new(settings, "error_code", json_string("webfilter"));
+        json_object_set_new(settings, "developer_message", text(h->reason));
+        json_object_set_new(settings, "user_message", text(h->reason));
+    }
     json_object_set_new(all, name, settings);
     return all;
 }
@@ -101,13 +106,6 @@ static void answered(struct filter_run *run)
 
 /* --- asking ------------------------------------------------------------------------------------------ */
 
-static bool is_form(const struct http_call *call)
-{
-    struct str type = http_call_header(call, "content-type");
-    return str_ieq(str_trim(str_sub(type, 0, str_find(type, ';'))),
-                   STR("application/x-www-form-urlencoded"));
-}
-
 /* Takes event_metadata out of the data; a form has it flattened. NULL: there is none. */
 static json_t *take_metadata(json_t *data, bool form)
 {
@@ -138,7 +136,7 @@ static json_t *take_metadata(json_t *data, bool form)
 
 static bool read_data(const struct http_call *call, json_t **data, json_t **metadata)
 {
-    bool form = is_form(call);
+    bool form = json_form_is_type(http_call_header(call, "content-type"));
     enum rc rc = form ? json_form_read(call->body, data) : json_parse(call->body, data, NULL);
     if (rc == RC_OK && json_is_object(*data)) {
         *metadata = take_metadata(*data, form);

@@ -211,3 +211,9 @@ enum rc json_form_read(struct str form, json_t **out)
     }
     return rc;
 }
+
+bool json_form_is_type(struct str content_type)
+{
+    return str_ieq(str_trim(str_sub(content_type, 0, str_find(content_type, ';'))),
+                   STR("application/x-www-form-urlencoded"));
+}

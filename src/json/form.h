@@ -16,3 +16,6 @@ MUST_USE enum rc json_form_write(const json_t *object, struct buf *out);
 /* The flat object of a form's fields, all strings; the last of a name wins. RC_INVALID: a bad escape,
  * text that is not UTF-8, or U+0000. The caller json_decref()s. */
 MUST_USE enum rc json_form_read(struct str form, json_t **out);
+
+/* Whether a content type (with or without parameters) is that of a form. */
+bool json_form_is_type(struct str content_type);

@@ -1,47 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open edX's own plugin against a real server: its send(), its filter processing and its models, unmodified.
-
-Only the platform it runs in is stood in for: two modules of edx-platform, and Django's settings.
-"""
+"""Open edX's own plugin against a real server: its send(), its filter processing and its models, unmodified."""
+import importlib
+import inspect
 import json
-import logging
+import pkgutil
+import re
 import subprocess
-import sys
 import types
+import urllib.parse
 
 import pytest
 
 import conftest
-
-MODULES = {
-    "common.djangoapps.student.models": {"UserProfile": type("UserProfile", (), {})},
-    "lms.djangoapps.courseware.courses": {"get_course_blocks_completion_summary": lambda course, user: {}},
-}
-
-
-@pytest.fixture(scope="session")
-def plugin():
-    """The package with a database in memory."""
-    for path, names in MODULES.items():
-        parts = path.split(".")
-        for depth in range(1, len(parts) + 1):
-            name = ".".join(parts[:depth])
-            module = sys.modules.setdefault(name, types.ModuleType(name))
-            module.__path__ = []
-        sys.modules[path].__dict__.update(names)
-    import django
-    from django.conf import settings
-    settings.configure(
-        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "openedx_webhooks"],
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
-        DEFAULT_AUTO_FIELD="django.db.models.AutoField", USE_TZ=True)
-    django.setup()
-    from django.core.management import call_command
-    call_command("migrate", verbosity=0)
-    logging.getLogger("openedx_webhooks").setLevel(logging.CRITICAL)
-    import openedx_webhooks.filters
-    import openedx_webhooks.models
-    return types.SimpleNamespace(filters=openedx_webhooks.filters, models=openedx_webhooks.models)
+from openedx_plugin import plugin  # noqa: F401 (a fixture)
 
 
 class Site:
@@ -194,7 +165,6 @@ def test_a_plugin_set_to_forms_is_understood(grapnel, plugin, closing):
 
 
 def test_a_processor_can_have_forms_spelled_as_the_plugin_spells_them(site, plugin, closing):
-    import urllib.parse
     data = {"user": {"pii": {"email": "a b@c.d", "name": None}, "active": True}, "list": ["a", 1, None], "n": 1.5, "empty": {}}
     asked = closing({})
     site.filter(asked.url, encoding="form")
@@ -216,8 +186,6 @@ def test_a_login_runs_through_the_plugins_own_filter(site, plugin, closing):
 
 def test_every_halt_of_the_catalogue_can_be_raised(grapnel, plugin, closing):
     """For each filter of the plugin: a halt of ours is an exception the plugin can make and raise."""
-    import re
-    import inspect
     refusing = closing(403)
     source = inspect.getsource(plugin.filters)
     pairs = set()
@@ -297,19 +265,76 @@ def test_a_sites_tables_are_taken_over(grapnel, plugin, closing, tmp_path):
     assert len(grapnel.ok("GET", "/app/openedx/endpoint")["data"]) == 2
 
 
-def test_the_catalogue_is_one_import_away(grapnel, plugin):
+def classes_of(package, base):
+    """Every subclass or instance of `base` that a package's modules name."""
+    found = {}
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if "test" in module.name.split("."):
+            continue
+        try:
+            names = vars(importlib.import_module(module.name))
+        except ImportError:  # parts of the package that belong into a whole platform
+            continue
+        for name, value in names.items():
+            is_class = inspect.isclass(value) and issubclass(value, base) and value is not base
+            if is_class or isinstance(value, base):
+                found[name] = value
+    return found
+
+
+@pytest.fixture(scope="session")
+def platform(plugin):
+    """The events and filters of the public packages: by name, with their types and exceptions."""
+    import openedx_events
+    import openedx_filters
+    from openedx_events.tooling import OpenEdxPublicSignal
+    from openedx_filters.tooling import OpenEdxPublicFilter
+    signals, filters = classes_of(openedx_events, OpenEdxPublicSignal), classes_of(openedx_filters, OpenEdxPublicFilter)
+    return types.SimpleNamespace(
+        signals={name: signal.event_type for name, signal in signals.items()}, filters=filters,
+        exceptions={name: {n: c for n, c in vars(f).items() if inspect.isclass(c) and issubclass(c, Exception)} for name, f in filters.items()})
+
+
+def test_the_catalogue_has_every_event_and_filter_of_the_platform_and_is_one_import_away(grapnel, plugin, platform):
     done = grapnel.run("import", "openedx", f"--url={grapnel.url}", f"--token={grapnel.token}", "--catalogue")
     assert done.returncode == 0, done.stderr
     names = {t["name"]: t["description"] for t in grapnel.ok("GET", "/event-type?limit=250")["data"]}
-    assert names["org.openedx.learning.auth.session.login.completed.v1"] == "SESSION_LOGIN_COMPLETED"
-    assert "PreventLogin" in names["org.openedx.learning.student.login.requested.v1"]
+    assert len(platform.signals) >= 73 and len(platform.filters) >= 43
+    expected = {event_type: name for name, event_type in platform.signals.items()}
+    for name, filter_class in platform.filters.items():
+        expected[filter_class.filter_type] = f"Webfilter {name}. Understands: {' '.join(sorted(platform.exceptions[name])) or 'no exception'}"
+    assert {name: " ".join(sorted(words.split())) for name, words in names.items()} == {
+        name: " ".join(sorted(words.split())) for name, words in expected.items()}
+
+
+def test_the_catalogue_has_what_the_plugin_and_its_settings_name(plugin, platform):
     import openedx_webhooks.apps
     from openedx_webhooks.settings.common import plugin_settings
     known = types.SimpleNamespace(OPEN_EDX_FILTERS_CONFIG={})
     plugin_settings(known)
-    signals = sum(len(listed) for listed in openedx_webhooks.apps.signals.values())
-    assert set(known.OPEN_EDX_FILTERS_CONFIG) <= set(names)
-    assert len(names) == signals + len(known.OPEN_EDX_FILTERS_CONFIG)
+    assert {signal for listed in openedx_webhooks.apps.signals.values() for signal in listed} <= set(platform.signals)
+    assert set(known.OPEN_EDX_FILTERS_CONFIG) <= {f.filter_type for f in platform.filters.values()}
+
+
+@pytest.mark.parametrize("name", ["SESSION_LOGIN_COMPLETED", "STUDENT_REGISTRATION_COMPLETED", "COURSE_ENROLLMENT_CREATED", "COURSE_ENROLLMENT_CHANGED",
+                                  "COURSE_UNENROLLMENT_COMPLETED", "CERTIFICATE_CREATED", "CERTIFICATE_CHANGED", "CERTIFICATE_REVOKED",
+                                  "COHORT_MEMBERSHIP_CHANGED", "COURSE_DISCUSSIONS_CHANGED"])
+def test_events_of_the_first_release_are_still_of_the_platform(platform, name):
+    assert name in platform.signals
+
+
+def test_every_filter_that_can_be_halted_gets_an_exception_the_platform_can_raise(grapnel, plugin, platform, closing):
+    """For each filter of the platform, of the plugin's or later: a halt of ours is an exception of its own, with all it needs."""
+    refusing = closing(403)
+    haltable = {name for name, exceptions in platform.exceptions.items() if exceptions}
+    assert len(haltable) >= 23
+    for event in sorted(haltable):
+        site = Site(grapnel, plugin, event=event)
+        site.filter(refusing.url, haltOn4xx=True, redirectOn4xx="https://site.example/")
+        _, exceptions = site.ask({})
+        (name, settings), = exceptions.items()
+        raised = platform.exceptions[event][name](**settings)
+        assert raised.message.startswith(f"Request to {refusing.url} after webhook event {event}"), event
 
 
 def test_a_dump_comes_through_a_pipe_and_what_was_changed_here_since_stays(grapnel):

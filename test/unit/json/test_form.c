@@ -83,6 +83,16 @@ static void refuses_malformed_forms(void **state)
     assert_int_equal(json_form_read(STR("a%00=b"), &out), RC_INVALID);
 }
 
+static void a_form_is_known_by_its_content_type(void **state)
+{
+    (void)state;
+    assert_true(json_form_is_type(STR("application/x-www-form-urlencoded")));
+    assert_true(json_form_is_type(STR("Application/X-WWW-Form-URLencoded ; charset=utf-8")));
+    assert_false(json_form_is_type(STR("application/x-www-form-urlencoded-not")));
+    assert_false(json_form_is_type(STR("application/json")));
+    assert_false(json_form_is_type(STR_NONE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +100,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_object_and_what_does_not_fit),
         cmocka_unit_test(reads_forms_into_flat_objects),
         cmocka_unit_test(refuses_malformed_forms),
+        cmocka_unit_test(a_form_is_known_by_its_content_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
