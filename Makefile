@@ -8,10 +8,10 @@ MINUTES ?= 10
 SAN_OPTIONS = -Db_lundef=false -Dtests=true
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash bench soak fuzz asan tsan fmt lint docs clean
+.PHONY: help run build test check crash bench soak soak-receive fuzz asan tsan fmt lint docs clean
 
 help:            ## this list
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run:             ## build, start a server here and show a first delivery (Ctrl-C stops it)
 	@tools/install build
@@ -44,6 +44,11 @@ soak:            ## load for a long time and watch memory, descriptors and lag (
 	@test -f build/bench/build.ninja || meson setup build/bench
 	@ninja -C build/bench -j $(JOBS)
 	@python3 test/bench/soak.py --build build/bench --minutes $(MINUTES)
+
+soak-receive:    ## the same for `grapnel receive` (MINUTES=60 for an hour, 10 without)
+	@test -f build/gcc/build.ninja || meson setup build/gcc
+	@ninja -C build/gcc -j $(JOBS) grapnel
+	@python3 test/bench/receive_soak.py --binary build/gcc/grapnel --minutes $(MINUTES)
 
 fuzz:            ## fuzz targets: make fuzz T="url json" TIME=30 (seconds of CPU each); without T all of them
 	@test -f build/fuzz/build.ninja || CC=clang meson setup build/fuzz -Dfuzz=true -Db_lundef=false

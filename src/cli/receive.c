@@ -13,13 +13,22 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 8 << 20, WHY_MAX = 1024, GRACE_S = 10, TIMEOUT_S = 60 };
+enum {
+    FILE_MAX = 8 << 20,
+    WHY_MAX = 1024,
+    GRACE_S = 10,
+    TIMEOUT_S = 60,
+    REPLAY_MOST = 16 << 20,
+    RELOAD_NS = 300000000,
+    ENDING = 2
+};
 
 struct receiving {
     struct cli *cli;
     struct grapnel_receiver_config config;
     struct grapnel_scheme *scheme;
-    struct receive_hooks *hooks;
+    struct receive_live live; /* without files: no hooks */
+    bool reloads;             /* when a file changes */
     struct receive_service service;
     struct grapnel_bytes secrets[GRAPNEL_SECRETS_MAX];
     const char *secret_file;
@@ -46,6 +55,11 @@ static char *read_whole(struct cli *cli, const char *path, size_t *len)
     return text;
 }
 
+static bool has_hooks(const struct receiving *r)
+{
+    return r->live.file_count > 0;
+}
+
 /* --- flags ------------------------------------------------------------------------------------------ */
 
 static bool take_scheme(struct receiving *r)
@@ -55,7 +69,7 @@ static bool take_scheme(struct receiving *r)
     struct grapnel_scheme_error error = { 0 };
     size_t len;
 
-    if (r->hooks != NULL)
+    if (has_hooks(r))
         return preset == NULL && file == NULL
                    ? true
                    : cli_misused(r->cli, "hooks judge by their own rules: no --preset") == CLI_DONE;
@@ -136,6 +150,7 @@ static bool take_limits(struct receiving *r)
     bool ok = take_size(r, "queue", 1000000, &c->queue_max) &&
               take_size(r, "body-max", INT64_C(1) << 30, &c->body_max) &&
               take_size(r, "connections", 100000, &c->connections_max) &&
+              take_size(r, "replay-max", REPLAY_MOST, &c->replay_max) &&
               take_size(r, "concurrency", GRAPNEL_RECEIVER_RUNNING_MAX, &c->workers) &&
               cli_take_number(r->cli, "count", 0, 1, INT64_MAX, &count) &&
               cli_take_number(r->cli, "success", 0, 200, 299, &success) &&
@@ -155,35 +170,42 @@ static bool take_limits(struct receiving *r)
 
 static bool take_hooks(struct receiving *r)
 {
-    const char *file = cli_take(r->cli, "hooks");
     const char *prefix = cli_take(r->cli, "url-prefix");
     struct buf why;
-    size_t len;
 
     r->service.prefix = str_from(prefix == NULL ? "hooks" : prefix);
-    if (file == NULL)
+    r->reloads = cli_take_switch(r->cli, "hotreload");
+    for (const char *file; (file = cli_take(r->cli, "hooks")) != NULL;) {
+        if (r->live.file_count == RECEIVE_FILES_MAX) {
+            (void)cli_misused(r->cli, "more than %d files of hooks", RECEIVE_FILES_MAX);
+            return false;
+        }
+        r->live.files[r->live.file_count++] = file;
+    }
+    if (r->live.file_count == 0)
         return true;
-    char *text = read_whole(r->cli, file, &len);
-    if (text == NULL)
-        return false;
+    r->service.live = &r->live;
     buf_init(&why, WHY_MAX);
-    if (receive_hooks_read(str_of(text, len), &r->hooks, &why) != RC_OK)
-        (void)cli_failed(r->cli, "%s: %.*s", file, STR_ARGS(buf_str(&why)));
+    enum rc rc = receive_live_init(&r->live, &why);
+    if (rc != RC_OK)
+        (void)cli_failed(r->cli, "%.*s", STR_ARGS(buf_str(&why)));
     buf_fini(&why);
-    xfree(text);
-    r->service.hooks = r->hooks;
-    return r->hooks != NULL;
+    return rc == RC_OK;
 }
 
 /* Do these go together? */
 static bool is_sensible(struct receiving *r, bool waits)
 {
-    if (waits && (r->service.command == NULL || r->hooks != NULL || r->config.spool != NULL)) {
+    if (waits && (r->service.command == NULL || has_hooks(r) || r->config.spool != NULL)) {
         (void)cli_misused(r->cli, "--wait goes with --exec, and without --spool");
         return false;
     }
-    if (r->hooks != NULL && r->service.command != NULL) {
+    if (has_hooks(r) && r->service.command != NULL) {
         (void)cli_misused(r->cli, "hooks name their own commands: no --exec");
+        return false;
+    }
+    if (r->reloads && !has_hooks(r)) {
+        (void)cli_misused(r->cli, "--hotreload goes with --hooks");
         return false;
     }
     return true;
@@ -217,11 +239,11 @@ static bool take_all(struct receiving *r)
         !cli_is_used_up(r->cli) || !is_sensible(r, waits))
         return false;
     c->scheme = r->scheme;
-    c->on_judge = r->hooks != NULL ? receive_on_judge : NULL;
+    c->on_judge = has_hooks(r) ? receive_on_judge : NULL;
     c->on_event = waits ? NULL : receive_on_event;
     c->on_reply = waits ? receive_on_reply : NULL;
     c->remembers_replies = waits;
-    c->handlers = waits || r->hooks != NULL ? c->workers : 0;
+    c->handlers = waits || has_hooks(r) ? c->workers : 0;
     c->on_lane = receive_on_lane;
     c->on_note = receive_on_note;
     c->ctx = &r->service;
@@ -265,20 +287,44 @@ static struct str host_of(const char *address)
     return host;
 }
 
+static void reload(struct receiving *r)
+{
+    struct buf why;
+
+    buf_init(&why, WHY_MAX);
+    if (receive_live_reload(&r->live, &why) == RC_OK)
+        fprintf(stderr, "grapnel receive: hooks were read again\n");
+    else
+        fprintf(stderr, "grapnel receive: hooks stay as they were: %.*s\n",
+                STR_ARGS(buf_str(&why)));
+    buf_fini(&why);
+}
+
+/* Until a signal that ends it; others, and the clock, have hooks read again. */
+static void wait_for_signal(struct receiving *r, const sigset_t *signals)
+{
+    static const struct timespec tick = { .tv_nsec = RELOAD_NS };
+
+    for (;;) {
+        int got = r->reloads ? sigtimedwait(signals, NULL, &tick) : sigwaitinfo(signals, NULL);
+        if (got == SIGINT || got == SIGTERM)
+            return; /* below 0: a program's end interrupted it, or the tick is over */
+        if (got > 0 || (r->reloads && receive_live_is_stale(&r->live)))
+            reload(r);
+    }
+}
+
 /* Programs that run get the grace time (or until a second signal); then they are ended, and a spool
  * keeps their events. */
 static void wait_for_end(struct receiving *r, struct grapnel_receiver *receiver,
-                         const sigset_t *ends)
+                         const sigset_t *signals)
 {
-    int64_t until_us;
-    siginfo_t which;
-
-    while (sigwaitinfo(ends, &which) < 0) { /* a program's end may interrupt it */
-    }
-    until_us = clock_mono_us(clock_system()) + r->grace_us;
+    wait_for_signal(r, signals);
+    int64_t until_us = clock_mono_us(clock_system()) + r->grace_us;
     while (grapnel_receiver_waiting(receiver) > 0 && clock_mono_us(clock_system()) < until_us) {
         static const struct timespec tick = { .tv_nsec = 20000000 };
-        if (sigtimedwait(ends, &which, &tick) > 0)
+        int got = sigtimedwait(signals, NULL, &tick);
+        if (got == SIGINT || got == SIGTERM)
             break;
     }
     atomic_store(&r->service.is_cut, true);
@@ -287,12 +333,13 @@ static void wait_for_end(struct receiving *r, struct grapnel_receiver *receiver,
 static int serve(struct receiving *r)
 {
     char why[WHY_MAX];
-    sigset_t ends;
+    static const int handled[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 }; /* the first two end it */
+    sigset_t signals;
 
-    (void)sigemptyset(&ends);
-    (void)sigaddset(&ends, SIGINT);
-    (void)sigaddset(&ends, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &ends, NULL);
+    (void)sigemptyset(&signals);
+    for (size_t i = 0; i < (has_hooks(r) ? sizeof handled / sizeof handled[0] : ENDING); i++)
+        (void)sigaddset(&signals, handled[i]);
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN); /* a program need not read its input */
     r->service.envp = r->cli->envp;
     r->service.on_last = on_last;
@@ -303,7 +350,7 @@ static int serve(struct receiving *r)
     printf("listening on http://%.*s%u\n", STR_ARGS(host_of(r->config.listen)),
            grapnel_receiver_port(receiver));
     fflush(stdout);
-    wait_for_end(r, receiver, &ends);
+    wait_for_end(r, receiver, &signals);
     grapnel_receiver_stop(receiver, false);
     return CLI_DONE;
 }
@@ -314,7 +361,8 @@ static int run(struct cli *cli)
     int code = take_all(&r) ? serve(&r) : CLI_MISUSED;
 
     grapnel_scheme_free(r.scheme);
-    receive_hooks_free(r.hooks);
+    if (has_hooks(&r))
+        receive_live_fini(&r.live);
     if (r.secret_text != NULL)
         mem_wipe(r.secret_text, strlen(r.secret_text));
     xfree(r.secret_text);
@@ -336,7 +384,9 @@ const struct cli_verb cli_receive = {
         "  --exec           run this for each event: body on standard input, GRAPNEL_ID,\n"
         "                   GRAPNEL_TYPE, GRAPNEL_HEADER_... in the environment\n"
         "  --wait           answer after the program: exit code 0 is 2xx, 65 is 422, 75 is 503\n"
-        "  --hooks          a hooks.json of adnanh/webhook; a hook's path is /hooks/ID\n"
+        "  --hooks          a hooks.json of adnanh/webhook; a hook's path is /hooks/ID;\n"
+        "                   may be given several times; SIGHUP and SIGUSR1 read them again\n"
+        "  --hotreload      read them again whenever a file changes\n"
         "  --url-prefix     of hooks' paths (hooks)\n"
         "  --concurrency    how many run at once (4)\n"
         "  --queue          accepted events that may wait (10000)\n"
@@ -345,6 +395,7 @@ const struct cli_verb cli_receive = {
         "  --spool          folder for accepted events: none is lost, whatever happens\n"
         "  --history        file for a line of JSON a run\n"
         "  --replay-window  how long events are remembered (24h; 0s: not)\n"
+        "  --replay-max     and how many: the last ones (65536; 52 bytes of memory each)\n"
         "  --body-max       bytes of a request's body (26214400)\n"
         "  --connections    open at once (4096)\n"
         "  --success        what to answer, 200 to 299\n"

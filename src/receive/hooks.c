@@ -57,12 +57,14 @@ static char *variable(struct arena *a, struct str name, struct str value)
     return arena_cstr(a, arena_fmt(a, "%.*s=%.*s", STR_ARGS(name), STR_ARGS(value)));
 }
 
-/* The file's name, or NULL. */
-static char *write_file(struct arena *a, struct str bytes)
+/* As in the original: where the command works, else where temporary files are. The file's name, or
+ * NULL. */
+static char *write_file(struct arena *a, struct str directory, struct str bytes)
 {
     const char *folder = getenv("TMPDIR");
-    char *path = arena_cstr(a, arena_fmt(a, "%s/grapnel-hook-XXXXXX",
-                                         folder == NULL || *folder == '\0' ? "/tmp" : folder));
+    struct str temporary = str_from(folder == NULL || *folder == '\0' ? "/tmp" : folder);
+    char *path = arena_cstr(a, arena_fmt(a, "%.*s/grapnel-hook-XXXXXX",
+                                         STR_ARGS(directory.len > 0 ? directory : temporary)));
     int fd = mkostemp(path, O_CLOEXEC);
     bool ok = fd >= 0;
 
@@ -114,7 +116,7 @@ enum rc receive_command_new(struct arena *a, const struct receive_hook *hook,
         const struct receive_parameter *p = &hook->files.list[i];
         if (receive_request_value(r, p, &value) != RC_OK)
             continue;
-        char *path = write_file(a, file_content(a, p, value));
+        char *path = write_file(a, hook->directory, file_content(a, p, value));
         if (path == NULL)
             return RC_IO;
         out->files[file_count++] = path;

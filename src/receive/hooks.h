@@ -62,7 +62,11 @@ struct receive_hook {
 
 struct receive_hooks;
 
-/* RC_INVALID: `why` says where and what. */
+struct receive_hooks *receive_hooks_new(void);
+/* The hooks of a file's text, after those that are there. RC_INVALID: `why` says where and what, and the set
+ * is good for nothing but to be freed. */
+MUST_USE enum rc receive_hooks_add(struct receive_hooks *hooks, struct str text, struct buf *why);
+/* A set of one text; NULL in *out when it is RC_INVALID. */
 MUST_USE enum rc receive_hooks_read(struct str text, struct receive_hooks **out, struct buf *why);
 void receive_hooks_free(struct receive_hooks *hooks); /* NULL is fine */
 size_t receive_hooks_count(const struct receive_hooks *hooks);
@@ -73,8 +77,8 @@ const struct receive_hook *receive_hooks_find(const struct receive_hooks *hooks,
 
 struct receive_request;
 
-/* In the arena, borrowing the event. RC_INVALID: the payload is not what its type says. RC_LIMIT: its
- * type is not supported here (XML, multipart); `why` in both cases. */
+/* In the arena, borrowing the event. RC_INVALID: the payload (JSON, XML, a form, multipart/form-data) is
+ * not what its type says, or past a limit: `why`. A payload of another type has no parameters. */
 MUST_USE enum rc receive_request_new(struct arena *a, const struct receive_hook *hook,
                                      const struct grapnel_event *event,
                                      struct receive_request **out, struct buf *why);
@@ -93,7 +97,7 @@ enum receive_verdict receive_rule_check(const struct receive_rule *rule, bool so
 /* --- its command -------------------------------------------------------------------------------------- */
 
 /* Arguments and environment ("NAME=value", after `base`), NULL-terminated, in the arena. Files are
- * made; remove them with receive_files_remove(). RC_IO: a file cannot be written. */
+ * made in the hook's working directory, else in TMPDIR; remove them with receive_files_remove(). RC_IO: a file cannot be written. */
 struct receive_command {
     char **argv;
     char **envp;

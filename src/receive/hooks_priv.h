@@ -14,6 +14,7 @@ struct receive_hooks {
     struct arena arena;
     struct receive_hook *list;
     size_t count;
+    size_t users; /* of a live set, and under its mutex */
 };
 
 enum receive_rule_kind {

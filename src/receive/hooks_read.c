@@ -346,29 +346,32 @@ static enum rc read_hook(struct receive_reading *in, const json_t *hook, struct 
 
 static enum rc read_all(struct receive_reading *in, const json_t *list, struct receive_hooks *hooks)
 {
-    if (!json_is_array(list) || json_array_size(list) > RECEIVE_HOOKS_MAX)
+    if (!json_is_array(list) || json_array_size(list) + hooks->count > RECEIVE_HOOKS_MAX)
         return receive_wrong(in, "must be a list of at most %d hooks", RECEIVE_HOOKS_MAX);
-    hooks->list = arena_array(in->arena, json_array_size(list) + 1, sizeof *hooks->list);
+    const struct receive_hook *before = hooks->list;
+    hooks->list =
+        arena_array(in->arena, hooks->count + json_array_size(list) + 1, sizeof *hooks->list);
+    if (hooks->count > 0)
+        memcpy(hooks->list, before, hooks->count * sizeof *hooks->list);
     for (size_t i = 0; i < json_array_size(list); i++) {
+        struct receive_hook *hook = &hooks->list[hooks->count];
         buf_reset(&in->place);
         (void)receive_enter(in, "hook %zu", i + 1);
-        enum rc rc = read_hook(in, json_array_get(list, i), &hooks->list[i]);
+        enum rc rc = read_hook(in, json_array_get(list, i), hook);
         if (rc != RC_OK)
             return rc;
-        if (receive_hooks_find(hooks, hooks->list[i].id) != NULL)
+        if (receive_hooks_find(hooks, hook->id) != NULL)
             return receive_wrong(in, "there is another hook of this id");
         hooks->count++;
     }
     return RC_OK;
 }
 
-enum rc receive_hooks_read(struct str text, struct receive_hooks **out, struct buf *why)
+enum rc receive_hooks_add(struct receive_hooks *hooks, struct str text, struct buf *why)
 {
     struct json_error error;
     json_t *list = NULL;
-    enum rc rc;
 
-    *out = NULL;
     if (text.len > RECEIVE_HOOKS_TEXT_MAX) {
         buf_say(why, "the hooks are larger than %d bytes", RECEIVE_HOOKS_TEXT_MAX);
         return RC_INVALID;
@@ -380,20 +383,32 @@ enum rc receive_hooks_read(struct str text, struct receive_hooks **out, struct b
         buf_say(why, "line %zu: not JSON: %s", line, error.reason);
         return RC_INVALID;
     }
-    struct receive_hooks *hooks = XNEW(struct receive_hooks);
     struct receive_reading in = { .arena = &hooks->arena, .why = why };
-    arena_init(&hooks->arena);
     buf_init(&in.place, PLACE_MAX);
     (void)receive_enter(&in, "the file");
-    rc = read_all(&in, list, hooks);
+    enum rc rc = read_all(&in, list, hooks);
     buf_fini(&in.place);
     json_decref(list);
-    if (rc != RC_OK) {
+    return rc;
+}
+
+struct receive_hooks *receive_hooks_new(void)
+{
+    struct receive_hooks *hooks = XNEW(struct receive_hooks);
+
+    arena_init(&hooks->arena);
+    return hooks;
+}
+
+enum rc receive_hooks_read(struct str text, struct receive_hooks **out, struct buf *why)
+{
+    struct receive_hooks *hooks = receive_hooks_new();
+    enum rc rc = receive_hooks_add(hooks, text, why);
+
+    *out = rc == RC_OK ? hooks : NULL;
+    if (rc != RC_OK)
         receive_hooks_free(hooks);
-        return rc;
-    }
-    *out = hooks;
-    return RC_OK;
+    return rc;
 }
 
 void receive_hooks_free(struct receive_hooks *hooks)

@@ -4,12 +4,14 @@
  * object or list is handed on as it was sent.
  */
 #include "receive/hooks_priv.h"
+#include "receive/payload_priv.h"
 #include "receive/run.h"
 
 enum { PAIRS_MAX = 1000, PATH_DEPTH_MAX = 64 };
 
 struct pair {
     struct str name, value;
+    bool is_file; /* of a multipart body: any bytes, so not part of the payload as JSON */
 };
 
 struct pairs {
@@ -27,10 +29,12 @@ struct parsed {
 struct receive_request {
     struct arena *arena;
     const struct grapnel_event *event;
-    struct json_span payload; /* NONE: the body is not JSON */
+    struct json_span payload; /* NONE: the body is neither JSON nor XML */
     struct pairs form, query;
-    struct parsed *parsed;
+    struct parsed *parsed; /* by the hook's wish */
     size_t parsed_count;
+    struct parsed *files; /* of a multipart body, because they are JSON */
+    size_t file_count;
 };
 
 static struct str str_of_bytes(struct grapnel_bytes b)
@@ -96,30 +100,82 @@ static bool find_header(const struct grapnel_event *e, struct str name, struct s
     return false;
 }
 
-static enum rc read_payload(struct receive_request *r, struct str type, struct buf *why)
+static enum rc read_json(struct receive_request *r, struct str text, struct buf *why)
 {
     struct json_error error;
-    struct str media = STR_NONE;
-    struct str body = receive_request_body(r);
 
-    (void)str_split(&type, ';', &media);
-    media = str_trim(media);
-    if (str_ends(media, STR("xml")) || str_starts(media, STR("multipart/"))) {
-        buf_say(why, "payloads of type %.*s are not supported", STR_ARGS(media));
-        return RC_LIMIT;
-    }
-    if (str_ieq(media, STR("application/x-www-form-urlencoded"))) {
-        if (read_pairs(r->arena, body, &r->form) == RC_OK)
-            return RC_OK;
-        buf_say(why, "the form is malformed or has more than %d fields", PAIRS_MAX);
-        return RC_INVALID;
-    }
-    if (!str_ends(media, STR("json")) || body.len == 0)
-        return RC_OK;
-    if (json_scan(body, &r->payload, &error) == RC_OK)
+    if (text.len == 0 || json_scan(text, &r->payload, &error) == RC_OK)
         return RC_OK;
     buf_say(why, "the payload is not JSON: %s at byte %zu", error.reason, error.offset);
     return RC_INVALID;
+}
+
+static enum rc read_xml(struct receive_request *r, struct str text, struct buf *why)
+{
+    struct str json;
+
+    if (text.len == 0)
+        return RC_OK;
+    enum rc rc = receive_xml_to_json(r->arena, text, &json, why);
+    return rc != RC_OK ? rc : read_json(r, json, why);
+}
+
+static enum rc read_form(struct receive_request *r, struct str text, struct buf *why)
+{
+    if (read_pairs(r->arena, text, &r->form) == RC_OK)
+        return RC_OK;
+    buf_say(why, "the form is malformed or has more than %d fields", PAIRS_MAX);
+    return RC_INVALID;
+}
+
+/* Fields are text; a file of JSON is what it says. The first of a name counts, as in a form. */
+static enum rc read_multipart(struct receive_request *r, struct str type, struct str text,
+                              struct buf *why)
+{
+    struct receive_part *parts;
+    size_t count;
+    enum rc rc = receive_multipart_read(r->arena, type, text, &parts, &count, why);
+
+    if (rc != RC_OK)
+        return rc;
+    r->form.list = arena_array(r->arena, count + 1, sizeof *r->form.list);
+    r->files = arena_array(r->arena, count + 1, sizeof *r->files);
+    for (size_t i = 0; i < count; i++) {
+        const struct receive_part *p = &parts[i];
+        struct json_span span;
+        r->form.list[r->form.count++] = (struct pair){ p->name, p->body, p->is_file };
+        if (p->is_file &&
+            str_ieq(str_sub(p->type, 0, str_find(p->type, ';')), STR("application/json")) &&
+            json_scan(p->body, &span, NULL) == RC_OK) /* else it stays the file it is */
+            r->files[r->file_count++] = (struct parsed){ RECEIVE_PAYLOAD, p->name, span };
+    }
+    return RC_OK;
+}
+
+static bool has(struct arena *a, struct str type, const char *word)
+{
+    char *lower = arena_cstr(a, type);
+
+    for (char *c = lower; *c != '\0'; c++)
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + ('a' - 'A') : *c);
+    return strstr(lower, word) != NULL;
+}
+
+/* The original's order, and its idea of a type: "application/soap+xml" is XML. */
+static enum rc read_payload(struct receive_request *r, struct str type, struct buf *why)
+{
+    struct str body = receive_request_body(r);
+    struct str media = str_sub(type, 0, str_find(type, ';'));
+
+    if (has(r->arena, media, "json"))
+        return read_json(r, body, why);
+    if (has(r->arena, media, "x-www-form-urlencoded"))
+        return read_form(r, body, why);
+    if (has(r->arena, media, "xml"))
+        return read_xml(r, body, why);
+    if (has(r->arena, media, "multipart/form-data"))
+        return read_multipart(r, type, body, why);
+    return RC_OK;
 }
 
 static void read_parsed(struct receive_request *r, const struct receive_hook *hook)
@@ -247,19 +303,15 @@ static bool from_pairs(const struct pairs *pairs, struct str name, struct str *o
     return false;
 }
 
-static bool from_parsed(struct receive_request *r, const struct receive_parameter *p,
-                        struct str *out)
+static bool from_parsed(struct receive_request *r, const struct parsed *list, size_t count,
+                        const struct receive_parameter *p, struct str *out)
 {
-    for (size_t i = 0; i < r->parsed_count; i++) {
-        struct json_span at = r->parsed[i].span;
+    for (size_t i = 0; i < count; i++) {
+        struct json_span at = list[i].span;
         struct str rest = p->name;
-        if (r->parsed[i].source != p->source || !str_skip_prefix(&rest, r->parsed[i].name))
+        if (list[i].source != p->source || !str_skip_prefix(&rest, list[i].name))
             continue;
-        if (rest.len == 0) {
-            *out = text_of(r->arena, at);
-            return true;
-        }
-        if (str_skip_prefix(&rest, STR(".")) && walk(r->arena, &at, rest)) {
+        if (rest.len == 0 || (str_skip_prefix(&rest, STR(".")) && walk(r->arena, &at, rest))) {
             *out = text_of(r->arena, at);
             return true;
         }
@@ -269,16 +321,33 @@ static bool from_parsed(struct receive_request *r, const struct receive_paramete
 
 /* --- whole things as JSON ---------------------------------------------------------------------------- */
 
-static void add_member(struct buf *out, struct str name, struct str value)
+static const struct parsed *find_parsed(const struct receive_request *r, struct str name)
 {
-    buf_say(out, "%s", out->len > 1 ? "," : "");
-    receive_say_json(out, name);
-    buf_say(out, "%c", ':');
-    receive_say_json(out, value); /* past the limit, the end shows it: not JSON */
+    for (size_t i = 0; i < r->parsed_count; i++) {
+        if (r->parsed[i].source == RECEIVE_PAYLOAD && str_eq(r->parsed[i].name, name))
+            return &r->parsed[i];
+    }
+    for (size_t i = 0; i < r->file_count; i++) {
+        if (str_eq(r->files[i].name, name))
+            return &r->files[i];
+    }
+    return NULL;
 }
 
-/* The first of a name counts here, too. */
-static struct str as_json(struct receive_request *r, const struct pairs *pairs)
+/* `parsed`: the member is JSON itself; NULL: text. */
+static void add_member(struct buf *out, const struct pair *p, const struct parsed *parsed)
+{
+    buf_say(out, "%s", out->len > 1 ? "," : "");
+    receive_say_json(out, p->name);
+    buf_say(out, "%c", ':');
+    if (parsed == NULL)
+        receive_say_json(out, p->value); /* past the limit, the end shows it: not JSON */
+    else if (buf_add_str(out, parsed->span.text) != RC_OK)
+        buf_say(out, "\"\"");
+}
+
+/* The first of a name counts here, too. `is_payload`: what is JSON inside is JSON here. */
+static struct str as_json(struct receive_request *r, const struct pairs *pairs, bool is_payload)
 {
     struct buf out;
     struct str first;
@@ -287,8 +356,10 @@ static struct str as_json(struct receive_request *r, const struct pairs *pairs)
     buf_say(&out, "{");
     for (size_t i = 0; i < pairs->count; i++) {
         const struct pair *p = &pairs->list[i];
-        if (from_pairs(pairs, p->name, &first) && first.ptr == p->value.ptr)
-            add_member(&out, p->name, p->value);
+        const struct parsed *parsed = is_payload ? find_parsed(r, p->name) : NULL;
+        if (from_pairs(pairs, p->name, &first) && first.ptr == p->value.ptr &&
+            (!p->is_file || parsed != NULL))
+            add_member(&out, p, parsed);
     }
     buf_say(&out, "}");
     struct str text = arena_str(r->arena, buf_str(&out));
@@ -303,15 +374,16 @@ static struct str headers_as_json(struct receive_request *r)
                            .count = e->header_count };
 
     for (size_t i = 0; i < e->header_count; i++)
-        pairs.list[i] =
-            (struct pair){ str_of_bytes(e->headers[i].name), str_of_bytes(e->headers[i].value) };
-    return as_json(r, &pairs);
+        pairs.list[i] = (struct pair){ .name = str_of_bytes(e->headers[i].name),
+                                       .value = str_of_bytes(e->headers[i].value) };
+    return as_json(r, &pairs, false);
 }
 
 static bool find_value(struct receive_request *r, const struct receive_parameter *p,
                        struct str *out)
 {
-    if (from_parsed(r, p, out))
+    if (from_parsed(r, r->parsed, r->parsed_count, p, out) ||
+        from_parsed(r, r->files, r->file_count, p, out))
         return true;
     switch (p->source) {
     case RECEIVE_HEADER: return find_header(r->event, p->name, out);
@@ -324,10 +396,10 @@ static bool find_value(struct receive_request *r, const struct receive_parameter
         return true;
     case RECEIVE_STRING: *out = p->name; return true;
     case RECEIVE_ENTIRE_PAYLOAD:
-        *out = r->form.count > 0 ? as_json(r, &r->form) : r->payload.text;
+        *out = r->form.count > 0 ? as_json(r, &r->form, true) : r->payload.text;
         return out->len > 0;
     case RECEIVE_ENTIRE_HEADERS: *out = headers_as_json(r); return true;
-    case RECEIVE_ENTIRE_QUERY: *out = as_json(r, &r->query); return true;
+    case RECEIVE_ENTIRE_QUERY: *out = as_json(r, &r->query, false); return true;
     case RECEIVE_RAW_BODY: *out = receive_request_body(r); return true;
     }
     return false;

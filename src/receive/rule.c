@@ -17,6 +17,18 @@ enum {
     SCALR_WINDOW_S = 300
 };
 
+/* What the original hands up through its rules: a missing parameter is an error, too, which ends an "and"
+ * even from inside a "not", but neither an "or" nor the whole. */
+struct outcome {
+    bool is_met;
+    enum { ERROR_NONE, ERROR_MISSING, ERROR_SIGNATURE } error;
+};
+
+static const struct outcome yes = { true, ERROR_NONE };
+static const struct outcome no = { false, ERROR_NONE };
+static const struct outcome missing = { false, ERROR_MISSING };
+static const struct outcome bad = { false, ERROR_SIGNATURE };
+
 static bool hmac(enum receive_digest digest, struct str key, struct str a, struct str b,
                  uint8_t mac[static EVP_MAX_MD_SIZE], size_t *len)
 {
@@ -49,8 +61,8 @@ static bool is_mac(struct str hex, const uint8_t *mac, size_t mac_len)
                                 str_of((const char *)mac, mac_len));
 }
 
-static enum receive_verdict check_hmac(const struct receive_rule *rule, struct receive_request *r,
-                                       struct str given)
+static struct outcome check_hmac(const struct receive_rule *rule, struct receive_request *r,
+                                 struct str given)
 {
     static const char *const prefixes[] = { "sha1=", "sha256=", "sha512=" };
     uint8_t mac[EVP_MAX_MD_SIZE];
@@ -58,17 +70,17 @@ static enum receive_verdict check_hmac(const struct receive_rule *rule, struct r
     struct str part;
 
     if (!hmac(rule->digest, rule->value, receive_request_body(r), STR_NONE, mac, &len))
-        return RECEIVE_BAD_SIGNATURE;
+        return bad;
     while (str_split(&given, ',', &part)) {
         part = str_trim(part);
         (void)str_skip_prefix(&part, str_from(prefixes[rule->digest]));
         if (is_mac(part, mac, len))
-            return RECEIVE_YES;
+            return yes;
     }
-    return RECEIVE_BAD_SIGNATURE;
+    return bad;
 }
 
-static enum receive_verdict check_scalr(const struct receive_rule *rule, struct receive_request *r)
+static struct outcome check_scalr(const struct receive_rule *rule, struct receive_request *r)
 {
     const struct receive_parameter signature = { .source = RECEIVE_HEADER,
                                                  .name = STR("x-signature") };
@@ -81,20 +93,20 @@ static enum receive_verdict check_scalr(const struct receive_rule *rule, struct 
 
     if (receive_request_value(r, &signature, &given) != RC_OK ||
         receive_request_value(r, &date, &at) != RC_OK || at.len >= sizeof text)
-        return RECEIVE_NO;
+        return no;
     if (!hmac(DIGEST_SHA1, rule->value, receive_request_body(r), at, mac, &len) ||
         !is_mac(given, mac, len))
-        return RECEIVE_BAD_SIGNATURE;
+        return bad;
     memcpy(text, at.ptr, at.len);
     text[at.len] = '\0';
     const char *end = strptime(text, "%a %d %b %Y %H:%M:%S UTC", &time);
     if (end == NULL || *end != '\0')
-        return RECEIVE_NO;
+        return bad;
     int64_t age_s = clock_wall_us(clock_system()) / 1000000 - (int64_t)timegm(&time);
-    return age_s <= SCALR_WINDOW_S && age_s >= -SCALR_WINDOW_S ? RECEIVE_YES : RECEIVE_NO;
+    return age_s <= SCALR_WINDOW_S && age_s >= -SCALR_WINDOW_S ? yes : bad;
 }
 
-static enum receive_verdict check_regex(const struct receive_rule *rule, struct str value)
+static struct outcome check_regex(const struct receive_rule *rule, struct str value)
 {
     pcre2_match_context *limits = pcre2_match_context_create(NULL);
     pcre2_match_data *data = pcre2_match_data_create(1, NULL);
@@ -109,7 +121,7 @@ static enum receive_verdict check_regex(const struct receive_rule *rule, struct 
     }
     pcre2_match_data_free(data);
     pcre2_match_context_free(limits);
-    return found >= 0 ? RECEIVE_YES : RECEIVE_NO; /* a limit reached does not match */
+    return found >= 0 ? yes : no; /* a limit reached does not match */
 }
 
 static bool is_in(const struct receive_range *range, const uint8_t *address)
@@ -121,25 +133,25 @@ static bool is_in(const struct receive_range *range, const uint8_t *address)
            (rest == 0 || (range->address[bytes] & mask) == (address[bytes] & mask));
 }
 
-static enum receive_verdict check_ip(const struct receive_rule *rule, struct str peer)
+static struct outcome check_ip(const struct receive_rule *rule, struct str peer)
 {
     char text[INET6_ADDRSTRLEN] = "";
     uint8_t address[16];
 
     if (peer.len >= sizeof text)
-        return RECEIVE_NO;
+        return no;
     memcpy(text, peer.ptr, peer.len);
     int family = str_contains(peer, STR(":")) ? AF_INET6 : AF_INET;
     if (inet_pton(family, text, address) != 1)
-        return RECEIVE_NO;
+        return no;
     for (size_t i = 0; i < rule->range_count; i++) {
         if (rule->ranges[i].family == family && is_in(&rule->ranges[i], address))
-            return RECEIVE_YES;
+            return yes;
     }
-    return RECEIVE_NO;
+    return no;
 }
 
-static enum receive_verdict check_match(const struct receive_rule *rule, struct receive_request *r)
+static struct outcome check_match(const struct receive_rule *rule, struct receive_request *r)
 {
     struct str value;
 
@@ -148,34 +160,42 @@ static enum receive_verdict check_match(const struct receive_rule *rule, struct 
     if (rule->kind == RULE_SCALR)
         return check_scalr(rule, r);
     if (receive_request_value(r, &rule->parameter, &value) != RC_OK)
-        return RECEIVE_NO;
+        return missing;
     if (rule->kind == RULE_REGEX)
         return check_regex(rule, value);
     if (rule->kind == RULE_HMAC)
         return check_hmac(rule, r, value);
-    return str_eq_constant_time(value, rule->value) ? RECEIVE_YES : RECEIVE_NO;
+    return str_eq_constant_time(value, rule->value) ? yes : no;
 }
 
 /* Nested as deep as rules may be: RECEIVE_RULE_DEPTH_MAX. */
-enum receive_verdict receive_rule_check(const struct receive_rule *rule, bool soft_failures,
-                                        struct receive_request *r)
+static struct outcome check(const struct receive_rule *rule, bool soft_failures,
+                            struct receive_request *r)
 {
-    enum receive_verdict all = rule->kind == RULE_AND ? RECEIVE_YES : RECEIVE_NO;
-
     if (rule->kind == RULE_NOT) {
-        enum receive_verdict inner = receive_rule_check(rule->rules, soft_failures, r);
-        return inner == RECEIVE_BAD_SIGNATURE ? inner
-               : inner == RECEIVE_YES         ? RECEIVE_NO
-                                              : RECEIVE_YES;
+        struct outcome inner = check(rule->rules, soft_failures, r);
+        return (struct outcome){ !inner.is_met, inner.error };
     }
     if (rule->kind != RULE_AND && rule->kind != RULE_OR)
         return check_match(rule, r);
     for (size_t i = 0; i < rule->rule_count; i++) {
-        enum receive_verdict one = receive_rule_check(&rule->rules[i], soft_failures, r);
-        if (one == RECEIVE_BAD_SIGNATURE && rule->kind == RULE_OR && soft_failures)
-            continue;
-        if (one != all)
-            return one; /* an "and" ends at the first NO, an "or" at the first YES; both at an error */
+        struct outcome one = check(&rule->rules[i], soft_failures, r);
+        if (rule->kind == RULE_AND && (one.error != ERROR_NONE || !one.is_met))
+            return (struct outcome){ false, one.error };
+        if (rule->kind == RULE_OR && one.error == ERROR_SIGNATURE && !soft_failures)
+            return bad;
+        if (rule->kind == RULE_OR && one.is_met)
+            return yes;
     }
-    return all;
+    return rule->kind == RULE_AND ? yes : no;
+}
+
+enum receive_verdict receive_rule_check(const struct receive_rule *rule, bool soft_failures,
+                                        struct receive_request *r)
+{
+    struct outcome outcome = check(rule, soft_failures, r);
+
+    if (outcome.error == ERROR_SIGNATURE)
+        return RECEIVE_BAD_SIGNATURE;
+    return outcome.is_met ? RECEIVE_YES : RECEIVE_NO;
 }

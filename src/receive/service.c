@@ -206,6 +206,7 @@ void receive_on_reply(void *ctx, const struct grapnel_event *event, struct grapn
 /* --- hooks ------------------------------------------------------------------------------------------ */
 
 static const struct receive_hook *find_hook(const struct receive_service *s,
+                                            const struct receive_hooks *hooks,
                                             const struct grapnel_event *event)
 {
     struct str path = text(event->path);
@@ -215,7 +216,7 @@ static const struct receive_hook *find_hook(const struct receive_service *s,
     if (s->prefix.len > 0 &&
         (!str_skip_prefix(&path, s->prefix) || !str_skip_prefix(&path, STR("/"))))
         return NULL;
-    return receive_hooks_find(s->hooks, path);
+    return receive_hooks_find(hooks, path);
 }
 
 static struct receive_ran run_hook(struct receive_service *s, const struct receive_hook *hook,
@@ -295,7 +296,7 @@ static bool judge(struct receive_service *s, const struct receive_hook *hook,
     buf_init(&why, WHY_MAX);
     enum rc rc = receive_request_new(a, hook, event, &request, &why);
     if (rc != RC_OK)
-        say(answer, rc == RC_LIMIT ? 415 : 400, buf_str(&why));
+        say(answer, 400, buf_str(&why));
     buf_fini(&why);
     if (rc != RC_OK || !is_wanted(hook, request, answer))
         return false;
@@ -307,10 +308,42 @@ static bool judge(struct receive_service *s, const struct receive_hook *hook,
     return true;
 }
 
-bool receive_on_judge(void *ctx, const struct grapnel_event *event, struct grapnel_answer *answer)
+static char *put(char **at, struct grapnel_bytes text)
 {
-    struct receive_service *s = ctx;
-    const struct receive_hook *hook = find_hook(s, event);
+    char *begin = *at;
+
+    if (text.len > 0)
+        memcpy(begin, text.ptr, text.len);
+    *at += text.len;
+    return begin;
+}
+
+/* The answer outlives the hooks, which may be read anew: headers and body in one block of its own. */
+static void add_headers(struct grapnel_answer *answer, const struct receive_hook *hook)
+{
+    size_t size = hook->header_count * sizeof *answer->headers + answer->body.len;
+
+    if (hook->header_count == 0)
+        return;
+    for (size_t i = 0; i < hook->header_count; i++)
+        size += hook->headers[i].name.len + hook->headers[i].value.len;
+    struct grapnel_header *headers = xmalloc(size);
+    char *at = (char *)(headers + hook->header_count);
+    for (size_t i = 0; i < hook->header_count; i++) {
+        headers[i] = hook->headers[i];
+        headers[i].name.ptr = put(&at, headers[i].name);
+        headers[i].value.ptr = put(&at, headers[i].value);
+    }
+    answer->body.ptr = put(&at, answer->body);
+    xfree(answer->owned);
+    answer->owned = headers;
+    answer->headers = headers;
+    answer->header_count = hook->header_count;
+}
+
+static bool judge_hook(struct receive_service *s, const struct receive_hook *hook,
+                       const struct grapnel_event *event, struct grapnel_answer *answer)
+{
     struct arena a;
 
     if (hook == NULL) {
@@ -324,27 +357,40 @@ bool receive_on_judge(void *ctx, const struct grapnel_event *event, struct grapn
     arena_init(&a);
     bool accepted = judge(s, hook, event, &a, answer);
     arena_fini(&a);
-    answer->headers = hook->headers;
-    answer->header_count = hook->header_count;
+    add_headers(answer, hook);
+    return accepted;
+}
+
+bool receive_on_judge(void *ctx, const struct grapnel_event *event, struct grapnel_answer *answer)
+{
+    struct receive_service *s = ctx;
+    const struct receive_hooks *hooks = receive_live_take(s->live);
+    bool accepted = judge_hook(s, find_hook(s, hooks, event), event, answer);
+
+    receive_live_give(s->live, hooks);
     return accepted;
 }
 
 void receive_on_lane(void *ctx, const struct grapnel_event *event, struct grapnel_lane *lane)
 {
     struct receive_service *s = ctx;
-    const struct receive_hook *hook = s->hooks == NULL ? NULL : find_hook(s, event);
 
-    if (hook == NULL)
+    if (s->live == NULL)
         return;
-    lane->id = str_hash(hook->id);
-    lane->running_max = hook->concurrency > 0 ? hook->concurrency : s->concurrency;
-    lane->queue_max = hook->queue;
+    const struct receive_hooks *hooks = receive_live_take(s->live);
+    const struct receive_hook *hook = find_hook(s, hooks, event);
+    if (hook != NULL) {
+        lane->id = str_hash(hook->id);
+        lane->running_max = hook->concurrency > 0 ? hook->concurrency : s->concurrency;
+        lane->queue_max = hook->queue;
+    }
+    receive_live_give(s->live, hooks);
 }
 
 /* An accepted request of a hook that was judged before it was queued. */
-static bool run_queued(struct receive_service *s, const struct grapnel_event *event)
+static bool run_queued(struct receive_service *s, const struct receive_hook *hook,
+                       const struct grapnel_event *event)
 {
-    const struct receive_hook *hook = find_hook(s, event);
     struct receive_request *request;
     struct receive_ran ran = { .how = RECEIVE_NOT_STARTED };
     struct buf output;
@@ -366,8 +412,10 @@ bool receive_on_event(void *ctx, const struct grapnel_event *event)
     struct receive_service *s = ctx;
     bool ok;
 
-    if (s->hooks != NULL) {
-        ok = run_queued(s, event);
+    if (s->live != NULL) {
+        const struct receive_hooks *hooks = receive_live_take(s->live);
+        ok = run_queued(s, find_hook(s, hooks, event), event);
+        receive_live_give(s->live, hooks);
     } else if (s->command != NULL) {
         struct receive_ran ran = run_command(s, event);
         ok = receive_ran_well(&ran);

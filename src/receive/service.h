@@ -10,13 +10,13 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
-#include "receive/hooks.h"
+#include "receive/live.h"
 
 struct receive_service {
-    const struct receive_hooks *hooks; /* NULL: events of a scheme */
-    struct str prefix;                 /* of hooks' paths: "hooks" */
-    const char *command;               /* for /bin/sh; NULL: events are printed */
-    const char *history;               /* file; NULL: none */
+    struct receive_live *live; /* hooks; NULL: events of a scheme */
+    struct str prefix;         /* of hooks' paths: "hooks" */
+    const char *command;       /* for /bin/sh; NULL: events are printed */
+    const char *history;       /* file; NULL: none */
     char **envp;
     int64_t timeout_us;
     size_t concurrency;       /* of a hook that has none of its own; 0: no limit */

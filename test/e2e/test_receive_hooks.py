@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """grapnel receive --hooks: a hooks.json of adnanh/webhook runs as it is."""
+import concurrent.futures
 import hashlib
 import hmac
 import json
@@ -100,8 +101,181 @@ def test_environment_files_and_forms(start, tmp_path):
     answer = receiver.post(b"user=a+b&data=aGVsbG8%3D", {"content-type": "application/x-www-form-urlencoded"},
                            "/hooks/form?q=x%20y")
     assert text(answer) == 'a b x y form hello {"user":"a b","data":"aGVsbG8="}\n'
-    answer = receiver.post(b"<a/>", {"content-type": "application/xml"}, "/hooks/form")
-    assert answer[0] == 415 and "not supported" in text(answer)
+    answer = receiver.post(b"user=%zz", {"content-type": "application/x-www-form-urlencoded"}, "/hooks/form")
+    assert answer[0] == 400 and "form is malformed" in text(answer)
+
+
+def echo_arguments(folder, *names, **more):
+    """A hook that answers the values of these parameters of the payload, in brackets."""
+    return {"id": "echo", "execute-command": script(folder, 'for a in "$@"; do printf "[%s]" "$a"; done\n', "echo.sh"),
+            "include-command-output-in-response": True,
+            "pass-arguments-to-command": [{"source": "payload", "name": name} for name in names], **more}
+
+
+XML = b"""<?xml version="1.0"?>
+<app>
+  <users><user id="1" name="Jeff" /><user id="2" name="Sally" /></users>
+  <messages><message id="1" from_user="1" to_user="2">Hello!!</message></messages>
+</app>"""
+
+
+def test_xml_is_referred_to_as_the_originals_guide_says(start, tmp_path):
+    receiver = start(hooks_file(tmp_path, echo_arguments(
+        tmp_path, "app.users.user.0.-name", "app.messages.message.-id", "app.messages.message.#text", "app.none", **{
+            "trigger-rule": {"match": {"type": "value", "value": "Sally",
+                                       "parameter": {"source": "payload", "name": "app.users.user.1.-name"}}}})))
+    for kind in ("application/xml", "text/xml; charset=utf-8", "application/soap+xml"):
+        answer = receiver.post(XML, {"content-type": kind}, "/hooks/echo")
+        assert (answer[0], text(answer)) == (200, "[Jeff][1][Hello!!][]")
+    assert text(receiver.post(XML.replace(b"Sally", b"Sam"), {"content-type": "text/xml"}, "/hooks/echo")) == REFUSED
+
+
+def test_xml_that_expands_or_fetches_is_refused(start, tmp_path, make_receiver):
+    outside = make_receiver()
+    receiver = start(hooks_file(tmp_path, echo_arguments(tmp_path, "a")))
+    laughs = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 12))
+    for body, words in (
+            (f'<!DOCTYPE a [<!ENTITY l0 "ha">{laughs}]><a>&l11;</a>', "entities of its own"),
+            (f'<!DOCTYPE a [<!ENTITY x SYSTEM "{outside.url}">]><a>&x;</a>', "entities of its own"),
+            (f'<!DOCTYPE a [<!ENTITY % x SYSTEM "{outside.url}"> %x;]><a/>', "entities of its own"),
+            ("<a>" * 129, "deeper than 128"), ("<a>", "not XML"), ("no XML", "not XML")):
+        answer = receiver.post(body.encode(), {"content-type": "text/xml"}, "/hooks/echo")
+        assert answer[0] == 400 and words in text(answer), body[:80]
+    answer = receiver.post(f'<!DOCTYPE a SYSTEM "{outside.url}"><a>1</a>'.encode(), {"content-type": "text/xml"}, "/hooks/echo")
+    assert (answer[0], text(answer)) == (200, "[1]")
+    assert outside.received == []
+
+
+def multipart(*parts):
+    """(body, headers); a part is (name, bytes, further text of its disposition and headers)."""
+    body = b"".join(b'--frontier\r\nContent-Disposition: form-data; name="' + name.encode() + b'"' + more.encode() + b"\r\n\r\n"
+                    + data + b"\r\n" for name, data, more in parts) + b"--frontier--\r\n"
+    return body, {"content-type": "multipart/form-data; boundary=frontier"}
+
+
+def test_multipart_fields_and_files(start, tmp_path):
+    command = script(tmp_path, 'printf "%s|%s|%s|" "$1" "$2" "$3"; cmp "$HOOK_PICTURE" picture && echo same\n')
+    (tmp_path / "picture").write_bytes(bytes(range(256)))
+    receiver = start(hooks_file(tmp_path, {
+        "id": "form", "execute-command": command, "command-working-directory": str(tmp_path),
+        "include-command-output-in-response": True,
+        "parse-parameters-as-json": [{"source": "payload", "name": "inner"}],
+        "pass-arguments-to-command": [{"source": "payload", "name": "user"}, {"source": "payload", "name": "inner.k"},
+                                      {"source": "payload", "name": "event.user.id"}],
+        "pass-file-to-command": [{"source": "payload", "name": "picture"}],
+        "trigger-rule": {"match": {"type": "payload-hmac-sha256", "secret": "s",
+                                   "parameter": {"source": "header", "name": "x-signature"}}}}))
+    body, headers = multipart(("user", b"a b", ""), ("inner", b'{"k":7}', ""),
+                              ("event", b'{"user":{"id":42}}', '; filename="event.json"\r\nContent-Type: application/json'),
+                              ("picture", bytes(range(256)), '; filename="p.png"\r\nContent-Type: image/png'))
+    headers["x-signature"] = hmac.new(b"s", body, hashlib.sha256).hexdigest()
+    answer = receiver.post(body, headers, "/hooks/form")
+    assert (answer[0], text(answer)) == (200, "a b|7|42|same\n")
+    assert not list(tmp_path.glob("grapnel-hook-*"))  # made where the command works, and gone
+    for broken, words in ((body[:-12], "no end"), (body.replace(b"\r\n\r\n", b"\r\n"), "malformed"),
+                          (multipart(*[("x", b"", "")] * 1001)[0], "more than 1000 parts")):
+        answer = receiver.post(broken, headers, "/hooks/form")
+        assert answer[0] == 400 and words in text(answer)
+
+
+def test_the_whole_payload_headers_and_query_are_handed_on_as_json(start, tmp_path):
+    command = script(tmp_path, 'for a in "$@"; do printf "%s\\036" "$a"; done\n')
+    sources = ["entire-payload", "entire-query", "entire-headers", "raw-request-body", "request"]
+    receiver = start(hooks_file(tmp_path, {
+        "id": "all", "execute-command": command, "include-command-output-in-response": True,
+        "pass-arguments-to-command": [{"source": source, "name": "method" if source == "request" else ""} for source in sources]}))
+    body, headers = multipart(("user", b"a", ""), ("event", b"[1]", '; filename="e"\r\nContent-Type: application/json'))
+    for sent, kind, payload in ((body, headers["content-type"], {"user": "a", "event": [1]}),
+                                (b"u=1&u=2", "application/x-www-form-urlencoded", {"u": "1"}),
+                                (b"<a><b/></a>", "text/xml", {"a": {"b": ""}}),
+                                (b'[{"k":1}]', "application/json", [{"k": 1}])):
+        got = text(receiver.post(sent, {"content-type": kind}, "/hooks/all?q=1")).split("\036")
+        assert (json.loads(got[0]), json.loads(got[1])) == (payload, {"q": "1"})
+        assert json.loads(got[2])["content-type"] == kind
+        assert got[3:] == [sent.decode(), "POST", ""]
+
+
+def test_soft_failures_let_an_or_go_on(start, tmp_path):
+    signed = {"match": {"type": "payload-hmac-sha1", "secret": "s", "parameter": {"source": "header", "name": "x-signature"}}}
+    known = {"match": {"type": "value", "value": "letmein", "parameter": {"source": "url", "name": "token"}}}
+    base = {"execute-command": "/bin/true", "response-message": "ran", "trigger-rule": {"or": [signed, known]}}
+    receiver = start(hooks_file(tmp_path, {"id": "hard", **base}, {"id": "soft", **base, "trigger-signature-soft-failures": True},
+                                {"id": "strict", **base, "trigger-signature-soft-failures": True, "trigger-rule": {"and": [signed, known]}},
+                                {"id": "absent", **base, "trigger-rule": {"and": [{"not": known}]}}))
+    wrong = {"x-signature": "sha1=" + "0" * 40}
+    assert receiver.post(b"", wrong, "/hooks/hard?token=letmein")[0] == 401
+    assert text(receiver.post(b"", wrong, "/hooks/soft?token=letmein")) == "ran"
+    assert text(receiver.post(b"", wrong, "/hooks/soft")) == REFUSED
+    assert receiver.post(b"", wrong, "/hooks/strict?token=letmein")[0] == 401
+    assert text(receiver.post(b"", {}, "/hooks/hard?token=letmein")) == "ran"  # missing is not wrong
+    assert text(receiver.post(b"", {}, "/hooks/absent")) == REFUSED  # but ends an "and"
+    assert text(receiver.post(b"", {}, "/hooks/absent?token=other")) == "ran"
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("digest", ["sha1", "sha256", "sha512"])
+def test_each_digest_signs_under_both_of_its_names(start, tmp_path, digest, old):
+    receiver = start(hooks_file(tmp_path, {
+        "id": "one", "execute-command": "/bin/true", "response-message": "ran",
+        "trigger-rule": {"match": {"type": f"payload-{'hash' if old else 'hmac'}-{digest}", "secret": "s",
+                                   "parameter": {"source": "header", "name": "X-Signature"}}}}))
+    mac = hmac.new(b"s", b"body", digest).hexdigest()
+    for given, status in ((mac, 200), (f"{digest}={mac}", 200), (f"{digest}=00,{digest}={mac}", 200), (mac[:-1], 401), ("", 401)):
+        assert receiver.post(b"body", {"X-Signature": given}, "/hooks/one")[0] == status
+
+
+def one_hook(message):
+    return {"id": "one", "execute-command": "/bin/true", "response-message": message}
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_has_the_hooks_read_again(start, tmp_path, number):
+    flag = hooks_file(tmp_path, one_hook("first"))
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps([{**one_hook("other"), "id": "two"}]))
+    receiver = start(flag, f"--hooks={other}")
+    assert [text(receiver.post(b"", path=f"/hooks/{i}")) for i in ("one", "two")] == ["first", "other"]
+    hooks_file(tmp_path, one_hook("second"))
+    receiver.child.send_signal(number)
+    wait_until(lambda: text(receiver.post(b"", path="/hooks/one")) == "second", "the new hooks")
+    assert text(receiver.post(b"", path="/hooks/two")) == "other"
+    (tmp_path / "hooks.json").write_text("[{")
+    receiver.child.send_signal(number)
+    wait_until(lambda: "hooks stay as they were" in receiver.log.read_text(), "the complaint")
+    assert "hooks.json: line 1: not JSON" in receiver.log.read_text()
+    assert text(receiver.post(b"", path="/hooks/one")) == "second"
+    assert receiver.stop() == 0
+
+
+def test_hotreload_follows_the_file(start, tmp_path):
+    receiver = start(hooks_file(tmp_path, one_hook("first")), "--hotreload")
+    assert text(receiver.post(b"", path="/hooks/one")) == "first"
+    new = tmp_path / "new.json"  # put in the old one's place, as editors do
+    new.write_text(json.dumps([one_hook("second")]))
+    new.rename(tmp_path / "hooks.json")
+    wait_until(lambda: text(receiver.post(b"", path="/hooks/one")) == "second", "the new hooks")
+    (tmp_path / "hooks.json").unlink()
+    wait_until(lambda: "cannot be read" in receiver.log.read_text(), "the complaint")
+    assert text(receiver.post(b"", path="/hooks/one")) == "second"
+    hooks_file(tmp_path, {**one_hook("third"), "id": "renamed"})
+    wait_until(lambda: receiver.post(b"", path="/hooks/one")[0] == 404, "the new hooks")
+    assert text(receiver.post(b"", path="/hooks/renamed")) == "third"
+
+
+def test_a_run_ends_with_the_hook_it_began_with(start, tmp_path):
+    gate = tmp_path / "gate"
+    slow = script(tmp_path, f"touch {tmp_path}/began; while ! test -e {gate}; do sleep 0.05; done; echo done\n")
+    receiver = start(hooks_file(tmp_path, {"id": "slow", "execute-command": slow, "include-command-output-in-response": True,
+                                           "response-headers": [{"name": "X-Was", "value": "here"}]}))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(receiver.post, b"", None, "/hooks/slow")
+        wait_until((tmp_path / "began").exists, "the run")
+        hooks_file(tmp_path, one_hook("other"))
+        receiver.child.send_signal(signal.SIGHUP)
+        wait_until(lambda: receiver.post(b"", path="/hooks/slow")[0] == 404, "the new hooks")
+        gate.touch()
+        status, whole = answer.result()
+    assert status == 200 and b"X-Was: here\r\n" in whole and whole.endswith(b"done\n")
 
 
 def test_a_queue_and_its_runs_survive_a_kill_in_order(start, tmp_path):

@@ -11,6 +11,11 @@
 
 #include "receive/hooks.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <time.h>
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define BYTES(text) \
     { \
@@ -195,6 +200,13 @@ static void rules_judge_as_the_original_does(void **state)
         { "{\"or\":[" SIGNED "," PUSH "]}", true, RECEIVE_YES },
         { "{\"not\":" SIGNED "}", false, RECEIVE_BAD_SIGNATURE },
         { "{\"and\":[" PULL "," SIGNED "]}", false, RECEIVE_NO },
+        { "{\"not\":" UNSIGNED "}", false, RECEIVE_YES },
+        { "{\"and\":[{\"not\":" UNSIGNED "}," PUSH "]}", false, RECEIVE_NO },
+        { "{\"not\":{\"and\":[" UNSIGNED "]}}", false, RECEIVE_YES },
+        { "{\"or\":[{\"not\":" UNSIGNED "}," PULL "]}", false, RECEIVE_YES },
+        { "{\"or\":[" UNSIGNED "," PUSH "]}", false, RECEIVE_YES },
+        { "{\"and\":[{\"or\":[" SIGNED "]}," PUSH "]}", true, RECEIVE_NO },
+        { "{\"and\":[" SIGNED "]}", true, RECEIVE_BAD_SIGNATURE },
         { MATCH("ip-whitelist", "\"ip-range\":\"10.0.0.0/8 192.0.2.64/26\""), false, RECEIVE_YES },
         { MATCH("ip-whitelist", "\"ip-range\":\"192.0.2.0/26\""), false, RECEIVE_NO },
         { MATCH("ip-whitelist", "\"ip-range\":\"192.0.2.77\""), false, RECEIVE_YES },
@@ -241,20 +253,78 @@ static void signatures_match_in_lists_with_and_without_prefix(void **state)
     receive_hooks_free(hooks);
 }
 
-static void xml_multipart_and_broken_payloads_are_refused(void **state)
+/* HMAC-SHA1 of "{}" and the date under "s". */
+static void scalr_signatures_need_the_right_key_and_a_fresh_date(void **state)
+{
+    (void)state;
+    struct receive_hooks *hooks =
+        hooks_of("\"trigger-rule\":" MATCH("scalr-signature", "\"secret\":\"s\""));
+    const struct receive_hook *hook = receive_hooks_find(hooks, STR("a"));
+    static const struct {
+        int64_t age_s;
+        const char *key;
+        bool is_malformed;
+        enum receive_verdict verdict;
+    } rows[] = {
+        { 0, "s", false, RECEIVE_YES },
+        { 290, "s", false, RECEIVE_YES },
+        { -290, "s", false, RECEIVE_YES },
+        { 400, "s", false, RECEIVE_BAD_SIGNATURE },
+        { -400, "s", false, RECEIVE_BAD_SIGNATURE },
+        { 0, "t", false, RECEIVE_BAD_SIGNATURE },
+        { 0, "s", true, RECEIVE_BAD_SIGNATURE },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char date[64], signed_text[80], mac[41];
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        unsigned len = 0;
+        time_t at = time(NULL) - (time_t)rows[i].age_s;
+        struct tm when;
+        struct receive_request *request;
+        struct arena a = { 0 };
+        assert_non_null(gmtime_r(&at, &when));
+        assert_true(strftime(date, sizeof date,
+                             rows[i].is_malformed ? "%F %T" : "%a %d %b %Y %H:%M:%S UTC",
+                             &when) > 0);
+        (void)snprintf(signed_text, sizeof signed_text, "{}%s", date);
+        assert_non_null(HMAC(EVP_sha1(), rows[i].key, (int)strlen(rows[i].key),
+                             (const unsigned char *)signed_text, strlen(signed_text), digest,
+                             &len));
+        for (unsigned k = 0; k < len; k++)
+            (void)snprintf(mac + 2 * k, 3, "%02x", digest[k]);
+        struct grapnel_header headers[] = { { BYTES("X-Signature"), { mac, strlen(mac) } },
+                                            { BYTES("Date"), { date, strlen(date) } } };
+        struct grapnel_event one = { .headers = headers, .header_count = 2, .body = BYTES("{}") };
+        arena_init(&a);
+        assert_int_equal(receive_request_new(&a, hook, &one, &request, NULL), RC_OK);
+        enum receive_verdict verdict = receive_rule_check(hook->rule, false, request);
+        if (verdict != rows[i].verdict)
+            fail_msg("row %zu: %d", i, (int)verdict);
+        arena_fini(&a);
+    }
+    receive_hooks_free(hooks);
+}
+
+static void broken_payloads_are_refused_and_unknown_types_have_no_parameters(void **state)
 {
     (void)state;
     static const struct {
         const char *type, *body;
         enum rc rc;
     } rows[] = {
-        { "text/xml", "<a/>", RC_LIMIT },
-        { "application/atom+xml", "<a/>", RC_LIMIT },
-        { "multipart/form-data; boundary=x", "--x--", RC_LIMIT },
+        { "text/xml", "<a/>", RC_OK },
+        { "application/atom+xml", "<a/>", RC_OK },
+        { "application/xml", "", RC_OK },
+        { "application/xml", "<a>", RC_INVALID },
+        { "multipart/form-data; boundary=x", "--x--", RC_OK },
+        { "multipart/form-data; boundary=x", "--x", RC_INVALID },
         { "application/json", "{", RC_INVALID },
+        { "application/json", "", RC_OK },
         { "application/x-www-form-urlencoded", "a=%zz", RC_INVALID },
         { "application/x-www-form-urlencoded", "a=b", RC_OK },
         { "text/plain", "anything", RC_OK },
+        { "multipart/mixed; boundary=x", "--x", RC_OK },
     };
     struct receive_hooks *hooks = hooks_of("\"response-message\":\"x\"");
     const struct receive_hook *hook = receive_hooks_find(hooks, STR("a"));
@@ -268,10 +338,86 @@ static void xml_multipart_and_broken_payloads_are_refused(void **state)
         struct receive_request *request;
         struct arena a = { 0 };
         arena_init(&a);
-        assert_int_equal(receive_request_new(&a, hook, &one, &request, NULL), rows[i].rc);
+        if (receive_request_new(&a, hook, &one, &request, NULL) != rows[i].rc)
+            fail_msg("row %zu", i);
         arena_fini(&a);
     }
     receive_hooks_free(hooks);
+}
+
+/* The values of one body of the type, asked for by "payload" and these names; NULL: there is none. */
+static void check_values(const char *type, struct str body, const char *const (*rows)[2],
+                         size_t count)
+{
+    struct grapnel_header headers[] = { { BYTES("content-type"), { type, strlen(type) } } };
+    struct grapnel_event one = { .headers = headers,
+                                 .header_count = 1,
+                                 .body = { body.ptr, body.len } };
+    struct receive_hooks *hooks =
+        hooks_of("\"parse-parameters-as-json\":[{\"source\":\"payload\",\"name\":\"inner\"}]");
+    struct receive_request *request;
+    struct arena a = { 0 };
+
+    arena_init(&a);
+    assert_int_equal(
+        receive_request_new(&a, receive_hooks_find(hooks, STR("a")), &one, &request, NULL), RC_OK);
+    for (size_t i = 0; i < count; i++) {
+        const struct receive_parameter p = { .source = rows[i][0][0] == '*' ? RECEIVE_ENTIRE_PAYLOAD
+                                                                            : RECEIVE_PAYLOAD,
+                                             .name = str_from(rows[i][0]) };
+        struct str value;
+        enum rc rc = receive_request_value(request, &p, &value);
+        if (rc != (rows[i][1] == NULL ? RC_NOT_FOUND : RC_OK) ||
+            (rc == RC_OK && !str_eq(value, str_from(rows[i][1]))))
+            fail_msg("%s: %.*s", rows[i][0], STR_ARGS(value));
+    }
+    arena_fini(&a);
+    receive_hooks_free(hooks);
+}
+
+static void xml_is_walked_as_json_is(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        { "app.users.user.0.-name", "Jeff" },
+        { "app.messages.message.-id", "1" },
+        { "app.messages.message.#text", "Hello!!" },
+        { "app.users.user.2.-name", NULL },
+        { "app.users.user.0", "{\"-name\":\"Jeff\"}" },
+        { "*", "{\"app\":{\"users\":{\"user\":[{\"-name\":\"Jeff\"},\"\"]},"
+               "\"messages\":{\"message\":{\"-id\":\"1\",\"#text\":\"Hello!!\"}}}}" },
+    };
+
+    check_values("text/xml; charset=utf-8",
+                 STR("<app><users><user name=\"Jeff\"/><user/></users>"
+                     "<messages><message id=\"1\">Hello!!</message></messages></app>"),
+                 rows, COUNT(rows));
+}
+
+static void multipart_fields_are_text_and_files_of_json_are_walked(void **state)
+{
+    (void)state;
+#define FIELD(name, more, body) \
+    "--b\r\nContent-Disposition: form-data; name=\"" name "\"" more "\r\n\r\n" body "\r\n"
+    static const char *const rows[][2] = {
+        { "user", "a" },
+        { "inner.k.0", "7" },
+        { "event.n.deep", "1" },
+        { "event", "{\"n\":{\"deep\":1}}" },
+        { "raw", "\x01\xff" },
+        { "broken", "{" },
+        { "none", NULL },
+        { "*", "{\"user\":\"a\",\"inner\":{\"k\":[7]},\"event\":{\"n\":{\"deep\":1}}}" },
+    };
+
+    check_values("multipart/form-data; boundary=b",
+                 STR(FIELD("user", "", "a") FIELD("user", "", "second")
+                         FIELD("inner", "", "{\"k\":[7]}")
+                             FIELD("event", "; filename=e\r\nContent-Type: application/json",
+                                   "{\"n\":{\"deep\":1}}") FIELD("raw", "; filename=r", "\x01\xff")
+                                 FIELD("broken", "; filename=r\r\nContent-Type: application/json",
+                                       "{") "--b--\r\n"),
+                 rows, COUNT(rows));
 }
 
 int main(void)
@@ -281,7 +427,10 @@ int main(void)
         cmocka_unit_test(parameters_have_the_values_that_the_original_gives),
         cmocka_unit_test(rules_judge_as_the_original_does),
         cmocka_unit_test(signatures_match_in_lists_with_and_without_prefix),
-        cmocka_unit_test(xml_multipart_and_broken_payloads_are_refused),
+        cmocka_unit_test(scalr_signatures_need_the_right_key_and_a_fresh_date),
+        cmocka_unit_test(broken_payloads_are_refused_and_unknown_types_have_no_parameters),
+        cmocka_unit_test(xml_is_walked_as_json_is),
+        cmocka_unit_test(multipart_fields_are_text_and_files_of_json_are_walked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
