@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: a real server process on a folder of its own, a scripted receiver, a small API client.
 
-No sleeps: tests wait for a log line, a metric, a received request or a row, with a deadline. When a
-test fails, the server's log is shown.
+No sleeps: tests wait for a log line, a metric, a received request or a row, with a deadline that is only there
+to end a test that fails: a busy machine may take its time. When a test fails, the server's log is shown.
+
+Tests may run beside each other (pytest-xdist, by file): each has folders and ports of its own.
 """
 import base64
 import collections
@@ -13,6 +15,7 @@ import http.server
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -24,7 +27,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SLOWER = float(os.environ.get("GRAPNEL_SLOWER", "1"))  # sanitizer builds take their time
-PATIENCE_S = 15 * SLOWER
+PATIENCE_S = 60 * SLOWER
+LATE_MS = 1500 * SLOWER  # how late something timed may be when others want the processor too
 
 Answer = collections.namedtuple("Answer", "status headers body")
 
@@ -45,10 +49,35 @@ def wait_until(check, what, patience_s=None):
         time.sleep(0.005)
 
 
+def hold_port():
+    """A socket whose port is ours as long as it is open: nobody is given it, and connecting to it is refused until a
+    server listens there that shares its port, as ours does."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
+
+
+HELD = []
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port where nobody listens, to the end of the tests; a server of ours may."""
+    HELD.append(hold_port())
+    return HELD[-1].getsockname()[1]
+
+
+def foreign_port():
+    """A port for another program, which would not share it: below those the system gives to others meanwhile."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Grapnel:
@@ -61,13 +90,16 @@ class Grapnel:
         self.log_path = self.folder / "server.log"
         self.env = {**os.environ, **(env or {})}
         self.child, self.port, self._token, self.flags, self.scheme = None, None, None, [], "http"
+        self.held = None
 
     # --- process ---
 
     def spawn(self, *flags, preexec=None):
         """Starts without waiting; `flags` may override the defaults given here."""
         self.flags = list(flags)
-        self.port = self.port or free_port()
+        if self.port is None:
+            self.held = hold_port()
+            self.port = self.held.getsockname()[1]
         command = [binary(), "serve", f"--store.dir={self.store}", f"--server.listen=127.0.0.1:{self.port}",
                    "--fetch.allow=127.0.0.0/8,::1/128", *("--" + flag for flag in flags)]
         self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
@@ -93,12 +125,13 @@ class Grapnel:
 
     def end(self):
         """Stops it cleanly if it can be: a leak is only reported at a clean end."""
-        if self.child is None or self.child.poll() is not None:
-            return
-        try:
-            self.stop(patience_s=3 * SLOWER)
-        except subprocess.TimeoutExpired:
-            self.stop(patience_s=10 * SLOWER)  # a second signal cuts
+        if self.child is not None and self.child.poll() is None:
+            try:
+                self.stop(patience_s=3 * SLOWER)
+            except subprocess.TimeoutExpired:
+                self.stop()  # a second signal cuts
+        if self.held is not None:
+            self.held.close()
 
     def complaints(self):
         """Lines of crash and sanitizer reports, from all starts."""

@@ -8,7 +8,7 @@ import time
 
 import pika
 
-from conftest import SLOWER, free_port, wait_until
+from conftest import SLOWER, foreign_port, wait_until
 
 BIN = pathlib.Path("/usr/lib/rabbitmq/bin")
 
@@ -21,11 +21,11 @@ class Rabbit:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True)
-        self.port, epmd_port = free_port(), free_port()
+        self.port, epmd_port = foreign_port(), foreign_port()
         (self.folder / "plugins").write_text("[].")
         self.env = {**os.environ, "HOME": str(self.folder), "ERL_EPMD_PORT": str(epmd_port), "ERL_EPMD_ADDRESS": "127.0.0.1",
                     "RABBITMQ_NODENAME": f"t{self.port}@localhost", "RABBITMQ_NODE_PORT": str(self.port),
-                    "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1", "RABBITMQ_DIST_PORT": str(free_port()),
+                    "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1", "RABBITMQ_DIST_PORT": str(foreign_port()),
                     "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"), "RABBITMQ_LOG_BASE": str(self.folder / "log"),
                     "RABBITMQ_CONFIG_FILE": str(self.folder / "none"),
                     "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
@@ -36,7 +36,7 @@ class Rabbit:
 
     def use_tls(self, authority, certificate, key):
         """Another port, with TLS; before start()."""
-        self.tls_port = free_port()
+        self.tls_port = foreign_port()
         (self.folder / "tls.conf").write_text(
             f"listeners.ssl.default = 127.0.0.1:{self.tls_port}\nssl_options.cacertfile = {authority}\n"
             f"ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\nssl_options.verify = verify_none\n")

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from conftest import is_signed, wait_until
+from conftest import SLOWER, is_signed, wait_until
 
 
 HOUR_AGO = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)).isoformat()
@@ -217,7 +217,9 @@ def test_the_transformation_of_an_endpoint_may_rest(grapnel, receiver):
     invalid(grapnel.call("PATCH", url, {"code": "function handler(webhook) { return webhook }"}), "body.code")
 
 
-def test_trying_a_transform_out(grapnel):
+def test_trying_a_transform_out(make_grapnel):
+    grapnel = make_grapnel().serve(f"transform.time={1000 * SLOWER:.0f}ms")
+
     def attempt(program, request=None):
         return grapnel.call("POST", "/transform/test", {"transform": program, "request": request or {}})
     made = attempt(".body.a + 1", {"body": {"a": 41}}).body

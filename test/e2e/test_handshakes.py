@@ -10,9 +10,12 @@ import urllib.parse
 
 import pytest
 
-from conftest import PATIENCE_S, free_port, wait_until
+from conftest import PATIENCE_S, SLOWER, free_port, wait_until
 
 SECRET = "between us"
+
+TIMEOUT_S = 3 * SLOWER
+RELEASED = threading.Event()  # those that hang may go on
 
 
 class Asked:
@@ -72,7 +75,7 @@ def preservica(handler, query):
 
 @pytest.fixture
 def grapnel(make_grapnel):
-    return make_grapnel().serve("handshake.timeout=1s")
+    return make_grapnel().serve(f"handshake.timeout={TIMEOUT_S * 1000:.0f}ms")
 
 
 @pytest.fixture
@@ -82,7 +85,9 @@ def asked():
     def make(answer):
         made.append(Asked(answer))
         return made[-1]
+    RELEASED.clear()
     yield make
+    RELEASED.set()
     for receiver in made:
         receiver.close()
 
@@ -92,7 +97,8 @@ def create(grapnel, app, url, handshake, **more):
 
 
 def slow(handler, _query):
-    time.sleep(1.5)
+    """Past any deadline."""
+    RELEASED.wait(20 * TIMEOUT_S)
     say(handler)
 
 
@@ -103,7 +109,7 @@ def dripping(handler, query):
     handler.end_headers()
     handler.wfile.write(b"{")
     handler.wfile.flush()
-    time.sleep(1.5)
+    RELEASED.wait(20 * TIMEOUT_S)
 
 
 def other(code="", response=""):

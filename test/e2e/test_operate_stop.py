@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 
-from conftest import wait_until
+from conftest import LATE_MS, PATIENCE_S, wait_until
 
 SLOW_ANSWER_S = 1.0
 
@@ -23,7 +23,7 @@ def test_a_stop_finishes_the_attempt_under_way(make_grapnel, make_receiver):
     app = server.application()
     server.endpoint(app, receiver.url)
     message = server.publish(app)
-    assert arrived.wait(15)
+    assert arrived.wait(PATIENCE_S)
     assert server.stop() == 0
     server.serve()
     attempts = server.attempts(app, message)
@@ -36,17 +36,17 @@ def test_a_stop_past_its_deadline_cuts_and_the_delivery_comes_after_the_restart(
 
     def hang(handler):
         arrived.set()
-        answered.wait(30)
+        answered.wait(PATIENCE_S)
 
     receiver = make_receiver(hang, 204)
     server = make_grapnel().serve("server.stop_timeout=300ms", "deliver.retry=50ms,50ms,50ms")
     app = server.application()
     server.endpoint(app, receiver.url)
     message = server.publish(app)
-    assert arrived.wait(15)
+    assert arrived.wait(PATIENCE_S)
     started = time.monotonic()
     server.stop()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 10 + LATE_MS / 1000
     server.serve("deliver.retry=50ms,50ms,50ms")
     receiver.wait(2)
     answered.set()
@@ -58,18 +58,18 @@ def test_a_second_signal_ends_the_server_at_once(make_grapnel, make_receiver):
 
     def hang(handler):
         arrived.set()
-        answered.wait(30)
+        answered.wait(PATIENCE_S)
 
     receiver = make_receiver(hang)
     server = make_grapnel().serve("server.stop_timeout=60s")
     app = server.application()
     server.endpoint(app, receiver.url)
     server.publish(app)
-    assert arrived.wait(15)
+    assert arrived.wait(PATIENCE_S)
     server.child.send_signal(signal.SIGTERM)
     server.wait_log("server.stopping")
     server.child.send_signal(signal.SIGINT)
-    assert server.child.wait(10) == 1
+    assert server.child.wait(PATIENCE_S) == 1
     answered.set()
     assert "server.cut" in server.log()
 
@@ -99,7 +99,7 @@ def test_a_stop_under_load_loses_nothing_that_was_answered(make_grapnel, receive
         thread.join()
     assert "server.stopped" in server.log()
     server.serve()
-    wait_until(lambda: set(accepted) <= set(receiver.ids()), "every accepted message at the receiver", 30)
+    wait_until(lambda: set(accepted) <= set(receiver.ids()), "every accepted message at the receiver")
 
 
 def test_what_is_pending_survives_a_kill(make_grapnel, make_receiver):

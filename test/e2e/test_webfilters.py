@@ -20,7 +20,7 @@ def answer(data=None, exception=None, status=200):
 
 def hang(handler):
     """Never answers, as far as the server can tell."""
-    HANG.wait(30)
+    HANG.wait(55)
     handler.close_connection = True
 
 
@@ -130,8 +130,8 @@ def test_a_hung_processor_costs_its_timeout_and_no_more(grapnel, app, make_recei
     for _ in range(5):
         verdict = run(grapnel, app, {})
         assert verdict["filters"][0]["error"] == "timeout"
-        assert 300 <= verdict["filters"][0]["tookMs"] <= 300 + 20 * conftest.SLOWER
-        assert verdict["tookMs"] <= 300 + 20 * conftest.SLOWER
+        assert 300 <= verdict["filters"][0]["tookMs"] <= 300 + conftest.LATE_MS
+        assert verdict["tookMs"] <= 300 + conftest.LATE_MS
 
 
 def test_a_processor_that_drips_is_cut_too(grapnel, app, make_receiver):
@@ -146,7 +146,7 @@ def test_a_processor_that_drips_is_cut_too(grapnel, app, make_receiver):
             handler.wfile.flush()
     make(grapnel, app, make_receiver(drip).url, timeoutMs=300, haltOnRequestException=True)
     verdict = run(grapnel, app, {})
-    assert verdict["halt"] and verdict["tookMs"] <= 300 + 20 * conftest.SLOWER
+    assert verdict["halt"] and verdict["tookMs"] <= 300 + conftest.LATE_MS
 
 
 def test_a_chain_keeps_its_deadline_whatever_its_processors_do(grapnel, app, make_receiver):
@@ -155,19 +155,20 @@ def test_a_chain_keeps_its_deadline_whatever_its_processors_do(grapnel, app, mak
         make(grapnel, app, hung.url, timeoutMs=400, breakerFailures=0)
     grapnel.ok("PUT", f"/app/{app}/filter-chain/Login", {"deadlineMs": 600})
     verdict = run(grapnel, app, {})
-    assert 600 <= verdict["tookMs"] <= 600 + 20 * conftest.SLOWER
+    assert 600 <= verdict["tookMs"] <= 600 + conftest.LATE_MS
     assert [p["error"] for p in verdict["filters"]] == ["timeout", "timeout", "deadline", "deadline"]
 
 
 def test_hung_chains_delay_no_other(grapnel, app, make_receiver):
-    make(grapnel, app, make_receiver(hang).url, event="Slow", timeoutMs=3000, breakerFailures=0)
+    make(grapnel, app, make_receiver(hang).url, event="Slow", timeoutMs=50000, breakerFailures=0)
+    grapnel.ok("PUT", f"/app/{app}/filter-chain/Slow", {"deadlineMs": 50000})
     make(grapnel, app, make_receiver(answer({"a": 1})).url, event="Quick")
     run(grapnel, app, {}, "Quick")
     with concurrent.futures.ThreadPoolExecutor(40) as pool:
         slow = [pool.submit(run, grapnel, app, {}, "Slow") for _ in range(40)]
         conftest.wait_until(lambda: grapnel.metrics()["grapnel_filter_runs_in_flight"] >= 40, "forty hung chains")
         took = sorted(run(grapnel, app, {}, "Quick")["tookMs"] for _ in range(50))
-        assert took[25] <= 50 * conftest.SLOWER
+        assert took[25] <= conftest.LATE_MS
         assert not any(s.done() for s in slow)
         HANG.set()
         assert all(s.result()["filters"][0]["error"] for s in slow)
@@ -245,11 +246,11 @@ def test_a_run_is_replayed_and_a_chain_tried_on_kept_runs(grapnel, app, make_rec
 
 
 def test_a_stop_answers_or_cuts_what_hangs(grapnel, app, make_receiver):
-    make(grapnel, app, make_receiver(hang).url, mode="shadow", timeoutMs=20000)
+    make(grapnel, app, make_receiver(hang).url, mode="shadow", timeoutMs=60000)
     run(grapnel, app, {})
     began = time.monotonic()
     assert grapnel.stop() == 0
-    assert time.monotonic() - began < 10 * conftest.SLOWER
+    assert time.monotonic() - began < 25 + conftest.LATE_MS / 1000
 
 
 @pytest.mark.parametrize("path, body", [("Login", {}), ("Login", {"data": [1]}), ("Login", {"data": {}, "eventMetadata": 3}), ("Log%20in", {"data": {}})])
