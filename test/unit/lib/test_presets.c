@@ -364,7 +364,7 @@ static void every_preset_accepts_its_own_and_nothing_else(void **state)
         fixture_fini(&c.f);
         count++;
     }
-    assert_int_equal(count, grapnel_preset_count() - 16);
+    assert_int_equal(count, grapnel_preset_count() - 17);
 }
 
 static void presets_are_in_order_and_have_titles(void **state)
