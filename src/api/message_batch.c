@@ -132,6 +132,8 @@ static void judge(struct item *item, const struct store_publish *p)
         item->code = "conflict";
     } else {
         item->status = 202;
+        item->shown.id = p->message->id;
+        item->shown.created_us = p->message->created_us;
         if (p->result == STORE_REPLAYED) {
             item->shown.id = p->first;
             item->shown.created_us = id_time_us(&p->first);
@@ -234,7 +236,7 @@ static void published_whole(struct core_publish *p)
     work_wait_over(&b->wait);
 }
 
-static enum rc submit_whole(struct batch *b)
+static enum rc publish_whole(struct batch *b)
 {
     struct core_publish *first = make(b, 0);
     for (size_t i = 1; i < b->count; i++)
@@ -251,16 +253,6 @@ static enum rc submit_whole(struct batch *b)
     }
     work_wait(&b->wait);
     return b->rc;
-}
-
-/* Busy is also said when a new segment began between two of the new ids: with others it goes well. */
-static enum rc publish_whole(struct batch *b)
-{
-    enum { TRIES = 3 };
-    enum rc rc = RC_BUSY;
-    for (int i = 0; i < TRIES && rc == RC_BUSY; i++)
-        rc = submit_whole(b);
-    return rc;
 }
 
 /* --- out ------------------------------------------------------------------------------------- */

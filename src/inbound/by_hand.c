@@ -169,8 +169,9 @@ static enum rc send_again(struct inbound *in, const struct inbound_view *v,
     row.original = request->id;
     struct core_publish *p = inbound_publish(in, v, &plan, &m);
     p->store.request = &row;
-    *out = m.id;
-    return core_publish_wait(p);
+    rc = core_publish_wait(p);
+    *out = row.id;
+    return rc;
 }
 
 static enum rc replay_in(struct inbound *in, const struct inbound_view *v,

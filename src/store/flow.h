@@ -34,7 +34,7 @@ struct str store_reason_name(enum store_reason r); /* "endpoint_deleted", ...; p
 
 enum { STORE_DESTINATIONS_MAX = 10000 };
 
-/* A message: counted, immutable once submitted, shared by the store job and all its deliveries. */
+/* A message: counted, immutable once committed, shared by the store job and all its deliveries. */
 struct store_message {
     atomic_int _refs;
     struct id id;
@@ -62,6 +62,7 @@ struct store_job {
     void (*done)(struct store_job *job);
     enum rc rc; /* RC_OK: durable. Else nothing of it was written */
     int _kind;
+    bool _is_later; /* it depends on another segment's commit: once more in the next group */
     int64_t _queued_us;
     struct store_segment *_segment; /* the one it wrote to; NULL: none */
 };
@@ -82,9 +83,10 @@ struct store_publish {
     bool has_key;
     uint8_t key[16]; /* hash of scope, idempotency key and path */
     uint8_t body_hash[16];
-    const struct store_request *request; /* its row, with the message's id; NULL: none. Borrowed until done */
+    struct store_request *request; /* its row, with the message's id; NULL: none. Borrowed until done */
     struct store_publish **also; /* messages committed with this one, all or none, if it is CREATED; no keys or
-                                  * event ids of their own. RC_BUSY: a new segment came between the ids, make new ones */
+                                  * event ids of their own. Where a new segment began between their ids, all of them
+                                  * and the request's row get new ones (and created_us): look after done() */
     size_t also_count;
     bool is_batch; /* those of `also` have keys and event ids, too, and each gets a `result`; nothing is written
                     * unless all are CREATED. Two of them must not have the same */

@@ -160,6 +160,7 @@ static void hand_back(struct store_job *job, struct place places[static PLACES],
 static enum rc apply(struct store *s, struct store_job *job)
 {
     job->_segment = NULL;
+    job->_is_later = false;
     switch ((enum store_job_kind)job->_kind) {
     case JOB_PUBLISH: return store_apply_publish(s, CONTAINER_OF(job, struct store_publish, job));
     case JOB_OUTCOME: return store_apply_outcome(s, CONTAINER_OF(job, struct store_outcome, job));
@@ -201,6 +202,25 @@ static void judge(struct store *s, struct store_job *job)
     job->rc = seg->tx_rc;
 }
 
+static void push(struct store_job **first, struct store_job **last, struct store_job *job)
+{
+    job->_next = NULL;
+    if (*last == NULL)
+        *first = job;
+    else
+        (*last)->_next = job;
+    *last = job;
+}
+
+/* What depends on another segment's commit in this group goes into the next one. */
+static bool keep_for_later(struct store *s, struct store_job *job)
+{
+    if (!job->_is_later)
+        return false;
+    push(&s->later_first, &s->later_last, job);
+    return true;
+}
+
 /* Outcomes that the disk refused are tried again until it takes them. */
 static bool keep_for_retry(struct store *s, struct store_job *job)
 {
@@ -208,12 +228,7 @@ static bool keep_for_retry(struct store *s, struct store_job *job)
         job->rc == RC_IO || job->rc == RC_LIMIT || job->rc == RC_BUSY || job->rc == RC_CORRUPT;
     if (job->_kind != JOB_OUTCOME || !refused || s->queue_stop)
         return false;
-    job->_next = NULL;
-    if (s->retry_last == NULL)
-        s->retry_first = job;
-    else
-        s->retry_last->_next = job;
-    s->retry_last = job;
+    push(&s->retry_first, &s->retry_last, job);
     s->retry_at_us = clock_mono_us(clock_system()) + RETRY_US;
     return true;
 }
@@ -254,7 +269,7 @@ void store_group_run(struct store *s, struct store_job *jobs)
         if (job->_kind == JOB_INTERNAL) {
             job->_next = internals;
             internals = job;
-        } else if (!keep_for_retry(s, job)) {
+        } else if (!keep_for_later(s, job) && !keep_for_retry(s, job)) {
             hand_back(job, places, &place_count);
         }
     }
@@ -272,7 +287,7 @@ static struct store_job *take(struct store *s)
     mutex_lock(&s->queue_lock);
     for (;;) {
         bool retry_due = s->retry_first != NULL && clock_mono_us(clock_system()) >= s->retry_at_us;
-        if (s->queue_first != NULL || s->queue_stop || retry_due)
+        if (s->queue_first != NULL || s->later_first != NULL || s->queue_stop || retry_due)
             break;
         s->queue_idle = true;
         if (s->retry_first != NULL)
@@ -296,6 +311,16 @@ static struct store_job *take(struct store *s)
     s->queue_count -= count;
     mutex_unlock(&s->queue_lock);
     return first;
+}
+
+static struct store_job *with_later(struct store *s, struct store_job *jobs)
+{
+    if (s->later_first == NULL)
+        return jobs;
+    s->later_last->_next = jobs;
+    jobs = s->later_first;
+    s->later_first = s->later_last = NULL;
+    return jobs;
 }
 
 static struct store_job *with_retries(struct store *s, struct store_job *jobs)
@@ -331,7 +356,7 @@ static void run(void *arg)
 {
     struct store *s = arg;
     for (;;) {
-        struct store_job *jobs = with_retries(s, take(s));
+        struct store_job *jobs = with_retries(s, with_later(s, take(s)));
         if (jobs == NULL && s->queue_stop)
             return;
         if (jobs == NULL)

@@ -59,6 +59,7 @@ struct store {
     atomic_bool queue_stop;
     struct thread *writer;
     /* Store thread: */
+    struct store_job *later_first, *later_last; /* what has to wait for this group's commit */
     struct store_job *retry_first, *retry_last; /* outcomes whose commit failed */
     int64_t retry_at_us;
     uint64_t writer_clock;

@@ -110,6 +110,28 @@ static bool is_together(struct store *s, const struct store_segment *seg,
     return true;
 }
 
+static void rename_one(struct store *s, struct store_publish *p)
+{
+    p->message->id = id_new(s->ids);
+    p->message->created_us = id_time_us(&p->message->id);
+}
+
+/* The segment for all of it. Where one began between the ids, nobody has seen them yet: they are made
+ * anew, and ids only grow, so that they are past its start soon. */
+static struct store_segment *gather(struct store *s, struct store_publish *p)
+{
+    struct store_segment *seg = store_segment_of(s, id_key(&p->message->id));
+    while (!is_together(s, seg, p)) {
+        rename_one(s, p);
+        for (size_t i = 0; i < p->also_count; i++)
+            rename_one(s, p->also[i]);
+        if (p->request != NULL)
+            p->request->id = p->message->id;
+        seg = store_segment_of(s, id_key(&p->message->id));
+    }
+    return seg;
+}
+
 /* An event's message need not have the id of the request it came in: then nobody is named. */
 static bool has_request(struct store *s, const struct id *id)
 {
@@ -158,8 +180,14 @@ static enum rc check_batch(struct store *s, struct store_publish *p, bool *is_ne
     return rc;
 }
 
-/* Each is looked for by itself; is any of them new? RC_BUSY: one is known from another segment, whose
- * commit may still fail. */
+static enum rc put_off(struct store_publish *p)
+{
+    p->job._is_later = true;
+    return RC_BUSY;
+}
+
+/* Each is looked for by itself; is any of them new? One that is known from another segment, whose commit
+ * may still fail, puts off all of it. */
 static enum rc check_items(struct store *s, const struct store_segment *seg,
                            struct store_publish *p, bool *is_new)
 {
@@ -169,7 +197,7 @@ static enum rc check_items(struct store *s, const struct store_segment *seg,
         struct store_publish *other = p->also[i];
         const struct store_segment *found = lead->job._segment;
         if (found != NULL && found != seg && found->in_tx)
-            return RC_BUSY;
+            return put_off(p);
         other->job._segment = NULL;
         other->result = lead->result;
         if (other->leads) {
@@ -183,7 +211,7 @@ static enum rc check_items(struct store *s, const struct store_segment *seg,
 
 enum rc store_apply_publish(struct store *s, struct store_publish *p)
 {
-    struct store_segment *seg = store_segment_of(s, id_key(&p->message->id));
+    struct store_segment *seg = gather(s, p);
     bool is_new = false;
     enum rc rc = p->is_items ? check_items(s, seg, p, &is_new) : check_batch(s, p, &is_new);
     if (rc != RC_OK)
@@ -191,8 +219,6 @@ enum rc store_apply_publish(struct store *s, struct store_publish *p)
     if (!is_new)
         return p->request == NULL ? RC_OK : note_repeated(s, seg, p);
     p->job._segment = seg;
-    if (!is_together(s, seg, p))
-        return RC_BUSY;
     rc = store_segment_begin(seg);
     if (rc != RC_OK)
         return rc;

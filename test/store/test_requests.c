@@ -84,7 +84,7 @@ static struct store_publish publish_with_company(struct fixture *f, struct store
 {
     struct store_publish also = { .message = other };
     struct store_publish *list_of_one[] = { &also };
-    const struct store_request request = { .id = m->id,
+    struct store_request request = { .id = m->id,
                                            .source = SOURCE,
                                            .app = m->app,
                                            .at_us = test_now_us(),
@@ -172,7 +172,7 @@ static void publish_events(struct fixture *f, const char *const ids[EVENTS], str
             e->also[count++] = &e->jobs[i];
         e->also[count++] = &e->followers[i];
     }
-    const struct store_request request = { .id = e->messages[0]->id,
+    struct store_request request = { .id = e->messages[0]->id,
                                            .source = SOURCE,
                                            .app = TEST_APP,
                                            .at_us = test_now_us(),
