@@ -19,7 +19,7 @@ enum { GN_TRY_PORT = 1, GN_TRY_QUOTE = 2, GN_TRY_NEWLINE = 4 };
 struct gn_key {
     unsigned index;             /* in config->secrets */
     struct grapnel_bytes bytes; /* of a shared secret */
-    EVP_PKEY *pkey;             /* of a pair; NULL: shared secret */
+    EVP_PKEY *pkey;             /* of a pair, with a reference; NULL: shared secret */
 };
 
 struct gn_candidate {
@@ -91,6 +91,9 @@ enum grapnel_status gn_check_rules(struct gn_run *run, const struct gn_rule *rul
                                    enum grapnel_status otherwise);
 
 /* --- keys.c ------------------------------------------------------------------------------------------- */
+struct grapnel_key {
+    EVP_PKEY *pkey;
+};
 /* Fills run->keys. UNCONFIGURED, MALFORMED_KEY, TOO_LARGE. */
 enum grapnel_status gn_load_keys(struct gn_run *run);
 void gn_free_keys(struct gn_run *run);

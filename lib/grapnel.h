@@ -158,6 +158,15 @@ struct grapnel_window {
     int64_t future_s; /* how far ahead; 0: any */
 };
 
+/* A secret that is a public key, read beforehand: reading one costs more than checking a signature. */
+struct grapnel_key;
+
+/* NULL for what is no public key of the scheme's form (as shared secrets are): verifying reads that itself.
+ * The caller grapnel_key_free()s, after the last call that was given it. Any number of threads may use one. */
+GRAPNEL_API struct grapnel_key *grapnel_key_read(const struct grapnel_scheme *scheme,
+                                                 struct grapnel_bytes secret);
+GRAPNEL_API void grapnel_key_free(struct grapnel_key *key); /* NULL is fine */
+
 struct grapnel_config {
     const struct grapnel_bytes *secrets; /* in the form the provider shows; any may match */
     size_t secret_count;
@@ -165,6 +174,7 @@ struct grapnel_config {
         companion;  /* the second value that some providers give beside the secret (a
                                        verify token, a public key's name, a webhook's id); never used
                                        as a key */
+    const struct grapnel_key *const *keys; /* NULL, or one a secret: what grapnel_key_read() gave */
     int64_t now_us; /* the clock: microseconds since 1970 */
     const struct grapnel_window *window; /* NULL: the scheme's own */
     size_t body_max;                     /* bytes; 0: GRAPNEL_BODY_MAX_DEFAULT */
@@ -204,12 +214,17 @@ GRAPNEL_API enum grapnel_status grapnel_verify(const struct grapnel_scheme *sche
                                                const struct grapnel_request *request,
                                                struct grapnel_verdict *verdict);
 
-/* One event of a batch. Texts live during the call of the function only. */
+/* One event of a batch. Its JSON is the request's; the other texts live during the call of the function only. */
 struct grapnel_item {
     struct grapnel_bytes json; /* as it stands in the body */
     struct grapnel_bytes id;   /* empty: none of its own */
     struct grapnel_bytes type; /* empty: none */
+    bool id_signed;            /* as in the verdict */
 };
+
+/* Is each event of a batch to be handled by itself? False: no batches, or what surrounds the events says
+ * something about them, so that they belong together. */
+GRAPNEL_API bool grapnel_scheme_splits(const struct grapnel_scheme *scheme);
 
 /* Returns false to stop. */
 typedef bool grapnel_item_fn(void *ctx, size_t index, const struct grapnel_item *item);

@@ -33,6 +33,7 @@ static enum grapnel_status describe(struct gn_run *run, struct grapnel_item *ite
             if (is_bad(status)) {
                 return status;
             }
+            item->id_signed = item->id.len > 0 && gn_is_signed(s, &s->id.list[i]);
         }
     }
     for (size_t i = 0; i < s->type_count && item->type.len == 0; i++) {

@@ -7,6 +7,7 @@
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <stdlib.h>
 
 enum { ED25519_BYTES = 32, RSA_BITS_MIN = 1024 };
 
@@ -184,6 +185,17 @@ static bool read_key(struct gn_run *run, struct grapnel_bytes secret, struct gn_
     return key->pkey != NULL && fits(s, key->pkey);
 }
 
+/* A key that was read before, or reads it now. */
+static bool take_key(struct gn_run *run, size_t i, struct gn_key *key)
+{
+    const struct grapnel_config *config = run->config;
+    if (config->keys == NULL || config->keys[i] == NULL) {
+        return read_key(run, config->secrets[i], key);
+    }
+    key->pkey = config->keys[i]->pkey;
+    return EVP_PKEY_up_ref(key->pkey) == 1;
+}
+
 enum grapnel_status gn_load_keys(struct gn_run *run)
 {
     const struct grapnel_config *config = run->config;
@@ -198,7 +210,7 @@ enum grapnel_status gn_load_keys(struct gn_run *run)
         if (config->secrets[i].len == 0 || config->secrets[i].len > GRAPNEL_SECRET_MAX) {
             continue;
         }
-        if (read_key(run, config->secrets[i], key)) {
+        if (take_key(run, i, key)) {
             run->key_count++;
         } else {
             EVP_PKEY_free(key->pkey);
@@ -216,4 +228,33 @@ void gn_free_keys(struct gn_run *run)
         EVP_PKEY_free(run->keys[i].pkey);
     }
     run->key_count = 0;
+}
+
+/* --- read beforehand ------------------------------------------------------------------------------------ */
+
+struct grapnel_key *grapnel_key_read(const struct grapnel_scheme *scheme,
+                                     struct grapnel_bytes secret)
+{
+    struct gn_run run;
+    struct grapnel_config config = { .secrets = &secret, .secret_count = 1 };
+    struct grapnel_request request = { .header_count = 0 };
+    struct grapnel_key *key = NULL;
+    gn_run_init(&run, scheme, &config, &request);
+    if (gn_load_keys(&run) == GRAPNEL_VERIFIED && run.keys[0].pkey != NULL) {
+        key = malloc(sizeof(*key));
+    }
+    if (key != NULL) {
+        key->pkey = run.keys[0].pkey;
+        run.key_count = 0; /* the reference goes along */
+    }
+    gn_run_fini(&run);
+    return key;
+}
+
+void grapnel_key_free(struct grapnel_key *key)
+{
+    if (key != NULL) {
+        EVP_PKEY_free(key->pkey);
+        free(key);
+    }
 }

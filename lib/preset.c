@@ -37,6 +37,11 @@ void grapnel_scheme_free(struct grapnel_scheme *scheme)
     }
 }
 
+bool grapnel_scheme_splits(const struct grapnel_scheme *scheme)
+{
+    return scheme->has_items && !scheme->keeps_whole;
+}
+
 struct grapnel_bytes grapnel_scheme_title(const struct grapnel_scheme *scheme)
 {
     return scheme->title;

@@ -146,7 +146,7 @@ Lines `name value`; `#` begins a comment. A scheme of your own starts best from 
 | `jwt-alg`, `jwt-detached` | `HS256` `HS512` `RS256` `RS512` `ES256` `EdDSA`; `yes`: the payload is the body |
 | `id` | where the id for deduplication is, the first that is there |
 | `type` | template of the event type; with several, the first whose parts are there |
-| `items` | `root` or JSON pointer of the array, for batches |
+| `items` | `root` or JSON pointer of the array, for batches: each event is handled by itself. `items /pointer whole`: the events are counted and typed, but stay together, because what stands beside them says something about them |
 | `accept-status`, `accept-type`, `accept-body`, `reject-status` | what to answer |
 | `handshake` | begins a block, up to 4: `method`, `when` (as `require`; all must hold), `proof` (`no`, `yes`, `if-keyed`), `expect` (as `require`, else refused), `value` (guard, least, most, location), `status`, `content-type`, `header`, `body`, `learn` (where the secret is that the provider hands out) |
 

@@ -302,10 +302,14 @@ static const char *line_type(struct parser *p, struct grapnel_bytes value)
 
 static const char *line_items(struct parser *p, struct grapnel_bytes value)
 {
-    p->scheme->has_items = true;
-    p->scheme->items = gn_eq(value, GN_TEXT("root")) ? GN_NONE : value;
-    return p->scheme->items.len == 0 || value.ptr[0] == '/' ? NULL
-                                                            : "items are root or a JSON pointer";
+    struct grapnel_scheme *s = p->scheme;
+    struct grapnel_bytes pointer = GN_NONE;
+    (void)gn_split(&value, ' ', &pointer);
+    s->has_items = true;
+    s->keeps_whole = gn_eq(value, GN_TEXT("whole"));
+    s->items = gn_eq(pointer, GN_TEXT("root")) ? GN_NONE : pointer;
+    bool good = s->items.len == 0 || pointer.ptr[0] == '/';
+    return good && (value.len == 0 || s->keeps_whole) ? NULL : "items are root or a JSON pointer";
 }
 
 static const char *status_code(struct grapnel_bytes value, unsigned *out)

@@ -186,6 +186,7 @@ struct grapnel_scheme {
     struct gn_template types[GN_TYPES_MAX]; /* the first whose parts are there */
     size_t type_count;
     bool has_items;
+    bool keeps_whole;           /* its events mean something together only */
     struct grapnel_bytes items; /* pointer to the array of events */
 
     unsigned accept_status;

@@ -212,6 +212,14 @@ static bool routes_exist(struct api_ctx *c, struct store_tx *tx,
     return true;
 }
 
+/* As they were sent: numbers of filters are exact. The body was read before, so it is JSON. */
+static struct str raw_settings(struct api_ctx *c)
+{
+    struct json_member settings = { .name = STR("settings") };
+    enum rc rc = json_scan_object(c->req->call->body, &settings, 1, NULL);
+    return rc == RC_OK ? settings.value.text : STR("{}");
+}
+
 static bool fill_settings(struct api_ctx *c, struct store_tx *tx, struct store_source *source,
                           bool all)
 {
@@ -224,11 +232,11 @@ static bool fill_settings(struct api_ctx *c, struct store_tx *tx, struct store_s
         return true;
     }
     buf_init(&why, 400);
-    bool fine = inbound_settings_read(c->arena, object, &settings, &why) == RC_OK;
+    source->config = raw_settings(c);
+    bool fine = inbound_settings_read(c->arena, source->config, &settings, &why) == RC_OK;
     if (!fine)
         http_invalid(c->req, "body.settings", "value_error", "%s", why.ptr == NULL ? "?" : why.ptr);
     buf_fini(&why);
-    source->config = json_text(c->arena, object);
     if (fine && source->config.len > INBOUND_SETTINGS_MAX) {
         http_invalid(c->req, "body.settings", "value_error", "At most %d bytes.",
                      INBOUND_SETTINGS_MAX);

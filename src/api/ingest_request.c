@@ -23,6 +23,23 @@ static void write_body(struct api_ctx *c, struct api_out *o, const struct store_
     api_out_opt(o, "bodyBase64", encoded);
 }
 
+/* Those of the source's application. */
+static void write_messages(struct api_out *o, const struct store_request *r)
+{
+    bool is_split = r->item_count > 0;
+    if (is_split)
+        api_out_int(o, "eventCount", (int64_t)r->item_count);
+    else
+        api_out_null(o, "eventCount");
+    api_out_key(o, "messages");
+    api_out_begin(o, '[');
+    if (!is_split && r->has_message)
+        api_out_id(o, NULL, STR("msg_"), &r->id);
+    for (size_t i = 0; i < r->message_count; i++)
+        api_out_id(o, NULL, STR("msg_"), &r->messages[i]);
+    api_out_end(o, ']');
+}
+
 static void write_request_members(struct api_ctx *c, struct api_out *o,
                                   const struct store_request *r)
 {
@@ -42,6 +59,7 @@ static void write_request_members(struct api_ctx *c, struct api_out *o,
         api_out_id(o, "original", STR("req_"), &r->original);
     else
         api_out_null(o, "original");
+    write_messages(o, r);
     write_body(c, o, r);
 }
 
@@ -188,24 +206,24 @@ static bool find_request(struct api_ctx *c, struct store_source *source, struct 
     return rc == RC_OK;
 }
 
-static void write_deliveries(struct api_ctx *c, struct api_out *o, const struct store_request *r)
+static void write_deliveries_of(struct api_ctx *c, struct api_out *o,
+                                const struct store_request *r, const struct id *message)
 {
     struct store_delivery_row *rows = NULL;
     size_t count = 0;
     struct store_tx *tx = NULL;
-    if (r->has_message && store_delivery_by_message(c->api->o.store, r->app, &r->id, c->arena,
-                                                    &rows, &count) != RC_OK)
-        count = 0;
-    if (count > 0 && store_read(c->api->o.store, &tx) != RC_OK)
-        count = 0;
-    api_out_key(o, "deliveries");
-    api_out_begin(o, '[');
+    if (store_delivery_by_message(c->api->o.store, r->app, message, c->arena, &rows, &count) !=
+        RC_OK)
+        return;
+    if (count == 0 || store_read(c->api->o.store, &tx) != RC_OK)
+        return;
     for (size_t i = 0; i < count; i++) {
         struct store_endpoint ep;
         if (store_endpoint_by_num(tx, rows[i].endpoint, c->arena, &ep) != RC_OK)
             continue;
         api_out_key(o, NULL);
         api_out_begin(o, '{');
+        api_out_id(o, "messageId", STR("msg_"), message);
         api_out_str(o, "endpointId", ep.id);
         api_out_str(o, "state", str_from(store_state_text(rows[i].state)));
         api_out_opt(o, "reason", store_reason_name(rows[i].reason));
@@ -214,6 +232,16 @@ static void write_deliveries(struct api_ctx *c, struct api_out *o, const struct 
         api_out_end(o, '}');
     }
     store_end(tx);
+}
+
+static void write_deliveries(struct api_ctx *c, struct api_out *o, const struct store_request *r)
+{
+    api_out_key(o, "deliveries");
+    api_out_begin(o, '[');
+    if (r->has_message && r->item_count == 0)
+        write_deliveries_of(c, o, r, &r->id);
+    for (size_t i = 0; i < r->message_count; i++)
+        write_deliveries_of(c, o, r, &r->messages[i]);
     api_out_end(o, ']');
 }
 
@@ -383,6 +411,7 @@ static void reply_explanation(struct api_ctx *c, const struct inbound_explanatio
     api_out_opt(&o, "type", e->type.len == 0 ? STR_NONE : e->type);
     api_out_bool(&o, "typeSigned", e->type_signed);
     api_out_opt(&o, "eventType", e->event_type.len == 0 ? STR_NONE : e->event_type);
+    api_out_int(&o, "eventCount", (int64_t)e->event_count);
     api_out_str(&o, "explanation", e->words);
     write_targets(&o, e);
     api_out_end(&o, '}');

@@ -68,7 +68,9 @@ API_SCHEMA_OF(RotateTokenOut, "A source's new URL.");
     { .name = "dedupeId", .type = API_STRING, .flags = API_NULLABLE, .doc = "The provider's id." }, \
     { .name = "bodyBytes", .type = API_INT, .flags = API_REQUIRED, .doc = "Size of its body." }, \
     { .name = "original", .type = API_STRING, .flags = API_NULLABLE, .doc = "Of a duplicate or a replay: the first one." }, \
-    { .name = "body", .type = API_STRING, .flags = API_NULLABLE, .doc = "The body, when it is text and was asked for." }, \
+    { .name = "eventCount", .type = API_INT, .flags = API_NULLABLE, .doc = "Events in it, when a message was made of each; null: it is one event." }, \
+    { .name = "messages", .type = API_ANYTHING, .flags = API_REQUIRED, .doc = "Ids of the messages it became in the source's application; events that were known before have none." }, \
+    { .name = "body", .type = API_STRING, .flags = API_NULLABLE, .doc = "The body, when it is text and was asked for. Of several events: null, see their messages." }, \
     { .name = "bodyBase64", .type = API_STRING, .flags = API_NULLABLE, .doc = "The body, when it is not text." }
 
 static const struct api_field IngestRequestOut_fields[] = {
@@ -123,6 +125,7 @@ static const struct api_field IngestExplainOut_fields[] = {
     { .name = "type", .type = API_STRING, .flags = API_NULLABLE, .doc = "The provider's type." },
     { .name = "typeSigned", .type = API_BOOL, .flags = API_REQUIRED, .doc = "Whether the signature covers it." },
     { .name = "eventType", .type = API_STRING, .flags = API_NULLABLE, .doc = "What it would become." },
+    { .name = "eventCount", .type = API_INT, .flags = API_REQUIRED, .doc = "Events in the request; 0 when it is not accepted." },
     { .name = "explanation", .type = API_STRING, .flags = API_REQUIRED, .doc = "What was looked for, the string that is signed, what fits and what does not. Never a secret." },
     { .name = "destinations", .type = API_ANYTHING, .flags = API_REQUIRED, .doc = "The source itself and each route's application: whether it takes it, and why not." },
 };

@@ -20,12 +20,25 @@ static void explain_own(struct inbound *in, const struct inbound_view *v,
     core_app_unref(app);
 }
 
-static void explain_route(struct inbound *in, const struct inbound_view *v,
-                          const struct inbound_request *r, const struct inbound_route *route,
-                          struct arena *a, struct inbound_explanation *e)
+/* Takes it if it takes any of the events. */
+static bool takes_any(const struct inbound_route *route, const struct inbound_plan *plan,
+                      struct filter_input *input, struct str *reason)
 {
-    struct str reason;
-    bool takes = inbound_route_takes(route, r, e->event_type, a, &reason);
+    bool takes = false;
+    for (size_t i = 0; i < plan->event_count && !takes; i++) {
+        input->body = plan->events[i].body;
+        input->event_type = plan->events[i].type;
+        takes = inbound_route_takes(route, input, reason);
+    }
+    return takes;
+}
+
+static void explain_route(struct inbound *in, const struct inbound_view *v,
+                          const struct inbound_route *route, const struct inbound_plan *plan,
+                          struct filter_input *input, struct inbound_explanation *e)
+{
+    struct str reason = STR("no_events");
+    bool takes = takes_any(route, plan, input, &reason);
     for (size_t i = 0; i < route->app_count; i++) {
         struct inbound_target *target = &e->targets[e->target_count++];
         struct core_app *app = NULL;
@@ -46,21 +59,43 @@ static void explain_route(struct inbound *in, const struct inbound_view *v,
 }
 
 static void explain_targets(struct inbound *in, const struct inbound_view *v,
-                            const struct inbound_request *r, struct arena *a,
+                            struct inbound_request *r, struct arena *a,
                             struct inbound_explanation *e)
 {
+    struct inbound_plan plan = { .arena = a };
+    struct filter_input input = inbound_filter_input(r, a);
     size_t room = 1;
     for (size_t i = 0; i < v->settings.route_count; i++)
         room += v->settings.routes[i].app_count;
     e->targets = arena_array(a, room, sizeof(*e->targets));
+    if (inbound_events(in, v, r, a, &plan.events, &plan.event_count, &plan.is_split, &plan.total) !=
+        RC_OK)
+        return;
+    e->event_count = plan.is_split ? plan.total : 1;
+    if (plan.event_count > 0)
+        e->event_type = plan.events[0].type;
     explain_own(in, v, e, &e->targets[e->target_count++]);
     for (size_t i = 0; i < v->settings.route_count; i++)
-        explain_route(in, v, r, &v->settings.routes[i], a, e);
+        explain_route(in, v, &v->settings.routes[i], &plan, &input, e);
 }
 
 static bool is_accepted(const struct grapnel_verdict *verdict)
 {
     return verdict->status == GRAPNEL_VERIFIED || verdict->status == GRAPNEL_UNSIGNED;
+}
+
+/* Some providers sign the URL, and what is described does not say at which of the source's it came. */
+static void judge_at_any_url(struct inbound *in, const struct inbound_view *v,
+                             const struct inbound_trial *trial, struct arena *a,
+                             struct inbound_request *r, char *words, size_t cap)
+{
+    for (size_t i = v->token_count; i-- > 0;) { /* the current one last: its words stay */
+        r->token = inbound_token_open(in, v->id, &v->tokens[i], a);
+        inbound_request_fill(in, v, a, trial, r);
+        inbound_judge(in, v, r, words, cap);
+        if (is_accepted(&r->verdict))
+            return;
+    }
 }
 
 static void release(void *view)
@@ -79,8 +114,7 @@ enum rc inbound_explain(struct inbound *in, int64_t source, const struct inbound
     arena_defer(a, release, v); /* texts of the answer are its */
     struct inbound_request *r = ARENA_NEW(a, struct inbound_request);
     char *words = arena_alloc(a, WORDS_MAX);
-    inbound_request_fill(in, v, a, trial, r);
-    inbound_judge(in, v, r, words, WORDS_MAX);
+    judge_at_any_url(in, v, trial, a, r, words, WORDS_MAX);
     const struct grapnel_verdict *verdict = &r->verdict;
     *out = (struct inbound_explanation){ .status = grapnel_status_name(verdict->status),
                                          .accepted = is_accepted(verdict),
@@ -93,10 +127,8 @@ enum rc inbound_explain(struct inbound *in, int64_t source, const struct inbound
     const struct inbound_reply *own = out->accepted ? &v->settings.accept : &v->settings.reject;
     if (own->status != 0 && verdict->status != GRAPNEL_HANDSHAKE)
         out->reply_status = own->status;
-    if (out->accepted) {
-        out->event_type = inbound_event_type(v, verdict, a);
+    if (out->accepted)
         explain_targets(in, v, r, a, out);
-    }
     return RC_OK;
 }
 
@@ -137,47 +169,86 @@ static struct str content_type(const struct http_header *headers, size_t count)
 static bool is_replayable(const struct store_request *request)
 {
     bool is_kept = request->body.ptr != NULL && (int64_t)request->body.len == request->body_bytes;
+    if (request->has_message && request->item_count > 0)
+        return request->message_count > 0;
     return is_kept && (request->has_message || request->outcome == STORE_REQUEST_REJECTED);
 }
 
 static enum rc send_again(struct inbound *in, const struct inbound_view *v,
                           const struct inbound_request *r, const struct store_request *request,
-                          struct str event_type, struct arena *a, struct id *out)
+                          struct inbound_plan *plan, struct id *out)
 {
-    struct inbound_plan plan = { .arena = a, .is_worker = true };
-    enum rc rc = inbound_plan(in, v, r, event_type, &plan);
+    struct store_message m = { .headers = inbound_forwarded(v, r, plan->arena) };
+    plan->forwarded = m.headers;
+    enum rc rc = inbound_plan(in, v, r, plan);
     if (rc != RC_OK)
         return rc;
-    struct store_message m = { .id = id_new(store_ids(in->o.store)),
-                               .org = plan.apps[0]->org,
-                               .app = v->app,
-                               .event_type = event_type,
-                               .headers = inbound_forwarded(v, r, a),
-                               .payload = request->body };
-    struct http_header *headers = arena_array(a, HEADERS_MAX, sizeof(*headers));
-    m.content_type = content_type(headers, read_headers(request->headers, a, headers));
-    m.created_us = id_time_us(&m.id);
+    struct http_header *headers = arena_array(plan->arena, HEADERS_MAX, sizeof(*headers));
+    m.content_type = content_type(headers, read_headers(request->headers, plan->arena, headers));
+    m.created_us = id_time_us(&plan->events[0].id);
     m.payload_expires_us = m.created_us + in->o.retention_us;
     struct store_request row = *request;
-    row.id = m.id;
+    inbound_describe_events(plan, &row);
     row.at_us = m.created_us;
     row.outcome = STORE_REQUEST_ACCEPTED;
-    row.has_message = true;
     row.reason = STR("replay");
-    row.event_type = event_type;
     row.has_original = true;
     row.original = request->id;
-    struct core_publish *p = inbound_publish(in, v, &plan, &m);
+    struct core_publish *p = inbound_publish(in, v, plan, &m);
     p->store.request = &row;
     rc = core_publish_wait(p);
     *out = row.id;
     return rc;
 }
 
+static struct inbound_event again(struct inbound *in, struct str body, struct str type)
+{
+    return (
+        struct inbound_event){ .id = id_new(store_ids(in->o.store)), .body = body, .type = type };
+}
+
+/* What it became. RC_INVALID: not all of it is kept any more. */
+static enum rc stored_events(struct inbound *in, const struct store_request *request,
+                             struct inbound_plan *plan)
+{
+    plan->is_split = request->item_count > 0;
+    plan->event_count = plan->total = plan->is_split ? request->message_count : 1;
+    plan->events = arena_array(plan->arena, plan->event_count, sizeof(*plan->events));
+    if (!plan->is_split)
+        plan->events[0] = again(in, request->body, request->event_type);
+    for (size_t i = 0; plan->is_split && i < plan->event_count; i++) {
+        struct store_message_row row;
+        enum rc rc =
+            store_message_get(in->o.store, request->app, &request->messages[i], plan->arena, &row);
+        if (rc != RC_OK || row.message.payload.ptr == NULL)
+            return rc == RC_OK ? RC_INVALID : rc;
+        plan->events[i] = again(in, row.message.payload, row.message.event_type);
+    }
+    return RC_OK;
+}
+
+/* What was refused is judged anew. What was sent before is not looked for: sending again is the purpose. */
+static enum rc judged_events(struct inbound *in, const struct inbound_view *v,
+                             const struct inbound_trial *trial, struct inbound_request *r,
+                             struct inbound_plan *plan)
+{
+    judge_at_any_url(in, v, trial, plan->arena, r, NULL, 0);
+    if (!is_accepted(&r->verdict))
+        return RC_DENIED;
+    enum rc rc = inbound_events(in, v, r, plan->arena, &plan->events, &plan->event_count,
+                                &plan->is_split, &plan->total);
+    for (size_t i = 0; rc == RC_OK && i < plan->event_count; i++) {
+        plan->events[i].event_id = STR_NONE;
+        plan->events[i].has_key = false;
+    }
+    return rc == RC_OK && plan->event_count == 0 ? RC_INVALID : rc;
+}
+
 static enum rc replay_in(struct inbound *in, const struct inbound_view *v,
                          const struct store_request *request, struct arena *a, struct id *out)
 {
     struct inbound_request *r = ARENA_NEW(a, struct inbound_request);
+    struct inbound_plan plan = { .arena = a, .is_worker = true };
     struct http_header *headers = arena_array(a, HEADERS_MAX, sizeof(*headers));
     struct inbound_trial trial = { .method = request->method,
                                    .query = query_of(request->url),
@@ -186,12 +257,9 @@ static enum rc replay_in(struct inbound *in, const struct inbound_view *v,
                                    .header_count = read_headers(request->headers, a, headers),
                                    .at_us = request->at_us };
     inbound_request_fill(in, v, a, &trial, r);
-    if (request->has_message)
-        return send_again(in, v, r, request, request->event_type, a, out);
-    inbound_judge(in, v, r, NULL, 0);
-    if (!is_accepted(&r->verdict))
-        return RC_DENIED;
-    return send_again(in, v, r, request, inbound_event_type(v, &r->verdict, a), a, out);
+    enum rc rc = request->has_message ? stored_events(in, request, &plan)
+                                      : judged_events(in, v, &trial, r, &plan);
+    return rc == RC_OK ? send_again(in, v, r, request, &plan, out) : rc;
 }
 
 enum rc inbound_replay(struct inbound *in, const struct store_request *request, struct arena *a,

@@ -86,7 +86,7 @@ struct inbound_trial {
 /* One application that would receive it. */
 struct inbound_target {
     struct str app; /* as the route names it; the source's own endpoints: empty */
-    bool takes;
+    bool takes;        /* one of its events at least */
     struct str reason; /* why not: "event_type", "filter", "application_gone", "paused" */
     size_t endpoint_count;
 };
@@ -97,6 +97,7 @@ struct inbound_explanation {
     struct str id, type, event_type;
     bool id_signed, type_signed;
     struct str words; /* what was looked for and what was signed */
+    size_t event_count; /* in the request */
     struct inbound_target *targets;
     size_t target_count;
 };

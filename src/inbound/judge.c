@@ -35,7 +35,7 @@ void inbound_request_fill(struct inbound *in, const struct inbound_view *v, stru
 bool inbound_is_slow(const struct inbound_view *v)
 {
     for (size_t i = 0; i < v->secrets.count; i++)
-        if (str_starts(v->secrets.list[i].text, STR("whpk")))
+        if (v->keys[i] != NULL)
             return true;
     return v->scheme->is_slow;
 }
@@ -44,8 +44,10 @@ void inbound_judge(struct inbound *in, const struct inbound_view *v, struct inbo
                    char *explain, size_t cap)
 {
     struct grapnel_bytes secrets[GRAPNEL_SECRETS_MAX];
+    const struct grapnel_key *keys[GRAPNEL_SECRETS_MAX];
     struct grapnel_window window = { v->settings.window_past_s, v->settings.window_future_s };
     struct grapnel_config config = { .secrets = secrets,
+                                     .keys = keys,
                                      .companion = verify_bytes(v->secrets.companion),
                                      .now_us = r->at_us,
                                      .window = v->settings.has_window ? &window : NULL,
@@ -54,18 +56,19 @@ void inbound_judge(struct inbound *in, const struct inbound_view *v, struct inbo
                                      .certificate_ctx = in->certificates };
     for (size_t i = 0; i < v->secrets.count; i++) {
         const struct inbound_secret *s = &v->secrets.list[i];
-        if (s->expires_us == 0 || s->expires_us > r->at_us)
+        if (s->expires_us == 0 || s->expires_us > r->at_us) {
+            keys[config.secret_count] = v->keys[i];
             secrets[config.secret_count++] = verify_bytes(s->text);
+        }
     }
     enum grapnel_status status =
         grapnel_explain(v->scheme->engine, &config, &r->engine, &r->verdict, explain, cap);
     MUST(status == r->verdict.status);
 }
 
-struct str inbound_event_type(const struct inbound_view *v, const struct grapnel_verdict *verdict,
-                              struct arena *a)
+struct str inbound_event_type(const struct inbound_view *v, struct str type, struct arena *a)
 {
-    struct str type = str_sub(verify_str(verdict->type), 0, TYPE_MAX);
+    type = str_sub(type, 0, TYPE_MAX);
     if (type.len == 0)
         return v->settings.event_type;
     char *text = arena_cstr(a, type);

@@ -9,18 +9,15 @@
 #include "inbound/learn_priv.h"
 #include "sign/sign.h"
 
-enum { EVENT_ID_MAX = 256 };
-
 struct receiving {
     struct inbound *in;
     struct http_request *req;
     struct inbound_view *view; /* with a reference, for as long as the request */
     uint8_t hash[32];
     struct inbound_request request;
-    bool is_judged;
     bool is_confirmed; /* AWS SNS's subscription */
     struct inbound_plan plan;
-    struct str event_type;
+    struct core_publish *publish; /* built, and not yet submitted */
     struct store_request row;
     struct store_record record;
     void (*on_worker)(struct receiving *r);
@@ -168,53 +165,9 @@ static void published(struct core_publish *p)
         refuse_for_now(r, p->store.job.rc);
         return;
     }
-    metrics_add(
-        p->store.result == STORE_CREATED ? METRIC_INBOUND_ACCEPTED : METRIC_INBOUND_DUPLICATES, 1);
+    metrics_add(core_publish_new_count(p) > 0 ? METRIC_INBOUND_ACCEPTED : METRIC_INBOUND_DUPLICATES,
+                1);
     http_answer(r->req);
-}
-
-/* A signed time makes two equal bodies two events: it belongs to the key. */
-static void key_by_body(struct receiving *r, struct core_publish *p)
-{
-    const struct grapnel_verdict *verdict = &r->request.verdict;
-    struct {
-        int64_t source, time_us;
-        uint8_t query[32], body[32];
-    } parts = { .source = r->view->num, .time_us = verdict->has_time ? verdict->time_us : 0 };
-    struct str query = verify_str(r->request.engine.query);
-    uint8_t hash[32];
-    if (query.len > 0)
-        sign_sha256(query, parts.query);
-    sign_sha256(verify_str(r->request.engine.body), parts.body);
-    sign_sha256(str_of((const char *)&parts, sizeof(parts)), hash);
-    p->store.has_key = true;
-    memcpy(p->store.key, hash, sizeof(p->store.key));
-}
-
-static bool dedupes_by_body(const struct receiving *r)
-{
-    const struct grapnel_verdict *verdict = &r->request.verdict;
-    switch (r->view->settings.dedupe_by_body) {
-    case INBOUND_BODY_ALWAYS: return true;
-    case INBOUND_BODY_NEVER: return false;
-    case INBOUND_BODY_UNSIGNED: break;
-    }
-    return verdict->status == GRAPNEL_VERIFIED && !(verdict->id.len > 0 && verdict->id_signed);
-}
-
-/* The provider's id as the message's event id; what is too long, as its hash. */
-static struct str event_id(struct receiving *r)
-{
-    struct str id = verify_str(r->request.verdict.id);
-    if (!r->view->settings.dedupe_by_id || id.len == 0)
-        return STR_NONE;
-    if (id.len <= EVENT_ID_MAX && str_is_utf8(id) && memchr(id.ptr, '\0', id.len) == NULL)
-        return id;
-    uint8_t hash[32];
-    char hex[HEX_LEN(32) + 1];
-    sign_sha256(id, hash);
-    hex_encode(hash, sizeof(hash), hex);
-    return arena_fmt(r->req->arena, "sha256-%s", hex);
 }
 
 static struct str content_type(const struct receiving *r)
@@ -226,59 +179,89 @@ static struct str content_type(const struct receiving *r)
     return is_json ? STR("application/json") : STR("application/octet-stream");
 }
 
-static void fill_row(struct receiving *r, const struct store_message *m)
+static void fill_row(struct receiving *r)
 {
     inbound_describe(r->view, &r->request, r->req->call->peer, r->req->arena, &r->row);
-    r->row.id = m->id;
+    inbound_describe_events(&r->plan, &r->row);
     r->row.outcome = r->view->paused ? STORE_REQUEST_IGNORED : STORE_REQUEST_ACCEPTED;
     r->row.reason = r->view->paused ? STR("paused") : STR_NONE;
-    r->row.has_message = true;
-    r->row.event_type = m->event_type;
-    r->row.dedupe_id = m->event_id;
     r->row.status = r->req->reply.status;
+}
+
+/* Where the plan was made: on the loop, or on a worker. */
+static void build(struct receiving *r)
+{
+    struct store_message m = { .content_type = content_type(r), .headers = r->plan.forwarded };
+    m.created_us = id_time_us(&r->plan.events[0].id);
+    m.payload_expires_us = m.created_us + r->in->o.retention_us;
+    set_reply(r, &r->view->settings.accept);
+    fill_row(r);
+    r->publish = inbound_publish(r->in, r->view, &r->plan, &m);
+    r->publish->store.request = &r->row;
+    r->publish->done = published;
+    r->publish->arg = r;
 }
 
 static void submit(struct receiving *r)
 {
-    struct store_message m = { .id = id_new(store_ids(r->in->o.store)),
-                               .org = r->plan.apps[0]->org,
-                               .app = r->view->app,
-                               .event_type = r->event_type,
-                               .event_id = event_id(r),
-                               .content_type = content_type(r),
-                               .headers = inbound_forwarded(r->view, &r->request, r->req->arena),
-                               .payload = r->req->call->body };
-    if (m.payload.ptr == NULL)
-        m.payload = STR("");
-    m.created_us = id_time_us(&m.id);
-    m.payload_expires_us = m.created_us + r->in->o.retention_us;
-    set_reply(r, &r->view->settings.accept);
-    fill_row(r, &m);
-    struct core_publish *p = inbound_publish(r->in, r->view, &r->plan, &m);
-    p->store.request = &r->row;
-    if (dedupes_by_body(r))
-        key_by_body(r, p);
-    p->done = published;
-    p->arg = r;
-    enum rc rc = core_publish_submit(p, r->req->call->loop);
+    enum rc rc = core_publish_submit(r->publish, r->req->call->loop);
     if (rc == RC_OK)
         return;
-    core_publish_free(p);
+    core_publish_free(r->publish);
     refuse_for_now(r, rc);
 }
 
 static void plan_on_worker(struct receiving *r)
 {
-    r->plan.is_worker = true;
-    r->rc = inbound_plan(r->in, r->view, &r->request, r->event_type, &r->plan);
+    struct inbound_plan *plan = &r->plan;
+    plan->is_worker = true;
+    r->rc = plan->events == NULL
+                ? inbound_events(r->in, r->view, &r->request, r->req->arena, &plan->events,
+                                 &plan->event_count, &plan->is_split, &plan->total)
+                : RC_OK;
+    if (r->rc != RC_OK || plan->event_count == 0)
+        return;
+    r->rc = inbound_plan(r->in, r->view, &r->request, plan);
+    if (r->rc == RC_OK)
+        build(r);
+}
+
+static void too_many(struct receiving *r)
+{
+    r->req->reply = (struct http_reply){ .status = 413 };
+    record(r, STORE_REQUEST_REJECTED, STR("too_many_messages"));
 }
 
 static void planned(struct receiving *r)
 {
-    if (r->rc == RC_OK)
+    if (r->rc == RC_OK && r->plan.event_count == 0) { /* an empty list: a sign of life */
+        set_reply(r, &r->view->settings.accept);
+        record(r, STORE_REQUEST_IGNORED, STR("no_events"));
+    } else if (r->rc == RC_OK) {
         submit(r);
-    else
+    } else if (r->rc == RC_INVALID) {
+        r->request.verdict.reply = (struct grapnel_reply){ .status = 400 };
+        reject(r);
+    } else if (r->rc == RC_LIMIT) {
+        too_many(r);
+    } else {
         refuse_for_now(r, r->rc);
+    }
+}
+
+static void route_event(struct receiving *r)
+{
+    struct inbound_plan *plan = &r->plan;
+    enum rc rc = inbound_events(r->in, r->view, &r->request, r->req->arena, &plan->events,
+                                &plan->event_count, &plan->is_split, &plan->total);
+    MUST(rc == RC_OK); /* one event: nothing to part */
+    rc = inbound_plan(r->in, r->view, &r->request, plan);
+    if (rc == RC_OK) {
+        build(r);
+        submit(r);
+    } else {
+        work_or_refuse(r, plan_on_worker, planned);
+    }
 }
 
 static void confirm(struct receiving *r)
@@ -304,13 +287,12 @@ static void accept(struct receiving *r)
         work_or_refuse(r, confirm, confirmed);
         return;
     }
-    r->event_type = inbound_event_type(r->view, verdict, r->req->arena);
     r->plan.arena = r->req->arena;
-    enum rc rc = inbound_plan(r->in, r->view, &r->request, r->event_type, &r->plan);
-    if (rc == RC_OK)
-        submit(r);
-    else
+    r->plan.forwarded = inbound_forwarded(r->view, &r->request, r->req->arena);
+    if (inbound_parts_events(r->view))
         work_or_refuse(r, plan_on_worker, planned);
+    else
+        route_event(r);
 }
 
 /* --- the way in -------------------------------------------------------------------------------------- */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Where an accepted request goes: the source's own application, and those of the routes that take
- * it. On the loop when every view is at hand and nothing is to be transformed, else on a worker.
+ * it, for each of its events. On the loop when every view is at hand and nothing is to be filtered by
+ * endpoints or transformed, else on a worker.
  */
 #include "inbound/inbound_priv.h"
 
-#include "filter/language.h"
+#include "filter/transform_message.h"
 
-enum { PAIRS_MAX = 256, WHY_MAX = 256 };
+enum { PAIRS_MAX = 256, WHY_MAX = 256, LINES_MAX = 65536 };
 
 /* --- which routes take it --------------------------------------------------------------------------- */
 
@@ -45,33 +46,106 @@ static size_t read_query(struct str query, struct arena *a, struct filter_pair *
     return count;
 }
 
-static bool filter_fits(const struct inbound_route *route, const struct inbound_request *r,
-                        struct str event_type, struct arena *a)
+struct filter_input inbound_filter_input(const struct inbound_request *r, struct arena *a)
 {
-    struct filter_pair *pairs = arena_array(a, r->engine.header_count + PAIRS_MAX, sizeof(*pairs));
-    struct filter_input input = { .body = verify_str(r->engine.body),
-                                  .headers = pairs,
-                                  .header_count = r->engine.header_count,
-                                  .query = pairs + r->engine.header_count,
-                                  .path = STR("/in/"), /* the rest of it is a secret */
-                                  .method = verify_str(r->engine.method),
-                                  .event_type = event_type };
-    for (size_t i = 0; i < r->engine.header_count; i++)
+    size_t header_count = r->engine.header_count;
+    struct filter_pair *pairs = arena_array(a, header_count + PAIRS_MAX, sizeof(*pairs));
+    for (size_t i = 0; i < header_count; i++)
         pairs[i] =
             (struct filter_pair){ verify_str(r->headers[i].name), verify_str(r->headers[i].value) };
-    input.query_count = read_query(verify_str(r->engine.query), a, pairs + r->engine.header_count);
-    return filter_match(route->filter, &input, NULL);
+    return (struct filter_input){ .headers = pairs,
+                                  .header_count = header_count,
+                                  .query = pairs + header_count,
+                                  .query_count = read_query(verify_str(r->engine.query), a,
+                                                            pairs + header_count),
+                                  .path = STR("/in/"), /* the rest of it is a secret */
+                                  .method = verify_str(r->engine.method) };
 }
 
-bool inbound_route_takes(const struct inbound_route *route, const struct inbound_request *r,
-                         struct str event_type, struct arena *a, struct str *reason)
+bool inbound_route_takes(const struct inbound_route *route, const struct filter_input *input,
+                         struct str *reason)
 {
     *reason = STR_NONE;
-    if (!type_fits(route, event_type))
+    if (!type_fits(route, input->event_type))
         *reason = STR("event_type");
-    else if (route->filter != NULL && !filter_fits(route, r, event_type, a))
+    else if (route->filter != NULL && !filter_match(route->filter, input, NULL))
         *reason = STR("filter");
     return reason->len == 0;
+}
+
+/* --- transforms ------------------------------------------------------------------------------------- */
+
+static bool is_set(const struct filter_message_result *result, struct str name)
+{
+    for (size_t i = 0; i < result->header_count; i++)
+        if (str_ieq(result->headers[i].name, name))
+            return true;
+    return false;
+}
+
+/* The transform's headers, and those of the request that it did not set. */
+static struct str header_lines(const struct filter_message_result *result, struct str forwarded,
+                               struct arena *a)
+{
+    struct buf lines;
+    struct str line;
+    if (result->header_count == 0)
+        return STR_NONE;
+    buf_init(&lines, LINES_MAX);
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < result->header_count; i++)
+        rc = buf_addf(&lines, "%.*s: %.*s\r\n", STR_ARGS(result->headers[i].name),
+                      STR_ARGS(result->headers[i].value));
+    while (rc == RC_OK && str_split(&forwarded, '\n', &line))
+        if (line.len > 0 && !is_set(result, str_sub(line, 0, str_find(line, ':'))))
+            rc = buf_addf(&lines, "%.*s\n", STR_ARGS(line));
+    struct str text = rc == RC_OK ? arena_str(a, buf_str(&lines)) : STR_NONE;
+    buf_fini(&lines);
+    return text;
+}
+
+struct transformed {
+    struct str body, headers; /* as of a destination */
+};
+
+/* RC_CONFLICT: this route delivers nothing, because its transform gave nothing or failed. */
+static enum rc transform(struct inbound *in, const struct inbound_view *v,
+                         const struct inbound_route *route, const struct filter_input *input,
+                         const struct inbound_event *e, const struct inbound_plan *plan,
+                         struct transformed *out)
+{
+    struct buf text, why;
+    struct filter_message_result result;
+    char id[ID_TEXT_MAX + 1], timestamp[TIME_TEXT_LEN + 1];
+    if (in->o.transforms == NULL)
+        return RC_CONFLICT;
+    buf_init(&text, in->o.transform_limits.output_max);
+    buf_init(&why, WHY_MAX);
+    time_format(id_time_us(&e->id), timestamp);
+    const struct filter_message seen = { .id = id_format(STR("msg_"), &e->id, id),
+                                         .event_type = e->type,
+                                         .timestamp = str_from(timestamp),
+                                         .method = input->method,
+                                         .path = input->path,
+                                         .body = e->body,
+                                         .headers = input->headers,
+                                         .header_count = input->header_count,
+                                         .query = input->query,
+                                         .query_count = input->query_count };
+    enum rc rc =
+        filter_message_transform(in->o.transforms, route->transform, &seen, &in->o.transform_limits,
+                                 plan->arena, &text, &result, &why);
+    if (rc == RC_INVALID || rc == RC_LIMIT)
+        LOG(INBOUND_TRANSFORM_FAILED, F_STR("source", v->id), F_STR("why", buf_str(&why)));
+    if (rc == RC_OK && result.body.ptr != NULL)
+        out->body = arena_str(plan->arena, result.body);
+    if (rc == RC_OK)
+        out->headers = header_lines(&result, plan->forwarded, plan->arena);
+    if (rc == RC_INVALID || rc == RC_LIMIT || (rc == RC_OK && result.cancel))
+        rc = RC_CONFLICT;
+    buf_fini(&text);
+    buf_fini(&why);
+    return rc;
 }
 
 /* --- the plan --------------------------------------------------------------------------------------- */
@@ -81,119 +155,155 @@ static void release(void *app)
     core_app_unref(app);
 }
 
-static void add(struct inbound_plan *plan, struct core_app *app, const struct inbound_route *route,
-                struct str body)
+/* Filters of endpoints take time: not on a loop. */
+static enum rc keep(struct inbound_plan *plan, struct core_app *app)
 {
     arena_defer(plan->arena, release, app);
-    plan->apps[plan->count] = app;
-    plan->routes[plan->count] = route;
-    plan->bodies[plan->count++] = body;
+    return app->has_filters && !plan->is_worker ? RC_NOT_FOUND : RC_OK;
 }
 
 static enum rc find_own(struct inbound *in, const struct inbound_view *v, struct inbound_plan *plan)
 {
-    struct core_app *app = core_directory_get(in->o.directory, v->app);
-    enum rc rc = app != NULL ? RC_OK : RC_NOT_FOUND;
-    if (app == NULL && plan->is_worker)
-        rc = core_directory_load(in->o.directory, v->app, &app);
-    if (rc == RC_OK)
-        add(plan, app, NULL, STR_NONE);
-    return rc;
+    enum rc rc = RC_OK;
+    plan->own = core_directory_get(in->o.directory, v->app);
+    if (plan->own == NULL)
+        rc = plan->is_worker ? core_directory_load(in->o.directory, v->app, &plan->own)
+                             : RC_NOT_FOUND;
+    return rc == RC_OK ? keep(plan, plan->own) : rc;
 }
 
 /* An application that is gone takes nothing more: that is no reason to refuse the provider. */
-static enum rc find_named(struct inbound *in, const struct inbound_view *v,
-                          const struct inbound_route *route, struct str name, struct str body,
-                          struct inbound_plan *plan)
+static enum rc add_named(struct inbound *in, const struct inbound_view *v, struct str name,
+                         const struct transformed *made, struct inbound_destination ***end,
+                         struct inbound_plan *plan)
 {
     struct core_app *app = core_directory_find(in->o.directory, v->org, name);
     if (app == NULL && !plan->is_worker)
         return RC_NOT_FOUND;
-    enum rc rc =
-        app != NULL ? RC_OK : core_directory_load_named(in->o.directory, v->org, name, &app);
-    if (rc == RC_OK)
-        add(plan, app, route, body);
-    return rc == RC_NOT_FOUND ? RC_OK : rc;
-}
-
-/* RC_CONFLICT: this route delivers nothing, because its transform gave nothing or failed. */
-static enum rc transform(struct inbound *in, const struct inbound_view *v,
-                         const struct inbound_route *route, struct str body, struct arena *a,
-                         struct str *out)
-{
-    struct buf result, why;
-    if (in->o.transforms == NULL)
-        return RC_CONFLICT;
-    buf_init(&result, in->o.transform_limits.output_max);
-    buf_init(&why, WHY_MAX);
-    enum rc rc = filter_transform_run(in->o.transforms, route->transform, body,
-                                      &in->o.transform_limits, &result, &why);
-    if (rc == RC_OK) {
-        *out = arena_str(a, buf_str(&result));
-    } else if (rc == RC_INVALID || rc == RC_LIMIT || rc == RC_NOT_FOUND) {
-        if (rc != RC_NOT_FOUND)
-            LOG(INBOUND_TRANSFORM_FAILED, F_STR("source", v->id), F_STR("why", buf_str(&why)));
-        rc = RC_CONFLICT;
+    if (app == NULL) {
+        enum rc rc = core_directory_load_named(in->o.directory, v->org, name, &app);
+        if (rc != RC_OK)
+            return rc == RC_NOT_FOUND ? RC_OK : rc;
     }
-    buf_fini(&result);
-    buf_fini(&why);
-    return rc;
+    struct inbound_destination *d = ARENA_NEW(plan->arena, struct inbound_destination);
+    *d = (struct inbound_destination){ .app = app, .body = made->body, .headers = made->headers };
+    **end = d;
+    *end = &d->next;
+    plan->message_count++;
+    return keep(plan, app);
 }
 
 static enum rc follow(struct inbound *in, const struct inbound_view *v,
-                      const struct inbound_request *r, const struct inbound_route *route,
+                      const struct inbound_route *route, const struct filter_input *input,
+                      const struct inbound_event *e, struct inbound_destination ***end,
                       struct inbound_plan *plan)
 {
-    struct str body = STR_NONE;
+    struct transformed made = { 0 };
     enum rc rc = RC_OK;
+    if (plan->message_count + route->app_count > INBOUND_MESSAGES_MAX)
+        return RC_LIMIT;
     if (route->transform.len > 0)
-        rc = plan->is_worker
-                 ? transform(in, v, route, verify_str(r->engine.body), plan->arena, &body)
-                 : RC_NOT_FOUND;
+        rc = plan->is_worker ? transform(in, v, route, input, e, plan, &made) : RC_NOT_FOUND;
     for (size_t i = 0; rc == RC_OK && i < route->app_count; i++)
-        rc = find_named(in, v, route, route->apps[i], body, plan);
+        rc = add_named(in, v, route->apps[i], &made, end, plan);
     return rc == RC_CONFLICT ? RC_OK : rc;
 }
 
 enum rc inbound_plan(struct inbound *in, const struct inbound_view *v,
-                     const struct inbound_request *r, struct str event_type,
-                     struct inbound_plan *plan)
+                     const struct inbound_request *r, struct inbound_plan *plan)
 {
     const struct inbound_settings *settings = &v->settings;
-    size_t room = 1;
+    size_t route_count = v->paused ? 0 : settings->route_count;
+    struct filter_input input = { 0 };
     struct str reason;
-    for (size_t i = 0; i < settings->route_count; i++)
-        room += settings->routes[i].app_count;
-    plan->apps = arena_array(plan->arena, room, sizeof(*plan->apps));
-    plan->routes = arena_array(plan->arena, room, sizeof(*plan->routes));
-    plan->bodies = arena_array(plan->arena, room, sizeof(*plan->bodies));
-    plan->count = 0;
+    plan->message_count = plan->event_count;
     enum rc rc = find_own(in, v, plan);
-    for (size_t i = 0; rc == RC_OK && i < settings->route_count && !v->paused; i++)
-        if (inbound_route_takes(&settings->routes[i], r, event_type, plan->arena, &reason))
-            rc = follow(in, v, r, &settings->routes[i], plan);
+    if (route_count > 0)
+        input = inbound_filter_input(r, plan->arena);
+    for (size_t k = 0; rc == RC_OK && k < plan->event_count; k++) {
+        struct inbound_event *e = &plan->events[k];
+        struct inbound_destination **end = &e->destinations;
+        e->destinations = NULL;
+        input.body = e->body;
+        input.event_type = e->type;
+        for (size_t i = 0; rc == RC_OK && i < route_count; i++)
+            if (inbound_route_takes(&settings->routes[i], &input, &reason))
+                rc = follow(in, v, &settings->routes[i], &input, e, &end, plan);
+    }
     return rc;
 }
 
 /* --- publishing ------------------------------------------------------------------------------------- */
 
+static struct core_publish *publish_event(struct inbound *in, const struct inbound_view *v,
+                                          const struct inbound_plan *plan,
+                                          const struct inbound_event *e,
+                                          const struct store_message *shared)
+{
+    struct store_message m = *shared;
+    m.id = e->id;
+    m.org = plan->own->org;
+    m.app = v->app;
+    m.event_type = e->type;
+    m.event_id = e->event_id;
+    m.payload = e->body;
+    if (plan->is_split)
+        m.content_type = STR("application/json");
+    struct core_publish *p = v->paused ? core_publish_new_to(in->o.publisher, plan->own, &m, 0)
+                                       : core_publish_new(in->o.publisher, plan->own, &m, NULL, 0);
+    p->store.has_key = e->has_key;
+    memcpy(p->store.key, e->key, sizeof(p->store.key));
+    return p;
+}
+
+static struct core_publish *publish_routed(struct inbound *in, const struct inbound_plan *plan,
+                                           const struct inbound_event *e,
+                                           const struct inbound_destination *d,
+                                           const struct store_message *shared)
+{
+    struct store_message m = *shared;
+    m.id = id_new(store_ids(in->o.store));
+    m.org = d->app->org;
+    m.app = d->app->num;
+    m.event_type = e->type;
+    m.payload = d->body.ptr == NULL ? e->body : d->body;
+    if (plan->is_split || d->body.ptr != NULL)
+        m.content_type = STR("application/json");
+    if (d->headers.ptr != NULL)
+        m.headers = d->headers;
+    return core_publish_new(in->o.publisher, d->app, &m, NULL, 0);
+}
+
 struct core_publish *inbound_publish(struct inbound *in, const struct inbound_view *v,
                                      const struct inbound_plan *plan, const struct store_message *m)
 {
-    struct core_publish *first = v->paused
-                                     ? core_publish_new_to(in->o.publisher, plan->apps[0], m, 0)
-                                     : core_publish_new(in->o.publisher, plan->apps[0], m, NULL, 0);
-    for (size_t i = 1; i < plan->count; i++) {
-        struct store_message other = *m;
-        other.id = id_new(store_ids(in->o.store));
-        other.org = plan->apps[i]->org;
-        other.app = plan->apps[i]->num;
-        other.event_id = STR_NONE;
-        if (plan->bodies[i].ptr != NULL) {
-            other.payload = plan->bodies[i];
-            other.content_type = STR("application/json");
+    struct core_publish *first = NULL;
+    for (size_t i = 0; i < plan->event_count; i++) {
+        const struct inbound_event *e = &plan->events[i];
+        struct core_publish *p = publish_event(in, v, plan, e, m);
+        if (first == NULL) {
+            first = p;
+        } else {
+            core_publish_leads(p);
+            core_publish_also(first, p);
         }
-        core_publish_also(first, core_publish_new(in->o.publisher, plan->apps[i], &other, NULL, 0));
+        for (const struct inbound_destination *d = e->destinations; d != NULL; d = d->next)
+            core_publish_also(first, publish_routed(in, plan, e, d, m));
     }
+    if (plan->is_split)
+        core_publish_as_items(first);
     return first;
+}
+
+void inbound_describe_events(const struct inbound_plan *plan, struct store_request *out)
+{
+    const struct inbound_event *first = &plan->events[0];
+    bool is_one_type = true;
+    for (size_t i = 1; i < plan->event_count; i++)
+        is_one_type = is_one_type && str_eq(plan->events[i].type, first->type);
+    out->id = first->id;
+    out->has_message = true;
+    out->event_type = is_one_type ? first->type : STR_NONE;
+    out->dedupe_id = plan->event_count == 1 ? first->event_id : STR_NONE;
+    out->item_count = plan->is_split ? plan->total : 0;
 }

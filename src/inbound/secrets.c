@@ -126,18 +126,26 @@ enum rc inbound_token_make(struct inbound *in, struct str source_id, struct buf 
     return rc;
 }
 
+struct str inbound_token_open(struct inbound *in, struct str source_id,
+                              const struct store_source_token *token, struct arena *a)
+{
+    char context[CONTEXT_MAX];
+    struct str text = STR_NONE;
+    struct buf plain;
+    buf_init(&plain, INBOUND_TOKEN_LEN + 1);
+    if (sign_open(in->o.vault, context_of("source-url", source_id, context), token->sealed,
+                  &plain) == RC_OK)
+        text = arena_str(a, buf_str(&plain));
+    forget(&plain);
+    return text;
+}
+
 enum rc inbound_url(struct inbound *in, const struct store_source *source, struct arena *a,
                     struct str *out)
 {
-    char context[CONTEXT_MAX];
-    struct buf token;
-    if (source->token_count == 0)
-        return RC_CORRUPT;
-    buf_init(&token, INBOUND_TOKEN_LEN + 1);
-    enum rc rc = sign_open(in->o.vault, context_of("source-url", source->id, context),
-                           source->tokens[0].sealed, &token);
-    if (rc == RC_OK)
-        *out = arena_fmt(a, "%s/in/%.*s", in->o.public_url, STR_ARGS(buf_str(&token)));
-    forget(&token);
-    return rc;
+    struct str token = STR_NONE;
+    if (source->token_count > 0)
+        token = inbound_token_open(in, source->id, &source->tokens[0], a);
+    *out = arena_fmt(a, "%s/in/%.*s", in->o.public_url, STR_ARGS(token));
+    return token.len > 0 ? RC_OK : RC_CORRUPT;
 }

@@ -15,7 +15,8 @@ struct reading {
     struct arena *arena;
     struct inbound_settings *out;
     struct buf *why;
-    const char *where; /* "accept", "routes" */
+    const char *where;         /* "accept", "routes" */
+    const struct str *filters; /* of the routes, as written */
 };
 
 typedef enum rc (*member_fn)(const struct reading *r, const json_t *value, void *target);
@@ -185,18 +186,34 @@ static enum rc read_reply(const struct reading *r, const json_t *value, void *ta
     return read_members(r, value, members, COUNT_OF(members), target);
 }
 
+/* The place of a word in the list; `count` if it is none of them. */
+static size_t read_word(const json_t *value, const char *const *words, size_t count)
+{
+    size_t i = 0;
+    while (i < count && (!json_is_string(value) || strcmp(json_string_value(value), words[i]) != 0))
+        i++;
+    return i;
+}
+
 static enum rc read_dedupe_body(const struct reading *r, const json_t *value, void *target)
 {
     static const char *const words[] = { [INBOUND_BODY_UNSIGNED] = "unsigned",
                                          [INBOUND_BODY_ALWAYS] = "always",
                                          [INBOUND_BODY_NEVER] = "never" };
-    for (size_t i = 0; json_is_string(value) && i < COUNT_OF(words); i++) {
-        if (strcmp(json_string_value(value), words[i]) == 0) {
-            *(enum inbound_body_dedupe *)target = (enum inbound_body_dedupe)i;
-            return RC_OK;
-        }
-    }
-    return wrong(r, "body", "Expected unsigned, always or never.");
+    size_t which = read_word(value, words, COUNT_OF(words));
+    *(enum inbound_body_dedupe *)target = (enum inbound_body_dedupe)which;
+    return which < COUNT_OF(words) ? RC_OK
+                                   : wrong(r, "body", "Expected unsigned, always or never.");
+}
+
+static enum rc read_batches(const struct reading *r, const json_t *value, void *target)
+{
+    static const char *const words[] = { [INBOUND_BATCHES_PRESET] = "preset",
+                                         [INBOUND_BATCHES_SPLIT] = "split",
+                                         [INBOUND_BATCHES_WHOLE] = "whole" };
+    size_t which = read_word(value, words, COUNT_OF(words));
+    *(enum inbound_batches *)target = (enum inbound_batches)which;
+    return which < COUNT_OF(words) ? RC_OK : wrong(r, "", "Expected preset, split or whole.");
 }
 
 static enum rc read_dedupe(const struct reading *r, const json_t *value, void *target)
@@ -253,7 +270,8 @@ static enum rc read_filter(const struct reading *r, const json_t *value, void *t
 {
     struct inbound_route *route = target;
     struct filter_fault fault = { 0 };
-    if (filter_compile(json_text(r->arena, value), &route->filter, &fault) != RC_OK)
+    (void)value; /* its numbers are rounded by now */
+    if (filter_compile(r->filters[route - r->out->routes], &route->filter, &fault) != RC_OK)
         return wrong(r, "filter", "%.100s: %.120s", fault.where, fault.reason);
     arena_defer(r->arena, free_program, route->filter);
     return RC_OK;
@@ -293,7 +311,34 @@ static enum rc read_routes(const struct reading *r, const json_t *value, void *t
 
 /* --- the whole ------------------------------------------------------------------------------------- */
 
-enum rc inbound_settings_read(struct arena *a, const json_t *object, struct inbound_settings *out,
+static enum rc note_filter(void *ctx, struct json_span name, struct json_span value)
+{
+    if (str_eq(name.text, STR("\"filter\"")))
+        *(struct str *)ctx = value.text;
+    return RC_OK;
+}
+
+static enum rc note_route(void *ctx, size_t index, struct json_span value)
+{
+    struct str *filters = ctx;
+    if (index >= INBOUND_ROUTES_MAX)
+        return RC_LIMIT;
+    return value.type == JSON_SPAN_OBJECT ? json_span_members(value, note_filter, &filters[index])
+                                          : RC_OK;
+}
+
+static const struct str *raw_filters(struct arena *a, struct str text)
+{
+    struct str *filters = arena_array(a, INBOUND_ROUTES_MAX, sizeof(*filters));
+    struct json_member routes = { .name = STR("routes") };
+    enum rc rc = json_scan_object(text, &routes, 1, NULL);
+    if (rc == RC_OK && routes.value.type == JSON_SPAN_ARRAY)
+        rc = json_span_each(routes.value, note_route, filters);
+    MUST(rc == RC_OK || rc == RC_LIMIT || rc == RC_INVALID); /* told by those who read members */
+    return filters;
+}
+
+enum rc inbound_settings_read(struct arena *a, struct str text, struct inbound_settings *out,
                               struct buf *why)
 {
     static const struct member members[] = {
@@ -301,6 +346,7 @@ enum rc inbound_settings_read(struct arena *a, const json_t *object, struct inbo
         { "accept", read_reply, offsetof(struct inbound_settings, accept) },
         { "reject", read_reply, offsetof(struct inbound_settings, reject) },
         { "dedupe", read_dedupe, 0 },
+        { "batches", read_batches, offsetof(struct inbound_settings, batches) },
         { "eventType", read_event_type, offsetof(struct inbound_settings, event_type) },
         { "forwardHeaders", read_bool, offsetof(struct inbound_settings, forward_headers) },
         { "maxBodyBytes", read_body_max, offsetof(struct inbound_settings, body_max) },
@@ -310,6 +356,11 @@ enum rc inbound_settings_read(struct arena *a, const json_t *object, struct inbo
     *out = (struct inbound_settings){ .dedupe_by_id = true,
                                       .forward_headers = true,
                                       .event_type = STR("webhook") };
-    const struct reading r = { a, out, why, "" };
-    return read_members(&r, object, members, COUNT_OF(members), out);
+    const struct reading r = { a, out, why, "", raw_filters(a, text) };
+    json_t *object = NULL;
+    if (json_parse(text, &object, NULL) != RC_OK)
+        return wrong(&r, "", "Not JSON, or with a name twice.");
+    enum rc rc = read_members(&r, object, members, COUNT_OF(members), out);
+    json_decref(object);
+    return rc;
 }

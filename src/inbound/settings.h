@@ -25,6 +25,13 @@ enum inbound_body_dedupe {
     INBOUND_BODY_NEVER
 };
 
+/* Several events in one request. */
+enum inbound_batches {
+    INBOUND_BATCHES_PRESET, /* as the scheme says */
+    INBOUND_BATCHES_SPLIT,  /* a message each */
+    INBOUND_BATCHES_WHOLE
+};
+
 struct inbound_reply {
     int status;                    /* 0: the scheme's */
     struct str content_type, body; /* ptr NULL: the scheme's */
@@ -46,6 +53,7 @@ struct inbound_settings {
     struct inbound_reply accept, reject;
     bool dedupe_by_id;
     enum inbound_body_dedupe dedupe_by_body;
+    enum inbound_batches batches;
     struct str event_type; /* when the provider names none */
     bool forward_headers;
     size_t body_max;       /* bytes; 0: the server's limit */
@@ -54,6 +62,7 @@ struct inbound_settings {
     size_t route_count;
 };
 
-/* RC_INVALID: `why` says which member and what is wrong. */
-MUST_USE enum rc inbound_settings_read(struct arena *a, const json_t *object,
+/* Reads the JSON text, so that numbers of filters stay as they are written. RC_INVALID: `why` says which member
+ * and what is wrong. */
+MUST_USE enum rc inbound_settings_read(struct arena *a, struct str text,
                                        struct inbound_settings *out, struct buf *why);

@@ -21,6 +21,8 @@ void inbound_view_unref(struct inbound_view *v)
         return;
     struct arena arena = v->arena; /* cleanups may look at the view until the last of them ran */
     arena_fini(&arena);
+    for (size_t i = 0; i < COUNT_OF(v->keys); i++)
+        grapnel_key_free(v->keys[i]);
     verify_scheme_free(v->own);
     xfree(v);
 }
@@ -62,12 +64,7 @@ static enum rc read_scheme(struct inbound *in, const struct store_source *row,
 static enum rc read_settings(const struct store_source *row, struct inbound_view *v,
                              struct buf *why)
 {
-    json_t *object = NULL;
-    enum rc rc = json_parse(row->config, &object, NULL);
-    if (rc == RC_OK)
-        rc = inbound_settings_read(&v->arena, object, &v->settings, why);
-    json_decref(object);
-    return rc;
+    return inbound_settings_read(&v->arena, row->config, &v->settings, why);
 }
 
 static enum rc build(struct inbound *in, const struct store_source *row, struct inbound_view *v)
@@ -84,7 +81,7 @@ static enum rc build(struct inbound *in, const struct store_source *row, struct 
     v->token_count = row->token_count;
     for (size_t i = 0; i < row->token_count; i++) {
         v->tokens[i] = row->tokens[i];
-        v->tokens[i].sealed = STR_NONE;
+        v->tokens[i].sealed = arena_str(&v->arena, row->tokens[i].sealed);
     }
     enum rc rc = read_scheme(in, row, v, &why);
     if (rc == RC_OK)
@@ -93,6 +90,8 @@ static enum rc build(struct inbound *in, const struct store_source *row, struct 
         buf_say(&why, "its secrets do not open with this main secret");
         rc = RC_CORRUPT;
     }
+    for (size_t i = 0; rc == RC_OK && i < v->secrets.count; i++)
+        v->keys[i] = grapnel_key_read(v->scheme->engine, verify_bytes(v->secrets.list[i].text));
     if (rc != RC_OK) {
         LOG(INBOUND_SOURCE_UNREADABLE, F_STR("source", row->id), F_STR("why", buf_str(&why)));
         rc = RC_CORRUPT;

@@ -193,7 +193,7 @@ def test_routes_take_by_type_and_filter(grapnel, make_receiver):
 def test_a_route_may_transform_and_a_wrong_program_is_refused(grapnel, receiver):
     app = grapnel.application("transformed")
     grapnel.endpoint(app, receiver.url)
-    source = make_source(grapnel, settings={"routes": [{"applications": [app], "transform": "{only: .keep}"}]})
+    source = make_source(grapnel, settings={"routes": [{"applications": [app], "transform": "{only: .body.keep}"}]})
     body = b'{"keep": 7, "drop": 8}'
     assert grapnel.raw("POST", door(source), body, github_headers(body)).status == 200
     assert json.loads(receiver.wait(1)[0].body) == {"only": 7}

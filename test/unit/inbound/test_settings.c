@@ -7,6 +7,8 @@
 
 #include "inbound/settings.h"
 
+#include "filter/language.h"
+
 struct read {
     struct arena arena;
     struct inbound_settings settings;
@@ -17,12 +19,9 @@ struct read {
 static struct read read_text(const char *text)
 {
     struct read r = { .rc = RC_OK };
-    json_t *object = NULL;
     arena_init(&r.arena);
     buf_init(&r.why, 400);
-    assert_int_equal(json_parse(str_from(text), &object, NULL), RC_OK);
-    r.rc = inbound_settings_read(&r.arena, object, &r.settings, &r.why);
-    json_decref(object);
+    r.rc = inbound_settings_read(&r.arena, str_from(text), &r.settings, &r.why);
     return r;
 }
 
@@ -53,7 +52,7 @@ static void every_member_is_read(void **state)
     struct read r = read_text(
         "{\"window\":{\"pastSeconds\":10,\"futureSeconds\":20},"
         "\"accept\":{\"status\":202,\"contentType\":\"text/x\",\"body\":\"ok\"},\"reject\":{\"status\":403},"
-        "\"dedupe\":{\"id\":false,\"body\":\"always\"},\"eventType\":\"a.b\",\"forwardHeaders\":false,"
+        "\"batches\":\"whole\",\"dedupe\":{\"id\":false,\"body\":\"always\"},\"eventType\":\"a.b\",\"forwardHeaders\":false,"
         "\"maxBodyBytes\":77,\"publicUrl\":\"https://x.example\",\"routes\":[{\"eventTypes\":[\"a.*\",\"b\"],"
         "\"filter\":{\"body\":{\"n\":{\"$gt\":1}}},\"transform\":\".n\",\"applications\":[\"one\",\"two\"]}]}");
     const struct inbound_settings *s = &r.settings;
@@ -66,6 +65,7 @@ static void every_member_is_read(void **state)
     assert_true(str_eq(s->accept.body, STR("ok")));
     assert_int_equal(s->reject.status, 403);
     assert_false(s->dedupe_by_id);
+    assert_int_equal(s->batches, INBOUND_BATCHES_WHOLE);
     assert_int_equal(s->dedupe_by_body, INBOUND_BODY_ALWAYS);
     assert_true(str_eq(s->event_type, STR("a.b")));
     assert_false(s->forward_headers);
@@ -76,6 +76,21 @@ static void every_member_is_read(void **state)
     assert_int_equal(s->routes[0].app_count, 2);
     assert_non_null(s->routes[0].filter);
     assert_true(str_eq(s->routes[0].transform, STR(".n")));
+    end(&r);
+}
+
+static void numbers_of_a_filter_stay_as_they_are_written(void **state)
+{
+    static const char text[] =
+        "{\"routes\":[{\"applications\":[\"a\"]},{\"filter\":{\"body\":{\"n\":0.1}},"
+        "\"applications\":[\"a\"]}]}";
+    struct filter_input same = { .body = STR("{\"n\":0.1}") };
+    struct filter_input next = { .body = STR("{\"n\":0.10000000000000001}") };
+    (void)state;
+    struct read r = read_text(text);
+    assert_int_equal(r.rc, RC_OK);
+    assert_true(filter_match(r.settings.routes[1].filter, &same, NULL));
+    assert_false(filter_match(r.settings.routes[1].filter, &next, NULL));
     end(&r);
 }
 
@@ -96,6 +111,8 @@ static void what_is_wrong_is_told_with_its_place(void **state)
         const char *text, *place;
     } rows[] = {
         { "[]", "Expected an object" },
+        { "{\"window\":", "Not JSON" },
+        { "{\"batches\":\"maybe\"}", "batches" },
         { "{\"nonsense\":1}", "nonsense" },
         { "{\"window\":{\"pastSeconds\":-1}}", "window" },
         { "{\"window\":{\"past\":1}}", "past" },
@@ -128,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_said_means_the_documented_defaults),
         cmocka_unit_test(every_member_is_read),
+        cmocka_unit_test(numbers_of_a_filter_stay_as_they_are_written),
         cmocka_unit_test(null_counts_as_absent),
         cmocka_unit_test(what_is_wrong_is_told_with_its_place),
     };

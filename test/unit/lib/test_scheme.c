@@ -37,6 +37,7 @@ static const struct {
     { "try harder\n", 1, "what may be tried is port, quote or newline" },
     { "reject-status 99\n", 1, "a status is a number from 200 to 599" },
     { "items notes\n", 1, "items are root or a JSON pointer" },
+    { "items /notes parted\n", 1, "items are root or a JSON pointer" },
     { "source rumour\n", 1, "high, medium or low" },
     { "jwt-alg none\n", 1, "not a JWT algorithm that is supported" },
     { "sig trailer X\n", 1, "not a kind of location" },

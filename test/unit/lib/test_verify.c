@@ -351,6 +351,81 @@ static void visits_the_events_of_a_batch(void **state)
     fixture_fini(&f);
 }
 
+static bool note_signed(void *ctx, size_t index, const struct grapnel_item *item)
+{
+    (void)index;
+    *(bool *)ctx = item->id_signed;
+    return true;
+}
+
+static void an_id_in_a_signed_body_is_signed_and_one_beside_a_token_is_not(void **state)
+{
+    struct fixture f;
+    bool is_signed = false;
+    (void)state;
+    fixture_init(&f, "hubspot-v3");
+    fixture_body(&f, "[{\"eventId\":1}]");
+    assert_status(grapnel_each_item(f.scheme, &f.request, note_signed, &is_signed),
+                  GRAPNEL_VERIFIED);
+    assert_true(is_signed);
+    fixture_fini(&f);
+    fixture_init(&f, "azure-event-grid");
+    fixture_body(&f, "[{\"id\":\"1\"}]");
+    assert_status(grapnel_each_item(f.scheme, &f.request, note_signed, &is_signed),
+                  GRAPNEL_VERIFIED);
+    assert_false(is_signed);
+    fixture_fini(&f);
+}
+
+static void a_preset_says_whether_its_events_are_parted(void **state)
+{
+    static const struct {
+        const char *name;
+        bool splits;
+    } rows[] = { { "hubspot-v3", true }, { "sendgrid", true }, { "xero", true },
+                 { "adyen", false },     { "line", false },    { "preservica", false },
+                 { "github", false } };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct grapnel_scheme *scheme = NULL;
+        assert_status(grapnel_scheme_preset(rows[i].name, &scheme), GRAPNEL_VERIFIED);
+        assert_int_equal(grapnel_scheme_splits(scheme), rows[i].splits);
+        grapnel_scheme_free(scheme);
+    }
+}
+
+static void a_public_key_read_beforehand_verifies_as_its_text_does(void **state)
+{
+    static const char pair[] = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dR"
+                               "qSKJp4AJ6p9lMicMFs6Kvg==";
+    static const char public[] = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
+    static const char other[] = "whpk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    struct fixture f;
+    (void)state;
+    fixture_init(&f, "standard-webhooks");
+    fixture_header(&f, "webhook-id", "msg_1");
+    fixture_body(&f, "{}");
+    fixture_secret(&f, pair);
+    assert_status(fixture_sign(&f), GRAPNEL_VERIFIED);
+    struct grapnel_key *right = grapnel_key_read(f.scheme, gn_cstr(public));
+    struct grapnel_key *wrong = grapnel_key_read(f.scheme, gn_cstr(other));
+    assert_non_null(right);
+    assert_non_null(wrong);
+    assert_null(grapnel_key_read(f.scheme, gn_cstr("whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw")));
+    assert_null(grapnel_key_read(f.scheme, gn_cstr("whpk_short")));
+    f.secrets[0] = gn_cstr("not looked at");
+    f.config.keys = (const struct grapnel_key *const[]){ wrong };
+    assert_status(fixture_verify(&f), GRAPNEL_NO_MATCHING_KEY);
+    f.config.keys = (const struct grapnel_key *const[]){ right };
+    assert_status(fixture_verify(&f), GRAPNEL_VERIFIED);
+    f.config.keys = (const struct grapnel_key *const[]){ NULL };
+    f.secrets[0] = gn_cstr(public);
+    assert_status(fixture_verify(&f), GRAPNEL_VERIFIED);
+    grapnel_key_free(right);
+    grapnel_key_free(wrong);
+    fixture_fini(&f);
+}
+
 /* --- forms and URLs ------------------------------------------------------------------------------------------------ */
 
 static void a_form_scheme_refuses_a_body_that_is_no_form(void **state)
@@ -482,6 +557,9 @@ int main(void)
         cmocka_unit_test(each_item_of_a_graph_batch_needs_the_client_state),
         cmocka_unit_test(too_many_items_are_refused),
         cmocka_unit_test(visits_the_events_of_a_batch),
+        cmocka_unit_test(an_id_in_a_signed_body_is_signed_and_one_beside_a_token_is_not),
+        cmocka_unit_test(a_preset_says_whether_its_events_are_parted),
+        cmocka_unit_test(a_public_key_read_beforehand_verifies_as_its_text_does),
         cmocka_unit_test(a_form_scheme_refuses_a_body_that_is_no_form),
         cmocka_unit_test(a_json_body_must_have_the_hash_that_the_url_names),
         cmocka_unit_test(a_scheme_over_the_url_needs_one),
