@@ -30,34 +30,55 @@ static void insert(struct store_due *out, size_t *count, size_t max, const struc
         (*count)++;
 }
 
-static enum rc due_in(struct store_segment *seg, int64_t endpoint, int64_t after_due_us,
-                      int64_t after_key, size_t max, struct store_due *out, size_t *count)
+struct wanted {
+    int64_t endpoint;
+    int64_t after_due_us, after_key;
+    size_t max;
+    struct store_due *out;
+    size_t *count;
+};
+
+/* Once enough are found, only what is due no later than the last of them matters: in a long backlog
+ * the stretches after the first give nothing and cost one seek. */
+static enum rc due_in_stretch(struct db *db, int64_t stretch, const struct wanted *w)
 {
-    struct store_reader *reader;
-    enum rc rc = store_reader_get(seg, &reader);
-    if (rc != RC_OK)
-        return rc;
+    enum rc rc;
+    bool is_full = *w->count == w->max;
     struct db_stmt *s = db_prepare(
-        reader->db,
-        "SELECT d.msg, m.tail, d.app, d.due, d.attempts, d.state, d.trigger"
-        " FROM delivery d INDEXED BY delivery_due CROSS JOIN message m ON m.k = d.msg"
-        " WHERE d.endpoint = ?1 AND d.due IS NOT NULL AND (d.due, d.msg) > (?2, ?3) ORDER BY d.due, d.msg LIMIT ?4");
-    db_bind_int(s, 1, endpoint);
-    db_bind_int(s, 2, after_due_us);
-    db_bind_int(s, 3, after_key);
-    db_bind_int(s, 4, (int64_t)max);
+        db, "SELECT d.msg, m.tail, d.app, d.due, d.attempts, d.state, d.trigger"
+            " FROM delivery d INDEXED BY delivery_due CROSS JOIN message m ON m.k = d.msg"
+            " WHERE d.stretch = ?1 AND d.endpoint = ?2 AND d.due IS NOT NULL AND (d.due, d.msg) > (?3, ?4)"
+            " AND d.due <= ?5 ORDER BY d.due, d.msg LIMIT ?6");
+    db_bind_int(s, 1, stretch);
+    db_bind_int(s, 2, w->endpoint);
+    db_bind_int(s, 3, w->after_due_us);
+    db_bind_int(s, 4, w->after_key);
+    db_bind_int(s, 5, is_full ? w->out[w->max - 1].due_us : INT64_MAX);
+    db_bind_int(s, 6, (int64_t)w->max);
     while (db_step(s, &rc)) {
         struct store_due row = {
             .message = store_id_of(db_int(s, 0), db_borrow(s, 1)),
             .app = db_int(s, 2),
-            .endpoint = endpoint,
+            .endpoint = w->endpoint,
             .due_us = db_int(s, 3),
             .attempt_count = (int)db_int(s, 4),
             .state = (enum store_state)db_int(s, 5),
             .trigger = (enum store_trigger)db_int(s, 6),
         };
-        insert(out, count, max, &row);
+        insert(w->out, w->count, w->max, &row);
     }
+    return rc;
+}
+
+static enum rc due_in(struct store_segment *seg, const struct wanted *w)
+{
+    struct store_reader *reader;
+    enum rc rc = store_reader_get(seg, &reader);
+    if (rc != RC_OK)
+        return rc;
+    int64_t stretches = (int64_t)store_stretch_count(seg, STRETCH_MESSAGES);
+    for (int64_t n = 0; rc == RC_OK && n < stretches; n++)
+        rc = due_in_stretch(reader->db, n, w);
     store_reader_put(seg->store, reader);
     return rc;
 }
@@ -67,13 +88,19 @@ enum rc store_due_list(struct store *s, int64_t endpoint, int64_t after_due_us,
                        size_t *count)
 {
     enum rc rc = RC_OK;
-    int64_t after_key = after_message == NULL ? -1 : id_key(after_message);
-    int64_t after_us = after_message == NULL ? INT64_MIN : after_due_us;
+    const struct wanted w = {
+        .endpoint = endpoint,
+        .after_due_us = after_message == NULL ? INT64_MIN : after_due_us,
+        .after_key = after_message == NULL ? -1 : id_key(after_message),
+        .max = max,
+        .out = out,
+        .count = count,
+    };
     *count = 0;
     struct store_segment_list list = store_segment_list_get(s);
     for (size_t i = 0; rc == RC_OK && i < list.count && max > 0; i++) {
         if (atomic_load(&list.at[i]->pending) > 0)
-            rc = due_in(list.at[i], endpoint, after_us, after_key, max, out, count);
+            rc = due_in(list.at[i], &w);
     }
     store_segment_list_free(&list);
     return rc;
@@ -87,12 +114,13 @@ struct tally {
     size_t count;
 };
 
-static enum rc app_of(struct db *db, struct store_due_endpoint *e)
+static enum rc app_of(struct db *db, int64_t stretch, struct store_due_endpoint *e)
 {
     enum rc rc;
-    struct db_stmt *s = db_prepare(db, "SELECT app FROM delivery INDEXED BY delivery_due"
-                                       " WHERE endpoint = ? AND due IS NOT NULL LIMIT 1");
-    db_bind_int(s, 1, e->endpoint);
+    struct db_stmt *s =
+        db_prepare(db, "SELECT app FROM delivery WHERE stretch = ? AND endpoint = ? LIMIT 1");
+    db_bind_int(s, 1, stretch);
+    db_bind_int(s, 2, e->endpoint);
     if (db_step(s, &rc)) {
         e->app = db_int(s, 0);
         db_reset(s);
@@ -100,34 +128,45 @@ static enum rc app_of(struct db *db, struct store_due_endpoint *e)
     return rc;
 }
 
+static enum rc tally_one(struct tally *t, struct db *db, int64_t stretch,
+                         const struct store_due_endpoint *found)
+{
+    enum rc rc = RC_OK;
+    struct store_due_endpoint *e = map64_get(t->by_endpoint, (uint64_t)found->endpoint);
+    if (e == NULL) {
+        e = ARENA_NEW(t->arena, struct store_due_endpoint);
+        *e = (struct store_due_endpoint){ .endpoint = found->endpoint,
+                                          .first_due_us = found->first_due_us };
+        (void)map64_set(t->by_endpoint, (uint64_t)e->endpoint, e);
+        t->count++;
+        rc = app_of(db, stretch, e);
+    }
+    e->count += found->count;
+    if (found->first_due_us < e->first_due_us)
+        e->first_due_us = found->first_due_us;
+    return rc;
+}
+
 static enum rc tally_segment(struct store_segment *seg, struct tally *t)
 {
     struct store_reader *reader;
-    enum rc rc = store_reader_get(seg, &reader);
+    enum rc rc = store_reader_get(seg, &reader), rc_one = RC_OK;
     if (rc != RC_OK)
         return rc;
     struct db_stmt *s = db_prepare(
-        reader->db, "SELECT endpoint, count(*), min(due) FROM delivery INDEXED BY delivery_due"
-                    " WHERE due IS NOT NULL GROUP BY endpoint");
-    while (db_step(s, &rc)) {
-        int64_t endpoint = db_int(s, 0), first_due_us = db_int(s, 2);
-        struct store_due_endpoint *e = map64_get(t->by_endpoint, (uint64_t)endpoint);
-        if (e == NULL) {
-            e = ARENA_NEW(t->arena, struct store_due_endpoint);
-            *e = (struct store_due_endpoint){ .endpoint = endpoint, .first_due_us = first_due_us };
-            (void)map64_set(t->by_endpoint, (uint64_t)endpoint, e);
-            t->count++;
-            rc = app_of(reader->db, e);
-            if (rc != RC_OK)
-                break;
-        }
-        e->count += db_int(s, 1);
-        if (first_due_us < e->first_due_us)
-            e->first_due_us = first_due_us;
+        reader->db, "SELECT stretch, endpoint, count(*), min(due) FROM delivery INDEXED BY delivery_due"
+                    " WHERE due IS NOT NULL GROUP BY stretch, endpoint");
+    while (rc_one == RC_OK && db_step(s, &rc)) {
+        struct store_due_endpoint found = {
+            .endpoint = db_int(s, 1),
+            .count = db_int(s, 2),
+            .first_due_us = db_int(s, 3),
+        };
+        rc_one = tally_one(t, reader->db, db_int(s, 0), &found);
     }
     db_reset(s);
     store_reader_put(seg->store, reader);
-    return rc;
+    return rc_one != RC_OK ? rc_one : rc;
 }
 
 static int by_first_due(const void *left, const void *right)

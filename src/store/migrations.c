@@ -135,6 +135,9 @@ const struct store_migration store_segment_migrations[] = {
     { "requests that hold several events", "ALTER TABLE request ADD COLUMN items TEXT;" },
     { "why a delivery ended",
       "ALTER TABLE delivery ADD COLUMN reason INTEGER NOT NULL DEFAULT 0;" },
+    { "due deliveries by stretch",
+      "DROP INDEX delivery_due;"
+      "CREATE INDEX delivery_due ON delivery(stretch, endpoint, due, msg) WHERE due IS NOT NULL;" },
 };
 const size_t store_segment_migration_count = COUNT_OF(store_segment_migrations);
 

@@ -114,6 +114,7 @@ struct store_stretch_list {
 };
 struct store_stretch_list store_stretch_list_get(struct store_segment *seg,
                                                  enum store_stretch_kind kind, struct arena *a);
+size_t store_stretch_count(struct store_segment *seg, enum store_stretch_kind kind);
 size_t store_stretch_find(const struct store_stretch_list *list, int64_t key);
 
 /* The time in a key, and the key of a time. */

@@ -147,6 +147,14 @@ struct store_stretch_list store_stretch_list_get(struct store_segment *seg,
     return list;
 }
 
+size_t store_stretch_count(struct store_segment *seg, enum store_stretch_kind kind)
+{
+    mutex_lock(&seg->lock);
+    size_t count = seg->stretches[kind].count;
+    mutex_unlock(&seg->lock);
+    return count;
+}
+
 /* Of what is placed by its own time. */
 int64_t store_segment_last_key(const struct store_segment *seg)
 {

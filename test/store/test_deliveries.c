@@ -263,6 +263,43 @@ static void due_deliveries_come_in_order_and_page_by_page(void **state)
     assert_int_equal(all, 8);
 }
 
+enum { WIDE = 500, WIDE_MESSAGES = 40 };
+
+/* Rows are stored in runs of some 4,096; those of one endpoint are spread over all of these. */
+static void due_deliveries_come_in_order_over_many_stretches(void **state)
+{
+    struct fixture *f = *state;
+    int64_t wide[WIDE], last_us = INT64_MIN;
+    struct store_due due[7];
+    struct store_due_endpoint *endpoints;
+    size_t count, all = 0;
+    for (int64_t i = 0; i < WIDE; i++)
+        wide[i] = i + 1;
+    for (int i = 0; i < WIDE_MESSAGES; i++) /* the last stretches are due first */
+        (void)publish(
+            f, (struct publish_spec){ .endpoints = wide,
+                                      .endpoint_count = WIDE,
+                                      .deliver_at_us = test_now_us() + (i * 7 % 10 - i) * SECOND });
+    assert_int_equal(store_due_list(f->store, 9, 0, NULL, COUNT_OF(due), due, &count), RC_OK);
+    while (count > 0) {
+        for (size_t i = 0; i < count; i++, all++) {
+            assert_true(due[i].due_us >= last_us);
+            assert_int_equal(due[i].endpoint, 9);
+            last_us = due[i].due_us;
+        }
+        struct id after = due[count - 1].message;
+        assert_int_equal(
+            store_due_list(f->store, 9, last_us, &after, COUNT_OF(due), due, &count), RC_OK);
+    }
+    assert_int_equal(all, WIDE_MESSAGES);
+    assert_int_equal(store_due_endpoints(f->store, &f->arena, &endpoints, &count), RC_OK);
+    assert_int_equal(count, WIDE);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(endpoints[i].count, WIDE_MESSAGES);
+        assert_int_equal(endpoints[i].app, TEST_APP);
+    }
+}
+
 static void finished_deliveries_are_not_due(void **state)
 {
     struct fixture *f = *state;
@@ -384,6 +421,7 @@ int main(void)
         T(a_missing_delivery_is_made_only_when_asked_for),
         T(sending_again_needs_the_message_and_its_payload),
         T(due_deliveries_come_in_order_and_page_by_page),
+        T(due_deliveries_come_in_order_over_many_stretches),
         T(finished_deliveries_are_not_due),
         T(due_deliveries_survive_a_restart),
         T(counts_go_by_state_and_window),
