@@ -115,6 +115,7 @@ static const struct chunk_row CHUNKED[] = {
     C("bare LF after an extension", NULL, "2;a\nab\r\n0\r\n\r\n"),
     C("bare CR after the size", NULL, "2\rab\r\n0\r\n\r\n"),
     C("bare LF after the data", NULL, "2\r\nab\n0\r\n\r\n"),
+    C("another byte after the data's CR", NULL, "2\r\nab\rX0\r\n\r\n"),
     C("data longer than its size", NULL, "2\r\nabc\r\n0\r\n\r\n"),
     C("data shorter than its size", NULL, "3\r\nab\r\n0\r\n\r\n"),
     C("NUL in an extension", NULL, "2;\0\r\nab\r\n0\r\n\r\n"),

@@ -64,11 +64,14 @@ static const struct row URLS[] = {
     { "http://a/%", NULL, 0, "" },
     { "http://a/%4", NULL, 0, "" },
     { "http://a/%zz", NULL, 0, "" },
+    { "http://u%zz@a/", NULL, 0, "" },
+    { "http://u\"@a/", NULL, 0, "" },
     /* addresses in disguise */
     { "http://0177.0.0.1/", NULL, 0, "" },
     { "http://127.1/", NULL, 0, "" },
     { "http://2130706433/", NULL, 0, "" },
     { "http://0x7f000001/", NULL, 0, "" },
+    { "http://0X7F000001/", NULL, 0, "" },
     { "http://0x7f.0.0.1/", NULL, 0, "" },
     { "http://127.0.0.0x1/", NULL, 0, "" },
     { "http://127.0.0.1./", NULL, 0, "" },
@@ -127,12 +130,23 @@ static void refuses_names_longer_than_dns_has_them(void **state)
     assert_int_equal(http_url_parse(str_from(text), &url, NULL), RC_INVALID);
 }
 
+static void an_escape_ends_with_its_url_whatever_stands_behind(void **state)
+{
+    (void)state;
+    struct http_url url;
+    struct str text = STR("http://a/%41");
+    assert_int_equal(http_url_parse(text, &url, NULL), RC_OK);
+    assert_int_equal(http_url_parse(str_sub(text, 0, text.len - 1), &url, NULL), RC_INVALID);
+    assert_int_equal(http_url_parse(str_sub(text, 0, text.len - 2), &url, NULL), RC_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_each_url_in_the_one_way_it_can_be_read),
         cmocka_unit_test(tells_scheme_user_and_address_kind),
         cmocka_unit_test(refuses_names_longer_than_dns_has_them),
+        cmocka_unit_test(an_escape_ends_with_its_url_whatever_stands_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,6 +202,9 @@ static void a_public_key_is_never_taken_for_a_shared_secret(void **state)
     struct token forged = hs256(HS256, "{\"id\":1}", pem);
     fixture_body(&f, forged.text);
     assert_status(fixture_verify(&f), GRAPNEL_NO_MATCHING_KEY);
+    struct token keyless = hs256(HS256, "{\"id\":1}", "");
+    fixture_body(&f, keyless.text);
+    assert_status(fixture_verify(&f), GRAPNEL_NO_MATCHING_KEY);
     struct token real =
         with_pair("{\"alg\":\"RS256\"}", GN_TEXT("{\"id\":1}"), key, EVP_sha256(), false);
     fixture_body(&f, real.text);
