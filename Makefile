@@ -73,6 +73,7 @@ lint:            ## layers, sizes, names, spelling, shell scripts, static analys
 
 docs: build      ## write docs/reference from the program's tables
 	@$(BUILD)/grapnel reference docs/reference
+	@tools/svix-operations docs/reference/openapi.json > docs/reference/svix.md
 	@python3 lib/presets.py md docs/reference/presets.md lib/presets/*.scheme
 
 clean:           ## remove build/
