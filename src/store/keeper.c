@@ -10,7 +10,7 @@
 
 enum {
     ROUND_US = 1000000,
-    WAL_SOFT = 2048, /* pages from which the keeper moves them */
+    WAL_SOFT = 1024, /* pages from which the keeper moves them */
     WAL_HARD = 8192, /* pages from which the store thread does it itself */
     SEAL_AFTER_US = 2000000
 };
