@@ -11,23 +11,34 @@ struct cursor {
 
 /* --- a header's parameters -------------------------------------------------------------------------- */
 
+/* To the quote that ends the text whose opening one `s` begins with, or to the end. */
+static size_t quoted_span(struct str s)
+{
+    size_t at = 1;
+
+    while (at < s.len && s.ptr[at] != '"')
+        at += s.ptr[at] == '\\' && at + 1 < s.len ? 2 : 1;
+    return at;
+}
+
 /* Takes `"text"` or a token off `rest`, which begins after a '='. */
 static struct str take_value(struct arena *a, struct str *rest)
 {
-    size_t at = 0, len = 0;
+    size_t len = 0;
 
     if (rest->len == 0 || rest->ptr[0] != '"') {
         struct str token = *rest;
         (void)str_split(rest, ';', &token);
         return str_trim(token);
     }
-    char *text = arena_alloc(a, rest->len + 1);
-    for (at = 1; at < rest->len && rest->ptr[at] != '"'; at++) {
-        if (rest->ptr[at] == '\\' && at + 1 < rest->len)
+    size_t end = quoted_span(*rest);
+    char *text = arena_alloc(a, end); /* no more than it has: there may be thousands in a header */
+    for (size_t at = 1; at < end; at++) {
+        if (rest->ptr[at] == '\\' && at + 1 < end)
             at++;
         text[len++] = rest->ptr[at];
     }
-    *rest = str_sub(*rest, at + 1 > rest->len ? rest->len : at + 1, rest->len);
+    *rest = str_sub(*rest, end + 1, rest->len);
     return str_of(text, len);
 }
 

@@ -100,7 +100,9 @@ static void on_start(void *ctx, const XML_Char *name, const XML_Char **attribute
     struct element *e = &r->open[r->depth++];
     *e = (struct element){ .name = arena_str(r->arena, str_from(local(name))),
                            .members = json_object() };
-    for (size_t i = 0; attributes[i] != NULL && count_node(r); i += 2) {
+    /* Those of the start tag only: a default of the document's type may be long, and comes with each. */
+    int count = XML_GetSpecifiedAttributeCount(r->parser);
+    for (int i = 0; i < count && count_node(r); i += 2) {
         char *key = arena_cstr(r->arena, arena_fmt(r->arena, "-%s", local(attributes[i])));
         (void)json_object_set_new_nocheck(e->members, key, text_value(str_from(attributes[i + 1])));
     }

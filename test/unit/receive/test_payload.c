@@ -34,6 +34,8 @@ static void xml_becomes_the_json_that_paths_expect(void **state)
           "{\"a\":{\"-n\":\"urn:x\",\"-k\":\"v\",\"b\":\"1\"}}" },
         { "<?xml version='1.0' encoding='ISO-8859-1'?><a>\xe9</a>", "{\"a\":\"\xc3\xa9\"}" },
         { "<!DOCTYPE a SYSTEM 'http://192.0.2.1/a.dtd'><a>1</a>", "{\"a\":\"1\"}" },
+        { "<!DOCTYPE a [<!ATTLIST b k CDATA 'a default is not sent'>]><a><b/><b k='v'/></a>",
+          "{\"a\":{\"b\":[\"\",{\"-k\":\"v\"}]}}" },
         { "<app><users><user id=\"1\" name=\"Jeff\"/><user id=\"2\" name=\"Sally\"/></users></app>",
           "{\"app\":{\"users\":{\"user\":[{\"-id\":\"1\",\"-name\":\"Jeff\"},"
           "{\"-id\":\"2\",\"-name\":\"Sally\"}]}}}" },
@@ -211,6 +213,34 @@ static void multipart_has_limits_of_parts_and_headers(void **state)
     buf_fini(&head);
 }
 
+static void quoted_values_cost_no_more_than_they_are_long(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct receive_part *parts;
+    size_t count, bare;
+    struct buf body = repeated(";a=\"\"", 1500);
+
+    arena_init(&a);
+    assert_int_equal(
+        read_parts(&a, "multipart/form-data; boundary=b", STR("--b--"), &parts, &count, NULL),
+        RC_OK);
+    bare = arena_used(&a);
+    arena_fini(&a);
+    struct buf whole = repeated("", 0);
+    buf_say(&whole, "--b\r\ncontent-disposition: form-data; name=x%.*s\r\n\r\n\r\n--b--",
+            STR_ARGS(buf_str(&body)));
+    arena_init(&a);
+    assert_int_equal(
+        read_parts(&a, "multipart/form-data; boundary=b", buf_str(&whole), &parts, &count, NULL),
+        RC_OK);
+    assert_int_equal(count, 1);
+    assert_in_range(arena_used(&a), bare, bare + 2 * whole.len);
+    arena_fini(&a);
+    buf_fini(&whole);
+    buf_fini(&body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +250,7 @@ int main(void)
         cmocka_unit_test(parts_are_found_with_name_type_and_bytes_as_sent),
         cmocka_unit_test(multipart_that_is_cut_off_or_malformed_is_refused),
         cmocka_unit_test(multipart_has_limits_of_parts_and_headers),
+        cmocka_unit_test(quoted_values_cost_no_more_than_they_are_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
