@@ -39,7 +39,7 @@ SAMPLE_S = 5.0
 SLACK_BYTES, SLACK_SHARE = 512 << 10, 0.02
 SLACK_COUNT = 4          # pipes and connections of the moment
 SHARES = {"events": 0.85, "programs": 0.1, "hooks": 0.05}  # of the rate
-PATIENCE_S = 20
+PATIENCE_S = 120  # a busy disk keeps the spool waiting
 
 
 class Receiver:

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -263,6 +264,55 @@ static void requests_in_a_row_are_answered_in_order(void **state)
     place_fini(&p);
 }
 
+/* A connection that is kept, after one request; its own end and the receiver's, which is in this process. */
+static int keep_connection(const struct place *p, int *accepted)
+{
+    static const char text[] = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)grapnel_receiver_port(p->receiver)),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in own, peer;
+    socklen_t len = sizeof(own);
+    char answer[ANSWER_MAX];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    assert_int_equal(send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL), sizeof(text) - 1);
+    assert_true(recv(fd, answer, sizeof(answer), 0) > 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+    *accepted = -1;
+    for (int other = 0; other < FD_SETSIZE && *accepted < 0; other++) {
+        len = sizeof(peer);
+        if (other != fd && getpeername(other, (struct sockaddr *)&peer, &len) == 0 &&
+            peer.sin_family == AF_INET && peer.sin_port == own.sin_port) {
+            *accepted = other;
+        }
+    }
+    assert_true(*accepted >= 0);
+    return fd;
+}
+
+/* Programs are started all the time, and between fork and exec they hold every descriptor: closing one does
+ * not take it off epoll then, which would go on telling of a connection that was freed. */
+static void a_connection_that_a_child_still_holds_is_forgotten_when_it_is_closed(void **state)
+{
+    (void)state;
+    struct place p;
+    int accepted;
+    place_init(&p);
+    struct grapnel_receiver_config config = config_of(&p);
+    start(&p, &config);
+    for (int i = 0; i < 20; i++) {
+        int fd = keep_connection(&p, &accepted);
+        int held = dup(accepted);
+        assert_true(held >= 0);
+        close(fd); /* the receiver reads the end, and closes */
+        assert_int_equal(post(&p, "secret", "one", "{}"), 200);
+        assert_int_equal(post(&p, "wrong", "two", "{}"), 401);
+        close(held);
+    }
+    place_fini(&p);
+}
+
 static void what_was_in_the_spool_runs_at_the_next_start(void **state)
 {
     (void)state;
@@ -393,6 +443,7 @@ int main(void)
         cmocka_unit_test(a_full_queue_is_503_and_the_sender_may_try_again),
         cmocka_unit_test(a_processor_makes_the_answer),
         cmocka_unit_test(requests_in_a_row_are_answered_in_order),
+        cmocka_unit_test(a_connection_that_a_child_still_holds_is_forgotten_when_it_is_closed),
         cmocka_unit_test(what_was_in_the_spool_runs_at_the_next_start),
         cmocka_unit_test(stored_events_that_were_cut_or_changed_are_refused),
         cmocka_unit_test(keys_are_known_until_they_are_old_or_pushed_out_and_across_restarts),
