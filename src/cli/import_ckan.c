@@ -4,6 +4,7 @@
  * header line, a JSON array, or a JSON object a line). Each row goes to the running server by itself, so
  * one that is wrong does not hold up the others; what is there already stays as it is.
  */
+#include "cli/ckan_dump_priv.h"
 #include "cli/cli_priv.h"
 #include "fetch/fetch.h"
 #include "json/json.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DUMP_MAX = 64 << 20, FIELDS_MAX = 64, REPLY_MAX = 65536, DEADLINE_US = 30000000 };
+enum { REPLY_MAX = 65536, DEADLINE_US = 30000000 };
 
 struct import {
     struct cli *cli;
@@ -54,117 +55,6 @@ static bool read_dump(struct cli *cli, const char *name, struct buf *out)
         return true;
     (void)cli_failed(cli, "%s: %s", name, rc == RC_LIMIT ? "is larger than 64 MiB" : "cannot be read");
     return false;
-}
-
-/* The rest of a quoted field, up to its closing quote; "" is a quote. RC_INVALID: it is not closed. */
-static enum rc take_quoted(struct str *rest, struct buf *text)
-{
-    for (;;) {
-        size_t len = str_find(*rest, '"');
-        if (len == rest->len)
-            return RC_INVALID;
-        bool is_double = len + 1 < rest->len && rest->ptr[len + 1] == '"';
-        enum rc rc = buf_add_str(text, str_sub(*rest, 0, len + (is_double ? 1 : 0)));
-        *rest = str_sub(*rest, len + (is_double ? 2 : 1), rest->len);
-        if (rc != RC_OK || !is_double)
-            return rc;
-    }
-}
-
-/* One field of CSV off *rest into *out; *last: it ends its line. */
-static enum rc take_field(struct arena *a, struct str *rest, struct str *out, bool *last)
-{
-    struct buf text;
-    enum rc rc = RC_OK;
-
-    buf_init(&text, DUMP_MAX);
-    if (str_skip_prefix(rest, STR("\"")))
-        rc = take_quoted(rest, &text);
-    size_t comma = str_find(*rest, ','), line = str_find(*rest, '\n');
-    size_t end = comma < line ? comma : line;
-    struct str plain = str_sub(*rest, 0, end);
-    if (plain.len > 0 && plain.ptr[plain.len - 1] == '\r')
-        plain.len--;
-    if (rc == RC_OK)
-        rc = buf_add_str(&text, plain);
-    *last = line <= comma;
-    *rest = str_sub(*rest, end + 1, rest->len);
-    *out = arena_str(a, buf_str(&text));
-    buf_fini(&text);
-    return rc;
-}
-
-static enum rc take_line(struct arena *a, struct str *rest, struct str fields[static FIELDS_MAX], size_t *count)
-{
-    bool last = false;
-
-    for (*count = 0; !last; (*count)++) {
-        if (*count == FIELDS_MAX)
-            return RC_INVALID;
-        enum rc rc = take_field(a, rest, &fields[*count], &last);
-        if (rc != RC_OK)
-            return rc;
-    }
-    return RC_OK;
-}
-
-static enum rc parse_csv(struct arena *a, struct str text, json_t *rows)
-{
-    struct str names[FIELDS_MAX], fields[FIELDS_MAX];
-    size_t name_count = 0, count = 0;
-    enum rc rc = take_line(a, &text, names, &name_count);
-
-    while (rc == RC_OK && text.len > 0) {
-        rc = take_line(a, &text, fields, &count);
-        if (rc != RC_OK || (count == 1 && fields[0].len == 0))
-            continue;
-        if (count != name_count)
-            return RC_INVALID;
-        json_t *row = json_object();
-        for (size_t i = 0; i < count; i++)
-            json_object_setn_new(row, names[i].ptr, names[i].len, json_stringn(fields[i].ptr, fields[i].len));
-        json_array_append_new(rows, row);
-    }
-    return rc;
-}
-
-static enum rc parse_lines(struct str text, json_t *rows)
-{
-    struct str line;
-    enum rc rc = RC_OK;
-
-    while (rc == RC_OK && str_split(&text, '\n', &line)) {
-        json_t *row = NULL;
-        if (str_trim(line).len == 0)
-            continue;
-        rc = json_parse(line, &row, NULL);
-        if (rc == RC_OK)
-            json_array_append_new(rows, row);
-    }
-    return rc;
-}
-
-/* The rows as objects. */
-static enum rc parse(struct arena *a, struct str text, json_t *rows)
-{
-    json_t *whole = NULL;
-    enum rc rc = RC_OK;
-
-    if (text.len > 0 && text.ptr[0] == '[') {
-        rc = json_parse(text, &whole, NULL);
-        if (rc == RC_OK)
-            json_array_extend(rows, whole);
-        json_decref(whole);
-    } else if (text.len > 0 && text.ptr[0] == '{') {
-        rc = parse_lines(text, rows);
-    } else {
-        rc = parse_csv(a, text, rows);
-    }
-    if (rc == RC_OK && json_array_size(rows) == 0)
-        rc = RC_INVALID;
-    for (size_t i = 0; i < json_array_size(rows) && rc == RC_OK; i++)
-        rc = json_is_string(json_object_get(json_array_get(rows, i), "id")) ? RC_OK : RC_INVALID;
-    return rc;
 }
 
 /* --- handing it over ------------------------------------------------------------------------------- */
@@ -234,7 +124,7 @@ static int import_text(struct import *im, struct str text, const char *server, c
     int code = CLI_FAILED;
 
     buf_init(&why, 1024);
-    if (parse(&im->arena, text, rows) != RC_OK)
+    if (cli_ckan_dump_read(&im->arena, text, rows) != RC_OK)
         (void)cli_failed(im->cli, "that is no dump of the table: CSV with a header line, a JSON array, or a "
                                   "JSON object a line, each with id, address, user_id, topic, created_at");
     else if (prepare(im, server, token, &why) != RC_OK)
@@ -269,7 +159,7 @@ static int run(struct cli *cli)
         return cli_misused(cli, "needs --url=URL, --token or $GRAPNEL_TOKEN, and a file (or - for standard input)");
     if (!cli_is_used_up(cli))
         return CLI_MISUSED;
-    buf_init(&text, DUMP_MAX);
+    buf_init(&text, CLI_CKAN_DUMP_MAX);
     arena_init(&im.arena);
     int code = read_dump(cli, name, &text) ? import_text(&im, str_trim(buf_str(&text)), server, token) : CLI_FAILED;
     arena_fini(&im.arena);
