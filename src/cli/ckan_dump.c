@@ -101,6 +101,8 @@ enum rc cli_ckan_dump_read(struct arena *a, struct str text, json_t *rows)
     json_t *whole = NULL;
     enum rc rc = RC_OK;
 
+    if (str_find(text, '\0') < text.len) /* no table has one, and names of members end at it */
+        return RC_INVALID;
     if (text.len > 0 && text.ptr[0] == '[') {
         rc = json_parse(text, &whole, NULL);
         if (rc == RC_OK)
