@@ -286,7 +286,7 @@ static json_t *document_of(const struct api *api)
 enum rc api_openapi(const struct api *api, struct buf *out)
 {
     json_t *document = document_of(api);
-    enum rc rc = json_write(document, out);
+    enum rc rc = json_write_lines(document, out);
     json_decref(document);
     return rc;
 }

@@ -40,14 +40,15 @@ static bool split_address(struct str address, char host[static HOST_MAX],
     return true;
 }
 
-static int open_listener(const struct addrinfo *ai)
+/* Shared: with others of this user that share, too, and nobody else. */
+static int open_listener(const struct addrinfo *ai, bool is_shared)
 {
-    int on = 1;
+    int on = 1, shared = is_shared;
     int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, ai->ai_protocol);
     if (fd < 0)
         return -1;
     bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-              setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
+              setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared)) == 0 &&
               bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
     if (ok)
         return fd;
@@ -57,7 +58,7 @@ static int open_listener(const struct addrinfo *ai)
     return -1;
 }
 
-enum rc http_listen(const char *address, int *fd, struct buf *why)
+static enum rc listen_at(const char *address, bool is_shared, int *fd, struct buf *why)
 {
     char host[HOST_MAX], port[PORT_MAX];
     if (!split_address(str_from(address), host, port)) {
@@ -73,11 +74,28 @@ enum rc http_listen(const char *address, int *fd, struct buf *why)
         buf_say(why, "cannot resolve '%s': %s", address, gai_strerror(error));
         return RC_INVALID;
     }
-    *fd = open_listener(found);
-    if (*fd < 0)
+    enum rc rc = RC_OK;
+    *fd = open_listener(found, is_shared);
+    if (*fd < 0) {
+        rc = errno == EADDRINUSE ? RC_BUSY : RC_IO;
         buf_say(why, "cannot listen on '%s': %s", address, strerrordesc_np(errno));
+    }
     freeaddrinfo(found);
-    return *fd < 0 ? RC_IO : RC_OK;
+    return rc;
+}
+
+enum rc http_listen(const char *address, int *fd, struct buf *why)
+{
+    return listen_at(address, true, fd, why);
+}
+
+enum rc http_listen_check(const char *address, struct buf *why)
+{
+    int fd = -1;
+    enum rc rc = listen_at(address, false, &fd, why);
+    if (fd >= 0)
+        (void)close(fd);
+    return rc;
 }
 
 uint16_t http_listen_port(int fd)

@@ -80,7 +80,11 @@ void http_call_reply(struct http_call *call, const struct http_reply *reply);
 /* The value of a header (first, any case), or the empty string. */
 struct str http_call_header(const struct http_call *call, const char *name);
 
-/* A listening socket with SO_REUSEPORT on "host:port" or "[v6]:port". `why` on failure. */
+/* A listening socket with SO_REUSEPORT on "host:port" or "[v6]:port". `why` on failure: RC_INVALID: no
+ * address of this machine's, RC_BUSY: another program has it, RC_IO. */
 MUST_USE enum rc http_listen(const char *address, int *fd, struct buf *why);
+/* Whether nobody listens there, not even another server of this user, with which http_listen() would
+ * share connections. The same errors. */
+MUST_USE enum rc http_listen_check(const char *address, struct buf *why);
 /* The port a socket is bound to. */
 uint16_t http_listen_port(int fd);

@@ -45,10 +45,10 @@ static int add_chunk(const char *bytes, size_t len, void *ctx)
     return buf_add(ctx, bytes, len) == RC_OK ? 0 : -1;
 }
 
-enum rc json_write(const json_t *value, struct buf *out)
+static enum rc write_as(const json_t *value, size_t flags, struct buf *out)
 {
     size_t before = out->len;
-    if (json_dump_callback(value, add_chunk, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0) {
+    if (json_dump_callback(value, add_chunk, out, flags | JSON_ENCODE_ANY) == 0) {
         return RC_OK;
     }
     out->len = before;
@@ -56,6 +56,17 @@ enum rc json_write(const json_t *value, struct buf *out)
         out->ptr[before] = '\0';
     }
     return RC_LIMIT;
+}
+
+enum rc json_write(const json_t *value, struct buf *out)
+{
+    return write_as(value, JSON_COMPACT, out);
+}
+
+enum rc json_write_lines(const json_t *value, struct buf *out)
+{
+    enum rc rc = write_as(value, JSON_INDENT(1), out);
+    return rc == RC_OK ? buf_add_char(out, '\n') : rc;
 }
 
 /* What a tree is made of came through limits far below this. */

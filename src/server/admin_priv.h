@@ -20,6 +20,9 @@ MUST_USE enum rc server_tokens_on(struct store *store, struct core_access *acces
                                   const struct server_token_request *request, struct buf *out,
                                   struct buf *why);
 
+/* Whether a server that has the store of `dir` open answers there. */
+bool server_admin_answers(const char *dir);
+
 /* Asks the server that has the store open. */
 MUST_USE enum rc server_tokens_ask(const char *dir, const struct server_token_request *request,
                                    struct buf *out, struct buf *why);

@@ -5,11 +5,13 @@
 #include "server/doctor.h"
 
 #include "db/db.h"
+#include "server/admin_priv.h"
 #include "server/server_priv.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SYNC_ROUNDS = 21, SYNC_BYTES = 4096, SYNC_SLOW_US = 10000, SYNC_TOO_SLOW_US = 100000 };
+enum {
+    SYNC_ROUNDS = 21,
+    SYNC_BYTES = 4096,
+    SYNC_SLOW_US = 10000,
+    SYNC_TOO_SLOW_US = 100000,
+    CLOCK_OFF_S = 60
+};
 
 static enum server_verdict check_conf(const struct conf *c, struct buf *text)
 {
@@ -30,14 +38,47 @@ static enum server_verdict check_conf(const struct conf *c, struct buf *text)
     return SERVER_CHECK_OK;
 }
 
+/* The store's folder, or the one it will be made in. The server makes one folder, not those above. */
+static void existing_folder(const struct conf *c, char out[static PATH_MAX])
+{
+    snprintf(out, PATH_MAX, "%s", c->data_dir);
+    if (access(out, F_OK) == 0 || errno != ENOENT)
+        return;
+    char *end = out + strlen(out);
+    while (end > out && end[-1] == '/')
+        *--end = '\0';
+    char *slash = strrchr(out, '/');
+    if (slash == NULL)
+        snprintf(out, PATH_MAX, ".");
+    else
+        slash[slash == out ? 1 : 0] = '\0';
+}
+
+static enum server_verdict check_new_folder(const struct conf *c, struct buf *text)
+{
+    char above[PATH_MAX];
+
+    existing_folder(c, above);
+    if (access(above, W_OK | X_OK) == 0) {
+        buf_say(text, "%s is not there yet; the first start makes it", c->data_dir);
+        return SERVER_CHECK_OK;
+    }
+    buf_say(text,
+            "%s is not there, and this user may not make it (%s: %s); make it and chown it to "
+            "the server's user, or set another store.dir",
+            c->data_dir, above, strerror(errno));
+    return SERVER_CHECK_FAIL;
+}
+
 static enum server_verdict check_folder(const struct conf *c, struct buf *text)
 {
     struct stat st;
 
-    if (stat(c->data_dir, &st) != 0) {
-        buf_say(text, "%s: %s%s", c->data_dir, strerror(errno),
-                errno == ENOENT ? "; the first start makes it" : "");
-        return errno == ENOENT ? SERVER_CHECK_OK : SERVER_CHECK_FAIL;
+    if (stat(c->data_dir, &st) != 0 && errno == ENOENT)
+        return check_new_folder(c, text);
+    if (access(c->data_dir, F_OK) != 0) {
+        buf_say(text, "%s: %s; run this as the server's user", c->data_dir, strerror(errno));
+        return SERVER_CHECK_FAIL;
     }
     if (!S_ISDIR(st.st_mode) || access(c->data_dir, R_OK | W_OK | X_OK) != 0) {
         buf_say(text, "%s: not a folder this user may write to; chown it to the server's user",
@@ -52,18 +93,14 @@ static enum server_verdict check_folder(const struct conf *c, struct buf *text)
     return SERVER_CHECK_OK;
 }
 
-/* The store's folder, or where it will be made. */
-static const char *existing_folder(const struct conf *c)
-{
-    return access(c->data_dir, X_OK) == 0 ? c->data_dir : ".";
-}
-
 static enum server_verdict check_disk(const struct conf *c, struct buf *text)
 {
     struct statvfs fs;
+    char folder[PATH_MAX];
 
-    if (statvfs(existing_folder(c), &fs) != 0) {
-        buf_say(text, "%s", strerror(errno));
+    existing_folder(c, folder);
+    if (statvfs(folder, &fs) != 0) {
+        buf_say(text, "%s: %s", folder, strerror(errno));
         return SERVER_CHECK_FAIL;
     }
     int64_t free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
@@ -92,7 +129,7 @@ static int64_t time_sync(const char *folder)
 {
     static const char page[SYNC_BYTES];
     int64_t took[SYNC_ROUNDS];
-    char path[4096];
+    char path[PATH_MAX + 16];
     size_t done = 0;
 
     snprintf(path, sizeof path, "%s/.doctor-XXXXXX", folder);
@@ -115,10 +152,12 @@ static int64_t time_sync(const char *folder)
 
 static enum server_verdict check_sync(const struct conf *c, struct buf *text)
 {
-    int64_t us = time_sync(existing_folder(c));
+    char folder[PATH_MAX];
 
+    existing_folder(c, folder);
+    int64_t us = time_sync(folder);
     if (us < 0) {
-        buf_say(text, "cannot write and sync a file: %s", strerror(errno));
+        buf_say(text, "cannot write and sync a file in %s: %s", folder, strerror(errno));
         return SERVER_CHECK_FAIL;
     }
     buf_say(text, "%.2f ms a sync", (double)us / 1000);
@@ -142,16 +181,40 @@ static enum server_verdict check_descriptors(const struct conf *c, struct buf *t
     return SERVER_CHECK_WARN;
 }
 
+/* How far the store's youngest file lies in the future: a clock that was set back. */
+static int64_t lies_ahead_s(const struct conf *c)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    time_t newest = 0;
+
+    snprintf(path, sizeof path, "%s/segments", c->data_dir);
+    DIR *folder = opendir(path);
+    for (struct dirent *e; folder != NULL && (e = readdir(folder)) != NULL;) {
+        if (fstatat(dirfd(folder), e->d_name, &st, 0) == 0 && st.st_mtime > newest)
+            newest = st.st_mtime;
+    }
+    if (folder != NULL)
+        closedir(folder);
+    return newest - clock_wall_us(clock_system()) / 1000000;
+}
+
 static enum server_verdict check_clock(const struct conf *c, struct buf *text)
 {
     struct timex state = { 0 };
     char now[TIME_TEXT_LEN + 1];
+    int64_t ahead_s = lies_ahead_s(c);
 
-    (void)c;
     time_format(clock_wall_us(clock_system()), now);
     buf_say(text, "%s", now);
     if (clock_wall_us(clock_system()) < 1700000000LL * 1000000) {
-        buf_say(text, ": in the past; receivers refuse signatures more than minutes off");
+        buf_say(text,
+                ": in the past; receivers refuse signatures more than minutes off; set the clock");
+        return SERVER_CHECK_FAIL;
+    }
+    if (ahead_s > CLOCK_OFF_S) {
+        buf_say(text, ": the store was written to %lld s later than that; set the clock",
+                (long long)ahead_s);
         return SERVER_CHECK_FAIL;
     }
     if (adjtimex(&state) == TIME_ERROR || (state.status & STA_UNSYNC) != 0) {
@@ -193,9 +256,12 @@ static enum server_verdict check_authorities(const struct conf *c, struct buf *t
         buf_say(text, "; install ca-certificates, or set fetch.ca_file");
         return SERVER_CHECK_FAIL;
     }
+    bool knows = tls_client_knows_authorities(ctx);
     SSL_CTX_free(ctx);
-    buf_say(text, "receivers' certificates can be checked");
-    return SERVER_CHECK_OK;
+    buf_say(text, knows ? "receivers' certificates can be checked"
+                        : "none is known, so deliveries over https will fail; install "
+                          "ca-certificates, or set fetch.ca_file");
+    return knows ? SERVER_CHECK_OK : SERVER_CHECK_FAIL;
 }
 
 static enum server_verdict check_certificate(const struct conf *c, struct buf *text)
@@ -220,16 +286,20 @@ static enum server_verdict check_addresses(const struct conf *c, struct buf *tex
     struct str rest = str_from(c->listen);
     struct str part;
     char address[256];
-    int fd;
 
     while (str_split(&rest, ',', &part)) {
         part = str_trim(part);
         snprintf(address, sizeof address, "%.*s", STR_ARGS(part));
-        if (http_listen(address, &fd, text) != RC_OK) {
-            buf_say(text, "; is another program there?");
+        enum rc rc = http_listen_check(address, text);
+        if (rc == RC_BUSY && server_admin_answers(c->data_dir)) {
+            buf_say(text, "; the server that runs on this store is there");
+            return SERVER_CHECK_OK;
+        }
+        if (rc != RC_OK) {
+            buf_say(text, rc == RC_BUSY ? "; stop what is there, or set another server.listen"
+                                        : "; see server.listen");
             return SERVER_CHECK_FAIL;
         }
-        close(fd);
     }
     buf_say(text, "%s can be opened", c->listen);
     return SERVER_CHECK_OK;
@@ -255,7 +325,7 @@ static bool is_sound(const char *path, struct buf *text)
 
 static enum server_verdict check_data(const struct conf *c, struct buf *text)
 {
-    char path[4096];
+    char path[PATH_MAX];
     int files = 1;
 
     snprintf(path, sizeof path, "%s/config.db", c->data_dir);

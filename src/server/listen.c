@@ -23,17 +23,22 @@ static enum rc listen_on(struct server *s, size_t listener)
 {
     char *address = s->addresses[listener];
     struct http_limits limits = server_http_limits(s->conf, s->loop_count);
+    enum rc rc = http_listen_check(address, &s->why);
 
-    for (size_t i = 0; i < s->loop_count; i++) {
+    if (rc == RC_BUSY)
+        buf_say(&s->why, "; stop what is there, or set another server.listen");
+    for (size_t i = 0; rc == RC_OK && i < s->loop_count; i++) {
         int fd = -1;
-        enum rc rc = http_listen(address, &fd, &s->why);
+        rc = http_listen(address, &fd, &s->why);
         if (rc != RC_OK)
-            return rc;
+            break;
         if (i == 0)
             real_address(address, sizeof s->addresses[listener], fd);
         s->loops[i].http[listener] = http_server_new(s->loops[i].loop, fd, s->server_tls, &limits,
                                                      http_router_handle, s->router);
     }
+    if (rc != RC_OK)
+        return rc;
     LOG(SERVER_LISTENING, F_TEXT("address", address),
         F_TEXT("scheme", s->server_tls == NULL ? "http" : "https"));
     return RC_OK;

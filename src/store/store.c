@@ -43,8 +43,11 @@ static enum rc make_folder(const char *path, struct buf *why)
         return RC_OK;
     if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return RC_OK;
-    buf_say(why, "%s: cannot make the folder: %s", path, strerror(errno));
-    return errno == ENOSPC ? RC_LIMIT : RC_IO;
+    int error = errno;
+    buf_say(why, "%s: cannot make the folder: %s", path, strerror(error));
+    if (error == EACCES || error == EROFS || error == ENOENT)
+        buf_say(why, "; make it and let the server's user own it, or set another store.dir");
+    return error == ENOSPC ? RC_LIMIT : RC_IO;
 }
 
 static enum rc take_lock(struct store *s, struct arena *scratch, struct buf *why)

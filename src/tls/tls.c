@@ -5,6 +5,7 @@
  */
 #include "tls/tls.h"
 
+#include <dirent.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -107,6 +108,25 @@ static enum rc use_system_bundle(SSL_CTX *ctx, struct buf *why)
     if (SSL_CTX_set_default_verify_paths(ctx) == 1)
         return RC_OK;
     return refuse(why, "cannot find the system's CA certificates", "default paths");
+}
+
+/* Files of OpenSSL's own folder are read when they are needed: there is no list to look at. */
+static bool has_entries(const char *path)
+{
+    DIR *folder = opendir(path);
+    size_t count = 0;
+    while (folder != NULL && count <= 2 && readdir(folder) != NULL)
+        count++;
+    if (folder != NULL)
+        closedir(folder);
+    return count > 2; /* beside "." and ".." */
+}
+
+bool tls_client_knows_authorities(const SSL_CTX *ctx)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+    return sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) > 0 ||
+           has_entries(X509_get_default_cert_dir());
 }
 
 enum rc tls_client_context(const struct tls_client_options *o, SSL_CTX **out, struct buf *why)

@@ -25,8 +25,11 @@ struct tls_client_options {
  * *out (SSL_CTX_free). */
 MUST_USE enum rc tls_server_context(const struct tls_server_options *o, SSL_CTX **out,
                                     struct buf *why);
+/* The system's authorities may be none at all: tls_client_knows_authorities(). */
 MUST_USE enum rc tls_client_context(const struct tls_client_options *o, SSL_CTX **out,
                                     struct buf *why);
+/* Whether there is any authority a receiver's certificate could be checked against. */
+bool tls_client_knows_authorities(const SSL_CTX *ctx);
 
 /* Appends OpenSSL's queued errors in words and clears the queue. */
 void tls_errors(struct buf *out);

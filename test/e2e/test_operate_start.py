@@ -5,6 +5,7 @@ import re
 import sqlite3
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -71,6 +72,60 @@ def test_a_main_secret_that_others_may_read_is_refused(make_grapnel):
     (server.store / "main-secret").chmod(0o644)
     code, said = grapnel_fails(server)
     assert code == 1 and "main-secret" in said
+
+
+def test_a_port_that_another_server_of_the_same_user_has_is_refused(make_grapnel):
+    first = make_grapnel().serve()
+    second = make_grapnel()
+    second.port = first.port
+    code, said = grapnel_fails(second)
+    assert code == 1
+    assert f"127.0.0.1:{first.port}" in said and "server.listen" in said
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(make_grapnel, tmp_path):
+    server = make_grapnel()
+    code, said = grapnel_fails(server, f"store.dir={tmp_path}/not/there")
+    assert code == 1
+    assert f"{tmp_path}/not/there" in said and "another store.dir" in said
+
+
+def verdict(server, check, *flags):
+    """A line of the doctor's: (its first word, the rest)."""
+    said = server.run("doctor", f"--store.dir={server.store}", *flags).stdout
+    word, text = re.search(rf"^(\w+) +{check} +(.*)$", said, re.M).groups()
+    return word, text
+
+
+def test_the_doctor_tells_the_own_server_from_another_program(make_grapnel):
+    server = make_grapnel().serve()
+    listen = f"--server.listen=127.0.0.1:{server.port}"
+    assert verdict(server, "addresses", listen)[0] == "ok"
+    word, text = verdict(server, "addresses", listen, f"--store.dir={server.folder}")
+    assert word == "FAIL" and "server.listen" in text
+
+
+def test_the_doctor_looks_at_where_the_folder_will_be_made(make_grapnel, tmp_path):
+    server = make_grapnel()
+    assert verdict(server, "store folder") == ("ok", f"{server.store} is not there yet; the first start makes it")
+    word, text = verdict(server, "store folder", f"--store.dir={tmp_path}/not/there")
+    assert word == "FAIL" and "chown" in text
+
+
+def test_the_doctor_misses_the_authorities(make_grapnel, tmp_path):
+    server = make_grapnel(env={"SSL_CERT_FILE": str(tmp_path / "none.pem")})
+    word, text = verdict(server, "authorities")
+    assert word == "FAIL" and "ca-certificates" in text
+
+
+def test_the_doctor_sees_a_clock_that_was_set_back(make_grapnel):
+    server = make_grapnel().serve()
+    server.stop()
+    assert "later" not in verdict(server, "clock")[1]
+    ahead = time.time() + 7200
+    os.utime(next((server.store / "segments").iterdir()), (ahead, ahead))
+    word, text = verdict(server, "clock")
+    assert word == "FAIL" and "set the clock" in text
 
 
 def test_tokens_are_made_listed_and_ended_with_and_without_a_server(make_grapnel):

@@ -47,6 +47,19 @@ static void refuses_what_a_tree_cannot_hold(void **state)
     }
 }
 
+static void writes_a_line_a_member_for_people(void **state)
+{
+    json_t *tree = NULL;
+    struct buf out;
+    (void)state;
+    assert_int_equal(json_parse(STR("{\"b\":[1],\"a\":{}}"), &tree, NULL), RC_OK);
+    buf_init(&out, 64);
+    assert_int_equal(json_write_lines(tree, &out), RC_OK);
+    assert_string_equal(out.ptr, "{\n \"b\": [\n  1\n ],\n \"a\": {}\n}\n");
+    buf_fini(&out);
+    json_decref(tree);
+}
+
 static void writing_past_the_limit_leaves_the_buffer_as_it_was(void **state)
 {
     (void)state;
@@ -69,6 +82,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parses_and_writes_back_compactly),
         cmocka_unit_test(refuses_what_a_tree_cannot_hold),
+        cmocka_unit_test(writes_a_line_a_member_for_people),
         cmocka_unit_test(writing_past_the_limit_leaves_the_buffer_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
