@@ -122,6 +122,7 @@ static CURLcode on_ssl_context(CURL *easy, void *ssl_ctx, void *arg)
     STACK_OF(X509) *chain = NULL;
 
     (void)easy;
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set1_cert_store(ctx, SSL_CTX_get_cert_store(ours));
     if (cert == NULL)
         return CURLE_OK;

@@ -11,6 +11,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* OpenSSL's queue of errors must be empty before each of its calls that tls_result() judges: what a
+ * failed verification on this thread left there would count as an error of this connection. */
 static enum io_result tls_result(const struct conn *c, int result)
 {
     int error = SSL_get_error(c->ssl, result);
@@ -32,12 +34,14 @@ static enum io_result errno_result(void)
 
 enum io_result http_conn_handshake(struct conn *c)
 {
+    ERR_clear_error();
     int result = SSL_accept(c->ssl);
     return result == 1 ? IO_DONE : tls_result(c, result);
 }
 
 static enum io_result read_tls(struct conn *c, size_t *len)
 {
+    ERR_clear_error();
     int got = SSL_read(c->ssl, c->server->read_buf, CONN_READ_BYTES);
     if (got > 0) {
         *len = (size_t)got;
@@ -74,6 +78,7 @@ static enum io_result write_tls(struct conn *c, struct str bytes, size_t *sent)
 {
     while (*sent < bytes.len) {
         size_t left = bytes.len - *sent;
+        ERR_clear_error();
         int result = SSL_write(c->ssl, bytes.ptr + *sent, left > INT32_MAX ? INT32_MAX : (int)left);
         if (result <= 0)
             return tls_result(c, result);

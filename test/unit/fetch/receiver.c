@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 64, REQUEST_MAX = 8 * 1024 * 1024, DRIP_US = 1000, WAIT_US = 10000000 };
+enum { CONNECTIONS_MAX = 64, REQUEST_MAX = 8 * 1024 * 1024, DRIP_US = 1000, WAIT_US = 60000000 };
 
 struct peer {
     struct receiver *receiver;
@@ -130,6 +130,12 @@ static void play(struct peer *p, const struct step *s)
     case STEP_FLOOD:
         for (int i = 0; i < s->times && !p->is_broken; i++)
             put(p, s->text, strlen(s->text));
+        break;
+    case STEP_PAUSE:
+        pause_us((int64_t)s->times * 1000);
+        break;
+    case STEP_RENEGOTIATE:
+        MUST(SSL_renegotiate(p->ssl) == 1 && SSL_do_handshake(p->ssl) == 1);
         break;
     case STEP_HANG:
         while (!p->is_broken)

@@ -14,6 +14,8 @@ enum step_kind {
     STEP_SEND,
     STEP_DRIP,    /* sends byte by byte, 1 ms between them */
     STEP_FLOOD,   /* sends the text `times` times, or until the other side closes */
+    STEP_PAUSE,       /* `times` milliseconds */
+    STEP_RENEGOTIATE, /* asks for a new handshake; TLS 1.2 */
     STEP_HANG,    /* until the other side closes or the receiver stops */
     STEP_RESET    /* closes with a reset */
 };
@@ -32,6 +34,6 @@ int receiver_connections(struct receiver *r);
 int receiver_requests(struct receiver *r);
 /* The text of the last request that was read. */
 struct str receiver_last_request(struct receiver *r);
-/* Waits until the other side has closed that many connections; panics after 10 s. */
+/* Waits until the other side has closed that many connections; panics after 60 s. */
 void receiver_wait_closed(struct receiver *r, int count);
 void receiver_stop(struct receiver *r);

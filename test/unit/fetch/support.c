@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { GIVE_UP_US = 20 * 1000 * 1000, CALL_DEADLINE_US = 5 * 1000 * 1000 };
+enum { GIVE_UP_US = 90 * 1000 * 1000, CALL_DEADLINE_US = 30 * 1000 * 1000 };
 
 const char *const CLIENT_NAMES[CLIENT_KINDS] = { "own", "curl" };
 

@@ -29,10 +29,10 @@ struct test_call {
     char text[512];
     int done_count;
 };
-/* A POST of "hello" to the URL, 5 s. */
+/* A POST of "hello" to the URL, 30 s: longer than anything but a call that waits for it takes. */
 void test_call_init(struct test_call *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void test_call_fini(struct test_call *t);
-/* Starts it and turns the loop until it is done; panics after 20 s. */
+/* Starts it and turns the loop until it is done; panics after 90 s. */
 void test_call_run(struct bench *b, struct test_call *t);
 void test_call_start(struct bench *b, struct test_call *t);
 void test_call_wait(struct bench *b, struct test_call *t);

@@ -10,6 +10,7 @@
 #include "metrics/metrics.h"
 #include "support.h"
 
+#include <stdio.h>
 #include <time.h>
 
 #define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -128,6 +129,150 @@ static void run_calls(enum client_kind kind, const struct step *script, int call
     receiver_stop(r);
     SSL_CTX_free(server);
     cert_free(&leaf);
+}
+
+/* --- what the clients say of themselves -------------------------------------------------------- */
+
+struct hello {
+    char name[64]; /* SNI; "": none */
+    char protocols[64];
+};
+
+static int note_name(SSL *ssl, int *alert, void *arg)
+{
+    struct hello *seen = arg;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+    (void)alert;
+    (void)snprintf(seen->name, sizeof(seen->name), "%s", name != NULL ? name : "");
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int note_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+                          unsigned in_len, void *arg)
+{
+    struct hello *seen = arg;
+
+    (void)ssl;
+    (void)snprintf(seen->protocols, sizeof(seen->protocols), "%.*s", (int)in_len, (const char *)in);
+    *out = in + 1;
+    *out_len = in[0];
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static void both_clients_name_the_host_and_offer_http_1_1(void **state)
+{
+    static const struct {
+        const char *host;
+        const char *name;
+    } rows[] = { { "hook.test", "hook.test" }, { "hook.test.", "hook.test" }, { "127.0.0.1", "" } };
+    const struct step *scripts[] = { ANSWERS };
+    struct cert leaf = cert_new("DNS:hook.test,IP:127.0.0.1", -DAY_S, DAY_S, &g_ca);
+    SSL_CTX *server = cert_server(&leaf, NULL);
+    struct hello seen;
+
+    (void)state;
+    (void)SSL_CTX_set_tlsext_servername_callback(server, note_name);
+    (void)SSL_CTX_set_tlsext_servername_arg(server, &seen);
+    SSL_CTX_set_alpn_select_cb(server, note_protocols, &seen);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        FOR_BOTH(kind)
+        {
+            struct receiver *r = receiver_start(scripts, 1, server);
+            struct fetch_options o = { .tls = g_client, .resolve = "hook.test=127.0.0.1,hook.test.=127.0.0.1" };
+            struct bench b;
+            struct test_call t;
+            memset(&seen, 0, sizeof(seen));
+            bench_open(&b, kind, &o);
+            test_call_init(&t, "https://%s:%u/", rows[i].host, receiver_port(r));
+            test_call_run(&b, &t);
+            if (t.call.error != FETCH_OK)
+                fail_msg("%s, %s: %s", rows[i].host, CLIENT_NAMES[kind], t.call.detail);
+            test_call_fini(&t);
+            bench_close(&b);
+            receiver_stop(r);
+            assert_string_equal(seen.name, rows[i].name);
+            assert_string_equal(seen.protocols, "\x08http/1.1");
+        }
+    }
+    SSL_CTX_free(server);
+    cert_free(&leaf);
+}
+
+/* One call against a receiver that speaks one version only. */
+static void run_version(enum client_kind kind, int version, const struct step *script, int calls, struct test_call *t)
+{
+    const struct step *scripts[] = { script };
+    struct cert leaf = cert_new("DNS:hook.test", -DAY_S, DAY_S, &g_ca);
+    SSL_CTX *server = cert_server(&leaf, NULL);
+    struct fetch_options o = { .tls = g_client, .resolve = "hook.test=127.0.0.1" };
+    struct bench b;
+
+    SSL_CTX_set_security_level(server, 0);
+    (void)SSL_CTX_clear_options(server, SSL_OP_NO_RENEGOTIATION);
+    MUST(SSL_CTX_set_min_proto_version(server, version) == 1 && SSL_CTX_set_max_proto_version(server, version) == 1);
+    struct receiver *r = receiver_start(scripts, 1, server);
+    bench_open(&b, kind, &o);
+    test_call_init(t, "https://hook.test:%u/", receiver_port(r));
+    for (int i = 0; i < calls; i++)
+        test_call_run(&b, t);
+    bench_close(&b);
+    receiver_stop(r);
+    SSL_CTX_free(server);
+    cert_free(&leaf);
+}
+
+static void both_clients_speak_1_2_and_1_3_and_nothing_older(void **state)
+{
+    static const struct {
+        int version;
+        enum fetch_error error;
+    } rows[] = { { TLS1_2_VERSION, FETCH_OK }, { TLS1_3_VERSION, FETCH_OK }, { TLS1_1_VERSION, FETCH_TLS } };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        FOR_BOTH(kind)
+        {
+            struct test_call t;
+            run_version(kind, rows[i].version, ANSWERS, 1, &t);
+            if (t.call.error != rows[i].error)
+                fail_msg("version %x, %s: %s %s", rows[i].version, CLIENT_NAMES[kind],
+                         fetch_error_name(t.call.error), t.call.detail);
+            test_call_fini(&t);
+        }
+    }
+}
+
+static void sessions_of_both_versions_are_resumed(void **state)
+{
+    static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(versions); i++) {
+        int64_t full = metrics_value(METRIC_FETCH_TLS_FULL);
+        int64_t resumed = metrics_value(METRIC_FETCH_TLS_RESUMED);
+        struct test_call t;
+        run_version(CLIENT_OWN, versions[i], CLOSING, 3, &t);
+        assert_int_equal(t.call.error, FETCH_OK);
+        assert_int_equal(metrics_value(METRIC_FETCH_TLS_FULL) - full, 1);
+        assert_int_equal(metrics_value(METRIC_FETCH_TLS_RESUMED) - resumed, 2);
+        test_call_fini(&t);
+    }
+}
+
+static void a_receiver_that_wants_to_renegotiate_is_refused_and_may_still_answer(void **state)
+{
+    static const struct step script[] = { REQ, { STEP_RENEGOTIATE, NULL, 0 }, SEND(ANSWER), HANG, END };
+
+    (void)state;
+    FOR_BOTH(kind)
+    {
+        struct test_call t;
+        run_version(kind, TLS1_2_VERSION, script, 1, &t);
+        assert_int_equal(t.call.error, FETCH_OK);
+        assert_str(t.call.response, "ok");
+        test_call_fini(&t);
+    }
 }
 
 static void a_tls_connection_is_used_again(void **state)
@@ -285,6 +430,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_clients_trust_the_same_certificates),
+        cmocka_unit_test(both_clients_name_the_host_and_offer_http_1_1),
+        cmocka_unit_test(both_clients_speak_1_2_and_1_3_and_nothing_older),
+        cmocka_unit_test(sessions_of_both_versions_are_resumed),
+        cmocka_unit_test(a_receiver_that_wants_to_renegotiate_is_refused_and_may_still_answer),
         cmocka_unit_test(a_tls_connection_is_used_again),
         cmocka_unit_test(a_new_connection_resumes_the_session),
         cmocka_unit_test(a_body_until_close_is_whole_only_with_a_goodbye),

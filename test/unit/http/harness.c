@@ -51,7 +51,7 @@ void harness_start(struct harness *h)
     assert_int_equal(http_listen("127.0.0.1:0", &fd, NULL), RC_OK);
     h->port = http_listen_port(fd);
     h->server =
-        http_server_new(h->loop, fd, NULL, &h->limits, h->handler != NULL ? h->handler : handle,
+        http_server_new(h->loop, fd, h->tls, &h->limits, h->handler != NULL ? h->handler : handle,
                         h->handler != NULL ? h->handler_ctx : h);
 }
 

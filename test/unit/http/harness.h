@@ -19,6 +19,7 @@ struct harness {
     struct loop *loop;
     struct http_server *server;
     struct http_limits limits;
+    SSL_CTX *tls; /* borrowed; NULL: plain */
     uint16_t port;
     http_handler_fn handler; /* another handler than the harness's own */
     void *handler_ctx;

@@ -18,6 +18,11 @@ struct cert {
 struct cert cert_new(const char *names, long from_s, long to_s, const struct cert *issuer);
 void cert_free(struct cert *c);
 
+/* Writes both as PEM to new files under /tmp, whose paths are filled in. */
+enum { CERT_PATH = 32 };
+void cert_write(const struct cert *c, char cert_path[static CERT_PATH],
+                char key_path[static CERT_PATH]);
+
 /* A server's context with that certificate; demands one of the client if `client_ca` is given. */
 SSL_CTX *cert_server(const struct cert *c, const struct cert *client_ca);
 /* A client's that trusts `ca`; with a certificate of its own if `own` is given. */

@@ -51,8 +51,8 @@ void cert_free(struct cert *c)
     EVP_PKEY_free(c->key);
 }
 
-/* Both contexts are made by the program's own functions, which read files. */
-static void write_pem(const struct cert *c, char *cert_path, char *key_path)
+void cert_write(const struct cert *c, char cert_path[static CERT_PATH],
+                char key_path[static CERT_PATH])
 {
     strcpy(cert_path, "/tmp/grapnel-cert-XXXXXX");
     strcpy(key_path, "/tmp/grapnel-key-XXXXXX");
@@ -65,14 +65,15 @@ static void write_pem(const struct cert *c, char *cert_path, char *key_path)
          fclose(f) == 0);
 }
 
+/* Both contexts are made by the program's own functions, which read files. */
 SSL_CTX *cert_server(const struct cert *c, const struct cert *client_ca)
 {
-    char cert_path[32];
-    char key_path[32];
+    char cert_path[CERT_PATH];
+    char key_path[CERT_PATH];
     struct tls_server_options o = { cert_path, key_path };
     SSL_CTX *ctx = NULL;
 
-    write_pem(c, cert_path, key_path);
+    cert_write(c, cert_path, key_path);
     MUST(tls_server_context(&o, &ctx, NULL) == RC_OK);
     (void)unlink(cert_path);
     (void)unlink(key_path);
@@ -85,16 +86,16 @@ SSL_CTX *cert_server(const struct cert *c, const struct cert *client_ca)
 
 SSL_CTX *cert_client(const struct cert *ca, const struct cert *own)
 {
-    char ca_path[32];
-    char ca_key_path[32];
-    char cert_path[32];
-    char key_path[32];
+    char ca_path[CERT_PATH];
+    char ca_key_path[CERT_PATH];
+    char cert_path[CERT_PATH];
+    char key_path[CERT_PATH];
     struct tls_client_options o = { .ca_file = ca_path, .verify = true };
     SSL_CTX *ctx = NULL;
 
-    write_pem(ca, ca_path, ca_key_path);
+    cert_write(ca, ca_path, ca_key_path);
     if (own != NULL) {
-        write_pem(own, cert_path, key_path);
+        cert_write(own, cert_path, key_path);
         o.cert_file = cert_path;
         o.key_file = key_path;
     }
