@@ -61,6 +61,7 @@ def main():
     options = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="soak-", dir=options.build))
     server = Server(options.build / "grapnel", folder, "--store.segment_messages=200000", "--deliver.retry=1s,5s",
+                    "--deliver.breaker_failures=100000",  # what is parked would keep its segments for ever
                     f"--store.retention={RETENTION_MIN}m", "--store.idempotency=5m")
     server.make_token()
     server.start()
