@@ -38,6 +38,7 @@ static void a_body_is_checked_member_by_member(void **state)
         { &api_schema_ApplicationIn, "{\"name\":\"x\",\"unknown\":[1]}", NULL },
         { &api_schema_ApplicationIn, "{}", "body.name" },
         { &api_schema_ApplicationIn, "{\"name\":null}", "body.name" },
+        { &api_schema_ApplicationIn, "{\"name\":\"a\\u0001b\"}", "body.name" },
         { &api_schema_ApplicationIn, "{\"name\":\"x\",\"uid\":null,\"metadata\":null}", NULL },
         { &api_schema_ApplicationIn, "{\"name\":\"x\",\"uid\":\"\"}", "body.uid" },
         { &api_schema_ApplicationIn, "{\"name\":\"x\",\"uid\":\"app_1\"}", "body.uid" },

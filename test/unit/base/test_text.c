@@ -107,6 +107,8 @@ static void percent_is_strict_and_adds_all_or_nothing(void **state)
     assert_rc(buf_add_str(&out, STR("x")), RC_OK);
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_rc(percent_decode(str_from(cases[i]), false, &out), RC_INVALID);
+    for (size_t len = 1; len < 3; len++) /* cut, whatever stands behind */
+        assert_rc(percent_decode(str_sub(STR("%41"), 0, len), false, &out), RC_INVALID);
     assert_rc(percent_decode(STR("123456"), false, &out), RC_LIMIT);
     assert_rc(percent_encode(STR("  "), &out), RC_LIMIT);
     assert_string_equal(out.ptr, "x");

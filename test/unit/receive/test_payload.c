@@ -194,6 +194,7 @@ static void multipart_that_is_cut_off_or_malformed_is_refused(void **state)
     refuses_parts(type, STR("--b\r\n\r\n--b--"), "headers are malformed");
     refuses_parts(type, STR("--b\r\nno colon\r\n\r\ntext\r\n--b--"), "headers are malformed");
     refuses_parts(type, STR("--b\r\na: b\n\ntext\r\n--b--"), "headers are malformed");
+    refuses_parts(type, STR("--b\r\na: b\n\r\ntext\r\n--b--"), "headers are malformed");
 }
 
 static void multipart_has_limits_of_parts_and_headers(void **state)
@@ -210,6 +211,9 @@ static void multipart_has_limits_of_parts_and_headers(void **state)
     buf_init(&head, 4 * RECEIVE_PART_HEAD_MAX);
     buf_say(&head, "--b\r\nx: %*s\r\n\r\n\r\n--b--", RECEIVE_PART_HEAD_MAX, "");
     refuses_parts(type, buf_str(&head), "too long");
+    buf_reset(&head);
+    buf_say(&head, "multipart/form-data; boundary=%0*d", RECEIVE_BOUNDARY_MAX + 1, 0);
+    refuses_parts(head.ptr, STR("--"), "longer than 200");
     buf_fini(&head);
 }
 
