@@ -108,7 +108,8 @@ static enum rc reopen(struct load *l, struct connection *c)
 
 /* --- requests ------------------------------------------------------------------------------------------ */
 
-static void build_request(struct load *l, struct connection *c, int64_t number)
+/* `at`, of the monotonic clock, lets a receiver on this machine tell how long a delivery took. */
+static void build_request(struct load *l, struct connection *c, int64_t number, int64_t at_us)
 {
     const struct load_options *o = l->o;
     const char *app = o->apps[(size_t)number % o->app_count];
@@ -117,8 +118,9 @@ static void build_request(struct load *l, struct connection *c, int64_t number)
     if (o->event_types > 0)
         snprintf(turn, sizeof turn, ".%" PRId64, number / (int64_t)o->app_count % o->event_types);
     int head_len = snprintf(body_head, sizeof body_head,
-                            "{\"eventType\":\"%s%s\",\"payload\":{\"n\":%" PRId64 ",\"pad\":\"",
-                            o->event_type, turn, number);
+                            "{\"eventType\":\"%s%s\",\"payload\":{\"n\":%" PRId64 ",\"at\":%" PRId64
+                            ",\"pad\":\"",
+                            o->event_type, turn, number, at_us);
     size_t body_len = (size_t)head_len + o->payload_bytes + 3;
     int len = snprintf(c->out, OUT_EXTRA,
                        "POST /api/v1/app/%s/msg HTTP/1.1\r\nhost: %s:%u\r\n"
@@ -172,7 +174,7 @@ static enum rc send_request(struct load *l, struct connection *c, int64_t due_us
     if (l->o->github_secret != NULL)
         build_github(l, c, l->r->sent++);
     else
-        build_request(l, c, l->r->sent++);
+        build_request(l, c, l->r->sent++, due_us);
     c->busy = true;
     c->due_us = due_us;
     while (c->out_at < c->out_len) {

@@ -15,15 +15,18 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import broker  # noqa: E402
+import hostile  # noqa: E402
 from harness import Api, Server, Sink, free_port  # noqa: E402
 
 PAYLOAD = 1024
 AMQP_FANOUT = 10
 ENDPOINTS = 100
+GOOD_RATE = 2000
 
 # name, unit, target, True: at least, False: at most, what it means
 FIGURES = [
@@ -37,6 +40,8 @@ FIGURES = [
     ("cpu_us_per_message", "us", 55, False, "server processor time for one message, end to end"),
     ("accept_p99_ms_at_10k", "ms", 5, False, "accept latency at 10,000 a second, deliveries beside"),
     ("accept_p999_ms_at_10k", "ms", 25, False, "the same, 999 in 1,000"),
+    ("isolation_p99_ms", "ms", None, False, "a good receiver's p99 beside 100 hostile ones, from asking to arrival"),
+    ("isolation_p99_ratio", "", 2, False, "the same, against the run without them"),
     ("end_to_end_5m_ratio", "", 0.9, True, "end-to-end rate with millions stored, against a fresh store"),
     ("end_to_end_5000_endpoints_ratio", "", 0.9, True, "end-to-end rate over 5,000 endpoints, against 100"),
     ("filter_added_p50_ms", "ms", 1, False, "a filter chain's latency over asking its processor directly, 1,000 a second"),
@@ -69,9 +74,9 @@ class Bench:
         server.make_token()
         return server.start()
 
-    def load(self, server, apps, types=0, **options):
+    def load(self, server, apps, types=0, name="apps", **options):
         """Runs the load generator; its JSON."""
-        listed = self.folder / "apps"
+        listed = self.folder / name
         listed.write_text("\n".join(apps) + "\n")
         command = [self.grapnel, "bench", "--json", f"--url=http://{server.address}", f"--token={server.token}",
                    f"--apps-file={listed}",
@@ -211,6 +216,37 @@ class Bench:
         server.stop()
         sink.stop()
         shutil.rmtree(server.folder)
+
+    def isolation(self):
+        """A hundred good receivers at a steady rate, alone and beside a hundred hostile ones with messages of their own."""
+        sink, listeners = Sink(self.program("bench_sink")), hostile.Listeners()
+        ways = hostile.urls(listeners, self.folder)
+        server = self.server("isolation", "--deliver.timeout=3s", "--deliver.retry=500ms,1s,1s,1s", "--deliver.breaker_time=1s")
+        api = Api(server)
+        good = [api.application(f"good {i}", sink.url) for i in range(ENDPOINTS)]
+        bad = [api.application(f"hostile {i}", ways[i % len(ways)]) for i in range(ENDPOINTS)]
+        seconds = self.scale(8, 3)
+        self.steady(server, sink, good, 2)
+        alone, beside = [], []
+        for _ in range(3):
+            alone.append(self.steady(server, sink, good, seconds))
+            load = threading.Thread(target=self.load, args=(server, bad, 0, "bad_apps"), kwargs={
+                "rate": GOOD_RATE // 2, "duration": f"{seconds}s"})
+            load.start()
+            beside.append(self.steady(server, sink, good, seconds))
+            load.join()
+        self.figures["isolation_p99_ms"] = sorted(beside)[1] / 1000
+        self.figures["isolation_p99_ratio"] = sorted(beside)[1] / sorted(alone)[1]
+        server.stop()
+        sink.stop()
+        shutil.rmtree(server.folder)
+
+    def steady(self, server, sink, apps, seconds):
+        """p99 in microseconds from when a message was due to be asked for until its receiver had it."""
+        before, _ = sink.read()
+        sent = self.load(server, apps, rate=GOOD_RATE, duration=f"{seconds}s")
+        sink.wait_for(before + sent["accepted"], 60)
+        return sink.delays_us()[1]
 
     def many_endpoints(self, server, api, sink, few):
         """Turns of both, so that what else the machine does falls on both."""
@@ -356,7 +392,7 @@ def main():
     parser.add_argument("--only", nargs="*", help="names of parts")
     options = parser.parse_args()
     bench = Bench(options)
-    parts = [bench.raw_limits, bench.accept, bench.inbound, bench.end_to_end, bench.amqp, bench.tls, bench.idle_connections, bench.filter_chain,
+    parts = [bench.raw_limits, bench.accept, bench.inbound, bench.end_to_end, bench.isolation, bench.amqp, bench.tls, bench.idle_connections, bench.filter_chain,
              bench.pending]
     try:
         for part in parts:

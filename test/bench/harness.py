@@ -130,12 +130,20 @@ class Sink:
         self.port = int(self.child.stdout.readline().split()[1])
         self.url = f"http://127.0.0.1:{self.port}/hook"
 
+    def ask(self, line):
+        self.child.stdin.write(line + "\n")
+        self.child.stdin.flush()
+        return self.child.stdout.readline().split()
+
     def read(self):
         """(requests so far, monotonic second of the last one)"""
-        self.child.stdin.write("\n")
-        self.child.stdin.flush()
-        words = self.child.stdout.readline().split()
+        words = self.ask("")
         return int(words[1]), int(words[3]) / 1e6
+
+    def delays_us(self):
+        """(p50, p99) of the deliveries since they were last asked for, from when each was due to be published."""
+        words = self.ask("delays")
+        return int(words[1]), int(words[3])
 
     def wait_for(self, count, patience_s):
         """Waits until `count` requests came; the second of the last."""

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The receiver of the benchmark: answers every request 204 as cheaply as a process can, and counts.
- * Prints "port N", then a line "count N last_us M" whenever it reads a line
- * on standard input (M: when the last request came, monotonic clock); the end of input ends it.
+ * Prints "port N", then for each line of standard input a line: for an empty one "count N last_us M"
+ * (M: when the last request came, monotonic clock); for "delays" "p50_us A p99_us B" (from the "at"
+ * of the load generator's payloads to their arrival, of those since it was last asked, at most a
+ * million). The end of input ends it.
  */
 #include "base/base.h"
 #include "http/wire.h"
@@ -13,11 +15,12 @@
 #include <inttypes.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { IN_MAX = 1 << 17, HEAD_MAX = 16384, EVENTS = 256, BACKLOG = 4096 };
+enum { IN_MAX = 1 << 17, HEAD_MAX = 16384, EVENTS = 256, BACKLOG = 4096, SAMPLES_MAX = 1000000 };
 
 struct peer {
     int fd;
@@ -28,6 +31,8 @@ struct peer {
 struct sink {
     int epoll, listener;
     int64_t count, last_us;
+    int64_t *samples; /* how long deliveries took */
+    size_t sample_count;
 };
 
 static const char answer[] = "HTTP/1.1 204 No Content\r\n\r\n";
@@ -60,6 +65,30 @@ static void drop(struct peer *p)
     xfree(p);
 }
 
+/* {"n":1,"at":123,... */
+static void sample(struct sink *s, struct str body)
+{
+    struct str n, at;
+    int64_t sent_us;
+
+    if (s->sample_count == SAMPLES_MAX || !str_split(&body, ',', &n) || !str_split(&body, ',', &at))
+        return;
+    if (str_skip_prefix(&at, STR("\"at\":")) && str_to_i64(at, &sent_us) == RC_OK)
+        s->samples[s->sample_count++] = clock_mono_us(clock_system()) - sent_us;
+}
+
+static int by_size(const void *left, const void *right)
+{
+    const int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+static int64_t quantile(const struct sink *s, double q)
+{
+    return s->sample_count == 0 ? 0 : s->samples[(size_t)((double)(s->sample_count - 1) * q)];
+}
+
 /* False: the peer is gone or talks nonsense. */
 static bool answer_requests(struct sink *s, struct peer *p)
 {
@@ -74,6 +103,7 @@ static bool answer_requests(struct sink *s, struct peer *p)
             return false;
         if (parsed == HTTP_PARSE_MORE || at + used + head.length > p->len)
             break;
+        sample(s, str_of(p->in + at + used, head.length));
         at += used + head.length;
         s->count++;
         if (send(p->fd, answer, sizeof answer - 1, MSG_NOSIGNAL) != (ssize_t)sizeof answer - 1)
@@ -100,15 +130,26 @@ static void on_peer(struct sink *s, struct peer *p)
         drop(p);
 }
 
+static void tell_delays(struct sink *s)
+{
+    if (s->sample_count > 1)
+        qsort(s->samples, s->sample_count, sizeof *s->samples, by_size);
+    printf("p50_us %" PRId64 " p99_us %" PRId64 "\n", quantile(s, 0.5), quantile(s, 0.99));
+    s->sample_count = 0;
+}
+
 /* False: standard input ended. */
-static bool on_input(const struct sink *s)
+static bool on_input(struct sink *s)
 {
     char line[64];
     ssize_t n = read(STDIN_FILENO, line, sizeof line);
 
     if (n <= 0)
         return false;
-    printf("count %" PRId64 " last_us %" PRId64 "\n", s->count, s->last_us);
+    if (line[0] == 'd')
+        tell_delays(s);
+    else
+        printf("count %" PRId64 " last_us %" PRId64 "\n", s->count, s->last_us);
     fflush(stdout);
     return true;
 }
@@ -132,6 +173,7 @@ int main(void)
     struct epoll_event events[EVENTS];
 
     MUST(s.epoll >= 0);
+    s.samples = xcalloc(SAMPLES_MAX, sizeof *s.samples);
     listen_anywhere(&s);
     watch(&s, s.listener, &s);
     watch(&s, STDIN_FILENO, NULL);
@@ -143,8 +185,10 @@ int main(void)
                 accept_all(&s);
             else if (what != NULL)
                 on_peer(&s, what);
-            else if (!on_input(&s))
+            else if (!on_input(&s)) {
+                xfree(s.samples);
                 return 0;
+            }
         }
     }
 }

@@ -2,35 +2,30 @@
 """Hostile receivers beside good ones: nobody waits for somebody else's receiver."""
 import asyncio
 import json
+import pathlib
 import random
-import ssl
 import statistics
-import subprocess
-import threading
+import sys
 import time
 
 import pytest
 
-from conftest import SLOWER, free_port, wait_until
+from conftest import SLOWER, wait_until
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
+import hostile  # noqa: E402
 
 GOOD, HOSTILE, ROUNDS = 100, 100, 20
 NOISE_FLOOR_S = 0.25  # below this a ratio measures the machine, not the server
 
 
-class Receivers:
-    """Good and hostile receivers on one asyncio thread."""
+class Receivers(hostile.Listeners):
+    """Good receivers beside the hostile ones: they note how long deliveries took."""
 
     def __init__(self):
+        super().__init__()
         self.latencies = []
         self.arrived = set()
-        self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
-
-    def listen(self, serve, **options):
-        async def start():
-            server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=256, **options)
-            return server.sockets[0].getsockname()[1]
-        return asyncio.run_coroutine_threadsafe(start(), self.loop).result(10)
 
     async def good(self, reader, writer):
         try:
@@ -44,50 +39,6 @@ class Receivers:
                 writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
-
-
-async def hang(reader, writer):
-    await reader.read()
-
-
-async def drip(reader, writer):
-    """A byte of a header now and then, for ever."""
-    try:
-        writer.write(b"HTTP/1.1 200 OK\r\nx-slow: ")
-        while True:
-            writer.write(b"x")
-            await writer.drain()
-            await asyncio.sleep(0.1)
-    except ConnectionError:
-        pass
-
-
-async def flood(reader, writer):
-    """A body without an end."""
-    try:
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            writer.write(b"y" * 65536)
-            await writer.drain()
-    except ConnectionError:
-        pass
-
-
-async def reset(reader, writer):
-    await reader.read(1)
-    writer.transport.abort()
-
-
-def hostile_urls(receivers, folder):
-    """One URL a hostile way, in turn: hang, drip, flood, reset, refuse, bad certificate."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=wrong",
-                    "-keyout", folder / "k.pem", "-out", folder / "c.pem"], check=True, capture_output=True)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(folder / "c.pem", folder / "k.pem")
-    kinds = [f"http://127.0.0.1:{receivers.listen(way)}/hook" for way in (hang, drip, flood, reset)]
-    kinds.append(f"http://127.0.0.1:{free_port()}/hook")
-    kinds.append(f"https://127.0.0.1:{receivers.listen(hang, ssl=tls)}/hook")
-    return kinds
 
 
 def publish_rounds(server, receivers, good_apps, bad_apps, name):
@@ -108,7 +59,7 @@ def test_hostile_receivers_do_not_hold_up_good_ones(make_grapnel, tmp_path):
     server = make_grapnel().serve("deliver.timeout=3s", "deliver.retry=500ms,1s,1s,1s,1s,1s", "deliver.breaker_time=1s")
     receivers = Receivers()
     good_port = receivers.listen(receivers.good)
-    kinds = hostile_urls(receivers, tmp_path)
+    kinds = hostile.urls(receivers, tmp_path)
     good, bad = [], []
     for n in range(GOOD):
         good.append(server.application(f"good {n}"))
