@@ -124,6 +124,16 @@ static enum rc check_type(const struct compiling *c, const struct broker_route *
                             "Expected topic, direct, fanout, headers, or a plugin's x-...");
 }
 
+static enum rc check_pointers(const struct compiling *c, const struct broker_route *out)
+{
+    size_t count = broker_template_pointer_count(out->routing_key);
+    for (size_t i = 0; i < out->header_count; i++)
+        count += broker_template_pointer_count(out->headers[i].value);
+    return count <= BROKER_POINTERS_MAX
+               ? RC_OK
+               : wrong(c, "headers", "Expected at most 16 {json:...} in routing key and headers.");
+}
+
 enum rc broker_route_compile(const json_t *settings, struct arena *a, struct broker_route *out,
                              const char **where, struct buf *why)
 {
@@ -153,5 +163,7 @@ enum rc broker_route_compile(const json_t *settings, struct arena *a, struct bro
         rc = read_template(&c, "routingKey", key, &out->routing_key);
     if (rc == RC_OK)
         rc = read_headers(&c, settings, out);
+    if (rc == RC_OK)
+        rc = check_pointers(&c, out);
     return rc == RC_OK ? read_timeout(&c, settings, out) : rc;
 }

@@ -18,6 +18,8 @@
 enum {
     BROKER_TEMPLATE_MAX = 4096,     /* bytes of its text */
     BROKER_TEMPLATE_PARTS_MAX = 32,
+    BROKER_POINTERS_MAX = 16,       /* {json:...} of a route: each reads the payload once a step */
+    BROKER_POINTER_STEPS_MAX = 16,
     BROKER_EXPANDED_MAX = 65536     /* bytes of a header's value */
 };
 
@@ -34,8 +36,10 @@ MUST_USE enum rc broker_template_compile(struct str text, struct arena *a, const
 /* Appends. RC_LIMIT: longer than `out` may be. `scratch` is for unescaping. */
 MUST_USE enum rc broker_template_expand(const struct broker_template *t, const struct broker_facts *facts, struct arena *scratch, struct buf *out);
 
+size_t broker_template_pointer_count(const struct broker_template *t); /* its {json:...} */
+
 /* What a JSON pointer finds in a payload: a string's characters, a number's or truth value's text; empty for
- * anything else. */
+ * anything else, and where a name on the way comes twice in its object. */
 struct str broker_json_at(struct str payload, struct str pointer, struct arena *scratch);
 
 struct broker_route_header {

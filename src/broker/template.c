@@ -65,6 +65,14 @@ static enum rc add_part(struct broker_template *t, struct part part, struct buf 
     return RC_OK;
 }
 
+static size_t steps_of(struct str pointer)
+{
+    size_t steps = 0;
+    for (size_t i = 0; i < pointer.len; i++)
+        steps += pointer.ptr[i] == '/' ? 1 : 0;
+    return steps;
+}
+
 /* `at` stands on an opening brace that is not doubled. */
 static enum rc add_name(struct broker_template *t, struct str text, size_t *at, struct buf *why)
 {
@@ -80,6 +88,11 @@ static enum rc add_name(struct broker_template *t, struct str text, size_t *at, 
                 "{%.*s} at byte %zu is none of {eventType}, {channel}, {app.id}, {app.uid}, "
                 "{source}, {header:NAME}, {json:/pointer}",
                 STR_ARGS(str_sub(name, 0, 64)), *at + 1);
+        return RC_INVALID;
+    }
+    if (part.kind == PART_JSON && steps_of(part.text) > BROKER_POINTER_STEPS_MAX) {
+        buf_say(why, "the pointer at byte %zu has more than %d steps", *at + 1,
+                BROKER_POINTER_STEPS_MAX);
         return RC_INVALID;
     }
     *at = end + 1;
@@ -128,21 +141,20 @@ enum rc broker_template_compile(struct str text, struct arena *a,
     return compile(t, arena_str(a, text), why);
 }
 
+size_t broker_template_pointer_count(const struct broker_template *t)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < t->count; i++)
+        count += t->parts[i].kind == PART_JSON ? 1 : 0;
+    return count;
+}
+
 /* --- JSON pointers ------------------------------------------------------------------------------------ */
 
 struct step {
-    struct arena *scratch;
-    struct str wanted; /* unescaped name, or the index */
+    struct str wanted; /* the index */
     struct json_span found;
 };
-
-static enum rc match_member(void *ctx, struct json_span name, struct json_span value)
-{
-    struct step *step = ctx;
-    if (str_eq(json_span_string(step->scratch, name), step->wanted))
-        step->found = value;
-    return RC_OK;
-}
 
 static enum rc match_element(void *ctx, size_t index, struct json_span value)
 {
@@ -168,6 +180,22 @@ static struct str unescape(struct arena *scratch, struct str token)
     return str_of(out, len);
 }
 
+/* Down one level; names are compared where they stand, so that their number costs no memory. False: there
+ * is nothing, or a name that comes twice. */
+static bool step_into(struct json_span *at, struct str token)
+{
+    struct json_member member = { .name = token };
+    struct step step = { .wanted = token };
+    if (at->type == JSON_SPAN_OBJECT) {
+        bool is_there = json_scan_object(at->text, &member, 1, NULL) == RC_OK;
+        *at = member.value;
+        return is_there;
+    }
+    bool is_there = json_span_each(*at, match_element, &step) == RC_OK;
+    *at = step.found;
+    return is_there;
+}
+
 struct str broker_json_at(struct str payload, struct str pointer, struct arena *scratch)
 {
     struct json_span at;
@@ -176,12 +204,8 @@ struct str broker_json_at(struct str payload, struct str pointer, struct arena *
     while (pointer.len > 0) {
         struct str rest = str_sub(pointer, 1, pointer.len);
         size_t end = str_find(rest, '/');
-        struct step step = { .scratch = scratch,
-                             .wanted = unescape(scratch, str_sub(rest, 0, end)) };
-        if (json_span_members(at, match_member, &step) != RC_OK &&
-            json_span_each(at, match_element, &step) != RC_OK)
+        if (!step_into(&at, unescape(scratch, str_sub(rest, 0, end))))
             return STR_NONE;
-        at = step.found;
         pointer = str_sub(rest, end, rest.len);
     }
     switch (at.type) {

@@ -58,16 +58,43 @@ static void pointers_reach_into_the_payload(void **state)
         "[]");
 }
 
+static void a_name_that_comes_twice_is_nowhere(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a);
+    assert_int_equal(broker_json_at(STR("{\"a\":1,\"\\u0061\":2}"), STR("/a"), &a).len, 0);
+    assert_int_equal(broker_json_at(STR("{\"\\u0061\":12}"), STR("/a"), &a).len, 2);
+    arena_fini(&a);
+}
+
+static void names_on_the_way_cost_no_memory(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct buf payload;
+    arena_init(&a);
+    buf_init(&payload, 1 << 20);
+    buf_say(&payload, "{\"a\":1");
+    for (int i = 0; i < 1000; i++)
+        buf_say(&payload, ",\"escaped\\n%04d\":1", i);
+    buf_say(&payload, "}");
+    assert_int_equal(broker_json_at(buf_str(&payload), STR("/a"), &a).len, 1);
+    assert_in_range(arena_used(&a), 1, 64);
+    buf_fini(&payload);
+    arena_fini(&a);
+}
+
 static void what_a_template_cannot_be_is_said_with_its_place(void **state)
 {
     (void)state;
     static const struct {
         const char *text, *words;
-    } wrong[] = { { "ab{eventType", "byte 3" },
-                  { "a}b", "byte 2" },
-                  { "{nothing}", "none of" },
-                  { "{header:}", "none of" },
-                  { "{json:a}", "none of" } };
+    } wrong[] = {
+        { "ab{eventType", "byte 3" }, { "a}b", "byte 2" },
+        { "{nothing}", "none of" },   { "{header:}", "none of" },
+        { "{json:a}", "none of" },    { "{json://///////////////}", "more than 16 steps" }
+    };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         const struct broker_template *t;
         struct arena a;
@@ -127,6 +154,33 @@ static void settings_have_defaults_and_keep_what_is_given(void **state)
     arena_fini(&a);
 }
 
+static void a_route_may_look_into_the_payload_16_times(void **state)
+{
+    (void)state;
+    static const struct {
+        int in_key, in_header;
+        enum rc rc;
+    } rows[] = { { 8, 8, RC_OK }, { 9, 8, RC_INVALID } };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct arena a;
+        struct broker_route r;
+        struct buf text;
+        const char *where = NULL;
+        arena_init(&a);
+        buf_init(&text, 4096);
+        buf_say(&text, "{\"routingKey\":\"");
+        for (int n = 0; n < rows[i].in_key; n++)
+            buf_say(&text, "{json:/a}");
+        buf_say(&text, "\",\"headers\":{\"a\":\"");
+        for (int n = 0; n < rows[i].in_header; n++)
+            buf_say(&text, "{json:/a}");
+        buf_say(&text, "\"}}");
+        assert_int_equal(compile(text.ptr, &a, &r, &where), rows[i].rc);
+        buf_fini(&text);
+        arena_fini(&a);
+    }
+}
+
 static void a_wrong_setting_is_named(void **state)
 {
     (void)state;
@@ -156,6 +210,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(templates_take_what_the_message_has),
         cmocka_unit_test(pointers_reach_into_the_payload),
+        cmocka_unit_test(a_name_that_comes_twice_is_nowhere),
+        cmocka_unit_test(names_on_the_way_cost_no_memory),
+        cmocka_unit_test(a_route_may_look_into_the_payload_16_times),
         cmocka_unit_test(what_a_template_cannot_be_is_said_with_its_place),
         cmocka_unit_test(an_expansion_over_its_limit_is_refused),
         cmocka_unit_test(settings_have_defaults_and_keep_what_is_given),
