@@ -240,8 +240,8 @@ static bool message_holds(const struct grapnel_scheme *s, const struct gn_locati
     if (where->place == GN_QUERY) {
         return gn_template_has(t, GN_TOKEN_URL);
     }
-    bool of_body = where->place == GN_JSON || where->place == GN_ITEM ||
-                   where->place == GN_FORM || where->place == GN_BODY;
+    bool of_body = where->place == GN_JSON || where->place == GN_ITEM || where->place == GN_FORM ||
+                   where->place == GN_BODY;
     return of_body && gn_template_has_body(t);
 }
 

@@ -88,17 +88,28 @@ static enum grapnel_status present(struct grapnel_bytes s, struct grapnel_bytes 
     return s.len == 0 ? GRAPNEL_MISSING_HEADER : GRAPNEL_VERIFIED;
 }
 
+/* The first value of a handshake, the companion value and the address without its query. Never a key. */
+static enum grapnel_status challenge_text(struct gn_run *run, struct grapnel_bytes *out)
+{
+    struct grapnel_bytes pieces[] = { run->values[0], run->config->companion, run->request->url };
+    if (pieces[1].len == 0) {
+        return GRAPNEL_UNCONFIGURED;
+    }
+    *out = gn_join(&run->arena, pieces, GN_COUNT(pieces));
+    return out->ptr == NULL ? GRAPNEL_TOO_LARGE : GRAPNEL_VERIFIED;
+}
+
 static enum grapnel_status digest_value(struct gn_run *run, const struct gn_part *part,
                                         struct grapnel_bytes *out)
 {
     struct grapnel_bytes over = run->request->body;
+    enum grapnel_status status = GRAPNEL_VERIFIED;
     if (part->over == GN_TOKEN_URL) {
-        enum grapnel_status status = gn_url(run, &over);
-        if (status != GRAPNEL_VERIFIED) {
-            return status;
-        }
+        status = gn_url(run, &over);
+    } else if (part->over == GN_TOKEN_VALUE) {
+        status = challenge_text(run, &over);
     }
-    return sha256_text(run, over, out);
+    return status == GRAPNEL_VERIFIED ? sha256_text(run, over, out) : status;
 }
 
 static enum grapnel_status token_value(struct gn_run *run, const struct gn_part *part,

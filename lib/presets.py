@@ -113,7 +113,7 @@ signs with it verifies, and a wrong key, an altered body, a cut signature, an ol
 where published signatures exist, they verify too.
 
 Not covered, and why: Plivo V3, Contentful, Keygen and Constant Contact (the string to sign depends on a list in the
-request); eBay (keys only by an authenticated request); FusionAuth (which claim binds the body could not be verified);
+request); eBay's signatures (keys only by an authenticated request); FusionAuth (which claim binds the body could not be verified);
 Datadog, BigCommerce, New Relic, Brevo and Zapier (the operator chooses the header: write a scheme of three lines);
 Salesforce outbound messages (no proof, and a SOAP answer); Adyen banking (the header's name could not be verified).
 
@@ -154,7 +154,8 @@ Locations: `header NAME`, `headers NAME*N` (NAME1 to NAMEN), `query NAME`, `form
 (in the current item of a batch, or in a token's claims), `pair KEY` and `position N` (in the signature's own list), `body`.
 
 Tokens of templates: `{body}` `{ts}` `{id}` `{method}` `{url}` `{path}` `{header:X}` `{query:X}` `{form:X}` `{json:/p}`
-`{item:/p}` `{form-sorted}` `{sha256:body}` `{sha256:url}` `{crc32:body}` `{companion}` `{secret}` (auth hash only),
+`{item:/p}` `{form-sorted}` `{sha256:body}` `{sha256:url}` `{sha256:challenge}` (of `{value:1}`,
+`{companion}` and the address) `{crc32:body}` `{companion}` `{secret}` (auth hash only),
 `{value:1}` (handshakes). Filters: `|lower` `|sha256-hex` `|hmac-hex` `|hmac-b64` (with the first secret). What stands in
 `[ ]` is left out when a token in it is absent. A brace not followed by a lower-case letter is a brace; a backslash makes
 the next character literal, `\\n` is a line feed.

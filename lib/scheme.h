@@ -92,7 +92,7 @@ struct gn_part {
     enum gn_token token;
     struct grapnel_bytes literal;
     struct gn_location location;
-    enum gn_token over; /* SHA256: URL, or LOCATION for the body */
+    enum gn_token over; /* SHA256: URL, LOCATION for the body, or VALUE for a challenge and what belongs to it */
     unsigned number;    /* VALUE: which, from 0 */
     enum gn_filter filters[GN_FILTERS_MAX];
     unsigned group; /* 0: always there; else left out with its group when a token is absent */

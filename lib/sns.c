@@ -180,6 +180,21 @@ static enum grapnel_status signature_bytes(struct gn_run *run, unsigned char *ou
                : GRAPNEL_MALFORMED_SIGNATURE;
 }
 
+/* Anybody can have Amazon sign messages of a topic of their own. */
+static enum grapnel_status check_topic(struct gn_run *run)
+{
+    struct grapnel_bytes topic;
+    if (run->config->companion.len == 0) {
+        return GRAPNEL_VERIFIED;
+    }
+    enum grapnel_status status = field(run, GN_TEXT("/TopicArn"), &topic);
+    if (status == GRAPNEL_VERIFIED && !gn_eq(topic, run->config->companion)) {
+        gn_say(&run->explain, "signed, but for another topic\n");
+        status = GRAPNEL_CLAIM_MISMATCH;
+    }
+    return status;
+}
+
 enum grapnel_status gn_check_sns(struct gn_run *run)
 {
     unsigned char signature[GN_SIGNATURE_BYTES_MAX];
@@ -201,5 +216,5 @@ enum grapnel_status gn_check_sns(struct gn_run *run)
         status = GRAPNEL_NO_MATCHING_KEY;
     }
     EVP_PKEY_free(key);
-    return status;
+    return status == GRAPNEL_VERIFIED ? check_topic(run) : status;
 }

@@ -135,7 +135,12 @@ static const char *digest_token(struct grapnel_bytes word, struct grapnel_bytes 
         part->over = body ? GN_TOKEN_LOCATION : GN_TOKEN_URL;
         return NULL;
     }
-    return "digests are {sha256:body}, {sha256:url} and {crc32:body}";
+    if (gn_eq(word, GN_TEXT("sha256")) && gn_eq(name, GN_TEXT("challenge"))) {
+        part->token = GN_TOKEN_SHA256;
+        part->over = GN_TOKEN_VALUE;
+        return NULL;
+    }
+    return "digests are {sha256:body}, {sha256:url}, {sha256:challenge} and {crc32:body}";
 }
 
 static const char *named_token(struct grapnel_bytes word, struct grapnel_bytes name,

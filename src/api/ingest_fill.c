@@ -76,6 +76,25 @@ void api_source_write(struct api_ctx *c, struct api_out *o, const struct store_s
 /* --- in: what verifies ------------------------------------------------------------------------------- */
 
 /* By its type, or its own text. False: answered. */
+/* Two that the clients know are not there for reasons. */
+static void refuse_kind(struct api_ctx *c, struct str kind)
+{
+    if (str_eq(kind, STR("cron")))
+        http_invalid(
+            c->req, "body.type", "value_error",
+            "Sources receive; there is none that sends by a clock. Let cron or a timer post to "
+            "a source of type generic-webhook.");
+    else if (str_eq(kind, STR("vgs")))
+        http_invalid(
+            c->req, "body.type", "value_error",
+            "There is no preset \"vgs\": how VGS signs is not published. \"custom\" takes a "
+            "scheme of your own, generic-webhook takes anything.");
+    else
+        http_invalid(c->req, "body.type", "value_error",
+                     "There is no preset \"%.*s\"; \"custom\" takes a scheme of your own.",
+                     STR_ARGS(str_sub(kind, 0, 64)));
+}
+
 static bool fill_scheme(struct api_ctx *c, struct store_source *source, bool all)
 {
     struct str kind = api_get_str(c, "type");
@@ -88,9 +107,7 @@ static bool fill_scheme(struct api_ctx *c, struct store_source *source, bool all
         source->scheme = STR_NONE;
         if (verify_book_find(c->api->o.book, source->kind) != NULL)
             return true;
-        http_invalid(c->req, "body.type", "value_error",
-                     "There is no preset \"%.*s\"; \"custom\" takes a scheme of your own.",
-                     STR_ARGS(str_sub(source->kind, 0, 64)));
+        refuse_kind(c, source->kind);
         return false;
     }
     if (text.ptr != NULL) {
@@ -155,7 +172,7 @@ static bool add_secret(struct api_ctx *c, struct inbound_secrets *secrets, struc
 static bool read_config(struct api_ctx *c, const json_t *config, struct inbound_secrets *secrets)
 {
     static const char *const names[] = { "secret", "publicKey", "clientId" };
-    static const char *const companions[] = { "verifyToken", "companion" };
+    static const char *const companions[] = { "verifyToken", "topicArn", "companion" };
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (!add_secret(c, secrets, api_json_str(json_object_get(config, names[i]))))
             return false;

@@ -117,3 +117,11 @@ void inbound_cache_forget(struct inbound_cache *c, int64_t source)
         continue;
     mutex_unlock(&c->lock);
 }
+
+void inbound_cache_drop(struct inbound_cache *c, const uint8_t hash[static 32])
+{
+    mutex_lock(&c->lock);
+    inbound_view_unref(map_remove(c->young, key_of(hash)));
+    inbound_view_unref(map_remove(c->old, key_of(hash)));
+    mutex_unlock(&c->lock);
+}

@@ -5,7 +5,13 @@
  */
 #include "inbound/inbound_priv.h"
 
-enum { CERTIFICATES_MAX = 16, PEM_MAX = 16384, DEADLINE_US = 10000000, HOST_MAX = 256 };
+enum {
+    CERTIFICATES_MAX = 16,
+    PEM_MAX = 16384,
+    DEADLINE_US = 10000000,
+    FETCHES_MAX = 2, /* at a time: each holds a worker */
+    HTTPS_PORT = 443
+};
 
 struct certificate {
     struct str url, pem; /* owned */
@@ -17,6 +23,7 @@ struct inbound_certificates {
     struct mutex lock; /* guards what follows */
     struct certificate list[CERTIFICATES_MAX];
     size_t next;
+    size_t fetching;
 };
 
 struct inbound_certificates *inbound_certificates_new(const struct fetch_options *fetch)
@@ -65,13 +72,30 @@ static bool is_amazons(struct str host)
            (str_eq(domain, STR(".amazonaws.com")) || str_eq(domain, STR(".amazonaws.com.cn")));
 }
 
-static bool get(const struct inbound_certificates *c, struct str text, char *out, size_t cap,
-                size_t *len)
+static bool may_fetch(struct inbound_certificates *c)
+{
+    mutex_lock(&c->lock);
+    bool may = c->can_fetch && c->fetching < FETCHES_MAX;
+    c->fetching += may;
+    mutex_unlock(&c->lock);
+    return may;
+}
+
+static void fetched(struct inbound_certificates *c)
+{
+    mutex_lock(&c->lock);
+    c->fetching--;
+    mutex_unlock(&c->lock);
+}
+
+/* Redirects are not followed, and a longer answer than `cap` is none. */
+static bool get(struct inbound_certificates *c, struct str text, char *out, size_t cap, size_t *len)
 {
     struct http_url url;
     struct fetch_call call;
-    if (!c->can_fetch || http_url_parse(text, &url, NULL) != RC_OK || !url.tls ||
-        !is_amazons(url.host))
+    bool is_theirs = http_url_parse(text, &url, NULL) == RC_OK && url.tls &&
+                     url.port == HTTPS_PORT && url.userinfo.len == 0 && is_amazons(url.host);
+    if (!is_theirs || !may_fetch(c))
         return false;
     fetch_call_init(&call);
     call.method = HTTP_GET;
@@ -79,6 +103,7 @@ static bool get(const struct inbound_certificates *c, struct str text, char *out
     call.deadline_us = call.connect_us = DEADLINE_US;
     call.response_keep = call.response_read = cap;
     fetch_run(&c->fetch, &call);
+    fetched(c);
     bool good = call.error == FETCH_OK && call.status == 200 && !call.response_cut;
     if (good && out != NULL && call.response.len <= cap) {
         memcpy(out, call.response.ptr, call.response.len);
@@ -125,6 +150,8 @@ bool inbound_certificate(void *ctx, struct grapnel_bytes url, char *pem, size_t 
     if (recall(c, text, pem, room, len))
         return true;
     if (!get(c, text, pem, room, len))
+        return false;
+    if (!str_starts(str_of(pem, *len), STR("-----BEGIN CERTIFICATE-----")))
         return false;
     remember(c, text, str_of(pem, *len));
     return true;

@@ -51,6 +51,8 @@ uint64_t inbound_cache_note(struct inbound_cache *c);
 void inbound_cache_put(struct inbound_cache *c, uint64_t noted, const uint8_t hash[static 32],
                        struct inbound_view *v);
 void inbound_cache_forget(struct inbound_cache *c, int64_t source);
+/* The token ended: it is not looked for any more. */
+void inbound_cache_drop(struct inbound_cache *c, const uint8_t hash[static 32]);
 
 /* --- certificate.c ------------------------------------------------------------------------------------ */
 struct inbound_certificates;

@@ -339,6 +339,7 @@ static void begin(struct receiving *r)
     int64_t now_us = clock_wall_us(r->in->o.clock);
     arena_defer(r->req->arena, release_view, r->view);
     if (!inbound_view_has(r->view, r->hash, now_us)) {
+        inbound_cache_drop(r->in->cache, r->hash);
         not_here(r);
     } else if (inbound_is_slow(r->view)) {
         work_or_refuse(r, judge, settle);
@@ -352,7 +353,7 @@ static void load(struct receiving *r)
 {
     uint64_t noted = inbound_cache_note(r->in->cache);
     r->rc = inbound_view_load(r->in, r->hash, 0, &r->view);
-    if (r->rc == RC_OK)
+    if (r->rc == RC_OK && inbound_view_has(r->view, r->hash, clock_wall_us(r->in->o.clock)))
         inbound_cache_put(r->in->cache, noted, r->hash, r->view);
 }
 

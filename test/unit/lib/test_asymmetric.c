@@ -419,6 +419,30 @@ static void sns_messages_verify_with_the_fetched_certificate(void **state)
     EVP_PKEY_free(a.key);
 }
 
+static void sns_messages_of_another_topic_are_refused_once_one_is_named(void **state)
+{
+    static const struct {
+        const char *topic;
+        enum grapnel_status status;
+    } rows[] = { { "arn", GRAPNEL_VERIFIED }, { "arn2", GRAPNEL_CLAIM_MISMATCH } };
+    struct amazon a = { .fetches = 0 };
+    char body[TOKEN_MAX];
+    (void)state;
+    make_certificate(&a);
+    make_notification(&a, "2", GOOD_URL, body);
+    for (size_t i = 0; i < GN_COUNT(rows); i++) {
+        struct fixture f;
+        fixture_init(&f, "aws-sns");
+        fixture_body(&f, body);
+        f.config.certificate = fetch;
+        f.config.certificate_ctx = &a;
+        f.config.companion = gn_cstr(rows[i].topic);
+        assert_status(fixture_verify(&f), rows[i].status);
+        fixture_fini(&f);
+    }
+    EVP_PKEY_free(a.key);
+}
+
 static void sns_certificates_come_from_amazon_only(void **state)
 {
     static const char *const bad[] = {
@@ -485,6 +509,7 @@ int main(void)
         cmocka_unit_test(a_detached_token_signs_the_body),
         cmocka_unit_test(keys_of_another_kind_are_malformed),
         cmocka_unit_test(sns_messages_verify_with_the_fetched_certificate),
+        cmocka_unit_test(sns_messages_of_another_topic_are_refused_once_one_is_named),
         cmocka_unit_test(sns_certificates_come_from_amazon_only),
         cmocka_unit_test(sns_certificates_must_be_current),
     };

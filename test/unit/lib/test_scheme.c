@@ -56,7 +56,7 @@ static const struct {
     { "msg x]\n", 1, "a closing bracket without an opening one" },
     { "msg [x\n", 1, "a bracket is not closed" },
     { "msg x\\\n", 1, "a template ends in a backslash" },
-    { "msg {sha256:id}\n", 1, "digests are {sha256:body}, {sha256:url} and {crc32:body}" },
+    { "msg {sha256:id}\n", 1, "digests are {sha256:body}, {sha256:url}, {sha256:challenge} and {crc32:body}" },
     { "msg {value:3}\n", 1, "values are {value:1} and {value:2}" },
     { "sig header X\nmethod GET\n", 2, "this line belongs into a handshake" },
     { "handshake a\nauth hmac\n", 2, "this line belongs before the handshakes" },

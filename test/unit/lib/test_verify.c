@@ -396,8 +396,9 @@ static void a_preset_says_whether_its_events_are_parted(void **state)
 
 static void a_public_key_read_beforehand_verifies_as_its_text_does(void **state)
 {
-    static const char pair[] = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dR"
-                               "qSKJp4AJ6p9lMicMFs6Kvg==";
+    static const char pair[] =
+        "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dR"
+        "qSKJp4AJ6p9lMicMFs6Kvg==";
     static const char public[] = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
     static const char other[] = "whpk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     struct fixture f;
