@@ -124,6 +124,7 @@ struct buf *api_buf(struct api_ctx *c, size_t max);
 void api_out_open(struct api_ctx *c, struct api_out *o);
 void api_reply(struct api_ctx *c, int status, struct api_out *o);
 void api_reply_empty(struct api_ctx *c, int status); /* 204, 202 */
+void api_reply_access(struct api_ctx *c, const char *token); /* a token and a link with it */
 /* {"data":[ ... then ],"iterator":...,"prevIterator":...,"done":...} */
 void api_list_open(struct api_ctx *c, struct api_out *o);
 void api_list_reply(struct api_ctx *c, struct api_out *o, const struct store_page_end *end, struct str first, struct str last);

@@ -50,7 +50,7 @@ static bool read_capabilities(struct api_ctx *c, struct core_token_spec *spec)
     return true;
 }
 
-static void reply_access(struct api_ctx *c, const char *token)
+void api_reply_access(struct api_ctx *c, const char *token)
 {
     struct api_out o;
     const char *base = c->api->o.public_url == NULL ? "" : c->api->o.public_url;
@@ -81,7 +81,7 @@ static void app_portal_access(struct http_request *req)
     if (rc != RC_OK)
         api_fail(&c, rc);
     else
-        reply_access(&c, token);
+        api_reply_access(&c, token);
     api_remember(&c);
     mem_wipe(token, sizeof(token));
 }

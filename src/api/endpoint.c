@@ -22,12 +22,15 @@ bool api_endpoint_of(struct api_ctx *c, struct store_tx *tx, struct store_applic
 void api_endpoint_event(struct api_ctx *c, const char *type, const struct store_application *app,
                         const struct store_endpoint *ep)
 {
-    if (c->operational || c->ingest)
+    bool disables = ep->disabled && str_eq(str_from(type), STR("endpoint.disabled"));
+    if (c->operational || (c->ingest && !disables)) /* of a source's, nothing else has a name */
         return;
-    json_t *data = core_events_endpoint_data(app->id, app->uid, ep->id, ep->uid);
-    if (ep->disabled && str_eq(str_from(type), STR("endpoint.disabled")))
+    json_t *data = c->ingest ? core_events_source_data(app->uid, ep->id, ep->uid)
+                             : core_events_endpoint_data(app->id, app->uid, ep->id, ep->uid);
+    if (disables)
         json_object_set_new(data, "trigger", json_string("manual"));
-    core_events_emit(c->api->o.events, c->who->org, type, data);
+    core_events_emit(c->api->o.events, c->who->org, c->ingest ? "ingest.endpoint.disabled" : type,
+                     data);
 }
 
 static void reply_endpoint(struct api_ctx *c, int status, const struct store_endpoint *ep)
@@ -300,15 +303,15 @@ static const struct http_route routes[] = {
       "Replace or create an endpoint for operational webhooks" },
     { HTTP_DELETE, OWN "/{endpoint_id}", HTTP_WORKER, delete_endpoint, API_ORG | API_WRITE,
       "v1.operational-webhook.endpoint.delete", "Delete an endpoint for operational webhooks" },
-    { HTTP_GET, IN, HTTP_WORKER, list_endpoints, API_ORG, "v1.ingest.endpoint.list",
+    { HTTP_GET, IN, HTTP_WORKER, list_endpoints, API_APP, "v1.ingest.endpoint.list",
       "List a source's endpoints" },
-    { HTTP_POST, IN, HTTP_WORKER, create_endpoint, API_ORG | API_WRITE, "v1.ingest.endpoint.create",
+    { HTTP_POST, IN, HTTP_WORKER, create_endpoint, API_APP | API_WRITE, "v1.ingest.endpoint.create",
       "Create an endpoint of a source" },
-    { HTTP_GET, IN "/{endpoint_id}", HTTP_WORKER, get_endpoint, API_ORG, "v1.ingest.endpoint.get",
+    { HTTP_GET, IN "/{endpoint_id}", HTTP_WORKER, get_endpoint, API_APP, "v1.ingest.endpoint.get",
       "Get a source's endpoint" },
-    { HTTP_PUT, IN "/{endpoint_id}", HTTP_WORKER, put_endpoint, API_ORG | API_WRITE,
+    { HTTP_PUT, IN "/{endpoint_id}", HTTP_WORKER, put_endpoint, API_APP | API_WRITE,
       "v1.ingest.endpoint.upsert", "Replace or create a source's endpoint" },
-    { HTTP_DELETE, IN "/{endpoint_id}", HTTP_WORKER, delete_endpoint, API_ORG | API_WRITE,
+    { HTTP_DELETE, IN "/{endpoint_id}", HTTP_WORKER, delete_endpoint, API_APP | API_WRITE,
       "v1.ingest.endpoint.delete", "Delete a source's endpoint" },
 };
 API_ROUTES(endpoint, routes);

@@ -244,9 +244,9 @@ static const struct http_route routes[] = {
       "v1.operational-webhook.endpoint.get-headers", "Get an operational endpoint's headers" },
     { HTTP_PUT, OWN, HTTP_WORKER, put_headers, API_ORG | API_WRITE,
       "v1.operational-webhook.endpoint.set-headers", "Set an operational endpoint's headers" },
-    { HTTP_GET, IN, HTTP_WORKER, get_headers, API_ORG, "v1.ingest.endpoint.get-headers",
+    { HTTP_GET, IN, HTTP_WORKER, get_headers, API_APP, "v1.ingest.endpoint.get-headers",
       "Get the headers deliveries of a source's endpoint carry" },
-    { HTTP_PUT, IN, HTTP_WORKER, put_headers, API_ORG | API_WRITE, "v1.ingest.endpoint.set-headers",
+    { HTTP_PUT, IN, HTTP_WORKER, put_headers, API_APP | API_WRITE, "v1.ingest.endpoint.set-headers",
       "Set the headers deliveries of a source's endpoint carry" },
 };
 API_ROUTES(endpoint_headers, routes);

@@ -144,9 +144,9 @@ static const struct http_route routes[] = {
     { HTTP_POST, OWN "/rotate", HTTP_WORKER, rotate_secret, API_ORG | API_WRITE,
       "v1.operational-webhook.endpoint.rotate-secret",
       "Give an operational endpoint a new signing secret" },
-    { HTTP_GET, IN, HTTP_WORKER, get_secret, API_ORG, "v1.ingest.endpoint.get-secret",
+    { HTTP_GET, IN, HTTP_WORKER, get_secret, API_APP, "v1.ingest.endpoint.get-secret",
       "Get the signing secret of a source's endpoint" },
-    { HTTP_POST, IN "/rotate", HTTP_WORKER, rotate_secret, API_ORG | API_WRITE,
+    { HTTP_POST, IN "/rotate", HTTP_WORKER, rotate_secret, API_APP | API_WRITE,
       "v1.ingest.endpoint.rotate-secret", "Give a source's endpoint a new signing secret" },
 };
 API_ROUTES(endpoint_secret, routes);

@@ -16,6 +16,11 @@ enum {
 bool api_find_source(struct api_ctx *c, struct store_tx *tx, struct store_source *out)
 {
     enum rc rc = store_source_find(tx, c->who->org, api_param(c, "source_id"), c->arena, out);
+    bool is_theirs = c->who->app == 0 || (rc == RC_OK && c->who->app == out->app);
+    if ((rc == RC_OK || rc == RC_NOT_FOUND) && !is_theirs) { /* and not, whether there is one */
+        http_error(c->req, 403, "insufficient access", "This token may not do that.");
+        return false;
+    }
     if (rc != RC_OK)
         api_fail(c, rc);
     return rc == RC_OK;
@@ -327,6 +332,31 @@ static void rotate_secret(struct http_request *req)
 
 /* --- the door ---------------------------------------------------------------------------------------- */
 
+/* --- for a source's owner --------------------------------------------------------------------------- */
+
+static void dashboard(struct http_request *req)
+{
+    enum { EXPIRY_DEFAULT_S = 604800 };
+    struct api_ctx c;
+    struct store_source source;
+    char token[CORE_TOKEN_TEXT + 1];
+    if (!api_begin(req, &c) ||
+        !api_body(&c, &api_schema_IngestSourceConsumerPortalAccessIn, true) ||
+        !api_only_source(&c, &source))
+        return;
+    struct core_token_spec spec = { .org = c.who->org,
+                                    .app = source.app,
+                                    .name = STR("source portal"),
+                                    .read_only = api_get_bool(&c, "readOnly", false) };
+    spec.expires_us = c.now_us + api_get_int(&c, "expiry", EXPIRY_DEFAULT_S) * INT64_C(1000000);
+    enum rc rc = core_access_create(c.api->o.access, &spec, token, NULL);
+    if (rc != RC_OK)
+        api_fail(&c, rc);
+    else
+        api_reply_access(&c, token);
+    mem_wipe(token, sizeof(token));
+}
+
 static void receive(struct http_request *req)
 {
     const struct api *api = req->ctx;
@@ -339,7 +369,10 @@ static const struct http_route routes[] = {
     { HTTP_GET, BASE, HTTP_WORKER, list_sources, API_ORG, "v1.ingest.source.list", "List sources" },
     { HTTP_POST, BASE, HTTP_WORKER, create_source, CHANGE, "v1.ingest.source.create",
       "Create a source" },
-    { HTTP_GET, BASE "/{source_id}", HTTP_WORKER, get_source, API_ORG, "v1.ingest.source.get",
+    { HTTP_POST, BASE "/{source_id}/dashboard", HTTP_WORKER, dashboard, CHANGE,
+      "v1.ingest.authentication.consumer-portal-access",
+      "Get a token and a link for a source's owner" },
+    { HTTP_GET, BASE "/{source_id}", HTTP_WORKER, get_source, API_APP, "v1.ingest.source.get",
       "Get a source" },
     { HTTP_PUT, BASE "/{source_id}", HTTP_WORKER, put_source, CHANGE, "v1.ingest.source.upsert",
       "Replace or create a source" },

@@ -206,8 +206,8 @@ static bool find_request(struct api_ctx *c, struct store_source *source, struct 
     return rc == RC_OK;
 }
 
-static void write_deliveries_of(struct api_ctx *c, struct api_out *o,
-                                const struct store_request *r, const struct id *message)
+static void write_deliveries_of(struct api_ctx *c, struct api_out *o, const struct store_request *r,
+                                const struct id *message)
 {
     struct store_delivery_row *rows = NULL;
     size_t count = 0;
@@ -465,17 +465,17 @@ static void explain(struct http_request *req)
 
 #define BASE "/ingest/api/v1/source/{source_id}"
 static const struct http_route routes[] = {
-    { HTTP_GET, BASE "/request", HTTP_WORKER, list_requests, API_ORG, "v1.ingest.request.list",
+    { HTTP_GET, BASE "/request", HTTP_WORKER, list_requests, API_APP, "v1.ingest.request.list",
       "List what came in at a source" },
-    { HTTP_GET, BASE "/request/{request_id}", HTTP_WORKER, get_request, API_ORG,
+    { HTTP_GET, BASE "/request/{request_id}", HTTP_WORKER, get_request, API_APP,
       "v1.ingest.request.get", "Get a request with its body and deliveries" },
-    { HTTP_POST, BASE "/request/{request_id}/replay", HTTP_WORKER, replay_one, API_ORG | API_WRITE,
+    { HTTP_POST, BASE "/request/{request_id}/replay", HTTP_WORKER, replay_one, API_APP | API_WRITE,
       "v1.ingest.request.replay", "Send a request on again" },
     { HTTP_POST, BASE "/request/replay", HTTP_WORKER, replay_many, API_ORG | API_WRITE,
       "v1.ingest.request.bulk-replay", "Send many requests on again, or count them" },
     { HTTP_POST, BASE "/explain", HTTP_WORKER, explain, API_ORG, "v1.ingest.source.explain",
       "Say how a request would be judged, and where it would go" },
-    { HTTP_GET, BASE "/log", HTTP_WORKER, list_log, API_ORG, "v1.ingest.log.list",
+    { HTTP_GET, BASE "/log", HTTP_WORKER, list_log, API_APP, "v1.ingest.log.list",
       "List what a source refused" },
 };
 API_ROUTES(ingest_request, routes);

@@ -102,6 +102,8 @@ static const struct api_operation operations[] = {
     { "v1.ingest.source.upsert", S(IngestSourceIn), S(IngestSourceOut), 200, 201, false, "" },
     { "v1.ingest.source.patch", S(IngestSourcePatch), S(IngestSourceOut), 200, 0, false, "" },
     { "v1.ingest.source.delete", NULL, NULL, 204, 0, false, "" },
+    { "v1.ingest.authentication.consumer-portal-access", S(IngestSourceConsumerPortalAccessIn),
+      S(AppPortalAccessOut), 200, 0, false, "" },
     { "v1.ingest.source.rotate-token", S(IngestGraceIn), S(RotateTokenOut), 200, 0, false, "" },
     { "v1.ingest.source.rotate-secret", S(IngestSecretIn), NULL, 204, 0, false, "" },
     { "v1.ingest.source.explain", S(IngestExplainIn), S(IngestExplainOut), 200, 0, false, "" },

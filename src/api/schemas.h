@@ -16,6 +16,7 @@ extern const struct api_schema api_schema_EndpointStats, api_schema_EndpointHeal
 extern const struct api_schema api_schema_EventTypeIn, api_schema_EventTypeUpsertIn, api_schema_EventTypePatch, api_schema_EventTypeOut;
 extern const struct api_schema api_schema_EventTypeImportOpenApiIn, api_schema_EventTypeImportOpenApiOut;
 extern const struct api_schema api_schema_EnvironmentIn, api_schema_EnvironmentOut;
+extern const struct api_schema api_schema_IngestSourceConsumerPortalAccessIn;
 extern const struct api_schema api_schema_AppPortalAccessIn, api_schema_AppPortalAccessOut, api_schema_ApplicationTokenExpireIn;
 extern const struct api_schema api_schema_EventExampleIn;
 /* schemas_transform.c */

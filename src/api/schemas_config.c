@@ -508,6 +508,19 @@ static const struct api_field AppPortalAccessIn_fields[] = {
       .doc = "So that expire-all can end this session alone." },
 };
 API_SCHEMA_OF(AppPortalAccessIn, "Access for an application's owner.");
+static const struct api_field IngestSourceConsumerPortalAccessIn_fields[] = {
+    { .name = "expiry",
+      .type = API_INT,
+      .flags = API_NULLABLE,
+      .min = 3600,
+      .max = 604800,
+      .doc = "Seconds the token lives. Default: 7 days." },
+    { .name = "readOnly",
+      .type = API_BOOL,
+      .flags = API_NULLABLE,
+      .doc = "The token may read only." },
+};
+API_SCHEMA_OF(IngestSourceConsumerPortalAccessIn, "Access for a source's owner.");
 static const struct api_field AppPortalAccessOut_fields[] = {
     { .name = "url",
       .type = API_STRING,

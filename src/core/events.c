@@ -7,6 +7,7 @@
 
 #include "store/application.h"
 #include "store/config.h"
+#include "store/source.h"
 #include "json/json.h"
 
 #include <stdio.h>
@@ -18,9 +19,19 @@ struct core_events {
 };
 
 static const char *const known[] = {
-    "endpoint.created",          "endpoint.updated",          "endpoint.deleted",
-    "endpoint.disabled",         "endpoint.enabled",          "message.attempt.failing",
-    "message.attempt.exhausted", "message.attempt.recovered", "background_task.finished",
+    "endpoint.created",
+    "endpoint.updated",
+    "endpoint.deleted",
+    "endpoint.disabled",
+    "endpoint.enabled",
+    "message.attempt.failing",
+    "message.attempt.exhausted",
+    "message.attempt.recovered",
+    "background_task.finished",
+    "ingest.endpoint.disabled",
+    "ingest.message.attempt.failing",
+    "ingest.message.attempt.exhausted",
+    "ingest.message.attempt.recovered",
 };
 
 bool core_events_known(struct str type)
@@ -172,17 +183,30 @@ enum rc core_events_app(struct core_events *e, int64_t org, bool make, int64_t *
 
 /* --- publishing ------------------------------------------------------------------------------------ */
 
+static void set_text(json_t *data, const char *name, struct str value)
+{
+    json_object_set_new(data, name,
+                        value.ptr == NULL ? json_null() : json_stringn(value.ptr, value.len));
+}
+
 json_t *core_events_endpoint_data(struct str app_id, struct str app_uid, struct str endpoint_id,
                                   struct str endpoint_uid)
 {
     json_t *data = json_object();
-    json_object_set_new(data, "appId", json_stringn(app_id.ptr, app_id.len));
-    json_object_set_new(data, "appUid",
-                        app_uid.ptr == NULL ? json_null() : json_stringn(app_uid.ptr, app_uid.len));
-    json_object_set_new(data, "endpointId", json_stringn(endpoint_id.ptr, endpoint_id.len));
-    json_object_set_new(
-        data, "endpointUid",
-        endpoint_uid.ptr == NULL ? json_null() : json_stringn(endpoint_uid.ptr, endpoint_uid.len));
+    set_text(data, "appId", app_id);
+    set_text(data, "appUid", app_uid);
+    set_text(data, "endpointId", endpoint_id);
+    set_text(data, "endpointUid", endpoint_uid);
+    return data;
+}
+
+json_t *core_events_source_data(struct str source_id, struct str endpoint_id,
+                                struct str endpoint_uid)
+{
+    json_t *data = json_object();
+    set_text(data, "sourceId", source_id);
+    set_text(data, "endpointId", endpoint_id);
+    set_text(data, "endpointUid", endpoint_uid);
     return data;
 }
 
@@ -247,12 +271,26 @@ static json_t *id_json(const char *prefix, const struct id *id)
     return json_stringn(s.ptr, s.len);
 }
 
-static json_t *attempt_data(const struct notice *n, const struct store_application *app,
-                            const struct store_endpoint *ep, struct str event_id)
+/* Whom it is about, and whom it is told. */
+struct subjects {
+    struct store_application app;
+    struct store_endpoint ep;
+    int64_t org;
+    struct str source; /* the hidden application's; ptr NULL: an application of somebody's own */
+};
+
+static json_t *subject_data(const struct subjects *s)
+{
+    if (s->source.ptr != NULL)
+        return core_events_source_data(s->source, s->ep.id, s->ep.uid);
+    return core_events_endpoint_data(s->app.id, s->app.uid, s->ep.id, s->ep.uid);
+}
+
+static json_t *attempt_data(const struct notice *n, const struct subjects *s, struct str event_id)
 {
     char time[TIME_TEXT_LEN + 1];
     time_format(n->started_us, time);
-    json_t *data = core_events_endpoint_data(app->id, app->uid, ep->id, ep->uid);
+    json_t *data = subject_data(s);
     json_object_set_new(data, "msgId", id_json("msg_", &n->message));
     json_object_set_new(data, "msgEventId",
                         event_id.ptr == NULL ? json_null()
@@ -265,28 +303,49 @@ static json_t *attempt_data(const struct notice *n, const struct store_applicati
     return data;
 }
 
-static json_t *disabled_data(const struct store_application *app, const struct store_endpoint *ep)
+static json_t *disabled_data(const struct subjects *s)
 {
-    json_t *data = core_events_endpoint_data(app->id, app->uid, ep->id, ep->uid);
+    json_t *data = subject_data(s);
     json_object_set_new(data, "trigger", json_string("automatic"));
-    if (ep->failing_since_us != 0) {
+    if (s->ep.failing_since_us != 0) {
         char time[TIME_TEXT_LEN + 1];
-        time_format(ep->failing_since_us, time);
+        time_format(s->ep.failing_since_us, time);
         json_object_set_new(data, "failSince", json_string(time));
     }
     return data;
 }
 
+/* The hidden application of a source has the source's id as its own uid. */
+static enum rc find_source(struct store_tx *tx, struct arena *a, struct subjects *s)
+{
+    int64_t internal = 0;
+    struct store_source source;
+    s->org = s->app.org;
+    enum rc rc = known_org(tx, a, &internal);
+    if (rc == RC_OK && internal == s->app.org)
+        rc = store_source_by_id(tx, s->app.uid, a, &source);
+    else
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+    if (rc == RC_OK) {
+        s->org = source.org;
+        s->source = source.id;
+    }
+    return rc;
+}
+
+/* RC_NOT_FOUND: something of it is gone, or it is about operational webhooks themselves. */
 static enum rc read_subjects(struct core_events *e, const struct notice *n, struct arena *a,
-                             struct store_application *app, struct store_endpoint *ep)
+                             struct subjects *s)
 {
     struct store_tx *tx = NULL;
     enum rc rc = store_read(e->o.store, &tx);
     if (rc != RC_OK)
         return rc;
-    rc = store_application_by_num(tx, n->app, a, app);
+    rc = store_application_by_num(tx, n->app, a, &s->app);
     if (rc == RC_OK)
-        rc = store_endpoint_by_num(tx, n->endpoint, a, ep);
+        rc = store_endpoint_by_num(tx, n->endpoint, a, &s->ep);
+    if (rc == RC_OK)
+        rc = find_source(tx, a, s);
     store_end(tx);
     return rc;
 }
@@ -297,20 +356,20 @@ static void tell(void *arg)
     struct core_events *e = n->events;
     struct arena a;
     arena_init(&a);
-    struct store_application app;
-    struct store_endpoint ep;
+    struct subjects s = { .org = 0 };
     int64_t operational = 0;
-    enum rc rc = read_subjects(e, n, &a, &app, &ep);
+    enum rc rc = read_subjects(e, n, &a, &s);
     if (rc == RC_OK)
-        rc = core_events_app(e, app.org, false, &operational);
+        rc = core_events_app(e, s.org, false, &operational);
     if (rc == RC_OK) {
+        char type[sizeof(n->type) + 8];
         struct store_message_row row = { 0 };
+        (void)snprintf(type, sizeof(type), "%s%s", s.source.ptr != NULL ? "ingest." : "", n->type);
         bool disabled = str_eq(str_from(n->type), STR("endpoint.disabled"));
         if (!disabled && store_message_get(e->o.store, n->app, &n->message, &a, &row) != RC_OK)
             row.message.event_id = STR_NONE;
-        core_events_emit(e, app.org, n->type,
-                         disabled ? disabled_data(&app, &ep)
-                                  : attempt_data(n, &app, &ep, row.message.event_id));
+        core_events_emit(e, s.org, type,
+                         disabled ? disabled_data(&s) : attempt_data(n, &s, row.message.event_id));
     }
     arena_fini(&a);
     xfree(n);

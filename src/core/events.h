@@ -37,6 +37,10 @@ bool core_events_known(struct str type);
 /* The data of endpoint.* events. */
 json_t *core_events_endpoint_data(struct str app_id, struct str app_uid, struct str endpoint_id, struct str endpoint_uid);
 
+/* The same of a source's endpoint: for ingest.endpoint.disabled. */
+json_t *core_events_source_data(struct str source_id, struct str endpoint_id, struct str endpoint_uid);
+
 /* deliver's notice(): copies what it needs and goes on on a worker. `what`: "message.attempt.failing",
- * "message.attempt.exhausted", "message.attempt.recovered" or "endpoint.disabled". ctx: the core_events. */
+ * "message.attempt.exhausted", "message.attempt.recovered" or "endpoint.disabled"; those of a source's endpoints are
+ * told as "ingest.message.attempt.failing" and so on. ctx: the core_events. */
 void core_events_notice(void *ctx, const char *what, const struct store_outcome *o);

@@ -167,6 +167,15 @@ enum rc store_source_by_num(struct store_tx *tx, int64_t num, struct arena *a,
     return load_one(tx, s, a, out);
 }
 
+enum rc store_source_by_id(struct store_tx *tx, struct str id, struct arena *a,
+                            struct store_source *out)
+{
+    struct db_stmt *s =
+        db_prepare(tx->db, "SELECT " COLUMNS " FROM source WHERE id = ? AND deleted = 0");
+    db_bind_text(s, 1, id);
+    return load_one(tx, s, a, out);
+}
+
 enum rc store_source_by_token(struct store_tx *tx, const uint8_t hash[static 32], struct arena *a,
                               struct store_source *out)
 {

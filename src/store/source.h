@@ -44,6 +44,9 @@ MUST_USE enum rc store_source_find(struct store_tx *tx, int64_t org, struct str 
 /* RC_NOT_FOUND: also when it is deleted. */
 MUST_USE enum rc store_source_by_num(struct store_tx *tx, int64_t num, struct arena *a,
                                      struct store_source *out);
+/* Whosever it is. RC_NOT_FOUND: also when it is deleted. */
+MUST_USE enum rc store_source_by_id(struct store_tx *tx, struct str id, struct arena *a,
+                                    struct store_source *out);
 MUST_USE enum rc store_source_by_token(struct store_tx *tx, const uint8_t hash[static 32],
                                        struct arena *a, struct store_source *out);
 MUST_USE enum rc store_source_list(struct store_tx *tx, int64_t org, const struct store_page *page,

@@ -113,6 +113,7 @@ OPERATIONS = {
     "v1.ingest.source.upsert": (ORG, WRITE, {"name": "x", "type": "generic-webhook"}),
     "v1.ingest.source.patch": (ORG, WRITE, {"name": "x"}),
     "v1.ingest.source.delete": (ORG, WRITE, None),
+    "v1.ingest.authentication.consumer-portal-access": (ORG, WRITE, {}),
     "v1.ingest.source.rotate-token": (ORG, WRITE, None),
     "v1.ingest.source.rotate-secret": (ORG, WRITE, {"secret": "another secret"}),
     "v1.ingest.source.explain": (ORG, READ, {"request": {}}),

@@ -14,7 +14,7 @@ import svix
 from svix import models
 
 import presets
-from conftest import binary
+from conftest import binary, wait_until
 
 DAY_S = 86400
 SECRET = "a secret that was agreed on"
@@ -514,3 +514,67 @@ def test_zooms_handshake_is_signed_first(grapnel):
     headers["x-zm-signature"] = "v0=" + mac("something else")
     refused = grapnel.raw("POST", door(source), body, headers)
     assert refused.status == 401 and b"encryptedToken" not in refused.body
+
+
+def test_an_ended_url_is_answered_404_and_comes_back_with_nothing(grapnel):
+    source = make_source(grapnel)
+    body = b'{"n":1}'
+    assert grapnel.raw("POST", door(source), body, github_headers(body, delivery="a")).status == 200
+    ingest(grapnel, "POST", f"/source/{source['id']}/token/rotate", {"gracePeriodSeconds": 1})
+    assert grapnel.raw("POST", door(source), body, github_headers(body, delivery="b")).status == 200
+    wait_until(lambda: grapnel.raw("POST", door(source), body, github_headers(body)).status == 404, "the end of the old URL")
+    assert grapnel.raw("POST", door(source), body, github_headers(body)).status == 404
+
+
+def test_what_happens_at_a_sources_endpoint_is_told_as_ingest_events(make_grapnel, make_receiver):
+    server = make_grapnel().serve("deliver.retry=50ms,50ms,50ms,50ms", "deliver.jitter=0")
+    told, failing = make_receiver(), make_receiver(500)
+    server.ok("POST", "/operational-webhook/endpoint", {"url": told.url, "filterTypes": [
+        "ingest.endpoint.disabled", "ingest.message.attempt.failing", "ingest.message.attempt.exhausted",
+        "ingest.message.attempt.recovered"]})
+    source = make_source(server)
+    _, endpoint = ingest(server, "POST", f"/source/{source['id']}/endpoint", {"url": failing.url, "uid": "ours"})
+    body = b'{"n":1}'
+    server.raw("POST", door(source), body, github_headers(body, delivery="d-1"))
+
+    def events():
+        return {event["type"]: event["data"] for event in (json.loads(r.body) for r in list(told.received))}
+    wait_until(lambda: "ingest.message.attempt.exhausted" in events(), "the end of the attempts")
+    message = requests_of(server, source)[0]["messages"][0]
+    for kind in ("failing", "exhausted"):
+        data = events()["ingest.message.attempt." + kind]
+        assert (data["sourceId"], data["endpointId"], data["msgId"], data["msgEventId"]) == (
+            source["id"], endpoint["id"], message, "d-1")
+        assert data["lastAttempt"]["responseStatusCode"] == 500 and "appId" not in data
+    status, _ = ingest(server, "PUT", f"/source/{source['id']}/endpoint/ours", {"url": failing.url, "uid": "ours", "disabled": True})
+    assert status == 200
+    wait_until(lambda: "ingest.endpoint.disabled" in events(), "the event of the disabled endpoint")
+    data = events()["ingest.endpoint.disabled"]
+    assert (data["sourceId"], data["endpointUid"], data["trigger"]) == (source["id"], "ours", "manual")
+
+
+def test_a_sources_portal_token_reaches_that_source_only(grapnel, receiver):
+    source, other = make_source(grapnel), make_source(grapnel)
+    path = f"/source/{source['id']}"
+
+    def call(token, method, path, body=None):
+        text = None if body is None else json.dumps(body)
+        answer = grapnel.raw(method, "/ingest/api/v1" + path, text, {"authorization": f"Bearer {token}", "content-type": "application/json"})
+        return answer.status
+    tokens = {}
+    for name, wish in (("full", {}), ("reader", {"readOnly": True, "expiry": 3600})):
+        status, access = ingest(grapnel, "POST", path + "/dashboard", wish)
+        assert status == 200 and access["url"].endswith("/portal#key=" + access["token"])
+        tokens[name] = access["token"]
+    assert call(tokens["full"], "GET", path) == 200
+    assert call(tokens["full"], "POST", path + "/endpoint", {"url": receiver.url, "uid": "mine"}) == 201
+    assert call(tokens["reader"], "GET", path + "/endpoint/mine") == 200
+    assert call(tokens["reader"], "GET", path + "/request") == 200
+    assert call(tokens["reader"], "DELETE", path + "/endpoint/mine") == 403
+    for method, where, body in [("GET", f"/source/{other['id']}", None), ("GET", f"/source/{other['id']}/endpoint", None),
+                                ("GET", "/source", None), ("PATCH", path, {"name": "x"}), ("DELETE", path, None),
+                                ("POST", path + "/token/rotate", {}), ("POST", path + "/dashboard", {}),
+                                ("GET", "/source/src_nothing/request", None)]:
+        assert call(tokens["full"], method, where, body) == 403, (method, where)
+    assert grapnel.call("GET", "/app", token=tokens["full"]).status == 403
+    assert ingest(grapnel, "POST", path + "/dashboard", {"expiry": 1})[0] == 422
