@@ -25,6 +25,11 @@ enum rc dialect_gaia_new(struct dialect_set *set, struct buf *why)
     enum rc rc = broker_url_parse(str_from(o->gaia.amqp_url), &scratch, &url, &words);
     if (rc != RC_OK)
         buf_say(why, "gaia.amqp_url: %.*s", STR_ARGS(buf_str(&words)));
+    if (rc == RC_OK) {
+        rc = dialect_gaia_follow(&gaia->place, &url, o->pool);
+        if (rc != RC_OK)
+            buf_say(why, "the webhooks' endpoints cannot be changed: %s", rc_name(rc));
+    }
     buf_fini(&words);
     arena_fini(&scratch);
     return rc == RC_OK ? dialect_sts_new(&o->gaia, &gaia->sts, why) : rc;

@@ -23,6 +23,9 @@ struct dialect_gaia {
     struct dialect_sts *sts;
 };
 
+/* --- gaia_follow.c: points the endpoints of all webhooks to this broker. At start; blocks. */
+MUST_USE enum rc dialect_gaia_follow(const struct dialect_gaia_place *place, const struct broker_url *url, struct work_pool *pool);
+
 /* --- gaia_sts.c: whose token is it? Answers are kept for 30 s. */
 MUST_USE enum rc dialect_sts_new(const struct dialect_gaia_options *o, struct dialect_sts **out, struct buf *why);
 void dialect_sts_free(struct dialect_sts *sts); /* NULL is fine */

@@ -102,3 +102,18 @@ enum rc store_gaia_list(struct store_tx *tx, int64_t org, int64_t tenant, struct
     *out = rows;
     return rc;
 }
+
+enum rc store_gaia_walk(struct store_tx *tx, int64_t org, struct str after, size_t max,
+                        struct arena *a, struct store_gaia_webhook **out, size_t *count)
+{
+    struct db_stmt *s =
+        db_prepare(tx->db, "SELECT " COLUMNS " FROM gaia_webhook WHERE org = ? AND token > ?"
+                           " ORDER BY token LIMIT ?");
+    void *rows = NULL;
+    db_bind_int(s, 1, org);
+    db_bind_text(s, 2, after);
+    db_bind_int(s, 3, (int64_t)max);
+    enum rc rc = store_row_all(s, read_webhook, sizeof(**out), a, &rows, count);
+    *out = rows;
+    return rc;
+}

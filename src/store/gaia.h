@@ -25,5 +25,7 @@ MUST_USE enum rc store_gaia_delete(struct store_tx *tx, int64_t org, struct str 
 /* RC_NOT_FOUND. */
 MUST_USE enum rc store_gaia_find(struct store_tx *tx, int64_t org, struct str token, struct arena *a, struct store_gaia_webhook *out);
 MUST_USE enum rc store_gaia_find_same(struct store_tx *tx, int64_t org, int64_t tenant, struct str datasource, struct str event, struct arena *a, struct store_gaia_webhook *out);
+/* All, a page at a time: at most `max` with a token after `after`, in order of it. */
+MUST_USE enum rc store_gaia_walk(struct store_tx *tx, int64_t org, struct str after, size_t max, struct arena *a, struct store_gaia_webhook **out, size_t *count);
 /* All of a tenant, oldest first; *out in the arena. */
 MUST_USE enum rc store_gaia_list(struct store_tx *tx, int64_t org, int64_t tenant, struct arena *a, struct store_gaia_webhook **out, size_t *count);

@@ -225,3 +225,18 @@ def test_settings_that_cannot_be_stop_the_start(make_grapnel, sts):
 def test_without_the_setting_there_is_no_dialect(make_grapnel):
     server = make_grapnel().serve()
     assert server.raw("GET", "/wh/config").status == 404
+
+
+def test_webhooks_follow_a_changed_broker(make_grapnel, sts, broker):
+    server = make_grapnel().serve(*flags(sts, broker, "gaia.amqp_url=amqp://guest:old@127.0.0.1:1/"))
+    hooks = [make_hook(server, event=f"e{n}") for n in range(3)]
+    assert push(server, hooks[0], b'{"before":1}').status == 204
+    server.restart(*flags(sts, broker))
+    broker.queue("followed", EXCHANGE, key="event.7.jira.#")
+    for hook in hooks:
+        assert push(server, hook, b'{"after":1}').status == 204
+    got = broker.collect("followed", lambda m: sum(b"after" in body for _, _, body in m) == 3, "what came after the move")
+    assert sorted(key for key, _, body in got if b"after" in body) == [f"event.7.jira.e{n}" for n in range(3)]
+    shown = {server.ok("GET", f"/app/gaia-{hook['token']}/endpoint")["data"][0]["url"] for hook in hooks}
+    assert shown == {server.ok("GET", f"/app/gaia-{hooks[0]['token']}/endpoint")["data"][0]["url"]}
+    assert "127.0.0.1:1/" not in shown.pop()
