@@ -72,6 +72,10 @@ MUST_USE enum rc json_span_each(struct json_span array,
  * written to the arena. */
 struct str json_span_string(struct arena *a, struct json_span s);
 
+/* True if a validated string span spells `plain`, escapes undone. Keeps nothing: for names, of which a
+ * sender chooses the number. */
+bool json_span_is(struct json_span s, struct str plain);
+
 /* Number span -> integer. RC_INVALID: fraction, exponent or out of range. */
 MUST_USE enum rc json_span_int(struct json_span s, int64_t *out);
 

@@ -442,7 +442,7 @@ static enum rc note_wanted(struct scanner *s)
     const struct wish_list *list = s->ctx;
     for (size_t i = 0; i < list->count; i++) {
         struct json_member *member = &list->members[i];
-        if (!json_text_equals(s->name, member->name)) {
+        if (!json_span_is(s->name, member->name)) {
             continue;
         }
         if (member->value.type != JSON_SPAN_NONE) {

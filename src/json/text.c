@@ -159,7 +159,7 @@ static struct str inside(struct json_span span)
     return str_of(span.text.ptr + 1, span.text.len - 2);
 }
 
-bool json_text_equals(struct json_span span, struct str plain)
+bool json_span_is(struct json_span span, struct str plain)
 {
     struct str rest = inside(span);
     if (!span.escaped) {

@@ -21,6 +21,3 @@ size_t json_text_escape(struct str text, struct json_character *out);
 /* Length of the multi-byte UTF-8 character at `at`, 0 if malformed (overlong, surrogate, past
  * U+10FFFF, cut off). */
 size_t json_text_utf8(const unsigned char *at, size_t len);
-
-/* True if the validated string `span` spells `plain`, escapes undone. */
-bool json_text_equals(struct json_span span, struct str plain);

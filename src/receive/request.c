@@ -216,7 +216,6 @@ enum rc receive_request_new(struct arena *a, const struct receive_hook *hook,
 /* --- paths ------------------------------------------------------------------------------------------ */
 
 struct looking {
-    struct arena *arena;
     struct str name;
     struct json_span found;
 };
@@ -225,7 +224,7 @@ static enum rc compare_name(void *ctx, struct json_span name, struct json_span v
 {
     struct looking *l = ctx;
 
-    if (str_eq(json_span_string(l->arena, name), l->name))
+    if (json_span_is(name, l->name))
         l->found = value; /* the last one counts */
     return RC_OK;
 }
@@ -240,9 +239,9 @@ static enum rc compare_index(void *ctx, size_t index, struct json_span value)
     return RC_OK;
 }
 
-static bool step(struct arena *a, struct json_span *at, struct str name)
+static bool step(struct json_span *at, struct str name)
 {
-    struct looking l = { .arena = a, .name = name };
+    struct looking l = { .name = name };
     enum rc rc = RC_INVALID;
 
     if (at->type == JSON_SPAN_OBJECT)
@@ -256,15 +255,15 @@ static bool step(struct arena *a, struct json_span *at, struct str name)
 }
 
 /* "commits.0.id"; a key that has dots and is the whole rest wins. */
-static bool walk(struct arena *a, struct json_span *at, struct str path)
+static bool walk(struct json_span *at, struct str path)
 {
     for (int depth = 0; depth < PATH_DEPTH_MAX; depth++) {
         struct str name;
-        if (step(a, at, path))
+        if (step(at, path))
             return true;
         if (str_find(path, '.') == path.len || !str_split(&path, '.', &name))
             return false;
-        if (!step(a, at, name))
+        if (!step(at, name))
             return false;
     }
     return false;
@@ -286,7 +285,7 @@ static bool from_payload(struct receive_request *r, struct str path, struct str 
     }
     if (at.type == JSON_SPAN_ARRAY && !str_skip_prefix(&path, STR("root.")))
         return false;
-    if (!walk(r->arena, &at, path))
+    if (!walk(&at, path))
         return false;
     *out = text_of(r->arena, at);
     return true;
@@ -311,7 +310,7 @@ static bool from_parsed(struct receive_request *r, const struct parsed *list, si
         struct str rest = p->name;
         if (list[i].source != p->source || !str_skip_prefix(&rest, list[i].name))
             continue;
-        if (rest.len == 0 || (str_skip_prefix(&rest, STR(".")) && walk(r->arena, &at, rest))) {
+        if (rest.len == 0 || (str_skip_prefix(&rest, STR(".")) && walk(&at, rest))) {
             *out = text_of(r->arena, at);
             return true;
         }

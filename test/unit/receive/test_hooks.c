@@ -420,6 +420,41 @@ static void multipart_fields_are_text_and_files_of_json_are_walked(void **state)
                  rows, COUNT(rows));
 }
 
+static void names_on_a_values_way_cost_no_memory(void **state)
+{
+    (void)state;
+    static const char file[] =
+        "[{\"id\":\"a\",\"execute-command\":\"x\",\"pass-arguments-to-command\":"
+        "[{\"source\":\"payload\",\"name\":\"ref\"}]}]";
+    static const struct grapnel_header json[] = { { BYTES("content-type"),
+                                                    BYTES("application/json") } };
+    struct receive_hooks *hooks = NULL;
+    struct receive_request *request;
+    struct str value;
+    struct buf body;
+    struct arena a;
+
+    arena_init(&a);
+    buf_init(&body, 1 << 20);
+    buf_say(&body, "{\"r\\u0065f\":\"x\"");
+    for (int i = 0; i < 1000; i++)
+        buf_say(&body, ",\"escaped\\n%04d\":1", i);
+    buf_say(&body, "}");
+    assert_int_equal(receive_hooks_read(str_from(file), &hooks, NULL), RC_OK);
+    const struct receive_hook *hook = receive_hooks_find(hooks, STR("a"));
+    struct grapnel_event one = { .headers = json,
+                                 .header_count = 1,
+                                 .body = { body.ptr, body.len } };
+    assert_int_equal(receive_request_new(&a, hook, &one, &request, NULL), RC_OK);
+    size_t before = arena_used(&a);
+    assert_int_equal(receive_request_value(request, &hook->arguments.list[0], &value), RC_OK);
+    assert_true(str_eq(value, STR("x")));
+    assert_in_range(arena_used(&a) - before, 0, 64);
+    receive_hooks_free(hooks);
+    buf_fini(&body);
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +466,7 @@ int main(void)
         cmocka_unit_test(broken_payloads_are_refused_and_unknown_types_have_no_parameters),
         cmocka_unit_test(xml_is_walked_as_json_is),
         cmocka_unit_test(multipart_fields_are_text_and_files_of_json_are_walked),
+        cmocka_unit_test(names_on_a_values_way_cost_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
