@@ -10,6 +10,7 @@
 #include "fetch/curl_priv.h"
 
 #include "fetch/policy_priv.h"
+#include "metrics/metrics.h"
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -96,6 +97,16 @@ static void on_deadline(void *arg)
 
 /* --- the multi handle on the loop ---------------------------------------------------------- */
 
+/* Again, on a connection of its own; curl has closed the stale one. The deadline goes on. */
+static void start_afresh(struct curl_exchange *ex)
+{
+    ex->is_stale = false;
+    metrics_add(METRIC_FETCH_STALE, 1);
+    MUST(curl_multi_remove_handle(ex->client->multi, ex->easy) == CURLM_OK);
+    (void)curl_easy_setopt(ex->easy, CURLOPT_FRESH_CONNECT, 1L);
+    MUST(curl_multi_add_handle(ex->client->multi, ex->easy) == CURLM_OK);
+}
+
 static void take_results(struct curl_client *client)
 {
     const CURLMsg *message;
@@ -108,6 +119,10 @@ static void take_results(struct curl_client *client)
         CURLcode code = message->data.result;
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         struct curl_exchange *ex = (struct curl_exchange *)(void *)private;
+        if (ex->is_stale) {
+            start_afresh(ex);
+            continue;
+        }
         finish(ex, fetch_curl_call_result(ex, code));
     }
 }

@@ -8,6 +8,7 @@
 
 #include "fetch/policy_priv.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -96,6 +97,55 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
     return fetch_call_take_body(ex->call, str_of(bytes, len), &ex->body_read) ? len : 0;
 }
 
+/* The sockets that are open, because curl does not say which one it is about to use again. */
+static curl_socket_t note_socket(struct curl_client *client, curl_socket_t fd)
+{
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    struct curl_open *open = XNEW(struct curl_open);
+    open->fd = fd;
+    open->next = client->open;
+    client->open = open;
+    return fd;
+}
+
+static int on_close_socket(void *arg, curl_socket_t fd)
+{
+    struct curl_client *client = arg;
+    struct curl_open **at = &client->open;
+
+    while (*at != NULL && (*at)->fd != fd)
+        at = &(*at)->next;
+    MUST(*at != NULL);
+    struct curl_open *gone = *at;
+    *at = gone->next;
+    xfree(gone);
+    return close(fd);
+}
+
+static int port_of(curl_socket_t fd)
+{
+    struct sockaddr_storage here = { 0 };
+    socklen_t len = sizeof(here);
+
+    (void)getsockname(fd, (struct sockaddr *)&here, &len);
+    return ntohs(here.ss_family == AF_INET6
+                     ? ((const struct sockaddr_in6 *)(void *)&here)->sin6_port
+                     : ((const struct sockaddr_in *)(void *)&here)->sin_port);
+}
+
+/* The socket with that local port; CURL_SOCKET_BAD: none. */
+static curl_socket_t find_socket(const struct curl_client *client, int port)
+{
+    for (struct curl_open *open = client->open; open != NULL; open = open->next) {
+        if (open->port == 0)
+            open->port = port_of(open->fd);
+        if (open->port == port)
+            return open->fd;
+    }
+    return CURL_SOCKET_BAD;
+}
+
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
     struct curl_exchange *ex = arg;
@@ -109,7 +159,26 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
         fetch_call_say(ex->call, "the address may not be connected to: %s", why);
         return CURL_SOCKET_BAD;
     }
-    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+    return note_socket(ex->client, socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol));
+}
+
+/* A kept connection must stand between two answers. This version of curl looks only whether it is open,
+ * and would take what a receiver said unasked for the answer to this request. */
+static int on_before_request(void *arg, char *peer, char *here, int peer_port, int here_port)
+{
+    struct curl_exchange *ex = arg;
+    long connects = 0;
+    char byte;
+
+    (void)peer, (void)here, (void)peer_port;
+    (void)curl_easy_getinfo(ex->easy, CURLINFO_NUM_CONNECTS, &connects);
+    if (connects > 0 || ex->client->http2) /* which has frames for such words */
+        return CURL_PREREQFUNC_OK;
+    curl_socket_t fd = find_socket(ex->client, here_port);
+    if (fd == CURL_SOCKET_BAD)
+        return CURL_PREREQFUNC_OK;
+    ex->is_stale = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+    return ex->is_stale ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* curl makes a context per connection; what costs (the parsed CA certificates) or what curl cannot
@@ -313,6 +382,10 @@ static void add_connection(struct curl_exchange *ex)
     (void)curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, ex);
+    (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, ex->client);
+    (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_before_request);
+    (void)curl_easy_setopt(easy, CURLOPT_PREREQDATA, ex);
     (void)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)(client->idle_us / 1000000 + 1));
     (void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, client->http2 ? 1L : 0L);
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,

@@ -13,6 +13,13 @@
 
 enum { CURL_SPARE_MAX = 128 };
 
+/* A socket of curl's. */
+struct curl_open {
+    struct curl_open *next;
+    curl_socket_t fd;
+    int port; /* local; 0: not looked up yet */
+};
+
 struct curl_client {
     struct fetch base;
     struct loop *loop;
@@ -29,6 +36,7 @@ struct curl_client {
     struct curl_exchange *running;
     CURL *spare[CURL_SPARE_MAX]; /* easy handles to use again */
     size_t spare_count;
+    struct curl_open *open;
     struct http_head parsed;
 };
 
@@ -49,6 +57,7 @@ struct curl_exchange {
     int64_t started_us;
     bool is_resolving; /* the connect deadline is ours until curl connects */
     bool has_head;     /* the final one */
+    bool is_stale;     /* the kept connection curl took has something to say already */
     bool has_trailers;
     struct http_chunked trailers; /* what our own client would say of them */
     int interim_count;

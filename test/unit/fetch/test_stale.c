@@ -131,17 +131,20 @@ static void what_a_receiver_says_unasked_answers_nothing(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(ways); i++) {
         const struct step *scripts[] = { ways[i], ONE_ANSWER };
-        struct stage g;
-        stage_open(&g, CLIENT_OWN, scripts, 2);
-        test_call_run(&g.bench, &g.call);
-        if (i == 0)
-            receiver_wait_closed(g.receiver, 1);
-        bench_turn_for(&g.bench, (i == 0 ? 20 : 300) * MS);
-        test_call_run(&g.bench, &g.call);
-        assert_int_equal(g.call.call.status, 200);
-        assert_false(g.call.call.reused);
-        assert_int_equal(receiver_connections(g.receiver), 2);
-        stage_close(&g);
+        FOR_BOTH(kind)
+        {
+            struct stage g;
+            stage_open(&g, kind, scripts, 2);
+            test_call_run(&g.bench, &g.call);
+            if (i == 0)
+                receiver_wait_closed(g.receiver, 1);
+            bench_turn_for(&g.bench, (i == 0 ? 20 : 300) * MS);
+            test_call_run(&g.bench, &g.call);
+            assert_int_equal(g.call.call.status, 200);
+            assert_false(g.call.call.reused);
+            assert_int_equal(receiver_connections(g.receiver), 2);
+            stage_close(&g);
+        }
     }
 }
 
