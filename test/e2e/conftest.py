@@ -354,4 +354,4 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: left out of the run under sanitizers")
+    config.addinivalue_line("markers", "slow: measures: runs alone, and not under sanitizers")
