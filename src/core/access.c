@@ -243,7 +243,7 @@ enum rc core_access_revoke(struct core_access *a, const struct core_identity *id
                                      .app = id->app,
                                      .name = STR("ended"),
                                      .created_us = clock_wall_us(a->clock),
-                                     .expires_us = 1 };
+                                     .expires_us = STORE_TOKEN_ENDED_US };
         memcpy(ended.hash, id->hash, sizeof(ended.hash));
         rc = store_token_insert(tx, &ended);
     }
@@ -299,11 +299,7 @@ static enum rc end_tokens(struct core_access *a, struct store_tx *tx, int64_t ap
                              : store_token_expire_app(tx, app, session, &count);
     if (rc != RC_OK || session.len > 0)
         return rc;
-    char name[CORE_JWT_SETTING_MAX];
-    char value[32];
-    core_access_jwt_setting(app, name);
-    int len = snprintf(value, sizeof(value), "%lld", (long long)(now / 1000000 + 1));
-    return store_setting_set(tx, name, str_of(value, (size_t)len));
+    return core_access_jwt_set_end(tx, app, now / 1000000, at_us / 1000000);
 }
 
 enum rc core_access_expire_app(struct core_access *a, int64_t app, struct str session,

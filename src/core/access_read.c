@@ -39,11 +39,6 @@ unsigned core_capability_find(struct str name)
     return 0;
 }
 
-void core_access_jwt_setting(int64_t app, char name[static CORE_JWT_SETTING_MAX])
-{
-    (void)snprintf(name, CORE_JWT_SETTING_MAX, "jwt_not_before.%lld", (long long)app);
-}
-
 /* --- reading --------------------------------------------------------------------------------------- */
 
 static enum rc denied(struct buf *why, const char *words)
@@ -137,8 +132,9 @@ static enum rc org_of_jwt(struct core_access *a, struct str id, struct arena *ar
     return rc;
 }
 
-static enum rc app_of_jwt(struct store_tx *tx, const struct core_jwt *jwt, struct arena *arena,
-                          struct core_identity *id, struct buf *why)
+static enum rc app_of_jwt(struct store_tx *tx, const struct clock *clock,
+                          const struct core_jwt *jwt, struct arena *arena, struct core_identity *id,
+                          struct buf *why)
 {
     struct store_application app;
     enum rc rc = store_application_find(tx, id->org, jwt->subject, arena, &app);
@@ -146,17 +142,14 @@ static enum rc app_of_jwt(struct store_tx *tx, const struct core_jwt *jwt, struc
         return denied(why, "Invalid token");
     if (rc != RC_OK)
         return rc;
-    char name[CORE_JWT_SETTING_MAX];
-    struct str since;
-    core_access_jwt_setting(app.num, name);
-    rc = store_setting_get(tx, name, arena, &since);
-    int64_t since_s = 0;
-    if (rc == RC_OK && str_to_i64(since, &since_s) != RC_OK)
-        return RC_CORRUPT;
-    if (rc != RC_OK && rc != RC_NOT_FOUND)
+    int64_t end_s = INT64_MAX;
+    rc = core_access_jwt_end(tx, app.num, arena, jwt->issued_s, &end_s);
+    if (rc != RC_OK)
         return rc;
-    if (jwt->issued_s < since_s)
+    if (clock_wall_us(clock) / INT64_C(1000000) >= end_s)
         return denied(why, "Invalid token (ended).");
+    if (end_s != INT64_MAX && (id->expires_us == 0 || id->expires_us > end_s * INT64_C(1000000)))
+        id->expires_us = end_s * INT64_C(1000000);
     id->app = app.num;
     id->app_id = app.id;
     id->feature_flags = jwt->feature_flags.ptr != NULL ? jwt->feature_flags : STR("[]");
@@ -190,7 +183,7 @@ static enum rc from_jwt(struct core_access *a, struct str token, struct arena *a
     rc = store_read(a->store, &tx);
     if (rc != RC_OK)
         return rc;
-    rc = app_of_jwt(tx, &jwt, arena, id, why);
+    rc = app_of_jwt(tx, a->clock, &jwt, arena, id, why);
     store_end(tx);
     return rc;
 }

@@ -61,10 +61,11 @@ enum rc store_token_delete(struct store_tx *tx, int64_t num)
 enum rc store_token_expire_app(struct store_tx *tx, int64_t app, struct str session, int64_t *count)
 {
     struct db_stmt *s =
-        db_prepare(tx->db, "DELETE FROM token WHERE app = ?1 AND app <> 0"
+        db_prepare(tx->db, "DELETE FROM token WHERE app = ?1 AND app <> 0 AND expires <> ?3"
                            " AND (?2 = '' OR json_extract(scopes, '$.session') = ?2)");
     db_bind_int(s, 1, app);
     db_bind_text(s, 2, session);
+    db_bind_int(s, 3, STORE_TOKEN_ENDED_US);
     enum rc rc = db_run(s);
     *count = rc == RC_OK ? db_changes(tx->db) : 0;
     return rc;

@@ -325,6 +325,33 @@ def test_an_applications_jwt_works_until_it_is_ended(world):
     assert world.server.call("GET", f"/app/{app}", token=token).status == 401
 
 
+def test_an_applications_jwts_end_when_told_and_over_a_restart(make_grapnel):
+    server = make_grapnel().serve(f"server.jwt_secret={SECRET}")
+    org = "org_" + "J" * 27
+    owner = jwt({"sub": org})
+    app = server.call("POST", "/app", {"name": "x"}, token=owner).body["id"]
+    tokens = {"jwt": jwt({"sub": app, "org": org, "iat": int(time.time()), "exp": time.time() + 3600}),
+              "portal": server.call("POST", f"/auth/app-portal-access/{app}", {}, token=owner).body["token"],
+              "left": jwt({"sub": app, "org": org, "iat": int(time.time()) - 1}),
+              "later": jwt({"sub": app, "org": org, "iat": int(time.time()) + 3600})}
+
+    def alive():
+        return {name for name, token in tokens.items() if server.call("GET", f"/app/{app}", token=token).status == 200}
+    assert alive() == {"jwt", "portal", "left", "later"}
+    assert server.call("POST", "/auth/logout", token=tokens["left"]).status == 204
+    ends = time.time() + 8
+    assert server.call("POST", f"/auth/app/{app}/expire-all", {"expiry": 8}, token=owner).status == 204
+    assert alive() == {"jwt", "portal", "later"}
+    server.restart()
+    if time.time() < ends - 1:  # a machine that is busy may have taken longer to start
+        assert alive() == {"jwt", "portal", "later"}
+    wait_until(lambda: alive() == {"later"}, "those made before to end")
+    assert time.time() >= ends - 1
+    assert server.call("POST", f"/auth/app/{app}/expire-all", {"sessionIds": ["none"]}, token=owner).status == 204
+    server.restart()
+    assert alive() == {"later"}
+
+
 @pytest.mark.parametrize("claims", [
     {"sub": "org_" + "J" * 27, "exp": 1}, {"sub": "org_" + "J" * 27, "nbf": 1e11}, {"sub": "user_1"}, {},
     {"sub": "app_" + "J" * 27, "org": "org_" + "J" * 27},

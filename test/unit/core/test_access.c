@@ -2,7 +2,7 @@
  *
  * Against a real store in a folder of its own.
  */
-#include "core/access.h"
+#include "core/access_priv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -190,6 +190,62 @@ static void an_applications_tokens_end_now_or_later(void **state)
     assert_int_equal(find(two), RC_DENIED);
 }
 
+static int64_t jwt_end(int64_t issued_s)
+{
+    int64_t at_s = 0;
+    struct store_tx *tx = NULL;
+    assert_int_equal(store_read(w.store, &tx), RC_OK);
+    assert_int_equal(core_access_jwt_end(tx, w.app, &w.arena, issued_s, &at_s), RC_OK);
+    store_end(tx);
+    return at_s;
+}
+
+static void end_jwts(int64_t now_s, int64_t at_s)
+{
+    struct store_tx *tx = NULL;
+    assert_int_equal(store_write(w.store, &tx), RC_OK);
+    assert_int_equal(core_access_jwt_set_end(tx, w.app, now_s, at_s), RC_OK);
+    assert_int_equal(store_commit(tx), RC_OK);
+}
+
+static void jwts_end_when_told_and_never_later_than_they_were_told_before(void **state)
+{
+    (void)state;
+    assert_int_equal(jwt_end(0), INT64_MAX);
+    end_jwts(1000, 5000);
+    assert_int_equal(jwt_end(1000), 5000);
+    assert_int_equal(jwt_end(1001), INT64_MAX);
+    end_jwts(2000, 9000);
+    assert_int_equal(jwt_end(1000), 5000);
+    assert_int_equal(jwt_end(1001), 9000);
+    end_jwts(3000, 4000); /* sooner than both */
+    assert_int_equal(jwt_end(1000), 4000);
+    assert_int_equal(jwt_end(3000), 4000);
+    assert_int_equal(jwt_end(3001), INT64_MAX);
+    end_jwts(4500, 4500); /* at once */
+    assert_int_equal(jwt_end(4500), 0);
+    assert_int_equal(jwt_end(4501), INT64_MAX);
+    for (int64_t i = 0; i < 200; i++) /* no end of telling */
+        end_jwts(5000 + i, 100000 + i);
+    assert_int_equal(jwt_end(4500), 0);
+    assert_int_equal(jwt_end(5000), 100000);
+    assert_in_range(jwt_end(5199), 100000, 100199);
+    assert_int_equal(jwt_end(5200), INT64_MAX);
+}
+
+static void a_list_of_jwts_ends_that_the_first_release_wrote_is_read(void **state)
+{
+    (void)state;
+    struct store_tx *tx = NULL;
+    char name[64];
+    (void)snprintf(name, sizeof(name), "jwt_not_before.%lld", (long long)w.app);
+    assert_int_equal(store_write(w.store, &tx), RC_OK);
+    assert_int_equal(store_setting_set(tx, name, STR("1500")), RC_OK);
+    assert_int_equal(store_commit(tx), RC_OK);
+    assert_int_equal(jwt_end(1499), 0);
+    assert_int_equal(jwt_end(1500), INT64_MAX);
+}
+
 static void the_cache_is_bounded_and_keeps_what_is_used(void **state)
 {
     (void)state;
@@ -231,6 +287,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_revoked_token_is_refused_at_once, begin, end),
         cmocka_unit_test_setup_teardown(a_token_ends_by_its_number_only_for_its_owner, begin, end),
         cmocka_unit_test_setup_teardown(a_token_expires_in_memory_too, begin, end),
+        cmocka_unit_test_setup_teardown(
+            jwts_end_when_told_and_never_later_than_they_were_told_before, begin, end),
+        cmocka_unit_test_setup_teardown(a_list_of_jwts_ends_that_the_first_release_wrote_is_read,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(an_applications_tokens_end_now_or_later, begin, end),
         cmocka_unit_test_setup_teardown(the_cache_is_bounded_and_keeps_what_is_used, begin, end),
         cmocka_unit_test_setup_teardown(a_deleted_applications_token_is_refused, begin, end),
