@@ -28,6 +28,18 @@ static bool read_window(struct api_ctx *c, struct api_task *task)
     return true;
 }
 
+/* What keeps order is sent again in that order; else what is newest comes first. */
+static bool is_ordered(struct api_ctx *c, int64_t app_num, int64_t endpoint)
+{
+    struct core_app *app = NULL;
+    if (core_directory_load(c->api->o.directory, app_num, &app) != RC_OK)
+        return false;
+    const struct core_endpoint *ep = core_app_endpoint(app, endpoint);
+    bool ordered = ep != NULL && ep->ordered;
+    core_app_unref(app);
+    return ordered;
+}
+
 static bool target(struct api_ctx *c, struct api_task *task)
 {
     struct store_tx *tx;
@@ -46,6 +58,7 @@ static bool target(struct api_ctx *c, struct api_task *task)
     task->app = app.num;
     task->endpoint = ep.num;
     json_object_set_new(task->filter, "endpointId", json_stringn(ep.id.ptr, ep.id.len));
+    json_object_set_new(task->filter, "oldestFirst", json_boolean(is_ordered(c, app.num, ep.num)));
     return true;
 }
 

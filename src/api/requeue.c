@@ -36,14 +36,16 @@ static void requeued(struct store_job *job)
     leave(r->batch);
 }
 
+/* All of an endpoint's by one loop, so that its lane hears of them in this order. */
 static struct requeue requeue_of(struct api *api, struct batch *b, const struct id *message,
-                                 int64_t app, int64_t endpoint, bool create_missing)
+                                 int64_t app, int64_t endpoint, int64_t due_us, bool create_missing)
 {
-    return (struct requeue){ .job = { .job = { .loop = api_loop(api), .done = requeued },
+    struct loop *loop = api->o.loops[(uint64_t)endpoint % api->o.loop_count];
+    return (struct requeue){ .job = { .job = { .loop = loop, .done = requeued },
                                       .message = *message,
                                       .app = app,
                                       .endpoint = endpoint,
-                                      .due_us = clock_wall_us(api->o.clock),
+                                      .due_us = due_us,
                                       .trigger = STORE_MANUAL,
                                       .create_missing = create_missing },
                              .api = api,
@@ -62,8 +64,9 @@ enum rc api_requeue_many(struct api *api, const struct id *messages, size_t coun
     work_wait_init(&b.wait);
     atomic_init(&b.left, count);
     struct requeue *list = xcalloc(count, sizeof(*list));
+    int64_t due_us = clock_wall_us(api->o.clock);
     for (size_t i = 0; i < count; i++) {
-        list[i] = requeue_of(api, &b, &messages[i], app, endpoint, create_missing);
+        list[i] = requeue_of(api, &b, &messages[i], app, endpoint, due_us, create_missing);
         enum rc rc = store_submit_requeue(api->o.store, &list[i].job);
         if (rc != RC_OK) { /* else it is the loop's already */
             list[i].rc = rc;

@@ -98,8 +98,8 @@ static bool step_once(struct api *api, int64_t num, bool *wait)
     kind = kind_of(t.kind);
     s.cursor = t.cursor;
     rc = kind == NULL ? RC_CORRUPT : run_step(&s, kind);
-    *wait = rc == RC_BUSY;
-    more = rc == RC_BUSY || (rc == RC_OK && !s.finished);
+    *wait = rc == RC_BUSY || rc == RC_IO; /* a disk that is full has room again some day */
+    more = *wait || (rc == RC_OK && !s.finished);
     if (!more)
         t.status = rc == RC_OK ? STR("finished") : STR("failed");
     t.cursor = s.cursor;

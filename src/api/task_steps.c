@@ -34,7 +34,10 @@ static struct store_message_filter window(const struct api_step *s)
 
 static struct store_page page_of(const struct api_step *s)
 {
-    return (struct store_page){ .limit = API_TASK_STEP, .after = s->cursor, .descending = true };
+    bool oldest_first = json_is_true(json_object_get(s->input, "oldestFirst"));
+    return (struct store_page){ .limit = API_TASK_STEP,
+                                .after = s->cursor,
+                                .descending = !oldest_first };
 }
 
 static void fill_replay_data(struct api_step *s)
