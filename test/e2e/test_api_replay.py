@@ -72,7 +72,7 @@ def test_resending_by_hand_works_on_every_segment_and_once_a_time(server, make_r
         server.ok("POST", f"/app/{app}/msg/{message}/endpoint/{endpoint}/resend")
     receiver.wait(6)
     wait_until(lambda: stats(server, app, endpoint)["success"] == 6, "the outcomes")
-    assert receiver.ids() == sent[::10]
+    assert sorted(receiver.ids()) == sorted(sent[::10])
 
 
 def test_what_a_disabled_endpoint_missed_is_recovered_and_replayed_once_it_is_enabled(server, make_receiver):
