@@ -34,7 +34,7 @@ struct str api_scheme_secret(struct api_ctx *c, const struct store_endpoint *ep)
     json_t *options = sealed_options(c, ep);
     struct str secret = api_json_str(json_object_get(options, "schemeSecret"));
     if (secret.ptr != NULL)
-        secret = arena_str(c->arena, secret);
+        secret = core_keep_secret(c->arena, secret);
     json_decref(options);
     return secret;
 }
@@ -53,7 +53,15 @@ static bool seal(struct api_ctx *c, struct store_endpoint *ep, const json_t *opt
     return rc == RC_OK;
 }
 
-static bool fill_secret(struct api_ctx *c, struct store_endpoint *ep)
+/* Preservica's challenge proves that the receiver knows the secret: of another one nothing is proven. */
+static void forget_proof(json_t *options)
+{
+    json_t *handshake = json_object_get(options, "handshake");
+    if (str_eq(api_json_str(json_object_get(handshake, "kind")), STR("preservica")))
+        json_object_del(handshake, "proof");
+}
+
+static bool fill_secret(struct api_ctx *c, struct store_endpoint *ep, json_t *plain_options)
 {
     struct str secret = api_get_str(c, "schemeSecret");
     if (!api_has(c, "schemeSecret"))
@@ -65,6 +73,9 @@ static bool fill_secret(struct api_ctx *c, struct store_endpoint *ep)
         return false;
     }
     json_t *options = sealed_options(c, ep);
+    struct str before = api_json_str(json_object_get(options, "schemeSecret"));
+    if (!str_eq_constant_time(before, secret))
+        forget_proof(plain_options);
     if (secret.ptr == NULL)
         json_object_del(options, "schemeSecret");
     else
@@ -126,7 +137,8 @@ static bool fill_handshake(struct api_ctx *c, json_t *options, bool all)
 
 bool api_scheme_fill(struct api_ctx *c, struct store_endpoint *ep, json_t *options, bool all)
 {
-    return fill_scheme(c, options, all) && fill_handshake(c, options, all) && fill_secret(c, ep);
+    return fill_scheme(c, options, all) && fill_handshake(c, options, all) &&
+           fill_secret(c, ep, options);
 }
 
 /* --- out ------------------------------------------------------------------------------------------- */

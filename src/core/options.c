@@ -31,12 +31,26 @@ bool core_handshake_stands(const json_t *options, struct str url)
     return str_eq(text_of(handshake, "proof"), str_of(proof, CORE_PROOF_LEN));
 }
 
-static void wipe_key(void *arg)
+struct kept {
+    char *bytes;
+    size_t len;
+};
+
+static void wipe_kept(void *arg)
 {
-    const struct core_endpoint *ep = arg;
-    char *bytes = NULL;
-    memcpy(&bytes, &ep->scheme_key.ptr, sizeof(bytes)); /* the arena's own, const for others */
-    mem_wipe(bytes, ep->scheme_key.len);
+    const struct kept *kept = arg;
+    mem_wipe(kept->bytes, kept->len);
+}
+
+struct str core_keep_secret(struct arena *a, struct str secret)
+{
+    struct kept *kept = ARENA_NEW(a, struct kept);
+    *kept = (struct kept){ arena_alloc(a, secret.len + 1), secret.len };
+    if (secret.len > 0)
+        memcpy(kept->bytes, secret.ptr, secret.len);
+    kept->bytes[secret.len] = '\0';
+    arena_defer(a, wipe_kept, kept);
+    return str_of(kept->bytes, kept->len);
 }
 
 static void read_key(struct arena *a, const struct sign_key *current, struct core_endpoint *ep)
@@ -48,10 +62,8 @@ static void read_key(struct arena *a, const struct sign_key *current, struct cor
         key = text_of(sealed, "schemeSecret");
     if (key.len == 0 && current != NULL)
         key = sign_key_secret(current, text);
-    if (key.len > 0) {
-        ep->scheme_key = arena_str(a, key);
-        arena_defer(a, wipe_key, ep);
-    }
+    if (key.len > 0)
+        ep->scheme_key = core_keep_secret(a, key);
     mem_wipe(text, sizeof(text));
     json_decref(sealed);
 }

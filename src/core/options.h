@@ -18,6 +18,9 @@ void core_handshake_proof(struct str kind, struct str url, char out[static CORE_
 /* May deliveries go to `url`, as far as handshakes are concerned? True without a handshake. */
 bool core_handshake_stands(const json_t *options, struct str url);
 
+/* The secret's copy in the arena, which is wiped when the arena ends. */
+struct str core_keep_secret(struct arena *a, struct str secret);
+
 /* Fills scheme, scheme_key, includes_identifiers, ckan, gap_us and disabled of a view's endpoint whose url,
  * options_sealed and disabled are there. `current` (may be NULL) is its signing key, whose text form
  * is the scheme's key when there is no secret of its own. */

@@ -5,6 +5,7 @@
 #include "core/user.h"
 
 #include "core/meter.h"
+#include "core/options.h"
 #include "json/json.h"
 
 #include <stdatomic.h>
@@ -150,6 +151,19 @@ enum core_login core_login_password(struct core_users *u, struct str tenant, str
     return judge(u, key, is_right && has_password);
 }
 
+/* SHA-1 in hex of what both sides know. The text holds the secret: it is wiped. */
+static void shared_proof(struct str timestamp, struct str name, struct str secret,
+                         char out[static CORE_SHA1_HEX + 1])
+{
+    struct buf text;
+    buf_init(&text, timestamp.len + name.len + OPENED_MAX + 64);
+    buf_say(&text, "preservica-external-auth%.*s%.*s%.*s", STR_ARGS(timestamp), STR_ARGS(name),
+            STR_ARGS(secret));
+    core_sha1_hex(buf_str(&text), out);
+    mem_wipe(text.ptr, text.len);
+    buf_fini(&text);
+}
+
 enum core_login core_login_shared(struct core_users *u, struct str tenant, struct str name,
                                   struct str timestamp, struct str hash, struct arena *a,
                                   struct core_user *out)
@@ -166,9 +180,7 @@ enum core_login core_login_shared(struct core_users *u, struct str tenant, struc
     bool is_right = found == RC_OK && out->row.secret.ptr != NULL &&
                     core_user_open(u->o.vault, CORE_USER_SHARED, out->row.org, out->row.name,
                                    out->row.secret, a, &secret) == RC_OK;
-    struct str text = arena_fmt(a, "preservica-external-auth%.*s%.*s%.*s", STR_ARGS(timestamp),
-                                STR_ARGS(name), STR_ARGS(secret));
-    core_sha1_hex(text, expected);
+    shared_proof(timestamp, name, secret, expected);
     is_right &= str_eq_constant_time(str_from(expected), hash);
     if (str_to_i64(timestamp, &at_s) != RC_OK || at_s < 0 || at_s > INT32_MAX * INT64_C(4))
         return judge(u, key, false);
@@ -236,7 +248,7 @@ enum rc core_user_open(const struct sign_vault *v, enum core_user_secret what, i
     buf_init(&plain, OPENED_MAX);
     enum rc rc = sign_open(v, context_of(a, what, org, name), sealed, &plain);
     if (rc == RC_OK)
-        *out = arena_str(a, buf_str(&plain));
+        *out = core_keep_secret(a, buf_str(&plain));
     if (plain.ptr != NULL)
         mem_wipe(plain.ptr, plain.len);
     buf_fini(&plain);

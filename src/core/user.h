@@ -65,7 +65,7 @@ MUST_USE enum rc core_tenant_find(struct store_tx *tx, struct str name_or_id, st
 enum core_user_secret { CORE_USER_TOTP, CORE_USER_SHARED };
 MUST_USE enum rc core_user_seal(const struct sign_vault *v, enum core_user_secret what, int64_t org,
                                 struct str name, struct str plain, struct buf *out);
-/* Into the arena; RC_CORRUPT. */
+/* Into the arena, wiped with it; RC_CORRUPT. */
 MUST_USE enum rc core_user_open(const struct sign_vault *v, enum core_user_secret what, int64_t org,
                                 struct str name, struct str sealed, struct arena *a,
                                 struct str *out);

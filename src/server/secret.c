@@ -82,6 +82,15 @@ static enum rc make_secret(const char *dir, const char *path, struct buf *out, s
     return rc;
 }
 
+bool server_knows_main_secret(const struct conf *c)
+{
+    char path[4000];
+
+    return server_text(c->main_secret) != NULL ||
+           (snprintf(path, sizeof path, "%s/main-secret", c->data_dir) < (int)sizeof path &&
+            access(path, F_OK) == 0);
+}
+
 enum rc server_main_secret(const struct conf *c, struct buf *out, struct buf *why)
 {
     char path[4000];

@@ -133,6 +133,8 @@ const char *server_text(const char *text);
 /* --- secret.c -------------------------------------------------------------------------------------- */
 /* The operator's main secret, or the one kept beside the store (made if missing). */
 MUST_USE enum rc server_main_secret(const struct conf *c, struct buf *out, struct buf *why);
+/* Is there one already? False: it would be made. */
+bool server_knows_main_secret(const struct conf *c);
 /* What seals secrets under it. */
 MUST_USE enum rc server_vault(const struct conf *c, struct sign_vault **out, struct buf *why);
 

@@ -374,6 +374,22 @@ enum rc server_users_on(const struct server_users_at *at, const json_t *request,
     return rc;
 }
 
+/* For what is sealed only. A secret that were made here would not be the service's, which may have it in its
+ * environment alone: nobody could log in by what it sealed. */
+static enum rc vault_for(const struct conf *c, const json_t *request, struct sign_vault **out,
+                         struct buf *why)
+{
+    const char *verb = json_string_value(json_object_get(request, "verb"));
+    if (verb == NULL || json_object_get(request, "off") != NULL ||
+        (strcmp(verb, "user-totp") != 0 && strcmp(verb, "user-shared-secret") != 0))
+        return RC_OK;
+    if (server_knows_main_secret(c))
+        return server_vault(c, out, why);
+    buf_say(why, "the main secret is not known here: do this while the server runs, or give "
+                 "server.main_secret as the server has it");
+    return RC_INVALID;
+}
+
 static enum rc on_folder(const struct conf *c, struct store *store, const json_t *request,
                          struct buf *out, struct buf *why)
 {
@@ -389,7 +405,7 @@ static enum rc on_folder(const struct conf *c, struct store *store, const json_t
     arena_init(&arena);
     enum rc rc = core_access_default_org(at.access, STR("default"), &arena, &org, &id);
     if (rc == RC_OK)
-        rc = server_vault(c, &vault, why);
+        rc = vault_for(c, request, &vault, why);
     at.vault = vault;
     if (rc == RC_OK)
         rc = server_users_on(&at, request, out, why);

@@ -243,6 +243,22 @@ def test_a_changed_url_is_asked_again_and_stays_as_it_was_when_it_does_not_pass(
     assert grapnel.ok("GET", path)["url"] == good.url + "/2"
 
 
+def test_a_changed_scheme_secret_is_asked_for_again(grapnel, asked):
+    receiver, app = asked(preservica), grapnel.application()
+    ep = create(grapnel, app, receiver.url, {"kind": "preservica"}, schemeSecret=SECRET).body["id"]
+    path = f"/app/{app}/endpoint/{ep}"
+    refused = grapnel.call("PATCH", path, {"schemeSecret": "not the receiver's"})
+    assert refused.status == 422 and "not the HMAC-SHA256" in refused.body["detail"]
+    assert grapnel.ok("GET", path)["handshake"]["verified"] and len(receiver.received) == 2
+    grapnel.ok("PATCH", path, {"schemeSecret": SECRET})  # what it was: nothing to ask
+    grapnel.publish(app, {"n": 1})
+    wait_until(lambda: len(receiver.received) == 3, "a delivery, signed as before")
+    off = grapnel.ok("PATCH", path, {"disabled": True, "schemeSecret": "the next one"})
+    assert off["disabled"] and off["handshake"]["verified"] is False and len(receiver.received) == 3
+    assert grapnel.call("POST", path + "/enable").status == 422
+    assert grapnel.ok("PATCH", path, {"disabled": False, "schemeSecret": SECRET})["handshake"]["verified"]
+
+
 def test_an_unverified_endpoint_receives_nothing_until_it_is_enabled_and_passes(grapnel, asked):
     willing = []
     receiver = asked(lambda h, q: say(h, 204 if willing else 500))

@@ -122,9 +122,34 @@ class Flask:
         self.server.server_close()
 
 
-@pytest.fixture(params=[Plain, Flask])
-def receiver(request):
-    made = request.param()
+class Ours:
+    """grapnel receive, as it comes."""
+
+    def __init__(self, folder, secret=SECRET):
+        self.out = folder / "received"
+        with open(self.out, "wb") as out:
+            self.child = subprocess.Popen([binary(), "receive", "--preset=preservica", f"--secret={secret}", "--json"], stdout=out)
+        line = wait_until(lambda: self.out.read_text().partition("\n")[0] or (self.child.poll() is not None and self.fail()), "a port")
+        self.url = line.split()[-1] + "/any/path?kept=1"
+
+    def fail(self):
+        raise AssertionError(f"grapnel receive ended with {self.child.returncode}")
+
+    @property
+    def worked(self):
+        """Every event of what came, as pyPreservica's receiver for Flask hands it over."""
+        lines = [json.loads(line) for line in self.out.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
+        assert all(line["verified"] for line in lines)
+        return [event for line in lines for event in json.loads(line["body"])["events"]]
+
+    def close(self):
+        self.child.terminate()
+        assert self.child.wait(30 * SLOWER) == 0
+
+
+@pytest.fixture(params=[Plain, Flask, Ours])
+def receiver(request, tmp_path):
+    made = request.param(tmp_path) if request.param is Ours else request.param()
     yield made
     made.close()
 
@@ -219,6 +244,14 @@ def test_what_cannot_be_subscribed_is_refused_with_the_reason(tenants, plain, bo
     answer = requests.post(f"{tenants.grapnel.url}/api/webhook/subscriptions", json=whole,
                            headers={"Preservica-Access-Token": token}, timeout=30)
     assert answer.status_code == 400 and words in answer.json()["message"]
+
+
+def test_grapnel_receive_with_another_secret_is_not_subscribed(tenants, tmp_path):
+    other = Ours(tmp_path, secret="not ours")
+    with pytest.raises(pyPreservica.common.HTTPException) as refused:
+        tenants.client().subscribe(other.url, TriggerType.MOVED, SECRET)
+    assert "challengeResponse" in str(refused.value) and tenants.client().subscriptions() == []
+    other.close()
 
 
 # --- logging in ---------------------------------------------------------------------------------------
@@ -408,6 +441,25 @@ def test_users_and_tenants_are_kept_with_and_without_a_server(tenants):
     assert all(name in tenants.ok("user", "list") for name in ("ann", "bob", "robot"))
     assert all(name in tenants.ok("tenant", "list") for name in ("default", "LIB", "ARCHIVE"))
     assert tenants.login(username="robot", password="", tenant="ARCHIVE")[0] == 401
+
+
+def test_factors_are_made_through_the_server_that_alone_knows_the_main_secret(make_grapnel):
+    server = make_grapnel(env={"GRAPNEL_SERVER_MAIN_SECRET": "only the service has this one"})
+    tenants = Tenants(server)
+    tenants.tenant("LIB")
+    tenants.user("ann", "LIB")
+    for what in ("totp", "shared-secret"):
+        done = tenants.command("user", what, "ann", "--tenant=LIB")
+        assert done.returncode != 0 and "do this while the server runs" in done.stderr and done.stdout == ""
+    assert not (server.store / "main-secret").exists()
+    server.serve("preservica.enabled=true")
+    key = tenants.ok("user", "totp", "ann", "--tenant=LIB")
+    assert tenants.client(two_fa_secret_key=key).token
+    secret = tenants.ok("user", "shared-secret", "ann", "--tenant=LIB")
+    assert tenants.client(password=secret, use_shared_secret=True).token
+    server.stop()
+    tenants.ok("user", "totp", "ann", "--tenant=LIB", "--off")
+    assert not (server.store / "main-secret").exists()
 
 
 def test_a_tenants_tokens_are_listed_and_end_at_once(tenants):
