@@ -8,7 +8,7 @@ MINUTES ?= 10
 SAN_OPTIONS = -Db_lundef=false -Dtests=true
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash bench soak soak-receive fuzz asan tsan fmt lint docs clean
+.PHONY: help run build test check crash bench soak soak-receive fuzz asan tsan fmt lint docs deb clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,13 @@ docs: build      ## write docs/reference from the program's tables
 	@$(BUILD)/grapnel reference docs/reference
 	@tools/svix-operations docs/reference/openapi.json > docs/reference/svix.md
 	@python3 lib/presets.py md docs/reference/presets.md lib/presets/*.scheme
+
+deb:             ## Debian packages of the sources as they are committed -> build/deb
+	@rm -rf build/deb && mkdir -p build/deb/source
+	@git archive HEAD | tar -x -C build/deb/source
+	@cp -r build/deb/source/packaging/debian build/deb/source/debian
+	@cd build/deb/source && dpkg-buildpackage -us -uc -b
+	@ls build/deb/*.deb
 
 clean:           ## remove build/
 	@rm -rf build

@@ -127,7 +127,7 @@ static int listen_on(struct cli *cli, struct listener *l, const char *address)
     int fd = -1;
 
     buf_init(&why, 512);
-    if (http_listen(address, &fd, &why) != RC_OK) {
+    if (http_listen_check(address, &why) != RC_OK || http_listen(address, &fd, &why) != RC_OK) {
         int code = cli_failed(cli, "%.*s", STR_ARGS(buf_str(&why)));
         buf_fini(&why);
         return code;
