@@ -129,6 +129,7 @@ class Sink:
         self.child = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = int(self.child.stdout.readline().split()[1])
         self.url = f"http://127.0.0.1:{self.port}/hook"
+        self.flaky_url = f"http://127.0.0.1:{self.port}/flaky"
 
     def ask(self, line):
         self.child.stdin.write(line + "\n")

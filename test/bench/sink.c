@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The receiver of the benchmark: answers every request 204 as cheaply as a process can, and counts.
+ * Requests to /flaky are answered 503 every second time.
  * Prints "port N", then for each line of standard input a line: for an empty one "count N last_us M"
  * (M: when the last request came, monotonic clock); for "delays" "p50_us A p99_us B" (from the "at"
  * of the load generator's payloads to their arrival, of those since it was last asked, at most a
@@ -33,9 +34,11 @@ struct sink {
     int64_t count, last_us;
     int64_t *samples; /* how long deliveries took */
     size_t sample_count;
+    uint64_t flaky_count;
 };
 
-static const char answer[] = "HTTP/1.1 204 No Content\r\n\r\n";
+static const char done[] = "HTTP/1.1 204 No Content\r\n\r\n";
+static const char refusal[] = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
 
 static void watch(const struct sink *s, int fd, void *what)
 {
@@ -89,6 +92,15 @@ static int64_t quantile(const struct sink *s, double q)
     return s->sample_count == 0 ? 0 : s->samples[(size_t)((double)(s->sample_count - 1) * q)];
 }
 
+static bool answer(struct sink *s, const struct peer *p, struct str target)
+{
+    bool is_refused = str_eq(target, STR("/flaky")) && s->flaky_count++ % 2 == 0;
+    struct str text = str_from(is_refused ? refusal : done);
+
+    s->count += !is_refused;
+    return send(p->fd, text.ptr, text.len, MSG_NOSIGNAL) == (ssize_t)text.len;
+}
+
 /* False: the peer is gone or talks nonsense. */
 static bool answer_requests(struct sink *s, struct peer *p)
 {
@@ -105,8 +117,7 @@ static bool answer_requests(struct sink *s, struct peer *p)
             break;
         sample(s, str_of(p->in + at + used, head.length));
         at += used + head.length;
-        s->count++;
-        if (send(p->fd, answer, sizeof answer - 1, MSG_NOSIGNAL) != (ssize_t)sizeof answer - 1)
+        if (!answer(s, p, head.target))
             return false;
     }
     memmove(p->in, p->in + at, p->len - at);
