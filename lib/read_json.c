@@ -286,9 +286,12 @@ static enum grapnel_status find_element(struct grapnel_bytes array, struct grapn
 enum grapnel_status gn_json_find(struct gn_arena *a, struct grapnel_bytes text,
                                  struct grapnel_bytes pointer, struct grapnel_bytes *value)
 {
-    struct scan s = { text.ptr, text.ptr + text.len };
     struct grapnel_bytes step;
-    if (text.len == 0 || !next_value(&s, value)) {
+    if (text.len == 0) {
+        return GRAPNEL_MALFORMED_BODY;
+    }
+    struct scan s = { text.ptr, text.ptr + text.len };
+    if (!next_value(&s, value)) {
         return GRAPNEL_MALFORMED_BODY;
     }
     if (pointer.len > 0) {
