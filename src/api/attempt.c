@@ -3,6 +3,7 @@
  * Attempts: lists by endpoint and by message, one attempt, expunging its response, resending.
  */
 #include "api/attempt_priv.h"
+#include "api/task_priv.h"
 
 enum { ATTEMPT_STATUS_MAX = 4 };
 
@@ -292,6 +293,22 @@ static void expunge_attempt(struct http_request *req)
 /* --- resending
  * ------------------------------------------------------------------------------------- */
 
+/* A webhook of CKAN's belongs to somebody at the site: who could not see what an event was about does not
+ * get it by name either. Other endpoints are the operator's, who says what goes where. */
+static bool may_get(struct api_ctx *c, int64_t app, int64_t endpoint, const struct store_message *m)
+{
+    struct core_app *view = NULL;
+    if (core_directory_load(c->api->o.directory, app, &view) != RC_OK)
+        return false;
+    bool is_ckan = false;
+    for (size_t i = 0; i < view->endpoint_count; i++)
+        is_ckan =
+            is_ckan || (view->endpoints[i].num == endpoint && view->endpoints[i].ckan.ptr != NULL);
+    bool may = !is_ckan || api_endpoint_wants(view, endpoint, m);
+    core_app_unref(view);
+    return may;
+}
+
 static void resend(struct http_request *req)
 {
     struct api_ctx c;
@@ -303,6 +320,12 @@ static void resend(struct http_request *req)
         return;
     if (ep.disabled) {
         http_error(req, 400, "endpoint_disabled", "The endpoint is disabled: enable it first.");
+        return;
+    }
+    if (!may_get(&c, app.num, ep.num, &message.message)) {
+        http_error(req, 400, "not_for_endpoint",
+                   "The message was not for this webhook: its user may not see it, or its topic is "
+                   "another.");
         return;
     }
     if (!api_first(&c))

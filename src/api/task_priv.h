@@ -36,6 +36,9 @@ struct api_task_kind {
 extern const struct api_task_kind api_task_kinds[];
 extern const size_t api_task_kind_count;
 
+/* Would the message go to the endpoint if it came now, by event type and channels? */
+bool api_endpoint_wants(const struct core_app *app, int64_t endpoint, const struct store_message *m);
+
 /* Several requeues in one go; *done counts those made pending again. RC_BUSY: the store's queue is full. */
 MUST_USE enum rc api_requeue_many(struct api *api, const struct id *messages, size_t count, int64_t app, int64_t endpoint, bool create_missing, size_t *done);
 

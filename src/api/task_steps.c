@@ -176,7 +176,8 @@ static bool passes(struct api_step *s, const struct core_app *app, int64_t endpo
     return fine;
 }
 
-static bool wants(const struct core_app *app, int64_t endpoint, const struct store_message *m)
+bool api_endpoint_wants(const struct core_app *app, int64_t endpoint,
+                        const struct store_message *m)
 {
     int64_t *matched = xcalloc(app->endpoint_count + 1, sizeof(int64_t));
     struct channel_list channels;
@@ -221,7 +222,7 @@ static enum rc step_missing(struct api_step *s)
     struct id ids[API_TASK_STEP];
     size_t count = 0;
     for (size_t i = 0; rc == RC_OK && i < end.count; i++)
-        if (wants(app, s->task->endpoint, &rows[i].message) &&
+        if (api_endpoint_wants(app, s->task->endpoint, &rows[i].message) &&
             !has_delivery(s, &rows[i].message.id) &&
             passes(s, app, s->task->endpoint, &rows[i].message.id))
             ids[count++] = rows[i].message.id;

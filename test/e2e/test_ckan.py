@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """CKAN's webhooks: the public ckanapi client, unmodified, against the server and a stand-in for the CKAN site."""
+import datetime
 import http.server
 import json
 import socket
@@ -436,6 +437,40 @@ def test_who_lost_the_right_to_see_gets_no_more(make, site, receiver):
     send_event(grapnel, "dataset/update", dataset("two", private=True))
     send_event(grapnel, "dataset/update", dataset("three"))
     assert [json.loads(r.body)["entity"]["name"] for r in receiver.wait(2)] == ["one", "three"]
+
+
+def test_a_replay_of_private_events_reaches_only_those_who_may_see_them(grapnel, make_receiver):
+    since = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)).isoformat()
+    receivers, hooks = {role: make_receiver() for role in ("nobody", "member")}, {}
+    send_event(grapnel, "dataset/update", dataset("before", private=True))  # nobody is subscribed
+    for role, receiver in receivers.items():
+        hooks[role] = client(grapnel, role).action.webhook_create(topic="dataset/update", address=receiver.url)
+        grapnel.ok("PATCH", f"/app/ckan/endpoint/{hooks[role]}", {"disabled": True})
+    events = [("private", dataset("private", private=True)), ("other", dataset("other", private=True, owner_org=OTHER_ORG)),
+              ("public", dataset("public"))]
+    for _, entity in events:
+        send_event(grapnel, "dataset/update", entity)
+    for hook in hooks.values():
+        grapnel.ok("PATCH", f"/app/ckan/endpoint/{hook}", {"disabled": False})
+        for way in ("replay-missing", "recover", "bulk-replay"):
+            grapnel.ok("POST", f"/app/ckan/endpoint/{hook}/{way}", {"since": since})
+    wait_until(lambda: all(task["status"] == "finished" for task in grapnel.ok("GET", "/background-task")["data"]), "the replays")
+    for receiver in receivers.values():
+        send_event(grapnel, "dataset/update", dataset("last"))
+        wait_until(lambda r=receiver: "id-last" in seen_by(r), "the last event")
+    assert seen_by(receivers["nobody"]) == {"id-public", "id-last"}
+    assert seen_by(receivers["member"]) == {"id-public", "id-private", "id-last"}
+    private = next(m["id"] for m in grapnel.ok("GET", "/app/ckan/msg")["data"] if m["channels"] == ["user.user-member"])
+    refused = grapnel.call("POST", f"/app/ckan/msg/{private}/endpoint/{hooks['nobody']}/resend")
+    assert (refused.status, refused.body["code"]) == (400, "not_for_endpoint")
+    before = len(receivers["member"].received)
+    grapnel.ok("POST", f"/app/ckan/msg/{private}/endpoint/{hooks['member']}/resend")
+    receivers["member"].wait(before + 1)
+    assert seen_by(receivers["nobody"]) == {"id-public", "id-last"}
+
+
+def seen_by(receiver):
+    return {json.loads(r.body)["entity"]["id"] for r in receiver.received}
 
 
 # --- the way in of events ---
