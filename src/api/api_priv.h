@@ -128,6 +128,9 @@ void api_reply_access(struct api_ctx *c, const char *token); /* a token and a li
 /* {"data":[ ... then ],"iterator":...,"prevIterator":...,"done":...} */
 void api_list_open(struct api_ctx *c, struct api_out *o);
 void api_list_reply(struct api_ctx *c, struct api_out *o, const struct store_page_end *end, struct str first, struct str last);
+/* A page that came back short goes on where the search was left, which is no row's place. */
+void api_list_resume(struct api_ctx *c, const char *prefix, const struct store_page *page,
+                     const struct store_page_end *end, struct str *first, struct str *last);
 struct str api_id_text(struct api_ctx *c, const char *prefix, const struct id *id);
 struct id api_new_id(struct api_ctx *c);
 struct str api_new_id_text(struct api_ctx *c, const char *prefix);

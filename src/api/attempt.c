@@ -142,6 +142,7 @@ static void reply_list(struct api_ctx *c, const struct store_attempt_filter *f,
         first = api_id_text(c, "atmpt_", &rows[0].id);
         last = api_id_text(c, "atmpt_", &rows[end.count - 1].id);
     }
+    api_list_resume(c, "atmpt_", page, &end, &first, &last);
     api_list_reply(c, &o, &end, first, last);
 }
 

@@ -56,6 +56,7 @@ static void list_attempted_messages(struct http_request *req)
         first = api_id_text(&c, "msg_", &rows[0].message);
         last = api_id_text(&c, "msg_", &rows[end.count - 1].message);
     }
+    api_list_resume(&c, "msg_", &page, &end, &first, &last);
     api_list_reply(&c, &o, &end, first, last);
 }
 

@@ -376,6 +376,13 @@ void api_list_reply(struct api_ctx *c, struct api_out *o, const struct store_pag
     api_reply(c, 200, o);
 }
 
+void api_list_resume(struct api_ctx *c, const char *prefix, const struct store_page *page,
+                     const struct store_page_end *end, struct str *first, struct str *last)
+{
+    if (end->is_short)
+        *(page->backwards ? first : last) = api_id_text(c, prefix, &end->resume);
+}
+
 struct str api_id_text(struct api_ctx *c, const char *prefix, const struct id *id)
 {
     char text[ID_TEXT_MAX + 1];

@@ -129,8 +129,14 @@ static void list(struct api_ctx *c, const struct store_request_filter *f,
         write(c, &o, &rows[i]);
         api_out_end(&o, '}');
     }
-    api_list_reply(c, &o, &end, end.count == 0 ? STR_NONE : api_id_text(c, "req_", &rows[0].id),
-                   end.count == 0 ? STR_NONE : api_id_text(c, "req_", &rows[end.count - 1].id));
+    struct str first = STR_NONE;
+    struct str last = STR_NONE;
+    if (end.count > 0) {
+        first = api_id_text(c, "req_", &rows[0].id);
+        last = api_id_text(c, "req_", &rows[end.count - 1].id);
+    }
+    api_list_resume(c, "req_", page, &end, &first, &last);
+    api_list_reply(c, &o, &end, first, last);
 }
 
 static void list_requests(struct http_request *req)

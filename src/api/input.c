@@ -294,7 +294,9 @@ static bool page_order(struct api_ctx *c, struct store_page *page)
 
 bool api_page(struct api_ctx *c, const char *prefix, bool descending, struct store_page *page)
 {
-    *page = (struct store_page){ .limit = API_LIMIT_DEFAULT, .descending = descending };
+    *page = (struct store_page){ .limit = API_LIMIT_DEFAULT,
+                                 .descending = descending,
+                                 .rows_max = STORE_SEARCH_ROWS };
     struct str value;
     if (http_query(c->req, "limit", 0, &value) && value.len > 0) {
         int64_t limit = 0;

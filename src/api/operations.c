@@ -143,7 +143,7 @@ static const struct api_operation operations[] = {
     { "v1.filter-run.list", NULL, S(FilterRunOut), 200, 0, true,
       PAGE_ORDER " event filter_id halted before after" },
     { "v1.filter-run.get", NULL, S(FilterRunOut), 200, 0, false, "" },
-    { "v1.filter-run.replay", S(FilterReplayIn), S(FilterChainRunOut), 200, 0, false, "" },
+    { "v1.filter-run.replay", S(FilterReplayIn), S(FilterReplayOut), 200, 0, false, "" },
 };
 
 const struct api_operation *api_operation_find(const char *id)
@@ -183,7 +183,7 @@ static const struct api_query_doc queries[] = {
     { "reason", "string", "Only those with this reason." },
     { "event_type", "string", "Only those of this event type." },
     { "text", "string",
-      "Only those that hold this text in URL, headers, id or body; looks at the newest 50,000." },
+      "Only those that hold this text in URL, headers, id or body." },
     { "task", "string", "Only tasks of this kind." },
     { "event", "string", "Only of this event." },
     { "filter_id", "string", "Only runs this filter took part in." },

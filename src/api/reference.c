@@ -131,8 +131,10 @@ enum rc api_reference(const struct api *api, struct buf *out)
     say(&p,
         "# API reference\n\nGenerated from the route tables; do not edit.\n\n"
         "Requests carry `Authorization: Bearer <token>`. Lists take `limit` (1 to 250) and `iterator`, and answer\n"
-        "`data`, `iterator`, `prevIterator`, `done`. Errors are `{\"code\",\"detail\"}`; what is wrong with a body or query is\n"
-        "a 422 with `{\"detail\":[{\"loc\",\"msg\",\"type\"}]}`. A POST with an `Idempotency-Key` that was used before is answered\n"
+        "`data`, `iterator`, `prevIterator`, `done`. A page of a list with a filter looks at some 50,000 rows at most: it\n"
+        "may come back short, or empty, with an `iterator` to go on from while `done` is false.\n\n"
+        "Errors are `{\"code\",\"detail\"}`; what is wrong with a body or query is a 422 with\n"
+        "`{\"detail\":[{\"loc\",\"msg\",\"type\"}]}`. A POST with an `Idempotency-Key` that was used before is answered\n"
         "as the first time; with another body it is a 409.\n");
     http_router_each(api->router, describe_route, &p);
     say(&p, "\n## Schemas\n");

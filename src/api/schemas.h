@@ -31,7 +31,7 @@ extern const struct api_schema api_schema_IngestSourceIn, api_schema_IngestSourc
 /* schemas_webfilter.c */
 extern const struct api_schema api_schema_FilterIn, api_schema_FilterPatch, api_schema_FilterOut, api_schema_FilterSecretOut;
 extern const struct api_schema api_schema_FilterChainIn, api_schema_FilterChainOut, api_schema_FilterChainUrlIn;
-extern const struct api_schema api_schema_FilterChainRunIn, api_schema_FilterChainRunOut, api_schema_FilterRunOut;
+extern const struct api_schema api_schema_FilterChainRunIn, api_schema_FilterChainRunOut, api_schema_FilterReplayOut, api_schema_FilterRunOut;
 extern const struct api_schema api_schema_FilterReplayIn, api_schema_FilterTrialIn, api_schema_FilterTrialOut;
 /* schemas_flow.c */
 extern const struct api_schema api_schema_MessageIn, api_schema_MessageOut, api_schema_MessageBatchIn, api_schema_MessageBatchOut;

@@ -157,36 +157,47 @@ static const struct api_field FilterChainRunIn_fields[] = {
 };
 API_SCHEMA_OF(FilterChainRunIn, "What to ask.");
 
-static const struct api_field FilterChainRunOut_fields[] = {
-    { .name = "id", .type = API_STRING, .flags = API_REQUIRED, .doc = "frun_..." },
-    { .name = "data",
-      .type = API_OBJECT,
-      .flags = API_REQUIRED,
-      .doc = "What to change: top-level keys to replace whole." },
-    { .name = "exception",
-      .type = API_OBJECT,
-      .flags = API_REQUIRED,
-      .doc = "What the filters object, by name." },
-    { .name = "halt", .type = API_BOOL, .flags = API_REQUIRED, .doc = "Do not go on." },
-    { .name = "reason", .type = API_STRING, .flags = API_NULLABLE, .doc = "Why not." },
-    { .name = "redirect",
-      .type = API_STRING,
-      .flags = API_NULLABLE,
-      .doc = "Where to send the user." },
-    { .name = "status",
-      .type = API_INT,
-      .flags = API_NULLABLE,
-      .doc = "Of the processor that stopped it, or as the exception says." },
-    { .name = "tookMs",
-      .type = API_NUMBER,
-      .flags = API_REQUIRED,
-      .doc = "From start to verdict." },
-    { .name = "filters",
-      .type = API_ANYTHING,
-      .flags = API_REQUIRED,
-      .doc = "Each filter's part: id, mode, effect, status, error, cached, startedMs, tookMs." },
-};
+#define VERDICT \
+    { .name = "id", .type = API_STRING, .flags = API_REQUIRED, .doc = "frun_..." }, \
+        { .name = "data", \
+          .type = API_OBJECT, \
+          .flags = API_REQUIRED, \
+          .doc = "What to change: top-level keys to replace whole." }, \
+        { .name = "exception", \
+          .type = API_OBJECT, \
+          .flags = API_REQUIRED, \
+          .doc = "What the filters object, by name." }, \
+        { .name = "halt", .type = API_BOOL, .flags = API_REQUIRED, .doc = "Do not go on." }, \
+        { .name = "reason", .type = API_STRING, .flags = API_NULLABLE, .doc = "Why not." }, \
+        { .name = "redirect", \
+          .type = API_STRING, \
+          .flags = API_NULLABLE, \
+          .doc = "Where to send the user." }, \
+        { .name = "status", \
+          .type = API_INT, \
+          .flags = API_NULLABLE, \
+          .doc = "Of the processor that stopped it, or as the exception says." }, \
+        { .name = "tookMs", \
+          .type = API_NUMBER, \
+          .flags = API_REQUIRED, \
+          .doc = "From start to verdict." }, \
+    { \
+        .name = "filters", .type = API_ANYTHING, .flags = API_REQUIRED, \
+        .doc = "Each filter's part: id, mode, effect, status, error, cached, startedMs, tookMs." \
+    }
+
+static const struct api_field FilterChainRunOut_fields[] = { VERDICT };
 API_SCHEMA_OF(FilterChainRunOut, "The verdict.");
+
+static const struct api_field FilterReplayOut_fields[] = {
+    VERDICT,
+    { .name = "redacted",
+      .type = API_BOOL,
+      .flags = API_REQUIRED,
+      .doc =
+          "The processor was asked about \"[redacted]\" where the data of the run was not kept." },
+};
+API_SCHEMA_OF(FilterReplayOut, "The verdict of a replay.");
 
 static const struct api_field FilterRunOut_fields[] = {
     { .name = "id", .type = API_STRING, .flags = API_REQUIRED, .doc = "frun_..." },
@@ -200,6 +211,11 @@ static const struct api_field FilterRunOut_fields[] = {
       .type = API_BOOL,
       .flags = API_REQUIRED,
       .doc = "The data was kept: it can be run again." },
+    { .name = "redacted",
+      .type = API_BOOL,
+      .flags = API_REQUIRED,
+      .doc =
+          "... but for what the chain's `redact` names: another run of it is asked about \"[redacted]\" there." },
     { .name = "summary",
       .type = API_OBJECT,
       .flags = API_REQUIRED,
@@ -235,7 +251,10 @@ API_SCHEMA_OF(FilterTrialIn,
               "Try a changed chain on what was asked before. Processors are really asked.");
 
 static const struct api_field FilterTrialOut_fields[] = {
-    { .name = "runs", .type = API_INT, .flags = API_REQUIRED, .doc = "How many were tried." },
+    { .name = "runs",
+      .type = API_INT,
+      .flags = API_REQUIRED,
+      .doc = "How many were tried whose data was kept whole." },
     { .name = "halted",
       .type = API_INT,
       .flags = API_REQUIRED,
@@ -244,10 +263,15 @@ static const struct api_field FilterTrialOut_fields[] = {
       .type = API_INT,
       .flags = API_REQUIRED,
       .doc = "How many would be now." },
+    { .name = "redacted",
+      .type = API_ANYTHING,
+      .flags = API_REQUIRED,
+      .doc =
+          "runs, halted and wouldHalt of those that were asked about \"[redacted]\" where the data was not kept." },
     { .name = "differ",
       .type = API_LIST,
       .flags = API_REQUIRED,
-      .doc = "Runs with another verdict, or with other changes." },
+      .doc = "Runs of either kind with another verdict, or with other changes." },
     { .name = "complete",
       .type = API_BOOL,
       .flags = API_REQUIRED,

@@ -21,6 +21,7 @@ static void write_run(struct api_out *o, const struct store_filter_run *r)
     api_out_date(o, "startedAt", r->started_us);
     api_out_int(o, "tookMs", r->took_us / US_PER_MS);
     api_out_bool(o, "hasData", r->has_data);
+    api_out_bool(o, "redacted", r->is_redacted);
     api_out_raw(o, "summary", r->summary);
     api_out_raw(o, "detail", r->detail);
     api_out_end(o, '}');
@@ -65,9 +66,14 @@ static void list_runs(struct http_request *req)
         api_out_key(&o, NULL);
         write_run(&o, &rows[i]);
     }
-    size_t last = end.count == 0 ? 0 : end.count - 1;
-    api_list_reply(&c, &o, &end, end.count == 0 ? STR_NONE : api_id_text(&c, "frun_", &rows[0].id),
-                   end.count == 0 ? STR_NONE : api_id_text(&c, "frun_", &rows[last].id));
+    struct str first = STR_NONE;
+    struct str last = STR_NONE;
+    if (end.count > 0) {
+        first = api_id_text(&c, "frun_", &rows[0].id);
+        last = api_id_text(&c, "frun_", &rows[end.count - 1].id);
+    }
+    api_list_resume(&c, "frun_", &page, &end, &first, &last);
+    api_list_reply(&c, &o, &end, first, last);
 }
 
 /* False: answered. */
@@ -192,6 +198,7 @@ static void replay_run(struct http_request *req)
     struct filter_set *set = filter_set_build(c.api->o.vault, app.num, &f, 1, NULL, 0);
     json_t *verdict = ask(&c, set, run.event, data, metadata, &rc);
     filter_set_unref(set);
+    json_object_set_new(verdict, "redacted", json_boolean(run.is_redacted));
     if (rc == RC_OK)
         api_webfilter_reply(&c, 200, verdict);
     else
@@ -201,11 +208,15 @@ static void replay_run(struct http_request *req)
 
 /* --- trying a chain ---------------------------------------------------------------------------------- */
 
+struct tally {
+    int64_t runs, halted, would_halt;
+};
+
 struct trial {
     struct filter_set *set;
     struct str event;
     int64_t until_us;
-    int64_t runs, halted, would_halt;
+    struct tally whole, redacted; /* runs whose data was kept whole, and the others */
     bool complete;
     json_t *differ;
 };
@@ -238,7 +249,8 @@ static bool is_same(const struct store_filter_run *run, const json_t *verdict)
     json_t *detail = NULL;
     bool same = run->halted == json_is_true(json_object_get(verdict, "halt"));
     if (same && json_parse(run->detail, &detail, NULL) == RC_OK)
-        same = json_equal(json_object_get(detail, "resultData"), json_object_get(verdict, "data"));
+        same = filter_record_fits(json_object_get(detail, "resultData"),
+                                  json_object_get(verdict, "data"));
     json_decref(detail);
     return same;
 }
@@ -252,9 +264,10 @@ static enum rc try_run(struct api_ctx *c, struct trial *t, const struct store_fi
         return RC_OK;
     json_t *verdict = ask(c, t->set, t->event, data, metadata, &rc);
     if (rc == RC_OK) {
-        t->runs++;
-        t->halted += run->halted;
-        t->would_halt += json_is_true(json_object_get(verdict, "halt"));
+        struct tally *tally = run->is_redacted ? &t->redacted : &t->whole;
+        tally->runs++;
+        tally->halted += run->halted;
+        tally->would_halt += json_is_true(json_object_get(verdict, "halt"));
         if (!is_same(run, verdict)) {
             struct str id = api_id_text(c, "frun_", &run->id);
             json_array_append_new(t->differ, json_stringn(id.ptr, id.len));
@@ -264,14 +277,23 @@ static enum rc try_run(struct api_ctx *c, struct trial *t, const struct store_fi
     return rc;
 }
 
+static void write_tally(struct api_out *o, const struct tally *t)
+{
+    api_out_int(o, "runs", t->runs);
+    api_out_int(o, "halted", t->halted);
+    api_out_int(o, "wouldHalt", t->would_halt);
+}
+
 static void reply_trial(struct api_ctx *c, const struct trial *t)
 {
     struct api_out o;
     api_out_open(c, &o);
     api_out_begin(&o, '{');
-    api_out_int(&o, "runs", t->runs);
-    api_out_int(&o, "halted", t->halted);
-    api_out_int(&o, "wouldHalt", t->would_halt);
+    write_tally(&o, &t->whole);
+    api_out_key(&o, "redacted");
+    api_out_begin(&o, '{');
+    write_tally(&o, &t->redacted);
+    api_out_end(&o, '}');
     api_out_raw(&o, "differ", json_text(c->arena, t->differ));
     api_out_bool(&o, "complete", t->complete);
     api_out_end(&o, '}');

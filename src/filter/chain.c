@@ -287,12 +287,12 @@ struct filter_engine *filter_engine_new(const struct filter_engine_options *o)
     e->o = *o;
     e->o.loops = xmemdup(o->loops, o->loop_count * sizeof(*o->loops));
     e->runners = xcalloc(o->loop_count, sizeof(*e->runners));
+    e->memory = filter_memory_new();
     for (size_t i = 0; i < o->loop_count; i++) {
         struct filter_runner *r = &e->runners[i];
         r->engine = e;
         r->loop = o->loops[i];
         r->fetch = o->fetches[i];
-        filter_memory_init(r);
     }
     return e;
 }
@@ -329,10 +329,9 @@ void filter_engine_free(struct filter_engine *e)
 {
     if (e == NULL)
         return;
-    for (size_t i = 0; i < e->o.loop_count; i++) {
+    for (size_t i = 0; i < e->o.loop_count; i++)
         MUST(e->runners[i].running == 0);
-        filter_memory_fini(&e->runners[i]);
-    }
+    filter_memory_free(e->memory);
     xfree(e->runners);
     xfree(e->o.loops);
     xfree(e);

@@ -6,7 +6,7 @@
  *
  * A run answers within its deadline whatever the processors do: each request's own deadline is the
  * filter's timeout or what is left of the chain's, whichever is shorter, and filters that it leaves no
- * time for count as not answering. Breakers and cached answers are a loop's own.
+ * time for count as not answering. Breakers and cached answers are shared by the loops.
  *
  * What the caller hands in is copied or referenced. answered() comes once, when the verdict is known
  * (maybe before filter_run_start() returns); then the run goes on by itself: shadow filters finish,
@@ -28,7 +28,7 @@ enum {
     FILTER_ANSWER_MAX =
         1024 * 1024,                /* bytes of a processor's answer; a longer one counts as none */
     FILTER_RUNS_MAX = 4096,         /* under way, per loop */
-    FILTER_CACHED_MAX = 1024,       /* answers kept, per loop */
+    FILTER_CACHED_MAX = 2048,       /* answers kept */
     FILTER_CACHED_BYTES = 64 * 1024 /* of one kept answer */
 };
 
@@ -129,3 +129,5 @@ json_t *filter_record_part(const struct filter_part *part);
 json_t *filter_record_diff(const json_t *from, const json_t *to, bool with_values);
 /* A copy with what the pointers name replaced by "[redacted]". */
 json_t *filter_record_redact(const json_t *value, const struct str *pointers, size_t count);
+/* Whether `now` is what was kept as `kept`; what was replaced there may be anything. */
+bool filter_record_fits(const json_t *kept, const json_t *now);

@@ -88,19 +88,19 @@ static void read_answer(struct filter_part *part, const struct fetch_call *c)
 
 static void learn(struct filter_part *part)
 {
-    struct filter_runner *r = part->run->_runner;
+    struct filter_memory *memory = part->run->engine->memory;
     const struct filter_spec *spec = part->spec;
-    int64_t now_us = loop_now_us(r->loop);
+    int64_t now_us = loop_now_us(part->run->_runner->loop);
     bool answered = part->answer.came && part->answer.status < 500;
     if (part->call.error == FETCH_CANCELED) {
         if (part->was_probe)
-            filter_health_forget_probe(r, spec, now_us);
+            filter_health_forget_probe(memory, spec, now_us);
         return;
     }
-    filter_health_note(r, spec, !answered, now_us);
+    filter_health_note(memory, spec, !answered, now_us);
     if (spec->cache_us > 0 && part->answer.came && part->answer.status >= 200 &&
         part->answer.status < 300)
-        filter_cache_put(r, part->cache_key, part->answer.status, part->answer.body,
+        filter_cache_put(memory, part->cache_key, part->answer.status, part->answer.body,
                          now_us + spec->cache_us);
 }
 
@@ -118,6 +118,25 @@ static void on_done(struct fetch_call *c)
 
 /* --- asking ------------------------------------------------------------------------------------------------ */
 
+/* The answer of an earlier request about the same data, while it is good. */
+static bool is_remembered(struct filter_part *part, int64_t now_us)
+{
+    struct filter_run *run = part->run;
+    int status = 0;
+    struct str body = STR_NONE;
+    if (part->spec->cache_us == 0)
+        return false;
+    filter_cache_key(part->spec, part->input, part->cache_key);
+    part->was_cached = filter_cache_find(run->engine->memory, part->cache_key, now_us, &run->arena,
+                                         &status, &body);
+    if (!part->was_cached)
+        return false;
+    part->answer = (struct filter_answer){ true, status, body, STR_NONE };
+    part->state = FILTER_PART_DONE;
+    metrics_add(METRIC_FILTER_CACHED, 1);
+    return true;
+}
+
 /* Whether the answer is there without asking; a failure counts as one. */
 static bool is_settled(struct filter_part *part, int64_t left_us)
 {
@@ -134,20 +153,9 @@ static bool is_settled(struct filter_part *part, int64_t left_us)
         fail(part, "key", STR("the filter's signing key cannot be read"));
     if (part->state == FILTER_PART_DONE || run->is_trial)
         return part->state == FILTER_PART_DONE;
-    if (spec->cache_us > 0) {
-        filter_cache_key(spec, part->input, part->cache_key);
-        const struct filter_cached *c = filter_cache_find(run->_runner, part->cache_key, now_us);
-        if (c != NULL) {
-            part->answer =
-                (struct filter_answer){ true, c->status,
-                                        arena_str(&run->arena, str_of(c->body, c->len)), STR_NONE };
-            part->was_cached = true;
-            part->state = FILTER_PART_DONE;
-            metrics_add(METRIC_FILTER_CACHED, 1);
-            return true;
-        }
-    }
-    if (!filter_health_allows(run->_runner, spec, now_us, &part->was_probe))
+    if (is_remembered(part, now_us))
+        return true;
+    if (!filter_health_allows(run->engine->memory, spec, now_us, &part->was_probe))
         fail(part, "breaker", STR("it failed too often in a row and is not asked for a while"));
     return part->state == FILTER_PART_DONE;
 }

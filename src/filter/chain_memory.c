@@ -1,102 +1,158 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a loop remembers between runs: how its filters have been doing, and answers that are good
- * for a while. Bounded; what is forgotten costs one more request.
+ * What is remembered between runs: how filters have been doing, and answers that are good for a
+ * while. Loops meet here, so there is a lock, held for a look-up or the copy of one answer. Bounded;
+ * what is forgotten costs one more request.
  */
 #include "filter/chain_priv.h"
 
 enum { HEALTH_MAX = 10000, KEY_TEXT_MAX = 1 << 29 /* above any request body */ };
 
-void filter_memory_init(struct filter_runner *r)
+struct health {
+    int64_t version;       /* the filter's updated_us: what was changed begins anew */
+    int failures;          /* in a row */
+    int64_t open_until_us; /* monotonic; 0: closed */
+};
+
+struct cached {
+    uint8_t key[32];
+    int64_t until_us; /* monotonic */
+    int status;
+    char *body;
+    size_t len;
+};
+
+struct filter_memory {
+    struct mutex lock;                      /* guards what follows */
+    struct map64 *health;                   /* by filter number */
+    struct map *cached;                     /* by key */
+    struct cached *ring[FILTER_CACHED_MAX]; /* by age, for making room */
+    size_t ring_at;
+};
+
+struct filter_memory *filter_memory_new(void)
 {
-    r->health = map64_new();
-    r->cached = map_new();
+    struct filter_memory *m = XNEW(struct filter_memory);
+    mutex_init(&m->lock);
+    m->health = map64_new();
+    m->cached = map_new();
+    return m;
 }
 
-static void free_cached(struct filter_cached *c)
+static void free_cached(struct cached *c)
 {
     mem_wipe(c->body, c->len);
     xfree(c->body);
     xfree(c);
 }
 
-static void forget_health(struct filter_runner *r)
+static void forget_health(struct filter_memory *m)
 {
     size_t at = 0;
     uint64_t key;
     void *value;
-    while (map64_next(r->health, &at, &key, &value))
+    while (map64_next(m->health, &at, &key, &value))
         xfree(value);
-    map64_free(r->health);
+    map64_free(m->health);
 }
 
-void filter_memory_fini(struct filter_runner *r)
+void filter_memory_free(struct filter_memory *m)
 {
-    forget_health(r);
-    map_free(r->cached);
+    forget_health(m);
+    map_free(m->cached);
     for (size_t i = 0; i < FILTER_CACHED_MAX; i++)
-        if (r->ring[i] != NULL)
-            free_cached(r->ring[i]);
+        if (m->ring[i] != NULL)
+            free_cached(m->ring[i]);
+    mutex_fini(&m->lock);
+    xfree(m);
 }
 
 /* --- breakers --------------------------------------------------------------------------------------------- */
 
-bool filter_health_allows(struct filter_runner *r, const struct filter_spec *spec, int64_t now_us,
+static struct health *find_health(const struct filter_memory *m, const struct filter_spec *spec)
+{
+    struct health *h = map64_get(m->health, (uint64_t)spec->num);
+    return h != NULL && h->version == spec->updated_us ? h : NULL;
+}
+
+bool filter_health_allows(struct filter_memory *m, const struct filter_spec *spec, int64_t now_us,
                           bool *is_probe)
 {
-    struct filter_health *h = map64_get(r->health, (uint64_t)spec->num);
+    bool allows = true;
     *is_probe = false;
-    if (h == NULL || h->open_until_us == 0 || spec->breaker_failures == 0)
+    if (spec->breaker_failures == 0)
         return true;
-    if (h->open_until_us > now_us)
-        return false;
-    h->open_until_us = now_us + spec->breaker_us; /* the others wait for what the probe says */
-    *is_probe = true;
-    return true;
+    mutex_lock(&m->lock);
+    struct health *h = find_health(m, spec);
+    if (h != NULL && h->open_until_us != 0) {
+        allows = *is_probe = h->open_until_us <= now_us;
+        if (allows)
+            h->open_until_us = now_us + spec->breaker_us; /* the others wait for what it says */
+    }
+    mutex_unlock(&m->lock);
+    return allows;
 }
 
-void filter_health_forget_probe(struct filter_runner *r, const struct filter_spec *spec,
+void filter_health_forget_probe(struct filter_memory *m, const struct filter_spec *spec,
                                 int64_t now_us)
 {
-    struct filter_health *h = map64_get(r->health, (uint64_t)spec->num);
+    mutex_lock(&m->lock);
+    struct health *h = find_health(m, spec);
     if (h != NULL && h->open_until_us != 0)
         h->open_until_us = now_us;
+    mutex_unlock(&m->lock);
 }
 
-static struct filter_health *health_of(struct filter_runner *r, int64_t num)
+static struct health *health_of(struct filter_memory *m, const struct filter_spec *spec)
 {
-    struct filter_health *h = map64_get(r->health, (uint64_t)num);
+    struct health *h = find_health(m, spec);
     if (h != NULL)
         return h;
-    if (map64_count(r->health) == HEALTH_MAX) { /* start anew rather than grow */
-        forget_health(r);
-        r->health = map64_new();
+    if (map64_count(m->health) == HEALTH_MAX) { /* start anew rather than grow */
+        forget_health(m);
+        m->health = map64_new();
     }
-    h = XNEW(struct filter_health);
-    (void)map64_set(r->health, (uint64_t)num, h);
+    h = XNEW(struct health);
+    h->version = spec->updated_us;
+    xfree(map64_set(m->health, (uint64_t)spec->num, h));
     return h;
 }
 
-void filter_health_note(struct filter_runner *r, const struct filter_spec *spec, bool failed,
+/* True: it was open, and has closed. */
+static bool note_answer(struct filter_memory *m, const struct filter_spec *spec)
+{
+    struct health *h = map64_remove(m->health, (uint64_t)spec->num);
+    bool was_open = h != NULL && h->version == spec->updated_us && h->open_until_us != 0;
+    xfree(h);
+    return was_open;
+}
+
+/* How many in a row opened it; 0: it has not opened by this one. */
+static int note_failure(struct filter_memory *m, const struct filter_spec *spec, int64_t now_us)
+{
+    struct health *h = health_of(m, spec);
+    h->failures++;
+    if (h->failures < spec->breaker_failures)
+        return 0;
+    bool was_open = h->open_until_us != 0;
+    h->open_until_us = now_us + spec->breaker_us;
+    return was_open ? 0 : h->failures;
+}
+
+void filter_health_note(struct filter_memory *m, const struct filter_spec *spec, bool failed,
                         int64_t now_us)
 {
     if (spec->breaker_failures == 0)
         return;
-    if (!failed) {
-        struct filter_health *h = map64_remove(r->health, (uint64_t)spec->num);
-        if (h != NULL && h->open_until_us != 0)
-            LOG(FILTER_BREAKER_CLOSED, F_STR("filter", spec->id));
-        xfree(h);
-        return;
-    }
-    struct filter_health *h = health_of(r, spec->num);
-    h->failures++;
-    if (h->failures < spec->breaker_failures)
-        return;
-    if (h->open_until_us == 0)
-        LOG(FILTER_BREAKER_OPENED, F_STR("filter", spec->id), F_INT("failures", h->failures),
+    mutex_lock(&m->lock);
+    int opened_by = failed ? note_failure(m, spec, now_us) : 0;
+    bool has_closed = !failed && note_answer(m, spec);
+    mutex_unlock(&m->lock);
+    if (opened_by > 0)
+        LOG(FILTER_BREAKER_OPENED, F_STR("filter", spec->id), F_INT("failures", opened_by),
             F_INT("park_ms", spec->breaker_us / 1000));
-    h->open_until_us = now_us + spec->breaker_us;
+    if (has_closed)
+        LOG(FILTER_BREAKER_CLOSED, F_STR("filter", spec->id));
 }
 
 /* --- cached answers ---------------------------------------------------------------------------------------- */
@@ -118,31 +174,46 @@ static struct str key_of(const uint8_t key[static 32])
     return str_of((const char *)key, 32);
 }
 
-const struct filter_cached *filter_cache_find(struct filter_runner *r, const uint8_t key[static 32],
-                                              int64_t now_us)
+bool filter_cache_find(struct filter_memory *m, const uint8_t key[static 32], int64_t now_us,
+                       struct arena *a, int *status, struct str *body)
 {
-    const struct filter_cached *c = map_get(r->cached, key_of(key));
-    return c != NULL && c->until_us > now_us ? c : NULL;
+    mutex_lock(&m->lock);
+    const struct cached *c = map_get(m->cached, key_of(key));
+    bool is_there = c != NULL && c->until_us > now_us;
+    if (is_there) {
+        *status = c->status;
+        *body = arena_str(a, str_of(c->body, c->len));
+    }
+    mutex_unlock(&m->lock);
+    return is_there;
 }
 
-void filter_cache_put(struct filter_runner *r, const uint8_t key[static 32], int status,
-                      struct str body, int64_t until_us)
+static struct cached *make_cached(const uint8_t key[static 32], int status, struct str body,
+                                  int64_t until_us)
 {
-    struct filter_cached **place = &r->ring[r->ring_at];
-    if (body.len > FILTER_CACHED_BYTES)
-        return;
-    if (*place != NULL) {
-        if (map_get(r->cached, key_of((*place)->key)) == *place)
-            (void)map_remove(r->cached, key_of((*place)->key));
-        free_cached(*place);
-    }
-    struct filter_cached *c = XNEW(struct filter_cached);
+    struct cached *c = XNEW(struct cached);
     memcpy(c->key, key, sizeof(c->key));
     c->until_us = until_us;
     c->status = status;
     c->body = xmemdup(body.len > 0 ? body.ptr : "", body.len);
     c->len = body.len;
+    return c;
+}
+
+void filter_cache_put(struct filter_memory *m, const uint8_t key[static 32], int status,
+                      struct str body, int64_t until_us)
+{
+    if (body.len > FILTER_CACHED_BYTES)
+        return;
+    struct cached *c = make_cached(key, status, body, until_us);
+    mutex_lock(&m->lock);
+    struct cached **place = &m->ring[m->ring_at], *oldest = *place;
+    if (oldest != NULL && map_get(m->cached, key_of(oldest->key)) == oldest)
+        (void)map_remove(m->cached, key_of(oldest->key));
     *place = c;
-    (void)map_set(r->cached, key_of(key), c);
-    r->ring_at = (r->ring_at + 1) % FILTER_CACHED_MAX;
+    (void)map_set(m->cached, key_of(c->key), c);
+    m->ring_at = (m->ring_at + 1) % FILTER_CACHED_MAX;
+    mutex_unlock(&m->lock);
+    if (oldest != NULL)
+        free_cached(oldest);
 }

@@ -6,28 +6,14 @@
 
 #include "filter/chain.h"
 
-/* What a loop remembers of a filter. */
-struct filter_health {
-    int failures;          /* in a row */
-    int64_t open_until_us; /* monotonic; 0: closed */
-};
-
-struct filter_cached {
-    uint8_t key[32];
-    int64_t until_us; /* monotonic */
-    int status;
-    char *body;
-    size_t len;
-};
+/* What is remembered between runs: how each filter has been doing, and answers that are good for a while. The
+ * loops share it, so that a breaker counts every failure and an answer is kept once; it locks, for a look-up. */
+struct filter_memory;
 
 struct filter_runner {
     struct filter_engine *engine;
     struct loop *loop;
     struct fetch *fetch;
-    struct map64 *health;                          /* by filter number */
-    struct map *cached;                            /* by key */
-    struct filter_cached *ring[FILTER_CACHED_MAX]; /* by age, for making room */
-    size_t ring_at;
     struct filter_run *first;
     size_t running;
     bool is_stopping;
@@ -39,6 +25,7 @@ struct filter_runner {
 struct filter_engine {
     struct filter_engine_options o;
     struct filter_runner *runners;
+    struct filter_memory *memory;
     atomic_size_t turn;
 };
 
@@ -50,22 +37,23 @@ void filter_part_init(struct filter_part *part, struct filter_run *run,
                       const struct filter_spec *spec);
 void filter_part_fini(struct filter_part *part);
 
-/* --- chain_memory.c: breakers and cached answers ------------------------------------------------------------- */
+/* --- chain_memory.c: any thread ---------------------------------------------------------------------------- */
+struct filter_memory *filter_memory_new(void);
+void filter_memory_free(struct filter_memory *m);
 /* May the filter be asked now? *is_probe: this is the one request that finds out. */
-bool filter_health_allows(struct filter_runner *r, const struct filter_spec *spec, int64_t now_us,
+bool filter_health_allows(struct filter_memory *m, const struct filter_spec *spec, int64_t now_us,
                           bool *is_probe);
-void filter_health_note(struct filter_runner *r, const struct filter_spec *spec, bool failed,
+void filter_health_note(struct filter_memory *m, const struct filter_spec *spec, bool failed,
                         int64_t now_us);
-/* The probe ended without saying anything of the filter. */
-void filter_health_forget_probe(struct filter_runner *r, const struct filter_spec *spec,
+/* The probe found out nothing: the next request is one. */
+void filter_health_forget_probe(struct filter_memory *m, const struct filter_spec *spec,
                                 int64_t now_us);
 void filter_cache_key(const struct filter_spec *spec, const json_t *data, uint8_t key[static 32]);
-const struct filter_cached *filter_cache_find(struct filter_runner *r, const uint8_t key[static 32],
-                                              int64_t now_us);
-void filter_cache_put(struct filter_runner *r, const uint8_t key[static 32], int status,
+/* True: *status and *body (in the arena) are the kept answer. */
+bool filter_cache_find(struct filter_memory *m, const uint8_t key[static 32], int64_t now_us,
+                       struct arena *a, int *status, struct str *body);
+void filter_cache_put(struct filter_memory *m, const uint8_t key[static 32], int status,
                       struct str body, int64_t until_us);
-void filter_memory_init(struct filter_runner *r);
-void filter_memory_fini(struct filter_runner *r);
 
 /* --- chain_record.c -------------------------------------------------------------------------------------------- */
 /* Worker: builds the record and submits it. */

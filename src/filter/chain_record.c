@@ -116,9 +116,11 @@ static bool is_step(struct str step, const char *key)
     return at == step.len;
 }
 
+#define HIDDEN "[redacted]"
+
 static json_t *hidden(void)
 {
-    return json_string("[redacted]");
+    return json_string(HIDDEN);
 }
 
 /* `rest`: the pointer after the slash before the step to take here. */
@@ -162,6 +164,30 @@ json_t *filter_record_redact(const json_t *value, const struct str *pointers, si
             hide(copy, rest);
     }
     return copy;
+}
+
+/* No deeper than what was parsed (JSON_DEPTH_MAX). */
+bool filter_record_fits(const json_t *kept, const json_t *now)
+{
+    const char *key;
+    json_t *value;
+    if (json_is_string(kept) && strcmp(json_string_value(kept), HIDDEN) == 0)
+        return now != NULL;
+    if (json_is_object(kept) && json_is_object(now)) {
+        bool fits = json_object_size(kept) == json_object_size(now);
+        json_object_foreach((json_t *)(uintptr_t)kept, key, value)
+        {
+            fits = fits && filter_record_fits(value, json_object_get(now, key));
+        }
+        return fits;
+    }
+    if (json_is_array(kept) && json_is_array(now)) {
+        bool fits = json_array_size(kept) == json_array_size(now);
+        for (size_t i = 0; fits && i < json_array_size(kept); i++)
+            fits = filter_record_fits(json_array_get(kept, i), json_array_get(now, i));
+        return fits;
+    }
+    return json_equal(kept, now);
 }
 
 static json_t *redacted(const struct filter_run *run, const json_t *value)
@@ -325,6 +351,7 @@ void filter_record_make(const struct filter_run *run, json_t **summary, json_t *
                                     : filter_record_diff(run->data, result, false));
     if (with_values) {
         json_object_set(*detail, "data", before);
+        json_object_set_new(*detail, "redacted", json_boolean(!json_equal(before, run->data)));
         json_object_set(*detail, "eventMetadata", run->metadata);
         json_object_set_new(*detail, "resultData", redacted(run, run->verdict.data));
         json_object_set_new(*detail, "resultException", redacted(run, run->verdict.exception));
@@ -387,6 +414,7 @@ void filter_record_keep(struct filter_run *run)
         .event = arena_str(&k->arena, run->chain.event),
         .halted = filter_verdict_halt(&run->verdict).halt,
         .has_data = run->chain.keep == FILTER_KEEP_ALL,
+        .is_redacted = json_is_true(json_object_get(detail, "redacted")),
         .filters = filter_ids(run, &k->arena),
         .summary = json_text(&k->arena, summary),
         .detail = json_text(&k->arena, detail),

@@ -31,12 +31,17 @@ struct store_page {
         after;      /* iterator: the last id (or name) of the page before; empty: from the start */
     bool backwards; /* the iterator was "-<id>": the page that ends before it */
     bool descending;
+    int64_t
+        rows_max; /* what flows, with a filter: come back short after looking at so many; 0: never */
 };
 /* What came: count of rows, and whether there are more in the paging direction. */
 struct store_page_end {
     size_t count;
     bool done;
+    bool is_short; /* by rows_max; the next page is after `resume`, which is no row's id */
+    struct id resume;
 };
+enum { STORE_SEARCH_ROWS = 50000 }; /* rows_max of the API's lists */
 
 /* Settings: small named values (schema version, generated main secret, ...). */
 MUST_USE enum rc store_setting_get(struct store_tx *tx, const char *name, struct arena *a,

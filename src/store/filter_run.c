@@ -5,10 +5,13 @@
  */
 #include "store/filter_run.h"
 
-#include "store/store_priv.h"
 #include "store/walk_priv.h"
 
-enum { ROW_BYTES = 256 }; /* of a row beside its texts, for when a segment is full */
+enum {
+    ROW_BYTES = 256, /* of a row beside its texts, for when a segment is full */
+    HAS_DATA = 1,    /* in the column has_data */
+    HAS_REDACTED_DATA = 2
+};
 
 enum rc store_apply_filter_run(struct store *s, struct store_filter_run_job *j)
 {
@@ -31,7 +34,7 @@ enum rc store_apply_filter_run(struct store *s, struct store_filter_run_job *j)
     db_bind_int(st, 6, r->took_us);
     db_bind_text(st, 7, r->event);
     db_bind_int(st, 8, r->halted);
-    db_bind_int(st, 9, r->has_data);
+    db_bind_int(st, 9, !r->has_data ? 0 : r->is_redacted ? HAS_REDACTED_DATA : HAS_DATA);
     db_bind_text(st, 10, r->filters);
     db_bind_text(st, 11, r->summary);
     db_bind_opt_text(st, 12, r->detail);
@@ -56,6 +59,7 @@ static void read_run(struct db_stmt *s, struct arena *a, struct store_filter_run
         .event = db_text(s, 5, a),
         .halted = db_int(s, 6) != 0,
         .has_data = db_int(s, 7) != 0,
+        .is_redacted = db_int(s, 7) == HAS_REDACTED_DATA,
         .filters = db_text(s, 8, a),
         .summary = db_text(s, 9, a),
         .detail = db_text(s, 10, a),
@@ -65,9 +69,12 @@ static void read_run(struct db_stmt *s, struct arena *a, struct store_filter_run
 #define LIST(order) \
     "SELECT " COLUMNS( \
         "CASE WHEN ?11 THEN detail END") " FROM filter_run WHERE stretch = ?1 AND app = ?2 AND k > ?3 AND k < ?4" \
-                                         " AND (?5 IS NULL OR event = ?5) AND (?6 < 0 OR halted = ?6) AND (?7 = 0 OR has_data = 1)" \
+                                         " AND (?5 IS NULL OR event = ?5) AND (?6 < 0 OR halted = ?6) AND (?7 = 0 OR has_data > 0)" \
                                          " AND (?8 IS NULL OR instr(filters, ?8)) AND started > ?9 AND started < ?10" \
                                          " ORDER BY k " order " LIMIT ?12"
+
+#define COUNT_ROWS \
+    "SELECT count(*) FROM filter_run WHERE stretch = ?1 AND app = ?2 AND k > ?3 AND k < ?4"
 
 struct search {
     const struct store_filter_run_filter *filter;
@@ -75,7 +82,6 @@ struct search {
     struct store_filter_run *out;
     struct arena *arena;
     size_t count, limit;
-    int64_t rows_left;
     bool more;
 };
 
@@ -98,71 +104,45 @@ static void bind(struct db_stmt *s, const struct search *q, int64_t stretch)
     db_bind_int(s, 12, (int64_t)(q->limit + 1 - q->count));
 }
 
-static enum rc list_stretch(struct db *db, struct search *q, int64_t stretch)
+static enum rc list_stretch(void *ctx, struct db *db, int64_t stretch, bool *is_full)
 {
     enum rc rc;
+    struct search *q = ctx;
     struct db_stmt *s = db_prepare(db, q->walk.ascending ? LIST("ASC") : LIST("DESC"));
     bind(s, q, stretch);
     while (db_step(s, &rc)) {
         if (q->count == q->limit) {
-            q->more = true;
+            q->more = *is_full = true;
             db_reset(s);
             break;
         }
         read_run(s, q->arena, &q->out[q->count++]);
     }
-    q->rows_left -= STRETCH_ROWS;
     return rc;
 }
 
-static bool is_over(const struct search *q)
+static bool has_filter(const struct store_filter_run_filter *f)
 {
-    return q->more || q->rows_left <= 0;
-}
-
-static enum rc list_segment(struct store_segment *seg, struct search *q)
-{
-    struct store_reader *reader;
-    struct store_stretch_list stretches = store_stretch_list_get(seg, STRETCH_RUNS, q->arena);
-    size_t first = store_stretch_find(&stretches, q->walk.low);
-    size_t last = store_stretch_find(&stretches, q->walk.high);
-    enum rc rc = store_reader_get(seg, &reader);
-    if (rc != RC_OK)
-        return rc;
-    for (size_t i = 0; rc == RC_OK && !is_over(q) && i <= last - first; i++)
-        rc = list_stretch(reader->db, q, (int64_t)(q->walk.ascending ? first + i : last - i));
-    store_reader_put(seg->store, reader);
-    return rc;
+    return f->event.len > 0 || f->filter.len > 0 || f->halted >= 0 || f->with_data;
 }
 
 enum rc store_filter_run_list(struct store *s, const struct store_filter_run_filter *f,
                               const struct store_page *page, struct arena *a,
                               struct store_filter_run *out, struct store_page_end *end)
 {
-    struct search q = { .filter = f,
-                        .out = out,
-                        .arena = a,
-                        .limit = (size_t)page->limit,
-                        .rows_left = STORE_FILTER_RUN_SEARCH_MAX };
+    struct search q = { .filter = f, .out = out, .arena = a, .limit = (size_t)page->limit };
     *end = (struct store_page_end){ .done = true };
     enum rc rc =
         store_walk_bounds(&q.walk, page, STR("frun_"), f->after_us, f->before_us, WALK_SLACK_US);
+    store_walk_limit(&q.walk, has_filter(f) ? page->rows_max : 0, COUNT_ROWS, f->app);
+    if (rc == RC_OK)
+        rc = store_walk_segments(s, &q.walk, STRETCH_RUNS, a, list_stretch, &q);
     if (rc != RC_OK)
         return rc;
-    struct store_segment_list list = store_segment_list_get(s);
-    for (size_t i = 0; rc == RC_OK && !is_over(&q) && i < list.count; i++) {
-        size_t at = q.walk.ascending ? i : list.count - 1 - i;
-        bool is_before = at + 1 < list.count && list.at[at + 1]->start <= q.walk.low;
-        bool is_after = at > 0 && list.at[at]->start >= q.walk.high;
-        if (!is_before && !is_after)
-            rc = list_segment(list.at[at], &q);
-    }
-    store_segment_list_free(&list);
-    if (rc == RC_OK && page->backwards)
+    if (page->backwards)
         store_page_reverse(out, q.count, sizeof *out);
-    if (rc == RC_OK)
-        *end = (struct store_page_end){ .count = q.count, .done = !q.more };
-    return rc;
+    store_walk_end(&q.walk, q.count, q.more, end);
+    return RC_OK;
 }
 
 enum rc store_filter_run_get(struct store *s, int64_t app, const struct id *id, struct arena *a,

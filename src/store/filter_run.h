@@ -8,10 +8,7 @@
 
 #include "store/flow.h"
 
-enum {
-    STORE_FILTER_RUN_MAX = 4 * 1024 * 1024, /* bytes of `detail` */
-    STORE_FILTER_RUN_SEARCH_MAX = 50000     /* rows a search looks at */
-};
+enum { STORE_FILTER_RUN_MAX = 4 * 1024 * 1024 }; /* bytes of `detail` */
 
 /* Borrowed texts; ptr NULL: none. */
 struct store_filter_run {
@@ -21,7 +18,8 @@ struct store_filter_run {
     int64_t took_us;    /* until the answer */
     struct str event;
     bool halted;
-    bool has_data; /* `detail` holds what is needed to run it again */
+    bool has_data;    /* `detail` holds what is needed to run it again */
+    bool is_redacted; /* ... but for what was taken out of the data before it was kept */
     struct str
         filters; /* ids that took part, parted by blanks, with a blank at both ends; for searching */
     struct str summary; /* JSON object text: shown in lists */

@@ -3,7 +3,8 @@
  * Attempts. Those of a message are one range of its segment. Those of an endpoint are spread: an
  * attempt lies with its message, so a late retry in an old segment may be newer than what newer
  * segments hold. Each segment gives its first page, and the pages are merged; a segment whose
- * newest attempt is older than a full page's last is not asked.
+ * newest attempt is older than a full page's last is not asked. When the limit of rows is reached
+ * in one of them, the page ends where that one was left.
  */
 #include <stdlib.h>
 
@@ -39,7 +40,12 @@ struct merged {
     struct store_attempt_row *rows;
     size_t count, limit;
     bool ascending;
+    int64_t cutoff; /* beyond it some segment was not looked at; 0: all were */
 };
+
+#define COUNT_ROWS \
+    "SELECT count(*) FROM attempt INDEXED BY attempt_endpoint" \
+    " WHERE stretch = ?1 AND endpoint = ?2 AND ak > ?3 AND ak < ?4"
 
 static void read_attempt(struct db_stmt *s, struct arena *a, struct store_attempt_row *row)
 {
@@ -119,25 +125,43 @@ static void cut(struct merged *m)
         m->count = m->limit + 1;
 }
 
+static void note_cutoff(struct merged *m, int64_t key)
+{
+    if (m->cutoff == 0 || (m->ascending ? key < m->cutoff : key > m->cutoff))
+        m->cutoff = key;
+}
+
+/* A segment's first stretch is always looked at, so that a page gets on. */
 static enum rc add_stretches(struct store_segment *seg, struct db *db,
-                             const struct store_attempt_filter *f, const struct store_walk *w,
+                             const struct store_attempt_filter *f, struct store_walk *w,
                              struct merged *m, struct arena *a)
 {
     enum rc rc = RC_OK;
+    bool has_looked = false;
+    int64_t edge = 0;
     struct store_stretch_list stretches = store_stretch_list_get(seg, STRETCH_ATTEMPTS, a);
     size_t first = store_stretch_find(&stretches, w->low),
            last = store_stretch_find(&stretches, w->high);
     size_t room = m->limit + 1;
     for (size_t i = 0; rc == RC_OK && room > 0 && i <= last - first; i++) {
         size_t before = m->count, stretch = w->ascending ? first + i : last - i;
+        int64_t start = stretches.first[stretch], left = w->rows_left;
+        if (has_looked && store_walk_is_spent(w)) {
+            note_cutoff(m, w->ascending ? start - 1 : edge);
+            break;
+        }
         rc = append_rows(db, f, w, (int64_t)stretch, room, m, a);
         room -= m->count - before;
+        if (rc == RC_OK)
+            rc = store_walk_count(w, db, (int64_t)stretch);
+        has_looked = has_looked || w->rows_left < left;
+        edge = start;
     }
     return rc;
 }
 
 static enum rc add_segment(struct store_segment *seg, const struct store_attempt_filter *f,
-                           const struct store_walk *w, struct merged *m, struct arena *a)
+                           struct store_walk *w, struct merged *m, struct arena *a)
 {
     struct store_reader *reader;
     enum rc rc = store_reader_get(seg, &reader);
@@ -156,12 +180,31 @@ static enum rc add_segment(struct store_segment *seg, const struct store_attempt
 static bool may_add(struct store_segment *seg, const struct store_walk *w, const struct merged *m)
 {
     int64_t newest = atomic_load(&seg->stretches[STRETCH_ATTEMPTS].last_key);
-    if (newest <= w->low || newest == 0)
+    if (newest <= w->low || newest == 0 || (!m->ascending && newest < m->cutoff))
         return false;
     if (m->count <= m->limit)
         return true;
     int64_t last = id_key(&m->rows[m->count - 1].id);
     return m->ascending || newest > last;
+}
+
+static void drop_beyond_cutoff(struct merged *m)
+{
+    size_t kept = 0;
+    while (m->cutoff != 0 && kept < m->count) {
+        int64_t key = id_key(&m->rows[kept].id);
+        if (m->ascending ? key > m->cutoff : key < m->cutoff)
+            break;
+        kept++;
+    }
+    if (m->cutoff != 0)
+        m->count = kept;
+}
+
+static bool has_filter(const struct store_attempt_filter *f)
+{
+    return f->status >= 0 || f->status_class >= 0 || f->event_type_count > 0 ||
+           f->channel.len > 0 || f->tag.len > 0;
 }
 
 enum rc store_attempt_list(struct store *s, const struct store_attempt_filter *f,
@@ -175,6 +218,8 @@ enum rc store_attempt_list(struct store *s, const struct store_attempt_filter *f
     if (rc != RC_OK)
         return rc;
     struct merged m = { .limit = (size_t)page->limit, .ascending = w.ascending };
+    bool is_limited = f->message == NULL && has_filter(f);
+    store_walk_limit(&w, is_limited ? page->rows_max : 0, COUNT_ROWS, f->endpoint);
     m.rows = arena_array(a, 2 * (m.limit + 1), sizeof *m.rows);
     struct store_segment_list list = store_segment_list_get(s);
     if (f->message != NULL) {
@@ -189,8 +234,9 @@ enum rc store_attempt_list(struct store *s, const struct store_attempt_filter *f
     store_segment_list_free(&list);
     if (rc != RC_OK)
         return rc;
-    end->done = m.count <= m.limit;
-    end->count = end->done ? m.count : m.limit;
+    drop_beyond_cutoff(&m);
+    w.stopped_at = m.cutoff;
+    store_walk_end(&w, m.count <= m.limit ? m.count : m.limit, m.count > m.limit, end);
     memcpy(out, m.rows, end->count * sizeof *out);
     if (page->backwards)
         store_page_reverse(out, end->count, sizeof *out);

@@ -1,34 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lists of messages, of an application or of an endpoint. Segments and stretches part the keys, so
- * a page is filled by walking them in order until it is full.
+ * Lists of messages, of an application or of an endpoint.
  */
 #include "store/walk_priv.h"
-
-/* The bounds of a page on keys, exclusive. */
-enum rc store_walk_bounds(struct store_walk *w, const struct store_page *page, struct str prefix,
-                          int64_t after_us, int64_t before_us, int64_t slack_us)
-{
-    struct id id;
-    w->ascending = store_page_ascending(page);
-    w->low = after_us > 0 ? store_key_at(after_us - slack_us) - 1 : -1;
-    w->high = before_us > 0 ? store_key_at(before_us + slack_us) : INT64_MAX;
-    if (page->after.len == 0)
-        return RC_OK;
-    if (id_parse(prefix, page->after, &id) != RC_OK)
-        return RC_INVALID;
-    int64_t key = id_key(&id);
-    if (w->ascending && key > w->low)
-        w->low = key;
-    if (!w->ascending && key < w->high)
-        w->high = key;
-    return RC_OK;
-}
 
 /* What a statement is bound to beside its filter: ?1 stretch, ?2 whose, ?3 and ?4 bounds, ?8 after,
  * ?9 before, ?10 limit, ?11 state. */
 struct listing {
-    const char *up, *down;
+    const char *up, *down, *count;
     int64_t whose;
     int state;
     const struct store_message_filter *filter;
@@ -54,6 +33,9 @@ static void bind(struct db_stmt *s, const struct listing *l, const struct store_
 }
 
 struct target {
+    const struct listing *listing;
+    struct store_walk walk;
+    struct arena *arena;
     struct store_message_row *messages;
     struct store_delivery_row *deliveries; /* one of the two */
     size_t count, limit;
@@ -78,61 +60,52 @@ static void read_row(struct db_stmt *s, struct target *t, struct arena *a)
     d->reason = (enum store_reason)db_int(s, MESSAGE_COLUMN_COUNT + 5);
 }
 
-static enum rc list_stretch(struct db *db, const struct listing *l, const struct store_walk *w,
-                            int64_t stretch, struct target *t, struct arena *a)
+static enum rc list_stretch(void *ctx, struct db *db, int64_t stretch, bool *is_full)
 {
     enum rc rc;
-    struct db_stmt *s = db_prepare(db, w->ascending ? l->up : l->down);
-    bind(s, l, w, stretch, t->limit + 1 - t->count, a);
+    struct target *t = ctx;
+    struct db_stmt *s = db_prepare(db, t->walk.ascending ? t->listing->up : t->listing->down);
+    bind(s, t->listing, &t->walk, stretch, t->limit + 1 - t->count, t->arena);
     while (db_step(s, &rc)) {
         if (t->count == t->limit) {
-            t->more = true;
+            t->more = *is_full = true;
             db_reset(s);
             break;
         }
-        read_row(s, t, a);
+        read_row(s, t, t->arena);
         t->count++;
     }
     return rc;
 }
 
-static enum rc list_segment(struct store_segment *seg, const struct listing *l,
-                            const struct store_walk *w, struct target *t, struct arena *a)
+static bool has_filter(const struct listing *l)
 {
-    struct store_reader *reader;
-    struct store_stretch_list stretches = store_stretch_list_get(seg, STRETCH_MESSAGES, a);
-    size_t first = store_stretch_find(&stretches, w->low),
-           last = store_stretch_find(&stretches, w->high);
-    enum rc rc = store_reader_get(seg, &reader);
-    if (rc != RC_OK)
-        return rc;
-    for (size_t i = 0; rc == RC_OK && !t->more && i <= last - first; i++) {
-        size_t stretch = w->ascending ? first + i : last - i;
-        rc = list_stretch(reader->db, l, w, (int64_t)stretch, t, a);
-    }
-    store_reader_put(seg->store, reader);
-    return rc;
+    const struct store_message_filter *f = l->filter;
+    return f->event_type_count > 0 || f->channel.len > 0 || f->tag.len > 0 || l->state != 0;
 }
 
 static enum rc list_all(struct store *s, const struct listing *l, const struct store_page *page,
-                        struct arena *a, struct target *t)
+                        struct arena *a, struct target *t, struct store_page_end *end)
 {
-    struct store_walk w;
-    enum rc rc = store_walk_bounds(&w, page, STR("msg_"), l->filter->after_us, l->filter->before_us,
-                                   WALK_SLACK_US);
-    if (rc != RC_OK)
-        return rc;
-    struct store_segment_list list = store_segment_list_get(s);
-    for (size_t i = 0; rc == RC_OK && !t->more && i < list.count; i++) {
-        size_t at = w.ascending ? i : list.count - 1 - i;
-        bool is_before = at + 1 < list.count && list.at[at + 1]->start <= w.low;
-        bool is_after = at > 0 && list.at[at]->start >= w.high;
-        if (!is_before && !is_after)
-            rc = list_segment(list.at[at], l, &w, t, a);
-    }
-    store_segment_list_free(&list);
+    *end = (struct store_page_end){ .done = true };
+    t->listing = l;
+    t->arena = a;
+    t->limit = (size_t)page->limit;
+    t->now_us = clock_wall_us(s->o.clock);
+    enum rc rc = store_walk_bounds(&t->walk, page, STR("msg_"), l->filter->after_us,
+                                   l->filter->before_us, WALK_SLACK_US);
+    store_walk_limit(&t->walk, has_filter(l) ? page->rows_max : 0, l->count, l->whose);
+    if (rc == RC_OK)
+        rc = store_walk_segments(s, &t->walk, STRETCH_MESSAGES, a, list_stretch, t);
+    if (rc == RC_OK)
+        store_walk_end(&t->walk, t->count, t->more, end);
     return rc;
 }
+
+#define COUNT_MESSAGES \
+    "SELECT count(*) FROM message WHERE stretch = ?1 AND app = ?2 AND k > ?3 AND k < ?4"
+#define COUNT_DELIVERIES \
+    "SELECT count(*) FROM delivery WHERE stretch = ?1 AND endpoint = ?2 AND msg > ?3 AND msg < ?4"
 
 #define LIST_MESSAGES(order) \
     "SELECT " MESSAGE_COLUMNS( \
@@ -145,14 +118,13 @@ enum rc store_message_list(struct store *s, const struct store_message_filter *f
                            const struct store_page *page, struct arena *a,
                            struct store_message_row *out, struct store_page_end *end)
 {
-    const struct listing l = { LIST_MESSAGES("ASC"), LIST_MESSAGES("DESC"), f->app, 0, f, false };
-    struct target t = { .messages = out,
-                        .limit = (size_t)page->limit,
-                        .now_us = clock_wall_us(s->o.clock) };
-    enum rc rc = list_all(s, &l, page, a, &t);
+    const struct listing l = {
+        LIST_MESSAGES("ASC"), LIST_MESSAGES("DESC"), COUNT_MESSAGES, f->app, 0, f, false
+    };
+    struct target t = { .messages = out };
+    enum rc rc = list_all(s, &l, page, a, &t, end);
     if (rc == RC_OK && page->backwards)
         store_page_reverse(out, t.count, sizeof *out);
-    *end = (struct store_page_end){ .count = rc == RC_OK ? t.count : 0, .done = !t.more };
     return rc;
 }
 
@@ -169,19 +141,20 @@ enum rc store_delivery_by_endpoint(struct store *s, const struct store_message_f
                                    struct arena *a, struct store_delivery_row *out,
                                    struct store_page_end *end)
 {
-    struct listing l = {
-        LIST_DELIVERIES("NULL", "ASC"), LIST_DELIVERIES("NULL", "DESC"), endpoint, state, f, true
-    };
-    struct target t = { .deliveries = out,
-                        .limit = (size_t)page->limit,
-                        .now_us = clock_wall_us(s->o.clock) };
+    struct listing l = { LIST_DELIVERIES("NULL", "ASC"),
+                         LIST_DELIVERIES("NULL", "DESC"),
+                         COUNT_DELIVERIES,
+                         endpoint,
+                         state,
+                         f,
+                         true };
+    struct target t = { .deliveries = out };
     if (f->with_payload) {
         l.up = LIST_DELIVERIES("m.payload", "ASC");
         l.down = LIST_DELIVERIES("m.payload", "DESC");
     }
-    enum rc rc = list_all(s, &l, page, a, &t);
+    enum rc rc = list_all(s, &l, page, a, &t, end);
     if (rc == RC_OK && page->backwards)
         store_page_reverse(out, t.count, sizeof *out);
-    *end = (struct store_page_end){ .count = rc == RC_OK ? t.count : 0, .done = !t.more };
     return rc;
 }

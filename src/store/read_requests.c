@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lists of requests, newest first as a rule. As with messages, segments and stretches are walked in
- * order. A search in texts reads rows one by one, so it stops after a number of them.
+ * Lists of requests, newest first as a rule.
  */
 #include "store/walk_priv.h"
 #include "json/json.h"
@@ -78,13 +77,15 @@ static void read_request(struct db_stmt *s, struct arena *a, struct store_reques
                                              "instr(CAST(m.payload AS TEXT), ?8) OR instr(m.event_id, ?8)") ") ORDER BY r.k " order \
                                                                                                             " LIMIT ?11"
 
+#define COUNT_ROWS \
+    "SELECT count(*) FROM request WHERE stretch = ?1 AND source = ?2 AND k > ?3 AND k < ?4"
+
 struct search {
     const struct store_request_filter *filter;
     struct store_walk walk;
     struct store_request *out;
     struct arena *arena;
     size_t count, limit;
-    int64_t rows_left; /* that a search in texts may still look at */
     bool more;
 };
 
@@ -108,74 +109,45 @@ static void bind(struct db_stmt *s, const struct search *q, int64_t stretch)
     db_bind_int(s, 12, f->with_body);
 }
 
-static enum rc list_stretch(struct db *db, struct search *q, int64_t stretch)
+static enum rc list_stretch(void *ctx, struct db *db, int64_t stretch, bool *is_full)
 {
     enum rc rc;
+    struct search *q = ctx;
     struct db_stmt *s = db_prepare(db, q->walk.ascending ? LIST("ASC") : LIST("DESC"));
     bind(s, q, stretch);
     while (db_step(s, &rc)) {
         if (q->count == q->limit) {
-            q->more = true;
+            q->more = *is_full = true;
             db_reset(s);
             break;
         }
         read_request(s, q->arena, &q->out[q->count++]);
     }
-    if (q->filter->text.len > 0)
-        q->rows_left -= STRETCH_ROWS;
     return rc;
 }
 
-static bool is_over(const struct search *q)
+static bool has_filter(const struct store_request_filter *f)
 {
-    return q->more || q->rows_left <= 0;
-}
-
-static enum rc list_segment(struct store_segment *seg, struct search *q)
-{
-    struct store_reader *reader;
-    struct store_stretch_list stretches = store_stretch_list_get(seg, STRETCH_REQUESTS, q->arena);
-    size_t first = store_stretch_find(&stretches, q->walk.low);
-    size_t last = store_stretch_find(&stretches, q->walk.high);
-    enum rc rc = store_reader_get(seg, &reader);
-    if (rc != RC_OK)
-        return rc;
-    for (size_t i = 0; rc == RC_OK && !is_over(q) && i <= last - first; i++) {
-        size_t stretch = q->walk.ascending ? first + i : last - i;
-        rc = list_stretch(reader->db, q, (int64_t)stretch);
-    }
-    store_reader_put(seg->store, reader);
-    return rc;
+    return f->outcomes != 0 || f->reason.len > 0 || f->event_type.len > 0 || f->text.len > 0;
 }
 
 enum rc store_request_list(struct store *s, const struct store_request_filter *f,
                            const struct store_page *page, struct arena *a,
                            struct store_request *out, struct store_page_end *end)
 {
-    struct search q = { .filter = f,
-                        .out = out,
-                        .arena = a,
-                        .limit = (size_t)page->limit,
-                        .rows_left = STORE_REQUEST_SEARCH_MAX };
+    struct search q = { .filter = f, .out = out, .arena = a, .limit = (size_t)page->limit };
     *end = (struct store_page_end){ .done = true };
     enum rc rc =
         store_walk_bounds(&q.walk, page, STR("req_"), f->after_us, f->before_us, WALK_SLACK_US);
+    store_walk_limit(&q.walk, has_filter(f) ? page->rows_max : 0, COUNT_ROWS, f->source);
+    if (rc == RC_OK)
+        rc = store_walk_segments(s, &q.walk, STRETCH_REQUESTS, a, list_stretch, &q);
     if (rc != RC_OK)
         return rc;
-    struct store_segment_list list = store_segment_list_get(s);
-    for (size_t i = 0; rc == RC_OK && !is_over(&q) && i < list.count; i++) {
-        size_t at = q.walk.ascending ? i : list.count - 1 - i;
-        bool is_before = at + 1 < list.count && list.at[at + 1]->start <= q.walk.low;
-        bool is_after = at > 0 && list.at[at]->start >= q.walk.high;
-        if (!is_before && !is_after)
-            rc = list_segment(list.at[at], &q);
-    }
-    store_segment_list_free(&list);
-    if (rc == RC_OK && page->backwards)
+    if (page->backwards)
         store_page_reverse(out, q.count, sizeof *out);
-    if (rc == RC_OK)
-        *end = (struct store_page_end){ .count = q.count, .done = !q.more };
-    return rc;
+    store_walk_end(&q.walk, q.count, q.more, end);
+    return RC_OK;
 }
 
 enum rc store_request_get(struct store *s, int64_t source, const struct id *id, struct arena *a,

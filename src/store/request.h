@@ -59,12 +59,10 @@ struct store_request_filter {
     unsigned outcomes;           /* bits 1 << outcome; 0: any */
     struct str reason;           /* empty: any */
     struct str event_type;       /* empty: any */
-    struct str text;             /* in URL, headers, id or body; empty: any. Looks at the newest
-                              STORE_REQUEST_SEARCH_MAX rows of the window and no further */
+    struct str text;             /* in URL, headers, id or body; empty: any */
     int64_t before_us, after_us; /* 0: open */
     bool with_body;
 };
-enum { STORE_REQUEST_SEARCH_MAX = 50000 };
 /* Newest first unless page->descending is false. page->after: a "req_..." id. RC_INVALID: not one. */
 MUST_USE enum rc store_request_list(struct store *s, const struct store_request_filter *f,
                                     const struct store_page *page, struct arena *a,

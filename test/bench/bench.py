@@ -46,6 +46,8 @@ FIGURES = [
     ("end_to_end_5000_endpoints_ratio", "", 0.9, True, "end-to-end rate over 5,000 endpoints, against 100"),
     ("filter_added_p50_ms", "ms", 1, False, "a filter chain's latency over asking its processor directly, 1,000 a second"),
     ("filter_added_p99_ms", "ms", 5, False, "the same, 99 in 100"),
+    ("filter_hung_over_ms", "ms", 20, False, "the most a processor that hangs cost beyond its timeout, by the server's clock"),
+    ("filter_beside_hung_p99_ms", "ms", 5, False, "filter_added_p99_ms with 100 chains hanging beside"),
     ("amqp_confirmed_per_s", "1/s", 10000, True, "messages a local RabbitMQ confirmed and whose outcome is recorded, fan-out 10"),
     ("tls_handshakes_per_core_s", "1/s", 900, True, "new TLS connections to receivers, full handshake, system CAs"),
     ("tls_accepts_per_core_s", "1/s", None, True, "new TLS connections to the server"),
@@ -341,6 +343,43 @@ class Bench:
             server.stop()
         shutil.rmtree(server.folder)
 
+    def filter_hung(self):
+        """A hundred chains at a time whose processor never answers, and a quick chain beside them."""
+        port = free_port()
+        processor = subprocess.Popen([self.program("bench_http_echo"), f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL)
+        server, over, ended = self.server("hung"), [], threading.Event()
+        with socket.create_server(("127.0.0.1", 0), backlog=4096) as deaf:  # connections are made, and never read
+            try:
+                wait_for_port(port)
+                api = Api(server)
+                app = api.application("hung")
+                quick, hung = f"http://127.0.0.1:{port}/", f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+                api.call("POST", f"/api/v1/app/{app}/filter", {"event": "Bench", "url": quick})
+                api.call("POST", f"/api/v1/app/{app}/filter", {"event": "Hung", "url": hung, "timeoutMs": 500, "breakerFailures": 0})
+
+                def hang():
+                    own = Api(server)
+                    while not ended.is_set():
+                        verdict = own.call("POST", f"/api/v1/app/{app}/filter-chain/Hung", {"data": {}})
+                        over.append(verdict["filters"][0]["tookMs"] - 500)
+
+                threads = [threading.Thread(target=hang) for _ in range(100)]
+                for thread in threads:
+                    thread.start()
+                alone = self.ask(quick, "-")
+                beside = self.ask(f"http://{server.address}/api/v1/app/{app}/filter-chain/Bench", server.token)
+                ended.set()
+                for thread in threads:
+                    thread.join()
+            finally:
+                ended.set()
+                processor.terminate()
+                processor.wait()
+                server.stop()
+        self.figures["filter_hung_over_ms"] = max(over)
+        self.figures["filter_beside_hung_p99_ms"] = (beside[1] - alone[1]) / 1000
+        shutil.rmtree(server.folder)
+
     def ask(self, url, token):
         """(p50, p99) in microseconds at 1,000 a second."""
         done = subprocess.run([self.program("bench_filter_chain"), url, token, "1000", str(self.scale(10, 3))],
@@ -393,7 +432,7 @@ def main():
     options = parser.parse_args()
     bench = Bench(options)
     parts = [bench.raw_limits, bench.accept, bench.inbound, bench.end_to_end, bench.isolation, bench.amqp, bench.tls, bench.idle_connections, bench.filter_chain,
-             bench.pending]
+             bench.filter_hung, bench.pending]
     try:
         for part in parts:
             if options.only and part.__name__ not in options.only:

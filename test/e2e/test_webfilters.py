@@ -174,13 +174,31 @@ def test_hung_chains_delay_no_other(grapnel, app, make_receiver):
         assert all(s.result()["filters"][0]["error"] for s in slow)
 
 
-def test_a_breaker_stops_asking(grapnel, app, make_receiver):
+def test_a_breaker_stops_asking_after_so_many_failures_whichever_loop_they_were_on(make_grapnel, make_receiver):
+    grapnel = make_grapnel().serve("server.loops=4")
+    app = grapnel.application("site")
     failing = make_receiver(500)
-    make(grapnel, app, failing.url, breakerFailures=2, failClosed=True)
-    for _ in range(8):  # each loop counts for itself
+    made = make(grapnel, app, failing.url, breakerFailures=3, failClosed=True)
+    for _ in range(12):  # each on a connection of its own, so on any loop
         assert run(grapnel, app, {})["halt"]
+    assert len(failing.received) == 3
     assert run(grapnel, app, {})["filters"][0]["error"] == "breaker"
-    assert len(failing.received) <= 4
+    mended = make_receiver(answer({"a": 1}))
+    grapnel.ok("PATCH", f"/app/{app}/filter/{made['id']}", {"url": mended.url})  # a changed filter begins anew
+    assert run(grapnel, app, {})["data"] == {"a": 1}
+
+
+def test_a_kept_answer_is_good_on_every_loop(make_grapnel, make_receiver):
+    grapnel = make_grapnel().serve("server.loops=4")
+    app = grapnel.application("site")
+    asked = make_receiver(answer({"a": 1}))
+    make(grapnel, app, asked.url, cacheSeconds=600)
+    verdicts = [run(grapnel, app, {"same": True}) for _ in range(12)]
+    assert all(v["data"] == {"a": 1} for v in verdicts)
+    assert [v["filters"][0]["cached"] for v in verdicts] == [False] + 11 * [True]
+    assert len(asked.received) == 1
+    run(grapnel, app, {"same": False})
+    assert len(asked.received) == 2
 
 
 def test_a_run_is_kept_as_the_chain_says(grapnel, app, make_receiver):
@@ -243,6 +261,30 @@ def test_a_run_is_replayed_and_a_chain_tried_on_kept_runs(grapnel, app, make_rec
                           {"last": 2, "filters": [{"event": "Login", "url": make_receiver(403).url, "haltOn4xx": True}]})
     assert (stricter["runs"], stricter["halted"], stricter["wouldHalt"], len(stricter["differ"]), stricter["complete"]) == (2, 0, 2, 2, True)
     assert len(grapnel.ok("GET", f"/app/{app}/filter-run")["data"]) == 3
+
+
+def test_runs_whose_data_was_redacted_say_so_and_are_counted_apart(grapnel, app, make_receiver):
+    grapnel.ok("PUT", f"/app/{app}/filter-chain/Login", {"keep": "all", "redact": ["/user/password"]})
+    make(grapnel, app, make_receiver(answer({"user": {"password": "Changed", "seen": True}})).url)
+    run(grapnel, app, {"user": {"name": "a"}})
+    run(grapnel, app, {"user": {"name": "b", "password": "Secret"}})
+    kept = runs(grapnel, app, 2)
+    assert [(r["hasData"], r["redacted"]) for r in kept] == [(True, True), (True, False)]
+    asked = make_receiver(answer({}))
+    for r in kept:
+        replayed = grapnel.ok("POST", f"/app/{app}/filter-run/{r['id']}/replay", {"url": asked.url})
+        assert replayed["redacted"] == r["redacted"]
+    assert [json.loads(r.body)["user"].get("password") for r in asked.received] == ["[redacted]", None]
+    same = grapnel.ok("POST", f"/app/{app}/filter-chain/Login/trial", {})
+    assert (same["runs"], same["redacted"]["runs"], same["differ"]) == (1, 1, [])  # what is not known is no difference
+    refusing = [{"event": "Login", "url": make_receiver(403).url, "haltOn4xx": True}]
+    tried = grapnel.ok("POST", f"/app/{app}/filter-chain/Login/trial", {"filters": refusing})
+    assert {k: tried[k] for k in ("runs", "halted", "wouldHalt")} == {"runs": 1, "halted": 0, "wouldHalt": 1}
+    assert tried["redacted"] == {"runs": 1, "halted": 0, "wouldHalt": 1}
+    assert sorted(tried["differ"]) == sorted(r["id"] for r in kept)
+    grapnel.ok("PUT", f"/app/{app}/filter-chain/Login", {"keep": "headers", "redact": ["/user/password"]})
+    run(grapnel, app, {"user": {"password": "Secret"}})
+    assert (runs(grapnel, app, 3)[0]["hasData"], runs(grapnel, app, 3)[0]["redacted"]) == (False, False)
 
 
 def test_a_stop_answers_or_cuts_what_hangs(grapnel, app, make_receiver):

@@ -134,6 +134,51 @@ static void an_attempt_recorded_twice_is_a_conflict(void **state)
     assert_int_equal(list(f, (struct store_attempt_filter){ .message = &m, ANY }, rows, 4), 1);
 }
 
+/* More than a stretch holds, so that a search can stop within a segment. */
+enum { MANY = 4300, GOOD_EVERY = 1000 };
+
+static int walk_short(struct fixture *f, bool descending, const struct id *good, int good_count)
+{
+    struct store_attempt_row rows[4];
+    struct store_page_end end;
+    struct store_attempt_filter filter = { .app = TEST_APP, .endpoint = 1, ANY };
+    struct store_page page = { .limit = 3, .descending = descending, .rows_max = 100 };
+    int shorts = 0, seen = 0, turns = 0;
+    filter.status = 0;
+    do {
+        assert_int_equal(store_attempt_list(f->store, &filter, &page, &f->arena, rows, &end),
+                         RC_OK);
+        for (size_t i = 0; i < end.count; i++, seen++)
+            assert_memory_equal(rows[i].id.bytes,
+                                good[descending ? good_count - 1 - seen : seen].bytes, ID_BYTES);
+        shorts += end.is_short;
+        struct id next = end.is_short ? end.resume : rows[end.count > 0 ? end.count - 1 : 0].id;
+        page.after = str_from(id_text(f, "atmpt_", next));
+        assert_true(++turns < 20);
+    } while (!end.done);
+    assert_int_equal(seen, good_count);
+    return shorts;
+}
+
+static void a_search_comes_back_short_after_so_many_rows_and_goes_on_where_it_was(void **state)
+{
+    struct fixture *f = *state;
+    struct id good[MANY / GOOD_EVERY + 1];
+    int good_count = 0;
+    for (int i = 0; i < MANY; i++) {
+        struct id m = publish(f, (struct publish_spec){ 0 }).id;
+        bool is_good = i % GOOD_EVERY == 0;
+        struct store_outcome o =
+            outcome_of(f, m, 1, STORE_PENDING, is_good ? STORE_SUCCESS : STORE_FAILED);
+        assert_int_equal(record(f, &o), RC_OK);
+        if (is_good)
+            good[good_count++] = o.attempt;
+        test_advance_us(1000);
+    }
+    assert_true(walk_short(f, true, good, good_count) >= 1);
+    assert_true(walk_short(f, false, good, good_count) >= 1);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
 
 int main(void)
@@ -143,6 +188,7 @@ int main(void)
         T(attempts_are_filtered_by_status_class_type_and_time),
         T(an_erased_response_is_gone_and_the_attempt_stays),
         T(an_attempt_recorded_twice_is_a_conflict),
+        T(a_search_comes_back_short_after_so_many_rows_and_goes_on_where_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
