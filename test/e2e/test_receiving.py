@@ -578,3 +578,32 @@ def test_a_sources_portal_token_reaches_that_source_only(grapnel, receiver):
         assert call(tokens["full"], method, where, body) == 403, (method, where)
     assert grapnel.call("GET", "/app", token=tokens["full"]).status == 403
     assert ingest(grapnel, "POST", path + "/dashboard", {"expiry": 1})[0] == 422
+
+
+def test_endpoints_filters_hold_for_what_comes_in_at_sources(grapnel, make_receiver):
+    own, routed = make_receiver(), make_receiver()
+    app = grapnel.application("routed")
+    grapnel.endpoint(app, routed.url, filter={"body": {"n": {"$lt": 2}}})
+    source = make_source(grapnel, settings={"routes": [{"applications": [app]}]})
+    ingest(grapnel, "POST", f"/source/{source['id']}/endpoint", {"url": own.url, "filter": {"body": {"n": {"$gte": 2}}}})
+    for n in range(4):
+        body = b'{"n":%d}' % n
+        assert grapnel.raw("POST", door(source), body, github_headers(body, delivery=f"{n}")).status == 200
+    assert sorted(json.loads(r.body)["n"] for r in own.wait(2)) == [2, 3]
+    assert sorted(json.loads(r.body)["n"] for r in routed.wait(2)) == [0, 1]
+
+
+def test_a_routes_transform_sees_the_request_and_says_what_to_send(grapnel, receiver):
+    app = grapnel.application("instructed")
+    grapnel.endpoint(app, receiver.url)
+    program = ('if .body.skip then {"$cancel": true} else {"$headers": {"x-made": .eventType}, '
+               '"$body": {id, kind: .headers["x-github-event"], method, q: .query.q, n: .body.n}} end')
+    source = make_source(grapnel, settings={"routes": [{"applications": [app], "transform": program}]})
+    for number, body in enumerate([b'{"skip":true}', b'{"n":7}']):
+        headers = {**github_headers(body, delivery=f"{number}"), "x-made": "the provider's"}
+        assert grapnel.raw("POST", door(source) + "?q=a%20b", body, headers).status == 200
+    got = receiver.wait(1)[0]
+    message = requests_of(grapnel, source)[0]["messages"][0]
+    assert json.loads(got.body) == {"id": message, "kind": "push", "method": "POST", "q": "a b", "n": 7}
+    assert got.headers.get_all("x-made") == ["push"]
+    assert len(receiver.received) == 1
