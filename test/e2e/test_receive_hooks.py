@@ -272,7 +272,8 @@ def test_a_run_ends_with_the_hook_it_began_with(start, tmp_path):
         wait_until((tmp_path / "began").exists, "the run")
         hooks_file(tmp_path, one_hook("other"))
         receiver.child.send_signal(signal.SIGHUP)
-        wait_until(lambda: receiver.post(b"", path="/hooks/slow")[0] == 404, "the new hooks")
+        wait_until(lambda: receiver.post(b"", path="/hooks/one")[0] == 200, "the new hooks")
+        assert receiver.post(b"", path="/hooks/slow")[0] == 404
         gate.touch()
         status, whole = answer.result()
     assert status == 200 and b"X-Was: here\r\n" in whole and whole.endswith(b"done\n")
