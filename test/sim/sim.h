@@ -28,6 +28,7 @@ enum sim_kind {
     SIM_HANGING,  /* until the deadline */
     SIM_FLAPPING, /* ten minutes up, ten minutes down */
     SIM_BUSY,     /* 3 in 10: 429 with Retry-After: 20 */
+    SIM_BUSY_TILL, /* the same with a date */
     SIM_GONE,     /* 410 */
     SIM_SLOW,     /* 200 after 2 to 8 s */
     SIM_ERRATIC,  /* 500 every other time */
@@ -66,6 +67,8 @@ struct sim_endpoint {
     int64_t starts[SIM_RATE_RING];
     size_t start_count;
     int64_t worst_latency_us; /* of first attempts that succeeded */
+    int64_t asked_until_us;   /* by the last Retry-After that it sent */
+    char date[64];
     size_t successes;
     char url[48];
 };

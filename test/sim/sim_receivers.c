@@ -6,6 +6,8 @@
  */
 #include "sim.h"
 
+#include "http/wire.h"
+
 static struct sim *sim_of(struct fetch *f)
 {
     return CONTAINER_OF(f, struct sim, fetch);
@@ -74,13 +76,15 @@ static void check_start(struct sim *sim, struct sim_delivery *d)
     ep->in_flight++;
     if (ep->in_flight > ep->most_in_flight)
         ep->most_in_flight = ep->in_flight;
+    SIM_CHECK(sim, sim->clock.now_us >= ep->asked_until_us, "%lld us before it asked for",
+              (long long)(ep->asked_until_us - sim->clock.now_us));
     SIM_CHECK(sim, ep->in_flight <= sim->o.limits.window_max, "window of endpoint %lld",
               (long long)d->endpoint);
     check_rate(sim, ep);
 }
 
 /* What will be answered, and when. */
-static int64_t decide(struct sim *sim, const struct sim_endpoint *ep, struct fetch_call *c)
+static int64_t decide(struct sim *sim, struct sim_endpoint *ep, struct fetch_call *c)
 {
     int64_t quick_us = sim_dice(sim, 5 * SIM_MS, 50 * SIM_MS);
     int64_t age_us = sim->clock.now_us - sim->started_us;
@@ -103,6 +107,13 @@ static int64_t decide(struct sim *sim, const struct sim_endpoint *ep, struct fet
     if (ep->kind == SIM_BUSY && sim_dice(sim, 1, 10) <= 3) {
         c->status = 429;
         c->response_headers = STR("Retry-After: 20\r\n");
+    }
+    if (ep->kind == SIM_BUSY_TILL && sim_dice(sim, 1, 10) <= 3) {
+        char date[HTTP_DATE_LEN + 1];
+        http_date(sim->clock.now_us + 20 * SIM_SECOND, date);
+        (void)snprintf(ep->date, sizeof(ep->date), "Retry-After: %s\r\n", date);
+        c->status = 429;
+        c->response_headers = str_from(ep->date);
     }
     if (ep->kind == SIM_GONE)
         c->status = 410;
@@ -127,7 +138,10 @@ void sim_receivers_answer(struct sim *sim, struct fetch_call *c)
 {
     struct sim_delivery *d = delivery_of(sim, c);
     d->is_flying = false;
-    sim->endpoints[d->endpoint].in_flight--;
+    struct sim_endpoint *ep = &sim->endpoints[d->endpoint];
+    ep->in_flight--;
+    if (c->error == FETCH_OK && c->status == 429) /* a date is to the second, and was made earlier */
+        ep->asked_until_us = sim->clock.now_us + (ep->kind == SIM_BUSY_TILL ? 18 : 20) * SIM_SECOND;
     c->done(c);
 }
 

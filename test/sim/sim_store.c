@@ -104,7 +104,8 @@ static void check_next_due(struct sim *sim, const struct sim_delivery *d,
                            const struct store_outcome *o)
 {
     const struct core_retry_policy *p = &sim->o.limits.retry;
-    if (o->to != STORE_SENDING || sim->endpoints[d->endpoint].kind == SIM_BUSY)
+    enum sim_kind kind = sim->endpoints[d->endpoint].kind;
+    if (o->to != STORE_SENDING || kind == SIM_BUSY || kind == SIM_BUSY_TILL)
         return;
     int64_t ended_us = o->started_us + o->took_us;
     double delay = (double)p->delays_us[o->attempt_count - 1];

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rules of retries and lanes, one by one, where the days of test_sim.c would only brush them.
+ */
+#include "sim.h"
+
+static void retries_of_one_moment_are_spread_over_all_of_the_jitter(void **state)
+{
+    (void)state;
+    struct sim_options o = sim_defaults(11000);
+    o.limits.breaker_failures = 0;
+    struct sim *sim = sim_new(&o);
+    int64_t num = sim_add(sim, SIM_DEAD, 0);
+    int64_t first_us = INT64_MAX, last_us = 0;
+    for (int i = 0; i < 500; i++)
+        sim_publish(sim, &num, 1, 0);
+    sim_run(sim, 3 * SIM_SECOND);
+    for (size_t i = 0; i < sim->delivery_count; i++) {
+        const struct sim_delivery *d = &sim->deliveries[i];
+        SIM_CHECK(sim, d->state == STORE_SENDING && d->attempt_count == 1, "%zu", i);
+        first_us = d->due_us < first_us ? d->due_us : first_us;
+        last_us = d->due_us > last_us ? d->due_us : last_us;
+    }
+    SIM_CHECK(sim, last_us - first_us >= 1900 * SIM_MS, "%lld us of 5 s +- 20 %%",
+              (long long)(last_us - first_us));
+    sim_free(sim);
+}
+
+/* That nothing starts before the time asked for is checked where it starts. */
+static void retry_after_holds_a_lane_as_seconds_and_as_a_date(void **state)
+{
+    (void)state;
+    static const enum sim_kind kinds[] = { SIM_BUSY, SIM_BUSY_TILL };
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        struct sim_options o = sim_defaults(11100 + i);
+        struct sim *sim = sim_new(&o);
+        int64_t num = sim_add(sim, kinds[i], 0);
+        for (int n = 0; n < 100; n++)
+            sim_publish(sim, &num, 1, 0);
+        sim_run(sim, SIM_DAY);
+        SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) == 100, "%zu",
+                  sim_count(sim, num, STORE_SUCCESS));
+        SIM_CHECK(sim, sim->endpoints[num].asked_until_us > 0, "it never asked");
+        sim_free(sim);
+    }
+}
+
+static void a_410_disables_and_nothing_is_sent_until_it_is_enabled(void **state)
+{
+    (void)state;
+    struct sim_options o = sim_defaults(11200);
+    struct sim *sim = sim_new(&o);
+    int64_t num = sim_add(sim, SIM_GONE, 0);
+    for (int n = 0; n < 50; n++)
+        sim_publish(sim, &num, 1, 0);
+    sim_run(sim, SIM_MINUTE);
+    size_t failed = sim_count(sim, num, STORE_FAILED);
+    SIM_CHECK(sim, sim->endpoints[num].is_disabled, "410");
+    SIM_CHECK(sim, failed >= 1 && failed == sim->attempts && failed <= 8, "%zu", failed);
+    SIM_CHECK(sim, sim_count(sim, num, STORE_CANCELED) == 50 - failed, "%zu", failed);
+    sim->endpoints[num].kind = SIM_HEALTHY;
+    sim->endpoints[num].is_disabled = false;
+    sim_changed(sim);
+    sim_run(sim, SIM_SECOND);
+    sim_publish(sim, &num, 1, 0);
+    sim_run(sim, SIM_MINUTE);
+    SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) == 1, "enabled");
+    sim_free(sim);
+}
+
+static void what_is_in_flight_when_its_endpoint_is_deleted_ends_and_the_rest_is_canceled(
+    void **state)
+{
+    (void)state;
+    struct sim_options o = sim_defaults(11300);
+    struct sim *sim = sim_new(&o);
+    int64_t num = sim_add(sim, SIM_SLOW, 0);
+    for (int n = 0; n < 30; n++)
+        sim_publish(sim, &num, 1, 0);
+    sim_run(sim, SIM_SECOND);
+    SIM_CHECK(sim, sim->endpoints[num].in_flight == 8, "%d", sim->endpoints[num].in_flight);
+    sim->endpoints[num].is_deleted = true;
+    sim_changed(sim);
+    sim_run(sim, SIM_MINUTE);
+    SIM_CHECK(sim, sim->attempts == 8, "%zu attempts", sim->attempts);
+    SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) == 8, "%zu",
+              sim_count(sim, num, STORE_SUCCESS));
+    SIM_CHECK(sim, sim_count(sim, num, STORE_CANCELED) == 22, "%zu",
+              sim_count(sim, num, STORE_CANCELED));
+    sim_free(sim);
+}
+
+static void a_restart_during_a_backoff_keeps_its_time_and_its_count(void **state)
+{
+    (void)state;
+    struct sim_options o = sim_defaults(11400);
+    o.is_punctual = true;
+    struct sim *sim = sim_new(&o);
+    int64_t num = sim_add(sim, SIM_DEAD, 0);
+    sim_publish(sim, &num, 1, 0);
+    const struct sim_delivery *d = &sim->deliveries[0];
+    for (int attempts = 1; attempts <= 7; attempts++) {
+        while (d->attempt_count < attempts)
+            sim_run(sim, SIM_SECOND);
+        int64_t due_us = d->due_us;
+        sim_run(sim, (due_us - sim->clock.now_us) / 2);
+        sim_crash(sim);
+        SIM_CHECK(sim, d->due_us == due_us && d->attempt_count == attempts, "after attempt %d",
+                  attempts);
+    }
+    sim_run(sim, SIM_DAY);
+    SIM_CHECK(sim, d->state == STORE_FAILED && sim->attempts == 8, "%zu attempts", sim->attempts);
+    sim_free(sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(retries_of_one_moment_are_spread_over_all_of_the_jitter),
+        cmocka_unit_test(retry_after_holds_a_lane_as_seconds_and_as_a_date),
+        cmocka_unit_test(a_410_disables_and_nothing_is_sent_until_it_is_enabled),
+        cmocka_unit_test(
+            what_is_in_flight_when_its_endpoint_is_deleted_ends_and_the_rest_is_canceled),
+        cmocka_unit_test(a_restart_during_a_backoff_keeps_its_time_and_its_count),
+    };
+    log_set_level(LOG_LEVEL_ERROR + 1);
+    return cmocka_run_group_tests_name("rules", tests, NULL, NULL);
+}
