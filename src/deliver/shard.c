@@ -87,6 +87,10 @@ static void jump(struct deliver_shard *s, int64_t by_us)
     uint64_t key = 0;
     void *value = NULL;
     s->swept_us += by_us;
+    s->record_again_us += by_us;
+    while (map64_next(s->apps, &at, &key, &value))
+        ((struct deliver_app *)value)->retry_at_us += by_us;
+    at = 0;
     while (map64_next(s->lanes, &at, &key, &value)) {
         struct deliver_lane *lane = value;
         deliver_pace_shift(&lane->pace, by_us);

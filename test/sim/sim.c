@@ -237,12 +237,29 @@ struct sim_options sim_defaults(uint64_t seed)
     };
 }
 
+static int64_t mono_us(void *ctx)
+{
+    const struct sim *sim = CONTAINER_OF((struct clock_fake *)ctx, struct sim, clock);
+    return sim->clock.now_us - sim->stepped_us;
+}
+
+/* What is to happen happens after the same time as before. */
+void sim_step_clock(struct sim *sim, int64_t by_us)
+{
+    sim->clock.now_us += by_us;
+    sim->stepped_us += by_us;
+    sim->next_run_us += by_us;
+    for (size_t i = 1; i <= sim->event_count; i++)
+        sim->events[i]->at_us += by_us;
+}
+
 struct sim *sim_new(const struct sim_options *o)
 {
     struct sim *sim = XNEW(struct sim);
     struct sign_key key;
     sim->o = *o;
     clock_fake_init(&sim->clock, 1800000000 * SIM_SECOND);
+    sim->clock.clock.mono_us = mono_us;
     sim->started_us = sim->clock.now_us;
     rng_seeded_init(&sim->rng, o->seed);
     sim->ids = id_source_new(&sim->clock.clock, &sim->rng.rng);
@@ -451,7 +468,7 @@ void sim_run(struct sim *sim, int64_t for_us)
     for (;;) {
         if (sim->is_woken || sim->next_run_us <= sim->clock.now_us) {
             sim->is_woken = false;
-            sim->next_run_us = deliver_shard_run(sim->shard);
+            sim->next_run_us = deliver_shard_run(sim->shard) + sim->stepped_us;
             check_bounds(sim);
         }
         int64_t next_us = sim->is_woken ? sim->clock.now_us : sim->next_run_us;

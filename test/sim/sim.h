@@ -104,6 +104,7 @@ struct sim_options {
 struct sim {
     struct sim_options o;
     struct clock_fake clock;
+    int64_t stepped_us; /* of the wall clock, in all */
     struct rng_seeded rng;
     struct id_source *ids;
     struct fetch fetch;
@@ -152,6 +153,8 @@ void sim_store_only(struct sim *sim, int64_t endpoint, size_t count);
 /* Sent again by hand: what is final becomes pending. */
 void sim_resend(struct sim *sim, struct sim_delivery *d);
 void sim_run(struct sim *sim, int64_t for_us);
+/* Somebody sets the wall clock, forward or back. No request may be under way. */
+void sim_step_clock(struct sim *sim, int64_t by_us);
 /* The process dies and starts again: what was not recorded is lost. */
 void sim_crash(struct sim *sim);
 /* Every delivery is final, or pending with a due time. */

@@ -113,6 +113,33 @@ static void a_restart_during_a_backoff_keeps_its_time_and_its_count(void **state
     sim_free(sim);
 }
 
+static void a_wall_clock_set_forward_or_back_loses_nothing_and_stops_no_lane(void **state)
+{
+    (void)state;
+    static const int64_t steps[] = { 2 * SIM_HOUR, -SIM_HOUR, SIM_DAY, -2 * SIM_HOUR };
+    struct sim_options o = sim_defaults(11500);
+    struct sim *sim = sim_new(&o);
+    int64_t well = sim_add(sim, SIM_HEALTHY, 0);
+    int64_t dead = sim_add(sim, SIM_DEAD, 0);
+    size_t sent = 0;
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        for (int n = 0; n < 20; n++, sent++)
+            sim_publish_all(sim);
+        sim_run(sim, SIM_MINUTE);
+        sim_step_clock(sim, steps[i]);
+        for (int n = 0; n < 20; n++, sent++)
+            sim_publish_all(sim);
+        sim_run(sim, SIM_MINUTE);
+        SIM_CHECK(sim, sim_count(sim, well, STORE_SUCCESS) == sent, "step %zu: %zu of %zu", i,
+                  sim_count(sim, well, STORE_SUCCESS), sent);
+    }
+    sim->endpoints[dead].kind = SIM_HEALTHY;
+    sim_run(sim, 3 * SIM_DAY);
+    SIM_CHECK(sim, sim_count(sim, dead, STORE_SUCCESS) == sent, "%zu of %zu",
+              sim_count(sim, dead, STORE_SUCCESS), sent);
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +149,7 @@ int main(void)
         cmocka_unit_test(
             what_is_in_flight_when_its_endpoint_is_deleted_ends_and_the_rest_is_canceled),
         cmocka_unit_test(a_restart_during_a_backoff_keeps_its_time_and_its_count),
+        cmocka_unit_test(a_wall_clock_set_forward_or_back_loses_nothing_and_stops_no_lane),
     };
     log_set_level(LOG_LEVEL_ERROR + 1);
     return cmocka_run_group_tests_name("rules", tests, NULL, NULL);
