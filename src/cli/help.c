@@ -48,7 +48,9 @@ static int help(struct cli *cli)
            GRAPNEL_VERSION);
     for (size_t i = 0; cli_verbs[i] != NULL; i++)
         printf("  grapnel %-10s %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
-    printf("\nMore: grapnel help <command>\n");
+    printf("\nMore: grapnel help <command>\n"
+           "Exit codes: 0 done, 1 failed (standard error says why), 2 not understood, "
+           "3 halted (filter run)\n");
     return CLI_DONE;
 }
 

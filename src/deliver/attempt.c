@@ -425,7 +425,7 @@ static void tell_lane(struct deliver_shard *s, struct deliver_attempt *a,
     const struct store_outcome *o = &a->outcome;
     if (verdict == CORE_DONE) {
         if (deliver_pace_success(&lane->pace, &s->limits))
-            deliver_lane_unpark(s, lane);
+            deliver_lane_unpark(s, lane, a->ep->id);
         deliver_health_success(s, lane);
         return;
     }
@@ -437,9 +437,10 @@ static void tell_lane(struct deliver_shard *s, struct deliver_attempt *a,
                                  .retry_after_us = is_busy ? r->retry_after_us : 0 };
     log_failure(a);
     bool is_parked = deliver_pace_failure(&lane->pace, &s->limits, &f);
-    deliver_health_failure(s, lane, verdict == CORE_DISABLE, o);
+    struct deliver_names names = { .app = a->view->id, .endpoint = a->ep->id };
+    deliver_health_failure(s, lane, &names, verdict == CORE_DISABLE, o);
     if (is_parked)
-        deliver_lane_park(s, lane);
+        deliver_lane_park(s, lane, a->ep->id);
 }
 
 void deliver_attempt_finish(struct deliver_attempt *a, const struct deliver_result *r)

@@ -32,7 +32,8 @@ void deliver_health_success(struct deliver_shard *s, struct deliver_lane *lane)
     tell(s, lane);
 }
 
-void deliver_health_failure(struct deliver_shard *s, struct deliver_lane *lane, bool is_gone,
+void deliver_health_failure(struct deliver_shard *s, struct deliver_lane *lane,
+                            const struct deliver_names *names, bool is_gone,
                             const struct store_outcome *o)
 {
     if (lane->failing_since_us == 0) {
@@ -49,10 +50,8 @@ void deliver_health_failure(struct deliver_shard *s, struct deliver_lane *lane, 
     lane->is_disabled = true;
     lane->is_health_dirty = false;
     lane->health_told_us = s->now_us;
-    LOG(DELIVER_ENDPOINT_DISABLED,
-        F_STR("app", lane->app->view == NULL ? STR_NONE : lane->app->view->id),
-        F_STR("endpoint", lane->ep == NULL ? STR_NONE : lane->ep->id), F_TEXT("reason", reason),
-        F_INT("failing_s", failing_us / DELIVER_SECOND_US));
+    LOG(DELIVER_ENDPOINT_DISABLED, F_STR("app", names->app), F_STR("endpoint", names->endpoint),
+        F_TEXT("reason", reason), F_INT("failing_s", failing_us / DELIVER_SECOND_US));
     s->backend.health(s->backend.ctx, s, lane->app->num, lane->endpoint, lane->failing_since_us,
                       true, reason);
     s->backend.notice(s->backend.ctx, "endpoint.disabled", o);

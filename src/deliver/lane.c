@@ -242,26 +242,26 @@ bool deliver_lane_serve(struct deliver_shard *s, struct deliver_lane *lane)
 
 /* --- the breaker ------------------------------------------------------------------------------ */
 
-void deliver_lane_park(struct deliver_shard *s, struct deliver_lane *lane)
+void deliver_lane_park(struct deliver_shard *s, struct deliver_lane *lane, struct str endpoint)
 {
     if (!lane->is_parked) {
         lane->is_parked = true;
         s->parked++;
         metrics_add(METRIC_DELIVER_PARKED, 1);
     }
-    LOG(DELIVER_LANE_PARKED, F_STR("endpoint", lane->ep == NULL ? STR_NONE : lane->ep->id),
+    LOG(DELIVER_LANE_PARKED, F_STR("endpoint", endpoint),
         F_INT("failures", lane->pace.failures_in_row), F_INT("park_ms", lane->pace.park_us / 1000));
     deliver_backlog_give_back(s, lane);
 }
 
-void deliver_lane_unpark(struct deliver_shard *s, struct deliver_lane *lane)
+void deliver_lane_unpark(struct deliver_shard *s, struct deliver_lane *lane, struct str endpoint)
 {
     if (!lane->is_parked)
         return;
     lane->is_parked = false;
     s->parked--;
     metrics_add(METRIC_DELIVER_PARKED, -1);
-    LOG(DELIVER_LANE_REOPENED, F_STR("endpoint", lane->ep == NULL ? STR_NONE : lane->ep->id));
+    LOG(DELIVER_LANE_REOPENED, F_STR("endpoint", endpoint));
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -269,7 +269,7 @@ void deliver_lane_unpark(struct deliver_shard *s, struct deliver_lane *lane)
 void deliver_lane_free(struct deliver_shard *s, struct deliver_lane *lane)
 {
     take_out(s, lane);
-    deliver_lane_unpark(s, lane);
+    deliver_lane_unpark(s, lane, lane->ep == NULL ? STR_NONE : lane->ep->id);
     deliver_health_flush(s, lane);
     *(lane->app_prev != NULL ? &lane->app_prev->app_next : &lane->app->lanes) = lane->app_next;
     if (lane->app_next != NULL)

@@ -179,8 +179,9 @@ struct deliver_lane *deliver_lane_find(const struct deliver_shard *s, int64_t en
 void deliver_lane_place(struct deliver_shard *s, struct deliver_lane *lane);
 /* One turn: at most one attempt or cancellation. False: there was no room for it, nothing happened. */
 bool deliver_lane_serve(struct deliver_shard *s, struct deliver_lane *lane);
-void deliver_lane_park(struct deliver_shard *s, struct deliver_lane *lane);
-void deliver_lane_unpark(struct deliver_shard *s, struct deliver_lane *lane);
+/* `endpoint`: its id, for the log; the lane itself may have let go of its view by then. */
+void deliver_lane_park(struct deliver_shard *s, struct deliver_lane *lane, struct str endpoint);
+void deliver_lane_unpark(struct deliver_shard *s, struct deliver_lane *lane, struct str endpoint);
 void deliver_lane_sweep_idle(struct deliver_shard *s);
 void deliver_lane_free(struct deliver_shard *s, struct deliver_lane *lane);
 
@@ -225,5 +226,10 @@ void deliver_attempt_free_pool(struct deliver_shard *s);
 
 /* --- health.c: how long an endpoint has done nothing but fail */
 void deliver_health_success(struct deliver_shard *s, struct deliver_lane *lane);
-void deliver_health_failure(struct deliver_shard *s, struct deliver_lane *lane, bool is_gone, const struct store_outcome *o);
+/* `app` and `endpoint`: their ids, for the log. */
+struct deliver_names {
+    struct str app, endpoint;
+};
+void deliver_health_failure(struct deliver_shard *s, struct deliver_lane *lane, const struct deliver_names *names, bool is_gone,
+                            const struct store_outcome *o);
 void deliver_health_flush(struct deliver_shard *s, struct deliver_lane *lane);

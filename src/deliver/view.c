@@ -59,7 +59,7 @@ static void meet(struct deliver_shard *s, struct deliver_lane *lane)
     uint64_t hash = str_hash(ep->url);
     bool is_renewed = lane->url_hash != hash || lane->was_disabled != ep->disabled;
     if (lane->url_hash != 0 && is_renewed) {
-        deliver_lane_unpark(s, lane);
+        deliver_lane_unpark(s, lane, lane->ep == NULL ? STR_NONE : lane->ep->id);
         deliver_pace_init(&lane->pace, &s->limits);
     }
     lane->url_hash = hash;

@@ -139,6 +139,7 @@ def test_resending_to_a_disabled_endpoint_is_refused_and_works_once_enabled(grap
     message = grapnel.publish(app)
     base = f"/app/{app}/endpoint/{endpoint}"
     wait_until(lambda: grapnel.ok("GET", base)["disabled"], "410 to disable the endpoint")
+    grapnel.wait_log(rf"deliver.endpoint_disabled app={app} endpoint={endpoint} reason=gone")
     assert grapnel.ok("GET", base)["disabledReason"] == "gone"
     assert grapnel.ok("GET", base + "/health")["status"] == "disabled"
     refused = grapnel.call("POST", f"/app/{app}/msg/{message}/endpoint/{endpoint}/resend")
