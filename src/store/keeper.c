@@ -97,6 +97,17 @@ static void remove_segment(struct store_internal *i)
     end_internal(i);
 }
 
+/* True if the segment's keys are in their file. Idempotency keys past their time are not looked for. */
+static bool mind_keys(struct store *s, const struct store_segment *seg, bool is_past)
+{
+    mutex_lock(&s->keys_lock);
+    bool is_sealed = seg->key_file != NULL;
+    if (is_sealed && is_past)
+        store_key_file_rest(seg->key_file);
+    mutex_unlock(&s->keys_lock);
+    return is_sealed;
+}
+
 static void seal_and_retire(struct store *s)
 {
     struct store_segment_list list = store_segment_list_get(s);
@@ -105,9 +116,7 @@ static void seal_and_retire(struct store *s)
     for (size_t i = 0; i + 1 < list.count; i++) {
         struct store_segment *seg = list.at[i];
         int64_t ended_us = store_key_time_us(list.at[i + 1]->start);
-        mutex_lock(&s->keys_lock);
-        bool is_sealed = seg->key_file != NULL;
-        mutex_unlock(&s->keys_lock);
+        bool is_sealed = mind_keys(s, seg, ended_us + atomic_load(&s->idempotency_us) < now_us);
         if (ended_us <= keep_from_us && atomic_load(&seg->pending) == 0)
             submit(s, seg, remove_segment);
         else if (!is_sealed && ended_us + SEAL_AFTER_US <= now_us)

@@ -344,14 +344,17 @@ static size_t lower_bound(const struct store_key_file *f, uint64_t hash)
     return low;
 }
 
-/* Keys are looked at seldom and anywhere: without this, all pages of all files would be counted as
- * the process's memory sooner or later. They stay in the system's cache. */
-static void let_keys_go(const struct store_key_file *f)
+static void let_go(const struct store_key_file *f, const void *from)
 {
     const uintptr_t page_bytes = 4096, end = (uintptr_t)f->header + f->size_bytes;
-    uintptr_t start = ((uintptr_t)f->keys + page_bytes - 1) & ~(page_bytes - 1);
+    uintptr_t start = ((uintptr_t)from + page_bytes - 1) & ~(page_bytes - 1);
     if (start < end)
         (void)madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
+void store_key_file_rest(const struct store_key_file *f)
+{
+    let_go(f, f->header);
 }
 
 /* *at: the index after the last match, so that a walk searches once. */
@@ -365,6 +368,6 @@ int64_t store_key_file_find(const struct store_key_file *f, uint64_t hash, size_
     }
     if (*at < f->header->count && f->keys[*at].hash == hash)
         k = f->keys[(*at)++].k;
-    let_keys_go(f);
+    let_go(f, f->keys); /* they are looked at seldom and anywhere: all would be mapped in the end */
     return k;
 }

@@ -44,6 +44,9 @@ MUST_USE enum rc store_key_file_write(const char *path, struct store_key *keys, 
 /* RC_NOT_FOUND; RC_CORRUPT: torn or foreign, to be written again; RC_IO. */
 MUST_USE enum rc store_key_file_open(const char *path, struct store_key_file **out);
 void store_key_file_close(struct store_key_file *f); /* NULL is fine */
+/* Takes the file's pages out of the process's memory; they stay in the system's cache. For a file that
+ * is hardly asked any more. */
+void store_key_file_rest(const struct store_key_file *f);
 size_t store_key_file_count(const struct store_key_file *f);
 /* The next match; start with *at = 0. 0: no more. */
 int64_t store_key_file_find(const struct store_key_file *f, uint64_t hash, size_t *at);
