@@ -12,7 +12,8 @@ enum {
     ROUND_US = 1000000,
     WAL_SOFT = 1024, /* pages from which the keeper moves them */
     WAL_HARD = 8192, /* pages from which the store thread does it itself */
-    SEAL_AFTER_US = 2000000
+    SEAL_AFTER_US = 2000000,
+    GROUP_SEGMENTS = 16 /* that share one filter over their keys */
 };
 
 /* --- write-ahead logs ---------------------------------------------------------------------------------- */
@@ -98,14 +99,37 @@ static void remove_segment(struct store_internal *i)
 }
 
 /* True if the segment's keys are in their file. Idempotency keys past their time are not looked for. */
-static bool mind_keys(struct store *s, const struct store_segment *seg, bool is_past)
+static bool mind_keys(struct store *s, struct store_segment *seg, bool is_past)
 {
     mutex_lock(&s->keys_lock);
     bool is_sealed = seg->key_file != NULL;
-    if (is_sealed && is_past)
+    if (is_sealed && is_past) {
         store_key_file_rest(seg->key_file);
+        store_key_group_unref(seg->key_group);
+        seg->key_group = NULL;
+    }
     mutex_unlock(&s->keys_lock);
     return is_sealed;
+}
+
+/* Neighbours share one filter over their keys. At most one group a round: it reads all their keys,
+ * and logs have to be moved meanwhile. */
+static void group_keys(struct store *s)
+{
+    struct store_segment_list list = store_segment_list_get(s);
+    int64_t now_us = clock_wall_us(s->o.clock);
+    size_t run = 0;
+    for (size_t i = 0; i + 1 < list.count && run < GROUP_SEGMENTS; i++) {
+        int64_t ended_us = store_key_time_us(list.at[i + 1]->start);
+        bool is_past = ended_us + atomic_load(&s->idempotency_us) < now_us;
+        mutex_lock(&s->keys_lock);
+        bool fits = !is_past && list.at[i]->key_file != NULL && list.at[i]->key_group == NULL;
+        mutex_unlock(&s->keys_lock);
+        run = fits ? run + 1 : 0;
+        if (run == GROUP_SEGMENTS)
+            store_remembered_group(s, &list.at[i + 1 - run], run);
+    }
+    store_segment_list_free(&list);
 }
 
 static void seal_and_retire(struct store *s)
@@ -276,6 +300,7 @@ static void run(void *arg)
             next_round_us = now_us + ROUND_US;
             store_config_checkpoint(&s->config);
             seal_and_retire(s);
+            group_keys(s);
             expire_payloads(s, &turn);
             watch_disk(s);
             watch_health(s);

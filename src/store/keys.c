@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -370,4 +371,67 @@ int64_t store_key_file_find(const struct store_key_file *f, uint64_t hash, size_
         k = f->keys[(*at)++].k;
     let_go(f, f->keys); /* they are looked at seldom and anywhere: all would be mapped in the end */
     return k;
+}
+
+bool store_key_file_may_have(const struct store_key_file *f, uint64_t hash)
+{
+    return bloom_has(f->bloom, f->header->blocks, hash);
+}
+
+/* --- one filter over many files ---------------------------------------------------------------------- */
+
+struct store_key_group {
+    atomic_int refs;
+    uint64_t blocks;
+    uint64_t *bloom; /* straight from the system, as tables are */
+};
+
+enum { GROUP_BLOCK_KEYS = 48 /* wrong about once in 100 times, and then the files are asked */ };
+
+static size_t group_bytes(const struct store_key_group *g)
+{
+    return g->blocks * BLOCK_WORDS * sizeof *g->bloom;
+}
+
+struct store_key_group *store_key_group_new(size_t count)
+{
+    struct store_key_group *g = XNEW(struct store_key_group);
+    atomic_init(&g->refs, 1);
+    g->blocks = count / GROUP_BLOCK_KEYS + 1;
+    void *at =
+        mmap(NULL, group_bytes(g), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    MUST(at != MAP_FAILED);
+    g->bloom = at;
+    return g;
+}
+
+struct store_key_group *store_key_group_ref(struct store_key_group *g)
+{
+    atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+    return g;
+}
+
+void store_key_group_unref(struct store_key_group *g)
+{
+    if (g == NULL || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    MUST(munmap(g->bloom, group_bytes(g)) == 0);
+    xfree(g);
+}
+
+void store_key_group_add(struct store_key_group *g, uint64_t hash)
+{
+    bloom_set(g->bloom, g->blocks, hash);
+}
+
+void store_key_group_add_file(struct store_key_group *g, const struct store_key_file *f)
+{
+    for (uint64_t i = 0; i < f->header->count; i++)
+        store_key_group_add(g, f->keys[i].hash);
+    let_go(f, f->keys);
+}
+
+bool store_key_group_may_have(const struct store_key_group *g, uint64_t hash)
+{
+    return bloom_has(g->bloom, g->blocks, hash);
 }

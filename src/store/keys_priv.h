@@ -50,3 +50,19 @@ void store_key_file_rest(const struct store_key_file *f);
 size_t store_key_file_count(const struct store_key_file *f);
 /* The next match; start with *at = 0. 0: no more. */
 int64_t store_key_file_find(const struct store_key_file *f, uint64_t hash, size_t *at);
+/* False: the hash is not there. */
+bool store_key_file_may_have(const struct store_key_file *f, uint64_t hash);
+
+/* --- one filter over many files ------------------------------------------------------------------------ */
+
+/* In memory, counted, so that asking a long window does not ask every file. Additions are under the
+ * lock that guards looking; references may be dropped by any thread. */
+struct store_key_group;
+/* For about so many keys; more only make it wrong more often. One reference. */
+struct store_key_group *store_key_group_new(size_t count);
+struct store_key_group *store_key_group_ref(struct store_key_group *g);
+void store_key_group_unref(struct store_key_group *g); /* NULL is fine */
+void store_key_group_add(struct store_key_group *g, uint64_t hash);
+void store_key_group_add_file(struct store_key_group *g, const struct store_key_file *f);
+/* False: none of what was added has the hash. */
+bool store_key_group_may_have(const struct store_key_group *g, uint64_t hash);

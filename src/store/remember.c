@@ -115,18 +115,47 @@ static enum rc look_in(struct store *s, struct store_segment *seg, uint64_t hash
     return RC_OK;
 }
 
+static bool may_have(const struct store_segment *seg, uint64_t hash)
+{
+    size_t at = 0;
+    return store_key_table_find(&seg->keys, hash, &at) != 0 ||
+           (seg->key_file != NULL && store_key_file_may_have(seg->key_file, hash));
+}
+
+/* The newest segment older than that of index `end` that may know the hash and reaches into the
+ * window; its index, or segment_count. Of a group that does not know it none is asked. */
+static size_t next_segment(struct store *s, size_t end, uint64_t hash, int64_t not_before)
+{
+    size_t found = s->segment_count;
+    const struct store_key_group *absent = NULL;
+    mutex_lock(&s->keys_lock);
+    for (size_t i = end; i-- > 0 && found == s->segment_count;) {
+        const struct store_segment *seg = s->segments[i];
+        const struct store_key_group *group = seg->key_group;
+        if (group != NULL && group != absent && !store_key_group_may_have(group, hash))
+            absent = group;
+        if ((group == NULL || group != absent) && may_have(seg, hash))
+            found = i;
+        if (seg->start <= not_before)
+            break;
+    }
+    mutex_unlock(&s->keys_lock);
+    return found;
+}
+
 static enum rc look(struct store *s, uint64_t hash, same_fn same, struct store_publish *p,
                     bool *found)
 {
+    enum rc rc = RC_OK;
     int64_t window_us = atomic_load_explicit(&s->idempotency_us, memory_order_relaxed);
     int64_t not_before = store_key_at(clock_wall_us(s->o.clock) - window_us);
-    for (size_t i = s->segment_count; i-- > 0;) {
-        struct store_segment *seg = s->segments[i];
-        enum rc rc = look_in(s, seg, hash, same, p, not_before, found);
-        if (rc != RC_OK || *found || seg->start <= not_before)
-            return rc;
+    size_t i = next_segment(s, s->segment_count, hash, not_before);
+    while (rc == RC_OK && !*found && i < s->segment_count) {
+        rc = look_in(s, s->segments[i], hash, same, p, not_before, found);
+        i = s->segments[i]->start <= not_before ? s->segment_count
+                                                : next_segment(s, i, hash, not_before);
     }
-    return RC_OK;
+    return rc;
 }
 
 enum rc store_remembered_check(struct store *s, struct store_publish *p)
@@ -149,6 +178,17 @@ static bool is_new_and_keyed(const struct store_publish *p)
     return p->result == STORE_CREATED && (p->has_key || p->message->event_id.ptr != NULL);
 }
 
+/* A key that is taken back stays in the group's filter, which may be wrong that way. */
+static void add_late(struct store *s, struct store_segment *seg, const struct store_publish *p)
+{
+    if (seg->key_group == NULL)
+        return;
+    if (p->has_key)
+        store_key_group_add(seg->key_group, key_hash(p->key));
+    if (p->message->event_id.ptr != NULL)
+        store_key_group_add(seg->key_group, event_hash(s, p->message));
+}
+
 static void table_change(struct store *s, struct store_segment *seg, const struct store_publish *p,
                          void (*change)(struct store_key_table *t, uint64_t hash, int64_t k))
 {
@@ -160,6 +200,7 @@ static void table_change(struct store *s, struct store_segment *seg, const struc
         change(&seg->keys, key_hash(p->key), k);
     if (p->message->event_id.ptr != NULL)
         change(&seg->keys, event_hash(s, p->message), k);
+    add_late(s, seg, p);
     mutex_unlock(&s->keys_lock);
 }
 
@@ -321,4 +362,31 @@ void store_remembered_seal(struct store_segment *seg)
     mutex_unlock(&s->keys_lock);
     if (!is_complete)
         store_key_file_close(file);
+}
+
+/* --- groups ------------------------------------------------------------------------------------------- */
+
+static void add_table(struct store_key_group *g, const struct store_key_table *t)
+{
+    for (size_t i = 0; i < t->size; i++)
+        if (t->slots[i].k != 0)
+            store_key_group_add(g, t->slots[i].hash);
+}
+
+/* A sealed segment's file never changes; keys that come late are in its table. */
+void store_remembered_group(struct store *s, struct store_segment *const *segments, size_t count)
+{
+    size_t keys = 0;
+    for (size_t i = 0; i < count; i++)
+        keys += store_key_file_count(segments[i]->key_file);
+    struct store_key_group *g = store_key_group_new(keys);
+    for (size_t i = 0; i < count; i++)
+        store_key_group_add_file(g, segments[i]->key_file);
+    mutex_lock(&s->keys_lock);
+    for (size_t i = 0; i < count; i++) {
+        add_table(g, &segments[i]->keys);
+        segments[i]->key_group = store_key_group_ref(g);
+    }
+    mutex_unlock(&s->keys_lock);
+    store_key_group_unref(g);
 }

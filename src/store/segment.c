@@ -45,6 +45,7 @@ void store_segment_unref(struct store_segment *seg)
     map64_free(seg->bounded);
     store_key_table_fini(&seg->keys);
     store_key_file_close(seg->key_file);
+    store_key_group_unref(seg->key_group);
     if (atomic_load(&seg->gone))
         remove_files(seg);
     for (int kind = 0; kind < STRETCH_KINDS; kind++)

@@ -54,6 +54,7 @@ struct store_segment {
     /* Guarded by store->keys_lock: */
     struct store_key_table keys;
     struct store_key_file *key_file;
+    struct store_key_group *key_group; /* shared with its neighbours; NULL: none */
 };
 
 /* Opens or makes the file, migrates it, reads its stretches and counts. RC_CORRUPT, RC_IO. */

@@ -113,6 +113,8 @@ void store_forget(struct store *s, struct store_segment *seg, const struct store
 MUST_USE enum rc store_remembered_load(struct store_segment *seg, bool is_newest);
 /* Writes the sorted file of a sealed segment and swaps it in. Keeper thread. */
 void store_remembered_seal(struct store_segment *seg);
+/* Keeper: neighbours with key files get one filter together. */
+void store_remembered_group(struct store *s, struct store_segment *const *segments, size_t count);
 /* Messages that may have this event id: calls fn for each until it returns true. Any thread. */
 bool store_event_candidates(struct store *s, struct store_segment *seg, uint64_t hash,
                             bool (*fn)(void *ctx, int64_t k), void *ctx);

@@ -200,6 +200,46 @@ static void due_lists_and_counts_cross_segments(void **state)
     assert_int_equal(counts.by_state[STORE_PENDING], 2 * PER_SEGMENT);
 }
 
+enum { LONG = 40 };
+
+static void assert_all_known(struct fixture *f, const struct id first[static LONG])
+{
+    for (int i = 0; i < LONG; i++) {
+        const char *key = arena_fmt(&f->arena, "key-%d", i).ptr;
+        struct published again = publish(f, (struct publish_spec){ .key = key, .event_id = key });
+        assert_int_equal(again.result, STORE_REPLAYED);
+        assert_memory_equal(again.first.bytes, first[i].bytes, ID_BYTES);
+        struct published taken = publish(f, (struct publish_spec){ .event_id = key });
+        assert_int_equal(taken.result, STORE_EVENT_ID_TAKEN);
+    }
+}
+
+/* Files of keys are made, and joined by a filter, in rounds while this goes on. */
+static void a_key_is_known_however_many_segments_ago(void **state)
+{
+    struct fixture *f = *state;
+    struct id ids[PER_SEGMENT], first[LONG];
+    for (int i = 0; i < LONG; i++) {
+        fill(f, ids, arena_fmt(&f->arena, "key-%d", i).ptr);
+        first[i] = ids[0];
+        store_set_retention(f->store, f->options.retention_us, f->options.idempotency_us);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_all_known(f, first);
+        struct store_message from = { .id = first[7],
+                                      .app = TEST_APP,
+                                      .event_type = STR("late"),
+                                      .payload = STR("{}"),
+                                      .created_us = test_now_us() };
+        from.id.bytes[7] ^= (uint8_t)(0x40 + i); /* its segment was sealed long ago */
+        assert_int_equal(publish_made(f, &from, (uint8_t)(100 + i)), STORE_CREATED);
+        assert_int_equal(publish_made(f, &from, (uint8_t)(100 + i)), STORE_REPLAYED);
+        store_set_retention(f->store, f->options.retention_us, f->options.idempotency_us);
+    }
+    fixture_reopen(f);
+    assert_all_known(f, first);
+}
+
 static void an_old_segment_goes_when_nothing_in_it_is_pending(void **state)
 {
     struct fixture *f = *state;
@@ -264,6 +304,7 @@ int main(void)
         T(a_sealed_segment_gets_a_file_of_keys_and_a_torn_one_is_made_again),
         T(an_attempt_on_an_old_message_is_listed_among_the_newest),
         T(due_lists_and_counts_cross_segments),
+        T(a_key_is_known_however_many_segments_ago),
         T(an_old_segment_goes_when_nothing_in_it_is_pending),
         T(a_message_made_before_a_new_segment_stays_in_the_old_one),
         T(ids_stay_ahead_of_what_is_stored_when_the_clock_goes_back),

@@ -110,6 +110,28 @@ static void a_file_finds_every_match_and_nothing_else(void **state)
     store_key_file_close(file);
 }
 
+static void a_group_knows_all_of_its_files_and_little_else(void **state)
+{
+    struct folder *f = *state;
+    struct store_key_file *file;
+    int wrong = 0;
+    assert_int_equal(store_key_file_write(f->path, f->keys, MANY, true), RC_OK);
+    assert_int_equal(store_key_file_open(f->path, &file), RC_OK);
+    struct store_key_group *g = store_key_group_new(MANY);
+    assert_false(store_key_group_may_have(g, hash_of(0)));
+    store_key_group_add_file(g, file);
+    store_key_file_close(file);
+    store_key_group_add(g, hash_of(MANY));
+    store_key_group_unref(store_key_group_ref(g));
+    for (int64_t i = 0; i < MANY / 2; i++) {
+        assert_true(store_key_group_may_have(g, hash_of(i)));
+        wrong += store_key_group_may_have(g, hash_of(MANY + 1 + i));
+    }
+    assert_true(store_key_group_may_have(g, hash_of(MANY)));
+    assert_true(wrong < MANY / 2 / 20);
+    store_key_group_unref(g);
+}
+
 static void an_empty_file_finds_nothing(void **state)
 {
     struct folder *f = *state;
@@ -171,6 +193,8 @@ int main(void)
         cmocka_unit_test(a_table_finds_what_was_added_and_nothing_else),
         cmocka_unit_test(removing_keeps_the_others_findable),
         cmocka_unit_test_setup_teardown(a_file_finds_every_match_and_nothing_else, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_group_knows_all_of_its_files_and_little_else, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(an_empty_file_finds_nothing, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_cut_or_changed_file_is_corrupt, make_folder,
