@@ -197,12 +197,13 @@ static void serves_whatever_name_is_asked_for(void **state)
 {
     (void)state;
     struct threaded s;
-    static const char *const NAMES[] = { NULL, "localhost", "other.example", "x" };
+    static char names[][16] = { "", "localhost", "other.example",
+                                "x" }; /* OpenSSL's call casts const away */
     threaded_start(&s, g_server);
-    for (size_t i = 0; i < COUNT_OF(NAMES); i++) {
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
         SSL *ssl = dial(&s, 0);
-        if (NAMES[i] != NULL)
-            assert_int_equal(SSL_set_tlsext_host_name(ssl, NAMES[i]), 1);
+        if (names[i][0] != '\0')
+            assert_int_equal(SSL_set_tlsext_host_name(ssl, names[i]), 1);
         expect_service(ssl);
         hang_up(ssl);
     }
