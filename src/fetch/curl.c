@@ -311,6 +311,10 @@ static void client_free(struct fetch *f)
     while (client->spare_count > 0)
         curl_easy_cleanup(client->spare[--client->spare_count]);
     (void)curl_multi_cleanup(client->multi);
+    for (struct curl_open *open = client->open, *next; open != NULL; open = next) {
+        next = open->next; /* it was closed while it was connecting */
+        xfree(open);
+    }
     fetch_resolver_free(client->resolver);
     loop_timer_stop(client->loop, &client->timer);
     SSL_CTX_free(client->tls);

@@ -97,15 +97,23 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
     return fetch_call_take_body(ex->call, str_of(bytes, len), &ex->body_read) ? len : 0;
 }
 
-/* The sockets that are open, because curl does not say which one it is about to use again. */
+/* The sockets that are open, because curl does not say which one it is about to use again. Nor does
+ * it say that it closes one which was still connecting: then its number comes back in another. */
 static curl_socket_t note_socket(struct curl_client *client, curl_socket_t fd)
 {
+    struct curl_open *open = client->open;
+
     if (fd < 0)
         return CURL_SOCKET_BAD;
-    struct curl_open *open = XNEW(struct curl_open);
+    while (open != NULL && open->fd != fd)
+        open = open->next;
+    if (open == NULL) {
+        open = XNEW(struct curl_open);
+        open->next = client->open;
+        client->open = open;
+    }
     open->fd = fd;
-    open->next = client->open;
-    client->open = open;
+    open->port = 0;
     return fd;
 }
 
