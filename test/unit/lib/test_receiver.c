@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -303,7 +304,8 @@ static void a_connection_that_a_child_still_holds_is_forgotten_when_it_is_closed
     start(&p, &config);
     for (int i = 0; i < 20; i++) {
         int fd = keep_connection(&p, &accepted);
-        int held = dup(accepted);
+        /* As a fork does it: the thread sanitizer takes dup() for a use of the receiver's own. */
+        int held = (int)syscall(SYS_dup, accepted);
         assert_true(held >= 0);
         close(fd); /* the receiver reads the end, and closes */
         assert_int_equal(post(&p, "secret", "one", "{}"), 200);
