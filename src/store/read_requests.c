@@ -64,18 +64,19 @@ static void read_request(struct db_stmt *s, struct arena *a, struct store_reques
 
 /* ?1 stretch, ?2 source, ?3 and ?4 bounds, ?5 outcomes, ?6 reason, ?7 type, ?8 text, ?9 after, ?10 before,
  * ?11 limit, ?12 with body. */
+#define LISTED_BODY "CASE WHEN ?12 THEN " BODY " END"
+#define IN_WALK " r.stretch = ?1 AND r.source = ?2 AND r.k > ?3 AND r.k < ?4"
+#define OF_OUTCOME " AND (?5 = 0 OR (1 << r.outcome) & ?5) AND (?6 IS NULL OR r.reason = ?6)"
+#define OF_TYPE " AND (?7 IS NULL OR r.event_type = ?7" AN_EVENT("m.event_type = ?7") ")"
+#define IN_TIME " AND r.at > ?9 AND r.at < ?10"
+#define EVENT_TEXT "instr(CAST(m.payload AS TEXT), ?8) OR instr(m.event_id, ?8)"
+#define WITH_TEXT \
+    " AND (?8 IS NULL OR instr(r.url, ?8) OR instr(r.headers, ?8) OR instr(r.dedupe_id, ?8)" \
+    " OR instr(CAST(" BODY " AS TEXT), ?8)" AN_EVENT(EVENT_TEXT) ")"
 #define LIST(order) \
     "SELECT " COLUMNS( \
-        "CASE WHEN ?12 THEN " BODY \
-        " END") " FROM request r WHERE r.stretch = ?1 AND r.source = ?2" \
-                " AND r.k > ?3 AND r.k < ?4 AND (?5 = 0 OR (1 << r.outcome) & ?5) AND (?6 IS NULL OR r.reason = ?6)" \
-                " AND (?7 IS NULL OR r.event_type = ?7" AN_EVENT( \
-                    "m.event_type = ?7") ")" \
-                                         " AND r.at > ?9 AND r.at < ?10" \
-                                         " AND (?8 IS NULL OR instr(r.url, ?8) OR instr(r.headers, ?8) OR instr(r.dedupe_id, ?8)" \
-                                         " OR instr(CAST(" BODY " AS TEXT), ?8)" AN_EVENT( \
-                                             "instr(CAST(m.payload AS TEXT), ?8) OR instr(m.event_id, ?8)") ") ORDER BY r.k " order \
-                                                                                                            " LIMIT ?11"
+        LISTED_BODY) " FROM request r WHERE" IN_WALK OF_OUTCOME OF_TYPE IN_TIME WITH_TEXT \
+                     " ORDER BY r.k " order " LIMIT ?11"
 
 #define COUNT_ROWS \
     "SELECT count(*) FROM request WHERE stretch = ?1 AND source = ?2 AND k > ?3 AND k < ?4"
