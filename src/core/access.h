@@ -24,8 +24,7 @@ enum core_capability {
     CORE_MAY_MANAGE_ENDPOINT = 32,
     CORE_MAY_ALL = 63
 };
-/* "ViewBase" and the like, for a single capability; NULL for an unknown one. And back; 0: unknown. */
-const char *core_capability_name(enum core_capability c);
+/* Of "ViewBase" and the like; 0: unknown. */
 unsigned core_capability_find(struct str name);
 
 enum {

@@ -23,14 +23,6 @@ static const struct {
     { CORE_MAY_MANAGE_ENDPOINT, "ManageEndpoint" },
 };
 
-const char *core_capability_name(enum core_capability c)
-{
-    for (size_t i = 0; i < COUNT_OF(capabilities); i++)
-        if (capabilities[i].bit == c)
-            return capabilities[i].name;
-    return NULL;
-}
-
 unsigned core_capability_find(struct str name)
 {
     for (size_t i = 0; i < COUNT_OF(capabilities); i++)

@@ -69,7 +69,6 @@ MUST_USE enum rc receive_hooks_add(struct receive_hooks *hooks, struct str text,
 /* A set of one text; NULL in *out when it is RC_INVALID. */
 MUST_USE enum rc receive_hooks_read(struct str text, struct receive_hooks **out, struct buf *why);
 void receive_hooks_free(struct receive_hooks *hooks); /* NULL is fine */
-size_t receive_hooks_count(const struct receive_hooks *hooks);
 /* NULL: there is none. */
 const struct receive_hook *receive_hooks_find(const struct receive_hooks *hooks, struct str id);
 

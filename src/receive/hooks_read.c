@@ -419,11 +419,6 @@ void receive_hooks_free(struct receive_hooks *hooks)
     xfree(hooks);
 }
 
-size_t receive_hooks_count(const struct receive_hooks *hooks)
-{
-    return hooks->count;
-}
-
 const struct receive_hook *receive_hooks_find(const struct receive_hooks *hooks, struct str id)
 {
     for (size_t i = 0; i < hooks->count; i++) {

@@ -137,11 +137,6 @@ void store_end(struct store_tx *tx)
     give_back(tx);
 }
 
-struct db *store_db(struct store_tx *tx)
-{
-    return tx->db;
-}
-
 void store_config_checkpoint(struct store_config *c)
 {
     struct store_tx *tx = &c->writer;

@@ -21,18 +21,16 @@ MUST_USE enum rc store_write(struct store *s, struct store_tx **out);
 MUST_USE enum rc store_commit(struct store_tx *tx);
 /* Ends it, undoing what was not committed. NULL is fine. */
 void store_end(struct store_tx *tx);
-/* For entity files, also those of other modules' tables registered by migrations. */
-struct db *store_db(struct store_tx *tx);
 
 /* A page of a list, in the Svix way. */
 struct store_page {
     int limit; /* 1..250 */
-    struct str
-        after;      /* iterator: the last id (or name) of the page before; empty: from the start */
+    /* Iterator: the last id (or name) of the page before; empty: from the start. */
+    struct str after;
     bool backwards; /* the iterator was "-<id>": the page that ends before it */
     bool descending;
-    int64_t
-        rows_max; /* what flows, with a filter: come back short after looking at so many; 0: never */
+    /* What flows, with a filter: come back short after looking at so many rows; 0: never. */
+    int64_t rows_max;
 };
 /* What came: count of rows, and whether there are more in the paging direction. */
 struct store_page_end {
