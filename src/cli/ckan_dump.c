@@ -59,12 +59,23 @@ static enum rc take_line(struct arena *a, struct str *rest, struct str fields[st
     return RC_OK;
 }
 
+static bool is_named_twice(const struct str *names, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (str_eq(names[i], names[k]))
+                return true;
+    return false;
+}
+
 static enum rc parse_csv(struct arena *a, struct str text, json_t *rows)
 {
     struct str names[FIELDS_MAX], fields[FIELDS_MAX];
     size_t name_count = 0, count = 0;
     enum rc rc = take_line(a, &text, names, &name_count);
 
+    if (rc == RC_OK && is_named_twice(names, name_count))
+        return RC_INVALID;
     while (rc == RC_OK && text.len > 0) {
         rc = take_line(a, &text, fields, &count);
         if (rc != RC_OK || (count == 1 && fields[0].len == 0))
@@ -96,6 +107,11 @@ static enum rc parse_lines(struct str text, json_t *rows)
     return rc;
 }
 
+static bool has_id(json_t *row)
+{
+    return json_string_length(json_object_get(row, "id")) > 0;
+}
+
 enum rc cli_ckan_dump_read(struct arena *a, struct str text, json_t *rows)
 {
     json_t *whole = NULL;
@@ -116,6 +132,6 @@ enum rc cli_ckan_dump_read(struct arena *a, struct str text, json_t *rows)
     if (rc == RC_OK && json_array_size(rows) == 0)
         rc = RC_INVALID;
     for (size_t i = 0; i < json_array_size(rows) && rc == RC_OK; i++)
-        rc = json_is_string(json_object_get(json_array_get(rows, i), "id")) ? RC_OK : RC_INVALID;
+        rc = has_id(json_array_get(rows, i)) ? RC_OK : RC_INVALID;
     return rc;
 }

@@ -569,7 +569,7 @@ def test_rows_that_cannot_be_imported_are_named_and_the_others_are(grapnel, tmp_
     assert client(grapnel, "member").action.webhook_list() == ["third"]
 
 
-@pytest.mark.parametrize("text", ["", "[", "[1]", "id,address\n1,2\n", '"id', '{"id": 1}'])
+@pytest.mark.parametrize("text", ["", "[", "[1]", "id,address\n1,2\n", '"id', '{"id": 1}', '{"id": ""}', "id,id\n,\n"])
 def test_a_dump_that_is_none_is_refused(grapnel, tmp_path, text):
     dump = tmp_path / "dump"
     dump.write_text(text)
