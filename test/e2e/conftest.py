@@ -133,12 +133,12 @@ class Grapnel:
         if self.held is not None:
             self.held.close()
 
-    def complaints(self):
-        """Lines of crash and sanitizer reports, from all starts."""
+    def complaints(self, pattern=r"Sanitizer|runtime error:|crashed:"):
+        """Lines of its log that match, from all starts: what crashes and sanitizers write."""
         if not self.log_path.exists():
             return []
         lines = self.log_path.read_text(errors="replace").splitlines()
-        return [line for line in lines if re.search(r"Sanitizer|runtime error:|crashed:|server\.loop_silent", line)]
+        return [line for line in lines if re.search(pattern, line)]
 
     def restart(self, *flags):
         self.stop()
@@ -316,6 +316,8 @@ def make_grapnel(tmp_path):
         server.end()
     reports = [line for server in made for line in server.complaints()]
     assert not reports, "the server crashed or a sanitizer spoke:\n" + "\n".join(reports)
+    silences = [line for server in made for line in server.complaints(r"server\.loop_silent")]
+    assert not silences, "a loop was held up:\n" + "\n".join(silences)
 
 
 @pytest.fixture
