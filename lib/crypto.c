@@ -19,21 +19,55 @@ size_t gn_digest_len(enum gn_hash hash)
     return SHA256_DIGEST_LENGTH;
 }
 
-const EVP_MD *gn_md(enum gn_hash hash)
+/* libcrypto finds algorithms by name, under a lock. They are found once and kept until the process ends. */
+static struct {
+    EVP_MD *md;
+    EVP_MAC_CTX *hmac; /* with an empty key; copied, never used itself */
+} algorithms[GN_HASHES];
+static CRYPTO_ONCE algorithms_once = CRYPTO_ONCE_STATIC_INIT;
+
+static EVP_MAC_CTX *hmac_without_key(EVP_MAC *mac, char *digest)
 {
-    switch (hash) {
-    case GN_SHA1: return EVP_sha1();
-    case GN_SHA512: return EVP_sha512();
-    case GN_SHA256: break;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_MAC_CTX *ctx = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
+    if (ctx == NULL || EVP_MAC_init(ctx, (const unsigned char *)"", 0, params) != 1) {
+        EVP_MAC_CTX_free(ctx);
+        return NULL;
     }
-    return EVP_sha256();
+    return ctx;
+}
+
+static void find_algorithms(void)
+{
+    static char names[GN_HASHES][8] = {
+        [GN_SHA1] = "SHA1",
+        [GN_SHA256] = "SHA256",
+        [GN_SHA512] = "SHA512",
+    };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    for (size_t i = 0; i < GN_HASHES; i++) {
+        algorithms[i].md = EVP_MD_fetch(NULL, names[i], NULL);
+        algorithms[i].hmac = hmac_without_key(mac, names[i]);
+    }
+    EVP_MAC_free(mac);
+}
+
+/* NULL: not to be had in this libcrypto. */
+static const EVP_MD *find_md(enum gn_hash hash)
+{
+    return CRYPTO_THREAD_run_once(&algorithms_once, find_algorithms) == 1 ? algorithms[hash].md
+                                                                          : NULL;
 }
 
 bool gn_digest(enum gn_hash hash, const struct grapnel_bytes *pieces, size_t count,
                unsigned char out[static GN_DIGEST_MAX])
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool good = ctx != NULL && EVP_DigestInit_ex(ctx, gn_md(hash), NULL) == 1;
+    const EVP_MD *md = find_md(hash);
+    bool good = ctx != NULL && md != NULL && EVP_DigestInit_ex(ctx, md, NULL) == 1;
     for (size_t i = 0; i < count && good; i++) {
         good = pieces[i].len == 0 || EVP_DigestUpdate(ctx, pieces[i].ptr, pieces[i].len) == 1;
     }
@@ -42,21 +76,12 @@ bool gn_digest(enum gn_hash hash, const struct grapnel_bytes *pieces, size_t cou
     return good;
 }
 
-/* A context for HMAC with `hash`, keyed. */
+/* A context for HMAC with `hash`, keyed; never with an empty key, with which anybody can sign. */
 static EVP_MAC_CTX *hmac_start(enum gn_hash hash, struct grapnel_bytes key)
 {
-    char sha1[] = "SHA1";
-    char sha256[] = "SHA256";
-    char sha512[] = "SHA512";
-    char *name = hash == GN_SHA1 ? sha1 : hash == GN_SHA512 ? sha512 : sha256;
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    EVP_MAC_CTX *ctx = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
-    EVP_MAC_free(mac);
-    if (ctx == NULL || EVP_MAC_init(ctx, (const unsigned char *)key.ptr, key.len, params) != 1) {
+    bool found = find_md(hash) != NULL && algorithms[hash].hmac != NULL;
+    EVP_MAC_CTX *ctx = found && key.len > 0 ? EVP_MAC_CTX_dup(algorithms[hash].hmac) : NULL;
+    if (ctx == NULL || EVP_MAC_init(ctx, (const unsigned char *)key.ptr, key.len, NULL) != 1) {
         EVP_MAC_CTX_free(ctx);
         return NULL;
     }
@@ -81,7 +106,7 @@ bool gn_hmac(enum gn_hash hash, struct grapnel_bytes key, const struct grapnel_b
 /* Ed25519 brings its own hash. */
 static const EVP_MD *md_for(const EVP_PKEY *key, enum gn_hash hash)
 {
-    return EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 ? NULL : gn_md(hash);
+    return EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 ? NULL : find_md(hash);
 }
 
 bool gn_pkey_verify(EVP_PKEY *key, enum gn_hash hash, struct grapnel_bytes message,

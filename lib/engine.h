@@ -107,7 +107,6 @@ enum grapnel_status gn_locate_in_list(struct gn_run *run, const struct gn_locati
 size_t gn_digest_len(enum gn_hash hash);
 
 /* --- crypto.c ------------------------------------------------------------------------------------------- */
-const EVP_MD *gn_md(enum gn_hash hash);
 bool gn_digest(enum gn_hash hash, const struct grapnel_bytes *pieces, size_t count,
                unsigned char out[static GN_DIGEST_MAX]);
 bool gn_hmac(enum gn_hash hash, struct grapnel_bytes key, const struct grapnel_bytes *pieces,

@@ -37,6 +37,7 @@ enum gn_auth {
 };
 
 enum gn_hash { GN_SHA256, GN_SHA1, GN_SHA512 };
+enum { GN_HASHES = 3 };
 enum gn_key_form { GN_KEY_RAW, GN_KEY_BASE64, GN_KEY_HEX, GN_KEY_SHA1, GN_KEY_PEM };
 enum gn_encoding { GN_ENC_HEX, GN_ENC_BASE64, GN_ENC_BASE64URL };
 enum gn_unit { GN_UNIT_NONE, GN_UNIT_S, GN_UNIT_MS, GN_UNIT_ISO }; /* NONE: signed, but not read */

@@ -138,14 +138,16 @@ static void build_request(struct load *l, struct connection *c, int64_t number, 
     c->out_at = 0;
 }
 
-/* As GitHub sends a push, signed; the body is put behind the head once its signature is known. */
+/* As GitHub sends a push, signed; the body is put behind the head once its signature is known. No other
+ * run has the same body: that would be a duplicate, whatever its id says. */
 static void build_github(struct load *l, struct connection *c, int64_t number)
 {
     const struct load_options *o = l->o;
-    char body_head[64];
+    char body_head[96];
     char signature[HEX_LEN(32) + 1];
     uint8_t mac[32];
-    int head_len = snprintf(body_head, sizeof body_head, "{\"n\":%" PRId64 ",\"pad\":\"", number);
+    int head_len = snprintf(body_head, sizeof body_head, "{\"run\":\"%s\",\"n\":%" PRId64 ",\"pad\":\"",
+                            l->run, number);
     size_t body_len = (size_t)head_len + o->payload_bytes + 2;
     char *body = c->out + OUT_EXTRA - head_len;
 

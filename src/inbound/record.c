@@ -7,45 +7,61 @@
 
 enum { HEADERS_MAX = 64 * 1024, URL_MAX = 8192, FORWARD_MAX = 16 * 1024, SECRET_LEN_MIN = 4 };
 
-static const char redacted[] = "[secret]";
+#define WORD(literal) \
+    { \
+        literal, sizeof(literal) - 1 \
+    }
+
+static const struct str redacted = WORD("[secret]");
 
 /* Parts of names that say that the value is nobody's business. */
-static const char *const sensitive[] = { "authorization", "cookie", "token",   "secret",
-                                         "api-key",       "apikey", "password" };
+static const struct str sensitive[] = {
+    WORD("authorization"), WORD("cookie"), WORD("token"),    WORD("secret"),
+    WORD("api-key"),       WORD("apikey"), WORD("password"),
+};
 
 /* Of the connection, of proxies, or ours to set. */
-static const char *const own_headers[] = {
-    "host",
-    "connection",
-    "content-length",
-    "content-type",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "keep-alive",
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "user-agent",
-    "forwarded",
-    "via",
-    "x-real-ip",
-    "x-request-id",
-    "traceparent",
-    "tracestate",
-    "content-encoding",
+static const struct str own_headers[] = {
+    WORD("host"),
+    WORD("connection"),
+    WORD("content-length"),
+    WORD("content-type"),
+    WORD("transfer-encoding"),
+    WORD("te"),
+    WORD("trailer"),
+    WORD("upgrade"),
+    WORD("expect"),
+    WORD("keep-alive"),
+    WORD("accept"),
+    WORD("accept-encoding"),
+    WORD("accept-language"),
+    WORD("user-agent"),
+    WORD("forwarded"),
+    WORD("via"),
+    WORD("x-real-ip"),
+    WORD("x-request-id"),
+    WORD("traceparent"),
+    WORD("tracestate"),
+    WORD("content-encoding"),
 };
-static const char *const own_prefixes[] = { "webhook-", "svix-", "x-forwarded-",
-                                            "proxy-",   "cf-",   "sec-" };
+static const struct str own_prefixes[] = {
+    WORD("webhook-"), WORD("svix-"), WORD("x-forwarded-"),
+    WORD("proxy-"),   WORD("cf-"),   WORD("sec-"),
+};
 
-/* `part` in small letters. The first letter rules most places out. */
-static bool contains_nocase(struct str s, const char *part)
+static bool is_said_at(struct str name, size_t at)
 {
-    size_t len = strlen(part);
-    for (size_t i = 0; i + len <= s.len; i++)
-        if ((s.ptr[i] | 0x20) == part[0] && str_ieq(str_of(s.ptr + i, len), str_of(part, len)))
+    for (size_t i = 0; i < COUNT_OF(sensitive); i++)
+        if (sensitive[i].ptr[0] == (name.ptr[at] | 0x20) &&
+            str_ieq(str_sub(name, at, at + sensitive[i].len), sensitive[i]))
+            return true;
+    return false;
+}
+
+static bool is_sensitive(struct str name)
+{
+    for (size_t at = 0; at < name.len; at++)
+        if (is_said_at(name, at))
             return true;
     return false;
 }
@@ -62,12 +78,23 @@ static bool holds_secret(const struct inbound_view *v, struct str value)
 
 static bool is_secret(const struct inbound_view *v, struct str name, struct str value)
 {
-    for (size_t i = 0; i < COUNT_OF(sensitive); i++)
-        if (contains_nocase(name, sensitive[i]))
-            return true;
-    return holds_secret(v, value);
+    return is_sensitive(name) || holds_secret(v, value);
 }
 
+/* `["name","value"]`, behind a comma if it is not the first. */
+static enum rc add_pair(struct buf *out, struct str name, struct str value)
+{
+    enum rc rc = buf_add_str(out, out->len > 1 ? STR(",[") : STR("["));
+    if (rc == RC_OK)
+        rc = buf_add_json(out, name);
+    if (rc == RC_OK)
+        rc = buf_add_char(out, ',');
+    if (rc == RC_OK)
+        rc = buf_add_json(out, value);
+    return rc == RC_OK ? buf_add_char(out, ']') : rc;
+}
+
+/* What is too much is left out. */
 static struct str headers_json(const struct inbound_view *v, const struct inbound_request *r,
                                struct arena *a)
 {
@@ -77,20 +104,16 @@ static struct str headers_json(const struct inbound_view *v, const struct inboun
     for (size_t i = 0; rc == RC_OK && i < r->engine.header_count; i++) {
         struct str name = verify_str(r->headers[i].name);
         struct str value = verify_str(r->headers[i].value);
-        if (is_secret(v, name, value))
-            value = str_of(redacted, sizeof(redacted) - 1);
         size_t before = out.len;
-        if (buf_addf(&out, "%s[", i == 0 ? "" : ",") != RC_OK ||
-            buf_add_json(&out, name) != RC_OK || buf_add_char(&out, ',') != RC_OK ||
-            buf_add_json(&out, value) != RC_OK ||
-            buf_add(&out, "]]", 2) != RC_OK) { /* room for the last bracket, too */
+        if (is_secret(v, name, value))
+            value = redacted;
+        if (add_pair(&out, name, value) != RC_OK ||
+            out.len == HEADERS_MAX) { /* the last bracket needs room */
             buf_cut(&out, before);
             break;
         }
-        buf_cut(&out, out.len - 1);
     }
-    rc = buf_add_char(&out, ']');
-    MUST(rc == RC_OK);
+    MUST(buf_add_char(&out, ']') == RC_OK);
     struct str text = arena_str(a, buf_str(&out));
     buf_fini(&out);
     return text;
@@ -117,21 +140,25 @@ void inbound_describe(const struct inbound_view *v, const struct inbound_request
     out->body_bytes = (int64_t)body.len;
 }
 
-static bool begins(struct str name, const char *with, size_t len)
-{
-    return name.len >= len && (name.ptr[0] | 0x20) == with[0] &&
-           str_ieq(str_of(name.ptr, len), str_of(with, len));
-}
-
 static bool is_ours(struct str name)
 {
     for (size_t i = 0; i < COUNT_OF(own_headers); i++)
-        if (strlen(own_headers[i]) == name.len && begins(name, own_headers[i], name.len))
+        if (str_ieq(name, own_headers[i]))
             return true;
     for (size_t i = 0; i < COUNT_OF(own_prefixes); i++)
-        if (begins(name, own_prefixes[i], strlen(own_prefixes[i])))
+        if (str_ieq(str_sub(name, 0, own_prefixes[i].len), own_prefixes[i]))
             return true;
     return false;
+}
+
+static enum rc add_line(struct buf *out, struct str name, struct str value)
+{
+    enum rc rc = buf_add_str(out, name);
+    if (rc == RC_OK)
+        rc = buf_add_str(out, STR(": "));
+    if (rc == RC_OK)
+        rc = buf_add_str(out, value);
+    return rc == RC_OK ? buf_add_str(out, STR("\r\n")) : rc;
 }
 
 struct str inbound_forwarded(const struct inbound_view *v, const struct inbound_request *r,
@@ -146,8 +173,11 @@ struct str inbound_forwarded(const struct inbound_view *v, const struct inbound_
         struct str value = verify_str(r->headers[i].value);
         bool goes = !is_ours(name) && !is_secret(v, name, value) && http_is_token(name) &&
                     http_is_field_value(value);
-        if (goes && buf_addf(&lines, "%.*s: %.*s\r\n", STR_ARGS(name), STR_ARGS(value)) != RC_OK)
+        size_t before = lines.len;
+        if (goes && add_line(&lines, name, value) != RC_OK) {
+            buf_cut(&lines, before);
             break;
+        }
     }
     struct str text = lines.len == 0 ? STR_NONE : arena_str(a, buf_str(&lines));
     buf_fini(&lines);

@@ -12,6 +12,7 @@ import pathlib
 import re
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ PAYLOAD = 1024
 AMQP_FANOUT = 10
 ENDPOINTS = 100
 GOOD_RATE = 2000
+FREE_LEFT = 512 << 20
 
 # name, unit, target, True: at least, False: at most, what it means
 FIGURES = [
@@ -64,6 +66,19 @@ class Bench:
         self.grapnel = self.build / "grapnel"
         self.figures = {}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=self.build))
+
+    def fill_page_cache(self):
+        """Takes the memory nobody has used yet, as a machine's page cache does in time.
+
+        A virtual machine pays its host for each page that it uses for the first time, or again after it gave it
+        back: some microseconds, which a run would pay for every 4 KiB that its store grows by.
+        """
+        free = int(re.search(r"^MemFree:\s+(\d+) kB", pathlib.Path("/proc/meminfo").read_text(), re.M)[1]) << 10
+        with (self.folder / "holes").open("a+b") as holes:  # reading them takes memory and no disk
+            start = holes.seek(0, os.SEEK_END)
+            holes.truncate(start + max(0, free - FREE_LEFT))
+            while holes.read(1 << 20):
+                pass
 
     def scale(self, full, quick):
         return quick if self.quick else full
@@ -141,15 +156,15 @@ class Bench:
         source = api.call("POST", "/ingest/api/v1/source",
                           {"name": "GitHub", "type": "github", "config": {"secret": "bench"}})
         token = source["ingestUrl"].rsplit("/", 1)[1]
-        duration = f"{self.scale(5, 2)}s"
+        duration = f"{self.scale(4, 2)}s"
         self.load(server, [app], duration="1s", payload=2048)
         plain, verified = [], []
-        for _ in range(3):
+        for _ in range(5):
             plain.append(self.load(server, [app], duration=duration, payload=2048)["per_s"])
             verified.append(self.load(server, [token], duration=duration, payload=2048,
                                       **{"github-secret": "bench"})["per_s"])
-        self.figures["inbound_verified_per_s"] = sorted(verified)[1]
-        self.figures["inbound_verified_ratio"] = sorted(verified)[1] / sorted(plain)[1]
+        self.figures["inbound_verified_per_s"] = statistics.median(verified)
+        self.figures["inbound_verified_ratio"] = statistics.median(v / p for v, p in zip(verified, plain))
         server.stop()
         shutil.rmtree(server.folder)
 
@@ -437,6 +452,7 @@ def main():
         for part in parts:
             if options.only and part.__name__ not in options.only:
                 continue
+            bench.fill_page_cache()
             print(f"==> {part.__name__}", flush=True)
             part()
     finally:
