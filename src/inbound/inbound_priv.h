@@ -88,9 +88,11 @@ bool inbound_is_slow(const struct inbound_view *v);
 struct str inbound_event_type(const struct inbound_view *v, struct str type, struct arena *a);
 
 /* --- record.c ----------------------------------------------------------------------------------------- */
-/* Fills what the row says of the request itself: method, URL, headers; secrets are taken out. */
+/* Fills what the row says of the request itself: method, URL, headers; secrets are taken out. `forwarded`: as
+ * inbound_forwarded() made it, borrowed; STR_NONE. */
 void inbound_describe(const struct inbound_view *v, const struct inbound_request *r,
-                      struct str peer, struct arena *a, struct store_request *out);
+                      struct str peer, struct str forwarded, struct arena *a,
+                      struct store_request *out);
 /* Header lines that are delivered with the message. */
 struct str inbound_forwarded(const struct inbound_view *v, const struct inbound_request *r,
                              struct arena *a);
@@ -110,7 +112,8 @@ struct inbound_event {
  * RC_LIMIT: the events cannot be told apart; r->verdict.status says why. */
 MUST_USE enum rc inbound_events(struct inbound *in, const struct inbound_view *v,
                                 struct inbound_request *r, struct arena *a,
-                                struct inbound_event **out, size_t *count, bool *split, size_t *total);
+                                struct inbound_event **out, size_t *count, bool *split,
+                                size_t *total);
 /* Are its requests parted as a rule? Then it is work for a worker. */
 bool inbound_parts_events(const struct inbound_view *v);
 

@@ -104,7 +104,7 @@ static void record(struct receiving *r, enum store_request_outcome outcome, stru
         http_answer(r->req);
         return;
     }
-    inbound_describe(r->view, &r->request, r->req->call->peer, r->req->arena, &r->row);
+    inbound_describe(r->view, &r->request, r->req->call->peer, STR_NONE, r->req->arena, &r->row);
     r->row.id = id_new(store_ids(r->in->o.store));
     r->row.outcome = outcome;
     r->row.reason = reason;
@@ -181,7 +181,8 @@ static struct str content_type(const struct receiving *r)
 
 static void fill_row(struct receiving *r)
 {
-    inbound_describe(r->view, &r->request, r->req->call->peer, r->req->arena, &r->row);
+    inbound_describe(r->view, &r->request, r->req->call->peer, r->plan.forwarded, r->req->arena,
+                     &r->row);
     inbound_describe_events(&r->plan, &r->row);
     r->row.outcome = r->view->paused ? STORE_REQUEST_IGNORED : STORE_REQUEST_ACCEPTED;
     r->row.reason = r->view->paused ? STR("paused") : STR_NONE;

@@ -94,9 +94,29 @@ static enum rc add_pair(struct buf *out, struct str name, struct str value)
     return rc == RC_OK ? buf_add_char(out, ']') : rc;
 }
 
+/* Takes the next of the forwarded lines if it is this header. */
+static bool take_line(struct str *lines, struct str name, struct str value)
+{
+    struct str rest = *lines;
+    bool is_it = name.len > 0 && str_skip_prefix(&rest, name) &&
+                 str_skip_prefix(&rest, STR(": ")) && str_skip_prefix(&rest, value) &&
+                 str_skip_prefix(&rest, STR("\r\n"));
+    if (is_it)
+        *lines = rest;
+    return is_it;
+}
+
+static enum rc add_header(const struct inbound_view *v, struct str name, struct str value,
+                          struct str *lines, struct buf *out)
+{
+    if (take_line(lines, name, value))
+        return buf_add_str(out, out->len > 1 ? STR(",0") : STR("0"));
+    return add_pair(out, name, is_secret(v, name, value) ? redacted : value);
+}
+
 /* What is too much is left out. */
 static struct str headers_json(const struct inbound_view *v, const struct inbound_request *r,
-                               struct arena *a)
+                               struct str lines, struct arena *a)
 {
     struct buf out;
     buf_init(&out, HEADERS_MAX);
@@ -105,9 +125,7 @@ static struct str headers_json(const struct inbound_view *v, const struct inboun
         struct str name = verify_str(r->headers[i].name);
         struct str value = verify_str(r->headers[i].value);
         size_t before = out.len;
-        if (is_secret(v, name, value))
-            value = redacted;
-        if (add_pair(&out, name, value) != RC_OK ||
+        if (add_header(v, name, value, &lines, &out) != RC_OK ||
             out.len == HEADERS_MAX) { /* the last bracket needs room */
             buf_cut(&out, before);
             break;
@@ -120,7 +138,8 @@ static struct str headers_json(const struct inbound_view *v, const struct inboun
 }
 
 void inbound_describe(const struct inbound_view *v, const struct inbound_request *r,
-                      struct str peer, struct arena *a, struct store_request *out)
+                      struct str peer, struct str forwarded, struct arena *a,
+                      struct store_request *out)
 {
     struct str query = verify_str(r->engine.query);
     struct str body = verify_str(r->engine.body);
@@ -135,7 +154,8 @@ void inbound_describe(const struct inbound_view *v, const struct inbound_request
     if (query.len > 0 && hides)
         out->url = STR("/in/?[secret]");
     out->peer = peer;
-    out->headers = headers_json(v, r, a);
+    out->headers = headers_json(v, r, forwarded, a);
+    out->lines = forwarded;
     out->body = body.ptr == NULL ? STR("") : body;
     out->body_bytes = (int64_t)body.len;
 }

@@ -69,3 +69,34 @@ void sign_hmac256(struct str key, struct str s, uint8_t out[static 32])
     MUST(EVP_MAC_final(ctx, out, &len, SIGN_SHA256_BYTES) == 1 && len == SIGN_SHA256_BYTES);
     EVP_MAC_CTX_free(ctx);
 }
+
+/* --- texts that begin alike ----------------------------------------------------------------------------- */
+
+struct sign_prefix {
+    EVP_MAC_CTX *ctx;
+};
+
+struct sign_prefix *sign_prefix_new(struct str key, struct str beginning)
+{
+    struct sign_prefix *p = xmalloc(sizeof *p);
+    p->ctx = sign_crypto_hmac(key.ptr == NULL ? "" : key.ptr, key.len);
+    MUST(EVP_MAC_update(p->ctx, (const unsigned char *)beginning.ptr, beginning.len) == 1);
+    return p;
+}
+
+void sign_prefix_finish(const struct sign_prefix *p, struct str rest, uint8_t out[static 32])
+{
+    size_t len = 0;
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(p->ctx);
+    MUST(ctx != NULL && EVP_MAC_update(ctx, (const unsigned char *)rest.ptr, rest.len) == 1);
+    MUST(EVP_MAC_final(ctx, out, &len, SIGN_SHA256_BYTES) == 1 && len == SIGN_SHA256_BYTES);
+    EVP_MAC_CTX_free(ctx);
+}
+
+void sign_prefix_free(struct sign_prefix *p)
+{
+    if (p == NULL)
+        return;
+    EVP_MAC_CTX_free(p->ctx);
+    xfree(p);
+}

@@ -71,3 +71,9 @@ MUST_USE enum rc sign_open(const struct sign_vault *v, struct str context, struc
 /* SHA-256 and HMAC-SHA256 of small things (tokens, idempotency keys). */
 void sign_sha256(struct str s, uint8_t out[static 32]);
 void sign_hmac256(struct str key, struct str s, uint8_t out[static 32]);
+
+/* HMAC-SHA256 of many texts that begin alike: the beginning is worked in once. Used by one thread. */
+struct sign_prefix;
+struct sign_prefix *sign_prefix_new(struct str key, struct str beginning);
+void sign_prefix_finish(const struct sign_prefix *p, struct str rest, uint8_t out[static 32]);
+void sign_prefix_free(struct sign_prefix *p); /* NULL is fine */

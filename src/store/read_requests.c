@@ -7,7 +7,7 @@
 
 #define COLUMNS(body) \
     "r.k, r.tail, r.source, r.app, r.at, r.outcome, r.has_message, r.status, r.reason, r.method, r.url, r.peer," \
-    " r.headers, r.body_bytes, r.event_type, r.dedupe_id, r.original, r.items, " body
+    " r.headers, r.lines, r.body_bytes, r.event_type, r.dedupe_id, r.original, r.items, " body
 
 #define BODY \
     "CASE WHEN r.items IS NOT NULL THEN NULL" \
@@ -35,6 +35,17 @@ static void read_items(struct str text, struct arena *a, struct store_request *o
     json_decref(items);
 }
 
+static struct str read_headers(struct db_stmt *s, struct arena *a)
+{
+    struct buf whole;
+    struct str headers = db_text(s, 12, a), lines = db_text(s, 13, a);
+    if (headers.ptr == NULL || lines.ptr == NULL)
+        return headers;
+    headers = arena_str(a, store_request_headers(headers, lines, &whole));
+    buf_fini(&whole);
+    return headers;
+}
+
 static void read_request(struct db_stmt *s, struct arena *a, struct store_request *out)
 {
     *out = (struct store_request){
@@ -49,17 +60,17 @@ static void read_request(struct db_stmt *s, struct arena *a, struct store_reques
         .method = db_text(s, 9, a),
         .url = db_text(s, 10, a),
         .peer = db_text(s, 11, a),
-        .headers = db_text(s, 12, a),
-        .body_bytes = db_int(s, 13),
-        .event_type = db_text(s, 14, a),
-        .dedupe_id = db_text(s, 15, a),
+        .headers = read_headers(s, a),
+        .body_bytes = db_int(s, 14),
+        .event_type = db_text(s, 15, a),
+        .dedupe_id = db_text(s, 16, a),
     };
-    struct str original = db_borrow(s, 16);
+    struct str original = db_borrow(s, 17);
     out->has_original = original.len == ID_BYTES;
     if (out->has_original)
         memcpy(out->original.bytes, original.ptr, ID_BYTES);
-    read_items(db_text(s, 17, a), a, out);
-    out->body = db_text(s, 18, a);
+    read_items(db_text(s, 18, a), a, out);
+    out->body = db_text(s, 19, a);
 }
 
 /* ?1 stretch, ?2 source, ?3 and ?4 bounds, ?5 outcomes, ?6 reason, ?7 type, ?8 text, ?9 after, ?10 before,
@@ -71,15 +82,16 @@ static void read_request(struct db_stmt *s, struct arena *a, struct store_reques
 #define IN_TIME " AND r.at > ?9 AND r.at < ?10"
 #define EVENT_TEXT "instr(CAST(m.payload AS TEXT), ?8) OR instr(m.event_id, ?8)"
 #define WITH_TEXT \
-    " AND (?8 IS NULL OR instr(r.url, ?8) OR instr(r.headers, ?8) OR instr(r.dedupe_id, ?8)" \
+    " AND (?8 IS NULL OR instr(r.url, ?8) OR instr(r.headers, ?8) OR instr(r.lines, ?8) OR instr(r.dedupe_id, ?8)" \
     " OR instr(CAST(" BODY " AS TEXT), ?8)" AN_EVENT(EVENT_TEXT) ")"
 #define LIST(order) \
     "SELECT " COLUMNS( \
-        LISTED_BODY) " FROM request r WHERE" IN_WALK OF_OUTCOME OF_TYPE IN_TIME WITH_TEXT \
+        LISTED_BODY) " FROM any_request r WHERE" IN_WALK OF_OUTCOME OF_TYPE IN_TIME WITH_TEXT \
                      " ORDER BY r.k " order " LIMIT ?11"
 
 #define COUNT_ROWS \
-    "SELECT count(*) FROM request WHERE stretch = ?1 AND source = ?2 AND k > ?3 AND k < ?4"
+    "SELECT (SELECT count(*) FROM request WHERE stretch = ?1 AND source = ?2 AND k > ?3 AND k < ?4)" \
+    " + (SELECT count(*) FROM message WHERE request_stretch = ?1 AND source = ?2 AND k > ?3 AND k < ?4)"
 
 struct search {
     const struct store_request_filter *filter;
@@ -159,8 +171,9 @@ enum rc store_request_get(struct store *s, int64_t source, const struct id *id, 
     enum rc rc = store_reader_get(seg, &reader);
     if (rc == RC_OK) {
         struct db_stmt *st = db_prepare(
-            reader->db, "SELECT " COLUMNS(
-                            BODY) " FROM request r WHERE r.k = ? AND r.tail = ? AND r.source = ?");
+            reader->db,
+            "SELECT " COLUMNS(
+                BODY) " FROM any_request r WHERE r.k = ? AND r.tail = ? AND r.source = ?");
         db_bind_int(st, 1, id_key(id));
         db_bind_blob(st, 2, store_id_tail(id));
         db_bind_int(st, 3, source);

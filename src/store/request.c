@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows of requests. Those without a message are what anybody with the URL can make us write, so each
+ * Rows of requests. An accepted one that fits is kept in its message's row, which makes it half as dear; the
+ * view any_request shows both. Those without a message are what anybody with the URL can make us write, so each
  * source keeps a bounded number of them: every BOUND_STEP-th insert trims what is beyond.
  */
 #include "store/request.h"
@@ -125,21 +126,96 @@ static void bind(struct db_stmt *s, const struct store_request *r)
         db_bind_blob(s, 19, str_of((const char *)r->original.bytes, ID_BYTES));
 }
 
+/* --- headers ---------------------------------------------------------------------------------------- */
+
+enum { HEADERS_MAX = 1 << 20 };
+
+static enum rc add_line(struct buf *out, struct str *lines)
+{
+    struct str line = STR_NONE;
+    (void)str_split(lines, '\n', &line);
+    line = str_sub(line, 0, str_find(line, '\r'));
+    size_t colon = str_find(line, ':');
+    enum rc rc = buf_add_char(out, '[');
+    if (rc == RC_OK)
+        rc = buf_add_json(out, str_sub(line, 0, colon));
+    if (rc == RC_OK)
+        rc = buf_add_char(out, ',');
+    if (rc == RC_OK)
+        rc = buf_add_json(out, str_sub(line, colon + 2, line.len));
+    return rc == RC_OK ? buf_add_char(out, ']') : rc;
+}
+
+/* Outside of strings there is no other 0. */
+struct str store_request_headers(struct str headers, struct str lines, struct buf *out)
+{
+    enum rc rc = RC_OK;
+    bool quoted = false;
+    buf_init(out, HEADERS_MAX);
+    for (size_t i = 0; rc == RC_OK && i < headers.len; i++) {
+        char c = headers.ptr[i];
+        if (quoted && c == '\\' && i + 1 < headers.len) {
+            rc = buf_add(out, headers.ptr + i++, 2);
+            continue;
+        }
+        quoted = quoted != (c == '"');
+        rc = c == '0' && !quoted ? add_line(out, &lines) : buf_add_char(out, c);
+    }
+    MUST(rc == RC_OK);
+    return buf_str(out);
+}
+
+/* --- rows --------------------------------------------------------------------------------------------- */
+
+/* What has to fit beside the rest of a message's row for both to lie on one page: a list of requests reads no
+ * other pages then, however long the bodies are. */
+enum { IN_MESSAGE_MAX = 7500 };
+
+bool store_request_is_in_message(const struct store_publish *p)
+{
+    const struct store_request *r = p->request;
+    const struct store_message *m = p->message;
+    return r != NULL && p->result == STORE_CREATED && r->outcome == STORE_REQUEST_ACCEPTED &&
+           r->has_message && r->item_count == 0 && r->reason.ptr == NULL && !r->has_original &&
+           r->app == m->app && str_eq(r->lines, m->headers) &&
+           memcmp(r->id.bytes, m->id.bytes, ID_BYTES) == 0 &&
+           m->payload.len + m->headers.len + r->headers.len + r->url.len <= IN_MESSAGE_MAX;
+}
+
+void store_request_bind(struct store_segment *seg, struct db_stmt *s, int first,
+                        const struct store_request *r)
+{
+    db_bind_int(s, first, store_stretch_take(seg, STRETCH_REQUESTS, id_key(&r->id), 1));
+    db_bind_int(s, first + 1, r->source);
+    db_bind_int(s, first + 2, r->at_us);
+    db_bind_int(s, first + 3, r->status);
+    db_bind_opt_text(s, first + 4, r->method);
+    db_bind_opt_text(s, first + 5, r->url);
+    db_bind_opt_text(s, first + 6, r->peer);
+    db_bind_opt_text(s, first + 7, r->headers);
+    db_bind_int(s, first + 8, r->body_bytes);
+    db_bind_opt_text(s, first + 9, r->event_type);
+    db_bind_opt_text(s, first + 10, r->dedupe_id);
+}
+
 enum rc store_request_insert(struct store_segment *seg, const struct store_request *r,
                              const struct store_publish *p)
 {
-    struct buf items = { 0 };
+    struct buf items = { 0 }, headers = { 0 };
     struct db_stmt *s = db_prepare(
         seg->writer,
         "INSERT INTO request(k, tail, stretch, source, app, at, outcome, has_message, status, reason, method, url,"
         " peer, headers, body, body_bytes, event_type, dedupe_id, original, items)"
         " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     bind(s, r);
+    if (r->lines.ptr != NULL)
+        db_bind_text(s, 14, store_request_headers(r->headers, r->lines, &headers));
     db_bind_int(s, 3, store_stretch_take(seg, STRETCH_REQUESTS, id_key(&r->id), 1));
     if (r->item_count > 0)
         db_bind_text(s, 20, items_text(r, p, &items));
     enum rc rc = db_run(s);
     buf_fini(&items);
+    buf_fini(&headers);
     if (rc != RC_OK || r->has_message)
         return rc;
     seg->new_bytes +=

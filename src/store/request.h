@@ -2,7 +2,7 @@
  *
  * Requests that came in at sources: a row for each, accepted or not. A row lives in the segment its
  * id's time falls into. An accepted request has the id of its message (but for the prefix), and the
- * message holds its body. Rows that have no message are bounded: each source keeps the newest
+ * message holds its body; where both are small, its row holds the rest, too. Rows that have no message are bounded: each source keeps the newest
  * STORE_REQUESTS_BOUND of them a segment, and some more until they are next counted.
  */
 #pragma once
@@ -31,9 +31,10 @@ struct store_request {
     int status;        /* what was answered */
     struct str reason; /* why it was not accepted, a word */
     struct str method, url, peer;
-    struct str headers;               /* JSON array of [name, value], secrets taken out */
-    struct str body;                  /* without message: cut to STORE_REQUEST_BODY_MAX */
-    int64_t body_bytes;               /* before it was cut */
+    struct str headers; /* JSON array of [name, value], secrets taken out */
+    struct str lines;   /* to write: each 0 in `headers` stands for the next of these */
+    struct str body;    /* without message: cut to STORE_REQUEST_BODY_MAX */
+    int64_t body_bytes; /* before it was cut */
     struct str event_type, dedupe_id; /* as the provider says */
     bool has_original;
     struct id original; /* DUPLICATE */

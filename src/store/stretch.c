@@ -125,7 +125,9 @@ enum rc store_stretches_load(struct store_segment *seg)
     if (rc == RC_OK)
         rc = load_kind(
             seg, STRETCH_REQUESTS,
-            "SELECT count(*), (SELECT coalesce(max(k), 0) FROM request) FROM request WHERE stretch = ?");
+            "SELECT count(*) + (SELECT count(*) FROM message WHERE request_stretch = ?1),"
+            " max((SELECT coalesce(max(k), 0) FROM request), (SELECT coalesce(max(k), 0) FROM message))"
+            " FROM request WHERE stretch = ?1");
     if (rc == RC_OK)
         rc = load_kind(
             seg, STRETCH_RUNS,
@@ -158,10 +160,12 @@ size_t store_stretch_count(struct store_segment *seg, enum store_stretch_kind ki
 /* Of what is placed by its own time. */
 int64_t store_segment_last_key(const struct store_segment *seg)
 {
-    static const enum store_stretch_kind kinds[] = { STRETCH_MESSAGES, STRETCH_REQUESTS, STRETCH_RUNS };
+    static const enum store_stretch_kind kinds[] = { STRETCH_MESSAGES, STRETCH_REQUESTS,
+                                                     STRETCH_RUNS };
     int64_t last = 0;
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        int64_t key = atomic_load_explicit(&seg->stretches[kinds[i]].last_key, memory_order_relaxed);
+        int64_t key =
+            atomic_load_explicit(&seg->stretches[kinds[i]].last_key, memory_order_relaxed);
         last = key > last ? key : last;
     }
     return last;

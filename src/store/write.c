@@ -7,17 +7,23 @@
 
 /* --- publishing --------------------------------------------------------------------------------------- */
 
+#define COLUMNS \
+    "k, tail, stretch, app, org, created, deliver_at, expires, event_type, event_id, channels, tags, content_type," \
+    " headers, endpoints, payload"
+#define VALUES "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+
 static enum rc insert_message(struct store_segment *seg, const struct store_publish *p,
                               int64_t stretch)
 {
     const struct store_message *m = p->message;
     struct buf packed;
+    bool has_request = store_request_is_in_message(p);
     buf_init(&packed, p->endpoint_count * 10 + 16);
     struct str endpoints = store_endpoints_pack(p->endpoints, p->endpoint_count, &packed);
     struct db_stmt *s = db_prepare(
-        seg->writer,
-        "INSERT INTO message(k, tail, stretch, app, org, created, deliver_at, expires, event_type, event_id, channels,"
-        " tags, content_type, headers, endpoints, payload) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        seg->writer, has_request ? "INSERT INTO message(" COLUMNS "," STORE_REQUEST_COLUMNS
+                                   ") VALUES(" VALUES "," STORE_REQUEST_VALUES ")"
+                                 : "INSERT INTO message(" COLUMNS ") VALUES(" VALUES ")");
     db_bind_int(s, 1, id_key(&m->id));
     db_bind_blob(s, 2, store_id_tail(&m->id));
     db_bind_int(s, 3, stretch);
@@ -35,6 +41,8 @@ static enum rc insert_message(struct store_segment *seg, const struct store_publ
     db_bind_blob(s, 15, endpoints);
     if (m->payload.ptr != NULL)
         db_bind_blob(s, 16, m->payload);
+    if (has_request)
+        store_request_bind(seg, s, 17, p->request);
     enum rc rc = db_run(s);
     buf_fini(&packed);
     return rc;
@@ -96,7 +104,7 @@ static enum rc write_company(struct store_segment *seg, const struct store_publi
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < p->also_count; i++)
         rc = write_message(seg, p->also[i]);
-    if (rc == RC_OK && p->request != NULL)
+    if (rc == RC_OK && p->request != NULL && !store_request_is_in_message(p))
         rc = store_request_insert(seg, p->request, p);
     return rc == RC_CONFLICT || rc == RC_NOT_FOUND ? RC_CORRUPT : rc;
 }
@@ -139,7 +147,7 @@ static bool has_request(struct store *s, const struct id *id)
     struct store_segment *seg = store_segment_of(s, id_key(id));
     if (store_segment_connect(seg, NULL) == RC_OK) {
         enum rc rc;
-        struct db_stmt *st = db_prepare(seg->writer, "SELECT 1 FROM request WHERE k = ?");
+        struct db_stmt *st = db_prepare(seg->writer, "SELECT 1 FROM any_request WHERE k = ?");
         db_bind_int(st, 1, id_key(id));
         found = db_step(st, &rc);
         db_reset(st);
@@ -407,11 +415,11 @@ static enum rc requeue_loaded(struct store_segment *seg, struct store_requeue *r
     if (is_pending((enum store_state)state))
         return RC_CONFLICT;
     return store_settle(seg, move_delivery(seg, &(struct move){ .endpoint = r->endpoint,
-                                                          .k = k,
-                                                          .from = (enum store_state)state,
-                                                          .to = STORE_PENDING,
-                                                          .due_us = r->due_us,
-                                                          .trigger = r->trigger }));
+                                                                .k = k,
+                                                                .from = (enum store_state)state,
+                                                                .to = STORE_PENDING,
+                                                                .due_us = r->due_us,
+                                                                .trigger = r->trigger }));
 }
 
 enum rc store_apply_requeue(struct store *s, struct store_requeue *r)
@@ -424,7 +432,7 @@ enum rc store_apply_requeue(struct store *s, struct store_requeue *r)
     if (rc != RC_OK)
         return rc;
     rc = store_settle(seg, store_load_message(seg->writer, &r->message, clock_wall_us(s->o.clock),
-                                        &r->message_out));
+                                              &r->message_out));
     if (rc != RC_OK)
         return rc;
     rc = requeue_loaded(seg, r, k);

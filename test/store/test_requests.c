@@ -85,13 +85,13 @@ static struct store_publish publish_with_company(struct fixture *f, struct store
     struct store_publish also = { .message = other };
     struct store_publish *list_of_one[] = { &also };
     struct store_request request = { .id = m->id,
-                                           .source = SOURCE,
-                                           .app = m->app,
-                                           .at_us = test_now_us(),
-                                           .has_message = true,
-                                           .status = 200,
-                                           .event_type = m->event_type,
-                                           .dedupe_id = m->event_id };
+                                     .source = SOURCE,
+                                     .app = m->app,
+                                     .at_us = test_now_us(),
+                                     .has_message = true,
+                                     .status = 200,
+                                     .event_type = m->event_type,
+                                     .dedupe_id = m->event_id };
     struct publishing p = { .publish = { .job = { .done = publish_done },
                                          .message = m,
                                          .request = &request,
@@ -173,12 +173,12 @@ static void publish_events(struct fixture *f, const char *const ids[EVENTS], str
         e->also[count++] = &e->followers[i];
     }
     struct store_request request = { .id = e->messages[0]->id,
-                                           .source = SOURCE,
-                                           .app = TEST_APP,
-                                           .at_us = test_now_us(),
-                                           .has_message = true,
-                                           .status = 200,
-                                           .item_count = EVENTS };
+                                     .source = SOURCE,
+                                     .app = TEST_APP,
+                                     .at_us = test_now_us(),
+                                     .has_message = true,
+                                     .status = 200,
+                                     .item_count = EVENTS };
     e->p = (struct publishing){ .publish = { .job = { .done = publish_done },
                                              .message = e->messages[0],
                                              .request = &request,
@@ -264,6 +264,128 @@ static void a_request_is_found_by_the_type_and_body_of_any_of_its_events(void **
     assert_int_equal(list(f, by_text, 4, out), 1);
     assert_int_equal(list(f, by_none, 4, out), 0);
     free_events(&e);
+}
+
+/* --- rows with a message ----------------------------------------------------------------------------- */
+
+#define SAID "[[\"a\",\"0\\\"0\"],0,[\"b\",\"2\"],0]"
+#define LINES "x-one: \"1\"\r\nx-two: needle: 0\r\n"
+#define WHOLE \
+    "[[\"a\",\"0\\\"0\"],[\"x-one\",\"\\\"1\\\"\"],[\"b\",\"2\"],[\"x-two\",\"needle: 0\"]]"
+#define BIG (64 * 1024)
+
+/* A request whose headers are said by the lines of its message, or of none. */
+static struct id accept_one(struct fixture *f, size_t payload_len, bool has_lines,
+                            const char *event_id)
+{
+    char *payload = arena_alloc(&f->arena, payload_len);
+    memset(payload, 'p', payload_len);
+    const struct store_message like = { .id = id_new(store_ids(f->store)),
+                                        .org = TEST_ORG,
+                                        .app = TEST_APP,
+                                        .created_us = test_now_us(),
+                                        .event_type = STR("push"),
+                                        .event_id = str_from(event_id),
+                                        .headers = has_lines ? STR(LINES) : STR_NONE,
+                                        .payload = str_of(payload, payload_len) };
+    struct store_message *m = store_message_new(&like);
+    struct store_request request = { .id = m->id,
+                                     .source = SOURCE,
+                                     .app = m->app,
+                                     .at_us = test_now_us(),
+                                     .has_message = true,
+                                     .status = 200,
+                                     .method = STR("PUT"),
+                                     .url = STR("/in/?q"),
+                                     .peer = STR("192.0.2.1"),
+                                     .headers = STR(SAID),
+                                     .lines = STR(LINES),
+                                     .body_bytes = (int64_t)payload_len,
+                                     .event_type = STR("said"),
+                                     .dedupe_id = m->event_id };
+    struct publishing p = {
+        .publish = { .job = { .done = publish_done }, .message = m, .request = &request }
+    };
+    struct id id = m->id;
+    assert_int_equal(store_submit_publish(f->store, &p.publish), RC_OK);
+    wait_until(is_publish_done, &p);
+    assert_int_equal(p.publish.job.rc, RC_OK);
+    store_message_unref(m);
+    return id;
+}
+
+static void check_accepted(const struct store_request *r, const struct id *id, int64_t body_bytes)
+{
+    assert_memory_equal(r->id.bytes, id->bytes, ID_BYTES);
+    assert_int_equal(r->outcome, STORE_REQUEST_ACCEPTED);
+    assert_true(r->has_message && !r->has_original && r->reason.ptr == NULL);
+    assert_int_equal(r->source, SOURCE);
+    assert_int_equal(r->app, TEST_APP);
+    assert_int_equal(r->at_us, test_now_us());
+    assert_int_equal(r->status, 200);
+    assert_int_equal(r->body_bytes, body_bytes);
+    assert_true(str_eq(r->method, STR("PUT")) && str_eq(r->url, STR("/in/?q")));
+    assert_true(str_eq(r->peer, STR("192.0.2.1")) && str_eq(r->event_type, STR("said")));
+    assert_true(str_eq(r->headers, STR(WHOLE)));
+}
+
+static void a_request_is_the_same_whichever_row_it_is_kept_in(void **state)
+{
+    struct fixture *f = *state;
+    struct store_request r, all[10];
+    struct id beside = accept_one(f, 100, true, "1");
+    struct id refused = record_one(f, SOURCE, STORE_REQUEST_REJECTED);
+    struct id big = accept_one(f, BIG, true, "2");
+    struct id without_lines = accept_one(f, 100, false, "3");
+    struct id again = accept_one(f, 100, true, "1");
+    const struct id newest_first[] = { again, without_lines, big, refused, beside };
+    fixture_reopen(f);
+    assert_int_equal(store_request_get(f->store, SOURCE, &beside, &f->arena, &r), RC_OK);
+    check_accepted(&r, &beside, 100);
+    assert_int_equal(r.body.len, 100);
+    assert_int_equal(store_request_get(f->store, SOURCE, &big, &f->arena, &r), RC_OK);
+    check_accepted(&r, &big, BIG);
+    assert_int_equal(r.body.len, BIG);
+    assert_int_equal(store_request_get(f->store, SOURCE + 1, &beside, &f->arena, &r), RC_NOT_FOUND);
+    assert_int_equal(list(f, (struct store_request_filter){ .source = SOURCE }, 10, all), 5);
+    for (size_t i = 0; i < COUNT_OF(newest_first); i++)
+        assert_memory_equal(all[i].id.bytes, newest_first[i].bytes, ID_BYTES);
+    check_accepted(&all[1], &without_lines, 100);
+    check_accepted(&all[4], &beside, 100);
+    assert_int_equal(all[0].outcome, STORE_REQUEST_DUPLICATE);
+    assert_true(str_eq(all[0].headers, STR(WHOLE)));
+    assert_memory_equal(all[0].original.bytes, beside.bytes, ID_BYTES);
+}
+
+static void those_in_either_row_are_found_page_by_page_and_by_what_they_hold(void **state)
+{
+    struct fixture *f = *state;
+    struct store_request out[10];
+    struct store_page_end end;
+    struct store_page page = { .limit = 3 };
+    const struct store_request_filter of_source = { .source = SOURCE };
+    struct id ids[8];
+    for (size_t i = 0; i < COUNT_OF(ids); i++)
+        ids[i] = accept_one(f, i % 2 == 0 ? 100 : BIG, true, NULL);
+    for (size_t seen = 0; seen < COUNT_OF(ids); seen += end.count) {
+        assert_int_equal(store_request_list(f->store, &of_source, &page, &f->arena, out, &end),
+                         RC_OK);
+        assert_in_range(end.count, 1, 3);
+        for (size_t i = 0; i < end.count; i++)
+            assert_memory_equal(out[i].id.bytes, ids[seen + i].bytes, ID_BYTES);
+        page.after = str_from(id_text(f, "req_", out[end.count - 1].id));
+    }
+    assert_true(end.done);
+    struct store_request_filter filter = { .source = SOURCE, .text = STR("needle") };
+    assert_int_equal(list(f, filter, 10, out), 8);
+    filter.text = STR("pppp");
+    assert_int_equal(list(f, filter, 10, out), 8);
+    filter.text = STR("absent");
+    assert_int_equal(list(f, filter, 10, out), 0);
+    filter = (struct store_request_filter){ .source = SOURCE, .event_type = STR("said") };
+    assert_int_equal(list(f, filter, 10, out), 8);
+    filter.outcomes = 1u << STORE_REQUEST_REJECTED;
+    assert_int_equal(list(f, filter, 10, out), 0);
 }
 
 /* --- rows without a message --------------------------------------------------------------------------- */
@@ -370,6 +492,8 @@ int main(void)
         WITH_STORE(of_several_events_the_known_are_left_out_and_the_new_are_written),
         WITH_STORE(several_events_that_are_all_known_leave_a_row_only),
         WITH_STORE(a_request_is_found_by_the_type_and_body_of_any_of_its_events),
+        WITH_STORE(a_request_is_the_same_whichever_row_it_is_kept_in),
+        WITH_STORE(those_in_either_row_are_found_page_by_page_and_by_what_they_hold),
         WITH_STORE(a_refused_request_is_read_back_as_it_was),
         WITH_STORE(lists_filter_by_source_outcome_and_text),
         WITH_STORE(rows_without_a_message_are_bounded_a_source),

@@ -141,6 +141,23 @@ static void hashes_as_the_standards_do(void **state)
     assert_string_equal(text, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
+static void texts_that_begin_alike_are_signed_as_if_each_were_one(void **state)
+{
+    (void)state;
+    uint8_t out[32], whole[32];
+    struct sign_prefix *p = sign_prefix_new(STR("Jefe"), STR("what do ya "));
+    for (int i = 0; i < 2; i++) {
+        sign_prefix_finish(p, STR("want for nothing?"), out);
+        sign_hmac256(STR("Jefe"), STR("what do ya want for nothing?"), whole);
+        assert_memory_equal(out, whole, sizeof out);
+        sign_prefix_finish(p, STR_NONE, out);
+        sign_hmac256(STR("Jefe"), STR("what do ya "), whole);
+        assert_memory_equal(out, whole, sizeof out);
+    }
+    sign_prefix_free(p);
+    sign_prefix_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +168,7 @@ int main(void)
         cmocka_unit_test(needs_a_main_secret_of_sixteen_bytes),
         cmocka_unit_test(seals_nothing_past_the_limit),
         cmocka_unit_test(hashes_as_the_standards_do),
+        cmocka_unit_test(texts_that_begin_alike_are_signed_as_if_each_were_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
