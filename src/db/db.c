@@ -401,3 +401,12 @@ enum rc db_checkpoint(struct db *db, bool truncate, int64_t *pages_left)
     *pages_left = in_log > moved ? in_log - moved : 0;
     return rc_of(code);
 }
+
+enum rc db_sync(struct db *db)
+{
+    sqlite3_file *file = NULL;
+    int code = sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
+    if (code == SQLITE_OK && file != NULL && file->pMethods != NULL)
+        code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+    return rc_of(code);
+}

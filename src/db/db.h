@@ -68,3 +68,7 @@ int64_t db_wal_file_pages(struct db *db);
 
 /* Moves the write-ahead log into the file. `truncate`: and empties it (waits for readers). */
 MUST_USE enum rc db_checkpoint(struct db *db, bool truncate, int64_t *pages_left);
+
+/* Waits until the disk has what was moved into the file. A checkpoint does so itself only once it has moved all of
+ * the log, and whoever makes that one would wait for what all those before it left. */
+MUST_USE enum rc db_sync(struct db *db);

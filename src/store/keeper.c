@@ -12,6 +12,8 @@ enum {
     ROUND_US = 1000000,
     WAL_SOFT = 1024, /* pages from which the keeper moves them */
     WAL_HARD = 8192, /* pages from which the store thread does it itself */
+    WAL_PASSES = 3,  /* of the keeper, one after the other, */
+    WAL_LITTLE = 32, /* until no more pages than this are left */
     SEAL_AFTER_US = 2000000,
     GROUP_SEGMENTS = 16 /* that share one filter over their keys */
 };
@@ -30,7 +32,8 @@ static void help(struct store_segment *seg)
 }
 
 /* The log starts over only when all of it was moved. While commits go on, the keeper never quite
- * catches up; so after it moved the bulk, the store thread moves the little that came meanwhile. */
+ * catches up; so after it moved the bulk and what came during that, the store thread moves the little
+ * that is left. Commits wait for that, so that nothing but the little may still be on its way to the disk. */
 void store_wal_mind(struct store *s)
 {
     for (size_t i = 0; i < s->segment_count; i++) {
@@ -45,12 +48,23 @@ void store_wal_mind(struct store *s)
     }
 }
 
+static enum rc move_bulk(const struct store *s, struct db *db)
+{
+    int64_t left = WAL_LITTLE + 1;
+    enum rc rc = RC_OK;
+    for (int i = 0; rc == RC_OK && i < WAL_PASSES && left > WAL_LITTLE; i++) {
+        rc = db_checkpoint(db, false, &left);
+        if (rc == RC_OK && !s->o.no_sync)
+            rc = db_sync(db);
+    }
+    return rc;
+}
+
 static void move_log(struct store *s, struct store_segment *seg, struct db **db, int64_t *db_start)
 {
     const struct db_options o = { .cache_bytes = 64 << 10,
                                   .busy_us = 100000,
                                   .no_sync = s->o.no_sync };
-    int64_t left;
     if (*db != NULL && *db_start != seg->start) {
         db_close(*db);
         *db = NULL;
@@ -58,7 +72,7 @@ static void move_log(struct store *s, struct store_segment *seg, struct db **db,
     if (*db == NULL && db_open(seg->path, DB_WRITE, &o, db, NULL) != RC_OK)
         return;
     *db_start = seg->start;
-    if (db_checkpoint(*db, false, &left) == RC_OK)
+    if (move_bulk(s, *db) == RC_OK)
         atomic_store(&seg->wal_helped, true);
 }
 

@@ -223,6 +223,7 @@ static void a_checkpoint_empties_the_log(void **state)
     assert_true(db_wal_pages(f->db) > 0);
     assert_int_equal(db_checkpoint(f->db, false, &left), RC_OK);
     assert_int_equal(left, 0);
+    assert_int_equal(db_sync(f->db), RC_OK);
     assert_int_equal(db_checkpoint(f->db, true, &left), RC_OK);
     (void)snprintf(wal, sizeof wal, "%s-wal", f->path);
     int fd = open(wal, O_RDONLY);
