@@ -340,25 +340,6 @@ void db_rollback(struct db *db)
     MUST(sqlite3_get_autocommit(db->handle) != 0 || rc != RC_OK);
 }
 
-enum rc db_savepoint(struct db *db)
-{
-    return db_run(db_prepare(db, "SAVEPOINT one"));
-}
-
-/* Both fail only where the transaction around is gone already, which its commit reports. */
-void db_release(struct db *db)
-{
-    enum rc rc = db_run(db_prepare(db, "RELEASE one"));
-    (void)rc;
-}
-
-void db_rollback_to(struct db *db)
-{
-    enum rc rc = db_run(db_prepare(db, "ROLLBACK TO one"));
-    (void)rc;
-    db_release(db);
-}
-
 int64_t db_changes(struct db *db)
 {
     return sqlite3_changes64(db->handle);

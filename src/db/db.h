@@ -54,9 +54,6 @@ MUST_USE enum rc db_exec(struct db *db, const char *sql); /* several statements,
 MUST_USE enum rc db_begin(struct db *db, bool write);
 MUST_USE enum rc db_commit(struct db *db); /* on failure the transaction is rolled back */
 void db_rollback(struct db *db);
-MUST_USE enum rc db_savepoint(struct db *db);
-void db_release(struct db *db);
-void db_rollback_to(struct db *db); /* and releases it */
 int64_t db_changes(struct db *db);
 int64_t db_last_rowid(struct db *db);
 

@@ -77,7 +77,7 @@ static bool take_body(struct own_exchange *ex, struct str bytes)
 static void choose_reading(struct own_exchange *ex, const struct http_head *head)
 {
     ex->keep_alive = head->keep_alive;
-    if (ex->call->method == HTTP_HEAD || head->status == 204 || head->status == 304) {
+    if (!http_response_has_body(head, ex->call->method)) {
         ex->reading = OWN_LENGTH;
         ex->left = 0;
     } else if (head->chunked) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What flows: messages, their deliveries, attempts. Writes are jobs: any thread submits one, the
- * store thread commits them in groups (a savepoint per job, so that one bad job fails alone), and
+ * store thread commits them in groups (a job that fails for itself fails alone), and
  * after the commit each job's done() runs on the loop it names, a whole group per wake-up. Reads block: worker threads.
  *
  * A message lives in the segment its id's time falls into, with everything about it.

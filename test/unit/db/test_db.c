@@ -153,21 +153,6 @@ static void a_rolled_back_transaction_leaves_nothing(void **state)
     db_rollback(f->db); /* fine without one */
 }
 
-static void a_savepoint_takes_back_its_part_only(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(db_begin(f->db, true), RC_OK);
-    assert_int_equal(put(f->db, 1, STR("x"), STR("")), RC_OK);
-    assert_int_equal(db_savepoint(f->db), RC_OK);
-    assert_int_equal(put(f->db, 2, STR("y"), STR("")), RC_OK);
-    db_rollback_to(f->db);
-    assert_int_equal(db_savepoint(f->db), RC_OK);
-    assert_int_equal(put(f->db, 3, STR("z"), STR("")), RC_OK);
-    db_release(f->db);
-    assert_int_equal(db_commit(f->db), RC_OK);
-    assert_int_equal(count(f->db), 2);
-}
-
 static void a_second_writer_is_told_to_wait(void **state)
 {
     struct fixture *f = *state;
@@ -237,12 +222,11 @@ static void a_checkpoint_empties_the_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(values_come_back_as_they_went_in),       T(an_empty_blob_is_not_null),
-        T(a_statement_starts_unbound_each_time),   T(hundreds_of_statements_are_kept_apart),
-        T(a_unique_constraint_is_a_conflict),      T(a_rolled_back_transaction_leaves_nothing),
-        T(a_savepoint_takes_back_its_part_only),   T(a_second_writer_is_told_to_wait),
-        T(a_reader_cannot_write_and_sees_commits), T(opening_says_what_is_wrong),
-        T(a_checkpoint_empties_the_log),
+        T(values_come_back_as_they_went_in),     T(an_empty_blob_is_not_null),
+        T(a_statement_starts_unbound_each_time), T(hundreds_of_statements_are_kept_apart),
+        T(a_unique_constraint_is_a_conflict),    T(a_rolled_back_transaction_leaves_nothing),
+        T(a_second_writer_is_told_to_wait),      T(a_reader_cannot_write_and_sees_commits),
+        T(opening_says_what_is_wrong),           T(a_checkpoint_empties_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
