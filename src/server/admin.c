@@ -156,3 +156,18 @@ enum rc server_admin_open(struct server *s)
         http_server_new(s->loops[0].loop, fd, NULL, &limits, http_router_handle, s->admin_router);
     return RC_OK;
 }
+
+/* The folder is still locked, so that the socket is nobody else's. */
+void server_admin_close(struct server *s)
+{
+    int dir_fd;
+    if (s->admin == NULL)
+        return;
+    http_server_free(s->admin);
+    s->admin = NULL;
+    dir_fd = open(s->conf->data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return;
+    (void)unlinkat(dir_fd, "admin.sock", 0);
+    close(dir_fd);
+}

@@ -106,9 +106,7 @@ void server_unlisten(struct server *s)
             s->loops[i].http[k] = NULL;
         }
     }
-    if (s->admin != NULL)
-        http_server_free(s->admin);
-    s->admin = NULL;
+    server_admin_close(s);
     SSL_CTX_free(s->server_tls);
     s->server_tls = NULL;
 }

@@ -175,3 +175,4 @@ void server_watchdog_describe(struct server_watchdog *w, struct buf *out);
 void server_ops_routes(struct http_router *router);
 /* The socket for the command line, in the store's folder: whoever may read the store may use it. */
 MUST_USE enum rc server_admin_open(struct server *s);
+void server_admin_close(struct server *s); /* and removes its file; fine without one */

@@ -31,6 +31,12 @@ def test_a_stop_finishes_the_attempt_under_way(make_grapnel, make_receiver):
     assert len(receiver.received) == 1
 
 
+def test_a_clean_stop_leaves_no_socket_behind(grapnel):
+    assert (grapnel.store / "admin.sock").exists()
+    assert grapnel.stop() == 0
+    assert not (grapnel.store / "admin.sock").exists()
+
+
 def test_a_stop_past_its_deadline_cuts_and_the_delivery_comes_after_the_restart(make_grapnel, make_receiver):
     arrived, answered = threading.Event(), threading.Event()
 
