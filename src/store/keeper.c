@@ -3,6 +3,7 @@
  * The keeper thread: moves write-ahead logs into their files, seals and removes segments, watches
  * the disk. What changes the list of segments or writes rows it hands to the store thread.
  */
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ enum {
     WAL_PASSES = 3,  /* of the keeper, one after the other, */
     WAL_LITTLE = 32, /* until no more pages than this are left */
     SEAL_AFTER_US = 2000000,
+    NICE = 5, /* behind the threads that requests wait for */
     GROUP_SEGMENTS = 16 /* that share one filter over their keys */
 };
 
@@ -302,6 +304,8 @@ static void run(void *arg)
     struct db *db = NULL;
     int64_t db_start = 0, next_round_us = 0;
     size_t turn = 0;
+    /* Of this thread only, on Linux. Moving a log takes a processor for some milliseconds. */
+    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
     mutex_lock(&s->keeper_lock);
     while (!s->keeper_stop) {
         if (!s->keeper_asked)
