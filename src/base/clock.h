@@ -19,13 +19,19 @@ struct clock {
 };
 
 const struct clock *clock_system(void);
-static inline int64_t clock_wall_us(const struct clock *c) { return c->wall_us(c->ctx); }
-static inline int64_t clock_mono_us(const struct clock *c) { return c->mono_us(c->ctx); }
+static inline int64_t clock_wall_us(const struct clock *c)
+{
+    return c->wall_us(c->ctx);
+}
+static inline int64_t clock_mono_us(const struct clock *c)
+{
+    return c->mono_us(c->ctx);
+}
 
 /* A clock that stands still until moved. Both faces advance together. */
 struct clock_fake {
-    struct clock clock; /* hand out &fake.clock */
-    int64_t now_us;
+    struct clock clock;     /* hand out &fake.clock */
+    _Atomic int64_t now_us; /* a test moves it while threads read it */
 };
 void clock_fake_init(struct clock_fake *f, int64_t now_us);
 
