@@ -206,3 +206,15 @@ enum rc buf_add_json(struct buf *b, struct str s)
         buf_cut(b, before);
     return rc;
 }
+
+enum rc buf_add_json_pair(struct buf *b, struct str name, struct str value)
+{
+    enum rc rc = buf_add_char(b, '[');
+    if (rc == RC_OK)
+        rc = buf_add_json(b, name);
+    if (rc == RC_OK)
+        rc = buf_add_char(b, ',');
+    if (rc == RC_OK)
+        rc = buf_add_json(b, value);
+    return rc == RC_OK ? buf_add_char(b, ']') : rc;
+}

@@ -81,19 +81,6 @@ static bool is_secret(const struct inbound_view *v, struct str name, struct str 
     return is_sensitive(name) || holds_secret(v, value);
 }
 
-/* `["name","value"]`, behind a comma if it is not the first. */
-static enum rc add_pair(struct buf *out, struct str name, struct str value)
-{
-    enum rc rc = buf_add_str(out, out->len > 1 ? STR(",[") : STR("["));
-    if (rc == RC_OK)
-        rc = buf_add_json(out, name);
-    if (rc == RC_OK)
-        rc = buf_add_char(out, ',');
-    if (rc == RC_OK)
-        rc = buf_add_json(out, value);
-    return rc == RC_OK ? buf_add_char(out, ']') : rc;
-}
-
 /* Takes the next of the forwarded lines if it is this header. */
 static bool take_line(struct str *lines, struct str name, struct str value)
 {
@@ -109,9 +96,12 @@ static bool take_line(struct str *lines, struct str name, struct str value)
 static enum rc add_header(const struct inbound_view *v, struct str name, struct str value,
                           struct str *lines, struct buf *out)
 {
+    enum rc rc = out->len > 1 ? buf_add_char(out, ',') : RC_OK;
+    if (rc != RC_OK)
+        return rc;
     if (take_line(lines, name, value))
-        return buf_add_str(out, out->len > 1 ? STR(",0") : STR("0"));
-    return add_pair(out, name, is_secret(v, name, value) ? redacted : value);
+        return buf_add_char(out, '0');
+    return buf_add_json_pair(out, name, is_secret(v, name, value) ? redacted : value);
 }
 
 /* What is too much is left out. */

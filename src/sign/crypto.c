@@ -61,13 +61,18 @@ void sign_sha256(struct str s, uint8_t out[static 32])
     MUST(EVP_Digest(bytes, s.len, out, NULL, sign_crypto()->sha256, NULL) == 1);
 }
 
-void sign_hmac256(struct str key, struct str s, uint8_t out[static 32])
+/* Ends the context. */
+static void finish(EVP_MAC_CTX *ctx, struct str rest, uint8_t out[static 32])
 {
     size_t len = 0;
-    EVP_MAC_CTX *ctx = sign_crypto_hmac(key.ptr == NULL ? "" : key.ptr, key.len);
-    MUST(EVP_MAC_update(ctx, (const unsigned char *)s.ptr, s.len) == 1);
+    MUST(ctx != NULL && EVP_MAC_update(ctx, (const unsigned char *)rest.ptr, rest.len) == 1);
     MUST(EVP_MAC_final(ctx, out, &len, SIGN_SHA256_BYTES) == 1 && len == SIGN_SHA256_BYTES);
     EVP_MAC_CTX_free(ctx);
+}
+
+void sign_hmac256(struct str key, struct str s, uint8_t out[static 32])
+{
+    finish(sign_crypto_hmac(key.ptr == NULL ? "" : key.ptr, key.len), s, out);
 }
 
 /* --- texts that begin alike ----------------------------------------------------------------------------- */
@@ -86,11 +91,7 @@ struct sign_prefix *sign_prefix_new(struct str key, struct str beginning)
 
 void sign_prefix_finish(const struct sign_prefix *p, struct str rest, uint8_t out[static 32])
 {
-    size_t len = 0;
-    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(p->ctx);
-    MUST(ctx != NULL && EVP_MAC_update(ctx, (const unsigned char *)rest.ptr, rest.len) == 1);
-    MUST(EVP_MAC_final(ctx, out, &len, SIGN_SHA256_BYTES) == 1 && len == SIGN_SHA256_BYTES);
-    EVP_MAC_CTX_free(ctx);
+    finish(EVP_MAC_CTX_dup(p->ctx), rest, out);
 }
 
 void sign_prefix_free(struct sign_prefix *p)

@@ -136,14 +136,7 @@ static enum rc add_line(struct buf *out, struct str *lines)
     (void)str_split(lines, '\n', &line);
     line = str_sub(line, 0, str_find(line, '\r'));
     size_t colon = str_find(line, ':');
-    enum rc rc = buf_add_char(out, '[');
-    if (rc == RC_OK)
-        rc = buf_add_json(out, str_sub(line, 0, colon));
-    if (rc == RC_OK)
-        rc = buf_add_char(out, ',');
-    if (rc == RC_OK)
-        rc = buf_add_json(out, str_sub(line, colon + 2, line.len));
-    return rc == RC_OK ? buf_add_char(out, ']') : rc;
+    return buf_add_json_pair(out, str_sub(line, 0, colon), str_sub(line, colon + 2, line.len));
 }
 
 /* Outside of strings there is no other 0. */
