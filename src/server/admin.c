@@ -160,13 +160,14 @@ enum rc server_admin_open(struct server *s)
 /* The folder is still locked, so that the socket is nobody else's. */
 void server_admin_close(struct server *s)
 {
-    int dir_fd;
+    struct sockaddr_un address;
+    int dir_fd = -1;
+
     if (s->admin == NULL)
         return;
     http_server_free(s->admin);
     s->admin = NULL;
-    dir_fd = open(s->conf->data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0)
+    if (server_admin_address(s->conf->data_dir, &address, &dir_fd) != RC_OK)
         return;
     (void)unlinkat(dir_fd, "admin.sock", 0);
     close(dir_fd);

@@ -67,6 +67,13 @@ static bool is_publish_done(void *arg)
     return atomic_load(&((struct publishing *)arg)->done);
 }
 
+static void publish_and_wait(struct fixture *f, struct publishing *p)
+{
+    p->publish.job.done = publish_done;
+    assert_int_equal(store_submit_publish(f->store, &p->publish), RC_OK);
+    wait_until(is_publish_done, p);
+}
+
 static struct store_message *make_message(struct fixture *f, int64_t app, const char *event_id)
 {
     const struct store_message m = { .id = id_new(store_ids(f->store)),
@@ -92,13 +99,10 @@ static struct store_publish publish_with_company(struct fixture *f, struct store
                                      .status = 200,
                                      .event_type = m->event_type,
                                      .dedupe_id = m->event_id };
-    struct publishing p = { .publish = { .job = { .done = publish_done },
-                                         .message = m,
-                                         .request = &request,
-                                         .also = list_of_one,
-                                         .also_count = 1 } };
-    assert_int_equal(store_submit_publish(f->store, &p.publish), RC_OK);
-    wait_until(is_publish_done, &p);
+    struct publishing p = {
+        .publish = { .message = m, .request = &request, .also = list_of_one, .also_count = 1 }
+    };
+    publish_and_wait(f, &p);
     return p.publish;
 }
 
@@ -179,14 +183,12 @@ static void publish_events(struct fixture *f, const char *const ids[EVENTS], str
                                      .has_message = true,
                                      .status = 200,
                                      .item_count = EVENTS };
-    e->p = (struct publishing){ .publish = { .job = { .done = publish_done },
-                                             .message = e->messages[0],
+    e->p = (struct publishing){ .publish = { .message = e->messages[0],
                                              .request = &request,
                                              .also = e->also,
                                              .also_count = count,
                                              .is_items = true } };
-    assert_int_equal(store_submit_publish(f->store, &e->p.publish), RC_OK);
-    wait_until(is_publish_done, &e->p);
+    publish_and_wait(f, &e->p);
     assert_int_equal(e->p.publish.job.rc, RC_OK);
 }
 
@@ -303,12 +305,9 @@ static struct id accept_one(struct fixture *f, size_t payload_len, bool has_line
                                      .body_bytes = (int64_t)payload_len,
                                      .event_type = STR("said"),
                                      .dedupe_id = m->event_id };
-    struct publishing p = {
-        .publish = { .job = { .done = publish_done }, .message = m, .request = &request }
-    };
+    struct publishing p = { .publish = { .message = m, .request = &request } };
     struct id id = m->id;
-    assert_int_equal(store_submit_publish(f->store, &p.publish), RC_OK);
-    wait_until(is_publish_done, &p);
+    publish_and_wait(f, &p);
     assert_int_equal(p.publish.job.rc, RC_OK);
     store_message_unref(m);
     return id;
