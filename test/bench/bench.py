@@ -28,7 +28,7 @@ PAYLOAD = 1024
 AMQP_FANOUT = 10
 ENDPOINTS = 100
 GOOD_RATE = 2000
-FREE_LEFT = 512 << 20
+FREE_LEFT, CACHE_MAX = 512 << 20, 32 << 30
 
 # name, unit, target, True: at least, False: at most, what it means
 FIGURES = [
@@ -76,7 +76,7 @@ class Bench:
         free = int(re.search(r"^MemFree:\s+(\d+) kB", pathlib.Path("/proc/meminfo").read_text(), re.M)[1]) << 10
         with (self.folder / "holes").open("a+b") as holes:  # reading them takes memory and no disk
             start = holes.seek(0, os.SEEK_END)
-            holes.truncate(start + max(0, free - FREE_LEFT))
+            holes.truncate(start + min(max(0, free - FREE_LEFT), CACHE_MAX))
             while holes.read(1 << 20):
                 pass
 
