@@ -93,6 +93,17 @@ static bool retire(struct store_endpoint *ep, int64_t now_us, int64_t expires_us
     return true;
 }
 
+/* SDKs before version 2, and whoever goes by the published contract, expect 204; some take a body for a fault. From
+ * version 2 on SDKs read the new key from the answer of an application's endpoint, and take 204 for one. */
+static bool reads_new_key(const struct api_ctx *c)
+{
+    struct str agent = http_call_header(c->req->call, "user-agent");
+    struct str major;
+    uint64_t version;
+    return !c->ingest && !c->operational && str_skip_prefix(&agent, STR("svix-libs/")) &&
+           str_split(&agent, '.', &major) && str_to_u64(major, &version) == RC_OK && version >= 2;
+}
+
 static void rotate_secret(struct http_request *req)
 {
     struct api_ctx c;
@@ -121,8 +132,7 @@ static void rotate_secret(struct http_request *req)
         api_abort(&c, tx, rc);
         return;
     }
-    /* Newer clients read the new key from the answer; who may not see it gets none. */
-    if (!c.ingest && (c.who->app == 0 || (c.who->capabilities & CORE_MAY_VIEW_SECRET) != 0))
+    if (reads_new_key(&c) && (c.who->app == 0 || (c.who->capabilities & CORE_MAY_VIEW_SECRET) != 0))
         reply_key(&c, &ep);
     else
         api_reply_empty(&c, 204);

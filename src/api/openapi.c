@@ -86,6 +86,24 @@ static json_t *schema_of_field(const struct api_field *f)
     return o;
 }
 
+static void add_schema(json_t *schemas, const struct api_schema *schema);
+
+static void add_members(json_t *schemas, const struct api_schema *schema, json_t *properties,
+                        json_t *required)
+{
+    for (size_t i = 0; i < schema->count; i++) {
+        const struct api_field *f = &schema->fields[i];
+        if ((f->flags & API_EMBEDDED) != 0)
+            add_members(schemas, f->schema, properties, required);
+        if ((f->flags & (API_HIDDEN | API_EMBEDDED)) != 0)
+            continue;
+        add_schema(schemas, f->schema);
+        json_object_set_new(properties, f->name, schema_of_field(f));
+        if ((f->flags & API_REQUIRED) != 0)
+            json_array_append_new(required, json_string(f->name));
+    }
+}
+
 static void add_schema(json_t *schemas, const struct api_schema *schema)
 {
     if (schema == NULL || json_object_get(schemas, schema->name) != NULL)
@@ -94,15 +112,7 @@ static void add_schema(json_t *schemas, const struct api_schema *schema)
     json_t *properties = json_object();
     json_t *required = json_array();
     json_object_set_new(schemas, schema->name, o);
-    for (size_t i = 0; i < schema->count; i++) {
-        const struct api_field *f = &schema->fields[i];
-        if ((f->flags & API_HIDDEN) != 0)
-            continue;
-        add_schema(schemas, f->schema);
-        json_object_set_new(properties, f->name, schema_of_field(f));
-        if ((f->flags & API_REQUIRED) != 0)
-            json_array_append_new(required, json_string(f->name));
-    }
+    add_members(schemas, schema, properties, required);
     json_object_set_new(o, "properties", properties);
     if (json_array_size(required) > 0)
         json_object_set_new(o, "required", required);
@@ -157,10 +167,10 @@ static void add_query_parameters(json_t *parameters, const char *names)
     }
 }
 
-static json_t *success(json_t *schemas, const struct api_operation *op)
+static json_t *success(json_t *schemas, const struct api_operation *op, int status)
 {
-    json_t *response = json_pack("{s:s}", "description", http_reason(op->status));
-    if (op->out == NULL)
+    json_t *response = json_pack("{s:s}", "description", http_reason(status));
+    if (op->out == NULL || status == 204)
         return response;
     char name[96];
     json_t *schema = NULL;
@@ -215,10 +225,10 @@ static json_t *operation_of(struct document *d, const struct http_route *route)
         char code[8];
         add_query_parameters(parameters, op->query);
         (void)snprintf(code, sizeof(code), "%d", op->status);
-        json_object_set_new(responses, code, success(d->schemas, op));
+        json_object_set_new(responses, code, success(d->schemas, op, op->status));
         if (op->other_status != 0) {
             (void)snprintf(code, sizeof(code), "%d", op->other_status);
-            json_object_set_new(responses, code, success(d->schemas, op));
+            json_object_set_new(responses, code, success(d->schemas, op, op->other_status));
         }
         if (op->in != NULL) {
             add_schema(d->schemas, op->in);

@@ -11,7 +11,7 @@ struct api_operation {
     const struct api_schema *in;  /* NULL: no body */
     const struct api_schema *out; /* NULL: no content */
     int status;
-    int other_status;             /* 0: none; 201 beside 200 */
+    int other_status;             /* 0: none; 201 beside 200, 200 beside 204 */
     bool is_list;                 /* out is what the list holds */
     const char *query;            /* names, parted by spaces; api_query_doc() has their words */
 };

@@ -117,7 +117,7 @@ static void describe_schema(struct page *p, const struct api_schema *schema)
         schema->doc);
     for (size_t i = 0; i < schema->count; i++) {
         const struct api_field *f = &schema->fields[i];
-        if ((f->flags & API_HIDDEN) != 0)
+        if ((f->flags & (API_HIDDEN | API_EMBEDDED)) != 0)
             continue;
         say(p, "| `%s` | %s | %s%s | %s |\n", f->name, type_of(f),
             (f->flags & API_REQUIRED) != 0 ? "required " : "",

@@ -40,7 +40,8 @@ enum api_type {
 enum {
     API_REQUIRED = 1,
     API_NULLABLE = 2,
-    API_HIDDEN = 4 /* an alias or a relic: accepted, not documented */
+    API_HIDDEN = 4,  /* an alias or a relic: accepted, not documented */
+    API_EMBEDDED = 8 /* of an answer: the members of `schema` stand beside these, and the name nowhere */
 };
 
 struct api_schema;

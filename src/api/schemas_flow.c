@@ -226,8 +226,7 @@ static const struct api_field MessageEndpointOut_fields[] = {
     { .name = "endpoint",
       .type = API_SCHEMA,
       .schema = &api_schema_EndpointOut,
-      .flags = API_HIDDEN,
-      .doc = "Its members stand beside these." },
+      .flags = API_EMBEDDED },
 };
 API_SCHEMA_OF(
     MessageEndpointOut,

@@ -446,12 +446,25 @@ def test_event_types_move_between_environments_and_from_openapi(grapnel):
     assert [t["name"] for t in grapnel.ok("GET", "/event-type")["data"]] == ["pet.new"]
 
 
+@pytest.mark.parametrize(("agent", "status"), [
+    ("svix-libs/1.99.1/java", 204),  # this one cannot read an answer to a rotation
+    ("svix-libs/2.9.1/python", 200),  # this one cannot do without
+    ("svix-libs/two/python", 204), ("svix-libs/2", 200), ("svix-libs/", 204), ("curl/8.0", 204), (None, 204)])
+def test_rotating_answers_what_the_sdk_of_the_asking_version_reads(grapnel, agent, status):
+    app = grapnel.application()
+    base = f"/app/{app}/endpoint/{grapnel.endpoint(app, 'https://example.com/')}/secret"
+    answer = grapnel.call("POST", base + "/rotate", {}, headers={"user-agent": agent} if agent else None)
+    assert answer.status == status
+    assert answer.body == (grapnel.ok("GET", base) if status == 200 else None)
+
+
 def test_rotating_keeps_the_old_key_for_its_grace_and_at_most_ten(grapnel, receiver):
     app = grapnel.application()
     endpoint = grapnel.endpoint(app, receiver.url, secret="whsec_" + "A" * 32)
     base = f"/app/{app}/endpoint/{endpoint}/secret"
     assert grapnel.ok("GET", base)["key"] == "whsec_" + "A" * 32
-    new = grapnel.ok("POST", base + "/rotate", {"gracePeriodSeconds": 0})["key"]
+    assert grapnel.call("POST", base + "/rotate", {"gracePeriodSeconds": 0}).status == 204
+    new = grapnel.ok("GET", base)["key"]
     grapnel.publish(app)
     got = receiver.wait()[0]
     assert is_signed(got, new) and not is_signed(got, "whsec_" + "A" * 32)

@@ -52,9 +52,8 @@ def test_a_real_delivery_verifies_with_the_sdks_webhook_class(svix, receiver):
     assert got.headers["svix-id"] == message.id
     assert got.headers["x-mine"] == "1"
 
-    svix.endpoint.rotate_secret(app.id, endpoint.id, EndpointSecretRotateIn())
-    fresh = svix.endpoint.get_secret(app.id, endpoint.id).key
-    assert fresh != secret
+    fresh = svix.endpoint.rotate_secret(app.id, endpoint.id, EndpointSecretRotateIn()).key
+    assert fresh != secret and fresh == svix.endpoint.get_secret(app.id, endpoint.id).key
     svix.message.create("customer", MessageIn(event_type="a.b", payload={"n": 2}))
     got = receiver.wait(2)[1]
     for key in (secret, fresh):
