@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 enum { BATCH_MAX = 1000 };
+#define EVENT_ID_TAKEN "A message with this eventId exists."
 
 struct item {
     struct api_message_in in;
@@ -19,7 +20,7 @@ struct item {
     struct batch *batch;
     struct core_publish *publish; /* while it is ours */
     int status;                   /* 0: to be published */
-    const char *code;             /* of an error that is not a fault */
+    const char *code, *words;     /* of an error that is not a fault */
     struct store_message shown;   /* after: what to answer with; strings of `in` */
 };
 
@@ -34,6 +35,13 @@ struct batch {
     atomic_size_t left;
     enum rc rc; /* atomic: of the one job */
 };
+
+static void fail(struct item *item, int status, const char *code, const char *words)
+{
+    item->status = status;
+    item->code = code;
+    item->words = words;
+}
 
 /* --- in -------------------------------------------------------------------------------------- */
 
@@ -100,10 +108,8 @@ static void check_event_ids(struct batch *b)
             map_set(seen, event_id, item) != NULL ||
             (!b->has_key && store_message_by_event_id(b->c.api->o.store, b->app->num, event_id,
                                                       b->c.arena, &row) == RC_OK);
-        if (taken) {
-            item->status = 409;
-            item->code = "conflict";
-        }
+        if (taken)
+            fail(item, 409, "conflict", EVENT_ID_TAKEN);
     }
     map_free(seen);
 }
@@ -118,18 +124,21 @@ static void leave(struct batch *b)
 
 static void refuse(struct item *item, enum rc rc)
 {
-    item->status = rc == RC_BUSY ? 503 : rc == RC_LIMIT ? 507 : 500;
-    item->code = rc == RC_BUSY ? "busy" : rc == RC_LIMIT ? "storage_full" : "server_error";
+    if (rc == RC_BUSY)
+        fail(item, 503, "busy", "The server is busy. Try again.");
+    else if (rc == RC_LIMIT)
+        fail(item, 507, "storage_full", "The server's disk is nearly full.");
+    else
+        fail(item, 500, "server_error", "The server failed.");
 }
 
 static void judge(struct item *item, const struct store_publish *p)
 {
     if (p->result == STORE_KEY_REUSED) {
-        item->status = 409;
-        item->code = "idempotency_key_reused";
+        fail(item, 409, "idempotency_key_reused",
+             "This idempotency key was used with another body.");
     } else if (p->result == STORE_EVENT_ID_TAKEN) {
-        item->status = 409;
-        item->code = "conflict";
+        fail(item, 409, "conflict", EVENT_ID_TAKEN);
     } else {
         item->status = 202;
         item->shown.id = p->message->id;
@@ -215,10 +224,8 @@ static void publish_each(struct batch *b)
 static void refuse_the_rest(struct batch *b)
 {
     for (size_t i = 0; i < b->count; i++)
-        if (b->items[i].status == 0 || b->items[i].status == 202) {
-            b->items[i].status = 424;
-            b->items[i].code = "batch_refused";
-        }
+        if (b->items[i].status == 0 || b->items[i].status == 202)
+            fail(&b->items[i], 424, "batch_refused", "Others of this batch were refused.");
 }
 
 static void published_whole(struct core_publish *p)
@@ -288,7 +295,7 @@ static void write_item(struct batch *b, struct api_out *o, const struct item *it
         write_fault(o, &item->fault);
     } else {
         api_out_str(o, "code", str_from(item->code));
-        api_out_str(o, "detail", str_from(http_reason(item->status)));
+        api_out_str(o, "detail", str_from(item->words));
     }
     api_out_end(o, '}');
     api_out_end(o, '}');

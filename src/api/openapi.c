@@ -237,7 +237,8 @@ static json_t *operation_of(struct document *d, const struct http_route *route)
             json_object_set_new(o, "requestBody", body);
         }
     }
-    add_errors(responses, op != NULL && (op->in != NULL || op->query[0] != '\0'));
+    bool has_event = str_contains(str_from(route->pattern), STR("{event}")); /* its name is checked */
+    add_errors(responses, has_event || (op != NULL && (op->in != NULL || op->query[0] != '\0')));
     json_object_set_new(o, "parameters", parameters);
     json_object_set_new(o, "responses", responses);
     if ((route->access & API_ACCESS_MASK) == API_OPEN)

@@ -254,14 +254,20 @@ void deliver_lane_park(struct deliver_shard *s, struct deliver_lane *lane, struc
     deliver_backlog_give_back(s, lane);
 }
 
-void deliver_lane_unpark(struct deliver_shard *s, struct deliver_lane *lane, struct str endpoint)
+static bool leave_park(struct deliver_shard *s, struct deliver_lane *lane)
 {
     if (!lane->is_parked)
-        return;
+        return false;
     lane->is_parked = false;
     s->parked--;
     metrics_add(METRIC_DELIVER_PARKED, -1);
-    LOG(DELIVER_LANE_REOPENED, F_STR("endpoint", endpoint));
+    return true;
+}
+
+void deliver_lane_unpark(struct deliver_shard *s, struct deliver_lane *lane, struct str endpoint)
+{
+    if (leave_park(s, lane))
+        LOG(DELIVER_LANE_REOPENED, F_STR("endpoint", endpoint));
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -269,7 +275,7 @@ void deliver_lane_unpark(struct deliver_shard *s, struct deliver_lane *lane, str
 void deliver_lane_free(struct deliver_shard *s, struct deliver_lane *lane)
 {
     take_out(s, lane);
-    deliver_lane_unpark(s, lane, lane->ep == NULL ? STR_NONE : lane->ep->id);
+    (void)leave_park(s, lane); /* nothing is reopened: the endpoint, or the server, ends */
     deliver_health_flush(s, lane);
     *(lane->app_prev != NULL ? &lane->app_prev->app_next : &lane->app->lanes) = lane->app_next;
     if (lane->app_next != NULL)

@@ -393,6 +393,8 @@ def test_an_atomic_batch_is_delivered_and_replayed_whole(grapnel, receiver):
     other = {"messages": [{"eventType": "a.b", "payload": {}, "eventId": name} for name in ("new", "e7")], "atomic": True}
     refused = grapnel.call("POST", f"/app/{app}/msg/batch", other)
     assert refused.status == 422 and [r["status"] for r in refused.body["results"]] == [424, 409]
+    assert [r["error"]["detail"] for r in refused.body["results"]] == ["Others of this batch were refused.",
+                                                                      "A message with this eventId exists."]
     assert len(grapnel.ok("GET", f"/app/{app}/msg?limit=50")["data"]) == 20 == len(receiver.received)
 
 

@@ -96,6 +96,18 @@ def test_lanes_show_what_an_endpoint_is_up_to(make_grapnel, make_receiver):
     assert health(fresh)["queuedCount"] == health(fresh)["window"] == 0 and health(fresh)["parkedUntil"] is None
 
 
+def test_a_parked_endpoint_that_is_deleted_or_stopped_with_the_server_is_not_said_to_be_open_again(make_grapnel, make_receiver):
+    server = make_grapnel().serve("deliver.breaker_failures=2", "deliver.retry=1ms,10m", "deliver.jitter=0")
+    app = server.application()
+    deleted, kept = (server.endpoint(app, make_receiver(500).url) for _ in range(2))
+    server.publish(app)
+    for endpoint in (deleted, kept):
+        wait_until(lambda e=endpoint: re.search(rf"event=deliver.lane_parked endpoint={e} ", server.log()), "the breaker")
+    server.ok("DELETE", f"/app/{app}/endpoint/{deleted}")
+    assert server.stop() == 0
+    assert "lane_reopened" not in server.log()
+
+
 def test_debug_pages_are_not_there_unless_enabled(grapnel):
     assert grapnel.raw("GET", "/debug/conf").status == 404
 
