@@ -148,6 +148,7 @@ static bool collect(struct api_ctx *c, const json_t *spec, json_t *out)
             http_invalid(c->req, fault.where, fault.type, "%.80s: %s", name, fault.words);
             return false;
         }
+        api_schema_settle(&api_schema_EventTypeIn, in);
         json_array_append_new(out, in);
     }
     return true;

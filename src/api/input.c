@@ -36,6 +36,8 @@ bool api_body(struct api_ctx *c, const struct api_schema *schema, bool optional)
         http_invalid(c->req, fault.where, fault.type, "%s", fault.words);
         return false;
     }
+    if (schema != NULL)
+        api_schema_settle(schema, c->body);
     return true;
 }
 

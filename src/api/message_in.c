@@ -87,23 +87,36 @@ static enum rc read_name(const struct parse *p, enum member m, enum api_chars ch
 struct list {
     const struct parse *p;
     enum api_chars chars;
-    struct str *out; /* may be NULL */
+    struct str *out;
     size_t max, count;
+    bool has_repeats;
 };
 
 static enum rc add_name(void *ctx, size_t index, struct json_span value)
 {
     struct list *list = ctx;
-    (void)index;
-    if (value.type != JSON_SPAN_STRING || list->count == list->max)
+    if (value.type != JSON_SPAN_STRING || index == list->max)
         return RC_LIMIT;
     struct str name = json_span_string(list->p->a, value);
     if (!api_chars_ok(name, list->chars))
         return RC_INVALID;
-    if (list->out != NULL)
-        list->out[list->count] = name;
-    list->count++;
+    for (size_t i = 0; i < list->count; i++)
+        if (str_eq(list->out[i], name)) {
+            list->has_repeats = true;
+            return RC_OK;
+        }
+    list->out[list->count++] = name;
     return RC_OK;
+}
+
+/* The list as JSON; the characters of names need no escaping. */
+static struct str list_text(const struct list *list)
+{
+    struct str text = STR("[");
+    for (size_t i = 0; i < list->count; i++)
+        text = arena_fmt(list->p->a, "%.*s%s\"%.*s\"", STR_ARGS(text), i == 0 ? "" : ",",
+                         STR_ARGS(list->out[i]));
+    return arena_fmt(list->p->a, "%.*s]", STR_ARGS(text));
 }
 
 static enum rc read_list(const struct parse *p, enum member m, struct list *list, struct str *text)
@@ -117,7 +130,7 @@ static enum rc read_list(const struct parse *p, enum member m, struct list *list
     if (rc != RC_OK)
         return wrong(p, name, "Each must match %s and have 1 to %zu characters.",
                      api_chars_pattern(list->chars), api_chars_max(list->chars));
-    *text = p->m[m].value.text;
+    *text = list->has_repeats ? list_text(list) : p->m[m].value.text;
     return RC_OK;
 }
 
@@ -126,14 +139,15 @@ static enum rc read_lists(const struct parse *p)
     struct api_message_in *out = p->out;
     enum rc rc = RC_OK;
     if (given(p, CHANNELS)) {
-        struct list list = { p, API_CHARS_CHANNEL, out->channels, API_CHANNELS_MAX, 0 };
+        struct list list = { p, API_CHARS_CHANNEL, out->channels, API_CHANNELS_MAX, 0, false };
         rc = read_list(p, CHANNELS, &list, &out->message.channels);
         if (rc == RC_OK && list.count == 0)
             return wrong(p, "channels", "Must have at least 1 item.");
         out->channel_count = list.count;
     }
     if (rc == RC_OK && given(p, TAGS)) {
-        struct list list = { p, API_CHARS_TAG, NULL, API_TAGS_MAX, 0 };
+        struct str tags[API_TAGS_MAX];
+        struct list list = { p, API_CHARS_TAG, tags, API_TAGS_MAX, 0, false };
         rc = read_list(p, TAGS, &list, &out->message.tags);
     }
     return rc;

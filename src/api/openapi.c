@@ -13,7 +13,7 @@
 static const char *const type_names[] = {
     [API_STRING] = "string", [API_URL] = "string",      [API_INT] = "integer",
     [API_NUMBER] = "number", [API_BOOL] = "boolean",    [API_DATE] = "string",
-    [API_OBJECT] = "object", [API_TEXT_MAP] = "object", [API_NULL_MAP] = "object",
+    [API_OBJECT] = "object", [API_TEXT_MAP] = "object", [API_NULL_MAP] = "object", [API_OBJECTS] = "object",
     [API_LIST] = "array",    [API_NUMBERS] = "array",   [API_SCHEMA] = "object",
     [API_SCHEMAS] = "array", [API_ANYTHING] = NULL,
 };
@@ -78,6 +78,8 @@ static json_t *schema_of_field(const struct api_field *f)
         json_object_set_new(o, "format", json_string(f->type == API_DATE ? "date-time" : "uri"));
     if (f->type == API_LIST || f->type == API_NUMBERS || f->type == API_SCHEMAS)
         json_object_set_new(o, "items", items_of(f));
+    if (f->type == API_OBJECTS)
+        json_object_set_new(o, "additionalProperties", json_pack("{s:s}", "type", "object"));
     if (f->type == API_TEXT_MAP || f->type == API_NULL_MAP)
         json_object_set_new(
             o, "additionalProperties",

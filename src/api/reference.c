@@ -102,6 +102,7 @@ static const char *type_of(const struct api_field *f)
         [API_OBJECT] = "object",
         [API_TEXT_MAP] = "map of strings",
         [API_NULL_MAP] = "map of strings or null",
+        [API_OBJECTS] = "map of objects",
         [API_LIST] = "list of strings",
         [API_NUMBERS] = "list of numbers",
         [API_SCHEMA] = "object",

@@ -163,10 +163,13 @@ static enum rc check_object(const struct place *p, const struct api_field *f, co
     enum rc rc = RC_OK;
     json_object_foreach(o, key, value)
     {
-        bool fine = f->type == API_OBJECT || json_is_string(value) ||
-                    (f->type == API_NULL_MAP && json_is_null(value));
+        bool fine = f->type == API_OBJECTS
+                        ? json_is_object(value)
+                        : f->type == API_OBJECT || json_is_string(value) ||
+                              (f->type == API_NULL_MAP && json_is_null(value));
         if (!fine) {
-            rc = wrong(p, "The value of \"%.64s\" must be a string.", key);
+            rc = wrong(p, "The value of \"%.64s\" must be %s.", key,
+                       f->type == API_OBJECTS ? "an object" : "a string");
             break;
         }
     }
@@ -238,7 +241,8 @@ static enum rc check_value(const struct place *p, const struct api_field *f, con
     case API_DATE: return check_date(p, v);
     case API_OBJECT:
     case API_TEXT_MAP:
-    case API_NULL_MAP: return check_object(p, f, v);
+    case API_NULL_MAP:
+    case API_OBJECTS: return check_object(p, f, v);
     case API_LIST:
     case API_NUMBERS:
     case API_SCHEMAS: return check_array(p, f, v);
@@ -272,4 +276,34 @@ enum rc api_schema_check(const struct api_schema *schema, const json_t *object, 
             return rc;
     }
     return RC_OK;
+}
+
+static void drop_repeats(json_t *list)
+{
+    json_t *seen = json_object();
+    size_t i = 0;
+    while (i < json_array_size(list)) {
+        const char *item = json_string_value(json_array_get(list, i));
+        if (json_object_get(seen, item) != NULL) {
+            json_array_remove(list, i);
+        } else {
+            json_object_set_new(seen, item, json_true());
+            i++;
+        }
+    }
+    json_decref(seen);
+}
+
+void api_schema_settle(const struct api_schema *schema, json_t *object)
+{
+    for (size_t i = 0; i < schema->count; i++) {
+        const struct api_field *f = &schema->fields[i];
+        json_t *v = json_object_get(object, f->name);
+        if (f->type == API_LIST && json_is_array(v))
+            drop_repeats(v);
+        if (f->type == API_SCHEMA && json_is_object(v))
+            api_schema_settle(f->schema, v);
+        for (size_t n = 0; f->type == API_SCHEMAS && n < json_array_size(v); n++)
+            api_schema_settle(f->schema, json_array_get(v, n));
+    }
 }

@@ -30,7 +30,8 @@ enum api_type {
     API_OBJECT,   /* any object; max: bytes of its text, 0: no limit of its own */
     API_TEXT_MAP, /* string -> string; max: bytes of its text */
     API_NULL_MAP, /* string -> string or null */
-    API_LIST,     /* of strings of `chars`; min, max: items */
+    API_OBJECTS,  /* string -> object; max: bytes of its text */
+    API_LIST,     /* a set of strings of `chars`; min, max: items */
     API_NUMBERS,  /* of numbers >= 0; min, max: items */
     API_SCHEMA,   /* an object of `schema` */
     API_SCHEMAS,  /* an array of them; min, max: items */
@@ -76,3 +77,5 @@ struct api_fault {
 
 /* Checks an object against a schema. RC_INVALID: *fault is filled with the first thing that is wrong. */
 MUST_USE enum rc api_schema_check(const struct api_schema *schema, const json_t *object, const char *where, struct api_fault *fault);
+/* Takes out what a list of strings of an object that was checked holds once more: it is a set to whoever reads it. */
+void api_schema_settle(const struct api_schema *schema, json_t *object);

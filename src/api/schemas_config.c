@@ -382,7 +382,7 @@ API_SCHEMA_OF(EndpointHealth, "How an endpoint is doing.");
       .doc = "Hidden from lists; endpoints may not name it." }, \
         { .name = "deprecated", .type = API_BOOL, .doc = "On its way out." }, \
         { .name = "schemas", \
-          .type = API_OBJECT, \
+          .type = API_OBJECTS, \
           .flags = API_NULLABLE, \
           .max = SCHEMAS_MAX, \
           .doc = "JSON Schema by version, as {\"1\":{...}}." }, \

@@ -138,6 +138,21 @@ static void what_is_wrong_is_named(void **state)
     }
 }
 
+static void channels_and_tags_are_sets(void **state)
+{
+    (void)state;
+    struct api_message_in in;
+    struct api_fault fault;
+    assert_int_equal(
+        parse("{\"eventType\":\"a\",\"payload\":{},\"channels\":[\"b\",\"a\", \"\\u0062\"],"
+              "\"tags\":[\"t\",\"t\"]}",
+              &in, &fault),
+        RC_OK);
+    assert_int_equal(in.channel_count, 2);
+    assert_str(in.message.channels, "[\"b\",\"a\"]");
+    assert_str(in.message.tags, "[\"t\"]");
+}
+
 static void null_members_are_absent(void **state)
 {
     (void)state;
@@ -161,6 +176,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_members_are_read, begin, end),
         cmocka_unit_test_setup_teardown(a_raw_payload_takes_the_payloads_place, begin, end),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_named, begin, end),
+        cmocka_unit_test_setup_teardown(channels_and_tags_are_sets, begin, end),
         cmocka_unit_test_setup_teardown(null_members_are_absent, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

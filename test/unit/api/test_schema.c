@@ -62,9 +62,33 @@ static void a_body_is_checked_member_by_member(void **state)
           "body.eventTypes.1.name" },
         { &api_schema_EventTypeIn, "{\"name\":\"a\",\"description\":\"\",\"archived\":\"yes\"}",
           "body.archived" },
+        { &api_schema_EventTypeIn, "{\"name\":\"a\",\"description\":\"\",\"schemas\":{\"1\":{}}}",
+          NULL },
+        { &api_schema_EventTypeIn,
+          "{\"name\":\"a\",\"description\":\"\",\"schemas\":{\"1\":\"x\"}}", "body.schemas" },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         check(&rows[i]);
+}
+
+static void lists_of_names_are_sets(void **state)
+{
+    (void)state;
+    json_t *body = NULL;
+    const char *text =
+        "{\"url\":\"https://x/\",\"channels\":[\"b\",\"a\",\"b\",\"b\"],\"retrySchedule\":[1,1],"
+        "\"eventTypes\":[\"a\",\"A\"],\"filterTypes\":[\"x\",\"x\"],\"metadata\":{}}";
+    assert_int_equal(json_parse(str_from(text), &body, NULL), RC_OK);
+    api_schema_settle(&api_schema_EndpointIn, body);
+    json_t *settled = NULL;
+    assert_int_equal(json_parse(STR("{\"url\":\"https://x/\",\"channels\":[\"b\",\"a\"],"
+                                    "\"retrySchedule\":[1,1],\"eventTypes\":[\"a\",\"A\"],"
+                                    "\"filterTypes\":[\"x\"],\"metadata\":{}}"),
+                                &settled, NULL),
+                     RC_OK);
+    assert_true(json_equal(body, settled));
+    json_decref(body);
+    json_decref(settled);
 }
 
 static void names_hold_only_their_characters(void **state)
@@ -87,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_body_is_checked_member_by_member),
+        cmocka_unit_test(lists_of_names_are_sets),
         cmocka_unit_test(names_hold_only_their_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
