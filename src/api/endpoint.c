@@ -4,9 +4,9 @@
  * those belong to an internal application (see core/events.h).
  */
 #include "api/endpoint_priv.h"
-#include "api/transform_priv.h"
 #include "api/handshake_priv.h"
 #include "api/schemas.h"
+#include "api/transform_priv.h"
 
 enum { ENDPOINTS_MAX = 10000 }; /* of one application: as many destinations as a message may have */
 
@@ -148,8 +148,8 @@ static void create_endpoint(struct http_request *req)
 {
     struct api_ctx c;
     struct store_tx *tx;
-    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointIn, false) || !api_transform_check(&c) || !ready(&c) ||
-        !api_handshake_first(&c) || !api_write(&c, &tx))
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointIn, false) ||
+        !api_transform_check(&c) || !ready(&c) || !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;
     struct store_endpoint ep;
@@ -180,8 +180,8 @@ static void put_endpoint(struct http_request *req)
 {
     struct api_ctx c;
     struct store_tx *tx;
-    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointUpsertIn, false) || !api_transform_check(&c) || !ready(&c) ||
-        !api_handshake_first(&c) || !api_write(&c, &tx))
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointUpsertIn, false) ||
+        !api_transform_check(&c) || !ready(&c) || !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;
     struct store_endpoint ep;
@@ -214,8 +214,8 @@ static void patch_endpoint(struct http_request *req)
 {
     struct api_ctx c;
     struct store_tx *tx;
-    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointPatch, false) || !api_transform_check(&c) ||
-        !api_handshake_first(&c) || !api_write(&c, &tx))
+    if (!api_begin(req, &c) || !api_body(&c, &api_schema_EndpointPatch, false) ||
+        !api_transform_check(&c) || !api_handshake_first(&c) || !api_write(&c, &tx))
         return;
     struct store_application app;
     struct store_endpoint ep;

@@ -3,8 +3,8 @@
  * From what a request says about an endpoint to its row, and back to what it is shown as.
  */
 #include "api/endpoint_priv.h"
-#include "api/transform_priv.h"
 #include "api/handshake_priv.h"
+#include "api/transform_priv.h"
 
 #include "broker/url.h"
 #include "http/url.h"
@@ -18,7 +18,11 @@ static void write_options(struct api_ctx *c, struct api_out *o, const struct sto
     static const struct {
         const char *name;
         bool is_always;
-    } shown[] = { { "timeoutMs", true }, { "retrySchedule", true }, { "ordered", false }, { "amqp", false }, { "encoding", false } };
+    } shown[] = { { "timeoutMs", true },
+                  { "retrySchedule", true },
+                  { "ordered", false },
+                  { "amqp", false },
+                  { "encoding", false } };
     json_t *options = NULL;
     if (ep->options.ptr != NULL && json_parse(ep->options, &options, NULL) != RC_OK)
         options = NULL;
@@ -134,7 +138,8 @@ static bool fill_url(struct api_ctx *c, struct store_endpoint *ep)
 /* Options hold what only some endpoints have; members that others put there stay. */
 static bool fill_options(struct api_ctx *c, struct store_endpoint *ep, bool all)
 {
-    static const char *const names[] = { "timeoutMs", "retrySchedule", "ordered", "amqp", "encoding" };
+    static const char *const names[] = { "timeoutMs", "retrySchedule", "ordered", "amqp",
+                                         "encoding" };
     json_t *options = NULL;
     struct str encoding = api_get_str(c, "encoding");
     if (encoding.ptr != NULL && !str_eq(encoding, STR("json")) && !str_eq(encoding, STR("form"))) {

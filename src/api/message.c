@@ -11,8 +11,8 @@
 struct publish_call {
     struct http_request *req;
     struct api *api;
-    struct core_identity *who; /* released with the request */
-    struct core_app *app;      /* a reference until the job is made */
+    struct core_identity *who;    /* released with the request */
+    struct core_app *app;         /* a reference until the job is made */
     struct core_publish *publish; /* until it is submitted */
     struct api_message_in in;
     bool parsed;

@@ -11,11 +11,11 @@
  * --------------------------------------------------------------------------------------- */
 
 static const char *const type_names[] = {
-    [API_STRING] = "string", [API_URL] = "string",      [API_INT] = "integer",
-    [API_NUMBER] = "number", [API_BOOL] = "boolean",    [API_DATE] = "string",
-    [API_OBJECT] = "object", [API_TEXT_MAP] = "object", [API_NULL_MAP] = "object", [API_OBJECTS] = "object",
-    [API_LIST] = "array",    [API_NUMBERS] = "array",   [API_SCHEMA] = "object",
-    [API_SCHEMAS] = "array", [API_ANYTHING] = NULL,
+    [API_STRING] = "string",  [API_URL] = "string",      [API_INT] = "integer",
+    [API_NUMBER] = "number",  [API_BOOL] = "boolean",    [API_DATE] = "string",
+    [API_OBJECT] = "object",  [API_TEXT_MAP] = "object", [API_NULL_MAP] = "object",
+    [API_OBJECTS] = "object", [API_LIST] = "array",      [API_NUMBERS] = "array",
+    [API_SCHEMA] = "object",  [API_SCHEMAS] = "array",   [API_ANYTHING] = NULL,
 };
 
 static json_t *ref_to(const struct api_schema *schema)
@@ -239,7 +239,8 @@ static json_t *operation_of(struct document *d, const struct http_route *route)
             json_object_set_new(o, "requestBody", body);
         }
     }
-    bool has_event = str_contains(str_from(route->pattern), STR("{event}")); /* its name is checked */
+    bool has_event =
+        str_contains(str_from(route->pattern), STR("{event}")); /* its name is checked */
     add_errors(responses, has_event || (op != NULL && (op->in != NULL || op->query[0] != '\0')));
     json_object_set_new(o, "parameters", parameters);
     json_object_set_new(o, "responses", responses);

@@ -7,8 +7,9 @@
 #define S(name) (&api_schema_##name)
 #define PAGE "limit iterator"
 #define PAGE_ORDER "limit iterator order"
-#define APPS PAGE_ORDER " exclude_apps_with_no_endpoints exclude_apps_with_disabled_endpoints" \
-             " exclude_apps_with_svix_play_endpoints"
+#define APPS \
+    PAGE_ORDER " exclude_apps_with_no_endpoints exclude_apps_with_disabled_endpoints" \
+               " exclude_apps_with_svix_play_endpoints"
 #define MESSAGES PAGE " channel tag before after with_content event_types"
 
 static const struct api_operation operations[] = {
@@ -182,8 +183,7 @@ static const struct api_query_doc queries[] = {
     { "outcome", "string", "accepted, rejected, duplicate, ignored; several parted by commas." },
     { "reason", "string", "Only those with this reason." },
     { "event_type", "string", "Only those of this event type." },
-    { "text", "string",
-      "Only those that hold this text in URL, headers, id or body." },
+    { "text", "string", "Only those that hold this text in URL, headers, id or body." },
     { "task", "string", "Only tasks of this kind." },
     { "event", "string", "Only of this event." },
     { "filter_id", "string", "Only runs this filter took part in." },

@@ -163,10 +163,9 @@ static enum rc check_object(const struct place *p, const struct api_field *f, co
     enum rc rc = RC_OK;
     json_object_foreach(o, key, value)
     {
-        bool fine = f->type == API_OBJECTS
-                        ? json_is_object(value)
-                        : f->type == API_OBJECT || json_is_string(value) ||
-                              (f->type == API_NULL_MAP && json_is_null(value));
+        bool fine = f->type == API_OBJECTS ? json_is_object(value)
+                                           : f->type == API_OBJECT || json_is_string(value) ||
+                                                 (f->type == API_NULL_MAP && json_is_null(value));
         if (!fine) {
             rc = wrong(p, "The value of \"%.64s\" must be %s.", key,
                        f->type == API_OBJECTS ? "an object" : "a string");

@@ -149,18 +149,23 @@ API_SCHEMA_OF(EndpointHandshakeOut, "An endpoint's handshake.");
     }
 
 #define ENDPOINT_COMMON \
-    { .name = "scheme", \
-      .type = API_STRING, \
-      .flags = API_NULLABLE, \
-      .min = 1, \
-      .max = 20, \
-      .doc = \
-          "standard, or preservica: its envelope, sent chunked, with its signature beside ours." }, \
-    { .name = "includeIdentifiers", \
-      .type = API_BOOL, \
-      .flags = API_NULLABLE, \
-      .doc = "preservica: events keep their identifiers; true when absent." }, \
-    { .name = "description", .type = API_STRING, .max = DESCRIPTION_MAX, .doc = "For people." }, \
+    { \
+        .name = "scheme", \
+        .type = API_STRING, \
+        .flags = API_NULLABLE, \
+        .min = 1, \
+        .max = 20, \
+        .doc = \
+            "standard, or preservica: its envelope, sent chunked, with its signature beside ours." \
+    }, \
+        { .name = "includeIdentifiers", \
+          .type = API_BOOL, \
+          .flags = API_NULLABLE, \
+          .doc = "preservica: events keep their identifiers; true when absent." }, \
+        { .name = "description", \
+          .type = API_STRING, \
+          .max = DESCRIPTION_MAX, \
+          .doc = "For people." }, \
         UID_FIELD("ep_"), \
         { .name = "disabled", .type = API_BOOL, .doc = "No deliveries while true." }, \
         { .name = "channels", \
@@ -198,7 +203,8 @@ API_SCHEMA_OF(EndpointHandshakeOut, "An endpoint's handshake.");
           .flags = API_NULLABLE, \
           .min = 1, \
           .max = 16384, \
-          .doc = "A jq program that makes what is sent (see the guide to transforms); null: none." }, \
+          .doc = \
+              "A jq program that makes what is sent (see the guide to transforms); null: none." }, \
         { .name = "timeoutMs", \
           .type = API_INT, \
           .flags = API_NULLABLE, \
@@ -244,7 +250,8 @@ API_SCHEMA_OF(EndpointHandshakeOut, "An endpoint's handshake.");
 #define URL_FIELD(flags_) \
     { \
         .name = "url", .type = API_URL, .flags = (flags_), \
-        .doc = "Where deliveries go: http or https; amqp or amqps for RabbitMQ (credentials in it are kept sealed and not shown)." \
+        .doc = \
+            "Where deliveries go: http or https; amqp or amqps for RabbitMQ (credentials in it are kept sealed and not shown)." \
     }
 
 static const struct api_field EndpointIn_fields[] = { URL_FIELD(API_REQUIRED), ENDPOINT_COMMON,
@@ -365,9 +372,11 @@ static const struct api_field EndpointHealth_fields[] = {
       .type = API_DATE,
       .flags = API_NULLABLE,
       .doc = "When the next one is due." },
-    COUNT("queuedCount", "Deliveries waiting in memory at this moment; the others wait in the store."),
+    COUNT("queuedCount",
+          "Deliveries waiting in memory at this moment; the others wait in the store."),
     COUNT("inFlightCount", "Attempts under way at this moment."),
-    COUNT("window", "Attempts that may run at a time; it grows with success and shrinks with failure."),
+    COUNT("window",
+          "Attempts that may run at a time; it grows with success and shrinks with failure."),
     COUNT("failuresInRow", "Attempts that failed since the last one that succeeded."),
     { .name = "parkedUntil",
       .type = API_DATE,

@@ -147,13 +147,12 @@ static const char reason_doc[] =
       .max = 4, \
       .doc = \
           "0 success, 1 pending, 2 fail, 3 sending, 4 canceled (0 unless expanded_statuses)." }, \
+        { .name = "statusText", \
+          .type = API_STRING, \
+          .flags = API_REQUIRED, \
+          .doc = "success, pending, fail, sending, canceled." }, \
     { \
-        .name = "statusText", .type = API_STRING, .flags = API_REQUIRED, \
-        .doc = "success, pending, fail, sending, canceled." \
-    }, \
-    { \
-        .name = "statusReason", .type = API_STRING, .flags = API_NULLABLE, \
-        .doc = reason_doc \
+        .name = "statusReason", .type = API_STRING, .flags = API_NULLABLE, .doc = reason_doc \
     }
 
 static const struct api_field MessageAttemptOut_fields[] = {

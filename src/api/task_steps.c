@@ -166,7 +166,8 @@ static void read_channels(struct str text, struct channel_list *out)
 }
 
 /* Filters look at the payload, which the list does not bring along. One that is gone cannot be sent anyway. */
-static bool passes(struct api_step *s, const struct core_app *app, int64_t endpoint, const struct id *id)
+static bool passes(struct api_step *s, const struct core_app *app, int64_t endpoint,
+                   const struct id *id)
 {
     struct store_message *whole = NULL;
     if (!app->has_filters || store_message_load(s->api->o.store, id, &whole) != RC_OK)
@@ -176,8 +177,7 @@ static bool passes(struct api_step *s, const struct core_app *app, int64_t endpo
     return fine;
 }
 
-bool api_endpoint_wants(const struct core_app *app, int64_t endpoint,
-                        const struct store_message *m)
+bool api_endpoint_wants(const struct core_app *app, int64_t endpoint, const struct store_message *m)
 {
     int64_t *matched = xcalloc(app->endpoint_count + 1, sizeof(int64_t));
     struct channel_list channels;

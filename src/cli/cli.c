@@ -9,8 +9,9 @@
 #include <stdio.h>
 
 const struct cli_verb *const cli_verbs[] = {
-    &cli_serve,     &cli_token, &cli_doctor, &cli_listen, &cli_receive,  &cli_bench, &cli_verify, &cli_source, &cli_filter,
-    &cli_import, &cli_reference, &cli_user,  &cli_tenant, &cli_version, &cli_help,  NULL,
+    &cli_serve,  &cli_token,   &cli_doctor, &cli_listen, &cli_receive,   &cli_bench,
+    &cli_verify, &cli_source,  &cli_filter, &cli_import, &cli_reference, &cli_user,
+    &cli_tenant, &cli_version, &cli_help,   NULL,
 };
 
 enum { WORD_MAX = 32 };

@@ -53,7 +53,8 @@ static bool read_dump(struct cli *cli, const char *name, struct buf *out)
         fclose(file);
     if (rc == RC_OK)
         return true;
-    (void)cli_failed(cli, "%s: %s", name, rc == RC_LIMIT ? "is larger than 64 MiB" : "cannot be read");
+    (void)cli_failed(cli, "%s: %s", name,
+                     rc == RC_LIMIT ? "is larger than 64 MiB" : "cannot be read");
     return false;
 }
 
@@ -108,12 +109,14 @@ static enum rc prepare(struct import *im, const char *server, const char *token,
 {
     struct str url = arena_fmt(&im->arena, "%s/api/3/action/webhook_import", server);
 
-    im->headers = arena_fmt(&im->arena, "Content-Type: application/json\r\nAuthorization: Bearer %s\r\n", token);
+    im->headers = arena_fmt(
+        &im->arena, "Content-Type: application/json\r\nAuthorization: Bearer %s\r\n", token);
     enum rc rc = http_url_parse(url, &im->url, why);
     if (rc == RC_OK)
         rc = fetch_policy_new(STR("0.0.0.0/0,::/0"), STR(""), false, &im->fetch.policy, why);
     if (rc == RC_OK)
-        rc = tls_client_context(&(struct tls_client_options){ .verify = true }, &im->fetch.tls, why);
+        rc =
+            tls_client_context(&(struct tls_client_options){ .verify = true }, &im->fetch.tls, why);
     return rc;
 }
 
@@ -125,8 +128,9 @@ static int import_text(struct import *im, struct str text, const char *server, c
 
     buf_init(&why, 1024);
     if (cli_ckan_dump_read(&im->arena, text, rows) != RC_OK)
-        (void)cli_failed(im->cli, "that is no dump of the table: CSV with a header line, a JSON array, or a "
-                                  "JSON object a line, each with id, address, user_id, topic, created_at");
+        (void)cli_failed(im->cli,
+                         "that is no dump of the table: CSV with a header line, a JSON array, or a "
+                         "JSON object a line, each with id, address, user_id, topic, created_at");
     else if (prepare(im, server, token, &why) != RC_OK)
         (void)cli_failed(im->cli, "%s: %.*s", server, STR_ARGS(buf_str(&why)));
     else
@@ -156,12 +160,16 @@ static int run(struct cli *cli)
     if (what == NULL || strcmp(what, "ckan") != 0)
         return cli_misused(cli, "what ckan, gaia and openedx have set can be imported");
     if (server == NULL || token == NULL || name == NULL)
-        return cli_misused(cli, "needs --url=URL, --token or $GRAPNEL_TOKEN, and a file (or - for standard input)");
+        return cli_misused(
+            cli,
+            "needs --url=URL, --token or $GRAPNEL_TOKEN, and a file (or - for standard input)");
     if (!cli_is_used_up(cli))
         return CLI_MISUSED;
     buf_init(&text, CLI_CKAN_DUMP_MAX);
     arena_init(&im.arena);
-    int code = read_dump(cli, name, &text) ? import_text(&im, str_trim(buf_str(&text)), server, token) : CLI_FAILED;
+    int code = read_dump(cli, name, &text)
+                   ? import_text(&im, str_trim(buf_str(&text)), server, token)
+                   : CLI_FAILED;
     arena_fini(&im.arena);
     buf_fini(&text);
     return code;
@@ -169,19 +177,21 @@ static int run(struct cli *cli)
 
 const struct cli_verb cli_import = {
     .name = "import",
-    .arguments = "ckan|openedx --url=URL [--token=TOKEN] FILE|-  or  gaia --url=URL --etcd=URL [--dry-run]",
+    .arguments =
+        "ckan|openedx --url=URL [--token=TOKEN] FILE|-  or  gaia --url=URL --etcd=URL [--dry-run]",
     .summary = "take over webhooks of another service",
-    .details = "  --url=URL        of the running Grapnel, such as http://127.0.0.1:8071\n"
-               "  --token=TOKEN    an API token; else the environment's GRAPNEL_TOKEN\n"
-               "  FILE             the old table as CSV with a header line, a JSON array, or a JSON object\n"
-               "                   a line, with id, address, user_id, topic, created_at:\n"
-               "    psql \"$CKAN_DB\" -c \"\\copy (SELECT id, address, user_id, topic, created_at FROM webhooks)"
-               " TO STDOUT CSV HEADER\" |\n"
-               "      grapnel import ckan --url=URL -\n"
-               "  --etcd=URL       gaia: the etcd (v2 keys) of the original service, such as http://etcd:2379\n"
-               "  --dry-run        gaia: only say what would be done\n"
-               "  openedx: FILE is what Django's dumpdata makes of the plugin's tables;\n"
-               "  --app=UID        openedx: the application that is made or used; openedx when absent\n"
-               "  --catalogue      openedx: instead of a file, the event types the plugin knows\n",
+    .details =
+        "  --url=URL        of the running Grapnel, such as http://127.0.0.1:8071\n"
+        "  --token=TOKEN    an API token; else the environment's GRAPNEL_TOKEN\n"
+        "  FILE             the old table as CSV with a header line, a JSON array, or a JSON object\n"
+        "                   a line, with id, address, user_id, topic, created_at:\n"
+        "    psql \"$CKAN_DB\" -c \"\\copy (SELECT id, address, user_id, topic, created_at FROM webhooks)"
+        " TO STDOUT CSV HEADER\" |\n"
+        "      grapnel import ckan --url=URL -\n"
+        "  --etcd=URL       gaia: the etcd (v2 keys) of the original service, such as http://etcd:2379\n"
+        "  --dry-run        gaia: only say what would be done\n"
+        "  openedx: FILE is what Django's dumpdata makes of the plugin's tables;\n"
+        "  --app=UID        openedx: the application that is made or used; openedx when absent\n"
+        "  --catalogue      openedx: instead of a file, the event types the plugin knows\n",
     .run = run,
 };

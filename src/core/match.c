@@ -36,7 +36,8 @@ static bool shares_channel(const struct core_endpoint *ep, const struct str *cha
 }
 
 /* The first entry for `name`; *count says how many there are. */
-static const struct core_interest *find(const struct core_interests *in, struct str name, size_t *count)
+static const struct core_interest *find(const struct core_interests *in, struct str name,
+                                        size_t *count)
 {
     size_t low = 0;
     size_t high = in->count;
@@ -60,8 +61,8 @@ static bool seen_before(const struct core_endpoint *ep, const struct str *channe
     return shares_channel(ep, channels, at);
 }
 
-size_t core_match_bound(const struct core_app *app, struct str event_type, const struct str *channels,
-                        size_t channel_count)
+size_t core_match_bound(const struct core_app *app, struct str event_type,
+                        const struct str *channels, size_t channel_count)
 {
     size_t count = 0;
     size_t bound = app->_open_count;
@@ -110,8 +111,8 @@ static int compare_interest(const void *a, const void *b)
     return order != 0 ? order : (left->place > right->place) - (left->place < right->place);
 }
 
-static size_t add_names(struct core_interest *list, size_t at, const struct str *names, size_t count,
-                        uint32_t place)
+static size_t add_names(struct core_interest *list, size_t at, const struct str *names,
+                        size_t count, uint32_t place)
 {
     for (size_t i = 0; i < count; i++)
         if (i == 0 || !str_eq(names[i], names[i - 1]))

@@ -50,7 +50,8 @@ struct core_publish *core_publish_new(struct core_publisher *publisher, const st
     if (room > STORE_DESTINATIONS_MAX)
         room = STORE_DESTINATIONS_MAX;
     struct core_publish *p = new_with_room(publisher, message, room);
-    size_t found = core_match(app, message->event_type, channels, channel_count, p->_endpoints, room);
+    size_t found =
+        core_match(app, message->event_type, channels, channel_count, p->_endpoints, room);
     p->store.endpoint_count = core_filter(app, message, p->_endpoints, found);
     return p;
 }

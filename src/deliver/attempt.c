@@ -12,7 +12,7 @@ static const int64_t again_us = DELIVER_SECOND_US;
 enum { NOTICE_FAILURES = 4 };
 
 static const struct deliver_destination *const destinations[] = { &deliver_destination_http,
-                                                                 &deliver_destination_amqp };
+                                                                  &deliver_destination_amqp };
 
 /* --- the pool and the lists ------------------------------------------------------------------- */
 
@@ -231,7 +231,8 @@ static const struct deliver_destination *destination_of(const struct core_endpoi
     return NULL;
 }
 
-static void refuse(struct deliver_attempt *a, bool is_permanent, struct str error, struct str detail)
+static void refuse(struct deliver_attempt *a, bool is_permanent, struct str error,
+                   struct str detail)
 {
     deliver_attempt_finish(a, &(struct deliver_result){
                                   .is_permanent = is_permanent, .error = error, .detail = detail });
@@ -308,7 +309,8 @@ static void hold(struct deliver_shard *s, struct deliver_lane *lane)
 static bool is_still_wanted(struct deliver_shard *s, struct deliver_item *item)
 {
     struct deliver_lane *lane = item->lane;
-    if (!s->is_stopping && deliver_view_resolve(s, lane) && !lane->is_gone && !lane->ep->disabled && !lane->is_disabled)
+    if (!s->is_stopping && deliver_view_resolve(s, lane) && !lane->is_gone && !lane->ep->disabled &&
+        !lane->is_disabled)
         return true;
     wait_again(s, item);
     return false;

@@ -222,7 +222,7 @@ static const char *words_of(enum fetch_error e)
 }
 
 enum rc deliver_handshake_judge(struct deliver_handshake *s, const struct handshake_ask *ask,
-                        const struct fetch_call *c, struct buf *why)
+                                const struct fetch_call *c, struct buf *why)
 {
     if (c->error != FETCH_OK)
         return no(why, words_of(c->error));

@@ -50,8 +50,7 @@ enum rc deliver_preservica_body(struct deliver_attempt *a)
 {
     json_t *payload = NULL;
     buf_reset(&a->body);
-    if (json_parse(a->payload, &payload, NULL) != RC_OK ||
-        !json_is_object(payload)) {
+    if (json_parse(a->payload, &payload, NULL) != RC_OK || !json_is_object(payload)) {
         json_decref(payload);
         return RC_INVALID;
     }

@@ -261,8 +261,8 @@ static void describe_lane(const struct deliver_shard *s, const struct deliver_la
     buf_say(out,
             "endpoint=%.*s num=%lld waiting=%lld in_flight=%d window=%d failures=%d parked_ms=%lld"
             " more_in_store=%d\n",
-            (int)id.len, id.ptr, (long long)lane->endpoint, (long long)info.waiting,
-            info.in_flight, info.window, info.failures_in_row,
+            (int)id.len, id.ptr, (long long)lane->endpoint, (long long)info.waiting, info.in_flight,
+            info.window, info.failures_in_row,
             info.parked ? (long long)(info.parked_until_us - now_us) / 1000 : 0, lane->has_more);
     core_app_unref(view);
 }

@@ -87,8 +87,7 @@ static enum rc check_name(struct str host, struct buf *why)
     while (str_split(&rest, '.', &label)) {
         if (!is_label(label)) {
             return invalid(
-                why,
-                "the host name may hold letters, digits, '-' and '_', in parts of up to 63");
+                why, "the host name may hold letters, digits, '-' and '_', in parts of up to 63");
         }
     }
     return RC_OK;

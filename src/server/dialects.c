@@ -29,8 +29,8 @@ static void fill_gaia(const struct conf *c, struct dialect_gaia_options *o)
                                         .auth_server = c->gaia_auth_server,
                                         .amqp_url = c->gaia_amqp_url,
                                         .ca_file = server_text(c->fetch_ca_file),
-                                        .answer_after_broker = str_eq(
-                                            str_from(c->gaia_answer_after), STR("broker")) };
+                                        .answer_after_broker =
+                                            str_eq(str_from(c->gaia_answer_after), STR("broker")) };
 }
 
 static void fill_preservica(const struct conf *c, struct dialect_preservica_options *o)

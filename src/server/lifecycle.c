@@ -262,8 +262,8 @@ static enum rc start_filters(struct server *s)
 
     if (o.user_agent == NULL)
         o.user_agent = SERVER_USER_AGENT;
-    s->filter_sets = filter_sets_new(s->store, s->vault, clock_system(),
-                                     (size_t)s->conf->core_apps_max);
+    s->filter_sets =
+        filter_sets_new(s->store, s->vault, clock_system(), (size_t)s->conf->core_apps_max);
     core_directory_on_change(s->directory, app_changed, s->filter_sets);
     s->filter_engine = filter_engine_new(&o);
     return RC_OK;

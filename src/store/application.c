@@ -123,13 +123,13 @@ enum rc store_application_list(struct store_tx *tx, int64_t org,
                                struct store_application *out, struct store_page_end *end)
 {
     struct db_stmt *s = db_prepare(
-        tx->db,
-        store_page_ascending(page)
-            ? "SELECT " COLUMNS
-              " FROM application WHERE org = ?1 AND deleted = 0 AND id > ?2" FILTERED " ORDER BY id"
-            : "SELECT " COLUMNS
-              " FROM application WHERE org = ?1 AND deleted = 0 AND id < ?2" FILTERED
-              " ORDER BY id DESC");
+        tx->db, store_page_ascending(page)
+                    ? "SELECT " COLUMNS
+                      " FROM application WHERE org = ?1 AND deleted = 0 AND id > ?2" FILTERED
+                      " ORDER BY id"
+                    : "SELECT " COLUMNS
+                      " FROM application WHERE org = ?1 AND deleted = 0 AND id < ?2" FILTERED
+                      " ORDER BY id DESC");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, store_page_bound(page));
     db_bind_int(s, 3, f != NULL && f->with_endpoint);

@@ -45,10 +45,11 @@ static enum rc due_in_stretch(struct db *db, int64_t stretch, const struct wante
     enum rc rc;
     bool is_full = *w->count == w->max;
     struct db_stmt *s = db_prepare(
-        db, "SELECT d.msg, m.tail, d.app, d.due, d.attempts, d.state, d.trigger"
-            " FROM delivery d INDEXED BY delivery_due CROSS JOIN message m ON m.k = d.msg"
-            " WHERE d.stretch = ?1 AND d.endpoint = ?2 AND d.due IS NOT NULL AND (d.due, d.msg) > (?3, ?4)"
-            " AND d.due <= ?5 ORDER BY d.due, d.msg LIMIT ?6");
+        db,
+        "SELECT d.msg, m.tail, d.app, d.due, d.attempts, d.state, d.trigger"
+        " FROM delivery d INDEXED BY delivery_due CROSS JOIN message m ON m.k = d.msg"
+        " WHERE d.stretch = ?1 AND d.endpoint = ?2 AND d.due IS NOT NULL AND (d.due, d.msg) > (?3, ?4)"
+        " AND d.due <= ?5 ORDER BY d.due, d.msg LIMIT ?6");
     db_bind_int(s, 1, stretch);
     db_bind_int(s, 2, w->endpoint);
     db_bind_int(s, 3, w->after_due_us);
@@ -154,8 +155,9 @@ static enum rc tally_segment(struct store_segment *seg, struct tally *t)
     if (rc != RC_OK)
         return rc;
     struct db_stmt *s = db_prepare(
-        reader->db, "SELECT stretch, endpoint, count(*), min(due) FROM delivery INDEXED BY delivery_due"
-                    " WHERE due IS NOT NULL GROUP BY stretch, endpoint");
+        reader->db,
+        "SELECT stretch, endpoint, count(*), min(due) FROM delivery INDEXED BY delivery_due"
+        " WHERE due IS NOT NULL GROUP BY stretch, endpoint");
     while (rc_one == RC_OK && db_step(s, &rc)) {
         struct store_due_endpoint found = {
             .endpoint = db_int(s, 1),

@@ -16,7 +16,7 @@ enum {
     WAL_PASSES = 3,  /* of the keeper, one after the other, */
     WAL_LITTLE = 32, /* until no more pages than this are left */
     SEAL_AFTER_US = 2000000,
-    NICE = 5, /* behind the threads that requests wait for */
+    NICE = 5,           /* behind the threads that requests wait for */
     GROUP_SEGMENTS = 16 /* that share one filter over their keys */
 };
 

@@ -146,8 +146,9 @@ static enum rc read_deliveries(struct db *db, size_t stretch, const struct id *m
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < wanted; i++) {
-        struct db_stmt *st = db_prepare(db, "SELECT state, due, attempts, last_at, reason FROM delivery"
-                                            " WHERE stretch = ? AND endpoint = ? AND msg = ?");
+        struct db_stmt *st =
+            db_prepare(db, "SELECT state, due, attempts, last_at, reason FROM delivery"
+                           " WHERE stretch = ? AND endpoint = ? AND msg = ?");
         db_bind_int(st, 1, (int64_t)stretch);
         db_bind_int(st, 2, endpoints[i]);
         db_bind_int(st, 3, id_key(message));

@@ -168,7 +168,7 @@ enum rc store_source_by_num(struct store_tx *tx, int64_t num, struct arena *a,
 }
 
 enum rc store_source_by_id(struct store_tx *tx, struct str id, struct arena *a,
-                            struct store_source *out)
+                           struct store_source *out)
 {
     struct db_stmt *s =
         db_prepare(tx->db, "SELECT " COLUMNS " FROM source WHERE id = ? AND deleted = 0");

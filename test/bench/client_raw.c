@@ -19,13 +19,21 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IN_FLIGHT = 64, BODY = 500, REQUESTS = 50000, TLS_SHARE = 50, SECOND_US = 1000000, DAY_S = 86400 };
+enum {
+    IN_FLIGHT = 64,
+    BODY = 500,
+    REQUESTS = 50000,
+    TLS_SHARE = 50,
+    SECOND_US = 1000000,
+    DAY_S = 86400
+};
 enum { PLAIN, TLS, TLS_NO_TICKETS, LISTENERS };
 
-static const char HEADERS[] = "Content-Type: application/json\r\n"
-                              "Webhook-Id: msg_2TqBv1hYbcvTn9ZdCkUQxkNVvQb\r\n"
-                              "Webhook-Timestamp: 1700000000\r\n"
-                              "Webhook-Signature: v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=\r\n";
+static const char HEADERS[] =
+    "Content-Type: application/json\r\n"
+    "Webhook-Id: msg_2TqBv1hYbcvTn9ZdCkUQxkNVvQb\r\n"
+    "Webhook-Timestamp: 1700000000\r\n"
+    "Webhook-Signature: v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=\r\n";
 
 static char g_body[BODY];
 
@@ -60,8 +68,10 @@ static pid_t receiver_fork(const int *fds, const struct cert *leaf)
     (void)signal(SIGPIPE, SIG_IGN);
     pin(1);
     struct loop *loop = loop_new("receiver", clock_system());
-    struct http_limits limits = { 16384, 1 << 20, 60LL * SECOND_US, 60LL * SECOND_US, 600LL * SECOND_US,
-                                  60LL * SECOND_US, 10000 };
+    struct http_limits limits = {
+        16384, 1 << 20, 60LL * SECOND_US, 60LL * SECOND_US, 600LL * SECOND_US, 60LL * SECOND_US,
+        10000
+    };
     SSL_CTX *tls[LISTENERS] = { NULL, cert_server(leaf, NULL), cert_server(leaf, NULL) };
     (void)SSL_CTX_set_num_tickets(tls[TLS_NO_TICKETS], 0);
     for (int i = 0; i < LISTENERS; i++)
@@ -106,8 +116,8 @@ static void on_done(struct fetch_call *c)
 }
 
 /* `in_flight` calls at a time until `count` are done; the CPU time and the wall time of it. */
-static void run_calls(struct run *run, const struct http_url *url, struct str headers, int in_flight,
-                      int count, int64_t *cpu_us, int64_t *wall_us)
+static void run_calls(struct run *run, const struct http_url *url, struct str headers,
+                      int in_flight, int count, int64_t *cpu_us, int64_t *wall_us)
 {
     int64_t cpu_before = thread_cpu_us();
     int64_t wall_before = clock_mono_us(clock_system());
@@ -132,8 +142,8 @@ static void run_calls(struct run *run, const struct http_url *url, struct str he
         fetch_call_fini(&run->calls[i]);
 }
 
-static void measure(const char *client, const char *what, const struct fetch_options *o, const char *url_text,
-                    bool is_closing, int in_flight, int count)
+static void measure(const char *client, const char *what, const struct fetch_options *o,
+                    const char *url_text, bool is_closing, int in_flight, int count)
 {
     static char closing[sizeof(HEADERS) + 32];
     struct http_url url;
@@ -149,10 +159,11 @@ static void measure(const char *client, const char *what, const struct fetch_opt
     struct str headers = str_from(is_closing ? closing : HEADERS);
     run_calls(run, &url, headers, in_flight, in_flight * 2, &cpu_us, &wall_us); /* warms up */
     run_calls(run, &url, headers, in_flight, count, &cpu_us, &wall_us);
-    printf("client=%s case=%s requests=%d in_flight=%d failed=%d cpu_us_per_request=%.2f per_core_second=%.0f "
-           "wall_per_second=%.0f\n",
-           client, what, count, in_flight, run->failed, (double)cpu_us / count, count * 1e6 / (double)cpu_us,
-           count * 1e6 / (double)wall_us);
+    printf(
+        "client=%s case=%s requests=%d in_flight=%d failed=%d cpu_us_per_request=%.2f per_core_second=%.0f "
+        "wall_per_second=%.0f\n",
+        client, what, count, in_flight, run->failed, (double)cpu_us / count,
+        count * 1e6 / (double)cpu_us, count * 1e6 / (double)wall_us);
     (void)fflush(stdout);
     fetch_free(run->fetch);
     loop_turn(run->loop, 0);
@@ -175,8 +186,8 @@ int main(int argc, char **argv)
     MUST(count >= IN_FLIGHT * TLS_SHARE);
     for (int i = 0; i < LISTENERS; i++) {
         MUST(http_listen("127.0.0.1:0", &fds[i], NULL) == RC_OK);
-        (void)snprintf(urls[i], sizeof(urls[i]), "http%s://127.0.0.1:%u/hook", i == PLAIN ? "" : "s",
-                       http_listen_port(fds[i]));
+        (void)snprintf(urls[i], sizeof(urls[i]), "http%s://127.0.0.1:%u/hook",
+                       i == PLAIN ? "" : "s", http_listen_port(fds[i]));
     }
     pid_t receiver = receiver_fork(fds, &leaf);
     pin(0);

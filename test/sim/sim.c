@@ -184,23 +184,23 @@ static void wake(void *ctx)
 
 static void boot(struct sim *sim)
 {
-    sim->shard = deliver_shard_new(&(struct deliver_shard_options){
-        .clock = &sim->clock.clock,
-        .rng = &sim->rng.rng,
-        .ids = sim->ids,
-        .fetch = &sim->fetch,
-        .backend = { .ctx = sim,
-                     .record = record,
-                     .refill = refill,
-                     .load = load,
-                     .app = app,
-                     .want_app = want_app,
-                     .health = health,
-                     .notice = notice },
-        .limits = sim->o.limits,
-        .user_agent = "sim",
-        .wake = wake,
-        .wake_ctx = sim });
+    sim->shard =
+        deliver_shard_new(&(struct deliver_shard_options){ .clock = &sim->clock.clock,
+                                                           .rng = &sim->rng.rng,
+                                                           .ids = sim->ids,
+                                                           .fetch = &sim->fetch,
+                                                           .backend = { .ctx = sim,
+                                                                        .record = record,
+                                                                        .refill = refill,
+                                                                        .load = load,
+                                                                        .app = app,
+                                                                        .want_app = want_app,
+                                                                        .health = health,
+                                                                        .notice = notice },
+                                                           .limits = sim->o.limits,
+                                                           .user_agent = "sim",
+                                                           .wake = wake,
+                                                           .wake_ctx = sim });
     for (int64_t num = 1; num <= sim->endpoint_count; num++) {
         struct store_due first;
         struct id none = { { 0 } };

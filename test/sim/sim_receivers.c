@@ -140,7 +140,8 @@ void sim_receivers_answer(struct sim *sim, struct fetch_call *c)
     d->is_flying = false;
     struct sim_endpoint *ep = &sim->endpoints[d->endpoint];
     ep->in_flight--;
-    if (c->error == FETCH_OK && c->status == 429) /* a date is to the second, and was made earlier */
+    if (c->error == FETCH_OK &&
+        c->status == 429) /* a date is to the second, and was made earlier */
         ep->asked_until_us = sim->clock.now_us + (ep->kind == SIM_BUSY_TILL ? 18 : 20) * SIM_SECOND;
     c->done(c);
 }

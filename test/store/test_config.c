@@ -167,7 +167,8 @@ static size_t list_apps(struct store_tx *tx, struct fixture *f, struct store_pag
                         struct store_application *out, bool *done)
 {
     struct store_page_end end;
-    assert_int_equal(store_application_list(tx, TEST_ORG, NULL, &page, &f->arena, out, &end), RC_OK);
+    assert_int_equal(store_application_list(tx, TEST_ORG, NULL, &page, &f->arena, out, &end),
+                     RC_OK);
     *done = end.done;
     return end.count;
 }

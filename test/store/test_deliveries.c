@@ -288,8 +288,8 @@ static void due_deliveries_come_in_order_over_many_stretches(void **state)
             last_us = due[i].due_us;
         }
         struct id after = due[count - 1].message;
-        assert_int_equal(
-            store_due_list(f->store, 9, last_us, &after, COUNT_OF(due), due, &count), RC_OK);
+        assert_int_equal(store_due_list(f->store, 9, last_us, &after, COUNT_OF(due), due, &count),
+                         RC_OK);
     }
     assert_int_equal(all, WIDE_MESSAGES);
     assert_int_equal(store_due_endpoints(f->store, &f->arena, &endpoints, &count), RC_OK);

@@ -106,13 +106,13 @@ static enum rc publish_whole(struct fixture *f, struct whole *w, char name, cons
     *w = (struct whole){ 0 };
     for (int i = 0; i < WHOLE; i++) {
         bool is_last = i == WHOLE - 1;
-        struct store_message from = { .id = is_last && last_id != NULL ? *last_id
-                                                                       : id_new(store_ids(f->store)),
-                                      .app = TEST_APP,
-                                      .event_type = STR("x"),
-                                      .event_id = str_from(is_last && taken != NULL ? taken
-                                                                                    : event_ids[i]),
-                                      .payload = STR("{}") };
+        struct store_message from = {
+            .id = is_last && last_id != NULL ? *last_id : id_new(store_ids(f->store)),
+            .app = TEST_APP,
+            .event_type = STR("x"),
+            .event_id = str_from(is_last && taken != NULL ? taken : event_ids[i]),
+            .payload = STR("{}")
+        };
         w->jobs[i] = (struct store_publish){ .message = store_message_new(&from),
                                              .endpoints = &endpoint,
                                              .endpoint_count = 1,

@@ -96,7 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (address.family == AF_INET)
             check_v4(strict, given, &address);
         MUST(address.family == AF_INET || url.host_is_ipv6);
-        bool is_mapped = address.family == AF_INET6 && memcmp(address.bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0;
+        bool is_mapped = address.family == AF_INET6 &&
+                         memcmp(address.bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0;
         MUST(is_mapped || !is_denied(deny, &address) || !allows(given, &address));
     }
     fetch_policy_unref(given);

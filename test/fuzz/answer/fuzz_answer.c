@@ -108,7 +108,8 @@ static struct outcome run(struct str bytes, size_t piece, enum http_method metho
     loop_turn(s->loop, TURN_US); /* a kept connection sees the end */
 
     MUST((c.error == FETCH_OK) == (c.status >= 200 && c.status <= 999));
-    MUST(c.error == FETCH_OK || c.error == FETCH_CLOSED || c.error == FETCH_PROTOCOL || c.error == FETCH_TOO_LARGE);
+    MUST(c.error == FETCH_OK || c.error == FETCH_CLOSED || c.error == FETCH_PROTOCOL ||
+         c.error == FETCH_TOO_LARGE);
     MUST(c.error == FETCH_OK || (c.detail[0] != '\0' && c.response.len == 0));
     MUST(c.response.len <= KEEP && c.response_headers.len <= 8192);
     out.error = c.error;

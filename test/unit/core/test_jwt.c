@@ -51,8 +51,8 @@ static void sign(struct buf *token, const EVP_MD *md, const char *key)
     unsigned char mac[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     struct str text = buf_str(token);
-    assert_non_null(HMAC(md, key, (int)strlen(key), (const unsigned char *)text.ptr, text.len, mac,
-                         &len));
+    assert_non_null(
+        HMAC(md, key, (int)strlen(key), (const unsigned char *)text.ptr, text.len, mac, &len));
     assert_int_equal(buf_add_char(token, '.'), RC_OK);
     add_base64url(token, mac, len);
 }
@@ -164,8 +164,8 @@ static void refuses_changed_claims(void **state)
         continue;
     while (mine.ptr[--mine_dot] != '.')
         continue;
-    (void)snprintf(text, sizeof(text), "%.*s%.*s", (int)dot, other.ptr,
-                   (int)(mine.len - mine_dot), mine.ptr + mine_dot);
+    (void)snprintf(text, sizeof(text), "%.*s%.*s", (int)dot, other.ptr, (int)(mine.len - mine_dot),
+                   mine.ptr + mine_dot);
     assert_refused(str_from(text));
 }
 
@@ -217,9 +217,10 @@ static void refuses_claims_without_a_subject_and_claims_that_are_none(void **sta
 static void refuses_what_is_not_three_parts_of_base64url(void **state)
 {
     (void)state;
-    static const char *const tokens[] = { "",   ".",    "..",   "...",       "a.b.c",
-                                          "a",  "a.b",  "a.b.", "!!.!!.!!",  ".e30.e30",
-                                          "e30", "e30.e30.e30", "e30.e30.e30.e30" };
+    static const char *const tokens[] = {
+        "",         ".",        "..",  "...",         "a.b.c",          "a", "a.b", "a.b.",
+        "!!.!!.!!", ".e30.e30", "e30", "e30.e30.e30", "e30.e30.e30.e30"
+    };
     for (size_t i = 0; i < COUNT_OF(tokens); i++)
         assert_refused(str_from(tokens[i]));
     struct str token = good(CLAIMS);

@@ -163,25 +163,29 @@ static int set_up(void **state)
     w.view->fresh_until_us = INT64_MAX;
     w.view->endpoints = &w.ep;
     w.view->endpoint_count = 1;
-    w.shard = deliver_shard_new(&(struct deliver_shard_options){
-        .clock = &w.both,
-        .rng = &w.rng.rng,
-        .ids = w.ids,
-        .fetch = &w.fetch,
-        .backend = { .record = record, .app = app, .health = health, .notice = notice, .transform = transform },
-        .limits = { .attempt_us = 15000000,
-                    .connect_us = 5000000,
-                    .response_keep = 10,
-                    .response_read = 100,
-                    .window_start = 8,
-                    .window_max = 8,
-                    .in_flight_max = 8,
-                    .items_max = 8,
-                    .payload_max = 1000,
-                    .retry = { delays, 1, 0, 100000000 },
-                    .breaker_max_us = 60000000 },
-        .user_agent = "Grapnel/0",
-        .wake = wake });
+    w.shard = deliver_shard_new(
+        &(struct deliver_shard_options){ .clock = &w.both,
+                                         .rng = &w.rng.rng,
+                                         .ids = w.ids,
+                                         .fetch = &w.fetch,
+                                         .backend = { .record = record,
+                                                      .app = app,
+                                                      .health = health,
+                                                      .notice = notice,
+                                                      .transform = transform },
+                                         .limits = { .attempt_us = 15000000,
+                                                     .connect_us = 5000000,
+                                                     .response_keep = 10,
+                                                     .response_read = 100,
+                                                     .window_start = 8,
+                                                     .window_max = 8,
+                                                     .in_flight_max = 8,
+                                                     .items_max = 8,
+                                                     .payload_max = 1000,
+                                                     .retry = { delays, 1, 0, 100000000 },
+                                                     .breaker_max_us = 60000000 },
+                                         .user_agent = "Grapnel/0",
+                                         .wake = wake });
     return 0;
 }
 
@@ -421,7 +425,8 @@ static void answer_transform(enum rc rc, const char *text)
     else
         buf_say(&t->why, "%s", text);
     for (size_t i = 0; i < t->result.header_count; i++)
-        buf_say(&t->lines, "%.*s: %.*s\r\n", STR_ARGS(t->result.headers[i].name), STR_ARGS(t->result.headers[i].value));
+        buf_say(&t->lines, "%.*s: %.*s\r\n", STR_ARGS(t->result.headers[i].name),
+                STR_ARGS(t->result.headers[i].value));
     deliver_shard_transformed(w.shard, t);
 }
 
@@ -429,10 +434,12 @@ static void what_a_transform_makes_is_sent_and_signed(void **state)
 {
     (void)state;
     w.ep.transform = STR(".body");
-    struct id id = hand_over((struct store_message){ .payload = STR("a=1"), .content_type = STR("text/plain"), .headers = STR("X-Own: 1\r\n") });
+    struct id id = hand_over((struct store_message){
+        .payload = STR("a=1"), .content_type = STR("text/plain"), .headers = STR("X-Own: 1\r\n") });
     assert_int_equal(w.requests, 0);
     assert_true(str_eq(w.asked->ep->transform, STR(".body")));
-    answer_transform(RC_OK, "{\"$body\":{\"n\":2},\"$headers\":{\"X-New\":\"2\",\"webhook-id\":\"forged\"}}");
+    answer_transform(
+        RC_OK, "{\"$body\":{\"n\":2},\"$headers\":{\"X-New\":\"2\",\"webhook-id\":\"forged\"}}");
     assert_true(w.is_recorded && w.outcome.success);
     assert_true(str_eq(w.body, STR("{\"n\":2}")));
     assert_int_equal(count_of(w.headers, "X-New: 2\r\n"), 1);
@@ -442,7 +449,8 @@ static void what_a_transform_makes_is_sent_and_signed(void **state)
     char id_text[ID_TEXT_MAX + 1];
     struct buf signature;
     buf_init(&signature, 200);
-    struct sign_message signed_message = { id_format(STR("msg_"), &id, id_text), wall_us(NULL) / 1000000, w.body };
+    struct sign_message signed_message = { id_format(STR("msg_"), &id, id_text),
+                                           wall_us(NULL) / 1000000, w.body };
     assert_int_equal(sign_header(w.keyring, &signed_message, &signature), RC_OK);
     assert_int_equal(count_of(w.headers, signature.ptr), 2);
     buf_fini(&signature);
@@ -452,7 +460,8 @@ static void without_a_new_body_a_message_goes_out_as_it_is(void **state)
 {
     (void)state;
     w.ep.transform = STR("{}");
-    (void)hand_over((struct store_message){ .payload = STR("a=1"), .content_type = STR("text/plain") });
+    (void)hand_over(
+        (struct store_message){ .payload = STR("a=1"), .content_type = STR("text/plain") });
     answer_transform(RC_OK, "{\"$cancel\":false}");
     assert_true(str_eq(w.body, STR("a=1")));
     assert_int_equal(count_of(w.headers, "content-type: text/plain\r\n"), 1);

@@ -115,12 +115,8 @@ static void play(struct peer *p, const struct step *s)
     char byte;
 
     switch (s->kind) {
-    case STEP_REQUEST:
-        read_request(p);
-        break;
-    case STEP_SEND:
-        put(p, s->text, strlen(s->text));
-        break;
+    case STEP_REQUEST: read_request(p); break;
+    case STEP_SEND: put(p, s->text, strlen(s->text)); break;
     case STEP_DRIP:
         for (const char *c = s->text; *c != '\0' && !p->is_broken; c++) {
             put(p, c, 1);
@@ -131,9 +127,7 @@ static void play(struct peer *p, const struct step *s)
         for (int i = 0; i < s->times && !p->is_broken; i++)
             put(p, s->text, strlen(s->text));
         break;
-    case STEP_PAUSE:
-        pause_us((int64_t)s->times * 1000);
-        break;
+    case STEP_PAUSE: pause_us((int64_t)s->times * 1000); break;
     case STEP_RENEGOTIATE:
         MUST(SSL_renegotiate(p->ssl) == 1 && SSL_do_handshake(p->ssl) == 1);
         break;
@@ -145,8 +139,7 @@ static void play(struct peer *p, const struct step *s)
         MUST(setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)) == 0);
         p->is_broken = true;
         break;
-    case STEP_END:
-        break;
+    case STEP_END: break;
     }
 }
 
@@ -197,8 +190,7 @@ static void accept_all(void *arg)
 struct receiver *receiver_start(const struct step *const *scripts, size_t count, SSL_CTX *tls)
 {
     struct receiver *r = XNEW(struct receiver);
-    struct sockaddr_in at = { .sin_family = AF_INET,
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof(at);
 
     r->scripts = scripts;

@@ -34,8 +34,8 @@ void bench_open(struct bench *b, enum client_kind kind, const struct fetch_optio
     if (options.policy == NULL)
         options.policy = loopback;
     b->loop = loop_new("test", clock_system());
-    b->fetch = kind == CLIENT_OWN ? fetch_own_new(b->loop, &options)
-                                  : fetch_curl_new(b->loop, &options);
+    b->fetch =
+        kind == CLIENT_OWN ? fetch_own_new(b->loop, &options) : fetch_curl_new(b->loop, &options);
     fetch_policy_unref(loopback);
 }
 

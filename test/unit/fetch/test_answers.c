@@ -36,15 +36,19 @@ struct row {
 };
 
 #define GIVES(e, s, b) .error = (e), .status = (s), .body = (b)
+/* clang-format off */
 #define REQ { STEP_REQUEST, NULL, 0 }
 #define SEND(text) { STEP_SEND, text, 0 }
 #define DRIP(text) { STEP_DRIP, text, 0 }
 #define FLOOD(text, n) { STEP_FLOOD, text, n }
 #define HANG { STEP_HANG, NULL, 0 }
 #define RESET { STEP_RESET, NULL, 0 }
+/* clang-format on */
 
 enum { MIB = 1024 * 1024, SHORT_US = 300 * 1000, LATE_US = 10000 * 1000, QUICK_US = 20000 * 1000 };
 
+/* An answer a line or two. */
+/* clang-format off */
 static const struct row ROWS[] = {
     /* well-formed */
     { .name = "length", .script = { REQ, SEND(OK_HEAD "Content-Length: 2\r\n\r\nok"), HANG }, GIVES(FETCH_OK, 200, "ok") },
@@ -203,6 +207,7 @@ static const struct row ROWS[] = {
     { .name = "endless header line", .script = { REQ, SEND(OK_HEAD "X: "), FLOOD(TEN TEN TEN TEN, 1 << 30) }, GIVES(FETCH_TOO_LARGE, 0, NULL) },
     { .name = "endless status line", .script = { REQ, SEND("HTTP/1.1 200 "), FLOOD(TEN TEN TEN TEN, 1 << 30) }, GIVES(FETCH_TOO_LARGE, 0, NULL) },
 };
+/* clang-format on */
 
 static void apply(const struct row *row, struct test_call *t, char **large)
 {
@@ -239,7 +244,8 @@ struct outcome {
 
 static void outcome_take(struct outcome *o, const struct fetch_call *c)
 {
-    *o = (struct outcome){ c->error, c->status, c->response_cut, c->reused, .has_words = c->detail[0] != '\0' };
+    *o = (struct outcome){ c->error, c->status, c->response_cut, c->reused,
+                           .has_words = c->detail[0] != '\0' };
     memcpy(o->peer, c->peer, sizeof(o->peer));
     buf_init(&o->headers, MIB);
     buf_init(&o->body, MIB);
@@ -255,21 +261,22 @@ static void outcome_drop(struct outcome *o)
 
 static bool outcomes_differ(const struct outcome *a, const struct outcome *b)
 {
-    return a->error != b->error || a->status != b->status || a->cut != b->cut || a->reused != b->reused ||
-           a->has_words != b->has_words || strcmp(a->peer, b->peer) != 0 ||
-           !str_eq(buf_str(&a->headers), buf_str(&b->headers)) || !str_eq(buf_str(&a->body), buf_str(&b->body));
+    return a->error != b->error || a->status != b->status || a->cut != b->cut ||
+           a->reused != b->reused || a->has_words != b->has_words ||
+           strcmp(a->peer, b->peer) != 0 || !str_eq(buf_str(&a->headers), buf_str(&b->headers)) ||
+           !str_eq(buf_str(&a->body), buf_str(&b->body));
 }
 
 static bool check(const struct row *row, enum client_kind kind, const struct fetch_call *c)
 {
     bool in_time = c->took_us < (row->deadline_us != 0 ? row->deadline_us + LATE_US : QUICK_US);
-    bool ok = in_time && c->error == row->error && c->status == row->status && c->response_cut == row->cut &&
-              str_eq(c->response, str_from(row->body)) &&
+    bool ok = in_time && c->error == row->error && c->status == row->status &&
+              c->response_cut == row->cut && str_eq(c->response, str_from(row->body)) &&
               (row->error == FETCH_OK || c->detail[0] != '\0');
     if (!ok)
         print_error("%s, %s: %lld us, %s status %d cut %d body \"%.*s\" detail \"%s\"\n", row->name,
-                    CLIENT_NAMES[kind], (long long)c->took_us, fetch_error_name(c->error), c->status, c->response_cut,
-                    STR_ARGS(c->response), c->detail);
+                    CLIENT_NAMES[kind], (long long)c->took_us, fetch_error_name(c->error),
+                    c->status, c->response_cut, STR_ARGS(c->response), c->detail);
     return ok;
 }
 
@@ -304,9 +311,11 @@ static void both_clients_judge_every_answer_alike(void **state)
         for (int kind = 0; kind < CLIENT_KINDS; kind++)
             wrong += !run_row(&ROWS[i], (enum client_kind)kind, &seen[kind]);
         if (outcomes_differ(&seen[CLIENT_OWN], &seen[CLIENT_CURL])) {
-            print_error("%s: the clients differ: peer %s, %s; reused %d, %d; words %d, %d; headers\n%.*s---\n%.*s\n", ROWS[i].name,
-                        seen[0].peer, seen[1].peer, seen[0].reused, seen[1].reused, seen[0].has_words,
-                        seen[1].has_words, STR_ARGS(buf_str(&seen[0].headers)), STR_ARGS(buf_str(&seen[1].headers)));
+            print_error(
+                "%s: the clients differ: peer %s, %s; reused %d, %d; words %d, %d; headers\n%.*s---\n%.*s\n",
+                ROWS[i].name, seen[0].peer, seen[1].peer, seen[0].reused, seen[1].reused,
+                seen[0].has_words, seen[1].has_words, STR_ARGS(buf_str(&seen[0].headers)),
+                STR_ARGS(buf_str(&seen[1].headers)));
             wrong++;
         }
         outcome_drop(&seen[CLIENT_OWN]);

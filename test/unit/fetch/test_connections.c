@@ -15,18 +15,35 @@
 #include <unistd.h>
 
 #define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define REQ { STEP_REQUEST, NULL, 0 }
-#define SEND(text) { STEP_SEND, text, 0 }
-#define HANG { STEP_HANG, NULL, 0 }
-#define END { STEP_END, NULL, 0 }
+#define REQ \
+    { \
+        STEP_REQUEST, NULL, 0 \
+    }
+#define SEND(text) \
+    { \
+        STEP_SEND, text, 0 \
+    }
+#define HANG \
+    { \
+        STEP_HANG, NULL, 0 \
+    }
+#define END \
+    { \
+        STEP_END, NULL, 0 \
+    }
 
 enum { MS = 1000 };
 
-static const struct step THREE_ANSWERS[] = { REQ, SEND(ANSWER), REQ, SEND(ANSWER), REQ, SEND(ANSWER), HANG, END };
+static const struct step THREE_ANSWERS[] = { REQ, SEND(ANSWER), REQ,  SEND(ANSWER),
+                                             REQ, SEND(ANSWER), HANG, END };
 static const struct step ONE_ANSWER[] = { REQ, SEND(ANSWER), END };
 static const struct step SILENT[] = { REQ, HANG, END };
-static const struct step CLOSING[] = { REQ, SEND("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), HANG, END };
-static const struct step TALKATIVE[] = { REQ, SEND(ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), HANG, END };
+static const struct step CLOSING[] = {
+    REQ, SEND("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), HANG, END
+};
+static const struct step TALKATIVE[] = {
+    REQ, SEND(ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), HANG, END
+};
 
 #define FOR_BOTH(kind) for (enum client_kind kind = CLIENT_OWN; kind < CLIENT_KINDS; kind++)
 
@@ -230,7 +247,9 @@ static void a_connection_that_is_not_taken_ends_at_the_connect_deadline(void **s
     uint16_t port;
     int fd = bound_socket(&port);
     int fill[4];
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_port = htons(port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
     (void)state;
     /* With a backlog of none and a connection in it, the kernel leaves further ones unanswered. */
@@ -269,7 +288,8 @@ static void the_next_address_is_tried_when_one_fails(void **state)
     FOR_BOTH(kind)
     {
         struct receiver *r = receiver_start(scripts, 1, NULL);
-        struct fetch_options o = { .resolve = "hook.test=::1,hook.test=127.0.0.9,hook.test=127.0.0.1" };
+        struct fetch_options o = { .resolve =
+                                       "hook.test=::1,hook.test=127.0.0.9,hook.test=127.0.0.1" };
         struct bench b;
         struct test_call t;
         bench_open(&b, kind, &o);
@@ -289,7 +309,9 @@ static void a_silent_address_holds_the_next_one_up_a_quarter_of_a_second(void **
     const struct step *scripts[] = { ONE_ANSWER };
     struct receiver *r = receiver_start(scripts, 1, NULL);
     struct fetch_options o = { .resolve = "slow.test=127.0.0.2,slow.test=127.0.0.1" };
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(receiver_port(r)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_port = htons(receiver_port(r)),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int fill[4];
     struct bench b;
@@ -318,10 +340,13 @@ static void a_silent_address_holds_the_next_one_up_a_quarter_of_a_second(void **
 
 static void a_name_that_resolves_to_a_private_address_is_refused_at_connect(void **state)
 {
-    static const char *const urls[] = { "http://rebind.test:1/", "http://10.0.0.1:1/", "http://[::ffff:10.0.0.1]:1/",
-                                        "http://[64:ff9b::7f00:1]:1/", "http://localhost:1/", "http://a.localhost:1/" };
+    static const char *const urls[] = {
+        "http://rebind.test:1/",       "http://10.0.0.1:1/",  "http://[::ffff:10.0.0.1]:1/",
+        "http://[64:ff9b::7f00:1]:1/", "http://localhost:1/", "http://a.localhost:1/"
+    };
     struct fetch_policy *policy = policy_of("", "");
-    struct fetch_options o = { .policy = policy, .resolve = "rebind.test=10.0.0.1,rebind.test=fd00::1" };
+    struct fetch_options o = { .policy = policy,
+                               .resolve = "rebind.test=10.0.0.1,rebind.test=fd00::1" };
 
     (void)state;
     FOR_BOTH(kind)
@@ -422,7 +447,10 @@ static void the_request_is_what_was_asked_for(void **state)
 
 static void response_headers_are_kept_and_found(void **state)
 {
-    static const struct step script[] = { REQ, SEND("HTTP/1.1 503 Busy\r\nRETRY-after:  12 \r\nX: y\r\nContent-Length: 0\r\n\r\n"), HANG, END };
+    static const struct step script[] = {
+        REQ, SEND("HTTP/1.1 503 Busy\r\nRETRY-after:  12 \r\nX: y\r\nContent-Length: 0\r\n\r\n"),
+        HANG, END
+    };
     const struct step *scripts[] = { script };
 
     (void)state;

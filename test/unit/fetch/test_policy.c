@@ -155,9 +155,9 @@ static void allowed_networks_open_what_they_name_and_no_more(void **state)
         { "11.0.0.1", NULL },
         { "192.168.0.1", "private" },
         { "fd12::1", NULL },
-        { "2002:a00:1::1", NULL },       /* carries 10.0.0.1, allowed too */
-        { "2002:c0a8:1::1", "private" }, /* carries 192.168.0.1 */
-        { "2001:0:c0a8:1::", "private" }, /* Teredo, the server's address */
+        { "2002:a00:1::1", NULL },                     /* carries 10.0.0.1, allowed too */
+        { "2002:c0a8:1::1", "private" },               /* carries 192.168.0.1 */
+        { "2001:0:c0a8:1::", "private" },              /* Teredo, the server's address */
         { "2001:0:808:808:0:0:3f57:fffe", "private" }, /* Teredo, the client's, inverted */
     };
     struct fetch_policy *p =
@@ -215,10 +215,10 @@ static void other_address_families_are_refused(void **state)
 
 static void malformed_networks_are_refused_with_the_reason(void **state)
 {
-    static const char *const bad[] = { "10.0.0.0/33", "10.0.0.0/",  "10.0.0.0/x", "10.0.0.1/8",
-                                       "300.0.0.0/8", "10.0.0/8",   "010.0.0.0/8", "localhost",
-                                       "::1/129",     "::1/64",     "10.0.0.0/8,,", "/8",
-                                       "10.0.0.0/-1", "10.0.0.0/0008", "1::2::3", "127.1" };
+    static const char *const bad[] = { "10.0.0.0/33", "10.0.0.0/",     "10.0.0.0/x",   "10.0.0.1/8",
+                                       "300.0.0.0/8", "10.0.0/8",      "010.0.0.0/8",  "localhost",
+                                       "::1/129",     "::1/64",        "10.0.0.0/8,,", "/8",
+                                       "10.0.0.0/-1", "10.0.0.0/0008", "1::2::3",      "127.1" };
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(bad); i++) {

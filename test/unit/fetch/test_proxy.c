@@ -10,12 +10,24 @@
 
 #include <stdio.h>
 
-#define REQ { STEP_REQUEST, NULL, 0 }
-#define SEND(text) { STEP_SEND, text, 0 }
-#define END { STEP_END, NULL, 0 }
+#define REQ \
+    { \
+        STEP_REQUEST, NULL, 0 \
+    }
+#define SEND(text) \
+    { \
+        STEP_SEND, text, 0 \
+    }
+#define END \
+    { \
+        STEP_END, NULL, 0 \
+    }
 
-static const struct step ANSWER[] = { REQ, SEND("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), END };
-static const struct step REFUSAL[] = { REQ, SEND("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"), END };
+static const struct step ANSWER[] = {
+    REQ, SEND("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), END
+};
+static const struct step REFUSAL[] = { REQ, SEND("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"),
+                                       END };
 
 struct fixture {
     struct receiver *proxy;
@@ -27,7 +39,8 @@ struct fixture {
 static const struct step *const g_answer[] = { ANSWER };
 static const struct step *const g_refusal[] = { REFUSAL };
 
-static void open_fixture(struct fixture *f, const struct step *const *proxy, struct fetch_policy *policy)
+static void open_fixture(struct fixture *f, const struct step *const *proxy,
+                         struct fetch_policy *policy)
 {
     memset(f, 0, sizeof(*f));
     f->proxy = receiver_start(proxy, 1, NULL);
@@ -65,14 +78,16 @@ static void the_proxy_is_asked_for_the_whole_url(void **state)
     run(&f, "http://hook.test:8080/a?b", &t);
     assert_int_equal(t.call.error, FETCH_OK);
     assert_str(t.call.response, "ok");
-    assert_true(str_starts(receiver_last_request(f.proxy), STR("POST http://hook.test:8080/a?b HTTP/1.1\r\n")));
+    assert_true(str_starts(receiver_last_request(f.proxy),
+                           STR("POST http://hook.test:8080/a?b HTTP/1.1\r\n")));
     test_call_fini(&t);
     close_fixture(&f);
 }
 
 static void the_guard_judges_the_destination_before_the_proxy_is_asked(void **state)
 {
-    static const char *const urls[] = { "http://inside.test/", "http://10.0.0.1/", "http://[::1]/", "http://localhost/" };
+    static const char *const urls[] = { "http://inside.test/", "http://10.0.0.1/", "http://[::1]/",
+                                        "http://localhost/" };
     struct fixture f;
 
     (void)state;
@@ -155,7 +170,8 @@ static void a_tunnel_the_proxy_refuses_is_not_the_receivers_answer(void **state)
     run(&f, "https://hook.test/", &t);
     assert_int_equal(t.call.error, FETCH_CONNECT);
     assert_int_equal(t.call.status, 0);
-    assert_true(str_starts(receiver_last_request(f.proxy), STR("CONNECT hook.test:443 HTTP/1.1\r\n")));
+    assert_true(
+        str_starts(receiver_last_request(f.proxy), STR("CONNECT hook.test:443 HTTP/1.1\r\n")));
     test_call_fini(&t);
     SSL_CTX_free(f.options.tls);
     close_fixture(&f);

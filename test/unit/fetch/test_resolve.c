@@ -30,8 +30,9 @@ struct server {
 
 static size_t add_record(uint8_t *at, int type, uint32_t ttl, const void *data, size_t len)
 {
-    const uint8_t head[] = { 0xc0, HEADER, 0, (uint8_t)type, 0, 1, 0, 0, (uint8_t)(ttl >> 8), (uint8_t)ttl,
-                             0, (uint8_t)len };
+    const uint8_t head[] = { 0xc0, HEADER,      0, (uint8_t)type,       0,
+                             1,    0,           0, (uint8_t)(ttl >> 8), (uint8_t)ttl,
+                             0,    (uint8_t)len };
     memcpy(at, head, sizeof(head));
     memcpy(at + sizeof(head), data, len);
     return sizeof(head) + len;
@@ -78,7 +79,8 @@ static void serve(void *arg)
     socklen_t from_len = sizeof(from);
     ssize_t n;
 
-    while ((n = recvfrom(s->fd, packet, sizeof(packet) / 2, 0, (struct sockaddr *)&from, &from_len)) > HEADER) {
+    while ((n = recvfrom(s->fd, packet, sizeof(packet) / 2, 0, (struct sockaddr *)&from,
+                         &from_len)) > HEADER) {
         atomic_fetch_add(&s->queries, 1);
         size_t len = make_answer(packet, (size_t)n);
         if (len > 0)
@@ -93,7 +95,8 @@ static void server_start(struct server *s)
 
     atomic_init(&s->queries, 0);
     s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    MUST(bind(s->fd, (struct sockaddr *)&at, sizeof(at)) == 0 && getsockname(s->fd, (struct sockaddr *)&at, &len) == 0);
+    MUST(bind(s->fd, (struct sockaddr *)&at, sizeof(at)) == 0 &&
+         getsockname(s->fd, (struct sockaddr *)&at, &len) == 0);
     (void)snprintf(s->address, sizeof(s->address), "127.0.0.1:%u", ntohs(at.sin_port));
     s->thread = thread_start("names", THREAD_OTHER, serve, s);
 }
@@ -166,7 +169,8 @@ static int set_up(void **state)
     server_start(&f->server);
     clock_fake_init(&f->clock, 1000LL * SECOND_US);
     f->loop = loop_new("test", &f->clock.clock);
-    f->resolver = fetch_resolver_new(f->loop, "fixed.test=10.0.0.1,fixed.test=::2", f->server.address);
+    f->resolver =
+        fetch_resolver_new(f->loop, "fixed.test=10.0.0.1,fixed.test=::2", f->server.address);
     *state = f;
     return 0;
 }
@@ -191,7 +195,8 @@ static void assert_addresses(const struct ask *ask, const char *expected)
     assert_true(ask->ok);
     for (size_t i = 0; i < ask->found.count; i++) {
         fetch_address_text(&ask->found.items[i], one, sizeof(one));
-        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i == 0 ? "" : " ", one);
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i == 0 ? "" : " ",
+                       one);
     }
     assert_string_equal(text, expected);
 }
@@ -208,12 +213,11 @@ static void both_families_are_found_and_alternate(void **state)
 
 static void literals_localhost_and_fixed_names_need_no_dns(void **state)
 {
-    static const char *const rows[][2] = { { "192.0.2.7", "192.0.2.7" },
-                                           { "2001:db8::7", "2001:db8::7" },
-                                           { "localhost", "127.0.0.1 ::1" },
-                                           { "LocalHost.", "127.0.0.1 ::1" },
-                                           { "deep.localhost", "127.0.0.1 ::1" },
-                                           { "FIXED.test", "10.0.0.1 ::2" } };
+    static const char *const rows[][2] = {
+        { "192.0.2.7", "192.0.2.7" },          { "2001:db8::7", "2001:db8::7" },
+        { "localhost", "127.0.0.1 ::1" },      { "LocalHost.", "127.0.0.1 ::1" },
+        { "deep.localhost", "127.0.0.1 ::1" }, { "FIXED.test", "10.0.0.1 ::2" }
+    };
     struct fixture *f = *state;
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

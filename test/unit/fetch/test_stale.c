@@ -9,9 +9,18 @@
 #include "support.h"
 
 #define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define REQ { STEP_REQUEST, NULL, 0 }
-#define SEND(text) { STEP_SEND, text, 0 }
-#define END { STEP_END, NULL, 0 }
+#define REQ \
+    { \
+        STEP_REQUEST, NULL, 0 \
+    }
+#define SEND(text) \
+    { \
+        STEP_SEND, text, 0 \
+    }
+#define END \
+    { \
+        STEP_END, NULL, 0 \
+    }
 #define FOR_BOTH(kind) for (enum client_kind kind = CLIENT_OWN; kind < CLIENT_KINDS; kind++)
 
 enum { MS = 1000 };
@@ -27,7 +36,8 @@ struct stage {
     struct test_call call;
 };
 
-static void stage_open(struct stage *g, enum client_kind kind, const struct step *const *scripts, size_t count)
+static void stage_open(struct stage *g, enum client_kind kind, const struct step *const *scripts,
+                       size_t count)
 {
     g->receiver = receiver_start(scripts, count, NULL);
     bench_open(&g->bench, kind, NULL);
@@ -97,7 +107,8 @@ static void a_fresh_connection_that_dies_is_not_tried_again(void **state)
 
 static void a_kept_connection_that_dies_in_its_answer_is_not_tried_again(void **state)
 {
-    static const struct step dying[] = { REQ, SEND(ANSWER), REQ, SEND("HTTP/1.1 200 OK\r\nX"), END };
+    static const struct step dying[] = { REQ, SEND(ANSWER), REQ, SEND("HTTP/1.1 200 OK\r\nX"),
+                                         END };
     const struct step *scripts[] = { dying };
 
     (void)state;
@@ -119,13 +130,19 @@ static void a_kept_connection_that_dies_in_its_answer_is_not_tried_again(void **
 static void what_a_receiver_says_unasked_answers_nothing(void **state)
 {
     static const struct step giving_up[] = {
-        REQ, SEND(ANSWER), { STEP_PAUSE, NULL, 50 },
-        SEND("HTTP/1.1 408 Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), END
+        REQ,
+        SEND(ANSWER),
+        { STEP_PAUSE, NULL, 50 },
+        SEND("HTTP/1.1 408 Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"),
+        END
     };
-    static const struct step talking_on[] = {
-        REQ, SEND(ANSWER), { STEP_PAUSE, NULL, 50 }, SEND("HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n"),
-        { STEP_HANG, NULL, 0 }, END
-    };
+    static const struct step talking_on[] = { REQ,
+                                              SEND(ANSWER),
+                                              { STEP_PAUSE, NULL, 50 },
+                                              SEND(
+                                                  "HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n"),
+                                              { STEP_HANG, NULL, 0 },
+                                              END };
     static const struct step *const ways[] = { giving_up, talking_on };
 
     (void)state;

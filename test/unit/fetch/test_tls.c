@@ -14,18 +14,34 @@
 #include <time.h>
 
 #define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define REQ { STEP_REQUEST, NULL, 0 }
-#define SEND(text) { STEP_SEND, text, 0 }
-#define HANG { STEP_HANG, NULL, 0 }
-#define END { STEP_END, NULL, 0 }
+#define REQ \
+    { \
+        STEP_REQUEST, NULL, 0 \
+    }
+#define SEND(text) \
+    { \
+        STEP_SEND, text, 0 \
+    }
+#define HANG \
+    { \
+        STEP_HANG, NULL, 0 \
+    }
+#define END \
+    { \
+        STEP_END, NULL, 0 \
+    }
 #define FOR_BOTH(kind) for (enum client_kind kind = CLIENT_OWN; kind < CLIENT_KINDS; kind++)
 
 enum { DAY_S = 86400 };
 
 static const struct step ANSWERS[] = { REQ, SEND(ANSWER), REQ, SEND(ANSWER), HANG, END };
-static const struct step CLOSING[] = { REQ, SEND("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), END };
+static const struct step CLOSING[] = {
+    REQ, SEND("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), END
+};
 static const struct step UNTIL_CLOSE[] = { REQ, SEND("HTTP/1.1 200 OK\r\n\r\nall"), END };
-static const struct step CUT_OFF[] = { REQ, SEND("HTTP/1.1 200 OK\r\n\r\nsome"), { STEP_RESET, NULL, 0 }, END };
+static const struct step CUT_OFF[] = {
+    REQ, SEND("HTTP/1.1 200 OK\r\n\r\nsome"), { STEP_RESET, NULL, 0 }, END
+};
 static const struct step PLAIN[] = { SEND("HTTP/1.1 400 Bad\r\n\r\n"), HANG, END };
 
 static struct cert g_ca;
@@ -48,7 +64,7 @@ static int drop_ca(void **state)
 }
 
 struct row {
-    const char *host; /* in the URL */
+    const char *host;  /* in the URL */
     const char *names; /* in the certificate */
     long from_s, to_s;
     bool is_self_signed;
@@ -77,7 +93,8 @@ static const struct row ROWS[] = {
 static void check_row(const struct row *row, enum client_kind kind)
 {
     const struct step *scripts[] = { ANSWERS };
-    struct cert leaf = cert_new(row->names, row->from_s, row->to_s, row->is_self_signed ? NULL : &g_ca);
+    struct cert leaf =
+        cert_new(row->names, row->from_s, row->to_s, row->is_self_signed ? NULL : &g_ca);
     SSL_CTX *server = cert_server(&leaf, NULL);
     struct receiver *r = receiver_start(scripts, 1, server);
     struct fetch_options o = { .tls = g_client,
@@ -112,7 +129,8 @@ static void both_clients_trust_the_same_certificates(void **state)
 }
 
 /* Runs `calls` calls against a script over TLS and leaves the last one's outcome in *t. */
-static void run_calls(enum client_kind kind, const struct step *script, int calls, bool is_plain, struct test_call *t)
+static void run_calls(enum client_kind kind, const struct step *script, int calls, bool is_plain,
+                      struct test_call *t)
 {
     const struct step *scripts[] = { script };
     struct cert leaf = cert_new("DNS:hook.test", -DAY_S, DAY_S, &g_ca);
@@ -148,8 +166,8 @@ static int note_name(SSL *ssl, int *alert, void *arg)
     return SSL_TLSEXT_ERR_OK;
 }
 
-static int note_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
-                          unsigned in_len, void *arg)
+static int note_protocols(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                          const unsigned char *in, unsigned in_len, void *arg)
 {
     struct hello *seen = arg;
 
@@ -179,7 +197,8 @@ static void both_clients_name_the_host_and_offer_http_1_1(void **state)
         FOR_BOTH(kind)
         {
             struct receiver *r = receiver_start(scripts, 1, server);
-            struct fetch_options o = { .tls = g_client, .resolve = "hook.test=127.0.0.1,hook.test.=127.0.0.1" };
+            struct fetch_options o = { .tls = g_client,
+                                       .resolve = "hook.test=127.0.0.1,hook.test.=127.0.0.1" };
             struct bench b;
             struct test_call t;
             memset(&seen, 0, sizeof(seen));
@@ -200,7 +219,8 @@ static void both_clients_name_the_host_and_offer_http_1_1(void **state)
 }
 
 /* One call against a receiver that speaks one version only. */
-static void run_version(enum client_kind kind, int version, const struct step *script, int calls, struct test_call *t)
+static void run_version(enum client_kind kind, int version, const struct step *script, int calls,
+                        struct test_call *t)
 {
     const struct step *scripts[] = { script };
     struct cert leaf = cert_new("DNS:hook.test", -DAY_S, DAY_S, &g_ca);
@@ -210,7 +230,8 @@ static void run_version(enum client_kind kind, int version, const struct step *s
 
     SSL_CTX_set_security_level(server, 0);
     (void)SSL_CTX_clear_options(server, SSL_OP_NO_RENEGOTIATION);
-    MUST(SSL_CTX_set_min_proto_version(server, version) == 1 && SSL_CTX_set_max_proto_version(server, version) == 1);
+    MUST(SSL_CTX_set_min_proto_version(server, version) == 1 &&
+         SSL_CTX_set_max_proto_version(server, version) == 1);
     struct receiver *r = receiver_start(scripts, 1, server);
     bench_open(&b, kind, &o);
     test_call_init(t, "https://hook.test:%u/", receiver_port(r));
@@ -227,7 +248,9 @@ static void both_clients_speak_1_2_and_1_3_and_nothing_older(void **state)
     static const struct {
         int version;
         enum fetch_error error;
-    } rows[] = { { TLS1_2_VERSION, FETCH_OK }, { TLS1_3_VERSION, FETCH_OK }, { TLS1_1_VERSION, FETCH_TLS } };
+    } rows[] = { { TLS1_2_VERSION, FETCH_OK },
+                 { TLS1_3_VERSION, FETCH_OK },
+                 { TLS1_1_VERSION, FETCH_TLS } };
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -262,7 +285,9 @@ static void sessions_of_both_versions_are_resumed(void **state)
 
 static void a_receiver_that_wants_to_renegotiate_is_refused_and_may_still_answer(void **state)
 {
-    static const struct step script[] = { REQ, { STEP_RENEGOTIATE, NULL, 0 }, SEND(ANSWER), HANG, END };
+    static const struct step script[] = {
+        REQ, { STEP_RENEGOTIATE, NULL, 0 }, SEND(ANSWER), HANG, END
+    };
 
     (void)state;
     FOR_BOTH(kind)

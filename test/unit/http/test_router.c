@@ -59,7 +59,10 @@ static const struct http_route ROUTES[] = {
     { .method = HTTP_GET, .pattern = "/files/{*rest}", .handler = echo_inline },
     { .method = HTTP_GET, .pattern = "/files/one", .handler = echo_inline },
     { .method = HTTP_POST, .pattern = "/invalid", .handler = invalid },
-    { .method = HTTP_GET, .pattern = "/worker/{n}", .kind = HTTP_WORKER, .handler = echo_on_worker },
+    { .method = HTTP_GET,
+      .pattern = "/worker/{n}",
+      .kind = HTTP_WORKER,
+      .handler = echo_on_worker },
     { .method = HTTP_GET, .pattern = "/gate", .kind = HTTP_WORKER, .handler = wait_for_gate },
 };
 
