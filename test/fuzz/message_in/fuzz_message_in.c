@@ -22,6 +22,11 @@ static void check_taken(struct str body, const struct api_message_in *in)
         CHECK(json_validate(m->payload, NULL) == RC_OK);
     }
     CHECK((m->channels.ptr == NULL) == (in->channel_count == 0));
+    CHECK(m->channels.ptr == NULL || json_validate(m->channels, NULL) == RC_OK);
+    CHECK(m->tags.ptr == NULL || json_validate(m->tags, NULL) == RC_OK);
+    for (size_t a = 0; a < in->channel_count; a++)
+        for (size_t b = 0; b < a; b++)
+            CHECK(!str_eq(in->channels[a], in->channels[b]));
     for (size_t i = 0; i < m->headers.len; i++)
         CHECK(m->headers.ptr[i] != '\0');
 }

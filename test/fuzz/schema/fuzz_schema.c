@@ -39,6 +39,18 @@ static void check_taken(const struct api_schema *shape, const json_t *object)
     }
 }
 
+static void check_sets(const struct api_schema *shape, const json_t *object)
+{
+    for (size_t i = 0; i < shape->count; i++) {
+        const json_t *list = json_object_get(object, shape->fields[i].name);
+        if (shape->fields[i].type != API_LIST || json_array_size(list) > 100)
+            continue;
+        for (size_t a = 0; a < json_array_size(list); a++)
+            for (size_t b = 0; b < a; b++)
+                MUST(!json_equal(json_array_get(list, a), json_array_get(list, b)));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct api_fault fault = { 0 };
@@ -54,6 +66,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(rc == RC_OK || rc == RC_INVALID);
     if (rc == RC_OK) {
         check_taken(shape, object);
+        api_schema_settle(shape, object);
+        check_sets(shape, object);
+        MUST(api_schema_check(shape, object, "body", &fault) == RC_OK);
     } else {
         MUST(fault.words[0] != '\0' && fault.type != NULL);
         MUST(str_starts(str_from(fault.where), STR("body")));
