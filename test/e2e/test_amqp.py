@@ -153,7 +153,7 @@ def test_a_broker_that_crashes_and_comes_back_loses_nothing(server, broker):
 def test_a_missing_exchange_holds_nobody_else_up_and_gets_everything_later(server, broker):
     broker.queue("fine")
     app = server.application()
-    endpoint(server, broker, app, exchange="comes-late")
+    endpoint(server, broker, app, exchange="comes-late", mandatory=True)  # it is there before its queue is bound
     endpoint(server, broker, app, routingKey="fine")
     publish_many(server, app, 100)
     broker.collect("fine", lambda m: len(m) == 100, "those to the exchange that is there")
