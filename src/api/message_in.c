@@ -109,14 +109,24 @@ static enum rc add_name(void *ctx, size_t index, struct json_span value)
     return RC_OK;
 }
 
-/* The list as JSON; the characters of names need no escaping. */
+/* The list as JSON. */
 static struct str list_text(const struct list *list)
 {
-    struct str text = STR("[");
-    for (size_t i = 0; i < list->count; i++)
-        text = arena_fmt(list->p->a, "%.*s%s\"%.*s\"", STR_ARGS(text), i == 0 ? "" : ",",
-                         STR_ARGS(list->out[i]));
-    return arena_fmt(list->p->a, "%.*s]", STR_ARGS(text));
+    struct buf b;
+    buf_init(&b, SIZE_MAX / 8); /* as long as the list that was sent, at most */
+    enum rc rc = buf_add_char(&b, '[');
+    for (size_t i = 0; rc == RC_OK && i < list->count; i++) {
+        if (i > 0)
+            rc = buf_add_char(&b, ',');
+        if (rc == RC_OK)
+            rc = buf_add_json(&b, list->out[i]);
+    }
+    if (rc == RC_OK)
+        rc = buf_add_char(&b, ']');
+    MUST(rc == RC_OK);
+    struct str text = arena_str(list->p->a, buf_str(&b));
+    buf_fini(&b);
+    return text;
 }
 
 static enum rc read_list(const struct parse *p, enum member m, struct list *list, struct str *text)

@@ -145,12 +145,12 @@ static void channels_and_tags_are_sets(void **state)
     struct api_fault fault;
     assert_int_equal(
         parse("{\"eventType\":\"a\",\"payload\":{},\"channels\":[\"b\",\"a\", \"\\u0062\"],"
-              "\"tags\":[\"t\",\"t\"]}",
+              "\"tags\":[\"t\",\"\\\\\",\"t\"]}",
               &in, &fault),
         RC_OK);
     assert_int_equal(in.channel_count, 2);
     assert_str(in.message.channels, "[\"b\",\"a\"]");
-    assert_str(in.message.tags, "[\"t\"]");
+    assert_str(in.message.tags, "[\"t\",\"\\\\\"]");
 }
 
 static void null_members_are_absent(void **state)
