@@ -26,6 +26,14 @@ struct step {
     int times;
 };
 
+#define END { STEP_END, NULL, 0 }
+#define REQ { STEP_REQUEST, NULL, 0 }
+#define SEND(text) { STEP_SEND, text, 0 }
+#define DRIP(text) { STEP_DRIP, text, 0 }
+#define FLOOD(text, n) { STEP_FLOOD, text, n }
+#define HANG { STEP_HANG, NULL, 0 }
+#define RESET { STEP_RESET, NULL, 0 }
+
 struct receiver;
 /* `scripts`: arrays that end in a STEP_END, borrowed. `tls` may be NULL (borrowed). */
 struct receiver *receiver_start(const struct step *const *scripts, size_t count, SSL_CTX *tls);

@@ -14,6 +14,8 @@
 
 enum client_kind { CLIENT_OWN, CLIENT_CURL, CLIENT_KINDS };
 extern const char *const CLIENT_NAMES[CLIENT_KINDS];
+#define FOR_BOTH(kind) for (enum client_kind kind = CLIENT_OWN; kind < CLIENT_KINDS; kind++)
+#define ANSWER_OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 struct bench {
     struct loop *loop;

@@ -36,14 +36,6 @@ struct row {
 };
 
 #define GIVES(e, s, b) .error = (e), .status = (s), .body = (b)
-/* clang-format off */
-#define REQ { STEP_REQUEST, NULL, 0 }
-#define SEND(text) { STEP_SEND, text, 0 }
-#define DRIP(text) { STEP_DRIP, text, 0 }
-#define FLOOD(text, n) { STEP_FLOOD, text, n }
-#define HANG { STEP_HANG, NULL, 0 }
-#define RESET { STEP_RESET, NULL, 0 }
-/* clang-format on */
 
 enum { MIB = 1024 * 1024, SHORT_US = 300 * 1000, LATE_US = 10000 * 1000, QUICK_US = 20000 * 1000 };
 

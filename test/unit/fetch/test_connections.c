@@ -14,38 +14,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define REQ \
-    { \
-        STEP_REQUEST, NULL, 0 \
-    }
-#define SEND(text) \
-    { \
-        STEP_SEND, text, 0 \
-    }
-#define HANG \
-    { \
-        STEP_HANG, NULL, 0 \
-    }
-#define END \
-    { \
-        STEP_END, NULL, 0 \
-    }
-
 enum { MS = 1000 };
 
-static const struct step THREE_ANSWERS[] = { REQ, SEND(ANSWER), REQ,  SEND(ANSWER),
-                                             REQ, SEND(ANSWER), HANG, END };
-static const struct step ONE_ANSWER[] = { REQ, SEND(ANSWER), END };
+static const struct step THREE_ANSWERS[] = { REQ, SEND(ANSWER_OK), REQ,  SEND(ANSWER_OK),
+                                             REQ, SEND(ANSWER_OK), HANG, END };
+static const struct step ONE_ANSWER[] = { REQ, SEND(ANSWER_OK), END };
 static const struct step SILENT[] = { REQ, HANG, END };
 static const struct step CLOSING[] = {
     REQ, SEND("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), HANG, END
 };
 static const struct step TALKATIVE[] = {
-    REQ, SEND(ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), HANG, END
+    REQ, SEND(ANSWER_OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), HANG, END
 };
-
-#define FOR_BOTH(kind) for (enum client_kind kind = CLIENT_OWN; kind < CLIENT_KINDS; kind++)
 
 static void a_connection_is_used_again(void **state)
 {

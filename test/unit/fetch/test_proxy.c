@@ -10,19 +10,6 @@
 
 #include <stdio.h>
 
-#define REQ \
-    { \
-        STEP_REQUEST, NULL, 0 \
-    }
-#define SEND(text) \
-    { \
-        STEP_SEND, text, 0 \
-    }
-#define END \
-    { \
-        STEP_END, NULL, 0 \
-    }
-
 static const struct step ANSWER[] = {
     REQ, SEND("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), END
 };

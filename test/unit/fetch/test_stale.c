@@ -8,25 +8,10 @@
 
 #include "support.h"
 
-#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define REQ \
-    { \
-        STEP_REQUEST, NULL, 0 \
-    }
-#define SEND(text) \
-    { \
-        STEP_SEND, text, 0 \
-    }
-#define END \
-    { \
-        STEP_END, NULL, 0 \
-    }
-#define FOR_BOTH(kind) for (enum client_kind kind = CLIENT_OWN; kind < CLIENT_KINDS; kind++)
-
 enum { MS = 1000 };
 
-static const struct step ONE_ANSWER[] = { REQ, SEND(ANSWER), END };
-static const struct step ONE_THEN_DEAF[] = { REQ, SEND(ANSWER), REQ, END };
+static const struct step ONE_ANSWER[] = { REQ, SEND(ANSWER_OK), END };
+static const struct step ONE_THEN_DEAF[] = { REQ, SEND(ANSWER_OK), REQ, END };
 static const struct step DEAF[] = { REQ, END };
 
 /* Calls against receivers whose n-th connection runs the n-th script, the last one again and again. */
@@ -107,7 +92,7 @@ static void a_fresh_connection_that_dies_is_not_tried_again(void **state)
 
 static void a_kept_connection_that_dies_in_its_answer_is_not_tried_again(void **state)
 {
-    static const struct step dying[] = { REQ, SEND(ANSWER), REQ, SEND("HTTP/1.1 200 OK\r\nX"),
+    static const struct step dying[] = { REQ, SEND(ANSWER_OK), REQ, SEND("HTTP/1.1 200 OK\r\nX"),
                                          END };
     const struct step *scripts[] = { dying };
 
@@ -131,13 +116,13 @@ static void what_a_receiver_says_unasked_answers_nothing(void **state)
 {
     static const struct step giving_up[] = {
         REQ,
-        SEND(ANSWER),
+        SEND(ANSWER_OK),
         { STEP_PAUSE, NULL, 50 },
         SEND("HTTP/1.1 408 Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"),
         END
     };
     static const struct step talking_on[] = { REQ,
-                                              SEND(ANSWER),
+                                              SEND(ANSWER_OK),
                                               { STEP_PAUSE, NULL, 50 },
                                               SEND(
                                                   "HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n"),

@@ -13,28 +13,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define REQ \
-    { \
-        STEP_REQUEST, NULL, 0 \
-    }
-#define SEND(text) \
-    { \
-        STEP_SEND, text, 0 \
-    }
-#define HANG \
-    { \
-        STEP_HANG, NULL, 0 \
-    }
-#define END \
-    { \
-        STEP_END, NULL, 0 \
-    }
-#define FOR_BOTH(kind) for (enum client_kind kind = CLIENT_OWN; kind < CLIENT_KINDS; kind++)
-
 enum { DAY_S = 86400 };
 
-static const struct step ANSWERS[] = { REQ, SEND(ANSWER), REQ, SEND(ANSWER), HANG, END };
+static const struct step ANSWERS[] = { REQ, SEND(ANSWER_OK), REQ, SEND(ANSWER_OK), HANG, END };
 static const struct step CLOSING[] = {
     REQ, SEND("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), END
 };
@@ -286,7 +267,7 @@ static void sessions_of_both_versions_are_resumed(void **state)
 static void a_receiver_that_wants_to_renegotiate_is_refused_and_may_still_answer(void **state)
 {
     static const struct step script[] = {
-        REQ, { STEP_RENEGOTIATE, NULL, 0 }, SEND(ANSWER), HANG, END
+        REQ, { STEP_RENEGOTIATE, NULL, 0 }, SEND(ANSWER_OK), HANG, END
     };
 
     (void)state;
