@@ -109,26 +109,6 @@ static enum rc add_name(void *ctx, size_t index, struct json_span value)
     return RC_OK;
 }
 
-/* The list as JSON. */
-static struct str list_text(const struct list *list)
-{
-    struct buf b;
-    buf_init(&b, SIZE_MAX / 8); /* as long as the list that was sent, at most */
-    enum rc rc = buf_add_char(&b, '[');
-    for (size_t i = 0; rc == RC_OK && i < list->count; i++) {
-        if (i > 0)
-            rc = buf_add_char(&b, ',');
-        if (rc == RC_OK)
-            rc = buf_add_json(&b, list->out[i]);
-    }
-    if (rc == RC_OK)
-        rc = buf_add_char(&b, ']');
-    MUST(rc == RC_OK);
-    struct str text = arena_str(list->p->a, buf_str(&b));
-    buf_fini(&b);
-    return text;
-}
-
 static enum rc read_list(const struct parse *p, enum member m, struct list *list, struct str *text)
 {
     const char *name = wanted[m].name.ptr;
@@ -140,7 +120,7 @@ static enum rc read_list(const struct parse *p, enum member m, struct list *list
     if (rc != RC_OK)
         return wrong(p, name, "Each must match %s and have 1 to %zu characters.",
                      api_chars_pattern(list->chars), api_chars_max(list->chars));
-    *text = list->has_repeats ? list_text(list) : p->m[m].value.text;
+    *text = list->has_repeats ? arena_json_list(p->a, list->out, list->count) : p->m[m].value.text;
     return RC_OK;
 }
 

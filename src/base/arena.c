@@ -5,6 +5,7 @@
  */
 #include "base/arena.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/panic.h"
 
@@ -170,6 +171,17 @@ struct str arena_fmt(struct arena *a, const char *fmt, ...)
     va_end(again);
     va_end(args);
     return str_of(text, (size_t)len);
+}
+
+struct str arena_json_list(struct arena *a, const struct str *items, size_t count)
+{
+    struct buf b;
+    buf_init(&b, SIZE_MAX / 8); /* six times the items at most, and they are in memory */
+    enum rc rc = buf_add_json_list(&b, items, count);
+    MUST(rc == RC_OK);
+    struct str text = arena_str(a, buf_str(&b));
+    buf_fini(&b);
+    return text;
 }
 
 void arena_defer(struct arena *a, void (*fn)(void *arg), void *arg)

@@ -43,6 +43,8 @@ void *arena_array(struct arena *a, size_t count, size_t size);
 struct str arena_str(struct arena *a, struct str s);
 char *arena_cstr(struct arena *a, struct str s);
 struct str arena_fmt(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The items as a JSON list of strings. */
+struct str arena_json_list(struct arena *a, const struct str *items, size_t count);
 
 /* Calls fn(arg) when the arena is reset or finished. */
 void arena_defer(struct arena *a, void (*fn)(void *arg), void *arg);

@@ -207,14 +207,14 @@ enum rc buf_add_json(struct buf *b, struct str s)
     return rc;
 }
 
-enum rc buf_add_json_pair(struct buf *b, struct str name, struct str value)
+enum rc buf_add_json_list(struct buf *b, const struct str *items, size_t count)
 {
     enum rc rc = buf_add_char(b, '[');
-    if (rc == RC_OK)
-        rc = buf_add_json(b, name);
-    if (rc == RC_OK)
-        rc = buf_add_char(b, ',');
-    if (rc == RC_OK)
-        rc = buf_add_json(b, value);
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        if (i > 0)
+            rc = buf_add_char(b, ',');
+        if (rc == RC_OK)
+            rc = buf_add_json(b, items[i]);
+    }
     return rc == RC_OK ? buf_add_char(b, ']') : rc;
 }

@@ -34,8 +34,8 @@ MUST_USE enum rc buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3)
 
 /* Appends `s` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 MUST_USE enum rc buf_add_json(struct buf *b, struct str s);
-/* Appends ["name","value"]. RC_LIMIT may leave a part of it. */
-MUST_USE enum rc buf_add_json_pair(struct buf *b, struct str name, struct str value);
+/* Appends the items as a JSON list of strings. RC_LIMIT may leave a part of it. */
+MUST_USE enum rc buf_add_json_list(struct buf *b, const struct str *items, size_t count);
 
 /* As buf_addf(), for texts that explain: cuts at the limit instead of failing. NULL b is fine. */
 void buf_say(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);

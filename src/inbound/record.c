@@ -101,7 +101,8 @@ static enum rc add_header(const struct inbound_view *v, struct str name, struct 
         return rc;
     if (take_line(lines, name, value))
         return buf_add_char(out, '0');
-    return buf_add_json_pair(out, name, is_secret(v, name, value) ? redacted : value);
+    const struct str pair[] = { name, is_secret(v, name, value) ? redacted : value };
+    return buf_add_json_list(out, pair, COUNT_OF(pair));
 }
 
 /* What is too much is left out. */

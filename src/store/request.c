@@ -136,7 +136,8 @@ static enum rc add_line(struct buf *out, struct str *lines)
     (void)str_split(lines, '\n', &line);
     line = str_sub(line, 0, str_find(line, '\r'));
     size_t colon = str_find(line, ':');
-    return buf_add_json_pair(out, str_sub(line, 0, colon), str_sub(line, colon + 2, line.len));
+    const struct str pair[] = { str_sub(line, 0, colon), str_sub(line, colon + 2, line.len) };
+    return buf_add_json_list(out, pair, COUNT_OF(pair));
 }
 
 /* Outside of strings there is no other 0. */

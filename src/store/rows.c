@@ -61,34 +61,11 @@ enum rc store_load_message(struct db *db, const struct id *id, int64_t now_us,
     return RC_OK;
 }
 
-static struct str json_list(struct arena *a, const struct str *items, size_t count)
-{
-    struct buf b;
-    enum rc rc;
-    size_t max = 16;
-    for (size_t i = 0; i < count; i++)
-        max += items[i].len * 6 + 3;
-    buf_init(&b, max);
-    rc = buf_add_char(&b, '[');
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
-        if (i > 0)
-            rc = buf_add_char(&b, ',');
-        if (rc == RC_OK)
-            rc = buf_add_json(&b, items[i]);
-    }
-    if (rc == RC_OK)
-        rc = buf_add_char(&b, ']');
-    MUST(rc == RC_OK);
-    struct str text = arena_str(a, buf_str(&b));
-    buf_fini(&b);
-    return text;
-}
-
 void store_bind_filter(struct db_stmt *s, struct arena *a, const struct str *event_types,
                        size_t count, struct str channel, struct str tag)
 {
     if (count > 0)
-        db_bind_text(s, 5, json_list(a, event_types, count));
+        db_bind_text(s, 5, arena_json_list(a, event_types, count));
     if (channel.len > 0)
         db_bind_text(s, 6, channel);
     if (tag.len > 0)

@@ -110,15 +110,21 @@ static void a_json_string_is_added_whole_or_not(void **state)
     buf_fini(&b);
 }
 
-static void a_pair_is_two_json_strings_in_a_list(void **state)
+static void strings_are_added_as_a_json_list(void **state)
 {
+    const struct str items[] = { STR("a"), STR("\"1\"") };
+    struct arena a;
     struct buf b;
     (void)state;
     buf_init(&b, 16);
-    assert_rc(buf_add_json_pair(&b, STR("a"), STR("\"1\"")), RC_OK);
+    assert_rc(buf_add_json_list(&b, items, 2), RC_OK);
     assert_string_equal(b.ptr, "[\"a\",\"\\\"1\\\"\"]");
-    assert_rc(buf_add_json_pair(&b, STR("a"), STR("b")), RC_LIMIT);
+    assert_rc(buf_add_json_list(&b, items, 2), RC_LIMIT);
     buf_fini(&b);
+    arena_init(&a);
+    assert_str(arena_json_list(&a, items, 2), STR("[\"a\",\"\\\"1\\\"\"]"));
+    assert_str(arena_json_list(&a, NULL, 0), STR("[]"));
+    arena_fini(&a);
 }
 
 static void drops_from_both_ends(void **state)
@@ -150,7 +156,7 @@ int main(void)
         cmocka_unit_test(a_said_text_is_cut_between_characters),
         cmocka_unit_test(escapes_json_strings),
         cmocka_unit_test(a_json_string_is_added_whole_or_not),
-        cmocka_unit_test(a_pair_is_two_json_strings_in_a_list),
+        cmocka_unit_test(strings_are_added_as_a_json_list),
         cmocka_unit_test(drops_from_both_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
