@@ -77,7 +77,16 @@ void api_remember(struct api_ctx *c);
 /* Ends tx and answers with what `rc` means. */
 void api_abort(struct api_ctx *c, struct store_tx *tx, enum rc rc);
 
-/* Words for an rc: 404, 409, 503, 500. */
+/* What an answer says when something failed. */
+struct api_refusal {
+    int status;
+    const char *code, *words;
+};
+extern const struct api_refusal api_key_reused, api_event_id_taken;
+/* Of a failure: 404, 409, 400, 507, 503; 500 for the others. */
+struct api_refusal api_refusal_of(enum rc rc);
+void api_refuse(struct http_request *req, struct api_refusal why);
+/* api_refuse() with what `rc` means. */
 void api_fail(struct api_ctx *c, enum rc rc);
 void api_not_found(struct api_ctx *c);
 

@@ -139,29 +139,40 @@ bool api_begin(struct http_request *req, struct api_ctx *c)
 /* --- failures
  * -------------------------------------------------------------------------------------- */
 
+const struct api_refusal api_key_reused = { 409, "idempotency_key_reused",
+                                            "This idempotency key was used with another body." };
+const struct api_refusal api_event_id_taken = { 409, "conflict",
+                                                "A message with this eventId exists." };
+
+struct api_refusal api_refusal_of(enum rc rc)
+{
+    static const struct api_refusal refusals[] = {
+        [RC_OK] = { 500, "server_error", "The server failed: ok." },
+        [RC_INVALID] = { 400, "generic_error", "The request makes no sense." },
+        [RC_NOT_FOUND] = { 404, "not_found", "Entity not found" },
+        [RC_CONFLICT] = { 409, "conflict", "A conflict has occurred" },
+        [RC_DENIED] = { 500, "server_error", "The server failed: denied." },
+        [RC_LIMIT] = { 507, "storage_full", "The server's disk is nearly full." },
+        [RC_BUSY] = { 503, "busy", "The server is busy. Try again." },
+        [RC_CORRUPT] = { 500, "server_error", "The server failed: corrupt." },
+        [RC_IO] = { 500, "server_error", "The server failed: io." },
+    };
+    return refusals[rc];
+}
+
+void api_refuse(struct http_request *req, struct api_refusal why)
+{
+    http_error(req, why.status, why.code, "%s", why.words);
+}
+
 void api_not_found(struct api_ctx *c)
 {
-    http_error(c->req, 404, "not_found", "Entity not found");
+    api_fail(c, RC_NOT_FOUND);
 }
 
 void api_fail(struct api_ctx *c, enum rc rc)
 {
-    switch (rc) {
-    case RC_NOT_FOUND: api_not_found(c); return;
-    case RC_CONFLICT: http_error(c->req, 409, "conflict", "A conflict has occurred"); return;
-    case RC_INVALID:
-        http_error(c->req, 400, "generic_error", "The request makes no sense.");
-        return;
-    case RC_LIMIT:
-        http_error(c->req, 507, "storage_full", "The server's disk is nearly full.");
-        return;
-    case RC_BUSY: http_error(c->req, 503, "busy", "The server is busy. Try again."); return;
-    case RC_OK:
-    case RC_DENIED:
-    case RC_CORRUPT:
-    case RC_IO: break;
-    }
-    http_error(c->req, 500, "server_error", "The server failed: %s.", rc_name(rc));
+    api_refuse(c->req, api_refusal_of(rc));
 }
 
 /* --- transactions
@@ -240,8 +251,7 @@ static bool first_time(struct api_ctx *c, struct store_tx *tx)
     if (rc != RC_OK) {
         api_fail(c, rc);
     } else if (memcmp(before.body_hash, c->body_hash, sizeof(c->body_hash)) != 0) {
-        http_error(c->req, 409, "idempotency_key_reused",
-                   "This idempotency key was used with another body.");
+        api_refuse(c->req, api_key_reused);
     } else {
         answer_again(c, &before);
     }

@@ -54,12 +54,6 @@ static void answer_message(struct publish_call *pc, const struct store_message *
     buf_fini(&b);
 }
 
-void api_publish_refused(struct http_request *req, enum rc rc)
-{
-    struct api_ctx c = { .req = req, .arena = req->arena, .api = req->ctx };
-    api_fail(&c, rc);
-}
-
 /* The first answer again: the body is the same, so only what was drawn by chance comes from the
  * record. */
 static void answer_again(struct publish_call *pc, const struct core_publish *p)
@@ -74,20 +68,15 @@ static void published(struct core_publish *p)
 {
     struct publish_call *pc = p->arg;
     if (p->store.job.rc != RC_OK) {
-        api_publish_refused(pc->req, p->store.job.rc);
+        api_refuse(pc->req, api_refusal_of(p->store.job.rc));
         http_answer(pc->req);
         return;
     }
     switch (p->store.result) {
     case STORE_CREATED: answer_message(pc, p->store.message); return;
     case STORE_REPLAYED: answer_again(pc, p); return;
-    case STORE_KEY_REUSED:
-        http_error(pc->req, 409, "idempotency_key_reused",
-                   "This idempotency key was used with another body.");
-        break;
-    case STORE_EVENT_ID_TAKEN:
-        http_error(pc->req, 409, "conflict", "A message with this eventId exists.");
-        break;
+    case STORE_KEY_REUSED: api_refuse(pc->req, api_key_reused); break;
+    case STORE_EVENT_ID_TAKEN: api_refuse(pc->req, api_event_id_taken); break;
     }
     http_answer(pc->req);
 }
@@ -149,7 +138,7 @@ static void submit(struct publish_call *pc)
     if (rc == RC_OK)
         return;
     core_publish_free(p);
-    api_publish_refused(pc->req, rc);
+    api_refuse(pc->req, api_refusal_of(rc));
     http_answer(pc->req);
 }
 
@@ -234,7 +223,7 @@ static void go_cold(struct publish_call *pc)
     pc->job = (struct work_job){ .fn = fetch_cold, .arg = pc };
     if (work_submit(pc->api->o.pool, &pc->job) == RC_OK)
         return;
-    api_publish_refused(pc->req, RC_BUSY);
+    api_refuse(pc->req, api_refusal_of(RC_BUSY));
     http_answer(pc->req);
 }
 

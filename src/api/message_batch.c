@@ -12,7 +12,8 @@
 #include <stdio.h>
 
 enum { BATCH_MAX = 1000 };
-#define EVENT_ID_TAKEN "A message with this eventId exists."
+static const struct api_refusal others_refused = { 424, "batch_refused",
+                                                   "Others of this batch were refused." };
 
 struct item {
     struct api_message_in in;
@@ -20,7 +21,7 @@ struct item {
     struct batch *batch;
     struct core_publish *publish; /* while it is ours */
     int status;                   /* 0: to be published */
-    const char *code, *words;     /* of an error that is not a fault */
+    struct api_refusal refusal;   /* of an error that is not a fault */
     struct store_message shown;   /* after: what to answer with; strings of `in` */
 };
 
@@ -36,11 +37,10 @@ struct batch {
     enum rc rc; /* atomic: of the one job */
 };
 
-static void fail(struct item *item, int status, const char *code, const char *words)
+static void refuse(struct item *item, struct api_refusal why)
 {
-    item->status = status;
-    item->code = code;
-    item->words = words;
+    item->status = why.status;
+    item->refusal = why;
 }
 
 /* --- in -------------------------------------------------------------------------------------- */
@@ -109,7 +109,7 @@ static void check_event_ids(struct batch *b)
             (!b->has_key && store_message_by_event_id(b->c.api->o.store, b->app->num, event_id,
                                                       b->c.arena, &row) == RC_OK);
         if (taken)
-            fail(item, 409, "conflict", EVENT_ID_TAKEN);
+            refuse(item, api_event_id_taken);
     }
     map_free(seen);
 }
@@ -122,23 +122,12 @@ static void leave(struct batch *b)
         work_wait_over(&b->wait);
 }
 
-static void refuse(struct item *item, enum rc rc)
-{
-    if (rc == RC_BUSY)
-        fail(item, 503, "busy", "The server is busy. Try again.");
-    else if (rc == RC_LIMIT)
-        fail(item, 507, "storage_full", "The server's disk is nearly full.");
-    else
-        fail(item, 500, "server_error", "The server failed.");
-}
-
 static void judge(struct item *item, const struct store_publish *p)
 {
     if (p->result == STORE_KEY_REUSED) {
-        fail(item, 409, "idempotency_key_reused",
-             "This idempotency key was used with another body.");
+        refuse(item, api_key_reused);
     } else if (p->result == STORE_EVENT_ID_TAKEN) {
-        fail(item, 409, "conflict", EVENT_ID_TAKEN);
+        refuse(item, api_event_id_taken);
     } else {
         item->status = 202;
         item->shown.id = p->message->id;
@@ -155,7 +144,7 @@ static void published(struct core_publish *p)
     struct item *item = p->arg;
     item->publish = NULL;
     if (p->store.job.rc != RC_OK)
-        refuse(item, p->store.job.rc);
+        refuse(item, api_refusal_of(p->store.job.rc));
     else
         judge(item, &p->store);
     leave(item->batch);
@@ -211,7 +200,7 @@ static void publish_each(struct batch *b)
         for (size_t i = 0; i < b->count; i++)
             if (b->items[i].publish != NULL) {
                 core_publish_free(b->items[i].publish);
-                refuse(&b->items[i], rc);
+                refuse(&b->items[i], api_refusal_of(rc));
             }
         work_wait_fini(&b->wait);
     }
@@ -225,7 +214,7 @@ static void refuse_the_rest(struct batch *b)
 {
     for (size_t i = 0; i < b->count; i++)
         if (b->items[i].status == 0 || b->items[i].status == 202)
-            fail(&b->items[i], 424, "batch_refused", "Others of this batch were refused.");
+            refuse(&b->items[i], others_refused);
 }
 
 static void published_whole(struct core_publish *p)
@@ -294,8 +283,8 @@ static void write_item(struct batch *b, struct api_out *o, const struct item *it
     } else if (item->status == 422) {
         write_fault(o, &item->fault);
     } else {
-        api_out_str(o, "code", str_from(item->code));
-        api_out_str(o, "detail", str_from(item->words));
+        api_out_str(o, "code", str_from(item->refusal.code));
+        api_out_str(o, "detail", str_from(item->refusal.words));
     }
     api_out_end(o, '}');
     api_out_end(o, '}');

@@ -11,7 +11,5 @@
 void api_message_write_payload(struct api_out *o, const struct store_message *m);
 /* Gives a parsed message its id, owner and time. */
 void api_message_stamp(struct api *api, const struct core_app *app, struct store_message *m);
-/* Words a refusal of the store: 503, 507, 500. */
-void api_publish_refused(struct http_request *req, enum rc rc);
 /* Worker: the view of the path's application, made from `application` (ptr NULL: none) if it is not known. False: answered. */
 bool api_message_app(struct api_ctx *c, struct str application, struct core_app **out);

@@ -153,6 +153,16 @@ static enum rc check_date(const struct place *p, const json_t *v)
     return RC_OK;
 }
 
+/* May an object of that type hold such a value? */
+static bool may_hold(enum api_type type, const json_t *value)
+{
+    if (type == API_OBJECT)
+        return true;
+    if (type == API_OBJECTS)
+        return json_is_object(value);
+    return json_is_string(value) || (type == API_NULL_MAP && json_is_null(value));
+}
+
 static enum rc check_object(const struct place *p, const struct api_field *f, const json_t *v)
 {
     if (!json_is_object(v))
@@ -163,10 +173,7 @@ static enum rc check_object(const struct place *p, const struct api_field *f, co
     enum rc rc = RC_OK;
     json_object_foreach(o, key, value)
     {
-        bool fine = f->type == API_OBJECTS ? json_is_object(value)
-                                           : f->type == API_OBJECT || json_is_string(value) ||
-                                                 (f->type == API_NULL_MAP && json_is_null(value));
-        if (!fine) {
+        if (!may_hold(f->type, value)) {
             rc = wrong(p, "The value of \"%.64s\" must be %s.", key,
                        f->type == API_OBJECTS ? "an object" : "a string");
             break;
