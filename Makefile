@@ -5,10 +5,11 @@ JOBS ?= $(shell nproc)
 N ?= 50
 TIME ?= 30
 MINUTES ?= 10
+VERSION = $(shell sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
 SAN_OPTIONS = -Db_lundef=false -Dtests=true
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash bench soak soak-receive fuzz asan tsan fmt lint docs deb clean
+.PHONY: help run build test check crash fault bench soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,42 +32,58 @@ check:           ## the quick part of test: unit, sim, store and lint on one bui
 	@build/venv/bin/python tools/test quick
 
 crash:           ## kill the server N times at random moments and account for every message (N=50)
+	@tools/install bench
 	@test -f build/gcc/build.ninja || meson setup build/gcc
 	@ninja -C build/gcc -j $(JOBS) grapnel
 	@python3 test/crash/crash.py --bin build/gcc/grapnel --kills $(N)
 
+fault:           ## let every kind of system call of the server fail, at many moments, and account for every message
+	@tools/install test
+	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
+	@ninja -C build/gcc -j $(JOBS) grapnel test/fault/libfault.so
+	@GRAPNEL_FAULT_ALL=1 GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python -m pytest -q -p no:cacheprovider -n $(JOBS) test/fault
+
 bench:           ## measure: raw limits, then the whole server -> build/bench.json (QUICK=1: a minute)
+	@tools/install bench
 	@test -f build/bench/build.ninja || meson setup build/bench
 	@ninja -C build/bench -j $(JOBS)
 	@python3 test/bench/bench.py --build build/bench --out build/bench.json $(if $(QUICK),--quick)
 
 soak:            ## load for a long time and watch memory, descriptors and lag (MINUTES=10)
+	@tools/install bench
 	@test -f build/bench/build.ninja || meson setup build/bench
 	@ninja -C build/bench -j $(JOBS)
 	@python3 test/bench/soak.py --build build/bench --minutes $(MINUTES)
 
 soak-receive:    ## the same for `grapnel receive` (MINUTES=60 for an hour, 10 without)
+	@tools/install bench
 	@test -f build/gcc/build.ninja || meson setup build/gcc
 	@ninja -C build/gcc -j $(JOBS) grapnel
 	@python3 test/bench/receive_soak.py --binary build/gcc/grapnel --minutes $(MINUTES)
 
 fuzz:            ## fuzz targets: make fuzz T="url json" TIME=30 (seconds of CPU each); without T all of them
+	@tools/install test
 	@test -f build/fuzz/build.ninja || CC=clang meson setup build/fuzz -Dfuzz=true -Db_lundef=false
 	@ninja -C build/fuzz -j $(JOBS)
 	@JOBS=$(JOBS) tools/fuzz build/fuzz $(TIME) $(T)
 
 asan:            ## unit, sim and store suites under AddressSanitizer and UBSan
+	@tools/install test
 	@test -f build/asan/build.ninja || CC=clang meson setup build/asan -Db_sanitize=address,undefined $(SAN_OPTIONS)
 	@ninja -C build/asan -j $(JOBS)
 	@meson test -C build/asan --no-rebuild --suite unit --suite sim --suite store --suite fuzz
 
 tsan:            ## the same under ThreadSanitizer
+	@tools/install test
 	@test -f build/tsan/build.ninja || CC=clang meson setup build/tsan -Db_sanitize=thread $(SAN_OPTIONS)
 	@ninja -C build/tsan -j $(JOBS)
 	@meson test -C build/tsan --no-rebuild --suite unit --suite sim --suite store
 
 fmt:             ## format the C sources that differ from HEAD
 	@git diff --name-only HEAD --diff-filter=d -- '*.c' '*.h' | xargs -r clang-format -i
+
+check-presets:   ## compare the presets with the providers' own libraries (fetches them: some 800 MB)
+	@tools/check-presets
 
 lint:            ## layers, sizes, names, spelling, shell scripts, static analysis
 	@tools/lint
@@ -76,9 +93,18 @@ docs: build      ## write docs/reference from the program's tables
 	@tools/svix-operations docs/reference/openapi.json > docs/reference/svix.md
 	@python3 lib/presets.py md docs/reference/presets.md lib/presets/*.scheme
 
-deb:             ## Debian packages of the sources as they are committed -> build/deb
-	@rm -rf build/deb && mkdir -p build/deb/source
-	@git archive HEAD | tar -x -C build/deb/source
+dist:            ## the sources as they are committed, with the pages bundled: builds without network -> build/dist
+	@tools/install build
+	@rm -rf build/dist && mkdir -p build/dist/grapnel-$(VERSION)
+	@git archive HEAD | tar -x -C build/dist/grapnel-$(VERSION)
+	@cd build/dist/grapnel-$(VERSION) && tools/web-build bundle web/built && rm -rf build
+	@tar -C build/dist --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$$(git log -1 --format=%ct) -czf build/dist/grapnel-$(VERSION).tar.gz grapnel-$(VERSION)
+	@ls build/dist/*.tar.gz
+
+deb: dist        ## Debian packages of the sources as they are committed -> build/deb
+	@tools/install deb
+	@rm -rf build/deb && mkdir -p build/deb
+	@mv build/dist/grapnel-$(VERSION) build/deb/source
 	@cp -r build/deb/source/packaging/debian build/deb/source/debian
 	@cd build/deb/source && dpkg-buildpackage -us -uc -b
 	@ls build/deb/*.deb

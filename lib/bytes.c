@@ -18,7 +18,7 @@ bool gn_eq(struct grapnel_bytes a, struct grapnel_bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-static char lower(char c)
+static char bytes_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
@@ -29,7 +29,7 @@ bool gn_ieq(struct grapnel_bytes a, struct grapnel_bytes b)
         return false;
     }
     for (size_t i = 0; i < a.len; i++) {
-        if (lower(a.ptr[i]) != lower(b.ptr[i])) {
+        if (bytes_lower(a.ptr[i]) != bytes_lower(b.ptr[i])) {
             return false;
         }
     }

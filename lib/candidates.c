@@ -29,7 +29,8 @@ static bool is_accepted(const struct gn_run *run, struct grapnel_bytes tag)
     return s->accept_count == 0;
 }
 
-static bool decode(struct gn_run *run, struct grapnel_bytes text, struct gn_candidate *out)
+static bool candidates_decode(struct gn_run *run, struct grapnel_bytes text,
+                              struct gn_candidate *out)
 {
     enum gn_encoding enc = run->scheme->enc;
     enum gn_alphabet alphabet = enc == GN_ENC_BASE64 ? GN_BASE64 : GN_BASE64URL;
@@ -72,7 +73,7 @@ static enum grapnel_status add_candidate(struct gn_run *run, struct grapnel_byte
     }
     struct gn_candidate *c = &run->candidates[run->candidate_count];
     *c = (struct gn_candidate){ .text = text, .ed25519 = ed25519 };
-    if (!gn_starts(text, s->prefix) || !decode(run, gn_skip(text, s->prefix.len), c) ||
+    if (!gn_starts(text, s->prefix) || !candidates_decode(run, gn_skip(text, s->prefix.len), c) ||
         !right_length(s, c)) {
         note_malformed(run, text);
         return GRAPNEL_VERIFIED;
@@ -99,15 +100,26 @@ static enum grapnel_status add_item(struct gn_run *run, struct grapnel_bytes ite
     return add_candidate(run, gn_skip(item, at + 1), ed25519);
 }
 
+/* The next item of a list, or of several lists in a row. */
+static bool next_item(const struct grapnel_scheme *s, struct grapnel_bytes *rest,
+                      struct grapnel_bytes *item)
+{
+    size_t end = gn_find(*rest, s->item_sep);
+    size_t set_end = s->set_sep == '\0' ? rest->len : gn_find(*rest, s->set_sep);
+    if (!gn_split(rest, set_end < end ? s->set_sep : s->item_sep, item)) {
+        return false;
+    }
+    *item = gn_trim(*item);
+    return true;
+}
+
 static enum grapnel_status split_text(struct gn_run *run, struct grapnel_bytes text)
 {
     struct grapnel_bytes item;
-    char sep = run->scheme->item_sep;
-    if (sep == '\0') {
+    if (run->scheme->item_sep == '\0') {
         return add_item(run, text);
     }
-    for (size_t i = 0; gn_split(&text, sep, &item); i++) {
-        item = gn_trim(item);
+    for (size_t i = 0; next_item(run->scheme, &text, &item); i++) {
         if (item.len == 0 || has_position(run->scheme, i)) {
             continue;
         }
@@ -117,6 +129,21 @@ static enum grapnel_status split_text(struct gn_run *run, struct grapnel_bytes t
         }
     }
     return GRAPNEL_VERIFIED;
+}
+
+/* The same header several times, as it is sent while a secret is replaced. */
+static enum grapnel_status collect_repeated(struct gn_run *run, struct grapnel_bytes name,
+                                            size_t *found)
+{
+    const struct grapnel_request *request = run->request;
+    enum grapnel_status status = GRAPNEL_VERIFIED;
+    for (size_t i = 0; i < request->header_count && status == GRAPNEL_VERIFIED; i++) {
+        if (gn_ieq(request->headers[i].name, name)) {
+            (*found)++;
+            status = split_text(run, gn_trim(request->headers[i].value));
+        }
+    }
+    return status;
 }
 
 /* One location may be many headers; *found counts those that are there. */
@@ -150,6 +177,9 @@ static enum grapnel_status collect_one(struct gn_run *run, const struct gn_locat
                                        size_t *found)
 {
     struct grapnel_bytes text;
+    if (where->place == GN_HEADERS && where->number == 0) {
+        return collect_repeated(run, where->name, found);
+    }
     if (where->place == GN_HEADERS) {
         return collect_numbered(run, where, found);
     }
@@ -189,8 +219,7 @@ static enum grapnel_status find_in_list(const struct grapnel_scheme *s, struct g
 {
     struct grapnel_bytes item;
     bool found = false;
-    for (size_t i = 1; gn_split(&text, s->item_sep, &item); i++) {
-        item = gn_trim(item);
+    for (size_t i = 1; next_item(s, &text, &item); i++) {
         size_t at = s->kv_sep == '\0' ? item.len : gn_find(item, s->kv_sep);
         bool is_it = where->place == GN_POSITION
                          ? i == where->number
@@ -198,11 +227,12 @@ static enum grapnel_status find_in_list(const struct grapnel_scheme *s, struct g
         if (!is_it) {
             continue;
         }
-        if (found) {
+        struct grapnel_bytes value = where->place == GN_POSITION ? item : gn_skip(item, at + 1);
+        if (found && (s->set_sep == '\0' || !gn_eq(value, *out))) {
             return GRAPNEL_DUPLICATE_HEADER;
         }
         found = true;
-        *out = where->place == GN_POSITION ? item : gn_skip(item, at + 1);
+        *out = value; /* that of all sets */
     }
     return found ? GRAPNEL_VERIFIED : GRAPNEL_MISSING_HEADER;
 }

@@ -30,9 +30,9 @@ static void explain_message(struct gn_run *run, const struct gn_pieces *message)
 
 /* --- one key ------------------------------------------------------------------------------------------------- */
 
-static enum grapnel_status compute(struct gn_run *run, const struct gn_key *key,
-                                   struct gn_pieces *message,
-                                   unsigned char mac[static GN_DIGEST_MAX])
+static enum grapnel_status check_compute(struct gn_run *run, const struct gn_key *key,
+                                         struct gn_pieces *message,
+                                         unsigned char mac[static GN_DIGEST_MAX])
 {
     const struct grapnel_scheme *s = run->scheme;
     if (s->auth == GN_AUTH_HASH) {
@@ -53,7 +53,7 @@ static enum grapnel_status compare_macs(struct gn_run *run, const struct gn_key 
 {
     unsigned char mac[GN_DIGEST_MAX];
     size_t len = gn_digest_len(run->scheme->hash);
-    enum grapnel_status status = compute(run, key, message, mac);
+    enum grapnel_status status = check_compute(run, key, message, mac);
     if (status != GRAPNEL_VERIFIED) {
         return status;
     }
@@ -124,7 +124,7 @@ static bool is_tried(const struct grapnel_scheme *s, unsigned variant)
            ((variant & GN_TRY_NEWLINE) == 0 || s->try_newline);
 }
 
-static enum grapnel_status build(struct gn_run *run, struct gn_pieces *message)
+static enum grapnel_status check_build(struct gn_run *run, struct gn_pieces *message)
 {
     bool hidden = run->scheme->auth == GN_AUTH_HASH; /* holds the secret: shown as a word */
     run->secret = hidden ? GN_TEXT("<secret>") : GN_NONE;
@@ -148,7 +148,7 @@ static enum grapnel_status check_candidates(struct gn_run *run)
         if (!is_tried(run->scheme, run->variant)) {
             continue;
         }
-        enum grapnel_status status = build(run, &message);
+        enum grapnel_status status = check_build(run, &message);
         if (status == GRAPNEL_VERIFIED) {
             explain_message(run, &message);
             status = try_keys(run, &message, &matched);

@@ -11,7 +11,7 @@ enum { US_PER_S = 1000000, US_PER_MS = 1000 };
 
 /* --- hex -------------------------------------------------------------------------------------------- */
 
-static int hex_value(char c)
+static int codec_hex_value(char c)
 {
     static const signed char values[256] = {
         ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
@@ -28,8 +28,8 @@ bool gn_hex_decode(struct grapnel_bytes text, unsigned char *out, size_t cap, si
         return false;
     }
     for (size_t i = 0; i < text.len; i += 2) {
-        int high = hex_value(text.ptr[i]);
-        int low = hex_value(text.ptr[i + 1]);
+        int high = codec_hex_value(text.ptr[i]);
+        int low = codec_hex_value(text.ptr[i + 1]);
         if (high < 0 || low < 0) {
             return false;
         }
@@ -68,7 +68,7 @@ static int base64_value(char c, enum gn_alphabet alphabet)
 }
 
 /* Takes the padding off; false when it is not what the length asks for. */
-static bool unpad(struct grapnel_bytes *text)
+static bool codec_unpad(struct grapnel_bytes *text)
 {
     size_t padding = 0;
     while (padding < 2 && text->len > padding && text->ptr[text->len - 1 - padding] == '=') {
@@ -87,7 +87,7 @@ bool gn_base64_decode(struct grapnel_bytes text, enum gn_alphabet alphabet, bool
     uint32_t bits = 0;
     unsigned bit_count = 0;
     size_t at = 0;
-    if (!unpad(&text) || text.len / 4 * 3 + text.len % 4 * 3 / 4 > cap) {
+    if (!codec_unpad(&text) || text.len / 4 * 3 + text.len % 4 * 3 / 4 > cap) {
         return false;
     }
     for (size_t i = 0; i < text.len; i++) {
@@ -143,8 +143,8 @@ struct grapnel_bytes gn_percent_decode(struct gn_arena *a, struct grapnel_bytes 
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
         if (c == '%') {
-            int high = i + 2 < s.len ? hex_value(s.ptr[i + 1]) : -1;
-            int low = i + 2 < s.len ? hex_value(s.ptr[i + 2]) : -1;
+            int high = i + 2 < s.len ? codec_hex_value(s.ptr[i + 1]) : -1;
+            int low = i + 2 < s.len ? codec_hex_value(s.ptr[i + 2]) : -1;
             if (high < 0 || low < 0) {
                 return GN_NONE;
             }
@@ -183,7 +183,7 @@ bool gn_decimal(struct grapnel_bytes s, size_t digits_max, int64_t *out)
 }
 
 /* `count` digits of a fixed-width field, taken off *s. */
-static bool field(struct grapnel_bytes *s, size_t count, int least, int most, int *out)
+static bool codec_field(struct grapnel_bytes *s, size_t count, int least, int most, int *out)
 {
     int value = 0;
     if (s->len < count) {
@@ -200,7 +200,7 @@ static bool field(struct grapnel_bytes *s, size_t count, int least, int most, in
     return value >= least && value <= most;
 }
 
-static bool mark(struct grapnel_bytes *s, const char *either)
+static bool codec_mark(struct grapnel_bytes *s, const char *either)
 {
     if (s->len == 0 || strchr(either, s->ptr[0]) == NULL || s->ptr[0] == '\0') {
         return false;
@@ -210,7 +210,7 @@ static bool mark(struct grapnel_bytes *s, const char *either)
 }
 
 /* ".123456789": digits past the microsecond count for nothing. */
-static bool fraction(struct grapnel_bytes *s, int64_t *us)
+static bool codec_fraction(struct grapnel_bytes *s, int64_t *us)
 {
     int64_t scale = US_PER_S / 10;
     *us = 0;
@@ -229,20 +229,20 @@ static bool fraction(struct grapnel_bytes *s, int64_t *us)
     return true;
 }
 
-static bool zone(struct grapnel_bytes *s, int *seconds)
+static bool codec_zone(struct grapnel_bytes *s, int *seconds)
 {
     int hours;
     int minutes;
     *seconds = 0;
-    if (mark(s, "Zz")) {
+    if (codec_mark(s, "Zz")) {
         return true;
     }
     int sign = s->len > 0 && s->ptr[0] == '-' ? -1 : 1;
-    if (!mark(s, "+-") || !field(s, 2, 0, 23, &hours)) {
+    if (!codec_mark(s, "+-") || !codec_field(s, 2, 0, 23, &hours)) {
         return false;
     }
-    (void)mark(s, ":");
-    if (!field(s, 2, 0, 59, &minutes)) {
+    (void)codec_mark(s, ":");
+    if (!codec_field(s, 2, 0, 59, &minutes)) {
         return false;
     }
     *seconds = sign * (hours * 3600 + minutes * 60);
@@ -256,15 +256,17 @@ bool gn_time_iso(struct grapnel_bytes s, int64_t *us)
     int offset;
     int year;
     int month;
-    if (!field(&s, 4, 1970, 9999, &year) || !mark(&s, "-") || !field(&s, 2, 1, 12, &month) ||
-        !mark(&s, "-") || !field(&s, 2, 1, 31, &t.tm_mday) || !mark(&s, "Tt ")) {
+    if (!codec_field(&s, 4, 1970, 9999, &year) || !codec_mark(&s, "-") ||
+        !codec_field(&s, 2, 1, 12, &month) || !codec_mark(&s, "-") ||
+        !codec_field(&s, 2, 1, 31, &t.tm_mday) || !codec_mark(&s, "Tt ")) {
         return false;
     }
-    if (!field(&s, 2, 0, 23, &t.tm_hour) || !mark(&s, ":") || !field(&s, 2, 0, 59, &t.tm_min) ||
-        !mark(&s, ":") || !field(&s, 2, 0, 59, &t.tm_sec)) {
+    if (!codec_field(&s, 2, 0, 23, &t.tm_hour) || !codec_mark(&s, ":") ||
+        !codec_field(&s, 2, 0, 59, &t.tm_min) || !codec_mark(&s, ":") ||
+        !codec_field(&s, 2, 0, 59, &t.tm_sec)) {
         return false;
     }
-    if (!fraction(&s, &part) || !zone(&s, &offset) || s.len != 0) {
+    if (!codec_fraction(&s, &part) || !codec_zone(&s, &offset) || s.len != 0) {
         return false;
     }
     t.tm_year = year - 1900;

@@ -11,7 +11,7 @@
 #include "read.h"
 #include "scheme.h"
 
-enum { GN_SIGNATURE_BYTES_MAX = 1024, GN_DIGEST_MAX = 64, GN_VARIANTS = 8 };
+enum { GN_SIGNATURE_BYTES_MAX = 1024, GN_DIGEST_MAX = 64, GN_VARIANTS = 8, GN_KEY_SET_MAX = 32 };
 
 /* What a request may be tried as, as bits. */
 enum { GN_TRY_PORT = 1, GN_TRY_QUOTE = 2, GN_TRY_NEWLINE = 4 };
@@ -97,6 +97,8 @@ struct grapnel_key {
 /* Fills run->keys. UNCONFIGURED, MALFORMED_KEY, TOO_LARGE. */
 enum grapnel_status gn_load_keys(struct gn_run *run);
 void gn_free_keys(struct gn_run *run);
+/* One that came from elsewhere; takes it over. False: not of the scheme's kind. */
+bool gn_use_key(struct gn_run *run, EVP_PKEY *key);
 
 /* --- candidates.c ----------------------------------------------------------------------------------------- */
 /* Fills run->candidates from where the scheme has its signatures. */
@@ -127,6 +129,17 @@ enum grapnel_status gn_check_basic(struct gn_run *run);
 /* --- items.c -------------------------------------------------------------------------------------------- */
 /* The events of a batch, GRAPNEL_ITEMS_MAX at most. */
 enum grapnel_status gn_load_items(struct gn_run *run, struct grapnel_bytes **items, size_t *count);
+
+/* --- jwk.c ------------------------------------------------------------------------------------------------- */
+/* NULL: no public key of a kind that is known. */
+EVP_PKEY *gn_jwk_read(struct gn_arena *a, struct grapnel_bytes jwk);
+/* The one of a set with that id; NULL: none. */
+EVP_PKEY *gn_jwks_find(struct gn_arena *a, struct grapnel_bytes set, struct grapnel_bytes kid);
+
+/* --- identity.c -------------------------------------------------------------------------------------------- */
+/* What tells the event from others; empty: nothing does. `items_only`: what stands in the current item. */
+enum grapnel_status gn_identity(struct gn_run *run, bool items_only, struct grapnel_bytes *out,
+                                bool *is_signed);
 
 /* --- jwt.c, sns.c, handshake.c, verify.c ------------------------------------------------------------- */
 enum grapnel_status gn_check_jwt(struct gn_run *run);

@@ -55,6 +55,7 @@ enum {
     GRAPNEL_JWT_MAX = 16384,        /* bytes */
     GRAPNEL_SCHEME_TEXT_MAX = 8192, /* bytes */
     GRAPNEL_WORK_MAX = 2097152,     /* bytes of heap, beside copies of the body */
+    GRAPNEL_KEY_SET_MAX = 65536,    /* bytes of a provider's set of keys */
     GRAPNEL_REPLY_HEADERS_MAX = 4,
     GRAPNEL_VERDICT_TEXT_MAX = 4096 /* bytes of all texts of a verdict together */
 };
@@ -98,6 +99,7 @@ enum grapnel_status {
     GRAPNEL_UNKNOWN_PRESET,
     GRAPNEL_UNSUPPORTED, /* the request asks for a version or algorithm that the scheme has not */
     GRAPNEL_INTERNAL,    /* libcrypto refused or memory is short */
+    GRAPNEL_METHOD_NOT_ALLOWED, /* proven, but events do not come by this method */
     GRAPNEL_STATUS_COUNT
 };
 
@@ -123,6 +125,13 @@ GRAPNEL_API enum grapnel_status grapnel_scheme_parse(struct grapnel_bytes text,
 GRAPNEL_API enum grapnel_status grapnel_scheme_preset(const char *name,
                                                       struct grapnel_scheme **out);
 
+/* Events are told apart by these fields from now on, whatever the scheme says: "header X-Id", or several joined by
+ * " + ", such as "json /order/id + json /status". Where one of them is missing, an event is taken for a new one.
+ * For a scheme that nobody else uses yet. MALFORMED_SCHEME: `reason` (may be NULL) says why. */
+GRAPNEL_API enum grapnel_status grapnel_scheme_dedupe(struct grapnel_scheme *scheme,
+                                                      struct grapnel_bytes fields,
+                                                      const char **reason);
+
 GRAPNEL_API void grapnel_scheme_free(struct grapnel_scheme *scheme); /* NULL is fine */
 
 /* All presets, in order of name: 0 <= index < grapnel_preset_count(). */
@@ -135,6 +144,10 @@ GRAPNEL_API const struct grapnel_preset *grapnel_preset_at(size_t index);
 
 /* "GitHub", or an empty text. Lives as long as the scheme. */
 GRAPNEL_API struct grapnel_bytes grapnel_scheme_title(const struct grapnel_scheme *scheme);
+
+/* How large a body the provider sends at most, in bytes (its "body-max" line); 0: the scheme does not say. At most
+ * 64 MiB. */
+GRAPNEL_API size_t grapnel_scheme_body_max(const struct grapnel_scheme *scheme);
 
 /* --- verifying -------------------------------------------------------------------------------------- */
 
@@ -177,9 +190,15 @@ struct grapnel_config {
     const struct grapnel_key *const *keys; /* NULL, or one a secret: what grapnel_key_read() gave */
     int64_t now_us; /* the clock: microseconds since 1970 */
     const struct grapnel_window *window; /* NULL: the scheme's own */
-    size_t body_max;                     /* bytes; 0: GRAPNEL_BODY_MAX_DEFAULT */
+    size_t body_max; /* bytes; 0: GRAPNEL_BODY_MAX_DEFAULT, or the scheme's own if it is larger */
     grapnel_certificate_fn *certificate; /* only for schemes with fetched certificates (aws-sns) */
     void *certificate_ctx;
+    grapnel_certificate_fn *key_set; /* only for schemes with a "jwks" line: fetches that address (a JSON Web Key Set);
+                                        expected to cache */
+    void *key_set_ctx;
+    struct grapnel_bytes methods; /* by which events may come, such as "POST, PUT"; empty: the scheme's. HEAD and OPTIONS
+                                     are never events. Not looked at when the request names no method */
+    bool is_tentative; /* the secret came in a handshake, and no event has verified with it yet */
 };
 
 /* What to answer. All texts live in the verdict or in the scheme. */
@@ -194,8 +213,9 @@ struct grapnel_reply {
 struct grapnel_verdict {
     enum grapnel_status status;
     unsigned key_index;        /* VERIFIED: which secret matched; UINT_MAX: none did */
-    struct grapnel_bytes id;   /* for deduplication; empty: the provider sends none */
-    bool id_signed;            /* false: a replay may carry another id, so also remember the body */
+    struct grapnel_bytes id; /* equal for deliveries of the same event, by the provider's own rules (several fields
+                                joined by a blank, a long one as its hash); empty: nothing says so */
+    bool id_signed; /* false: whoever recorded a request can send it again under another id */
     struct grapnel_bytes type; /* event type; empty: none, or it is per item */
     bool type_signed;
     bool has_time;
@@ -203,6 +223,7 @@ struct grapnel_verdict {
     size_t item_count;            /* events in the body, for schemes with batches; 0: not a batch */
     struct grapnel_reply reply;   /* for every status */
     struct grapnel_bytes learned; /* HANDSHAKE: the secret to keep from now on; empty: none */
+    bool learned_is_tentative; /* somebody has to see it, and a later one replaces it until an event verifies */
     size_t _text_len;
     char _text[GRAPNEL_VERDICT_TEXT_MAX];
 };

@@ -24,6 +24,7 @@
  * Memory: bounded by `memory_max` and the counts below, whatever is sent. Threads: one that reads and
  * writes, `handlers` that verify, `workers` that run callbacks. All functions here may be called from
  * any thread, but not from a callback (grapnel_receiver_interrupt() may, and from a signal handler).
+ * Workers beyond the first are started when events come that nobody is free for.
  * Plain HTTP: TLS belongs to a proxy before it.
  */
 #pragma once
@@ -48,7 +49,7 @@ enum {
     GRAPNEL_RECEIVER_HANDLERS = 4,
     GRAPNEL_RECEIVER_WORKERS = 4,
     GRAPNEL_RECEIVER_THREADS_MAX = 256,
-    GRAPNEL_RECEIVER_RUNNING_MAX = 256,
+    GRAPNEL_RECEIVER_RUNNING_MAX = 2048,
     GRAPNEL_RECEIVER_ANSWER_MAX = 1048576 /* bytes of an answer's body */
 };
 
@@ -61,6 +62,7 @@ struct grapnel_event {
     size_t header_count;
     struct grapnel_bytes body;
     int64_t received_us; /* since 1970 */
+    unsigned peer_port;  /* 0: not known */
     bool is_verified;    /* false: the scheme has no proof, or there is no scheme */
 };
 
@@ -75,9 +77,13 @@ struct grapnel_answer {
     size_t header_count; /* at most GRAPNEL_REPLY_HEADERS_MAX more than the content type */
     struct grapnel_bytes body;
     void *owned; /* free()d after the answer was copied; for texts made for it */
+    /* From on_judge, which returns false: the answer is made by on_reply, once a worker is free for the
+     * request's lane. Nothing of it is in the spool. */
+    bool is_deferred;
 };
 
-/* The processor form: gets the data, answers data or an exception. Runs on a handler thread. */
+/* The processor form: gets the data, answers data or an exception. Runs on a handler thread; for a
+ * deferred answer on a worker. */
 typedef void grapnel_reply_fn(void *ctx, const struct grapnel_event *event,
                               struct grapnel_answer *answer);
 
@@ -100,7 +106,9 @@ typedef void grapnel_lane_fn(void *ctx, const struct grapnel_event *event,
 typedef void grapnel_note_fn(void *ctx, const struct grapnel_event *event, unsigned status,
                              const char *reason);
 
-/* A handshake brought a secret (there was none): it is used from now on; keep it for the next start. */
+/* A secret that a handshake brought; as on_learn: it is used from now on, keep it for the next start. As on_tentative:
+ * a person has to see it and tell the provider, and a later one takes its place until an event verifies with it; then
+ * on_learn is called with it. Calls are made one after another. */
 typedef void grapnel_learn_fn(void *ctx, struct grapnel_bytes secret);
 
 struct grapnel_receiver_config {
@@ -113,16 +121,26 @@ struct grapnel_receiver_config {
     const struct grapnel_window *window; /* NULL: the scheme's own; copied */
 
     grapnel_event_fn *on_event;
-    grapnel_reply_fn *on_reply; /* instead of on_event: nothing is queued */
+    grapnel_reply_fn *on_reply; /* instead of on_event: nothing is queued; with on_judge, beside it */
     bool remembers_replies; /* an event that on_reply answered with 2xx is not given to it again */
     grapnel_judge_fn *on_judge; /* instead of scheme */
     grapnel_lane_fn *on_lane;   /* may be NULL */
     grapnel_note_fn *on_note;   /* may be NULL */
     grapnel_learn_fn *on_learn; /* may be NULL */
+    grapnel_learn_fn *on_tentative; /* may be NULL */
+    bool is_tentative; /* the only secret given came by on_tentative, and on_learn was not called with it yet */
     void *ctx;                  /* of all of them; they are called from several threads */
+
+    /* As in grapnel_config, for schemes that fetch certificates or keys; NULL: their requests get 503. Called by several
+     * threads, of which each may block. */
+    grapnel_certificate_fn *certificate;
+    void *certificate_ctx;
+    grapnel_certificate_fn *key_set;
+    void *key_set_ctx;
 
     const char *spool; /* folder, made if missing; NULL: events wait in memory */
     unsigned success;  /* status of an accepted event; 0: the scheme's */
+    /* 0: GRAPNEL_RECEIVER_*; of body_max: GRAPNEL_BODY_MAX_DEFAULT, or the scheme's own if it is larger */
     size_t handlers, workers, connections_max, queue_max, replay_max, head_max, body_max,
         memory_max;
     int64_t request_ms, idle_ms, write_ms;

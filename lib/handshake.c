@@ -20,8 +20,8 @@ static bool in_guard(enum gn_guard guard, unsigned char c)
     return c >= 0x20 && c < 0x7f;
 }
 
-static bool passes(const struct grapnel_scheme *s, const struct gn_value *rule,
-                   struct grapnel_bytes text)
+static bool handshake_passes(const struct grapnel_scheme *s, const struct gn_value *rule,
+                             struct grapnel_bytes text)
 {
     struct grapnel_bytes prefix = gn_template_prefix(&s->msg);
     if (text.len < rule->least || text.len > rule->most) {
@@ -55,7 +55,7 @@ static bool has_secret(const struct grapnel_config *config)
     return false;
 }
 
-static enum grapnel_status prove(struct gn_run *run, const struct gn_handshake *h)
+static enum grapnel_status handshake_prove(struct gn_run *run, const struct gn_handshake *h)
 {
     bool keyed = has_secret(run->config);
     if (h->proof == GN_PROOF_YES || (h->proof == GN_PROOF_IF_KEYED && keyed)) {
@@ -72,7 +72,7 @@ static enum grapnel_status take_values(struct gn_run *run, const struct gn_hands
         if (status != GRAPNEL_VERIFIED) {
             return status;
         }
-        if (!passes(run->scheme, &h->values[i], run->values[i])) {
+        if (!handshake_passes(run->scheme, &h->values[i], run->values[i])) {
             gn_say(&run->explain, "the value to answer does not pass its guard\n");
             return GRAPNEL_CHALLENGE_REFUSED;
         }
@@ -80,15 +80,15 @@ static enum grapnel_status take_values(struct gn_run *run, const struct gn_hands
     return GRAPNEL_VERIFIED;
 }
 
-static enum grapnel_status learn(struct gn_run *run, const struct gn_handshake *h,
-                                 struct grapnel_verdict *verdict)
+static enum grapnel_status handshake_learn(struct gn_run *run, const struct gn_handshake *h,
+                                           struct grapnel_verdict *verdict)
 {
     static const struct gn_value guard = { .guard = GN_GUARD_TEXT, .least = 8, .most = 256 };
     struct grapnel_bytes secret;
     if (!h->learns) {
         return GRAPNEL_VERIFIED;
     }
-    if (has_secret(run->config)) {
+    if (has_secret(run->config) && !(h->is_tentative && run->config->is_tentative)) {
         gn_say(&run->explain, "there is a secret already; a handshake does not replace it\n");
         return GRAPNEL_CHALLENGE_REFUSED;
     }
@@ -96,9 +96,10 @@ static enum grapnel_status learn(struct gn_run *run, const struct gn_handshake *
     if (status != GRAPNEL_VERIFIED) {
         return status;
     }
-    if (!passes(run->scheme, &guard, secret)) {
+    if (!handshake_passes(run->scheme, &guard, secret)) {
         return GRAPNEL_CHALLENGE_REFUSED;
     }
+    verdict->learned_is_tentative = h->is_tentative;
     return gn_keep(verdict, secret, &verdict->learned) ? GRAPNEL_VERIFIED : GRAPNEL_TOO_LARGE;
 }
 
@@ -113,8 +114,8 @@ static enum grapnel_status expand_to(struct gn_run *run, const struct gn_templat
     return gn_keep(verdict, text, out) ? GRAPNEL_VERIFIED : GRAPNEL_TOO_LARGE;
 }
 
-static enum grapnel_status answer(struct gn_run *run, const struct gn_handshake *h,
-                                  struct grapnel_verdict *verdict)
+static enum grapnel_status handshake_answer(struct gn_run *run, const struct gn_handshake *h,
+                                            struct grapnel_verdict *verdict)
 {
     struct grapnel_reply *reply = &verdict->reply;
     enum grapnel_status status = expand_to(run, &h->body, verdict, &reply->body);
@@ -128,11 +129,11 @@ static enum grapnel_status answer(struct gn_run *run, const struct gn_handshake 
     return status;
 }
 
-static enum grapnel_status perform(struct gn_run *run, const struct gn_handshake *h,
-                                   struct grapnel_verdict *verdict)
+static enum grapnel_status handshake_perform(struct gn_run *run, const struct gn_handshake *h,
+                                             struct grapnel_verdict *verdict)
 {
     gn_say(&run->explain, "handshake: %.*s\n", (int)h->name.len, h->name.ptr);
-    enum grapnel_status status = prove(run, h);
+    enum grapnel_status status = handshake_prove(run, h);
     if (status == GRAPNEL_VERIFIED) {
         status = gn_check_rules(run, h->expect, h->expect_count, GRAPNEL_CHALLENGE_REFUSED);
     }
@@ -140,10 +141,10 @@ static enum grapnel_status perform(struct gn_run *run, const struct gn_handshake
         status = take_values(run, h);
     }
     if (status == GRAPNEL_VERIFIED) {
-        status = learn(run, h, verdict);
+        status = handshake_learn(run, h, verdict);
     }
     if (status == GRAPNEL_VERIFIED) {
-        status = answer(run, h, verdict);
+        status = handshake_answer(run, h, verdict);
     }
     return status == GRAPNEL_VERIFIED ? GRAPNEL_HANDSHAKE : status;
 }
@@ -153,7 +154,7 @@ enum grapnel_status gn_handshake(struct gn_run *run, struct grapnel_verdict *ver
     for (size_t i = 0; i < run->scheme->handshake_count; i++) {
         const struct gn_handshake *h = &run->scheme->handshakes[i];
         if (is_met(run, h)) {
-            return perform(run, h, verdict);
+            return handshake_perform(run, h, verdict);
         }
     }
     return GRAPNEL_VERIFIED;

@@ -48,7 +48,8 @@ bool gn_http_has_begun(const struct gn_http *h)
 }
 
 /* Room for `more` bytes behind `len`, up to `max`; false: the budget or memory is short. */
-static bool grow(struct gn_http *h, char **ptr, size_t *cap, size_t len, size_t more, size_t max)
+static bool http_read_grow(struct gn_http *h, char **ptr, size_t *cap, size_t len, size_t more,
+                           size_t max)
 {
     size_t wanted = *cap == 0 ? FIRST_CAP : *cap;
     while (wanted < len + more) {
@@ -98,14 +99,42 @@ static bool is_field_text(struct grapnel_bytes s)
     return true;
 }
 
+/* Bytes above ASCII are taken: senders that do not escape a path send its UTF-8. */
 static bool is_target(struct grapnel_bytes s)
 {
     for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] <= ' ' || s.ptr[i] >= 0x7f || s.ptr[i] == '#') { /* > 0x7f is < 0 or refused */
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c <= ' ' || c == 0x7f || c == '#') {
             return false;
         }
     }
-    return s.len > 0 && s.ptr[0] == '/';
+    return s.len > 0;
+}
+
+/* Path and query of "/path?query", or of "http://host/path?query", which a server has to take, too
+ * (RFC 9112, 3.2.2). */
+static bool read_target(struct gn_http *h, struct grapnel_bytes target)
+{
+    static const char *const schemes[] = { "http://", "https://" };
+    bool is_absolute = false;
+    for (size_t i = 0; i < GN_COUNT(schemes) && !is_absolute; i++) {
+        struct grapnel_bytes scheme = gn_cstr(schemes[i]);
+        is_absolute = target.len > scheme.len && gn_ieq(gn_bytes(target.ptr, scheme.len), scheme);
+        target = is_absolute ? gn_skip(target, scheme.len) : target;
+    }
+    size_t mark = gn_find(target, '?');
+    if (is_absolute) {
+        size_t host = gn_find(target, '/');
+        host = host < mark ? host : mark;
+        if (host == 0) {
+            return false;
+        }
+        target = gn_skip(target, host);
+        mark -= host;
+    }
+    h->path = mark == 0 && is_absolute ? GN_TEXT("/") : gn_bytes(target.ptr, mark);
+    h->query = mark < target.len ? gn_skip(target, mark + 1) : GN_NONE;
+    return h->path.len > 0 && h->path.ptr[0] == '/';
 }
 
 static unsigned read_request_line(struct gn_http *h, struct grapnel_bytes line)
@@ -114,7 +143,8 @@ static unsigned read_request_line(struct gn_http *h, struct grapnel_bytes line)
     if (!gn_split(&line, ' ', &h->method) || !gn_split(&line, ' ', &target)) {
         return 400;
     }
-    if (!is_token(h->method) || h->method.len > METHOD_MAX || !is_target(target)) {
+    if (!is_token(h->method) || h->method.len > METHOD_MAX || !is_target(target) ||
+        !read_target(h, target)) {
         return 400;
     }
     h->keep_alive = gn_eq(line, GN_TEXT("HTTP/1.1"));
@@ -122,9 +152,6 @@ static unsigned read_request_line(struct gn_http *h, struct grapnel_bytes line)
     if (!h->keep_alive && !h->is_old) {
         return gn_starts(line, GN_TEXT("HTTP/")) ? 505 : 400;
     }
-    size_t mark = gn_find(target, '?');
-    h->path = gn_bytes(target.ptr, mark);
-    h->query = mark < target.len ? gn_skip(target, mark + 1) : GN_NONE;
     return GN_HTTP_MORE;
 }
 
@@ -159,7 +186,7 @@ static unsigned note_header(struct gn_http *h, struct framing *f, const struct g
     return GN_HTTP_MORE;
 }
 
-static unsigned read_header(struct gn_http *h, struct framing *f, struct grapnel_bytes line)
+static unsigned http_read_header(struct gn_http *h, struct framing *f, struct grapnel_bytes line)
 {
     size_t colon = gn_find(line, ':');
     if (h->header_count == GRAPNEL_HEADERS_MAX) {
@@ -212,7 +239,7 @@ static unsigned read_head(struct gn_http *h)
         if (line.len > 0 && line.ptr[line.len - 1] == '\r') {
             line.len--;
         }
-        status = first ? read_request_line(h, line) : read_header(h, &framing, line);
+        status = first ? read_request_line(h, line) : http_read_header(h, &framing, line);
         if (status != GN_HTTP_MORE) {
             return status;
         }
@@ -228,7 +255,7 @@ static unsigned push_head(struct gn_http *h, const char *data, size_t len, size_
     if (h->head_len + count > h->head_max) {
         return 431;
     }
-    if (!grow(h, &h->head, &h->head_cap, h->head_len, count, h->head_max)) {
+    if (!http_read_grow(h, &h->head, &h->head_cap, h->head_len, count, h->head_max)) {
         return 503;
     }
     memcpy(h->head + h->head_len, data, count);
@@ -249,7 +276,7 @@ static unsigned push_head(struct gn_http *h, const char *data, size_t len, size_
 static unsigned push_data(struct gn_http *h, const char *data, size_t len, size_t *used)
 {
     size_t count = h->left < len ? (size_t)h->left : len;
-    if (!grow(h, &h->body, &h->body_cap, h->body_len, count, h->body_max)) {
+    if (!http_read_grow(h, &h->body, &h->body_cap, h->body_len, count, h->body_max)) {
         return 503;
     }
     memcpy(h->body + h->body_len, data, count);

@@ -24,17 +24,12 @@ static bool is_bad(enum grapnel_status status)
 }
 
 /* Id and type as far as the item has them; an ambiguous one is an error. */
-static enum grapnel_status describe(struct gn_run *run, struct grapnel_item *item)
+static enum grapnel_status items_describe(struct gn_run *run, struct grapnel_item *item)
 {
     const struct grapnel_scheme *s = run->scheme;
-    for (size_t i = 0; i < s->id.count && item->id.len == 0; i++) {
-        if (s->id.list[i].place == GN_ITEM) {
-            enum grapnel_status status = gn_locate(run, &s->id.list[i], &item->id);
-            if (is_bad(status)) {
-                return status;
-            }
-            item->id_signed = item->id.len > 0 && gn_is_signed(s, &s->id.list[i]);
-        }
+    enum grapnel_status found = gn_identity(run, true, &item->id, &item->id_signed);
+    if (is_bad(found)) {
+        return found;
     }
     for (size_t i = 0; i < s->type_count && item->type.len == 0; i++) {
         enum grapnel_status status = gn_expand(run, &s->types[i], &item->type);
@@ -45,7 +40,7 @@ static enum grapnel_status describe(struct gn_run *run, struct grapnel_item *ite
     return GRAPNEL_VERIFIED;
 }
 
-static enum grapnel_status visit(struct gn_run *run, grapnel_item_fn *fn, void *ctx)
+static enum grapnel_status items_visit(struct gn_run *run, grapnel_item_fn *fn, void *ctx)
 {
     struct grapnel_bytes *items;
     size_t count;
@@ -53,7 +48,7 @@ static enum grapnel_status visit(struct gn_run *run, grapnel_item_fn *fn, void *
     for (size_t i = 0; i < count && status == GRAPNEL_VERIFIED; i++) {
         struct grapnel_item item = { .json = items[i] };
         run->item = items[i];
-        status = describe(run, &item);
+        status = items_describe(run, &item);
         if (status == GRAPNEL_VERIFIED && !fn(ctx, i, &item)) {
             break;
         }
@@ -71,7 +66,7 @@ enum grapnel_status grapnel_each_item(const struct grapnel_scheme *scheme,
         return GRAPNEL_UNSUPPORTED;
     }
     gn_run_init(&run, scheme, &none, request);
-    enum grapnel_status status = visit(&run, fn, ctx);
+    enum grapnel_status status = items_visit(&run, fn, ctx);
     gn_run_fini(&run);
     return status;
 }

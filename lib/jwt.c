@@ -78,7 +78,7 @@ static enum grapnel_status split_token(struct gn_run *run, struct grapnel_bytes 
     return good && out->payload.len > 0 ? GRAPNEL_VERIFIED : GRAPNEL_MALFORMED_SIGNATURE;
 }
 
-static enum grapnel_status read_header(struct gn_run *run, struct token *token)
+static enum grapnel_status jwt_read_header(struct gn_run *run, struct token *token)
 {
     struct grapnel_bytes value;
     if (gn_json_find(&run->arena, token->header, GN_TEXT("/alg"), &value) != GRAPNEL_VERIFIED ||
@@ -97,6 +97,33 @@ static enum grapnel_status read_header(struct gn_run *run, struct token *token)
     }
     gn_say(&run->explain, "the token's algorithm is not one of the scheme's\n");
     return GRAPNEL_UNSUPPORTED;
+}
+
+/* The provider's keys change; which one it was, the token says. */
+static enum grapnel_status fetch_key(struct gn_run *run, const struct token *token)
+{
+    const struct grapnel_config *config = run->config;
+    struct grapnel_bytes kid = GN_NONE;
+    struct grapnel_bytes value;
+    size_t len = 0;
+    if (run->scheme->jwks.len == 0 || run->signing) {
+        return GRAPNEL_VERIFIED;
+    }
+    char *set = gn_alloc(&run->arena, GRAPNEL_KEY_SET_MAX);
+    if (set == NULL) {
+        return GRAPNEL_TOO_LARGE;
+    }
+    if (config->key_set == NULL ||
+        !config->key_set(config->key_set_ctx, run->scheme->jwks, set, GRAPNEL_KEY_SET_MAX, &len) ||
+        len > GRAPNEL_KEY_SET_MAX) {
+        return GRAPNEL_KEY_FETCH_FAILED;
+    }
+    if (gn_json_find(&run->arena, token->header, GN_TEXT("/kid"), &value) == GRAPNEL_VERIFIED) {
+        (void)gn_json_text(&run->arena, value, &kid);
+    }
+    bool found = gn_use_key(run, gn_jwks_find(&run->arena, gn_bytes(set, len), kid));
+    gn_say(&run->explain, found ? "" : "the token's key is not in the provider's set\n");
+    return found ? GRAPNEL_VERIFIED : GRAPNEL_NO_MATCHING_KEY;
 }
 
 static bool hash_of(struct grapnel_bytes alg, enum gn_hash *hash)
@@ -231,7 +258,10 @@ enum grapnel_status gn_check_jwt(struct gn_run *run)
         status = split_token(run, gn_skip(text, s->prefix.len), &token);
     }
     if (status == GRAPNEL_VERIFIED) {
-        status = read_header(run, &token);
+        status = jwt_read_header(run, &token);
+    }
+    if (status == GRAPNEL_VERIFIED) {
+        status = fetch_key(run, &token);
     }
     if (status == GRAPNEL_VERIFIED) {
         status = verify_token(run, &token);

@@ -11,7 +11,7 @@
 
 enum { ED25519_BYTES = 32, RSA_BITS_MIN = 1024 };
 
-static struct grapnel_bytes strip(const struct grapnel_scheme *s, struct grapnel_bytes secret)
+static struct grapnel_bytes keys_strip(const struct grapnel_scheme *s, struct grapnel_bytes secret)
 {
     for (size_t i = 0; i < s->strip_count; i++) {
         if (gn_starts(secret, s->strip[i])) {
@@ -35,6 +35,10 @@ static EVP_PKEY *from_pem(struct grapnel_bytes text, bool private)
     EVP_PKEY *key = NULL;
     if (bio != NULL && private) {
         key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    } else if (bio != NULL && gn_starts(text, GN_TEXT("-----BEGIN CERTIFICATE-----"))) {
+        X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+        key = certificate == NULL ? NULL : X509_get_pubkey(certificate);
+        X509_free(certificate);
     } else if (bio != NULL) {
         key = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
     }
@@ -64,7 +68,7 @@ static EVP_PKEY *from_raw_ed25519(const unsigned char *bytes, size_t len, bool p
                    : EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, bytes, len);
 }
 
-static bool fits(const struct grapnel_scheme *s, EVP_PKEY *key)
+static bool keys_fits(const struct grapnel_scheme *s, EVP_PKEY *key)
 {
     int id = EVP_PKEY_get_id(key);
     bool p256 = id == EVP_PKEY_EC && EVP_PKEY_get_bits(key) == 256;
@@ -85,13 +89,16 @@ static bool fits(const struct grapnel_scheme *s, EVP_PKEY *key)
     return false;
 }
 
-static EVP_PKEY *read_pair(const struct gn_run *run, struct grapnel_bytes text)
+static EVP_PKEY *read_pair(struct gn_run *run, struct grapnel_bytes text)
 {
     unsigned char bytes[GRAPNEL_SECRET_MAX];
     size_t len = 0;
     EVP_PKEY *key = NULL;
     if (gn_starts(text, GN_TEXT("-----BEGIN "))) {
         return from_pem(text, run->signing);
+    }
+    if (text.ptr[0] == '{') {
+        return run->signing ? NULL : gn_jwk_read(&run->arena, text);
     }
     bool decoded = run->scheme->key == GN_KEY_HEX
                        ? gn_hex_decode(text, bytes, sizeof(bytes), &len)
@@ -177,12 +184,12 @@ static bool read_key(struct gn_run *run, struct grapnel_bytes secret, struct gn_
         key->pkey = read_standard_pair(secret, run->signing);
         return key->pkey != NULL;
     }
-    secret = strip(s, secret);
+    secret = keys_strip(s, secret);
     if (!wants_pair(s)) {
         return secret.len > 0 && read_shared(run, secret, key);
     }
     key->pkey = secret.len == 0 ? NULL : read_pair(run, secret);
-    return key->pkey != NULL && fits(s, key->pkey);
+    return key->pkey != NULL && keys_fits(s, key->pkey);
 }
 
 /* A key that was read before, or reads it now. */
@@ -220,6 +227,16 @@ enum grapnel_status gn_load_keys(struct gn_run *run)
         return GRAPNEL_VERIFIED;
     }
     return any ? GRAPNEL_MALFORMED_KEY : GRAPNEL_UNCONFIGURED;
+}
+
+bool gn_use_key(struct gn_run *run, EVP_PKEY *key)
+{
+    if (key == NULL || !keys_fits(run->scheme, key)) {
+        EVP_PKEY_free(key);
+        return false;
+    }
+    run->keys[run->key_count++] = (struct gn_key){ .pkey = key };
+    return true;
 }
 
 void gn_free_keys(struct gn_run *run)

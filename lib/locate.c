@@ -23,13 +23,17 @@ enum grapnel_status gn_header(const struct grapnel_request *request, struct grap
     return found ? GRAPNEL_VERIFIED : GRAPNEL_MISSING_HEADER;
 }
 
+static struct grapnel_bytes content_type(const struct grapnel_request *request)
+{
+    struct grapnel_bytes type;
+    bool is_there = gn_header(request, GN_TEXT("content-type"), &type) == GRAPNEL_VERIFIED;
+    return is_there ? type : GN_NONE;
+}
+
 bool gn_is_form(const struct grapnel_request *request)
 {
     static const struct grapnel_bytes form = GRAPNEL_TEXT("application/x-www-form-urlencoded");
-    struct grapnel_bytes type;
-    if (gn_header(request, GN_TEXT("content-type"), &type) != GRAPNEL_VERIFIED) {
-        return false;
-    }
+    struct grapnel_bytes type = content_type(request);
     return gn_ieq(gn_trim(gn_bytes(type.ptr, gn_find(type, ';'))), form);
 }
 
@@ -41,6 +45,19 @@ static enum grapnel_status locate_json(struct gn_run *run, struct grapnel_bytes 
     return status == GRAPNEL_VERIFIED ? gn_json_text(&run->arena, value, out) : status;
 }
 
+/* A field of a body of either kind of form. */
+static enum grapnel_status locate_form(struct gn_run *run, struct grapnel_bytes name,
+                                       struct grapnel_bytes *out)
+{
+    const struct grapnel_request *request = run->request;
+    struct grapnel_bytes boundary = gn_multipart_boundary(content_type(request));
+    if (gn_is_form(request)) {
+        return gn_form_find(&run->arena, request->body, name, out);
+    }
+    return boundary.len > 0 ? gn_multipart_find(request->body, boundary, name, out)
+                            : GRAPNEL_MISSING_HEADER;
+}
+
 enum grapnel_status gn_locate(struct gn_run *run, const struct gn_location *where,
                               struct grapnel_bytes *out)
 {
@@ -48,10 +65,12 @@ enum grapnel_status gn_locate(struct gn_run *run, const struct gn_location *wher
     switch (where->place) {
     case GN_HEADER: return gn_header(request, where->name, out);
     case GN_QUERY: return gn_form_find(&run->arena, request->query, where->name, out);
-    case GN_FORM:
-        return gn_is_form(request) ? gn_form_find(&run->arena, request->body, where->name, out)
-                                   : GRAPNEL_MISSING_HEADER;
-    case GN_JSON: return locate_json(run, request->body, where->name, out);
+    case GN_FORM: return locate_form(run, where->name, out);
+    case GN_JSON:
+        if (gn_is_form(request) || gn_multipart_boundary(content_type(request)).len > 0) {
+            return GRAPNEL_MISSING_HEADER;
+        }
+        return locate_json(run, request->body, where->name, out);
     case GN_ITEM: return locate_json(run, run->item, where->name, out);
     case GN_PAIR:
     case GN_POSITION: return gn_locate_in_list(run, where, out);

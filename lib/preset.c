@@ -33,6 +33,7 @@ void grapnel_scheme_free(struct grapnel_scheme *scheme)
 {
     if (scheme != NULL) {
         free(scheme->text);
+        free(scheme->identity_text);
         free(scheme);
     }
 }
@@ -45,4 +46,9 @@ bool grapnel_scheme_splits(const struct grapnel_scheme *scheme)
 struct grapnel_bytes grapnel_scheme_title(const struct grapnel_scheme *scheme)
 {
     return scheme->title;
+}
+
+size_t grapnel_scheme_body_max(const struct grapnel_scheme *scheme)
+{
+    return scheme->body_max;
 }

@@ -11,7 +11,7 @@ title, source and notes. Everything else is checked by the library itself when a
 import re
 import sys
 
-OWN = ("title", "source", "note")
+OWN = ("title", "source", "note", "checked")
 
 
 def read(paths):
@@ -93,13 +93,16 @@ def row(blocks, name):
     window = first(own, "window")
     past_future = window.split() if window else []
     window = "" if not window else f"-{past_future[0]} s, +{past_future[1]} s".replace("+0 s", "no limit ahead")
-    notes = " ".join(all_of(own, "note"))
+    body_max = first(own, "body-max")
+    notes = " ".join(all_of(own, "note") + ([f"Sends up to {int(body_max) / 2 ** 20:g} MiB."] if body_max else []))
+    checked = "; ".join(all_of(own, "checked")) or "not compared"
+    identity = ", ".join(line for line in all_of(own, "dedupe") or all_of(own, "id") if line != "no")
     handshakes = ", ".join(all_of(lines, "handshake"))
     message = first(own, "msg")
     if len(message) > 90:
         message = message[:87] + "..."
     cells = [code(name), first(own, "title"), proof, where, code(message) if message else "", window,
-             handshakes, first(own, "source"), notes]
+             identity, handshakes, first(own, "source"), checked, notes]
     return "| " + " | ".join(c if c.startswith("`") else cell(c) for c in cells) + " |\n"
 
 
@@ -108,7 +111,11 @@ GRAMMAR = """# Presets
 How each known provider signs its webhooks. Made by `lib/presets.py` from `lib/presets/*.scheme`; do not edit.
 
 *Source*: high = read in the provider's own code, tests or documents; medium = two independent catalogues agree; low =
-one catalogue. What could not be verified was left out rather than guessed. Every preset is tested: what the library
+one catalogue. *Checked*: against what, and when. A *library* is the provider's own, by name and version: `make check-presets` runs it
+and the preset on the same requests, and both accept and refuse the same (the key, an altered body, a missing signature, times from a
+day late to a day ahead, two signatures while a secret is replaced); where they differ on purpose, `test/presets/test_libraries.py` says
+why. *Documentation*, *source*, *sample* and the like are the provider's
+own, read on that day. *Implementation in X*: what that open-source project checks when it receives from the provider. *Not compared*: nobody has compared the preset with the provider itself, only with catalogues. *Identity*: what makes two deliveries the same event; where it is empty, every event goes on. What could not be verified was left out rather than guessed. Every preset is tested: what the library
 signs with it verifies, and a wrong key, an altered body, a cut signature, an old time and a doubled header are refused;
 where published signatures exist, they verify too.
 
@@ -126,13 +133,13 @@ Lines `name value`; `#` begins a comment. A scheme of your own starts best from 
 
 | line | meaning |
 |---|---|
-| `title`, `note`, `source` | for people |
+| `title`, `note`, `source`, `checked` | for people |
 | `auth` | `hmac`, `hash` (plain digest over a message with `{secret}`), `ed25519`, `ecdsa-p256`, `rsa`, `equal` (the secret itself), `basic`, `jwt`, `aws-sns`, `none` |
 | `hash` | `sha1`, `sha256` (default), `sha512` |
-| `key` | form of the secret: `raw` (default), `base64`, `hex`, `sha1` (its digest is the key), `pem` (or base64 of DER) |
+| `key` | form of the secret: `raw` (default), `base64`, `hex`, `sha1` (its digest is the key), `pem` (a public key or certificate in PEM form, base64 of DER, or a JSON Web Key) |
 | `strip` | a prefix to take off the secret first; up to 4 |
 | `sig` | where the signature is; all that are there count. Up to 8 |
-| `item-sep`, `kv-sep` | one character or `space`: what parts signatures, and a signature from its tag |
+| `item-sep`, `kv-sep`, `set-sep` | one character or `space`: what parts signatures, a signature from its tag, and whole sets of a time and a signature (their times must be the same) |
 | `accept` | tag of the signatures that count, up to 4; `{companion}`: the companion value |
 | `ed25519-tag` | tag of Standard Webhooks' asymmetric signatures (keys `whpk_`) |
 | `prefix` | what stands before a signature; in quotes if it ends in a space |
@@ -142,21 +149,25 @@ Lines `name value`; `#` begins a comment. A scheme of your own starts best from 
 | `window` | seconds that a time may lie in the past and in the future; 0: any |
 | `try` | also accept a signature over: `port` (default port added or taken away), `quote` (`'` as `%27`), `newline` (a line feed at the end) |
 | `require` | `<location>` or `<location> = <template>` that must hold before anything else |
-| `check` | the same, after the signature. For `jwt`, `item /name` is a claim |
+| `check` | the same, after the signature. For `jwt`, `item /name` is a claim. After `if-body`, it is not asked of a request without a body |
+| `methods` | by which methods events come, `POST, PUT` by default; HEAD and OPTIONS are never events |
+| `body-max` | bytes that the provider sends at most, up to 67108864. A source takes that much where it is more than `http.body_max`, and `grapnel receive` where it is more than 25 MiB |
+| `jwks` | for `jwt`: https address of the provider's changing keys. The server fetches them and keeps them for five minutes, and for a day where that fails |
 | `jwt-alg`, `jwt-detached` | `HS256` `HS512` `RS256` `RS512` `ES256` `EdDSA`; `yes`: the payload is the body |
-| `id` | where the id for deduplication is, the first that is there |
+| `id` | where the id is that the provider documents as the identity of the event or delivery, the first that is there |
+| `dedupe` | what else identifies an event, instead of `id`: locations joined by ` + `, such as `json /source + json /id`, the first line whose fields are all there, up to 4 lines; or `no`: nothing does, and every event goes on |
 | `type` | template of the event type; with several, the first whose parts are there |
 | `items` | `root` or JSON pointer of the array, for batches: each event is handled by itself. `items /pointer whole`: the events are counted and typed, but stay together, because what stands beside them says something about them |
 | `accept-status`, `accept-type`, `accept-body`, `reject-status` | what to answer |
-| `handshake` | begins a block, up to 4: `method`, `when` (as `require`; all must hold), `proof` (`no`, `yes`, `if-keyed`), `expect` (as `require`, else refused), `value` (guard, least, most, location), `status`, `content-type`, `header`, `body`, `learn` (where the secret is that the provider hands out) |
+| `handshake` | begins a block, up to 4: `method`, `when` (as `require`; all must hold), `proof` (`no`, `yes`, `if-keyed`), `expect` (as `require`, else refused), `value` (guard, least, most, location), `status`, `content-type`, `header`, `body`, `learn` (where the secret is that the provider hands out), `tentative yes` (it is shown, and a later one replaces it, until an event verifies) |
 
-Locations: `header NAME`, `headers NAME*N` (NAME1 to NAMEN), `query NAME`, `form NAME`, `json /pointer`, `item /pointer`
+Locations: `header NAME`, `headers NAME*N` (NAME1 to NAMEN), `headers NAME` (as often as it is there), `query NAME`, `form NAME` (URL-encoded or multipart), `json /pointer`, `item /pointer`
 (in the current item of a batch, or in a token's claims), `pair KEY` and `position N` (in the signature's own list), `body`.
 
 Tokens of templates: `{body}` `{ts}` `{id}` `{method}` `{url}` `{path}` `{header:X}` `{query:X}` `{form:X}` `{json:/p}`
 `{item:/p}` `{form-sorted}` `{sha256:body}` `{sha256:url}` `{sha256:challenge}` (of `{value:1}`,
 `{companion}` and the address) `{crc32:body}` `{companion}` `{secret}` (auth hash only),
-`{value:1}` (handshakes). Filters: `|lower` `|sha256-hex` `|hmac-hex` `|hmac-b64` (with the first secret). What stands in
+`{value:1}` (handshakes). Filters: `|lower` `|json` (within a JSON string) `|sha256-hex` `|hmac-hex` `|hmac-b64` (with the first secret). What stands in
 `[ ]` is left out when a token in it is absent. A brace not followed by a lower-case letter is a brace; a backslash makes
 the next character literal, `\\n` is a line feed.
 
@@ -170,8 +181,8 @@ Limits: a scheme has at most 8192 bytes and 96 template parts.
 def write_md(blocks, out):
     out.write(GRAMMAR)
     out.write(f"## The {len(blocks)} presets\n\n"
-              "| name | provider | proof | signature | signed string | window | handshakes | source | notes |\n"
-              "|---|---|---|---|---|---|---|---|---|\n")
+              "| name | provider | proof | signature | signed string | window | identity | handshakes | source | checked | notes |\n"
+              "|---|---|---|---|---|---|---|---|---|---|---|\n")
     out.writelines(row(blocks, name) for name in sorted(blocks))
     out.write(TAIL)
 

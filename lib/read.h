@@ -27,6 +27,12 @@ enum grapnel_status gn_json_elements(struct grapnel_bytes array, struct grapnel_
 enum grapnel_status gn_form_find(struct gn_arena *a, struct grapnel_bytes form,
                                  struct grapnel_bytes name, struct grapnel_bytes *value);
 
+/* The boundary in a Content-Type of multipart/form-data; empty: it is none. */
+struct grapnel_bytes gn_multipart_boundary(struct grapnel_bytes content_type);
+/* A field of such a body. What is no such body to its end is MALFORMED_BODY, and so is a field that is a file. */
+enum grapnel_status gn_multipart_find(struct grapnel_bytes body, struct grapnel_bytes boundary,
+                                      struct grapnel_bytes name, struct grapnel_bytes *value);
+
 /* Names and values in a row, sorted by name, equal pairs once: {name, value, name, value, ...}. */
 enum grapnel_status gn_form_sorted(struct gn_arena *a, struct grapnel_bytes form,
                                    struct grapnel_bytes **out, size_t *count);

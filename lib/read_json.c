@@ -12,7 +12,7 @@ struct scan {
 
 static bool skip_value(struct scan *s, unsigned depth);
 
-static char peek(struct scan *s)
+static char read_json_peek(struct scan *s)
 {
     while (s->at < s->end &&
            (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r')) {
@@ -21,9 +21,9 @@ static char peek(struct scan *s)
     return s->at < s->end ? *s->at : '\0';
 }
 
-static bool take(struct scan *s, char c)
+static bool read_json_take(struct scan *s, char c)
 {
-    if (peek(s) != c || c == '\0') {
+    if (read_json_peek(s) != c || c == '\0') {
         return false;
     }
     s->at++;
@@ -32,7 +32,7 @@ static bool take(struct scan *s, char c)
 
 static bool skip_string(struct scan *s)
 {
-    if (!take(s, '"')) {
+    if (!read_json_take(s, '"')) {
         return false;
     }
     while (s->at < s->end && *s->at != '"') {
@@ -52,18 +52,18 @@ static bool skip_string(struct scan *s)
 static bool skip_members(struct scan *s, char close, unsigned depth)
 {
     s->at++;
-    if (take(s, close)) {
+    if (read_json_take(s, close)) {
         return true;
     }
     do {
-        if (close == '}' && !(skip_string(s) && take(s, ':'))) {
+        if (close == '}' && !(skip_string(s) && read_json_take(s, ':'))) {
             return false;
         }
         if (!skip_value(s, depth + 1)) {
             return false;
         }
-    } while (take(s, ','));
-    return take(s, close);
+    } while (read_json_take(s, ','));
+    return read_json_take(s, close);
 }
 
 static bool is_word(char c)
@@ -84,7 +84,7 @@ static bool skip_word(struct scan *s)
 
 static bool skip_value(struct scan *s, unsigned depth)
 {
-    char c = peek(s);
+    char c = read_json_peek(s);
     if (depth >= GRAPNEL_JSON_DEPTH_MAX) {
         return false;
     }
@@ -96,7 +96,7 @@ static bool skip_value(struct scan *s, unsigned depth)
 
 static bool next_value(struct scan *s, struct grapnel_bytes *value)
 {
-    (void)peek(s);
+    (void)read_json_peek(s);
     const char *from = s->at;
     if (!skip_value(s, 0)) {
         return false;
@@ -238,14 +238,14 @@ static enum grapnel_status find_member(struct gn_arena *a, struct grapnel_bytes 
 {
     struct scan s = { object.ptr + 1, object.ptr + object.len };
     bool found = false;
-    if (peek(&s) == '}') {
+    if (read_json_peek(&s) == '}') {
         return GRAPNEL_MISSING_HEADER;
     }
     do {
         struct grapnel_bytes quoted;
         struct grapnel_bytes key;
         struct grapnel_bytes member;
-        if (peek(&s) != '"' || !next_value(&s, &quoted) || !take(&s, ':') ||
+        if (read_json_peek(&s) != '"' || !next_value(&s, &quoted) || !read_json_take(&s, ':') ||
             !next_value(&s, &member)) {
             return GRAPNEL_MALFORMED_BODY;
         }
@@ -260,7 +260,7 @@ static enum grapnel_status find_member(struct gn_arena *a, struct grapnel_bytes 
             found = true;
             *value = member;
         }
-    } while (take(&s, ','));
+    } while (read_json_take(&s, ','));
     return found ? GRAPNEL_VERIFIED : GRAPNEL_MISSING_HEADER;
 }
 
@@ -269,7 +269,7 @@ static enum grapnel_status find_element(struct grapnel_bytes array, struct grapn
 {
     struct scan s = { array.ptr + 1, array.ptr + array.len };
     int64_t index;
-    if (!gn_decimal(name, 9, &index) || peek(&s) == ']') {
+    if (!gn_decimal(name, 9, &index) || read_json_peek(&s) == ']') {
         return GRAPNEL_MISSING_HEADER;
     }
     do {
@@ -279,7 +279,7 @@ static enum grapnel_status find_element(struct grapnel_bytes array, struct grapn
         if (index-- == 0) {
             return GRAPNEL_VERIFIED;
         }
-    } while (take(&s, ','));
+    } while (read_json_take(&s, ','));
     return GRAPNEL_MISSING_HEADER;
 }
 
@@ -321,7 +321,7 @@ enum grapnel_status gn_json_elements(struct grapnel_bytes array, struct grapnel_
     if (array.len == 0 || array.ptr[0] != '[') {
         return GRAPNEL_MALFORMED_BODY;
     }
-    if (peek(&s) == ']') {
+    if (read_json_peek(&s) == ']') {
         return GRAPNEL_VERIFIED;
     }
     do {
@@ -332,6 +332,6 @@ enum grapnel_status gn_json_elements(struct grapnel_bytes array, struct grapnel_
             return GRAPNEL_MALFORMED_BODY;
         }
         (*count)++;
-    } while (take(&s, ','));
+    } while (read_json_take(&s, ','));
     return GRAPNEL_VERIFIED;
 }

@@ -3,6 +3,7 @@
  * A receiver's life: its configuration checked and copied, its socket, its threads, its end.
  */
 #include "receiver.h"
+#include "scheme.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,12 +47,28 @@ static void set_defaults(struct grapnel_receiver_config *c)
     OTHERWISE(c->queue_max, GRAPNEL_RECEIVER_QUEUE_MAX);
     OTHERWISE(c->replay_max, GRAPNEL_RECEIVER_REPLAY_MAX);
     OTHERWISE(c->head_max, GRAPNEL_RECEIVER_HEAD_MAX);
-    OTHERWISE(c->body_max, GRAPNEL_BODY_MAX_DEFAULT);
+    c->body_max = gn_body_max(c->scheme, c->body_max);
     OTHERWISE(c->memory_max, GRAPNEL_RECEIVER_MEMORY_MAX);
     OTHERWISE(c->request_ms, GRAPNEL_RECEIVER_REQUEST_MS);
     OTHERWISE(c->idle_ms, GRAPNEL_RECEIVER_IDLE_MS);
     OTHERWISE(c->write_ms, GRAPNEL_RECEIVER_WRITE_MS);
     OTHERWISE(c->replay_s, GRAPNEL_RECEIVER_REPLAY_S);
+}
+
+static const char *check_secrets(const struct grapnel_receiver_config *c)
+{
+    if (c->secret_count > GRAPNEL_SECRETS_MAX) {
+        return "too many secrets";
+    }
+    for (size_t i = 0; i < c->secret_count && c->scheme != NULL; i++) {
+        if (grapnel_check_secret(c->scheme, c->secrets[i]) != GRAPNEL_VERIFIED) {
+            return "a secret has not the form that the scheme asks for";
+        }
+    }
+    if (c->is_tentative && c->secret_count != 1) {
+        return "a tentative secret is the only one";
+    }
+    return NULL;
 }
 
 static const char *check_config(const struct grapnel_receiver_config *c)
@@ -65,24 +82,16 @@ static const char *check_config(const struct grapnel_receiver_config *c)
     if (c->on_event == NULL && c->on_reply == NULL) {
         return "on_event or on_reply is needed";
     }
-    if (c->secret_count > GRAPNEL_SECRETS_MAX) {
-        return "too many secrets";
-    }
-    for (size_t i = 0; i < c->secret_count && c->scheme != NULL; i++) {
-        if (grapnel_check_secret(c->scheme, c->secrets[i]) != GRAPNEL_VERIFIED) {
-            return "a secret has not the form that the scheme asks for";
-        }
-    }
     if (c->handlers > GRAPNEL_RECEIVER_THREADS_MAX || c->workers > GRAPNEL_RECEIVER_RUNNING_MAX) {
         return "too many threads";
     }
     if (c->request_ms < 0 || c->idle_ms < 0 || c->write_ms < 0) {
         return "a time limit is negative";
     }
-    return NULL;
+    return check_secrets(c);
 }
 
-static struct grapnel_bytes keep(char **at, struct grapnel_bytes text)
+static struct grapnel_bytes receiver_keep(char **at, struct grapnel_bytes text)
 {
     struct grapnel_bytes kept = gn_bytes(*at, text.len);
     if (text.len > 0) {
@@ -104,11 +113,11 @@ static bool copy_texts(struct grapnel_receiver *r)
         return false;
     }
     for (size_t i = 0; i < c->secret_count; i++) {
-        r->secrets[i] = keep(&at, c->secrets[i]);
+        r->secrets[i] = receiver_keep(&at, c->secrets[i]);
     }
     c->secrets = r->secrets;
-    c->companion = keep(&at, c->companion);
-    c->public_url = keep(&at, c->public_url);
+    c->companion = receiver_keep(&at, c->companion);
+    c->public_url = receiver_keep(&at, c->public_url);
     if (c->window != NULL) {
         r->window = *c->window;
         c->window = &r->window;
@@ -207,10 +216,7 @@ static bool start_threads(struct grapnel_receiver *r)
     bool ok = true;
     (void)sigfillset(&all); /* signals are the program's own threads' */
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (size_t i = 0; i < r->config.workers && ok && r->config.on_event != NULL; i++) {
-        ok = pthread_create(&r->threads[r->thread_count], NULL, gn_worker_run, r) == 0;
-        r->thread_count += ok ? 1 : 0;
-    }
+    ok = (r->config.on_event == NULL && r->config.on_judge == NULL) || gn_queue_start(r);
     for (size_t i = 0; i < r->config.handlers && ok; i++) {
         ok = pthread_create(&r->threads[r->thread_count], NULL, gn_handler_run, r) == 0;
         r->thread_count += ok ? 1 : 0;
@@ -220,7 +226,7 @@ static bool start_threads(struct grapnel_receiver *r)
     return r->has_io;
 }
 
-static bool start(struct grapnel_receiver *r, char *why, size_t cap)
+static bool receiver_start(struct grapnel_receiver *r, char *why, size_t cap)
 {
     const char *wrong = check_config(&r->config);
     if (wrong != NULL) {
@@ -243,7 +249,7 @@ struct grapnel_receiver *grapnel_receiver_start(const struct grapnel_receiver_co
 {
     struct grapnel_receiver *r = calloc(1, sizeof(*r));
     if (r == NULL || !gn_queue_init(&r->queue) || pthread_mutex_init(&r->mutex, NULL) != 0 ||
-        pthread_cond_init(&r->handed, NULL) != 0) {
+        pthread_mutex_init(&r->learning, NULL) != 0 || pthread_cond_init(&r->handed, NULL) != 0) {
         (void)snprintf(why, cap, "no memory");
         free(r);
         return NULL;
@@ -252,7 +258,7 @@ struct grapnel_receiver *grapnel_receiver_start(const struct grapnel_receiver_co
     r->spool.fd = r->spool.failed = -1;
     r->listen_fd = r->epoll_fd = r->wake_fd = r->interrupt_fd = -1;
     set_defaults(&r->config);
-    if (!start(r, why, cap)) {
+    if (!receiver_start(r, why, cap)) {
         grapnel_receiver_stop(r, false);
         return NULL;
     }
@@ -303,10 +309,10 @@ void grapnel_receiver_stop(struct grapnel_receiver *r, bool drain)
     r->handlers_end = true;
     pthread_cond_broadcast(&r->handed);
     pthread_mutex_unlock(&r->mutex);
-    gn_queue_stop(&r->queue, drain);
     for (size_t i = 0; i < r->thread_count; i++) {
         (void)pthread_join(r->threads[i], NULL);
     }
+    gn_queue_stop(&r->queue, drain);
     gn_io_close(r);
     gn_queue_fini(r);
     gn_replay_free(r->replay);
@@ -318,7 +324,8 @@ void grapnel_receiver_stop(struct grapnel_receiver *r, bool drain)
         explicit_bzero(r->texts, r->texts_len);
     }
     free(r->texts);
-    free(r->learned);
+    explicit_bzero(r->learned, sizeof(r->learned));
+    (void)pthread_mutex_destroy(&r->learning);
     (void)pthread_mutex_destroy(&r->mutex);
     (void)pthread_cond_destroy(&r->handed);
     free(r);

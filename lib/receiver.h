@@ -29,17 +29,20 @@ struct gn_waiting {
     uint64_t number; /* of the spool's file */
     struct grapnel_lane lane;
     struct gn_stored *stored; /* NULL: in the spool */
+    struct gn_conn *conn;     /* not NULL: its request waits for its answer, and is nowhere else */
 };
 
 struct gn_queue {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     struct gn_waiting *first, **last;
-    size_t count; /* waiting and running */
-    size_t worker_count;
-    uint64_t lanes[GRAPNEL_RECEIVER_RUNNING_MAX]; /* of what runs; by worker */
+    size_t count;                                 /* waiting and running */
+    size_t worker_count;                          /* threads */
+    size_t running_count;                         /* of them, with an event */
+    size_t place_count;                           /* the ones below have been used */
+    uint64_t lanes[GRAPNEL_RECEIVER_RUNNING_MAX]; /* of what runs; by place */
     bool is_running[GRAPNEL_RECEIVER_RUNNING_MAX];
-    bool is_stopping, drains;
+    bool is_started, is_stopping, drains;
 };
 
 /* --- receiver_spool.c ----------------------------------------------------------------------------- */
@@ -56,6 +59,7 @@ struct gn_conn {
     enum { GN_CONN_READ, GN_CONN_AWAY, GN_CONN_WRITE, GN_CONN_LINGER } state;
     struct gn_http http;
     char peer[GN_PEER_MAX];
+    unsigned peer_port;
     char *input; /* read, but not of this request yet */
     size_t input_len;
     char *output; /* of output_cap bytes of the budget */
@@ -71,11 +75,12 @@ struct gn_conn_list {
 
 struct grapnel_receiver {
     struct grapnel_receiver_config config;
-    struct grapnel_bytes secrets[GRAPNEL_SECRETS_MAX]; /* grows under the mutex, by one learned */
+    struct grapnel_bytes secrets[GRAPNEL_SECRETS_MAX]; /* under the mutex: the first may come in a handshake */
     struct grapnel_window window;
     char *texts; /* secrets, companion, public URL */
     size_t texts_len;
-    char *learned; /* a secret that a handshake brought */
+    pthread_mutex_t learning; /* held while one is learned and told, before `mutex` */
+    char learned[GRAPNEL_VERDICT_TEXT_MAX]; /* what a handshake brought */
 
     struct gn_budget budget;
     struct gn_replay *replay; /* NULL: not looked for */
@@ -96,7 +101,7 @@ struct grapnel_receiver {
     int interrupt_fd;
 
     pthread_t io;
-    pthread_t threads[2 * GRAPNEL_RECEIVER_THREADS_MAX];
+    pthread_t threads[GRAPNEL_RECEIVER_THREADS_MAX]; /* handlers */
     size_t thread_count;
     bool has_io;
 };
@@ -112,6 +117,8 @@ void gn_io_wake(struct grapnel_receiver *r);
 
 /* receiver_judge.c */
 void *gn_handler_run(void *receiver);
+/* Makes the deferred answer of a connection that is away, and gives it back to the I/O thread. */
+void gn_answer_deferred(struct grapnel_receiver *r, struct gn_conn *conn);
 
 /* receiver_answer.c: fills conn->output, and conn->closes when the answer has no room. */
 void gn_answer(struct grapnel_receiver *r, struct gn_conn *conn,
@@ -128,9 +135,14 @@ void gn_queue_fini(struct grapnel_receiver *r);
  * and there is a spool. */
 unsigned gn_queue_put(struct grapnel_receiver *r, const struct grapnel_event *event,
                       const struct gn_replay_keys *keys, const char **reason);
+/* As above, for a request whose answer is made by a worker: 0, and the connection is the queue's. */
+unsigned gn_queue_defer(struct grapnel_receiver *r, const struct grapnel_event *event,
+                        struct gn_conn *conn, const char **reason);
 /* Puts what the spool still has. */
 bool gn_queue_reload(struct grapnel_receiver *r, char *why, size_t cap);
-void *gn_worker_run(void *receiver);
+/* Starts workers; false: not even one. */
+bool gn_queue_start(struct grapnel_receiver *r);
+/* Ends the workers, after what they run (`drain`: and what waits). */
 void gn_queue_stop(struct gn_queue *q, bool drain);
 
 /* receiver_stored.c: one block of bytes <-> an event. NULL: memory is short or the bytes are bad. */
@@ -143,7 +155,8 @@ void gn_stored_free(struct gn_stored *s);
 bool gn_spool_open(struct gn_spool *s, const char *folder, char *why, size_t cap);
 void gn_spool_close(struct gn_spool *s);
 bool gn_spool_write(struct gn_spool *s, const struct gn_stored *stored, uint64_t *number);
-struct gn_stored *gn_spool_read(struct gn_spool *s, uint64_t number, size_t size_max);
+/* NULL: no event of ours, or, with *later, the system could not read it: that may be tried again. */
+struct gn_stored *gn_spool_read(struct gn_spool *s, uint64_t number, size_t size_max, bool *later);
 void gn_spool_done(struct gn_spool *s, uint64_t number, bool failed);
 /* The numbers of what waits, in order; the caller frees *out. False: the folder cannot be read. */
 bool gn_spool_list(struct gn_spool *s, uint64_t **out, size_t *count);

@@ -52,7 +52,7 @@ static bool is_safe(struct grapnel_bytes s)
     return true;
 }
 
-static void add(struct gn_conn *conn, struct grapnel_bytes text)
+static void receiver_answer_add(struct gn_conn *conn, struct grapnel_bytes text)
 {
     if (text.len > 0) {
         memcpy(conn->output + conn->output_len, text.ptr, text.len);
@@ -60,15 +60,32 @@ static void add(struct gn_conn *conn, struct grapnel_bytes text)
     }
 }
 
-static void add_header(struct gn_conn *conn, struct grapnel_bytes name, struct grapnel_bytes value)
+static void receiver_answer_add_header(struct gn_conn *conn, struct grapnel_bytes name,
+                                       struct grapnel_bytes value)
 {
-    if (name.len == 0 || !is_safe(name) || !is_safe(value)) {
+    bool is_name = name.len > 0 && gn_find(name, ' ') == name.len && gn_find(name, ':') == name.len;
+    if (!is_name || !is_safe(name) || !is_safe(value)) {
         return;
     }
-    add(conn, name);
-    add(conn, GN_TEXT(": "));
-    add(conn, value);
-    add(conn, GN_TEXT("\r\n"));
+    receiver_answer_add(conn, name);
+    receiver_answer_add(conn, GN_TEXT(": "));
+    receiver_answer_add(conn, value);
+    receiver_answer_add(conn, GN_TEXT("\r\n"));
+}
+
+static bool is_framing(struct grapnel_bytes name)
+{
+    return gn_ieq(name, GN_TEXT("content-length")) || gn_ieq(name, GN_TEXT("transfer-encoding"));
+}
+
+static bool has_type(const struct grapnel_answer *a)
+{
+    for (size_t i = 0; i < a->header_count; i++) {
+        if (gn_ieq(a->headers[i].name, GN_TEXT("content-type"))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static size_t room_for(const struct grapnel_answer *a)
@@ -85,26 +102,28 @@ static void add_head(struct gn_conn *conn, const struct grapnel_answer *a)
     char line[HEAD_ROOM];
     bool has_length = a->status != 204 && a->status != 304;
     int len = snprintf(line, sizeof(line), "HTTP/1.1 %u %s\r\n", a->status, reason_of(a->status));
-    add(conn, gn_bytes(line, (size_t)len));
+    receiver_answer_add(conn, gn_bytes(line, (size_t)len));
     if (has_length) {
         len = snprintf(line, sizeof(line), "content-length: %zu\r\n", a->body.len);
-        add(conn, gn_bytes(line, (size_t)len));
+        receiver_answer_add(conn, gn_bytes(line, (size_t)len));
     }
     if (conn->closes) {
-        add(conn, GN_TEXT("connection: close\r\n"));
+        receiver_answer_add(conn, GN_TEXT("connection: close\r\n"));
     }
     if (a->status == 503) {
-        add(conn, GN_TEXT("retry-after: 1\r\n"));
+        receiver_answer_add(conn, GN_TEXT("retry-after: 1\r\n"));
     }
-    if (a->content_type.len > 0) {
-        add_header(conn, GN_TEXT("content-type"), a->content_type);
+    if (a->content_type.len > 0 && !has_type(a)) {
+        receiver_answer_add_header(conn, GN_TEXT("content-type"), a->content_type);
     }
     for (size_t i = 0; i < a->header_count; i++) {
-        add_header(conn, a->headers[i].name, a->headers[i].value);
+        if (!is_framing(a->headers[i].name)) { /* that is ours */
+            receiver_answer_add_header(conn, a->headers[i].name, a->headers[i].value);
+        }
     }
-    add(conn, GN_TEXT("\r\n"));
+    receiver_answer_add(conn, GN_TEXT("\r\n"));
     if (has_length && !gn_eq(conn->http.method, GN_TEXT("HEAD"))) {
-        add(conn, a->body);
+        receiver_answer_add(conn, a->body);
     }
 }
 

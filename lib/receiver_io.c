@@ -25,7 +25,8 @@ enum {
     STOPPING_US = 5000000 /* for answers that are under way */
 };
 
-static bool watch(struct grapnel_receiver *r, int op, int fd, uint32_t events, void *what)
+static bool receiver_io_watch(struct grapnel_receiver *r, int op, int fd, uint32_t events,
+                              void *what)
 {
     struct epoll_event event = { .events = events, .data.ptr = what };
     return epoll_ctl(r->epoll_fd, op, fd, &event) == 0;
@@ -42,19 +43,20 @@ void gn_io_wake(struct grapnel_receiver *r)
 static void pause_accepting(struct grapnel_receiver *r, bool paused)
 {
     if (r->is_paused != paused && r->listen_fd >= 0) {
-        (void)watch(r, EPOLL_CTL_MOD, r->listen_fd, paused ? 0 : EPOLLIN, &r->listen_fd);
+        (void)receiver_io_watch(r, EPOLL_CTL_MOD, r->listen_fd, paused ? 0 : EPOLLIN,
+                                &r->listen_fd);
         r->is_paused = paused;
     }
 }
 
-static void drop(struct grapnel_receiver *r, struct gn_conn *conn)
+static void receiver_io_drop(struct grapnel_receiver *r, struct gn_conn *conn)
 {
     *(conn->prev == NULL ? &r->conns : &conn->prev->next) = conn->next;
     if (conn->next != NULL) {
         conn->next->prev = conn->prev;
     }
     /* Closing alone does not take it off epoll while a program that is being started still has it. */
-    (void)watch(r, EPOLL_CTL_DEL, conn->fd, 0, NULL);
+    (void)receiver_io_watch(r, EPOLL_CTL_DEL, conn->fd, 0, NULL);
     (void)close(conn->fd);
     gn_http_reset(&conn->http);
     gn_answer_free(r, conn);
@@ -79,17 +81,18 @@ static bool send_rest(struct grapnel_receiver *r, struct gn_conn *conn)
         if (n > 0) {
             conn->output_done += (size_t)n;
         } else if (errno == EAGAIN) {
-            (void)watch(r, EPOLL_CTL_MOD, conn->fd, EPOLLOUT, conn);
+            (void)receiver_io_watch(r, EPOLL_CTL_MOD, conn->fd, EPOLLOUT, conn);
             return false;
         } else if (errno != EINTR) {
-            drop(r, conn);
+            receiver_io_drop(r, conn);
             return false;
         }
     }
     return true;
 }
 
-static bool feed(struct grapnel_receiver *r, struct gn_conn *conn, const char *data, size_t len);
+static bool receiver_io_feed(struct grapnel_receiver *r, struct gn_conn *conn, const char *data,
+                             size_t len);
 
 /* Sends the answer and goes on: to the next request, or to the end. */
 static void write_on(struct grapnel_receiver *r, struct gn_conn *conn)
@@ -99,7 +102,7 @@ static void write_on(struct grapnel_receiver *r, struct gn_conn *conn)
             return;
         }
         gn_answer_free(r, conn);
-        (void)watch(r, EPOLL_CTL_MOD, conn->fd, EPOLLIN, conn);
+        (void)receiver_io_watch(r, EPOLL_CTL_MOD, conn->fd, EPOLLIN, conn);
         if (conn->closes) {
             (void)shutdown(conn->fd, SHUT_WR);
             conn->state = GN_CONN_LINGER;
@@ -113,7 +116,7 @@ static void write_on(struct grapnel_receiver *r, struct gn_conn *conn)
         size_t len = conn->input_len;
         conn->input = NULL;
         conn->input_len = 0;
-        bool refused = len > 0 && feed(r, conn, input, len);
+        bool refused = len > 0 && receiver_io_feed(r, conn, input, len);
         free(input);
         if (!refused) {
             return;
@@ -127,10 +130,10 @@ static void begin_write(struct grapnel_receiver *r, struct gn_conn *conn)
     conn->deadline_us = gn_steady_us() + r->config.write_ms * 1000;
 }
 
-static void hand_over(struct grapnel_receiver *r, struct gn_conn *conn)
+static void receiver_io_hand_over(struct grapnel_receiver *r, struct gn_conn *conn)
 {
     conn->state = GN_CONN_AWAY;
-    (void)watch(r, EPOLL_CTL_DEL, conn->fd, 0, NULL);
+    (void)receiver_io_watch(r, EPOLL_CTL_DEL, conn->fd, 0, NULL);
     pthread_mutex_lock(&r->mutex);
     conn->follower = NULL;
     *r->to_handle.last = conn;
@@ -151,7 +154,8 @@ static void tell_to_continue(struct gn_conn *conn)
 }
 
 /* True: refused; the answer is there to be written. */
-static bool feed(struct grapnel_receiver *r, struct gn_conn *conn, const char *data, size_t len)
+static bool receiver_io_feed(struct grapnel_receiver *r, struct gn_conn *conn, const char *data,
+                             size_t len)
 {
     size_t used;
     if (!gn_http_has_begun(&conn->http)) {
@@ -165,14 +169,14 @@ static bool feed(struct grapnel_receiver *r, struct gn_conn *conn, const char *d
     if (status == GN_HTTP_DONE) {
         size_t rest = len - used;
         if (rest == 0) {
-            hand_over(r, conn);
+            receiver_io_hand_over(r, conn);
             return false;
         }
         conn->input = malloc(rest); /* READ_BYTES at most */
         if (conn->input != NULL) {
             memcpy(conn->input, data + used, rest);
             conn->input_len = rest;
-            hand_over(r, conn);
+            receiver_io_hand_over(r, conn);
             return false;
         }
         status = 503;
@@ -194,13 +198,13 @@ static void on_readable(struct grapnel_receiver *r, struct gn_conn *conn)
             return;
         }
         if (n <= 0) {
-            drop(r, conn);
+            receiver_io_drop(r, conn);
             return;
         }
         if (conn->state == GN_CONN_LINGER) {
             continue;
         }
-        if (feed(r, conn, bytes, (size_t)n)) {
+        if (receiver_io_feed(r, conn, bytes, (size_t)n)) {
             write_on(r, conn);
             return;
         }
@@ -212,13 +216,16 @@ static void on_readable(struct grapnel_receiver *r, struct gn_conn *conn)
 
 /* --- accepting ------------------------------------------------------------------------------------- */
 
-static void name_peer(const struct sockaddr_storage *address, char out[static GN_PEER_MAX])
+static void name_peer(struct gn_conn *conn, const struct sockaddr_storage *address)
 {
+    char *out = conn->peer;
     if (address->ss_family == AF_INET) {
-        (void)inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, out,
-                        GN_PEER_MAX);
+        const struct sockaddr_in *four = (const struct sockaddr_in *)address;
+        (void)inet_ntop(AF_INET, &four->sin_addr, out, GN_PEER_MAX);
+        conn->peer_port = ntohs(four->sin_port);
         return;
     }
+    conn->peer_port = ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
     const struct in6_addr *six = &((const struct sockaddr_in6 *)address)->sin6_addr;
     if (IN6_IS_ADDR_V4MAPPED(six)) {
         (void)inet_ntop(AF_INET, six->s6_addr + 12, out, GN_PEER_MAX);
@@ -240,14 +247,14 @@ static bool accept_one(struct grapnel_receiver *r)
         return false;
     }
     struct gn_conn *conn = calloc(1, sizeof(*conn));
-    if (conn == NULL || !watch(r, EPOLL_CTL_ADD, fd, EPOLLIN, conn)) {
+    if (conn == NULL || !receiver_io_watch(r, EPOLL_CTL_ADD, fd, EPOLLIN, conn)) {
         free(conn);
         (void)close(fd);
         return false;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     conn->fd = fd;
-    name_peer(&address, conn->peer);
+    name_peer(conn, &address);
     gn_http_init(&conn->http, r->config.head_max, r->config.body_max, &r->budget);
     conn->next = r->conns;
     if (conn->next != NULL) {
@@ -284,28 +291,28 @@ static void on_handled(struct grapnel_receiver *r)
     while (conn != NULL) {
         struct gn_conn *next = conn->follower;
         begin_write(r, conn);
-        if (conn->output != NULL && watch(r, EPOLL_CTL_ADD, conn->fd, EPOLLIN, conn)) {
+        if (conn->output != NULL && receiver_io_watch(r, EPOLL_CTL_ADD, conn->fd, EPOLLIN, conn)) {
             write_on(r, conn);
         } else {
-            drop(r, conn);
+            receiver_io_drop(r, conn);
         }
         conn = next;
     }
 }
 
-static void on_deadline(struct grapnel_receiver *r, struct gn_conn *conn)
+static void receiver_io_on_deadline(struct grapnel_receiver *r, struct gn_conn *conn)
 {
     if (conn->state == GN_CONN_READ && gn_http_has_begun(&conn->http)) {
         gn_refuse(r, conn, 408);
         begin_write(r, conn);
         write_on(r, conn);
     } else {
-        drop(r, conn);
+        receiver_io_drop(r, conn);
     }
 }
 
 /* Slow ones out; when stopping, all that have nothing to be answered. */
-static void sweep(struct grapnel_receiver *r, bool stopping)
+static void receiver_io_sweep(struct grapnel_receiver *r, bool stopping)
 {
     int64_t now_us = gn_steady_us();
     if (r->conn_count < r->config.connections_max) {
@@ -317,9 +324,9 @@ static void sweep(struct grapnel_receiver *r, bool stopping)
             continue;
         }
         if (stopping && conn->state == GN_CONN_READ) {
-            drop(r, conn);
+            receiver_io_drop(r, conn);
         } else if (conn->deadline_us <= now_us) {
-            on_deadline(r, conn);
+            receiver_io_on_deadline(r, conn);
         }
     }
 }
@@ -361,7 +368,7 @@ void *gn_io_run(void *receiver)
         }
         on_handled(r);
         bool stopping = is_stopping(r);
-        sweep(r, stopping);
+        receiver_io_sweep(r, stopping);
         if (!stopping) {
             continue;
         }
@@ -383,14 +390,14 @@ bool gn_io_open(struct grapnel_receiver *r)
     r->handled.last = &r->handled.first;
     r->to_handle.last = &r->to_handle.first;
     return r->epoll_fd >= 0 && r->wake_fd >= 0 &&
-           watch(r, EPOLL_CTL_ADD, r->wake_fd, EPOLLIN, &r->wake_fd) &&
-           watch(r, EPOLL_CTL_ADD, r->listen_fd, EPOLLIN, &r->listen_fd);
+           receiver_io_watch(r, EPOLL_CTL_ADD, r->wake_fd, EPOLLIN, &r->wake_fd) &&
+           receiver_io_watch(r, EPOLL_CTL_ADD, r->listen_fd, EPOLLIN, &r->listen_fd);
 }
 
 void gn_io_close(struct grapnel_receiver *r)
 {
     while (r->conns != NULL) {
-        drop(r, r->conns);
+        receiver_io_drop(r, r->conns);
     }
     int fds[] = { r->listen_fd, r->epoll_fd, r->wake_fd };
     for (size_t i = 0; i < GN_COUNT(fds); i++) {

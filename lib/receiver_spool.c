@@ -23,10 +23,23 @@ static void name_of(uint64_t number, const char *ending, char out[static NAME_MA
     (void)snprintf(out, NAME_MAX_LEN, "%0*" PRIu64 "%s", NUMBER_DIGITS, number, ending);
 }
 
+/* A folder that a power cut could take would take with it what was promised. */
+static bool sync_above(int folder_fd)
+{
+    int fd = openat(folder_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    int error = errno;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    errno = error;
+    return ok;
+}
+
 bool gn_spool_open(struct gn_spool *s, const char *folder, char *why, size_t cap)
 {
     s->failed = -1;
-    (void)mkdir(folder, 0700); /* there already: opening tells */
+    bool is_new = mkdir(folder, 0700) == 0; /* there already, or not to be made: opening tells */
     s->fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->fd < 0) {
         (void)snprintf(why, cap, "spool %s: %s", folder, strerror(errno));
@@ -34,6 +47,11 @@ bool gn_spool_open(struct gn_spool *s, const char *folder, char *why, size_t cap
     }
     if (flock(s->fd, LOCK_EX | LOCK_NB) != 0) { /* two would run everything twice */
         (void)snprintf(why, cap, "spool %s: in use by another receiver", folder);
+        gn_spool_close(s);
+        return false;
+    }
+    if (is_new && !sync_above(s->fd)) {
+        (void)snprintf(why, cap, "spool %s: cannot be made durable: %s", folder, strerror(errno));
         gn_spool_close(s);
         return false;
     }
@@ -98,22 +116,29 @@ bool gn_spool_write(struct gn_spool *s, const struct gn_stored *stored, uint64_t
     return true;
 }
 
-struct gn_stored *gn_spool_read(struct gn_spool *s, uint64_t number, size_t size_max)
+struct gn_stored *gn_spool_read(struct gn_spool *s, uint64_t number, size_t size_max, bool *later)
 {
     char name[NAME_MAX_LEN];
     struct stat is;
     char *bytes = NULL;
     name_of(number, ".event", name);
     int fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC);
+    *later = fd < 0 && errno != ENOENT;
     if (fd < 0) {
         return NULL;
     }
-    if (fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && (uint64_t)is.st_size <= size_max) {
+    *later = fstat(fd, &is) != 0;
+    if (!*later && S_ISREG(is.st_mode) && (uint64_t)is.st_size <= size_max) {
         bytes = malloc((size_t)is.st_size + 1);
+        *later = bytes == NULL;
     }
-    if (bytes != NULL && pread(fd, bytes, (size_t)is.st_size, 0) != (ssize_t)is.st_size) {
-        free(bytes);
-        bytes = NULL;
+    if (bytes != NULL) {
+        ssize_t n = pread(fd, bytes, (size_t)is.st_size, 0);
+        *later = n < 0;
+        if (n != (ssize_t)is.st_size) {
+            free(bytes);
+            bytes = NULL;
+        }
     }
     (void)close(fd);
     return bytes == NULL ? NULL : gn_stored_read(bytes, (size_t)is.st_size);
@@ -130,7 +155,7 @@ void gn_spool_done(struct gn_spool *s, uint64_t number, bool failed)
     }
 }
 
-static int by_number(const void *a, const void *b)
+static int receiver_spool_by_number(const void *a, const void *b)
 {
     const uint64_t *x = a, *y = b;
     return (*x > *y) - (*x < *y);
@@ -163,7 +188,8 @@ bool gn_spool_list(struct gn_spool *s, uint64_t **out, size_t *count)
     size_t cap = 0;
     *out = NULL;
     *count = 0;
-    for (const struct dirent *e; folder != NULL && (e = readdir(folder)) != NULL;) {
+    errno = 0;
+    for (const struct dirent *e; folder != NULL && (e = readdir(folder)) != NULL; errno = 0) {
         uint64_t number;
         if (!is_event(e->d_name, &number)) {
             remove_unfinished(s, e->d_name);
@@ -180,13 +206,14 @@ bool gn_spool_list(struct gn_spool *s, uint64_t **out, size_t *count)
         }
         (*out)[(*count)++] = number;
     }
+    bool is_read = folder != NULL && errno == 0;
     if (folder != NULL) {
         (void)closedir(folder);
     } else if (fd >= 0) {
         (void)close(fd);
     }
     if (*count > 0) {
-        qsort(*out, *count, sizeof(**out), by_number);
+        qsort(*out, *count, sizeof(**out), receiver_spool_by_number);
     }
-    return folder != NULL;
+    return is_read;
 }

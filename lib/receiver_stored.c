@@ -18,7 +18,7 @@ struct front {
     uint32_t header_count;
     uint8_t is_verified;
     uint8_t key_count;
-    uint8_t unused[2];
+    uint16_t peer_port;
     unsigned char keys[GN_REPLAY_KEYS][GN_REPLAY_KEY_BYTES];
 };
 
@@ -40,7 +40,7 @@ static size_t size_of(const struct grapnel_event *e)
     return size;
 }
 
-static void put(char **at, struct grapnel_bytes text)
+static void receiver_stored_put(char **at, struct grapnel_bytes text)
 {
     uint32_t len = (uint32_t)text.len;
     memcpy(*at, &len, sizeof(len));
@@ -51,7 +51,7 @@ static void put(char **at, struct grapnel_bytes text)
     *at += text.len;
 }
 
-static bool take(const char **at, const char *end, struct grapnel_bytes *text)
+static bool receiver_stored_take(const char **at, const char *end, struct grapnel_bytes *text)
 {
     uint32_t len;
     if ((size_t)(end - *at) < sizeof(len)) {
@@ -75,7 +75,8 @@ struct gn_stored *gn_stored_make(const struct grapnel_event *event,
     struct front front = { .received_us = event->received_us,
                            .header_count = (uint32_t)event->header_count,
                            .is_verified = event->is_verified,
-                           .key_count = (uint8_t)keys->count };
+                           .key_count = (uint8_t)keys->count,
+                           .peer_port = (uint16_t)event->peer_port };
     size_t size = size_of(event);
     char *bytes = malloc(size);
     char *at = bytes;
@@ -89,11 +90,11 @@ struct gn_stored *gn_stored_make(const struct grapnel_event *event,
     at += sizeof(front);
     list_texts(&copy, texts);
     for (size_t i = 0; i < FIXED_TEXTS; i++) {
-        put(&at, *texts[i]);
+        receiver_stored_put(&at, *texts[i]);
     }
     for (size_t i = 0; i < event->header_count; i++) {
-        put(&at, event->headers[i].name);
-        put(&at, event->headers[i].value);
+        receiver_stored_put(&at, event->headers[i].name);
+        receiver_stored_put(&at, event->headers[i].value);
     }
     return gn_stored_read(bytes, size);
 }
@@ -110,10 +111,11 @@ static bool read_texts(struct gn_stored *s, const struct front *front)
     bool ok = headers != NULL;
     list_texts(&s->event, texts);
     for (size_t i = 0; i < FIXED_TEXTS && ok; i++) {
-        ok = take(&at, end, texts[i]);
+        ok = receiver_stored_take(&at, end, texts[i]);
     }
     for (size_t i = 0; i < front->header_count && ok; i++) {
-        ok = take(&at, end, &headers[i].name) && take(&at, end, &headers[i].value);
+        ok = receiver_stored_take(&at, end, &headers[i].name) &&
+             receiver_stored_take(&at, end, &headers[i].value);
     }
     return ok && at == end;
 }
@@ -136,6 +138,7 @@ struct gn_stored *gn_stored_read(char *bytes, size_t size)
     memcpy(&front, bytes, sizeof(front));
     s->event.received_us = front.received_us;
     s->event.is_verified = front.is_verified != 0;
+    s->event.peer_port = front.peer_port;
     s->keys.count = front.key_count;
     memcpy(s->keys.key, front.keys, sizeof(front.keys));
     if (memcmp(front.mark, mark, sizeof(mark)) != 0 || front.key_count > GN_REPLAY_KEYS ||

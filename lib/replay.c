@@ -51,16 +51,11 @@ static bool add_key(char kind, struct grapnel_bytes text, struct gn_replay_keys 
     return ok;
 }
 
-void gn_replay_keys(const struct grapnel_verdict *verdict, struct grapnel_bytes body,
-                    struct gn_replay_keys *out)
+void gn_replay_keys(const struct grapnel_verdict *verdict, struct gn_replay_keys *out)
 {
-    bool proven = verdict->status == GRAPNEL_VERIFIED;
     out->count = 0;
     if (verdict->id.len > 0) {
         (void)add_key('i', verdict->id, out);
-    }
-    if (proven && (verdict->id.len == 0 || !verdict->id_signed)) {
-        (void)add_key('b', body, out);
     }
 }
 
@@ -73,7 +68,7 @@ static uint32_t *bucket_of(struct gn_replay *r, const unsigned char *key)
     return &r->buckets[hash % r->max];
 }
 
-static struct entry *find(struct gn_replay *r, const unsigned char *key, int64_t now_us)
+static struct entry *replay_find(struct gn_replay *r, const unsigned char *key, int64_t now_us)
 {
     for (uint32_t at = *bucket_of(r, key); at != NONE; at = r->entries[at - 1].next) {
         struct entry *e = &r->entries[at - 1];
@@ -84,7 +79,7 @@ static struct entry *find(struct gn_replay *r, const unsigned char *key, int64_t
     return NULL;
 }
 
-static void drop(struct gn_replay *r, struct entry *e)
+static void replay_drop(struct gn_replay *r, struct entry *e)
 {
     uint32_t number = (uint32_t)(e - r->entries) + 1;
     uint32_t *link = bucket_of(r, e->key);
@@ -95,12 +90,13 @@ static void drop(struct gn_replay *r, struct entry *e)
     e->state = EMPTY;
 }
 
-static void insert(struct gn_replay *r, const unsigned char *key, int64_t at_us, bool settled)
+static void replay_insert(struct gn_replay *r, const unsigned char *key, int64_t at_us,
+                          bool settled)
 {
     struct entry *e = &r->entries[r->oldest];
     uint32_t *bucket = bucket_of(r, key);
     if (e->state != EMPTY) {
-        drop(r, e);
+        replay_drop(r, e);
     }
     memcpy(e->key, key, sizeof(e->key));
     e->at_us = at_us;
@@ -112,25 +108,30 @@ static void insert(struct gn_replay *r, const unsigned char *key, int64_t at_us,
 
 /* --- the file ------------------------------------------------------------------------------------ */
 
-static void load(struct gn_replay *r, int64_t now_us)
+/* What a write that was cut off left would shift all that follows. */
+static bool cut_off(struct gn_replay *r)
+{
+    off_t end = (off_t)(r->record_count * sizeof(struct record));
+    return ftruncate(r->fd, end) == 0 && lseek(r->fd, end, SEEK_SET) == end;
+}
+
+/* False: it cannot be read, and is left as it is. */
+static bool replay_load(struct gn_replay *r, int64_t now_us)
 {
     struct record record;
-    while (read(r->fd, &record, sizeof(record)) == (ssize_t)sizeof(record)) {
+    ssize_t n;
+    while ((n = read(r->fd, &record, sizeof(record))) == (ssize_t)sizeof(record)) {
         r->record_count++;
         if (record.at_us + r->window_us >= now_us && record.at_us <= now_us &&
-            find(r, record.key, now_us) == NULL) {
-            insert(r, record.key, record.at_us, true);
+            replay_find(r, record.key, now_us) == NULL) {
+            replay_insert(r, record.key, record.at_us, true);
         }
     }
-    /* What a cut-off write left would shift all that follows. */
-    off_t end = (off_t)(r->record_count * sizeof(record));
-    if (ftruncate(r->fd, end) == 0) {
-        (void)lseek(r->fd, end, SEEK_SET);
-    }
+    return n >= 0 && cut_off(r);
 }
 
 /* Writes the entries in order of age to a new file, and puts it in the old one's place. */
-static void compact(struct gn_replay *r)
+static void replay_compact(struct gn_replay *r)
 {
     int fd = openat(r->folder_fd, "seen.new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     size_t count = 0;
@@ -144,12 +145,14 @@ static void compact(struct gn_replay *r)
             count++;
         }
     }
+    ok = ok && fsync(fd) == 0;
     if (ok && renameat(r->folder_fd, "seen.new", r->folder_fd, "seen") == 0) {
         (void)close(r->fd);
         r->fd = fd;
         r->record_count = count;
-    } else if (fd >= 0) {
+    } else if (fd >= 0) { /* the old one goes on growing */
         (void)close(fd);
+        (void)unlinkat(r->folder_fd, "seen.new", 0);
     }
 }
 
@@ -164,10 +167,12 @@ void gn_replay_keep(struct gn_replay *r, const struct gn_replay_keys *keys, int6
         memcpy(record.key, keys->key[i], sizeof(record.key));
         if (write(r->fd, &record, sizeof(record)) == (ssize_t)sizeof(record)) {
             r->record_count++;
+        } else {
+            (void)cut_off(r); /* known until this process ends, then perhaps run again */
         }
     }
     if (r->record_count > (size_t)r->max * 4) {
-        compact(r);
+        replay_compact(r);
     }
     pthread_mutex_unlock(&r->mutex);
 }
@@ -197,8 +202,9 @@ struct gn_replay *gn_replay_new(size_t max, int64_t window_us, int folder_fd, in
         gn_replay_free(r);
         return NULL;
     }
-    if (r->fd >= 0) {
-        load(r, now_us);
+    if (r->fd >= 0 && !replay_load(r, now_us)) {
+        gn_replay_free(r);
+        return NULL;
     }
     return r;
 }
@@ -226,13 +232,13 @@ enum gn_replay_answer gn_replay_claim(struct gn_replay *r, const struct gn_repla
     }
     pthread_mutex_lock(&r->mutex);
     for (unsigned i = 0; i < keys->count && answer != GN_REPLAY_KNOWN; i++) {
-        const struct entry *e = find(r, keys->key[i], now_us);
+        const struct entry *e = replay_find(r, keys->key[i], now_us);
         if (e != NULL) {
             answer = e->state == SETTLED ? GN_REPLAY_KNOWN : GN_REPLAY_BUSY;
         }
     }
     for (unsigned i = 0; i < keys->count && answer == GN_REPLAY_NEW; i++) {
-        insert(r, keys->key[i], now_us, false);
+        replay_insert(r, keys->key[i], now_us, false);
     }
     pthread_mutex_unlock(&r->mutex);
     return answer;
@@ -246,15 +252,15 @@ void gn_replay_settle(struct gn_replay *r, const struct gn_replay_keys *keys, bo
     }
     pthread_mutex_lock(&r->mutex);
     for (unsigned i = 0; i < keys->count; i++) {
-        struct entry *e = find(r, keys->key[i], now_us);
+        struct entry *e = replay_find(r, keys->key[i], now_us);
         if (e == NULL) {
             if (accepted) { /* what a spool brought back */
-                insert(r, keys->key[i], now_us, true);
+                replay_insert(r, keys->key[i], now_us, true);
             }
         } else if (accepted) {
             e->state = SETTLED;
         } else {
-            drop(r, e);
+            replay_drop(r, e);
         }
     }
     pthread_mutex_unlock(&r->mutex);

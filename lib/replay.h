@@ -22,9 +22,8 @@ enum gn_replay_answer {
 
 struct gn_replay;
 
-/* By the id if it is signed or the body is not to be trusted more; else by the body, too. */
-void gn_replay_keys(const struct grapnel_verdict *verdict, struct grapnel_bytes body,
-                    struct gn_replay_keys *out);
+/* By what the provider says identifies the event; never by what it looks like. */
+void gn_replay_keys(const struct grapnel_verdict *verdict, struct gn_replay_keys *out);
 
 /* `max` entries; `fd` is the folder of the file "seen", or -1. NULL: memory or the file failed. */
 struct gn_replay *gn_replay_new(size_t max, int64_t window_us, int folder_fd, int64_t now_us);

@@ -19,7 +19,9 @@ enum {
     GN_HANDSHAKES_MAX = 4,
     GN_CONDITIONS_MAX = 4,
     GN_VALUES_MAX = 2,
-    GN_TYPES_MAX = 4
+    GN_TYPES_MAX = 4,
+    GN_IDENTITIES_MAX = 4,
+    GN_BODY_MAX_MOST = 67108864 /* bytes a scheme may name: 64 MiB */
 };
 
 enum gn_auth {
@@ -44,7 +46,7 @@ enum gn_unit { GN_UNIT_NONE, GN_UNIT_S, GN_UNIT_MS, GN_UNIT_ISO }; /* NONE: sign
 
 enum gn_place {
     GN_HEADER,
-    GN_HEADERS, /* numbered: name1 .. name<max> */
+    GN_HEADERS, /* numbered: name1 .. name<max>; with a max of 0: the same name as often as it is there */
     GN_QUERY,
     GN_FORM,
     GN_JSON,     /* pointer into the body */
@@ -86,7 +88,8 @@ enum gn_filter {
     GN_FILTER_LOWER,
     GN_FILTER_HMAC_HEX,
     GN_FILTER_HMAC_B64,
-    GN_FILTER_SHA256_HEX
+    GN_FILTER_SHA256_HEX,
+    GN_FILTER_JSON /* as it stands within a JSON string */
 };
 
 struct gn_part {
@@ -114,6 +117,7 @@ struct gn_template {
 struct gn_rule {
     struct gn_location location;
     bool has_template;
+    bool needs_body; /* does not hold for a request without one, and need not */
     struct gn_template expect;
 };
 
@@ -144,6 +148,7 @@ struct gn_handshake {
     size_t header_count;
     struct gn_template body;
     bool learns;
+    bool is_tentative; /* what was learned is shown and may be replaced until an event verifies */
     struct gn_location learn;
 };
 
@@ -160,6 +165,7 @@ struct grapnel_scheme {
 
     struct gn_locations sig;
     char item_sep; /* NUL: one signature */
+    char set_sep;  /* between whole sets of pairs, while a secret is replaced; NUL: one set */
     char kv_sep;   /* NUL: no tags */
     struct grapnel_bytes accept[GN_ACCEPT_MAX];
     size_t accept_count;
@@ -182,8 +188,15 @@ struct grapnel_scheme {
     struct grapnel_bytes jwt_alg[GN_ACCEPT_MAX];
     size_t jwt_alg_count;
     bool jwt_detached; /* the payload is the body */
+    struct grapnel_bytes jwks; /* address of the provider's key set; empty: the keys are the secrets */
+    struct grapnel_bytes methods;
+    size_t body_max; /* bytes that the provider sends at most; 0: not known */
 
     struct gn_locations id;
+    struct gn_locations identities[GN_IDENTITIES_MAX]; /* the first whose fields are all there; none: the id */
+    size_t identity_count;
+    bool has_no_identity; /* the provider does not say which events are the same */
+    char *identity_text;  /* owned; NULL: those of the text */
     struct gn_template types[GN_TYPES_MAX]; /* the first whose parts are there */
     size_t type_count;
     bool has_items;
@@ -199,11 +212,15 @@ struct grapnel_scheme {
     size_t handshake_count;
 };
 
+/* The limit of a body: what the caller gave, or else the larger of the default and the scheme's own (NULL: no scheme). */
+size_t gn_body_max(const struct grapnel_scheme *scheme, size_t given);
 /* Reads a template into `pool`; NULL, or a reason. */
 const char *gn_template_parse(struct grapnel_bytes text, struct gn_parts *pool,
                               struct gn_template *out);
 /* Reads "header NAME", "json /pointer", ...; NULL, or a reason. */
 const char *gn_location_parse(struct grapnel_bytes text, struct gn_location *out);
+/* Reads "header NAME + json /pointer"; NULL, or a reason. */
+const char *gn_identity_parse(struct grapnel_bytes text, struct gn_locations *out);
 /* Has the scheme all that its kind needs, and nothing that contradicts? NULL, or a reason. */
 const char *gn_scheme_check(const struct grapnel_scheme *s);
 /* Does a part of `t` stand for that token? */

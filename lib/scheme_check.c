@@ -45,6 +45,7 @@ static const char *check_lists(const struct grapnel_scheme *s)
     bool in_itself = in_list(&s->sig, GN_PAIR) || in_list(&s->sig, GN_POSITION);
     const struct finding findings[] = {
         { accepts && !tagged, "accept needs kv-sep" },
+        { s->set_sep != '\0' && !(tagged && listed), "set-sep needs item-sep and kv-sep" },
         { in_list(&s->ts, GN_PAIR) && !(tagged && listed),
           "a time in a pair needs item-sep and kv-sep" },
         { in_list(&s->ts, GN_POSITION) && !listed, "a time at a position needs item-sep" },
@@ -79,6 +80,7 @@ static const char *check_kind(const struct grapnel_scheme *s)
         { hash && !secret, "a plain hash proves nothing unless the message holds {secret}" },
         { !hash && secret, "{secret} is for auth hash only" },
         { s->auth == GN_AUTH_JWT && s->jwt_alg_count == 0, "jwt needs jwt-alg" },
+        { s->jwks.len > 0 && s->auth != GN_AUTH_JWT, "jwks is for auth jwt only" },
     };
     return first_broken(findings, GN_COUNT(findings));
 }

@@ -11,7 +11,7 @@
 enum { TIME_TEXT_MAX = GN_TIME_ISO_LEN + 1, US_PER_S = 1000000, US_PER_MS = 1000 };
 
 /* A growing place in the result's own text. */
-static bool put(struct grapnel_signature *out, struct grapnel_bytes s)
+static bool sign_put(struct grapnel_signature *out, struct grapnel_bytes s)
 {
     if (s.len > sizeof(out->_text) - out->_text_len) {
         return false;
@@ -23,7 +23,7 @@ static bool put(struct grapnel_signature *out, struct grapnel_bytes s)
     return true;
 }
 
-static struct grapnel_bytes since(const struct grapnel_signature *out, size_t start)
+static struct grapnel_bytes sign_since(const struct grapnel_signature *out, size_t start)
 {
     return gn_bytes(out->_text + start, out->_text_len - start);
 }
@@ -39,15 +39,15 @@ static bool put_time(const struct gn_run *run, struct grapnel_signature *out)
     case GN_UNIT_ISO: gn_time_write_iso(now, text); break;
     }
     size_t start = out->_text_len;
-    bool good = put(out, gn_cstr(text));
-    out->timestamp = since(out, start);
+    bool good = sign_put(out, gn_cstr(text));
+    out->timestamp = sign_since(out, start);
     return good;
 }
 
 /* --- one signature --------------------------------------------------------------------------------------------- */
 
-static enum grapnel_status make(struct gn_run *run, const struct gn_key *key,
-                                unsigned char *signature, size_t *len)
+static enum grapnel_status sign_make(struct gn_run *run, const struct gn_key *key,
+                                     unsigned char *signature, size_t *len)
 {
     const struct grapnel_scheme *s = run->scheme;
     struct gn_pieces message;
@@ -82,7 +82,7 @@ static bool put_encoded(const struct grapnel_scheme *s, const unsigned char *sig
     case GN_ENC_BASE64: text_len = gn_base64_encode(signature, len, GN_BASE64, text); break;
     case GN_ENC_BASE64URL: text_len = gn_base64_encode(signature, len, GN_BASE64URL, text); break;
     }
-    return put(out, s->prefix) && put(out, gn_bytes(text, text_len));
+    return sign_put(out, s->prefix) && sign_put(out, gn_bytes(text, text_len));
 }
 
 /* "v1=", "v1a,": the tag of an entry and what parts it from the signature. */
@@ -97,7 +97,7 @@ static bool put_tag(const struct gn_run *run, const struct gn_key *key,
     if (key->pkey != NULL && s->ed25519_tag.len > 0) {
         tag = s->ed25519_tag;
     }
-    return put(out, tag) && put(out, gn_bytes(&s->kv_sep, 1));
+    return sign_put(out, tag) && sign_put(out, gn_bytes(&s->kv_sep, 1));
 }
 
 /* --- the whole value ------------------------------------------------------------------------------------------- */
@@ -112,8 +112,8 @@ static bool put_list_time(const struct grapnel_scheme *s, struct grapnel_signatu
             continue;
         }
         struct grapnel_bytes name = pair ? where->name : GN_NONE;
-        return put(out, name) && put(out, gn_bytes(&s->kv_sep, pair ? 1 : 0)) &&
-               put(out, out->timestamp) && put(out, gn_bytes(&s->item_sep, 1));
+        return sign_put(out, name) && sign_put(out, gn_bytes(&s->kv_sep, pair ? 1 : 0)) &&
+               sign_put(out, out->timestamp) && sign_put(out, gn_bytes(&s->item_sep, 1));
     }
     return true;
 }
@@ -129,17 +129,17 @@ static enum grapnel_status put_value(struct gn_run *run, struct grapnel_signatur
     }
     for (size_t i = 0; i < count; i++) {
         size_t len = 0;
-        enum grapnel_status status = make(run, &run->keys[i], signature, &len);
+        enum grapnel_status status = sign_make(run, &run->keys[i], signature, &len);
         if (status != GRAPNEL_VERIFIED) {
             return status;
         }
-        bool good = (i == 0 || put(out, gn_bytes(&s->item_sep, 1))) &&
+        bool good = (i == 0 || sign_put(out, gn_bytes(&s->item_sep, 1))) &&
                     put_tag(run, &run->keys[i], out) && put_encoded(s, signature, len, out);
         if (!good) {
             return GRAPNEL_TOO_LARGE;
         }
     }
-    out->value = since(out, start);
+    out->value = sign_since(out, start);
     return GRAPNEL_VERIFIED;
 }
 
@@ -154,15 +154,15 @@ static enum grapnel_status put_secret(struct gn_run *run, struct grapnel_signatu
         char text[GRAPNEL_SECRET_MAX / 3 * 4 + 8];
         size_t len =
             gn_base64_encode((const unsigned char *)secret.ptr, secret.len, GN_BASE64, text);
-        good = put(out, GN_TEXT("Basic ")) && put(out, gn_bytes(text, len));
+        good = sign_put(out, GN_TEXT("Basic ")) && sign_put(out, gn_bytes(text, len));
     } else {
-        good = put(out, run->scheme->prefix) && put(out, secret);
+        good = sign_put(out, run->scheme->prefix) && sign_put(out, secret);
     }
-    out->value = since(out, start);
+    out->value = sign_since(out, start);
     return good ? GRAPNEL_VERIFIED : GRAPNEL_TOO_LARGE;
 }
 
-static enum grapnel_status dispatch(struct gn_run *run, struct grapnel_signature *out)
+static enum grapnel_status sign_dispatch(struct gn_run *run, struct grapnel_signature *out)
 {
     switch (run->scheme->auth) {
     case GN_AUTH_HMAC:
@@ -182,14 +182,14 @@ static enum grapnel_status dispatch(struct gn_run *run, struct grapnel_signature
 
 /* --- headers --------------------------------------------------------------------------------------------------------- */
 
-static bool add_header(struct grapnel_signature *out, struct grapnel_bytes name, const char *suffix,
-                       struct grapnel_bytes value)
+static bool sign_add_header(struct grapnel_signature *out, struct grapnel_bytes name,
+                            const char *suffix, struct grapnel_bytes value)
 {
     size_t start = out->_text_len;
-    if (!put(out, name) || !put(out, gn_cstr(suffix))) {
+    if (!sign_put(out, name) || !sign_put(out, gn_cstr(suffix))) {
         return false;
     }
-    out->headers[out->header_count++] = (struct grapnel_header){ since(out, start), value };
+    out->headers[out->header_count++] = (struct grapnel_header){ sign_since(out, start), value };
     return true;
 }
 
@@ -198,13 +198,13 @@ static enum grapnel_status add_headers(const struct gn_run *run, struct grapnel_
     const struct grapnel_scheme *s = run->scheme;
     bool good = true;
     if (s->auth == GN_AUTH_BASIC) {
-        good = add_header(out, GN_TEXT("Authorization"), "", out->value);
+        good = sign_add_header(out, GN_TEXT("Authorization"), "", out->value);
     } else if (s->sig.list[0].place == GN_HEADER || s->sig.list[0].place == GN_HEADERS) {
-        const char *suffix = s->sig.list[0].place == GN_HEADERS ? "1" : "";
-        good = add_header(out, s->sig.list[0].name, suffix, out->value);
+        const char *suffix = s->sig.list[0].number > 0 ? "1" : "";
+        good = sign_add_header(out, s->sig.list[0].name, suffix, out->value);
     }
     if (good && s->ts.count > 0 && s->ts.list[0].place == GN_HEADER) {
-        good = add_header(out, s->ts.list[0].name, "", out->timestamp);
+        good = sign_add_header(out, s->ts.list[0].name, "", out->timestamp);
     }
     return good ? GRAPNEL_VERIFIED : GRAPNEL_TOO_LARGE;
 }
@@ -246,7 +246,7 @@ enum grapnel_status grapnel_sign(const struct grapnel_scheme *scheme,
         status = set_time(&run, out);
     }
     if (status == GRAPNEL_VERIFIED) {
-        status = dispatch(&run, out);
+        status = sign_dispatch(&run, out);
     }
     if (status == GRAPNEL_VERIFIED) {
         status = add_headers(&run, out);

@@ -10,8 +10,8 @@
 
 enum { PEM_MAX = 16384, FIELDS_MAX = 8, US_PER_S = 1000000 };
 
-static enum grapnel_status field(struct gn_run *run, struct grapnel_bytes pointer,
-                                 struct grapnel_bytes *out)
+static enum grapnel_status sns_field(struct gn_run *run, struct grapnel_bytes pointer,
+                                     struct grapnel_bytes *out)
 {
     struct gn_location where = { GN_JSON, pointer, 0 };
     return gn_locate(run, &where, out);
@@ -26,15 +26,15 @@ static const char *const confirmation[] = { "/Message",      "/MessageId", "/Sub
                                             "/TopicArn",     "/Type" };
 
 /* "Key\nValue\n" for each field that is there. */
-static enum grapnel_status build(struct gn_run *run, const char *const *names, size_t count,
-                                 struct grapnel_bytes *out)
+static enum grapnel_status sns_build(struct gn_run *run, const char *const *names, size_t count,
+                                     struct grapnel_bytes *out)
 {
     struct grapnel_bytes pieces[4 * FIELDS_MAX];
     size_t len = 0;
     for (size_t i = 0; i < count; i++) {
         struct grapnel_bytes name = gn_cstr(names[i]);
         struct grapnel_bytes value;
-        enum grapnel_status status = field(run, name, &value);
+        enum grapnel_status status = sns_field(run, name, &value);
         if (status == GRAPNEL_MISSING_HEADER) {
             continue;
         }
@@ -50,19 +50,19 @@ static enum grapnel_status build(struct gn_run *run, const char *const *names, s
     return out->ptr == NULL ? GRAPNEL_TOO_LARGE : GRAPNEL_VERIFIED;
 }
 
-static enum grapnel_status message(struct gn_run *run, struct grapnel_bytes *out)
+static enum grapnel_status sns_message(struct gn_run *run, struct grapnel_bytes *out)
 {
     struct grapnel_bytes type;
-    enum grapnel_status status = field(run, GN_TEXT("/Type"), &type);
+    enum grapnel_status status = sns_field(run, GN_TEXT("/Type"), &type);
     if (status != GRAPNEL_VERIFIED) {
         return status;
     }
     if (gn_eq(type, GN_TEXT("Notification"))) {
-        return build(run, notification, GN_COUNT(notification), out);
+        return sns_build(run, notification, GN_COUNT(notification), out);
     }
     if (gn_eq(type, GN_TEXT("SubscriptionConfirmation")) ||
         gn_eq(type, GN_TEXT("UnsubscribeConfirmation"))) {
-        return build(run, confirmation, GN_COUNT(confirmation), out);
+        return sns_build(run, confirmation, GN_COUNT(confirmation), out);
     }
     return GRAPNEL_UNSUPPORTED;
 }
@@ -112,7 +112,7 @@ static bool is_current(const X509 *certificate, int64_t now_us)
            X509_cmp_time(X509_get0_notAfter(certificate), &now) > 0;
 }
 
-static EVP_PKEY *key_of(struct grapnel_bytes pem, int64_t now_us)
+static EVP_PKEY *sns_key_of(struct grapnel_bytes pem, int64_t now_us)
 {
     BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
     X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
@@ -134,7 +134,7 @@ static enum grapnel_status fetch_key(struct gn_run *run, EVP_PKEY **out)
     const struct grapnel_config *config = run->config;
     struct grapnel_bytes url;
     size_t len = 0;
-    enum grapnel_status status = field(run, GN_TEXT("/SigningCertURL"), &url);
+    enum grapnel_status status = sns_field(run, GN_TEXT("/SigningCertURL"), &url);
     if (status != GRAPNEL_VERIFIED) {
         return status;
     }
@@ -150,7 +150,7 @@ static enum grapnel_status fetch_key(struct gn_run *run, EVP_PKEY **out)
         !config->certificate(config->certificate_ctx, url, pem, PEM_MAX, &len) || len > PEM_MAX) {
         return GRAPNEL_KEY_FETCH_FAILED;
     }
-    *out = key_of(gn_bytes(pem, len), config->now_us);
+    *out = sns_key_of(gn_bytes(pem, len), config->now_us);
     return *out == NULL ? GRAPNEL_KEY_FETCH_FAILED : GRAPNEL_VERIFIED;
 }
 
@@ -159,7 +159,7 @@ static enum grapnel_status fetch_key(struct gn_run *run, EVP_PKEY **out)
 static enum grapnel_status signature_hash(struct gn_run *run, enum gn_hash *hash)
 {
     struct grapnel_bytes version;
-    enum grapnel_status status = field(run, GN_TEXT("/SignatureVersion"), &version);
+    enum grapnel_status status = sns_field(run, GN_TEXT("/SignatureVersion"), &version);
     if (status != GRAPNEL_VERIFIED) {
         return status;
     }
@@ -171,7 +171,7 @@ static enum grapnel_status signature_hash(struct gn_run *run, enum gn_hash *hash
 static enum grapnel_status signature_bytes(struct gn_run *run, unsigned char *out, size_t *len)
 {
     struct grapnel_bytes text;
-    enum grapnel_status status = field(run, GN_TEXT("/Signature"), &text);
+    enum grapnel_status status = sns_field(run, GN_TEXT("/Signature"), &text);
     if (status != GRAPNEL_VERIFIED) {
         return status;
     }
@@ -187,7 +187,7 @@ static enum grapnel_status check_topic(struct gn_run *run)
     if (run->config->companion.len == 0) {
         return GRAPNEL_VERIFIED;
     }
-    enum grapnel_status status = field(run, GN_TEXT("/TopicArn"), &topic);
+    enum grapnel_status status = sns_field(run, GN_TEXT("/TopicArn"), &topic);
     if (status == GRAPNEL_VERIFIED && !gn_eq(topic, run->config->companion)) {
         gn_say(&run->explain, "signed, but for another topic\n");
         status = GRAPNEL_CLAIM_MISMATCH;
@@ -207,7 +207,7 @@ enum grapnel_status gn_check_sns(struct gn_run *run)
         status = signature_bytes(run, signature, &len);
     }
     if (status == GRAPNEL_VERIFIED) {
-        status = message(run, &text);
+        status = sns_message(run, &text);
     }
     if (status == GRAPNEL_VERIFIED) {
         status = fetch_key(run, &key);

@@ -37,13 +37,13 @@ static bool is_header_name(struct grapnel_bytes s)
     return s.len > 0;
 }
 
-/* "NAME*20": headers NAME1 to NAME20. */
-static const char *numbered(struct gn_location *out)
+/* "NAME*20": headers NAME1 to NAME20; "NAME": as often as it is there. */
+static const char *template_numbered(struct gn_location *out)
 {
     size_t star = gn_find(out->name, '*');
-    int64_t most;
-    if (star == out->name.len || !gn_decimal(gn_skip(out->name, star + 1), 3, &most) || most < 1 ||
-        most > HEADER_NUMBERS_MAX) {
+    int64_t most = 0;
+    if (star < out->name.len && (!gn_decimal(gn_skip(out->name, star + 1), 3, &most) || most < 1 ||
+                                 most > HEADER_NUMBERS_MAX)) {
         return "numbered headers are written NAME*N, N from 1 to 100";
     }
     out->name.len = star;
@@ -56,7 +56,7 @@ static const char *check_location(struct gn_location *out)
     int64_t number;
     switch (out->place) {
     case GN_HEADER: return is_header_name(out->name) ? NULL : "not the name of a header";
-    case GN_HEADERS: return numbered(out);
+    case GN_HEADERS: return template_numbered(out);
     case GN_JSON:
     case GN_ITEM: return out->name.ptr[0] == '/' ? NULL : "a JSON pointer begins with '/'";
     case GN_POSITION:
@@ -117,6 +117,7 @@ static const struct {
     enum gn_filter filter;
 } filters[] = {
     { GRAPNEL_TEXT("lower"), GN_FILTER_LOWER },
+    { GRAPNEL_TEXT("json"), GN_FILTER_JSON },
     { GRAPNEL_TEXT("hmac-hex"), GN_FILTER_HMAC_HEX },
     { GRAPNEL_TEXT("hmac-b64"), GN_FILTER_HMAC_B64 },
     { GRAPNEL_TEXT("sha256-hex"), GN_FILTER_SHA256_HEX },

@@ -42,7 +42,7 @@ bool gn_keep(struct grapnel_verdict *verdict, struct grapnel_bytes s, struct gra
 
 /* --- proof ----------------------------------------------------------------------------------------------- */
 
-static enum grapnel_status prove(struct gn_run *run)
+static enum grapnel_status verify_prove(struct gn_run *run)
 {
     switch (run->scheme->auth) {
     case GN_AUTH_HMAC:
@@ -62,7 +62,7 @@ static enum grapnel_status prove(struct gn_run *run)
 
 static bool needs_keys(const struct grapnel_scheme *s)
 {
-    return s->auth != GN_AUTH_NONE && s->auth != GN_AUTH_SNS;
+    return s->auth != GN_AUTH_NONE && s->auth != GN_AUTH_SNS && s->jwks.len == 0;
 }
 
 enum grapnel_status gn_judge(struct gn_run *run)
@@ -79,7 +79,7 @@ enum grapnel_status gn_judge(struct gn_run *run)
         status = gn_read_time(run);
     }
     if (status == GRAPNEL_VERIFIED) {
-        status = prove(run);
+        status = verify_prove(run);
     }
     /* Only the true sender learns that its time or content is off. */
     if (status == GRAPNEL_VERIFIED) {
@@ -93,8 +93,8 @@ enum grapnel_status gn_judge(struct gn_run *run)
 
 /* --- what the caller wants to know -------------------------------------------------------------------------- */
 
-static enum grapnel_status keep(struct grapnel_verdict *verdict, struct grapnel_bytes s,
-                                struct grapnel_bytes *out)
+static enum grapnel_status verify_keep(struct grapnel_verdict *verdict, struct grapnel_bytes s,
+                                       struct grapnel_bytes *out)
 {
     return gn_keep(verdict, s, out) ? GRAPNEL_VERIFIED : GRAPNEL_TOO_LARGE;
 }
@@ -102,19 +102,9 @@ static enum grapnel_status keep(struct grapnel_verdict *verdict, struct grapnel_
 /* An absent or unreadable id is no reason to refuse what is verified; an ambiguous one is. */
 static enum grapnel_status describe_id(struct gn_run *run, struct grapnel_verdict *verdict)
 {
-    const struct gn_locations *ids = &run->scheme->id;
-    for (size_t i = 0; i < ids->count; i++) {
-        struct grapnel_bytes id;
-        enum grapnel_status status = gn_locate(run, &ids->list[i], &id);
-        if (status == GRAPNEL_VERIFIED) {
-            verdict->id_signed = gn_is_signed(run->scheme, &ids->list[i]);
-            return keep(verdict, id, &verdict->id);
-        }
-        if (status == GRAPNEL_DUPLICATE_HEADER || status == GRAPNEL_TOO_LARGE) {
-            return status;
-        }
-    }
-    return GRAPNEL_VERIFIED;
+    struct grapnel_bytes id;
+    enum grapnel_status status = gn_identity(run, false, &id, &verdict->id_signed);
+    return status == GRAPNEL_VERIFIED ? verify_keep(verdict, id, &verdict->id) : status;
 }
 
 static bool is_type_signed(const struct grapnel_scheme *s, const struct gn_template *t)
@@ -135,7 +125,7 @@ static enum grapnel_status describe_type(struct gn_run *run, struct grapnel_verd
         enum grapnel_status status = gn_expand(run, &s->types[i], &type);
         if (status == GRAPNEL_VERIFIED) {
             verdict->type_signed = is_type_signed(s, &s->types[i]);
-            return keep(verdict, type, &verdict->type);
+            return verify_keep(verdict, type, &verdict->type);
         }
         if (status == GRAPNEL_DUPLICATE_HEADER || status == GRAPNEL_TOO_LARGE) {
             return status;
@@ -159,7 +149,7 @@ static enum grapnel_status count_items(struct gn_run *run, struct grapnel_verdic
     return status == GRAPNEL_TOO_LARGE ? status : GRAPNEL_VERIFIED;
 }
 
-static enum grapnel_status describe(struct gn_run *run, struct grapnel_verdict *verdict)
+static enum grapnel_status verify_describe(struct gn_run *run, struct grapnel_verdict *verdict)
 {
     verdict->key_index = run->matched;
     verdict->has_time = run->has_ts;
@@ -173,28 +163,38 @@ static enum grapnel_status describe(struct gn_run *run, struct grapnel_verdict *
 
 /* --- the answer ------------------------------------------------------------------------------------------------ */
 
-static void refuse(const struct grapnel_scheme *s, struct grapnel_verdict *verdict)
+static void verify_refuse(const struct grapnel_scheme *s, const struct grapnel_config *config,
+                          struct grapnel_verdict *verdict)
 {
     unsigned status = s->reject_status;
     if (verdict->status == GRAPNEL_BODY_TOO_LARGE) {
         status = 413;
+    } else if (verdict->status == GRAPNEL_METHOD_NOT_ALLOWED) {
+        status = 405;
     } else if (verdict->status == GRAPNEL_KEY_FETCH_FAILED || verdict->status == GRAPNEL_INTERNAL) {
         status = 503; /* ours to mend: let the provider try again */
     }
     verdict->reply = (struct grapnel_reply){ .status = status };
+    if (status == 405) {
+        verdict->reply.headers[0] =
+            (struct grapnel_header){ GN_TEXT("Allow"),
+                                     config->methods.len > 0 ? config->methods : s->methods };
+        verdict->reply.header_count = 1;
+    }
     verdict->learned = GN_NONE;
     verdict->id = verdict->type = GN_NONE; /* unproven, so not told */
     verdict->id_signed = verdict->type_signed = verdict->has_time = false;
     verdict->item_count = 0;
 }
 
-static void set_reply(const struct grapnel_scheme *s, struct grapnel_verdict *verdict)
+static void set_reply(const struct grapnel_scheme *s, const struct grapnel_config *config,
+                      struct grapnel_verdict *verdict)
 {
     if (verdict->status == GRAPNEL_HANDSHAKE) {
         return;
     }
     if (verdict->status != GRAPNEL_VERIFIED && verdict->status != GRAPNEL_UNSIGNED) {
-        refuse(s, verdict);
+        verify_refuse(s, config, verdict);
         return;
     }
     verdict->reply.status = s->accept_status;
@@ -202,19 +202,50 @@ static void set_reply(const struct grapnel_scheme *s, struct grapnel_verdict *ve
     verdict->reply.body = s->accept_body;
 }
 
-static enum grapnel_status within_limits(const struct grapnel_config *config,
+size_t gn_body_max(const struct grapnel_scheme *scheme, size_t given)
+{
+    if (given != 0) {
+        return given;
+    }
+    bool is_large = scheme != NULL && scheme->body_max > GRAPNEL_BODY_MAX_DEFAULT;
+    return is_large ? scheme->body_max : GRAPNEL_BODY_MAX_DEFAULT;
+}
+
+static enum grapnel_status within_limits(const struct grapnel_scheme *scheme,
+                                         const struct grapnel_config *config,
                                          const struct grapnel_request *request)
 {
-    size_t body_max = config->body_max == 0 ? GRAPNEL_BODY_MAX_DEFAULT : config->body_max;
-    if (request->body.len > body_max) {
+    if (request->body.len > gn_body_max(scheme, config->body_max)) {
         return GRAPNEL_BODY_TOO_LARGE;
     }
     return request->header_count > GRAPNEL_HEADERS_MAX ? GRAPNEL_TOO_LARGE : GRAPNEL_VERIFIED;
 }
 
+static bool is_listed(struct grapnel_bytes list, struct grapnel_bytes method)
+{
+    struct grapnel_bytes one;
+    while (gn_split(&list, ',', &one)) {
+        if (gn_eq(gn_trim(one), method)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Asking whether we are there, or what we take, is no event. */
+static bool is_event_method(const struct gn_run *run)
+{
+    struct grapnel_bytes method = run->request->method;
+    struct grapnel_bytes list = run->config->methods;
+    if (gn_eq(method, GN_TEXT("HEAD")) || gn_eq(method, GN_TEXT("OPTIONS"))) {
+        return false;
+    }
+    return method.len == 0 || is_listed(list.len > 0 ? list : run->scheme->methods, method);
+}
+
 static enum grapnel_status run_all(struct gn_run *run, struct grapnel_verdict *verdict)
 {
-    enum grapnel_status status = within_limits(run->config, run->request);
+    enum grapnel_status status = within_limits(run->scheme, run->config, run->request);
     if (status == GRAPNEL_VERIFIED) {
         status = gn_handshake(run, verdict);
     }
@@ -225,7 +256,10 @@ static enum grapnel_status run_all(struct gn_run *run, struct grapnel_verdict *v
     if (status != GRAPNEL_VERIFIED && status != GRAPNEL_UNSIGNED) {
         return status;
     }
-    enum grapnel_status described = describe(run, verdict);
+    if (!is_event_method(run)) {
+        return GRAPNEL_METHOD_NOT_ALLOWED;
+    }
+    enum grapnel_status described = verify_describe(run, verdict);
     return described == GRAPNEL_VERIFIED ? status : described;
 }
 
@@ -247,7 +281,7 @@ enum grapnel_status grapnel_explain(const struct grapnel_scheme *scheme,
     gn_say(&run.explain, "scheme: %.*s\n", (int)scheme->title.len,
            scheme->title.ptr == NULL ? "" : scheme->title.ptr);
     verdict->status = run_all(&run, verdict);
-    set_reply(scheme, verdict);
+    set_reply(scheme, config, verdict);
     gn_say(&run.explain, "verdict: %s\n", grapnel_status_name(verdict->status));
     gn_run_fini(&run);
     return verdict->status;
@@ -298,6 +332,7 @@ const char *grapnel_status_name(enum grapnel_status status)
         [GRAPNEL_UNKNOWN_PRESET] = "unknown_preset",
         [GRAPNEL_UNSUPPORTED] = "unsupported",
         [GRAPNEL_INTERNAL] = "internal",
+        [GRAPNEL_METHOD_NOT_ALLOWED] = "method_not_allowed",
     };
     return (unsigned)status < GRAPNEL_STATUS_COUNT ? names[status] : "unknown";
 }

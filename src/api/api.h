@@ -11,33 +11,40 @@
  */
 #pragma once
 
-#include "core/access.h"
+#include "access/access.h"
 #include "core/directory.h"
 #include "core/events.h"
 #include "core/publish.h"
 #include "deliver/deliver.h"
-#include "filter/transform.h"
 #include "http/router.h"
 #include "inbound/inbound.h"
 #include "sign/sign.h"
+#include "stats/stats.h"
 #include "store/store.h"
+#include "transform/transform.h"
 #include "work/work.h"
 
 struct api;
-struct filter_engine;
-struct filter_sets;
+struct webfilter_engine;
+struct webfilter_sets;
 struct deliver_handshaker;
+struct deliver_handshake_kind; /* deliver/handshake.h */
+struct dest_envelope;          /* dest/dest.h */
 
 struct api_options {
     struct store *store;
+    struct stats *stats;
+    int64_t operator_org; /* the one whose tokens see what the whole server does */
     struct core_directory *directory;
-    struct core_access *access;
+    struct access *access;
     struct core_publisher *publisher;
     struct core_events *events;
     struct deliver *deliver;       /* NULL: resending answers 503 */
     struct deliver_handshaker *handshaker; /* NULL: handshakes are refused with 503 */
-    struct filter_transform_pool *transforms; /* NULL: no transforms */
-    struct filter_transform_limits transform_limits;
+    const struct deliver_handshake_kind *const *handshakes; /* that endpoints may ask for; NULL at the end; or NULL */
+    const struct dest_envelope *const *envelopes;           /* the same */
+    struct transform_pool *transforms; /* NULL: no transforms */
+    struct transform_limits transform_limits;
     const struct sign_vault *vault;
     struct work_pool *pool;
     struct loop **loops;           /* requeued deliveries are handed over on these, in turn */
@@ -47,12 +54,16 @@ struct api_options {
     const char *public_url;        /* "https://hooks.example.com", no slash at the end; for links */
     bool endpoint_https_only;
     enum sign_kind default_key;    /* of generated endpoint secrets */
-    int64_t idempotency_us;        /* how long an Idempotency-Key is remembered */
     int64_t retention_us;          /* of payloads, when a message does not say; at most 90 days are taken from a message */
     struct inbound *inbound;
-    struct filter_sets *filter_sets;
-    struct filter_engine *filter_engine;
+    struct webfilter_sets *webfilter_sets;
+    struct webfilter_engine *webfilter_engine;
     const struct verify_book *book;
+    bool has_console;              /* sessions are opened, and their cookie is taken in place of a token */
+    int logins_at_once;            /* passwords checked at a time for the console */
+    bool has_portal;               /* links lead to the portal, with a code; otherwise to a page of text, with the token */
+    int64_t link_lifetime_us;      /* of that code */
+    bool link_once;                /* it is good for one exchange */
     void *owner;                   /* for the routes of others on the same router; see api_owner() */
 };
 struct api *api_new(const struct api_options *o);
@@ -61,6 +72,8 @@ void *api_owner(const struct api *api);
 /* A place for the module above (dialect/dialect.h): set before the loops run. */
 void api_set_dialects(struct api *api, void *dialects);
 void *api_dialects(const struct api *api);
+void api_set_faces(struct api *api, void *faces); /* the same for face/face.h */
+void *api_faces(const struct api *api);
 
 /* All routes; keeps the router for the OpenAPI document, which describes every route on it that has an operation. */
 void api_add_routes(struct api *api, struct http_router *router);
@@ -70,6 +83,14 @@ void api_start(struct api *api);
 /* Any thread: tasks stop after the step they are in; the rest of it is done when the worker pool is freed. */
 void api_stop(struct api *api);
 
+/* For http_router_options. A request is judged by its head: without access its body is not read. */
+void api_admit(struct http_request *req);
+/* The router's `observe`: counts refused messages. */
+void api_observe(const struct http_request *req, int status, int64_t took_us);
+/* Whose share of the workers a request takes: its organisation's, or of whoever has no token that is known yet, the
+ * sender's address's. */
+uint64_t api_request_owner(const struct http_request *req);
+
 /* What http_route.access holds; other modules' routes on the same router use API_OPEN or check with
  * api_authorize() themselves. */
 enum api_access {
@@ -77,16 +98,18 @@ enum api_access {
     API_ORG,       /* a token of the organisation */
     API_APP,       /* ... or of the application in the path's first parameter */
     API_ANY,       /* any valid token */
-    API_WRITE = 16 /* flag: refused to read-only tokens */
+    API_WRITE = 16,   /* flag: refused to read-only tokens */
+    API_OWNS = 64,    /* flag: who has access is administered here, by owners */
+    API_MESSAGES = 32 /* flag: messages are handed in here, so what is refused is counted (core/refusal.h) */
 };
 /* Worker: checks the request's token against req->route->access; false: answered (401, 403 or 404).
  * *out (may be NULL) lives as long as the request. */
-bool api_authorize(struct http_request *req, struct core_identity **out);
+bool api_authorize(struct http_request *req, struct access_identity **out);
 
 /* For dialects whose chains are called by others than the API. */
 struct api_filters {
-    struct filter_sets *sets;
-    struct filter_engine *engine;
+    struct webfilter_sets *sets;
+    struct webfilter_engine *engine;
     struct work_pool *pool;
 };
 struct api_filters api_filters_of(const struct api *api);

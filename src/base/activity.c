@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What each thread is doing right now, for crash reports and /debug/threads.
+ * See base/activity.h.
  */
+#include "base/activity.h"
+
 #include "base/buf.h"
 #include "base/panic.h"
 #include "base/thread_priv.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Arenas: blocks that double from 4 KiB to 64 KiB; what is larger gets a block of its own behind the
+ * Arenas: blocks that double from 4 KiB (small ones: 1 KiB) to 64 KiB; what is larger gets a block of its own behind the
  * current one. Under AddressSanitizer every object has a block of its own.
  */
 #include "base/arena.h"
@@ -22,7 +22,7 @@
 #define ONE_BLOCK_EACH 0
 #endif
 
-enum { BLOCK_LEAST = 4096, BLOCK_MOST = 65536, ALIGN = _Alignof(max_align_t) };
+enum { BLOCK_SMALL = 1024, BLOCK_LEAST = 4096, BLOCK_MOST = 65536, ALIGN = _Alignof(max_align_t) };
 
 struct arena_block {
     struct arena_block *next;
@@ -39,6 +39,11 @@ struct arena_cleanup {
 void arena_init(struct arena *a)
 {
     *a = (struct arena){ 0 };
+}
+
+void arena_init_small(struct arena *a)
+{
+    *a = (struct arena){ ._is_small = true };
 }
 
 static void run_cleanups(struct arena *a)
@@ -76,7 +81,10 @@ void arena_reset(struct arena *a)
     }
     free_blocks(keep->next);
     keep->next = NULL;
-    *a = (struct arena){ ._blocks = keep, ._at = keep->data, ._end = keep->data + keep->size };
+    *a = (struct arena){ ._blocks = keep,
+                         ._at = keep->data,
+                         ._end = keep->data + keep->size,
+                         ._is_small = a->_is_small };
 }
 
 static struct arena_block *block_new(size_t size)
@@ -106,7 +114,8 @@ static void *alloc_slow(struct arena *a, size_t size)
 {
     if (ONE_BLOCK_EACH || size > BLOCK_MOST / 4)
         return alloc_alone(a, size);
-    size_t grown = a->_at == NULL ? BLOCK_LEAST : a->_blocks->size * 2;
+    size_t least = a->_is_small ? BLOCK_SMALL : BLOCK_LEAST;
+    size_t grown = a->_at == NULL ? least : a->_blocks->size * 2;
     if (grown > BLOCK_MOST)
         grown = BLOCK_MOST;
     while (grown < size)
@@ -154,12 +163,10 @@ struct str arena_str(struct arena *a, struct str s)
     return str_of(arena_cstr(a, s), s.len);
 }
 
-struct str arena_fmt(struct arena *a, const char *fmt, ...)
+struct str arena_vfmt(struct arena *a, const char *fmt, va_list args)
 {
     char small[256];
-    va_list args;
     va_list again;
-    va_start(args, fmt);
     va_copy(again, args);
     int len = vsnprintf(small, sizeof(small), fmt, args);
     MUST(len >= 0);
@@ -169,8 +176,16 @@ struct str arena_fmt(struct arena *a, const char *fmt, ...)
     else
         (void)vsnprintf(text, (size_t)len + 1, fmt, again);
     va_end(again);
-    va_end(args);
     return str_of(text, (size_t)len);
+}
+
+struct str arena_fmt(struct arena *a, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    struct str text = arena_vfmt(a, fmt, args);
+    va_end(args);
+    return text;
 }
 
 struct str arena_json_list(struct arena *a, const struct str *items, size_t count)

@@ -23,9 +23,12 @@ struct arena {
     char *_at;
     char *_end;
     size_t _used;
+    bool _is_small;
 };
 
 void arena_init(struct arena *a);
+/* For one of many that live long and hold little: its first block is 1 KiB, not 4. */
+void arena_init_small(struct arena *a);
 
 /* Runs the cleanups, newest first, then frees everything. Fine on a zeroed arena. */
 void arena_fini(struct arena *a);
@@ -43,6 +46,7 @@ void *arena_array(struct arena *a, size_t count, size_t size);
 struct str arena_str(struct arena *a, struct str s);
 char *arena_cstr(struct arena *a, struct str s);
 struct str arena_fmt(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+struct str arena_vfmt(struct arena *a, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 /* The items as a JSON list of strings. */
 struct str arena_json_list(struct arena *a, const struct str *items, size_t count);
 

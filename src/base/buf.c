@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "base/panic.h"
-#include "base/str_priv.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -33,13 +33,19 @@ const struct clock *clock_system(void)
     return &clock;
 }
 
-static int64_t fake_now_us(void *ctx)
+static int64_t fake_mono_us(void *ctx)
 {
     const struct clock_fake *fake = ctx;
     return fake->now_us;
 }
 
+static int64_t fake_wall_us(void *ctx)
+{
+    const struct clock_fake *fake = ctx;
+    return fake->now_us + fake->wall_ahead_us;
+}
+
 void clock_fake_init(struct clock_fake *f, int64_t now_us)
 {
-    *f = (struct clock_fake){ .clock = { fake_now_us, fake_now_us, f }, .now_us = now_us };
+    *f = (struct clock_fake){ .clock = { fake_wall_us, fake_mono_us, f }, .now_us = now_us };
 }

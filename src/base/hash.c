@@ -2,9 +2,9 @@
  *
  * str_hash(): SipHash-2-4 (Aumasson and Bernstein), keyed once per process before main().
  */
-#include "base/clock.h"
-#include "base/str.h"
-#include "base/str_priv.h"
+#include "base/hash.h"
+
+#include "base/rng.h"
 
 static uint64_t hash_key[2];
 
@@ -13,7 +13,7 @@ __attribute__((constructor)) static void choose_key(void)
     rng_fill(rng_system(), hash_key, sizeof(hash_key));
 }
 
-static inline uint64_t rotate(uint64_t x, unsigned bits)
+static inline uint64_t hash_rotate(uint64_t x, unsigned bits)
 {
     return (x << bits) | (x >> (64 - bits));
 }
@@ -21,15 +21,15 @@ static inline uint64_t rotate(uint64_t x, unsigned bits)
 static inline void sip_round(uint64_t v[static 4])
 {
     v[0] += v[1];
-    v[1] = rotate(v[1], 13) ^ v[0];
-    v[0] = rotate(v[0], 32);
+    v[1] = hash_rotate(v[1], 13) ^ v[0];
+    v[0] = hash_rotate(v[0], 32);
     v[2] += v[3];
-    v[3] = rotate(v[3], 16) ^ v[2];
+    v[3] = hash_rotate(v[3], 16) ^ v[2];
     v[0] += v[3];
-    v[3] = rotate(v[3], 21) ^ v[0];
+    v[3] = hash_rotate(v[3], 21) ^ v[0];
     v[2] += v[1];
-    v[1] = rotate(v[1], 17) ^ v[2];
-    v[2] = rotate(v[2], 32);
+    v[1] = hash_rotate(v[1], 17) ^ v[2];
+    v[2] = hash_rotate(v[2], 32);
 }
 
 static inline void sip_start(uint64_t v[static 4], const uint64_t key[static 2])

@@ -107,7 +107,7 @@ int64_t id_key(const struct id *id)
 }
 
 /* Base 62 by long division of five 32-bit words, five digits (62^5) at a time. */
-static void encode(const uint8_t bytes[static ID_BYTES], char out[static ID_DIGITS])
+static void id_encode(const uint8_t bytes[static ID_BYTES], char out[static ID_DIGITS])
 {
     const uint64_t five_digits = 916132832;
     uint32_t words[WORDS];
@@ -140,7 +140,7 @@ static int digit_of(char c)
     return -1;
 }
 
-static enum rc decode(const char *digits, uint8_t out[static ID_BYTES])
+static enum rc id_decode(const char *digits, uint8_t out[static ID_BYTES])
 {
     uint32_t words[WORDS] = { 0 };
     for (int at = 0; at < ID_DIGITS; at++) {
@@ -166,7 +166,7 @@ struct str id_format(struct str prefix, const struct id *id, char out[static ID_
     MUST(prefix.len <= ID_PREFIX_MAX);
     if (prefix.len > 0)
         memcpy(out, prefix.ptr, prefix.len);
-    encode(id->bytes, out + prefix.len);
+    id_encode(id->bytes, out + prefix.len);
     out[prefix.len + ID_DIGITS] = '\0';
     return str_of(out, prefix.len + ID_DIGITS);
 }
@@ -176,7 +176,7 @@ enum rc id_parse(struct str prefix, struct str text, struct id *out)
     if (!str_skip_prefix(&text, prefix) || text.len != ID_DIGITS)
         return RC_INVALID;
     struct id id;
-    enum rc rc = decode(text.ptr, id.bytes);
+    enum rc rc = id_decode(text.ptr, id.bytes);
     if (rc == RC_OK)
         *out = id;
     return rc;

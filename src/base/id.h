@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/rc.h"
+#include "base/rng.h"
 #include "base/str.h"
 
 enum {

@@ -7,8 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log_priv.h"
-#include "base/str_priv.h"
 #include "base/thread.h"
+#include "base/time_text.h"
+#include "base/utf8.h"
 
 #include <stdatomic.h>
 #include <unistd.h>
@@ -56,7 +57,7 @@ static atomic_bool has_tap;
 static void (*tap_fn)(void *ctx, enum log_event event, struct str line);
 static void *tap_ctx;
 
-static void add(struct line *l, const char *bytes, size_t len)
+static void log_add(struct line *l, const char *bytes, size_t len)
 {
     if (len > LINE_MAX_BYTES - TAIL_MAX - l->len) {
         l->is_cut = true;
@@ -66,9 +67,9 @@ static void add(struct line *l, const char *bytes, size_t len)
     l->len += len;
 }
 
-static void add_text(struct line *l, const char *text)
+static void log_add_text(struct line *l, const char *text)
 {
-    add(l, text, strlen(text));
+    log_add(l, text, strlen(text));
 }
 
 /* One character of a quoted value; logfmt and JSON share the escapes. Returns the bytes used up. */
@@ -76,33 +77,33 @@ static size_t add_quoted_char(struct line *l, const unsigned char *at, size_t le
 {
     static const char hex[] = "0123456789abcdef";
     if (*at == '"' || *at == '\\') {
-        add(l, (const char[]){ '\\', (char)*at }, 2);
+        log_add(l, (const char[]){ '\\', (char)*at }, 2);
         return 1;
     }
     if (*at == '\n') {
-        add(l, "\\n", 2);
+        log_add(l, "\\n", 2);
         return 1;
     }
     if (*at < 0x20 || *at == 0x7f) {
-        add(l, (const char[]){ '\\', 'u', '0', '0', hex[*at >> 4], hex[*at & 15] }, 6);
+        log_add(l, (const char[]){ '\\', 'u', '0', '0', hex[*at >> 4], hex[*at & 15] }, 6);
         return 1;
     }
     size_t step = str_utf8_sequence(at, left);
     if (step == 0) {
-        add(l, "\xEF\xBF\xBD", 3);
+        log_add(l, "\xEF\xBF\xBD", 3);
         return 1;
     }
-    add(l, (const char *)at, step);
+    log_add(l, (const char *)at, step);
     return step;
 }
 
 static void add_quoted(struct line *l, struct str s)
 {
     const unsigned char *at = (const unsigned char *)s.ptr;
-    add(l, "\"", 1);
+    log_add(l, "\"", 1);
     for (size_t i = 0; i < s.len;)
         i += add_quoted_char(l, at + i, s.len - i);
-    add(l, "\"", 1);
+    log_add(l, "\"", 1);
 }
 
 /* True if logfmt shows the value without quotes. */
@@ -127,20 +128,20 @@ static void add_number(struct line *l, int64_t number)
     } while (rest > 0);
     if (number < 0)
         *--at = '-';
-    add(l, at, (size_t)(text + sizeof(text) - at));
+    log_add(l, at, (size_t)(text + sizeof(text) - at));
 }
 
-static void add_name(struct line *l, const char *name)
+static void log_add_name(struct line *l, const char *name)
 {
     if (l->is_json) {
-        add_text(l, l->len == 0 ? "{\"" : ",\"");
-        add_text(l, name);
-        add_text(l, "\":");
+        log_add_text(l, l->len == 0 ? "{\"" : ",\"");
+        log_add_text(l, name);
+        log_add_text(l, "\":");
     } else {
         if (l->len > 0)
-            add_text(l, " ");
-        add_text(l, name);
-        add_text(l, "=");
+            log_add_text(l, " ");
+        log_add_text(l, name);
+        log_add_text(l, "=");
     }
 }
 
@@ -150,12 +151,12 @@ static void add_field(struct line *l, const struct log_field *field)
     size_t before = l->len;
     bool was_cut = l->is_cut;
     l->is_cut = false;
-    add_name(l, field->name);
+    log_add_name(l, field->name);
     struct str value = str_cut_utf8(field->text, VALUE_MAX);
     if (field->is_number)
         add_number(l, field->number);
     else if (!l->is_json && is_bare(value))
-        add(l, value.ptr, value.len);
+        log_add(l, value.ptr, value.len);
     else
         add_quoted(l, value);
     if (l->is_cut)
@@ -174,7 +175,7 @@ static void add_end(struct line *l)
     l->len += tail.len;
 }
 
-static void remember(const struct line *l)
+static void log_remember(const struct line *l)
 {
     unsigned at = atomic_fetch_add_explicit(&recent_next, 1, memory_order_relaxed) % RECENT_COUNT;
     struct recent *recent = &recents[at];
@@ -226,7 +227,7 @@ void log_write(enum log_event event, const struct log_field *fields, size_t coun
     for (size_t i = 0; i + 1 < count; i++)
         add_field(&l, &fields[i]);
     add_end(&l);
-    remember(&l);
+    log_remember(&l);
     int fd = atomic_load_explicit(&output_fd, memory_order_relaxed);
     if (fd >= 0 && write(fd, l.bytes, l.len) < 0)
         l.is_cut = true; /* nowhere to say that the log is broken; the tap and the ring have it */

@@ -6,8 +6,8 @@
  */
 #include "base/map.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
-#include "base/str_priv.h"
 
 enum { CAP_LEAST = 8 };
 

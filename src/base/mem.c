@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The only file that calls the system's allocator.
+ *
+ * Being out of memory ends the process, on purpose: what was answered is on disk, a start finds it, and
+ * no path can be tested that would go on without. So outsiders must not decide how much is taken: what
+ * they size is bounded before it gets here. Libraries' NULLs that can mean anything else, or that one
+ * request or attempt can be refused for, are handled where they come up.
  */
 #include "base/mem.h"
 

@@ -4,7 +4,7 @@
  */
 #include "base/str.h"
 
-static unsigned char lower(char c)
+static unsigned char str_lower(char c)
 {
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
@@ -14,7 +14,7 @@ bool str_ieq(struct str a, struct str b)
     if (a.len != b.len)
         return false;
     for (size_t i = 0; i < a.len; i++)
-        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+        if (str_lower(a.ptr[i]) != str_lower(b.ptr[i]))
             return false;
     return true;
 }
@@ -134,4 +134,30 @@ bool str_eq_constant_time(struct str a, struct str b)
     for (size_t i = 0; i < a.len; i++)
         difference = (unsigned char)(difference | (a.ptr[i] ^ b.ptr[i]));
     return difference == 0;
+}
+
+static size_t str_least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t str_distance(struct str a, struct str b)
+{
+    size_t rows[3][STR_DISTANCE_MAX + 1];
+    if (a.len > STR_DISTANCE_MAX || b.len > STR_DISTANCE_MAX)
+        return SIZE_MAX;
+    for (size_t k = 0; k <= b.len; k++)
+        rows[0][k] = k;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t k = 1; k <= b.len; k++) {
+            bool is_same = a.ptr[i - 1] == b.ptr[k - 1];
+            row[k] =
+                str_least(str_least(above[k], row[k - 1]) + 1, above[k - 1] + (is_same ? 0 : 1));
+            if (i > 1 && k > 1 && a.ptr[i - 1] == b.ptr[k - 2] && a.ptr[i - 2] == b.ptr[k - 1])
+                row[k] = str_least(row[k], before[k - 2] + 1);
+        }
+    }
+    return rows[a.len % 3][b.len];
 }

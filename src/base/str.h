@@ -72,14 +72,10 @@ MUST_USE enum rc str_to_u64(struct str s, uint64_t *out);
 /* As str_to_u64(), with an optional leading '-'. */
 MUST_USE enum rc str_to_i64(struct str s, int64_t *out);
 
-/* Well-formed UTF-8 without surrogates or overlong forms. */
-bool str_is_utf8(struct str s);
-
-/* The longest prefix of at most `max` bytes that does not cut a UTF-8 sequence. */
-struct str str_cut_utf8(struct str s, size_t max);
-
-/* SipHash-2-4 keyed per process, so that outsiders cannot aim collisions at our tables. */
-uint64_t str_hash(struct str s);
+/* How many letters must be put in, left out, changed or swapped with their neighbor to make `a` of `b`. Of names:
+ * SIZE_MAX when one has more than STR_DISTANCE_MAX bytes. */
+enum { STR_DISTANCE_MAX = 64 };
+size_t str_distance(struct str a, struct str b);
 
 /* Equal, in time that depends on the lengths only. For secrets, tokens and signatures. */
 bool str_eq_constant_time(struct str a, struct str b);

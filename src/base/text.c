@@ -16,7 +16,7 @@ void hex_encode(const void *bytes, size_t len, char *out)
     *out = '\0';
 }
 
-static int hex_value(char c)
+static int text_hex_value(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -30,8 +30,8 @@ static int hex_value(char c)
 /* The byte that two hex digits stand for, or -1. */
 static int hex_pair(const char *at)
 {
-    int high = hex_value(at[0]);
-    int low = hex_value(at[1]);
+    int high = text_hex_value(at[0]);
+    int low = text_hex_value(at[1]);
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
@@ -179,4 +179,63 @@ enum rc percent_encode(struct str s, struct buf *out)
 {
     size_t before = out->len;
     return or_undo(percent_encode_rest(s, out), out, before);
+}
+
+/* --- credentials in URLs ----------------------------------------------------------------------------- */
+
+static const struct str after_scheme = { "://", 3 };
+
+static size_t find_scheme_end(struct str text)
+{
+    for (size_t i = 0; i + after_scheme.len <= text.len; i++)
+        if (str_eq(str_sub(text, i, after_scheme.len), after_scheme))
+            return i + after_scheme.len;
+    return text.len;
+}
+
+/* What no user part, host or port can hold. */
+static bool ends_authority(char c)
+{
+    return (unsigned char)c <= ' ' || strchr("/?#\\\"<>", c) != NULL;
+}
+
+/* Where the user part that begins at `start` ends: at the last '@' before the path. text.len: there is none. */
+static size_t find_user_end(struct str text, size_t start)
+{
+    size_t end = text.len;
+    for (size_t i = start; i < text.len && !ends_authority(text.ptr[i]); i++)
+        if (text.ptr[i] == '@')
+            end = i;
+    return end;
+}
+
+struct str text_url_split(struct str url, struct arena *a, struct str *user)
+{
+    size_t start = find_scheme_end(url);
+    size_t end = find_user_end(url, start);
+    *user = STR_NONE;
+    if (end == url.len)
+        return url;
+    *user = str_sub(url, start, end - start);
+    return arena_fmt(a, "%.*s%.*s", STR_ARGS(str_sub(url, 0, start)),
+                     STR_ARGS(str_sub(url, end + 1, url.len)));
+}
+
+struct str text_url_join(struct str url, struct str user, struct arena *a)
+{
+    size_t start = find_scheme_end(url);
+    return arena_fmt(a, "%.*s%.*s@%.*s", STR_ARGS(str_sub(url, 0, start)), STR_ARGS(user),
+                     STR_ARGS(str_sub(url, start, url.len)));
+}
+
+enum rc text_hide_users(struct str text, struct buf *out)
+{
+    enum rc rc = RC_OK;
+    while (rc == RC_OK && text.len > 0) {
+        size_t start = find_scheme_end(text);
+        size_t end = find_user_end(text, start);
+        rc = buf_add_str(out, str_sub(text, 0, start));
+        text = str_sub(text, end < text.len ? end + 1 : start, text.len);
+    }
+    return rc;
 }

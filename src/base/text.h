@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Encodings: hex, base64 (both alphabets), percent. Pure; strict when decoding.
+ * Encodings: hex, base64 (both alphabets), percent. Pure; strict when decoding. And the credentials in URLs, for all
+ * who keep or show a URL.
  */
 #pragma once
 
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/rc.h"
 #include "base/str.h"
@@ -28,3 +30,11 @@ MUST_USE enum rc base64_decode(struct str text, void *out, size_t cap, size_t *l
 MUST_USE enum rc percent_decode(struct str s, bool form, struct buf *out);
 /* Appends `s` with everything but unreserved characters escaped. */
 MUST_USE enum rc percent_encode(struct str s, struct buf *out);
+
+/* A URL without its user part ("user:password" before the '@' of its host) and that '@'; the text as it is when there
+ * is none. *user is the part: ptr NULL: there is none; empty: "https://@host/". In the arena or borrowed from `url`. */
+struct str text_url_split(struct str url, struct arena *a, struct str *user);
+/* The other way round. */
+struct str text_url_join(struct str url, struct str user, struct arena *a);
+/* Appends a text without the user parts of the URLs in it, for words that are shown. */
+MUST_USE enum rc text_hide_users(struct str text, struct buf *out);

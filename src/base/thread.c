@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/signal_stack_priv.h"
 #include "base/thread_priv.h"
 
 #include <signal.h>
@@ -18,6 +19,7 @@ struct thread {
     pthread_t handle;
     void (*fn)(void *arg);
     void *arg;
+    struct thread_state *state; /* taken before it starts: a thread without one cannot run */
     enum thread_kind kind;
     char name[THREAD_NAME_MAX + 1];
 };
@@ -27,12 +29,16 @@ static _Thread_local struct thread_state *own_state;
 static _Thread_local char own_name[THREAD_NAME_MAX + 1];
 static pthread_key_t end_key;
 
-static void slot_release(void *arg)
+static void slot_drop(struct thread_state *state)
 {
-    struct thread_state *state = arg;
-    own_state = NULL;
     atomic_store_explicit(&state->depth, 0, memory_order_relaxed);
     atomic_store_explicit(&state->is_used, false, memory_order_release);
+}
+
+static void slot_release(void *arg)
+{
+    own_state = NULL;
+    slot_drop(arg);
 }
 
 static struct thread_state *slot_take(void)
@@ -42,13 +48,12 @@ static struct thread_state *slot_take(void)
         if (atomic_compare_exchange_strong(&states[i].is_used, &expected, true))
             return &states[i];
     }
-    panic_at(__FILE__, __LINE__, __func__, "more threads than THREAD_SLOTS");
+    return NULL;
 }
 
-static void state_init(const char *name, enum thread_kind kind)
+static void state_init(struct thread_state *state, const char *name, enum thread_kind kind)
 {
-    struct thread_state *state = slot_take();
-    MUST(pthread_setspecific(end_key, state) == 0);
+    MUST(pthread_setspecific(end_key, state) == 0); /* one of the first keys: needs no memory */
     atomic_store_explicit(&state->depth, 0, memory_order_relaxed);
     atomic_store_explicit(&state->kind, (int)kind, memory_order_relaxed);
     thread_words_store(state->name, 2, name, strlen(name));
@@ -59,13 +64,17 @@ static void state_init(const char *name, enum thread_kind kind)
 __attribute__((constructor)) static void adopt_main_thread(void)
 {
     MUST(pthread_key_create(&end_key, slot_release) == 0);
-    state_init("main", THREAD_MAIN);
+    state_init(slot_take(), "main", THREAD_MAIN);
 }
 
 struct thread_state *thread_state(void)
 {
-    if (__builtin_expect(own_state == NULL, 0))
-        state_init("foreign", THREAD_OTHER);
+    if (__builtin_expect(own_state == NULL, 0)) {
+        struct thread_state *state = slot_take();
+        if (state == NULL) /* no library of ours starts threads that come here by the hundred */
+            panic_at(__FILE__, __LINE__, __func__, "more threads than THREAD_SLOTS");
+        state_init(state, "foreign", THREAD_OTHER);
+    }
     return own_state;
 }
 
@@ -101,7 +110,7 @@ static void *thread_main(void *arg)
 {
     const struct thread *t = arg;
     (void)pthread_setname_np(pthread_self(), t->name);
-    state_init(t->name, t->kind);
+    state_init(t->state, t->name, t->kind);
     void *stack = thread_signal_stack_take();
     t->fn(t->arg);
     thread_signal_stack_drop(stack);
@@ -131,9 +140,15 @@ struct thread *thread_start(const char *name, enum thread_kind kind, void (*fn)(
     memcpy(t->name, name, len + 1);
     sigset_t before;
     block_signals(&before);
-    MUST(pthread_create(&t->handle, NULL, thread_main, t) == 0);
+    t->state = slot_take();
+    bool is_started = t->state != NULL && pthread_create(&t->handle, NULL, thread_main, t) == 0;
     MUST(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-    return t;
+    if (is_started)
+        return t;
+    if (t->state != NULL)
+        slot_drop(t->state);
+    xfree(t);
+    return NULL;
 }
 
 void thread_join(struct thread *t)

@@ -19,7 +19,8 @@ enum thread_kind {
 
 struct thread;
 
-/* Starts fn(arg). `name` (at most 15 bytes) shows in top, crash reports and metrics. */
+/* Starts fn(arg). `name` (at most 15 bytes) shows in top, crash reports and metrics. NULL: the system starts no more
+ * (a limit on processes, memory), or THREAD_SLOTS run already. */
 struct thread *thread_start(const char *name, enum thread_kind kind, void (*fn)(void *arg), void *arg);
 
 /* Waits for its end and frees it. NULL is fine. */

@@ -35,8 +35,3 @@ struct thread_state *thread_state_at(unsigned slot);
 /* Texts in atomic words. `words` of 8 bytes each; cut to fit with a NUL. */
 void thread_words_store(_Atomic uint64_t *out, unsigned words, const char *text, size_t len);
 void thread_words_load(const _Atomic uint64_t *in, unsigned words, char *out);
-
-/* Gives the calling thread a stack for signal handlers, unless it has one; returns what to hand to
- * thread_signal_stack_drop(), or NULL. */
-void *thread_signal_stack_take(void);
-void thread_signal_stack_drop(void *stack);

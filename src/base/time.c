@@ -3,9 +3,9 @@
  * Times as text. The calendar is computed here (the proleptic Gregorian one), so that neither time
  * zones nor locales of the system matter.
  */
-#include "base/clock.h"
+#include "base/time_text.h"
 
-#include "base/base.h"
+#include "base/macros.h"
 
 #include <string.h>
 
@@ -109,7 +109,7 @@ static int *field_of(struct civil *c, char letter)
 /* Matches *text against `pattern` and takes it off: 'Y', 'M', 'D', 'h', 'm' and 's' stand for a digit
  * of the year, month, ...; '_' for a digit of the day or a space; all else for itself, in either
  * case. */
-static bool take(struct str *text, const char *pattern, struct civil *c)
+static bool time_take(struct str *text, const char *pattern, struct civil *c)
 {
     size_t len = strlen(pattern);
     if (text->len < len)
@@ -154,10 +154,10 @@ static bool take_offset(struct str *text, int64_t *us)
 {
     struct civil c = { 0 };
     *us = 0;
-    if (take(text, "Z", &c))
+    if (time_take(text, "Z", &c))
         return true;
     bool is_west = str_starts(*text, STR("-"));
-    if (!take(text, is_west ? "-hh:mm" : "+hh:mm", &c) || c.hour > 23 || c.minute > 59)
+    if (!time_take(text, is_west ? "-hh:mm" : "+hh:mm", &c) || c.hour > 23 || c.minute > 59)
         return false;
     *us = (c.hour * 3600 + c.minute * 60) * US * (is_west ? -1 : 1);
     return true;
@@ -167,9 +167,44 @@ enum rc time_parse(struct str text, int64_t *wall_us)
 {
     struct civil c = { 0 };
     int64_t whole, fraction, offset;
-    if (!take(&text, "YYYY-MM-DD", &c) || !take(&text, "T", &c) || !take(&text, "hh:mm:ss", &c) ||
-        !take_fraction(&text, &fraction) || !take_offset(&text, &offset) || text.len != 0 ||
-        civil_to_us(&c, &whole) != RC_OK)
+    if (!time_take(&text, "YYYY-MM-DD", &c) || !time_take(&text, "T", &c) ||
+        !time_take(&text, "hh:mm:ss", &c) || !take_fraction(&text, &fraction) ||
+        !take_offset(&text, &offset) || text.len != 0 || civil_to_us(&c, &whole) != RC_OK)
+        return RC_INVALID;
+    *wall_us = whole + fraction - offset;
+    return RC_OK;
+}
+
+/* "Z", "UTC", "+01:30", "+0130"; a blank may stand before it, or for its '+'. */
+static bool take_relaxed_offset(struct str *text, int64_t *us)
+{
+    struct civil c = { 0 };
+    bool has_blank = str_skip_prefix(text, STR(" "));
+    *us = 0;
+    if (time_take(text, "UTC", &c) || time_take(text, "Z", &c))
+        return true;
+    bool is_west = str_skip_prefix(text, STR("-"));
+    if (!is_west && !str_skip_prefix(text, STR("+")) && !has_blank)
+        return false;
+    if (!time_take(text, text->len == 4 ? "hhmm" : "hh:mm", &c) || c.hour > 23 || c.minute > 59)
+        return false;
+    *us = (c.hour * 3600 + c.minute * 60) * US * (is_west ? -1 : 1);
+    return true;
+}
+
+enum rc time_parse_relaxed(struct str text, int64_t *wall_us)
+{
+    struct civil c = { 0 };
+    int64_t whole, fraction = 0, offset;
+    text = str_trim(text);
+    if (!time_take(&text, "YYYY-MM-DD", &c) ||
+        (!time_take(&text, "T", &c) && !time_take(&text, " ", &c)) ||
+        !time_take(&text, "hh:mm", &c))
+        return RC_INVALID;
+    if (str_starts(text, STR(":")) &&
+        (!time_take(&text, ":ss", &c) || !take_fraction(&text, &fraction)))
+        return RC_INVALID;
+    if (!take_relaxed_offset(&text, &offset) || text.len != 0 || civil_to_us(&c, &whole) != RC_OK)
         return RC_INVALID;
     *wall_us = whole + fraction - offset;
     return RC_OK;
@@ -197,8 +232,8 @@ static bool take_month(struct str *text, struct civil *c)
 /* After the day's name: ", 06 Nov 1994 08:49:37 GMT". */
 static bool take_imf(struct str text, struct civil *c)
 {
-    return take(&text, ", DD ", c) && take_month(&text, c) && take(&text, " YYYY hh:mm:ss ", c) &&
-           str_eq(text, STR("GMT"));
+    return time_take(&text, ", DD ", c) && take_month(&text, c) &&
+           time_take(&text, " YYYY hh:mm:ss ", c) && str_eq(text, STR("GMT"));
 }
 
 /* "day, 06-Nov-94 08:49:37 GMT"; RFC 9110 puts a year that seems far ahead into the past. Fixed here
@@ -211,8 +246,8 @@ static bool take_rfc850(struct str text, struct civil *c)
     for (size_t i = 0; i < COUNT_OF(endings); i++)
         is_named = is_named || str_eq(str_sub(text, 0, comma), str_from(endings[i]));
     text = str_sub(text, comma, text.len);
-    if (!is_named || !take(&text, ", DD-", c) || !take_month(&text, c) ||
-        !take(&text, "-YY hh:mm:ss ", c) || !str_eq(text, STR("GMT")))
+    if (!is_named || !time_take(&text, ", DD-", c) || !take_month(&text, c) ||
+        !time_take(&text, "-YY hh:mm:ss ", c) || !str_eq(text, STR("GMT")))
         return false;
     c->year += c->year < 70 ? 2000 : 1900;
     return true;
@@ -221,8 +256,8 @@ static bool take_rfc850(struct str text, struct civil *c)
 /* After the day's name: " Nov  6 08:49:37 1994". */
 static bool take_asctime(struct str text, struct civil *c)
 {
-    return take(&text, " ", c) && take_month(&text, c) && take(&text, " _D hh:mm:ss YYYY", c) &&
-           text.len == 0;
+    return time_take(&text, " ", c) && take_month(&text, c) &&
+           time_take(&text, " _D hh:mm:ss YYYY", c) && text.len == 0;
 }
 
 enum rc time_parse_http(struct str text, int64_t *wall_us)

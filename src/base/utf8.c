@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF.
+ * See base/utf8.h.
  */
-#include "base/str.h"
-#include "base/str_priv.h"
+#include "base/utf8.h"
 
 /* What the second byte may be, by first byte; a lead byte of 0 length cannot start a sequence. */
 struct lead {
@@ -59,6 +58,14 @@ bool str_is_utf8(struct str s)
         left -= step;
     }
     return true;
+}
+
+size_t str_utf8_length(struct str s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s.len; i++)
+        count += ((unsigned char)s.ptr[i] & 0xC0) != 0x80;
+    return count;
 }
 
 struct str str_cut_utf8(struct str s, size_t max)

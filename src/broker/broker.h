@@ -7,7 +7,7 @@
  *   pool = broker_pool_new(&options);
  *   client = broker_client_new(pool, loop);          // one a loop
  *   broker_start(client, &call);                     // call.done() on that loop
- *   broker_pool_free(pool); ... empty the loops ... broker_client_free(client);
+ *   broker_pool_stop(pool); ... empty the loops ... broker_client_free(client); broker_pool_free(pool);
  *
  * A message counts as published when the broker confirmed it, never before. Every exchange has a
  * channel of its own (up to 64 a connection), so that one that does not exist fails only what was
@@ -95,12 +95,15 @@ struct broker_options {
     int64_t idle_us;                       /* without a message, before a connection is closed */
 };
 struct broker_pool *broker_pool_new(const struct broker_options *o);
-/* Ends all threads; what was under way is answered on the loops, as closed. Not a loop thread. */
+/* Ends all threads; what was under way is answered on the loops, as closed. Nothing is started afterwards.
+ * Not a loop thread. NULL is fine, here and below. */
+void broker_pool_stop(struct broker_pool *pool);
+/* After that, and after the loops were emptied: answers under way still know their connection. */
 void broker_pool_free(struct broker_pool *pool);
 
 struct broker_client;
 struct broker_client *broker_client_new(struct broker_pool *pool, struct loop *loop);
-/* After the pool is freed and the loop was emptied. NULL is fine. */
+/* After the pool was stopped and the loop was emptied. NULL is fine. */
 void broker_client_free(struct broker_client *client);
 
 /* Loop thread. done() may come before it returns. */

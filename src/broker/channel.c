@@ -3,8 +3,10 @@
  * Channels of a link, one an exchange, in confirm mode. What a channel has published and the broker
  * has not confirmed ends in one of four ways: ack, nack, returned and acked, or the channel's end.
  */
-#include "broker/broker_priv.h"
+#include "broker/channel_priv.h"
 
+#include "broker/job_priv.h"
+#include "broker/links_priv.h"
 #include "metrics/metrics.h"
 
 static amqp_bytes_t bytes_of(struct str s)
@@ -21,7 +23,7 @@ static struct str str_of_bytes(amqp_bytes_t b)
 
 /* --- which one -------------------------------------------------------------------------------------- */
 
-static struct broker_channel *find(const struct broker_link *link, struct str exchange)
+static struct broker_channel *channel_find(const struct broker_link *link, struct str exchange)
 {
     const struct broker_channel *found = NULL;
     for (size_t i = 0; i < link->channel_count && found == NULL; i++)
@@ -34,7 +36,7 @@ static struct broker_channel *find(const struct broker_link *link, struct str ex
 
 static struct broker_channel *find_or_make(struct broker_link *link, struct str exchange)
 {
-    struct broker_channel *ch = find(link, exchange);
+    struct broker_channel *ch = channel_find(link, exchange);
     if (ch != NULL)
         return ch;
     ch = &link->channels[link->channel_count++];
@@ -45,14 +47,14 @@ static struct broker_channel *find_or_make(struct broker_link *link, struct str 
     return ch;
 }
 
-static struct broker_channel *by_number(struct broker_link *link, unsigned number)
+static struct broker_channel *channel_by_number(struct broker_link *link, unsigned number)
 {
     return number >= 1 && number <= link->channel_count ? &link->channels[number - 1] : NULL;
 }
 
 bool broker_channel_has_room(const struct broker_link *link, const struct broker_job *job)
 {
-    const struct broker_channel *ch = find(link, job->message.exchange);
+    const struct broker_channel *ch = channel_find(link, job->message.exchange);
     return ch == NULL || !broker_confirms_is_full(&ch->confirms);
 }
 
@@ -62,7 +64,7 @@ static void fail_channel(struct broker_channel *ch, const struct broker_result *
 {
     struct broker_job *job;
     while ((job = broker_confirms_take_up_to(&ch->confirms, 0)) != NULL)
-        broker_link_answer(job, why);
+        broker_job_answer(job, why);
     ch->is_open = false;
 }
 
@@ -93,47 +95,84 @@ static bool closed_by_broker(struct broker_link *link, struct broker_channel *ch
         F_TEXT("why", why->detail), F_INT("unconfirmed", ch->confirms.open));
     fail_channel(ch, why);
     int status = amqp_send_method(link->conn, ch->number, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
-    if (status == AMQP_STATUS_OK)
-        return true;
-    broker_link_lost(link, why);
-    return false;
+    return status == AMQP_STATUS_OK;
 }
 
 /* --- opening ---------------------------------------------------------------------------------------- */
 
-/* False: *why, and whether the connection survived in *is_up. */
-static bool is_fine(struct broker_link *link, struct broker_channel *ch, struct broker_result *why,
-                    bool *is_up)
+/* What the broker says meanwhile is dealt with as it comes: the library would pile it up, and would
+ * not look at the time while bytes keep coming. */
+static bool await_reply(struct broker_link *link, struct broker_channel *ch, const char *what,
+                        amqp_method_number_t reply, struct broker_result *why, bool *is_up)
 {
-    amqp_rpc_reply_t reply = amqp_get_rpc_reply(link->conn);
-    if (reply.reply_type == AMQP_RESPONSE_NORMAL)
-        return true;
-    broker_result_of_reply(reply, why);
-    bool is_channels = reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
-                       reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD;
-    if (is_channels)
-        *is_up = closed_by_broker(link, ch, why);
-    else
-        *is_up = false;
-    if (!is_channels)
-        broker_link_lost(link, why);
+    int64_t until_us = clock_mono_us(clock_system()) + link->pool->o.connect_us;
+    *is_up = false;
+    for (;;) {
+        int64_t left_us = until_us - clock_mono_us(clock_system());
+        amqp_frame_t frame;
+        int status = AMQP_STATUS_TIMEOUT;
+        broker_links_note_busy(link);
+        if (left_us > 0) {
+            struct timeval left = { .tv_sec = left_us / 1000000, .tv_usec = left_us % 1000000 };
+            status = amqp_simple_wait_frame_noblock(link->conn, &frame, &left);
+        }
+        if (status == AMQP_STATUS_TIMEOUT)
+            broker_result_say(why, BROKER_TIMEOUT, 0, "the broker did not answer %s in time", what);
+        else if (status != AMQP_STATUS_OK)
+            broker_result_say(why, BROKER_CLOSED, 0, "the connection to the broker was lost: %s",
+                              amqp_error_string2(status));
+        if (status != AMQP_STATUS_OK)
+            return false;
+        bool is_ours = frame.frame_type == AMQP_FRAME_METHOD && frame.channel == ch->number;
+        if (is_ours && frame.payload.method.id == reply) {
+            *is_up = true;
+            return true;
+        }
+        if (is_ours && frame.payload.method.id == AMQP_CHANNEL_CLOSE_METHOD) {
+            const amqp_channel_close_t *c = frame.payload.method.decoded;
+            broker_result_say(why, BROKER_REFUSED, c->reply_code, "%.*s",
+                              STR_ARGS(str_of_bytes(c->reply_text)));
+            *is_up = closed_by_broker(link, ch, why);
+            return false;
+        }
+        if (!broker_channel_frame(link, &frame, why))
+            return false;
+        amqp_maybe_release_buffers(link->conn);
+    }
+}
+
+/* Sends a method and waits for its answer. False: *why, and whether the connection survived in *is_up. */
+static bool channel_ask(struct broker_link *link, struct broker_channel *ch, const char *what,
+                        amqp_method_number_t id, void *method, amqp_method_number_t reply,
+                        struct broker_result *why, bool *is_up)
+{
+    int status = amqp_send_method(link->conn, ch->number, id, method);
+    if (status == AMQP_STATUS_OK)
+        return await_reply(link, ch, what, reply, why, is_up);
+    broker_result_say(why, BROKER_CLOSED, 0, "the connection to the broker was lost: %s",
+                      amqp_error_string2(status));
+    *is_up = false;
     return false;
 }
 
 static bool open_channel(struct broker_link *link, struct broker_channel *ch,
                          const struct broker_message *m, struct broker_result *why, bool *is_up)
 {
-    amqp_channel_open(link->conn, ch->number);
-    if (!is_fine(link, ch, why, is_up))
+    amqp_channel_open_t open = { .out_of_band = amqp_empty_bytes };
+    amqp_exchange_declare_t declare = { .exchange = bytes_of(m->exchange),
+                                        .type = bytes_of(m->exchange_type),
+                                        .durable = 1,
+                                        .arguments = amqp_empty_table };
+    amqp_confirm_select_t confirm = { 0 };
+    if (!channel_ask(link, ch, "the opening of a channel", AMQP_CHANNEL_OPEN_METHOD, &open,
+                     AMQP_CHANNEL_OPEN_OK_METHOD, why, is_up))
         return false;
-    if (m->declare && m->exchange.len > 0) {
-        amqp_exchange_declare(link->conn, ch->number, bytes_of(m->exchange),
-                              bytes_of(m->exchange_type), 0, 1, 0, 0, amqp_empty_table);
-        if (!is_fine(link, ch, why, is_up))
-            return false;
-    }
-    amqp_confirm_select(link->conn, ch->number);
-    if (!is_fine(link, ch, why, is_up))
+    if (m->declare && m->exchange.len > 0 &&
+        !channel_ask(link, ch, "the declaration of the exchange", AMQP_EXCHANGE_DECLARE_METHOD,
+                     &declare, AMQP_EXCHANGE_DECLARE_OK_METHOD, why, is_up))
+        return false;
+    if (!channel_ask(link, ch, "the request for confirms", AMQP_CONFIRM_SELECT_METHOD, &confirm,
+                     AMQP_CONFIRM_SELECT_OK_METHOD, why, is_up))
         return false;
     broker_confirms_restart(&ch->confirms);
     ch->is_open = true;
@@ -142,8 +181,8 @@ static bool open_channel(struct broker_link *link, struct broker_channel *ch,
 
 /* --- publishing -------------------------------------------------------------------------------------- */
 
-static int publish(struct broker_link *link, const struct broker_channel *ch,
-                   const struct broker_message *m)
+static int channel_publish(struct broker_link *link, const struct broker_channel *ch,
+                           const struct broker_message *m)
 {
     amqp_table_entry_t entries[BROKER_HEADERS_MAX];
     for (size_t i = 0; i < m->header_count; i++)
@@ -155,7 +194,7 @@ static int publish(struct broker_link *link, const struct broker_channel *ch,
     amqp_basic_properties_t p = {
         ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
                   AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TIMESTAMP_FLAG | AMQP_BASIC_TYPE_FLAG |
-                  (m->header_count > 0 ? AMQP_BASIC_HEADERS_FLAG : 0u),
+                  AMQP_BASIC_HEADERS_FLAG, /* an empty table, too: consumers read members of it */
         .content_type = bytes_of(m->content_type),
         .delivery_mode = m->persistent ? 2 : 1,
         .message_id = bytes_of(m->message_id),
@@ -167,48 +206,49 @@ static int publish(struct broker_link *link, const struct broker_channel *ch,
                               bytes_of(m->routing_key), m->mandatory, 0, &p, bytes_of(m->body));
 }
 
-bool broker_channel_publish(struct broker_link *link, struct broker_job *job)
+bool broker_channel_publish(struct broker_link *link, struct broker_job *job,
+                            struct broker_result *why)
 {
     struct broker_channel *ch = find_or_make(link, job->message.exchange);
-    struct broker_result why;
     bool is_up = true;
-    if (!ch->is_open && !open_channel(link, ch, &job->message, &why, &is_up)) {
-        broker_link_answer(job, &why);
+    if (!ch->is_open && !open_channel(link, ch, &job->message, why, &is_up)) {
+        broker_job_answer(job, why);
         return is_up;
     }
     (void)broker_confirms_add(&ch->confirms, job);
-    int status = publish(link, ch, &job->message);
+    int status = channel_publish(link, ch, &job->message);
     if (status == AMQP_STATUS_OK)
         return true;
-    broker_result_say(&why, BROKER_CLOSED, 0, "the connection to the broker was lost: %s",
+    broker_result_say(why, BROKER_CLOSED, 0, "the connection to the broker was lost: %s",
                       amqp_error_string2(status));
-    broker_link_lost(link, &why);
     return false;
 }
 
 /* --- what comes --------------------------------------------------------------------------------------- */
 
-static void settle(struct broker_job *job, bool is_ack)
+static void channel_settle(struct broker_link *link, struct broker_job *job, bool is_ack)
 {
+    atomic_store(&link->heard_us, clock_mono_us(clock_system()));
     struct broker_result result = { .verdict = BROKER_CONFIRMED };
     if (job->is_returned)
         result = job->result;
     else if (!is_ack)
         broker_result_say(&result, BROKER_NACKED, 0, "the broker did not take the message (nack)");
-    broker_link_answer(job, &result);
+    broker_job_answer(job, &result);
 }
 
-static void on_confirm(struct broker_channel *ch, uint64_t tag, bool is_multiple, bool is_ack)
+static void on_confirm(struct broker_link *link, struct broker_channel *ch, uint64_t tag,
+                       bool is_multiple, bool is_ack)
 {
     struct broker_job *job;
     if (!is_multiple) {
         job = broker_confirms_take(&ch->confirms, tag);
         if (job != NULL)
-            settle(job, is_ack);
+            channel_settle(link, job, is_ack);
         return;
     }
     while ((job = broker_confirms_take_up_to(&ch->confirms, tag)) != NULL)
-        settle(job, is_ack);
+        channel_settle(link, job, is_ack);
 }
 
 /* The same message may be under way for two endpoints to one exchange; both come back then. */
@@ -222,6 +262,9 @@ static bool is_to_be_returned(const void *thing, void *arg)
 static void on_returned_header(struct broker_channel *ch, const amqp_frame_t *frame)
 {
     const amqp_basic_properties_t *p = frame->payload.properties.decoded;
+    if (frame->payload.properties.class_id != AMQP_BASIC_CLASS ||
+        (p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) == 0)
+        return; /* of another class it would be another structure */
     struct str id = str_of_bytes(p->message_id);
     struct broker_job *job = broker_confirms_find(&ch->confirms, is_to_be_returned, &id);
     if (job == NULL)
@@ -231,18 +274,17 @@ static void on_returned_header(struct broker_channel *ch, const amqp_frame_t *fr
 }
 
 static bool on_channel_method(struct broker_link *link, struct broker_channel *ch,
-                              const amqp_method_t *m)
+                              const amqp_method_t *m, struct broker_result *why)
 {
-    struct broker_result why;
     switch (m->id) {
     case AMQP_BASIC_ACK_METHOD: {
         const amqp_basic_ack_t *ack = m->decoded;
-        on_confirm(ch, ack->delivery_tag, ack->multiple != 0, true);
+        on_confirm(link, ch, ack->delivery_tag, ack->multiple != 0, true);
         break;
     }
     case AMQP_BASIC_NACK_METHOD: {
         const amqp_basic_nack_t *nack = m->decoded;
-        on_confirm(ch, nack->delivery_tag, nack->multiple != 0, false);
+        on_confirm(link, ch, nack->delivery_tag, nack->multiple != 0, false);
         break;
     }
     case AMQP_BASIC_RETURN_METHOD: {
@@ -253,9 +295,9 @@ static bool on_channel_method(struct broker_link *link, struct broker_channel *c
     }
     case AMQP_CHANNEL_CLOSE_METHOD: {
         const amqp_channel_close_t *c = m->decoded;
-        broker_result_say(&why, BROKER_REFUSED, c->reply_code, "%.*s", (int)c->reply_text.len,
+        broker_result_say(why, BROKER_REFUSED, c->reply_code, "%.*s", (int)c->reply_text.len,
                           (const char *)c->reply_text.bytes);
-        return closed_by_broker(link, ch, &why);
+        return closed_by_broker(link, ch, why);
     }
     default: break;
     }
@@ -275,10 +317,10 @@ static void set_blocked(struct broker_link *link, bool is_blocked, struct str re
         LOG(BROKER_UNBLOCKED, F_STR("broker", link->url.shown));
 }
 
-static bool on_connection_method(struct broker_link *link, const amqp_method_t *m)
+static bool on_connection_method(struct broker_link *link, const amqp_method_t *m,
+                                 struct broker_result *why)
 {
     amqp_connection_close_ok_t ok = { 0 };
-    struct broker_result why;
     if (m->id == AMQP_CONNECTION_BLOCKED_METHOD) {
         const amqp_connection_blocked_t *blocked = m->decoded;
         set_blocked(link, true, str_of_bytes(blocked->reason));
@@ -286,24 +328,28 @@ static bool on_connection_method(struct broker_link *link, const amqp_method_t *
         set_blocked(link, false, STR_NONE);
     } else if (m->id == AMQP_CONNECTION_CLOSE_METHOD) {
         const amqp_connection_close_t *c = m->decoded;
-        broker_result_say(&why, BROKER_CLOSED, c->reply_code, "%.*s", (int)c->reply_text.len,
+        broker_result_say(why, BROKER_CLOSED, c->reply_code, "%.*s", (int)c->reply_text.len,
                           (const char *)c->reply_text.bytes);
         (void)amqp_send_method(link->conn, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok);
-        broker_link_lost(link, &why);
         return false;
     }
     return true;
 }
 
-bool broker_channel_frame(struct broker_link *link, const amqp_frame_t *frame)
+bool broker_channel_frame(struct broker_link *link, const amqp_frame_t *frame,
+                          struct broker_result *why)
 {
-    struct broker_channel *ch = by_number(link, frame->channel);
+    struct broker_channel *ch = channel_by_number(link, frame->channel);
     if (frame->frame_type == AMQP_FRAME_METHOD && frame->channel == 0)
-        return on_connection_method(link, &frame->payload.method);
-    if (ch == NULL)
-        return true;
+        return on_connection_method(link, &frame->payload.method, why);
+    if (ch == NULL) { /* the library keeps memory for each number it hears */
+        broker_result_say(why, BROKER_CLOSED, 0,
+                          "the broker speaks on channel %u, which nobody opened",
+                          (unsigned)frame->channel);
+        return false;
+    }
     if (frame->frame_type == AMQP_FRAME_METHOD)
-        return on_channel_method(link, ch, &frame->payload.method);
+        return on_channel_method(link, ch, &frame->payload.method, why);
     if (frame->frame_type == AMQP_FRAME_HEADER)
         on_returned_header(ch, frame);
     return true; /* bodies of returned messages are ours already */

@@ -3,8 +3,10 @@
  * A loop's end: copies the message into a job, keeps the deadline, and takes the verdict back. The
  * job outlives the call when that times out or is canceled; its verdict then falls away.
  */
-#include "broker/broker_priv.h"
-
+#include "broker/job_priv.h"
+#include "broker/link_priv.h"
+#include "broker/links_priv.h"
+#include "broker/pool_priv.h"
 #include "metrics/metrics.h"
 
 #include <stdio.h>
@@ -33,7 +35,7 @@ void broker_client_free(struct broker_client *client)
     xfree(client);
 }
 
-static void finish(struct broker_call *call, const struct broker_result *result)
+static void client_finish(struct broker_call *call, const struct broker_result *result)
 {
     static const enum metric by_verdict[] = { [BROKER_CONFIRMED] = METRIC_BROKER_CONFIRMED,
                                               [BROKER_NACKED] = METRIC_BROKER_NACKED,
@@ -60,19 +62,12 @@ static void on_answered(void *arg)
         loop_timer_stop(call->_client->loop, &call->_timer);
     xfree(job);
     if (call != NULL)
-        finish(call, &result);
-}
-
-void broker_link_answer(struct broker_job *job, const struct broker_result *result)
-{
-    job->result = *result;
-    job->task = (struct loop_task){ .fn = on_answered, .arg = job };
-    loop_post(job->client->loop, &job->task);
+        client_finish(call, &result);
 }
 
 /* --- making a job --------------------------------------------------------------------------------- */
 
-static struct str put(char **at, struct str s)
+static struct str client_put(char **at, struct str s)
 {
     struct str copy = { *at, s.len };
     if (s.len > 0)
@@ -97,18 +92,19 @@ static struct broker_job *job_new(struct broker_client *client, const struct bro
     memset(job, 0, sizeof(*job));
     char *at = job->bytes;
     job->client = client;
+    job->on_answered = on_answered;
     atomic_init(&job->is_given_up, false);
     job->message = *m;
-    job->message.exchange = put(&at, m->exchange);
-    job->message.exchange_type = put(&at, m->exchange_type);
-    job->message.routing_key = put(&at, m->routing_key);
-    job->message.content_type = put(&at, m->content_type);
-    job->message.message_id = put(&at, m->message_id);
-    job->message.event_type = put(&at, m->event_type);
-    job->message.body = put(&at, m->body);
+    job->message.exchange = client_put(&at, m->exchange);
+    job->message.exchange_type = client_put(&at, m->exchange_type);
+    job->message.routing_key = client_put(&at, m->routing_key);
+    job->message.content_type = client_put(&at, m->content_type);
+    job->message.message_id = client_put(&at, m->message_id);
+    job->message.event_type = client_put(&at, m->event_type);
+    job->message.body = client_put(&at, m->body);
     for (size_t i = 0; i < m->header_count; i++)
-        job->headers[i] =
-            (struct broker_header){ put(&at, m->headers[i].name), put(&at, m->headers[i].value) };
+        job->headers[i] = (struct broker_header){ client_put(&at, m->headers[i].name),
+                                                  client_put(&at, m->headers[i].value) };
     job->message.headers = job->headers;
     return job;
 }
@@ -121,7 +117,7 @@ static void give_up(struct broker_call *call, const struct broker_result *result
     job->call = NULL;
     atomic_store(&job->is_given_up, true);
     loop_timer_stop(call->_client->loop, &call->_timer);
-    finish(call, result);
+    client_finish(call, result);
 }
 
 static void on_timeout(void *arg)
@@ -139,6 +135,7 @@ static void on_timeout(void *arg)
     case BROKER_UP:
     default: broker_result_say(&result, BROKER_TIMEOUT, 0, "no confirm from the broker in time");
     }
+    broker_links_cut_if_dead(call->_job->link, call->_started_us);
     give_up(call, &result);
 }
 
@@ -147,11 +144,9 @@ void broker_start(struct broker_client *client, struct broker_call *call)
     struct broker_result busy;
     call->_client = client;
     call->_started_us = loop_now_us(client->loop);
-    struct broker_link *link = broker_pool_take(client->pool, call->url);
+    struct broker_link *link = broker_pool_take(client->pool, call->url, &busy);
     if (link == NULL) {
-        broker_result_say(&busy, BROKER_BUSY, 0, "%zu other brokers are in use, which is the limit",
-                          client->pool->o.connections_max);
-        finish(call, &busy);
+        client_finish(call, &busy);
         return;
     }
     struct broker_job *job = job_new(client, call->message);

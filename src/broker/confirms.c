@@ -18,7 +18,7 @@ void broker_confirms_fini(struct broker_confirms *c)
     c->_slots = NULL;
 }
 
-static void **slot(const struct broker_confirms *c, uint64_t tag)
+static void **confirms_slot(const struct broker_confirms *c, uint64_t tag)
 {
     return &c->_slots[tag & (c->_cap - 1)];
 }
@@ -33,13 +33,13 @@ bool broker_confirms_is_full(const struct broker_confirms *c)
     return c->_next - c->_first >= c->_max;
 }
 
-static void grow(struct broker_confirms *c)
+static void confirms_grow(struct broker_confirms *c)
 {
     struct broker_confirms bigger = *c;
     bigger._cap = c->_cap == 0 ? CAP_START : c->_cap * 2;
     bigger._slots = xcalloc(bigger._cap, sizeof(void *));
     for (uint64_t tag = c->_first; tag < c->_next; tag++)
-        *slot(&bigger, tag) = *slot(c, tag);
+        *confirms_slot(&bigger, tag) = *confirms_slot(c, tag);
     xfree(c->_slots);
     *c = bigger;
 }
@@ -48,8 +48,8 @@ uint64_t broker_confirms_add(struct broker_confirms *c, void *thing)
 {
     MUST(thing != NULL && !broker_confirms_is_full(c));
     if (c->_next - c->_first >= c->_cap)
-        grow(c);
-    *slot(c, c->_next) = thing;
+        confirms_grow(c);
+    *confirms_slot(c, c->_next) = thing;
     c->open++;
     return c->_next++;
 }
@@ -58,10 +58,10 @@ void *broker_confirms_take(struct broker_confirms *c, uint64_t tag)
 {
     if (!is_in(c, tag))
         return NULL;
-    void *thing = *slot(c, tag);
-    *slot(c, tag) = NULL;
+    void *thing = *confirms_slot(c, tag);
+    *confirms_slot(c, tag) = NULL;
     c->open -= thing != NULL ? 1 : 0;
-    while (c->_first < c->_next && *slot(c, c->_first) == NULL)
+    while (c->_first < c->_next && *confirms_slot(c, c->_first) == NULL)
         c->_first++;
     return thing;
 }
@@ -76,7 +76,7 @@ void *broker_confirms_find(const struct broker_confirms *c,
                            bool (*fits)(const void *thing, void *arg), void *arg)
 {
     for (uint64_t tag = c->_first; tag < c->_next; tag++) {
-        void *thing = *slot(c, tag);
+        void *thing = *confirms_slot(c, tag);
         if (thing != NULL && fits(thing, arg))
             return thing;
     }

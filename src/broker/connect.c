@@ -4,17 +4,26 @@
  * policy; the library then gets the address, not the name, so that it cannot come out differently a
  * second time. For TLS the name is therefore given to OpenSSL directly, to ask for and to check.
  */
-#include "broker/broker_priv.h"
+#include "broker/connect_priv.h"
+
+#include "base/files.h"
+#include "broker/job_priv.h"
+#include "broker/links_priv.h"
 
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 static const int64_t second_us = 1000000;
 
@@ -87,18 +96,56 @@ static enum broker_verdict verdict_of(int status)
     return BROKER_CONNECT;
 }
 
-static bool open_address(struct broker_link *link, const struct addrinfo *at,
+static int64_t now_us(void)
+{
+    return clock_mono_us(clock_system());
+}
+
+/* A second descriptor of the connection, ours to watch, to shut down and to close. */
+static bool keep_descriptor(struct broker_link *link, struct broker_result *why)
+{
+    static const unsigned untaken_ms = 2 * BROKER_HEARTBEAT_S * 1000;
+    int fd = fcntl(amqp_get_sockfd(link->conn), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0 || files_is_kept(fd)) {
+        if (fd >= 0)
+            (void)close(fd);
+        broker_result_say(why, BROKER_BUSY, 0, "the server has too many files open (LimitNOFILE)");
+        return false;
+    }
+    /* Of a broker that answers heartbeats and takes nothing else the library would never give up. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &untaken_ms, sizeof(untaken_ms));
+    atomic_store(&link->heard_us, now_us());
+    broker_links_set_fd(link, fd);
+    return true;
+}
+
+void broker_disconnect(struct broker_link *link)
+{
+    int fd = link->fd;
+    broker_links_set_fd(link, -1);
+    if (fd >= 0)
+        (void)close(fd);
+    (void)amqp_destroy_connection(link->conn);
+    link->conn = NULL;
+}
+
+static bool open_address(struct broker_link *link, const struct sockaddr *at, int64_t until_us,
                          struct broker_result *why)
 {
     char text[NI_MAXHOST];
-    struct timeval patience = span_of(link->pool->o.connect_us);
-    if (getnameinfo(at->ai_addr, at->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) !=
-        0) {
+    int64_t left_us = until_us - now_us();
+    struct timeval patience = span_of(left_us > 0 ? left_us : 0);
+    socklen_t len =
+        at->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    if (getnameinfo(at, len, text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0) {
         broker_result_say(why, BROKER_CONNECT, 0, "an address that cannot be written down");
         return false;
     }
     link->conn = amqp_new_connection();
-    MUST(link->conn != NULL);
+    if (link->conn == NULL) {
+        broker_result_say(why, BROKER_BUSY, 0, "the server is short of memory");
+        return false;
+    }
     amqp_socket_t *socket = link->url.tls ? tls_socket(link) : amqp_tcp_socket_new(link->conn);
     if (socket == NULL) {
         broker_result_say(why, BROKER_TLS, 0,
@@ -106,40 +153,48 @@ static bool open_address(struct broker_link *link, const struct addrinfo *at,
                           "and fetch.key readable PEM files?");
     } else {
         int status = amqp_socket_open_noblock(socket, text, link->url.port, &patience);
-        if (status == AMQP_STATUS_OK)
+        if (status != AMQP_STATUS_OK)
+            broker_result_say(why, verdict_of(status), 0, "%s port %u: %s", text,
+                              (unsigned)link->url.port, amqp_error_string2(status));
+        else if (keep_descriptor(link, why))
             return true;
-        broker_result_say(why, verdict_of(status), 0, "%s port %u: %s", text,
-                          (unsigned)link->url.port, amqp_error_string2(status));
     }
-    (void)amqp_destroy_connection(link->conn);
-    link->conn = NULL;
+    broker_disconnect(link);
     return false;
 }
 
 static bool open_socket(struct broker_link *link, struct broker_result *why)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-    struct addrinfo *list = NULL;
-    int error = getaddrinfo(link->host, NULL, &hints, &list);
-    if (error != 0) {
-        broker_result_say(why, BROKER_DNS, 0, "%s: %s", link->host, gai_strerror(error));
-        return false;
-    }
-    for (const struct addrinfo *at = list; at != NULL && link->conn == NULL; at = at->ai_next) {
+    struct sockaddr_storage found[FETCH_LOOK_UP_MAX];
+    struct buf words;
+    *why = (struct broker_result){ 0 };
+    buf_init(&words, BROKER_DETAIL_MAX);
+    size_t count = fetch_look_up(str_from(link->host), link->url.port, link->pool->o.connect_us,
+                                 found, &words);
+    if (count == 0)
+        broker_result_say(why, BROKER_DNS, 0, "%s: %.*s", link->host, STR_ARGS(buf_str(&words)));
+    buf_fini(&words);
+    int64_t until_us = now_us() + link->pool->o.connect_us;
+    for (size_t i = 0; i < count && !atomic_load(&link->is_stopping); i++) {
+        const struct sockaddr *at = (const struct sockaddr *)&found[i];
         const char *reason = NULL;
-        if (fetch_policy_allows(link->pool->o.policy, at->ai_addr, &reason))
-            (void)open_address(link, at, why);
-        else
-            broker_result_say(why, BROKER_ADDRESS, 0,
+        struct broker_result one = { 0 };
+        broker_links_note_busy(link);
+        if (!fetch_policy_allows(link->pool->o.policy, at, &reason))
+            broker_result_say(&one, BROKER_ADDRESS, 0,
                               "%s: its address may not be connected to (%s)", link->host, reason);
+        else if (open_address(link, at, until_us, &one))
+            return true;
+        if (why->verdict != BROKER_TLS) /* says more than that another address does not answer */
+            *why = one;
     }
-    freeaddrinfo(list);
-    return link->conn != NULL;
+    return false;
 }
 
 /* --- the login --------------------------------------------------------------------------------------- */
 
-void broker_result_of_reply(amqp_rpc_reply_t reply, struct broker_result *out)
+/* Words for an answer of the library: what the broker said, or what the library did. */
+static void say_reply(amqp_rpc_reply_t reply, struct broker_result *out)
 {
     if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
         reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
@@ -189,17 +244,18 @@ static bool log_in(struct broker_link *link, struct broker_result *why)
         &properties, AMQP_SASL_METHOD_PLAIN, link->url.user.ptr, link->url.password.ptr);
     if (reply.reply_type == AMQP_RESPONSE_NORMAL)
         return true;
-    broker_result_of_reply(reply, why);
+    say_reply(reply, why);
     return false;
 }
 
 bool broker_connect(struct broker_link *link, struct broker_result *why)
 {
+    broker_result_say(why, BROKER_CLOSED, 0, "the server is stopping");
     if (!open_socket(link, why))
         return false;
+    broker_links_note_busy(link);
     if (log_in(link, why))
         return true;
-    (void)amqp_destroy_connection(link->conn);
-    link->conn = NULL;
+    broker_disconnect(link);
     return false;
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which connections there are. The one place of the module with a lock: taken for a moment a message,
+ * Which connections there are. The lock (with links.c, the one of the module) is taken for a moment a message,
  * never while anything blocks.
  */
-#include "broker/broker_priv.h"
+#include "broker/pool_priv.h"
 
+#include "broker/job_priv.h"
+#include "broker/link_priv.h"
+
+#include <errno.h>
 #include <sys/socket.h>
 
 struct broker_pool *broker_pool_new(const struct broker_options *o)
@@ -16,7 +20,7 @@ struct broker_pool *broker_pool_new(const struct broker_options *o)
     return pool;
 }
 
-static bool is_same(const struct broker_url *a, const struct broker_url *b)
+static bool pool_is_same(const struct broker_url *a, const struct broker_url *b)
 {
     return a->tls == b->tls && a->port == b->port && str_eq(a->host, b->host) &&
            str_eq(a->vhost, b->vhost) && str_eq(a->user, b->user) &&
@@ -44,23 +48,24 @@ static struct broker_link *link_new(struct broker_pool *pool, const struct broke
     link->url.vhost = arena_str(&link->arena, url->vhost);
     link->url.shown = arena_str(&link->arena, url->shown);
     arena_defer(&link->arena, wipe_url, link);
-    link->loop = loop_new("broker", clock_system());
     link->fd = -1;
     atomic_init(&link->state, BROKER_DOWN);
     atomic_init(&link->is_stopping, false);
+    atomic_init(&link->busy_since_us, 0);
+    atomic_init(&link->heard_us, 0);
     return link;
 }
 
 static void link_free(struct broker_link *link)
 {
-    thread_join(link->thread);
+    thread_join(link->thread); /* NULL: it was waited for before */
     loop_free(link->loop);
     arena_fini(&link->arena);
     xfree(link);
 }
 
 /* Joins threads that have ended, or are about to: they hold no lock and wait for nothing. */
-static void reap(struct broker_link *ended)
+static void pool_reap(struct broker_link *ended)
 {
     for (struct broker_link *next; ended != NULL; ended = next) {
         next = ended->next;
@@ -68,38 +73,56 @@ static void reap(struct broker_link *ended)
     }
 }
 
-static struct broker_link *find(const struct broker_pool *pool, const struct broker_url *url)
+static struct broker_link *pool_find(const struct broker_pool *pool, const struct broker_url *url)
 {
     struct broker_link *link = pool->links;
-    while (link != NULL && !is_same(&link->url, url))
+    while (link != NULL && !pool_is_same(&link->url, url))
         link = link->next;
     return link;
 }
 
-static struct broker_link *make(struct broker_pool *pool, const struct broker_url *url)
+static struct broker_link *pool_make(struct broker_pool *pool, const struct broker_url *url,
+                                     struct broker_result *why)
 {
-    if (pool->link_count >= pool->o.connections_max)
+    if (pool->link_count >= pool->o.connections_max) {
+        broker_result_say(why, BROKER_BUSY, 0,
+                          "%zu other brokers are in use, which is the limit (amqp.connections_max)",
+                          pool->o.connections_max);
         return NULL;
+    }
     struct broker_link *link = link_new(pool, url);
+    link->loop = loop_new("broker", clock_system());
+    if (link->loop == NULL) {
+        broker_result_say(why, BROKER_BUSY, 0, "the server is short of descriptors: %s",
+                          strerrordesc_np(errno));
+        link_free(link);
+        return NULL;
+    }
+    link->thread = thread_start("broker", THREAD_OTHER, broker_link_run, link);
+    if (link->thread == NULL) {
+        broker_result_say(why, BROKER_BUSY, 0, "the server can start no thread for another broker");
+        link_free(link);
+        return NULL;
+    }
     link->next = pool->links;
     pool->links = link;
     pool->link_count++;
-    link->thread = thread_start("broker", THREAD_OTHER, broker_link_run, link);
     return link;
 }
 
-struct broker_link *broker_pool_take(struct broker_pool *pool, const struct broker_url *url)
+struct broker_link *broker_pool_take(struct broker_pool *pool, const struct broker_url *url,
+                                     struct broker_result *why)
 {
     mutex_lock(&pool->lock);
     struct broker_link *ended = pool->ended;
     pool->ended = NULL;
-    struct broker_link *link = find(pool, url);
+    struct broker_link *link = pool_find(pool, url);
     if (link == NULL)
-        link = make(pool, url);
+        link = pool_make(pool, url, why);
     if (link != NULL)
         link->users++;
     mutex_unlock(&pool->lock);
-    reap(ended);
+    pool_reap(ended);
     return link;
 }
 
@@ -112,62 +135,36 @@ void broker_pool_give_back(struct broker_link *link)
     mutex_unlock(&pool->lock);
 }
 
-static void take_out(struct broker_pool *pool, struct broker_link *link)
-{
-    struct broker_link **at = &pool->links;
-    while (*at != link)
-        at = &(*at)->next;
-    *at = link->next;
-    pool->link_count--;
-}
-
-bool broker_pool_retire(struct broker_link *link)
-{
-    struct broker_pool *pool = link->pool;
-    int64_t now_us = clock_mono_us(clock_system());
-    mutex_lock(&pool->lock);
-    bool is_stopping = atomic_load(&link->is_stopping);
-    bool is_idle = link->users == 0 && link->idle_since_us != 0 &&
-                   now_us - link->idle_since_us >= pool->o.idle_us;
-    if (is_idle && !is_stopping) {
-        take_out(pool, link);
-        link->next = pool->ended;
-        pool->ended = link;
-    }
-    mutex_unlock(&pool->lock);
-    return is_idle || is_stopping;
-}
-
-void broker_pool_set_fd(struct broker_link *link, int fd)
-{
-    mutex_lock(&link->pool->lock);
-    link->fd = fd;
-    mutex_unlock(&link->pool->lock);
-}
-
-static void wake(void *arg)
+static void pool_wake(void *arg)
 {
     (void)arg; /* that the loop turns is all */
+}
+
+void broker_pool_stop(struct broker_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    mutex_lock(&pool->lock);
+    for (struct broker_link *link = pool->links; link != NULL; link = link->next) {
+        atomic_store(&link->is_stopping, true);
+        if (link->fd >= 0)
+            (void)shutdown(link->fd, SHUT_RDWR); /* ends a write that the broker does not take */
+        link->wake_task = (struct loop_task){ .fn = pool_wake };
+        loop_post(link->loop, &link->wake_task);
+    }
+    mutex_unlock(&pool->lock);
+    for (struct broker_link *link = pool->links; link != NULL; link = link->next) {
+        thread_join(link->thread);
+        link->thread = NULL;
+    }
 }
 
 void broker_pool_free(struct broker_pool *pool)
 {
     if (pool == NULL)
         return;
-    mutex_lock(&pool->lock);
-    struct broker_link *links = pool->links;
-    struct broker_link *ended = pool->ended;
-    pool->links = pool->ended = NULL;
-    for (struct broker_link *link = links; link != NULL; link = link->next) {
-        atomic_store(&link->is_stopping, true);
-        if (link->fd >= 0)
-            (void)shutdown(link->fd, SHUT_RDWR); /* ends a write that the broker does not take */
-        link->wake_task = (struct loop_task){ .fn = wake };
-        loop_post(link->loop, &link->wake_task);
-    }
-    mutex_unlock(&pool->lock);
-    reap(links);
-    reap(ended);
+    pool_reap(pool->links);
+    pool_reap(pool->ended);
     fetch_policy_unref(pool->o.policy);
     mutex_fini(&pool->lock);
     xfree(pool);

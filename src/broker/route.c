@@ -15,23 +15,24 @@ struct compiling {
     struct buf *why;
 };
 
-static enum rc wrong(const struct compiling *c, const char *where, const char *words)
+static enum rc route_wrong(const struct compiling *c, const char *where, const char *words)
 {
     *c->where = where;
     buf_say(c->why, "%s", words);
     return RC_INVALID;
 }
 
-static enum rc read_text(const struct compiling *c, const json_t *object, const char *name,
-                         struct str absent, size_t max, struct str *out)
+static enum rc route_read_text(const struct compiling *c, const json_t *object, const char *name,
+                               struct str absent, size_t max, struct str *out)
 {
     const json_t *v = json_object_get(object, name);
     *out = absent;
     if (v == NULL || json_is_null(v))
         return RC_OK;
     if (!json_is_string(v) || json_string_length(v) > max)
-        return wrong(c, name, "Expected a text: names have at most 255 bytes, templates 4096.");
-    *out = arena_str(c->arena, str_of(json_string_value(v), json_string_length(v)));
+        return route_wrong(c, name,
+                           "Expected a text: names have at most 255 bytes, templates 4096.");
+    *out = arena_str(c->arena, json_str_of(v));
     return RC_OK;
 }
 
@@ -42,7 +43,7 @@ static enum rc read_bool(const struct compiling *c, const json_t *object, const 
     *out = v == NULL || json_is_null(v) ? absent : json_is_true(v);
     return v == NULL || json_is_null(v) || json_is_boolean(v)
                ? RC_OK
-               : wrong(c, name, "Expected true or false.");
+               : route_wrong(c, name, "Expected true or false.");
 }
 
 static enum rc read_template(const struct compiling *c, const char *where, struct str text,
@@ -52,8 +53,8 @@ static enum rc read_template(const struct compiling *c, const char *where, struc
     return broker_template_compile(text, c->arena, out, c->why);
 }
 
-static enum rc read_headers(const struct compiling *c, const json_t *object,
-                            struct broker_route *out)
+static enum rc route_read_headers(const struct compiling *c, const json_t *object,
+                                  struct broker_route *out)
 {
     json_t *map = json_object_get(object, "headers");
     const char *name;
@@ -61,17 +62,17 @@ static enum rc read_headers(const struct compiling *c, const json_t *object,
     if (map == NULL || json_is_null(map))
         return RC_OK;
     if (!json_is_object(map) || json_object_size(map) > BROKER_HEADERS_MAX)
-        return wrong(c, "headers", "Expected an object of at most 64 texts.");
+        return route_wrong(c, "headers", "Expected an object of at most 64 texts.");
     struct broker_route_header *list =
         arena_array(c->arena, json_object_size(map) + 1, sizeof(*list));
     json_object_foreach(map, name, value)
     {
         struct str key = str_from(name);
         if (key.len == 0 || key.len > BROKER_NAME_MAX || !json_is_string(value))
-            return wrong(c, "headers", "Expected texts under names of 1 to 255 bytes.");
+            return route_wrong(c, "headers", "Expected texts under names of 1 to 255 bytes.");
         struct broker_route_header *header = &list[out->header_count++];
         header->name = arena_str(c->arena, key);
-        struct str text = str_of(json_string_value(value), json_string_length(value));
+        struct str text = json_str_of(value);
         if (read_template(c, "headers", text, &header->value) != RC_OK)
             return RC_INVALID;
     }
@@ -87,7 +88,7 @@ static enum rc read_timeout(const struct compiling *c, const json_t *object,
         return RC_OK;
     int64_t ms = json_is_integer(v) ? json_integer_value(v) : 0;
     if (ms < CONFIRM_MIN_MS || ms > CONFIRM_MAX_MS)
-        return wrong(c, "confirmTimeoutMs", "Expected an integer from 100 to 60000.");
+        return route_wrong(c, "confirmTimeoutMs", "Expected an integer from 100 to 60000.");
     out->confirm_us = ms * us_per_ms;
     return RC_OK;
 }
@@ -106,9 +107,9 @@ static enum rc check_names(const struct compiling *c, const json_t *object)
         for (size_t i = 0; i < COUNT_OF(names) && !is_known; i++)
             is_known = str_eq(str_from(name), str_from(names[i]));
         if (!is_known)
-            return wrong(c, "",
-                         "Known are exchange, exchangeType, declare, routingKey, headers, "
-                         "persistent, mandatory and confirmTimeoutMs.");
+            return route_wrong(c, "",
+                               "Known are exchange, exchangeType, declare, routingKey, headers, "
+                               "persistent, mandatory and confirmTimeoutMs.");
     }
     return RC_OK;
 }
@@ -120,8 +121,8 @@ static enum rc check_type(const struct compiling *c, const struct broker_route *
         str_eq(out->exchange_type, STR("fanout")) || str_eq(out->exchange_type, STR("headers")) ||
         str_starts(out->exchange_type, STR("x-"));
     return is_known ? RC_OK
-                    : wrong(c, "exchangeType",
-                            "Expected topic, direct, fanout, headers, or a plugin's x-...");
+                    : route_wrong(c, "exchangeType",
+                                  "Expected topic, direct, fanout, headers, or a plugin's x-...");
 }
 
 static enum rc check_pointers(const struct compiling *c, const struct broker_route *out)
@@ -131,7 +132,8 @@ static enum rc check_pointers(const struct compiling *c, const struct broker_rou
         count += broker_template_pointer_count(out->headers[i].value);
     return count <= BROKER_POINTERS_MAX
                ? RC_OK
-               : wrong(c, "headers", "Expected at most 16 {json:...} in routing key and headers.");
+               : route_wrong(c, "headers",
+                             "Expected at most 16 {json:...} in routing key and headers.");
 }
 
 enum rc broker_route_compile(const json_t *settings, struct arena *a, struct broker_route *out,
@@ -142,13 +144,13 @@ enum rc broker_route_compile(const json_t *settings, struct arena *a, struct bro
     *out = (struct broker_route){ 0 };
     *where = "";
     if (settings != NULL && !json_is_object(settings))
-        return wrong(&c, "", "Expected an object.");
+        return route_wrong(&c, "", "Expected an object.");
     enum rc rc = check_names(&c, settings);
     if (rc == RC_OK)
-        rc = read_text(&c, settings, "exchange", STR(""), BROKER_NAME_MAX, &out->exchange);
+        rc = route_read_text(&c, settings, "exchange", STR(""), BROKER_NAME_MAX, &out->exchange);
     if (rc == RC_OK)
-        rc = read_text(&c, settings, "exchangeType", STR("topic"), BROKER_NAME_MAX,
-                       &out->exchange_type);
+        rc = route_read_text(&c, settings, "exchangeType", STR("topic"), BROKER_NAME_MAX,
+                             &out->exchange_type);
     if (rc == RC_OK)
         rc = check_type(&c, out);
     if (rc == RC_OK)
@@ -158,11 +160,12 @@ enum rc broker_route_compile(const json_t *settings, struct arena *a, struct bro
     if (rc == RC_OK)
         rc = read_bool(&c, settings, "mandatory", false, &out->mandatory);
     if (rc == RC_OK)
-        rc = read_text(&c, settings, "routingKey", STR("{eventType}"), BROKER_TEMPLATE_MAX, &key);
+        rc = route_read_text(&c, settings, "routingKey", STR("{eventType}"), BROKER_TEMPLATE_MAX,
+                             &key);
     if (rc == RC_OK)
         rc = read_template(&c, "routingKey", key, &out->routing_key);
     if (rc == RC_OK)
-        rc = read_headers(&c, settings, out);
+        rc = route_read_headers(&c, settings, out);
     if (rc == RC_OK)
         rc = check_pointers(&c, out);
     return rc == RC_OK ? read_timeout(&c, settings, out) : rc;

@@ -74,7 +74,8 @@ static size_t steps_of(struct str pointer)
 }
 
 /* `at` stands on an opening brace that is not doubled. */
-static enum rc add_name(struct broker_template *t, struct str text, size_t *at, struct buf *why)
+static enum rc template_add_name(struct broker_template *t, struct str text, size_t *at,
+                                 struct buf *why)
 {
     size_t end = *at + str_find(str_sub(text, *at, text.len), '}');
     struct part part;
@@ -99,7 +100,7 @@ static enum rc add_name(struct broker_template *t, struct str text, size_t *at, 
     return add_part(t, part, why);
 }
 
-static enum rc compile(struct broker_template *t, struct str text, struct buf *why)
+static enum rc template_compile(struct broker_template *t, struct str text, struct buf *why)
 {
     size_t start = 0;
     size_t at = 0;
@@ -120,7 +121,7 @@ static enum rc compile(struct broker_template *t, struct str text, struct buf *w
                     at + 1);
             return RC_INVALID;
         } else if (rc == RC_OK) {
-            rc = add_name(t, text, &at, why);
+            rc = template_add_name(t, text, &at, why);
         }
         start = at;
     }
@@ -138,7 +139,7 @@ enum rc broker_template_compile(struct str text, struct arena *a,
     }
     struct broker_template *t = ARENA_NEW(a, struct broker_template);
     *out = t;
-    return compile(t, arena_str(a, text), why);
+    return template_compile(t, arena_str(a, text), why);
 }
 
 size_t broker_template_pointer_count(const struct broker_template *t)
@@ -167,7 +168,7 @@ static enum rc match_element(void *ctx, size_t index, struct json_span value)
 }
 
 /* "~1" is a slash, "~0" a tilde. */
-static struct str unescape(struct arena *scratch, struct str token)
+static struct str template_unescape(struct arena *scratch, struct str token)
 {
     char *out = arena_alloc(scratch, token.len + 1);
     size_t len = 0;
@@ -204,7 +205,7 @@ struct str broker_json_at(struct str payload, struct str pointer, struct arena *
     while (pointer.len > 0) {
         struct str rest = str_sub(pointer, 1, pointer.len);
         size_t end = str_find(rest, '/');
-        if (!step_into(&at, unescape(scratch, str_sub(rest, 0, end))))
+        if (!step_into(&at, template_unescape(scratch, str_sub(rest, 0, end))))
             return STR_NONE;
         pointer = str_sub(rest, end, rest.len);
     }
@@ -239,8 +240,8 @@ static struct str find_header(struct str lines, struct str name)
     return STR_NONE;
 }
 
-static struct str fill(const struct part *p, const struct broker_facts *facts,
-                       struct arena *scratch)
+static struct str template_fill(const struct part *p, const struct broker_facts *facts,
+                                struct arena *scratch)
 {
     switch (p->kind) {
     case PART_EVENT_TYPE: return facts->event_type;
@@ -260,6 +261,6 @@ enum rc broker_template_expand(const struct broker_template *t, const struct bro
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; i < t->count && rc == RC_OK; i++)
-        rc = buf_add_str(out, fill(&t->parts[i], facts, scratch));
+        rc = buf_add_str(out, template_fill(&t->parts[i], facts, scratch));
     return rc;
 }

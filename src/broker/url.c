@@ -14,8 +14,8 @@ bool broker_url_is(struct str text)
     return str_starts(text, STR("amqp://")) || str_starts(text, STR("amqps://"));
 }
 
-static enum rc decode(struct str part, struct arena *a, struct str *out, struct buf *why,
-                      const char *what)
+static enum rc url_decode(struct str part, struct arena *a, struct str *out, struct buf *why,
+                          const char *what)
 {
     struct buf plain;
     buf_init(&plain, PART_MAX);
@@ -40,10 +40,10 @@ static enum rc read_user(const struct http_url *http, struct arena *a, struct br
     if (!out->has_credentials)
         return RC_OK;
     size_t colon = str_find(http->userinfo, ':');
-    enum rc rc = decode(str_sub(http->userinfo, 0, colon), a, &out->user, why, "user");
+    enum rc rc = url_decode(str_sub(http->userinfo, 0, colon), a, &out->user, why, "user");
     if (rc == RC_OK)
-        rc = decode(str_sub(http->userinfo, colon + 1, http->userinfo.len), a, &out->password, why,
-                    "password");
+        rc = url_decode(str_sub(http->userinfo, colon + 1, http->userinfo.len), a, &out->password,
+                        why, "password");
     return rc;
 }
 
@@ -59,7 +59,7 @@ static enum rc read_vhost(struct str target, struct arena *a, struct broker_url 
         buf_say(why, "after the host comes one virtual host; a slash in its name is written %%2F");
         return RC_INVALID;
     }
-    return decode(path, a, &out->vhost, why, "virtual host");
+    return url_decode(path, a, &out->vhost, why, "virtual host");
 }
 
 enum rc broker_url_parse(struct str text, struct arena *a, struct broker_url *out, struct buf *why)

@@ -124,12 +124,21 @@ struct conf *cli_conf(struct cli *cli)
     return conf;
 }
 
-static void say(const struct cli *cli, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
-static void say(const struct cli *cli, const char *fmt, va_list args)
+static void args_say(const struct cli *cli, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
+/* Credentials in URLs are left out, as the words may be of a URL that was given. */
+static void args_say(const struct cli *cli, const char *fmt, va_list args)
 {
-    fprintf(stderr, "grapnel %s: ", cli->verb->name);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
+    struct arena scratch;
+    struct buf shown;
+
+    arena_init(&scratch);
+    struct str text = arena_vfmt(&scratch, fmt, args);
+    buf_init(&shown, text.len + 1);
+    bool is_shown = text_hide_users(text, &shown) == RC_OK;
+    fprintf(stderr, "grapnel %s: %.*s\n", cli->verb->name, is_shown ? (int)shown.len : 0,
+            shown.ptr == NULL ? "" : shown.ptr);
+    buf_fini(&shown);
+    arena_fini(&scratch);
 }
 
 int cli_misused(const struct cli *cli, const char *fmt, ...)
@@ -137,7 +146,7 @@ int cli_misused(const struct cli *cli, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    say(cli, fmt, args);
+    args_say(cli, fmt, args);
     va_end(args);
     fprintf(stderr, "Try: grapnel help %s\n", cli->verb->name);
     return CLI_MISUSED;
@@ -148,7 +157,28 @@ int cli_failed(const struct cli *cli, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    say(cli, fmt, args);
+    args_say(cli, fmt, args);
     va_end(args);
     return CLI_FAILED;
+}
+
+static void wipe_text(struct buf *text)
+{
+    if (text->ptr != NULL)
+        mem_wipe(text->ptr, text->len);
+    buf_fini(text);
+}
+
+int cli_answered(const struct cli *cli, enum rc rc, struct buf *out, struct buf *why)
+{
+    int code = CLI_DONE;
+
+    if (rc == RC_OK)
+        printf("%.*s", STR_ARGS(buf_str(out)));
+    else
+        code =
+            cli_failed(cli, "%.*s", STR_ARGS(why->len > 0 ? buf_str(why) : str_from(rc_name(rc))));
+    wipe_text(out);
+    wipe_text(why);
+    return code;
 }

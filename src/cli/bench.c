@@ -57,20 +57,32 @@ static bool take_apps(struct cli *cli, struct apps *apps)
     return false;
 }
 
-static bool take_target(struct cli *cli, struct load_options *o, char host[static 64])
+static bool take_url(struct cli *cli, struct load_options *o, char host[static 64])
 {
     const char *text = cli_take(cli, "url");
-    struct http_url url;
+    struct http_url url = { 0 };
+    struct arena a;
 
-    if (http_url_parse(str_from(text == NULL ? "http://127.0.0.1:8071" : text), &url, NULL) !=
-            RC_OK ||
-        url.tls || url.host.len >= 64) {
-        (void)cli_misused(cli, "--url: not a plain http URL with an address");
-        return false;
-    }
-    snprintf(host, 64, "%.*s", STR_ARGS(url.host));
-    o->host = host;
+    arena_init(&a);
+    text = cli_server_url(cli, "url", text == NULL ? "http://127.0.0.1:8071" : text, &a);
+    bool is_there = text != NULL && http_url_parse(str_from(text), &url, NULL) == RC_OK;
+    bool fits = is_there && !url.tls && url.target.len == 0 && url.host.len < 64;
+    if (is_there && !fits)
+        (void)cli_misused(
+            cli, "--url: '%s': bench needs a server of its own at plain http, without a path",
+            text);
+    if (fits)
+        snprintf(host, 64, "%.*s", STR_ARGS(url.host));
     o->port = url.port;
+    arena_fini(&a);
+    return fits;
+}
+
+static bool take_target(struct cli *cli, struct load_options *o, char host[static 64])
+{
+    if (!take_url(cli, o, host))
+        return false;
+    o->host = host;
     o->token = cli_take(cli, "token");
     if (o->token == NULL)
         o->token = getenv("GRAPNEL_TOKEN");
@@ -136,7 +148,7 @@ static void print_words(const struct load_result *r)
     }
 }
 
-static int measure(struct cli *cli, const struct load_options *o, bool json)
+static int bench_measure(struct cli *cli, const struct load_options *o, bool json)
 {
     struct load_result *result = XNEW(struct load_result);
     struct buf why;
@@ -156,7 +168,7 @@ static int measure(struct cli *cli, const struct load_options *o, bool json)
     return code;
 }
 
-static int run(struct cli *cli)
+static int bench_run(struct cli *cli)
 {
     struct load_options o = { 0 };
     struct apps apps = { 0 };
@@ -168,7 +180,7 @@ static int run(struct cli *cli)
         cli_is_used_up(cli)) {
         o.apps = apps.ids;
         o.app_count = apps.count;
-        code = measure(cli, &o, json);
+        code = bench_measure(cli, &o, json);
     }
     xfree(apps.ids);
     xfree(apps.text);
@@ -178,16 +190,16 @@ static int run(struct cli *cli)
 const struct cli_verb cli_bench = {
     .name = "bench",
     .arguments = "--token=... --app=ID [--url=http://127.0.0.1:8071] [...]",
-    .summary = "publish to a running server and measure",
+    .summary = "Publish to a running server and measure it",
     .details =
-        "  --connections=64   keep-alive connections, one request under way on each\n"
-        "  --rate=0           requests a second; 0: as many as are answered\n"
+        "  --connections=64   keep-alive connections, with one request in progress on each\n"
+        "  --rate=0           requests per second; 0: as many as are answered\n"
         "  --duration=10s     or --count=N\n"
-        "  --payload=1024     bytes\n"
-        "  --event-type=NAME  bench.load unless said\n"
-        "  --event-types=N    NAME.0, NAME.1, ... in turn; 0: NAME as it is\n"
+        "  --payload=1024     size of the payload in bytes\n"
+        "  --event-type=NAME  event type to send (default: bench.load)\n"
+        "  --event-types=N    use NAME.0, NAME.1, ... in turn; 0: NAME as it is\n"
         "  --github-secret=S  send to sources as GitHub does; --app is the last part of a source's URL\n"
-        "  --apps-file=FILE   application ids, one a line, used in turn\n"
-        "  --json             one line of JSON\n",
-    .run = run,
+        "  --apps-file=FILE   application ids, one per line, used in turn\n"
+        "  --json             print the result as one line of JSON\n",
+    .run = bench_run,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the verbs share. Each verb takes its own flags off the arguments; what is left is the
+ * What the verbs share (verbs_priv.h lists them). Each verb takes its own flags off the arguments; what is left is the
  * configuration's.
  */
 #pragma once
@@ -53,18 +53,15 @@ struct conf *cli_conf(struct cli *cli);
 /* "grapnel <verb>: <text>" on standard error; returns CLI_MISUSED or CLI_FAILED. */
 int cli_misused(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int cli_failed(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Prints what was answered, or why there is no answer; the exit code. Both texts end here, wiped: there may be a secret in them. */
+int cli_answered(const struct cli *cli, enum rc rc, struct buf *out, struct buf *why);
 
-extern const struct cli_verb cli_user, cli_tenant;
-extern const struct cli_verb cli_serve, cli_token, cli_doctor, cli_import, cli_listen, cli_receive, cli_bench, cli_verify, cli_source, cli_filter, cli_reference,
-    cli_version, cli_help;
+/* The URL of a server in --`option`, in the arena, without a slash at its end and without the API's own path, so that
+ * paths can be put behind it. NULL: said what is wrong, as misuse. */
+const char *cli_server_url(struct cli *cli, const char *option, const char *given, struct arena *a);
+/* The same of a server that is not Grapnel's: with a user and a password in it, if it has them. Not to be shown. */
+const char *cli_foreign_url(struct cli *cli, const char *option, const char *given, struct arena *a);
 
-/* import_gaia.c: `grapnel import gaia`, with --url and --token taken. */
-int cli_import_gaia(struct cli *cli, const char *server, const char *token);
-
-/* import_openedx.c: `grapnel import openedx`, with --url, --token and the file's name taken. */
-int cli_import_openedx(struct cli *cli, const char *server, const char *token, const char *name);
-
-/* NULL-terminated; for help. */
-extern const struct cli_verb *const cli_verbs[];
-/* The verb nearest to a mistyped word, or NULL. */
-const struct cli_verb *cli_nearest(const char *word);
+/* Says on standard error when a URL is at an address that a server does not send to by default, and what to set then.
+ * `what` has it. Blocks while the name is looked up. */
+void cli_note_address(const char *what, struct str url);

@@ -56,7 +56,7 @@ static const struct setting chain_settings[] = {
 };
 
 /* NULL: said that it is not UTF-8. */
-static json_t *text_of(const struct cli *cli, const char *flag, const char *value)
+static json_t *filter_text_of(const struct cli *cli, const char *flag, const char *value)
 {
     json_t *text = json_string(value);
     if (text == NULL)
@@ -70,7 +70,7 @@ static bool take_list(struct cli *cli, const struct setting *s, json_t *into)
     const char *value;
     json_t *list = NULL;
     while ((value = cli_take(cli, s->flag)) != NULL) {
-        json_t *text = text_of(cli, s->flag, value);
+        json_t *text = filter_text_of(cli, s->flag, value);
         if (list == NULL)
             list = json_array();
         if (text == NULL) {
@@ -111,7 +111,7 @@ static bool take_number(struct cli *cli, const struct setting *s, json_t *into)
 static bool take_text(struct cli *cli, const struct setting *s, json_t *into)
 {
     const char *value = cli_take(cli, s->flag);
-    json_t *text = value == NULL ? NULL : text_of(cli, s->flag, value);
+    json_t *text = value == NULL ? NULL : filter_text_of(cli, s->flag, value);
     if (text != NULL)
         json_object_set_new(into, s->name, text);
     return value == NULL || text != NULL;
@@ -139,7 +139,8 @@ static bool take_settings(struct cli *cli, const struct setting *settings, size_
 /* --- paths ----------------------------------------------------------------------------------------------- */
 
 /* /api/v1/app/<app>/<what>[/<name>[/<tail>]] */
-static struct str path_of(struct job *job, const char *what, const char *name, const char *tail)
+static struct str filter_path_of(struct job *job, const char *what, const char *name,
+                                 const char *tail)
 {
     struct str path =
         arena_fmt(&job->remote.arena, "/api/v1/app/%.*s/%s", STR_ARGS(job->app), what);
@@ -162,7 +163,7 @@ static struct str add_query(struct job *job, struct str path, const char *name, 
 
 /* --- filters --------------------------------------------------------------------------------------------- */
 
-static int create(struct job *job)
+static int filter_create(struct job *job)
 {
     struct cli *cli = job->cli;
     json_t *body = json_object();
@@ -180,17 +181,18 @@ static int create(struct job *job)
     json_object_set_new(body, "event", json_string(event));
     json_object_set_new(body, "url", json_string(processor));
     json_object_set_new(body, "enabled", json_boolean(!is_off));
-    return cli_remote_show(&job->remote, HTTP_POST, path_of(job, "filter", NULL, NULL), body);
+    return cli_remote_show(&job->remote, HTTP_POST, filter_path_of(job, "filter", NULL, NULL),
+                           body);
 }
 
-static int list(struct job *job)
+static int filter_list(struct job *job)
 {
     struct cli *cli = job->cli;
     const char *limit = cli_take(cli, "limit"), *iterator = cli_take(cli, "iterator");
     const char *event = cli_take_word(cli);
     if (!cli_is_used_up(cli))
         return CLI_MISUSED;
-    struct str path = path_of(job, "filter", NULL, NULL);
+    struct str path = filter_path_of(job, "filter", NULL, NULL);
     path = add_query(job, path, "limit", limit != NULL ? limit : "250");
     path = add_query(job, path, "iterator", iterator);
     return cli_remote_show(&job->remote, HTTP_GET, add_query(job, path, "event", event), NULL);
@@ -206,13 +208,13 @@ static const char *only_id(struct cli *cli, const char *of)
     return NULL;
 }
 
-static int show(struct job *job)
+static int filter_show(struct job *job)
 {
     const char *id = only_id(job->cli, "filter or run? Its id");
     if (id == NULL)
         return CLI_MISUSED;
     const char *what = str_starts(str_from(id), STR("frun_")) ? "filter-run" : "filter";
-    return cli_remote_show(&job->remote, HTTP_GET, path_of(job, what, id, NULL), NULL);
+    return cli_remote_show(&job->remote, HTTP_GET, filter_path_of(job, what, id, NULL), NULL);
 }
 
 static int show_secret(struct job *job)
@@ -220,7 +222,8 @@ static int show_secret(struct job *job)
     const char *id = only_id(job->cli, "filter? Its id");
     if (id == NULL)
         return CLI_MISUSED;
-    return cli_remote_show(&job->remote, HTTP_GET, path_of(job, "filter", id, "secret"), NULL);
+    return cli_remote_show(&job->remote, HTTP_GET, filter_path_of(job, "filter", id, "secret"),
+                           NULL);
 }
 
 static int delete_one(struct job *job)
@@ -228,10 +231,11 @@ static int delete_one(struct job *job)
     const char *id = only_id(job->cli, "filter? Its id");
     if (id == NULL)
         return CLI_MISUSED;
-    return cli_remote_show(&job->remote, HTTP_DELETE, path_of(job, "filter", id, NULL), NULL);
+    return cli_remote_show(&job->remote, HTTP_DELETE, filter_path_of(job, "filter", id, NULL),
+                           NULL);
 }
 
-static int update(struct job *job)
+static int filter_update(struct job *job)
 {
     static const struct setting own[] = { { "event", "event", TEXT, 0 },
                                           { "processor", "url", TEXT, 0 } };
@@ -245,26 +249,26 @@ static int update(struct job *job)
         json_decref(body);
         return CLI_MISUSED;
     }
-    return cli_remote_show(&job->remote, HTTP_PATCH, path_of(job, "filter", id, NULL), body);
+    return cli_remote_show(&job->remote, HTTP_PATCH, filter_path_of(job, "filter", id, NULL), body);
 }
 
-static int turn(struct job *job, bool on)
+static int filter_turn(struct job *job, bool on)
 {
     const char *id = only_id(job->cli, "filter? Its id");
     if (id == NULL)
         return CLI_MISUSED;
-    return cli_remote_show(&job->remote, HTTP_PATCH, path_of(job, "filter", id, NULL),
+    return cli_remote_show(&job->remote, HTTP_PATCH, filter_path_of(job, "filter", id, NULL),
                            json_pack("{s:b}", "enabled", on));
 }
 
-static int enable(struct job *job)
+static int filter_enable(struct job *job)
 {
-    return turn(job, true);
+    return filter_turn(job, true);
 }
 
-static int disable(struct job *job)
+static int filter_disable(struct job *job)
 {
-    return turn(job, false);
+    return filter_turn(job, false);
 }
 
 /* --- chains ------------------------------------------------------------------------------------------------ */
@@ -288,7 +292,7 @@ static int set_chain(struct job *job, struct str path, const json_t *given)
     return cli_remote_show(&job->remote, HTTP_PUT, path, body);
 }
 
-static int chain(struct job *job)
+static int filter_chain(struct job *job)
 {
     json_t *given = json_object();
     const char *event = NULL;
@@ -296,7 +300,7 @@ static int chain(struct job *job)
     if (take_settings(job->cli, chain_settings, COUNT_OF(chain_settings), given))
         event = only_id(job->cli, "event");
     if (event != NULL) {
-        struct str path = path_of(job, "filter-chain", event, NULL);
+        struct str path = filter_path_of(job, "filter-chain", event, NULL);
         code = json_object_size(given) > 0 ? set_chain(job, path, given)
                                            : cli_remote_show(&job->remote, HTTP_GET, path, NULL);
     }
@@ -318,7 +322,7 @@ static int rotate_url(struct job *job)
     if (event == NULL)
         return CLI_MISUSED;
     return cli_remote_show(&job->remote, is_off ? HTTP_DELETE : HTTP_POST,
-                           path_of(job, "filter-chain", event, "url"), body);
+                           filter_path_of(job, "filter-chain", event, "url"), body);
 }
 
 /* Data of a file, or of standard input when none is named. */
@@ -327,7 +331,7 @@ static json_t *read_data(struct cli *cli, const char *name)
     json_t *data = cli_read_json(cli, name != NULL ? name : "-");
     if (data == NULL || json_is_object(data))
         return data;
-    (void)cli_failed(cli, "the data is no JSON object");
+    (void)cli_failed(cli, "the data is not a JSON object");
     json_decref(data);
     return NULL;
 }
@@ -345,7 +349,7 @@ static int run_chain(struct job *job)
     if (data == NULL)
         return CLI_FAILED;
     job->remote.deadline_us = trial_us;
-    if (!cli_remote_call(&job->remote, HTTP_POST, path_of(job, "filter-chain", event, NULL),
+    if (!cli_remote_call(&job->remote, HTTP_POST, filter_path_of(job, "filter-chain", event, NULL),
                          json_pack("{s:o}", "data", data), &verdict))
         return CLI_FAILED;
     cli_print_json(verdict);
@@ -376,8 +380,8 @@ static int try_chain(struct job *job)
         json_object_set_new(body, "filters", filters);
     }
     job->remote.deadline_us = trial_us;
-    return cli_remote_show(&job->remote, HTTP_POST, path_of(job, "filter-chain", event, "trial"),
-                           body);
+    return cli_remote_show(&job->remote, HTTP_POST,
+                           filter_path_of(job, "filter-chain", event, "trial"), body);
 }
 
 /* --- runs ---------------------------------------------------------------------------------------------------- */
@@ -388,7 +392,7 @@ static int list_runs(struct job *job)
                                               { "after", "after" }, { "before", "before" },
                                               { "limit", "limit" }, { "iterator", "iterator" } };
     struct cli *cli = job->cli;
-    struct str path = path_of(job, "filter-run", NULL, NULL);
+    struct str path = filter_path_of(job, "filter-run", NULL, NULL);
     for (size_t i = 0; i < COUNT_OF(queries); i++)
         path = add_query(job, path, queries[i][1], cli_take(cli, queries[i][0]));
     if (cli_take_switch(cli, "halted"))
@@ -400,7 +404,7 @@ static int list_runs(struct job *job)
     return cli_remote_show(&job->remote, HTTP_GET, path, NULL);
 }
 
-static int replay(struct job *job)
+static int filter_replay(struct job *job)
 {
     struct cli *cli = job->cli;
     const char *filter = cli_take(cli, "filter");
@@ -413,7 +417,8 @@ static int replay(struct job *job)
     if (filter != NULL)
         json_object_set_new(body, "filterId", json_string(filter));
     job->remote.deadline_us = trial_us;
-    return cli_remote_show(&job->remote, HTTP_POST, path_of(job, "filter-run", id, "replay"), body);
+    return cli_remote_show(&job->remote, HTTP_POST, filter_path_of(job, "filter-run", id, "replay"),
+                           body);
 }
 
 /* --- the verb -------------------------------------------------------------------------------------------------- */
@@ -422,14 +427,14 @@ static const struct action {
     const char *word;
     int (*run)(struct job *job);
 } actions[] = {
-    { "create", create },     { "list", list },          { "show", show },
-    { "update", update },     { "enable", enable },      { "disable", disable },
-    { "delete", delete_one }, { "secret", show_secret }, { "chain", chain },
-    { "url", rotate_url },    { "run", run_chain },      { "runs", list_runs },
-    { "replay", replay },     { "trial", try_chain },
+    { "create", filter_create }, { "list", filter_list },     { "show", filter_show },
+    { "update", filter_update }, { "enable", filter_enable }, { "disable", filter_disable },
+    { "delete", delete_one },    { "secret", show_secret },   { "chain", filter_chain },
+    { "url", rotate_url },       { "run", run_chain },        { "runs", list_runs },
+    { "replay", filter_replay }, { "trial", try_chain },
 };
 
-static int run(struct cli *cli)
+static int filter_run(struct cli *cli)
 {
     const char *what = cli_take_word(cli);
     const struct action *action = NULL;
@@ -455,28 +460,28 @@ static int run(struct cli *cli)
 const struct cli_verb cli_filter = {
     .name = "filter",
     .arguments = "create|list|show|update|...|run|runs|replay|trial --app=APP [...]",
-    .summary = "webfilters: make, list and end them, ask a chain, see its runs",
+    .summary = "Create, list and delete webfilters, ask a chain, show its runs",
     .details =
-        "  create EVENT URL [SETTINGS] [--disabled]   prints it\n"
+        "  create EVENT URL [SETTINGS] [--disabled]   creates a filter and prints it\n"
         "  list [EVENT] [--limit=N] [--iterator=I]\n"
-        "  show ID              a filter, or a run\n"
-        "  update ID [--event=NAME] [--processor=URL] [SETTINGS]   what is not given stays\n"
+        "  show ID              shows a filter, or a run\n"
+        "  update ID [--event=NAME] [--processor=URL] [SETTINGS]   changes only what is given\n"
         "  enable ID, disable ID, delete ID\n"
-        "  secret ID            what its requests are signed with\n"
-        "  chain EVENT [--deadline=9s] [--keep=none|headers|all] [--redact=/POINTER ...]   shows, or sets\n"
-        "  url EVENT [--grace=1h] [--off]   gives the chain a URL, a new one, or none\n"
-        "  run EVENT [FILE]     asks the chain about a JSON object (standard input when no FILE); prints\n"
-        "                       the verdict; the exit code is 3 when it is to halt\n"
+        "  secret ID            shows the secret that signs the filter's requests\n"
+        "  chain EVENT [--deadline=9s] [--keep=none|headers|all] [--redact=/POINTER ...]   shows or sets the chain\n"
+        "  url EVENT [--grace=1h] [--off]   gives the chain a URL, or a new one; --off removes it\n"
+        "  run EVENT [FILE]     asks the chain about a JSON object (from standard input without FILE); prints\n"
+        "                       the verdict; the exit code is 3 if the verdict is to halt\n"
         "  runs [--event=NAME] [--filter=ID] [--halted|--passed] [--after=T] [--before=T]\n"
         "       [--limit=N] [--iterator=I]\n"
-        "  replay RUN URL [--filter=ID]     asks another processor what the run asked\n"
+        "  replay RUN URL [--filter=ID]     asks another processor the same question as the run\n"
         "  trial EVENT [FILE] [--last=50]   tries a chain (a JSON array of filters) on the last kept runs;\n"
-        "                                   the present one when no FILE\n"
+        "                                   without FILE, the current chain\n"
         "SETTINGS: --order=N --timeout=5s --mode=original|chained|parallel|shadow --encoding=json|form\n"
         "  --breaker-failures=5 --breaker=30s --cache=60s --secret=S --description=TEXT\n"
         "  --redirect-on-4xx=URL --redirect-on-5xx=URL --redirect-on-request-exception=URL, and on or off (--no-...):\n"
         "  --halt-on-4xx --halt-on-5xx --halt-on-request-exception --fail-closed --disable-filtering --disable-halt\n"
-        "FILE may be - for standard input. --app: its id or uid. --token or $GRAPNEL_TOKEN, and\n"
-        "--url=http://127.0.0.1:8071\n",
-    .run = run,
+        "FILE may be - for standard input. --app is the application's id or uid. All actions take --token or\n"
+        "$GRAPNEL_TOKEN, and --url=http://127.0.0.1:8071\n",
+    .run = filter_run,
 };

@@ -2,7 +2,7 @@
  *
  * grapnel help, grapnel version.
  */
-#include "cli/cli_priv.h"
+#include "cli/verbs_priv.h"
 
 #include <stdio.h>
 
@@ -14,12 +14,13 @@ static void print_options(void)
 
     buf_init(&text, OPTIONS_TEXT_MAX);
     conf_help(&text);
-    printf("\nOptions of the server, as flags, in the file, or as GRAPNEL_SECTION_NAME:\n%.*s",
-           STR_ARGS(buf_str(&text)));
+    printf(
+        "\nServer options, as flags, in the configuration file, or as GRAPNEL_SECTION_NAME in the environment:\n%.*s",
+        STR_ARGS(buf_str(&text)));
     buf_fini(&text);
 }
 
-static int help_on(const struct cli *cli, const char *word)
+static int help_on(const char *word)
 {
     for (size_t i = 0; cli_verbs[i] != NULL; i++) {
         const struct cli_verb *verb = cli_verbs[i];
@@ -32,29 +33,25 @@ static int help_on(const struct cli *cli, const char *word)
             print_options();
         return CLI_DONE;
     }
-    const struct cli_verb *meant = cli_nearest(word);
-    return cli_failed(cli, "there is no command \"%s\"%s%s%s", word,
-                      meant != NULL ? "; did you mean \"" : "", meant != NULL ? meant->name : "",
-                      meant != NULL ? "\"?" : "");
+    return cli_unknown(word);
 }
 
-static int help(struct cli *cli)
+static int help_show(struct cli *cli)
 {
     const char *word = cli_take_word(cli);
 
     if (word != NULL)
-        return help_on(cli, word);
-    printf("Grapnel %s takes messages over HTTP and delivers them as signed webhooks.\n\n",
-           GRAPNEL_VERSION);
+        return help_on(word);
+    printf("Grapnel %s sends, receives and filters webhooks.\n\n", GRAPNEL_VERSION);
     for (size_t i = 0; cli_verbs[i] != NULL; i++)
         printf("  grapnel %-10s %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
     printf("\nMore: grapnel help <command>\n"
-           "Exit codes: 0 done, 1 failed (standard error says why), 2 not understood, "
+           "Exit codes: 0 success, 1 failure (standard error says why), 2 not understood, "
            "3 halted (filter run)\n");
     return CLI_DONE;
 }
 
-static int version(struct cli *cli)
+static int help_version(struct cli *cli)
 {
     if (!cli_is_used_up(cli))
         return CLI_MISUSED;
@@ -65,13 +62,13 @@ static int version(struct cli *cli)
 const struct cli_verb cli_help = {
     .name = "help",
     .arguments = "[command]",
-    .summary = "show the commands, or one of them with its flags",
-    .run = help,
+    .summary = "Show the commands, or the flags of one of them",
+    .run = help_show,
 };
 
 const struct cli_verb cli_version = {
     .name = "version",
     .arguments = "",
-    .summary = "show the version",
-    .run = version,
+    .summary = "Show the version",
+    .run = help_version,
 };

@@ -5,7 +5,7 @@
  * one that is wrong does not hold up the others; what is there already stays as it is.
  */
 #include "cli/ckan_dump_priv.h"
-#include "cli/cli_priv.h"
+#include "cli/import_priv.h"
 #include "fetch/fetch.h"
 #include "json/json.h"
 
@@ -22,13 +22,14 @@ struct import {
     struct fetch_options fetch;
     struct http_url url;
     struct str headers;
+    struct map *hosts; /* whose addresses were looked at */
     size_t done, failed;
     bool is_cut; /* the server does not answer: no use going on */
 };
 
 /* --- reading the dump ------------------------------------------------------------------------------ */
 
-static enum rc read_all(FILE *file, struct buf *out)
+static enum rc import_ckan_read_all(FILE *file, struct buf *out)
 {
     char part[16384];
     size_t len = 0;
@@ -48,7 +49,7 @@ static bool read_dump(struct cli *cli, const char *name, struct buf *out)
         (void)cli_failed(cli, "%s: %s", name, strerror(errno));
         return false;
     }
-    enum rc rc = read_all(file, out);
+    enum rc rc = import_ckan_read_all(file, out);
     if (!is_input)
         fclose(file);
     if (rc == RC_OK)
@@ -60,7 +61,7 @@ static bool read_dump(struct cli *cli, const char *name, struct buf *out)
 
 /* --- handing it over ------------------------------------------------------------------------------- */
 
-static void judge(struct import *im, const struct fetch_call *call, const char *id)
+static void import_ckan_judge(struct import *im, const struct fetch_call *call, const char *id)
 {
     json_t *answer = NULL;
 
@@ -80,7 +81,7 @@ static void judge(struct import *im, const struct fetch_call *call, const char *
     json_decref(answer);
 }
 
-static void hand_over(struct import *im, const json_t *row)
+static void import_ckan_hand_over(struct import *im, const json_t *row)
 {
     struct fetch_call call;
 
@@ -92,20 +93,37 @@ static void hand_over(struct import *im, const json_t *row)
     call.deadline_us = call.connect_us = DEADLINE_US;
     call.response_keep = call.response_read = REPLY_MAX;
     fetch_run(&im->fetch, &call);
-    judge(im, &call, json_string_value(json_object_get(row, "id")));
+    import_ckan_judge(im, &call, json_string_value(json_object_get(row, "id")));
     fetch_call_fini(&call);
+}
+
+/* Once a host: many webhooks may be at the same one, and looking a name up takes time. */
+static void note_address(struct import *im, const json_t *row)
+{
+    struct http_url url;
+    const char *address = json_string_value(json_object_get(row, "address"));
+    const char *id = json_string_value(json_object_get(row, "id"));
+
+    if (address == NULL || id == NULL || http_url_parse(str_from(address), &url, NULL) != RC_OK ||
+        map_set(im->hosts, url.host, im) != NULL)
+        return;
+    cli_note_address(arena_fmt(&im->arena, "webhook %s", id).ptr, str_from(address));
 }
 
 static int hand_over_all(struct import *im, const json_t *rows)
 {
-    for (size_t i = 0; i < json_array_size(rows) && !im->is_cut; i++)
-        hand_over(im, json_array_get(rows, i));
+    for (size_t i = 0; i < json_array_size(rows) && !im->is_cut; i++) {
+        const json_t *row = json_array_get(rows, i);
+        import_ckan_hand_over(im, row);
+        note_address(im, row);
+    }
     printf("%zu webhooks are at the server, %zu were refused.\n", im->done, im->failed);
     return im->failed == 0 ? CLI_DONE : CLI_FAILED;
 }
 
 /* The client: any address, since the operator named it. */
-static enum rc prepare(struct import *im, const char *server, const char *token, struct buf *why)
+static enum rc import_ckan_prepare(struct import *im, const char *server, const char *token,
+                                   struct buf *why)
 {
     struct str url = arena_fmt(&im->arena, "%s/api/3/action/webhook_import", server);
 
@@ -131,7 +149,7 @@ static int import_text(struct import *im, struct str text, const char *server, c
         (void)cli_failed(im->cli,
                          "that is no dump of the table: CSV with a header line, a JSON array, or a "
                          "JSON object a line, each with id, address, user_id, topic, created_at");
-    else if (prepare(im, server, token, &why) != RC_OK)
+    else if (import_ckan_prepare(im, server, token, &why) != RC_OK)
         (void)cli_failed(im->cli, "%s: %.*s", server, STR_ARGS(buf_str(&why)));
     else
         code = hand_over_all(im, rows);
@@ -142,7 +160,7 @@ static int import_text(struct import *im, struct str text, const char *server, c
     return code;
 }
 
-static int run(struct cli *cli)
+static int import_ckan_run(struct cli *cli)
 {
     const char *server = cli_take(cli, "url");
     const char *token = cli_take(cli, "token");
@@ -167,9 +185,14 @@ static int run(struct cli *cli)
         return CLI_MISUSED;
     buf_init(&text, CLI_CKAN_DUMP_MAX);
     arena_init(&im.arena);
-    int code = read_dump(cli, name, &text)
+    im.hosts = map_new();
+    server = cli_server_url(cli, "url", server, &im.arena);
+    int code = CLI_MISUSED;
+    if (server != NULL)
+        code = read_dump(cli, name, &text)
                    ? import_text(&im, str_trim(buf_str(&text)), server, token)
                    : CLI_FAILED;
+    map_free(im.hosts);
     arena_fini(&im.arena);
     buf_fini(&text);
     return code;
@@ -179,19 +202,18 @@ const struct cli_verb cli_import = {
     .name = "import",
     .arguments =
         "ckan|openedx --url=URL [--token=TOKEN] FILE|-  or  gaia --url=URL --etcd=URL [--dry-run]",
-    .summary = "take over webhooks of another service",
+    .summary = "Import webhooks from another service",
     .details =
         "  --url=URL        of the running Grapnel, such as http://127.0.0.1:8071\n"
-        "  --token=TOKEN    an API token; else the environment's GRAPNEL_TOKEN\n"
-        "  FILE             the old table as CSV with a header line, a JSON array, or a JSON object\n"
-        "                   a line, with id, address, user_id, topic, created_at:\n"
-        "    psql \"$CKAN_DB\" -c \"\\copy (SELECT id, address, user_id, topic, created_at FROM webhooks)"
-        " TO STDOUT CSV HEADER\" |\n"
+        "  --token=TOKEN    an API token (default: $GRAPNEL_TOKEN)\n"
+        "  FILE             ckan: the old table as CSV with a header line, a JSON array, or one JSON\n"
+        "                   object per line, with id, address, user_id, topic, created_at:\n"
+        "    psql \"$CKAN_DB\" -c \"\\copy (SELECT id, address, user_id, topic, created_at FROM webhooks) TO STDOUT CSV HEADER\" |\n"
         "      grapnel import ckan --url=URL -\n"
+        "                   openedx: what Django's dumpdata writes for the plugin's tables\n"
         "  --etcd=URL       gaia: the etcd (v2 keys) of the original service, such as http://etcd:2379\n"
-        "  --dry-run        gaia: only say what would be done\n"
-        "  openedx: FILE is what Django's dumpdata makes of the plugin's tables;\n"
-        "  --app=UID        openedx: the application that is made or used; openedx when absent\n"
-        "  --catalogue      openedx: instead of a file, the event types the plugin knows\n",
-    .run = run,
+        "  --dry-run        gaia: only report what would be done\n"
+        "  --app=UID        openedx: the application to use, created if missing (default: openedx)\n"
+        "  --catalogue      openedx: import the event types that the plugin knows, instead of a file\n",
+    .run = import_ckan_run,
 };

@@ -4,14 +4,20 @@
  * everything under webhooks/), with their tokens, so that every URL keeps working. They go to the
  * running server a hundred at a time. Running it again changes nothing that has not changed there.
  */
-#include "cli/cli_priv.h"
+#include "cli/import_priv.h"
 #include "fetch/fetch.h"
 #include "json/json.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { BATCH = 100, ETCD_MAX = 256 << 20, REPLY_MAX = 1 << 20, DEADLINE_US = 60000000 };
+enum {
+    BATCH = 100,
+    ETCD_MAX = 256 << 20,
+    REPLY_MAX = 1 << 20,
+    DEADLINE_US = 60000000,
+    ETCD_US = 20000000
+};
 
 struct gaia_import {
     struct cli *cli;
@@ -23,8 +29,8 @@ struct gaia_import {
     json_int_t made, changed, same, left_out;
 };
 
-static bool ask(struct gaia_import *im, enum http_method method, struct str url, struct str headers,
-                struct str body, struct fetch_call *call)
+static bool import_gaia_ask(struct gaia_import *im, enum http_method method, struct str url,
+                            struct str headers, struct str body, struct fetch_call *call)
 {
     struct http_url parsed;
     struct buf why;
@@ -38,7 +44,7 @@ static bool ask(struct gaia_import *im, enum http_method method, struct str url,
         call->url = &parsed;
         call->headers = headers;
         call->body = body;
-        call->deadline_us = call->connect_us = DEADLINE_US;
+        call->deadline_us = call->connect_us = method == HTTP_GET ? ETCD_US : DEADLINE_US;
         call->response_keep = call->response_read = method == HTTP_GET ? ETCD_MAX : REPLY_MAX;
         fetch_run(&im->fetch, call);
         ok = call->error == FETCH_OK && call->status == 200;
@@ -63,27 +69,30 @@ static void take_record(struct gaia_import *im, const char *key, const char *val
         json_decref(record);
         return;
     }
-    if (json_object_get(record, "token") == NULL && name != NULL)
+    if (name != NULL) /* by which the service looked a URL's token up, whatever the record says */
         json_object_set_new(record, "token", json_string(name + 1));
     json_array_append_new(im->records, record);
 }
 
 /* Folders are walked by a list, not by calls of calls: etcd decides how deep they go. */
-static void take_nodes(struct gaia_import *im, json_t *root)
+static bool take_nodes(struct gaia_import *im, json_t *root)
 {
     json_t *open = json_pack("[O]", root);
+    bool ok = true;
 
-    for (size_t i = 0; i < json_array_size(open); i++) {
+    for (size_t i = 0; ok && i < json_array_size(open); i++) {
         const json_t *node = json_array_get(open, i);
         const char *key = json_string_value(json_object_get(node, "key"));
         const char *value = json_string_value(json_object_get(node, "value"));
         json_t *nodes = json_object_get(node, "nodes");
-        if (nodes != NULL)
+        ok = json_is_object(node) && (nodes == NULL || json_is_array(nodes));
+        if (ok && nodes != NULL)
             json_array_extend(open, nodes);
-        else if (key != NULL && value != NULL)
+        else if (ok && key != NULL && value != NULL)
             take_record(im, key, value);
     }
     json_decref(open);
+    return ok;
 }
 
 static bool read_etcd(struct gaia_import *im, const char *etcd)
@@ -91,14 +100,13 @@ static bool read_etcd(struct gaia_import *im, const char *etcd)
     struct fetch_call call;
     struct str url = arena_fmt(&im->arena, "%s/v2/keys/webhooks?recursive=true", etcd);
     json_t *answer = NULL;
-    bool ok = ask(im, HTTP_GET, url, STR(""), STR(""), &call);
+    bool ok = import_gaia_ask(im, HTTP_GET, url, STR(""), STR(""), &call);
 
     if (ok) {
         ok = !call.response_cut && json_parse(call.response, &answer, NULL) == RC_OK &&
-             json_object_get(answer, "node") != NULL;
-        if (ok)
-            take_nodes(im, json_object_get(answer, "node"));
-        else
+             json_object_get(answer, "node") != NULL &&
+             take_nodes(im, json_object_get(answer, "node"));
+        if (!ok)
             (void)cli_failed(im->cli, "%s: that is no answer of etcd's v2 keys API", etcd);
     }
     json_decref(answer);
@@ -108,7 +116,7 @@ static bool read_etcd(struct gaia_import *im, const char *etcd)
 
 /* --- handing it over ------------------------------------------------------------------------------- */
 
-static void count(struct gaia_import *im, const json_t *answer)
+static void import_gaia_count(struct gaia_import *im, const json_t *answer)
 {
     const json_t *left = json_object_get(answer, "leftOut");
 
@@ -124,7 +132,7 @@ static void count(struct gaia_import *im, const json_t *answer)
     }
 }
 
-static bool hand_over(struct gaia_import *im, const json_t *batch)
+static bool import_gaia_hand_over(struct gaia_import *im, const json_t *batch)
 {
     struct fetch_call call;
     json_t *answer = NULL;
@@ -132,11 +140,11 @@ static bool hand_over(struct gaia_import *im, const json_t *batch)
                                im->is_dry ? "true" : "false");
     struct str headers = arena_fmt(
         &im->arena, "Content-Type: application/json\r\nAuthorization: Bearer %s\r\n", im->token);
-    bool ok = ask(im, HTTP_POST, url, headers, json_text(&im->arena, batch), &call);
+    bool ok = import_gaia_ask(im, HTTP_POST, url, headers, json_text(&im->arena, batch), &call);
 
     ok = ok && json_parse(call.response, &answer, NULL) == RC_OK;
     if (ok)
-        count(im, answer);
+        import_gaia_count(im, answer);
     json_decref(answer);
     fetch_call_fini(&call);
     return ok;
@@ -150,7 +158,7 @@ static bool hand_over_all(struct gaia_import *im)
         json_t *batch = json_array();
         for (size_t i = at; i < at + BATCH && i < json_array_size(im->records); i++)
             json_array_append(batch, json_array_get(im->records, i));
-        ok = hand_over(im, batch);
+        ok = import_gaia_hand_over(im, batch);
         json_decref(batch);
     }
     printf("%s%lld made, %lld changed, %lld as they were, %lld left out\n",
@@ -160,7 +168,7 @@ static bool hand_over_all(struct gaia_import *im)
 }
 
 /* The client: any address, since the operator named it. */
-static bool prepare(struct gaia_import *im)
+static bool import_gaia_prepare(struct gaia_import *im)
 {
     struct buf why;
 
@@ -178,7 +186,7 @@ static bool prepare(struct gaia_import *im)
 int cli_import_gaia(struct cli *cli, const char *server, const char *token)
 {
     const char *etcd = cli_take(cli, "etcd");
-    struct gaia_import im = { .cli = cli, .server = server, .token = token };
+    struct gaia_import im = { .cli = cli, .token = token };
 
     im.is_dry = cli_take_switch(cli, "dry-run");
     if (server == NULL || token == NULL || etcd == NULL)
@@ -187,10 +195,15 @@ int cli_import_gaia(struct cli *cli, const char *server, const char *token)
         return CLI_MISUSED;
     arena_init(&im.arena);
     im.records = json_array();
-    bool ok = prepare(&im) && read_etcd(&im, etcd) && hand_over_all(&im);
+    im.server = cli_server_url(cli, "url", server, &im.arena);
+    etcd = im.server == NULL ? NULL : cli_foreign_url(cli, "etcd", etcd, &im.arena);
+    bool ok =
+        etcd != NULL && import_gaia_prepare(&im) && read_etcd(&im, etcd) && hand_over_all(&im);
     json_decref(im.records);
     fetch_policy_unref(im.fetch.policy);
     SSL_CTX_free(im.fetch.tls);
     arena_fini(&im.arena);
+    if (etcd == NULL)
+        return CLI_MISUSED;
     return ok ? CLI_DONE : CLI_FAILED;
 }

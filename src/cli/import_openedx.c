@@ -4,10 +4,15 @@
  * a Django dump of its two tables. Webhooks become endpoints, webfilters become filters of one
  * application, through the running server's API. Doing it again changes nothing that is there.
  */
+#include "cli/import_priv.h"
 #include "cli/remote.h"
 #include "dialect/openedx.h"
 
 #include <stdio.h>
+
+/* The plugin waits so long for each of its URLs. The chain's own deadline, which is below it, holds for all filters of
+ * an event together. */
+enum { PLUGIN_WAITS_MS = 10000 };
 
 struct import {
     struct cli *cli;
@@ -20,7 +25,8 @@ struct import {
 /* --- the API ------------------------------------------------------------------------------------------ */
 
 /* The answer of a call below /api/v1; NULL: said why not. `body` is taken over; may be NULL. */
-static json_t *call(struct import *im, enum http_method method, const char *path, json_t *body)
+static json_t *import_openedx_call(struct import *im, enum http_method method, const char *path,
+                                   json_t *body)
 {
     json_t *answer;
     struct str whole = arena_fmt(&im->remote.arena, "/api/v1%s", path);
@@ -30,20 +36,15 @@ static json_t *call(struct import *im, enum http_method method, const char *path
 static bool put_event_type(struct import *im, const char *type, const char *words)
 {
     struct str path = arena_fmt(&im->remote.arena, "/event-type/%s", type);
-    json_t *answer = call(im, HTTP_PUT, path.ptr, json_pack("{s:s}", "description", words));
+    json_t *answer =
+        import_openedx_call(im, HTTP_PUT, path.ptr, json_pack("{s:s}", "description", words));
     json_decref(answer);
     return answer != NULL;
 }
 
 /* --- webhooks ----------------------------------------------------------------------------------------- */
 
-static struct str string_of(const json_t *fields, const char *name)
-{
-    const json_t *v = json_object_get(fields, name);
-    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR("");
-}
-
-static bool is_set(const json_t *fields, const char *name, bool absent)
+static bool import_openedx_is_set(const json_t *fields, const char *name, bool absent)
 {
     const json_t *v = json_object_get(fields, name);
     return json_is_boolean(v) ? json_is_true(v) : absent;
@@ -51,20 +52,21 @@ static bool is_set(const json_t *fields, const char *name, bool absent)
 
 static const char *encoding_of(const json_t *fields)
 {
-    return is_set(fields, "use_www_form_encoding", false) ? "form" : "json";
+    return import_openedx_is_set(fields, "use_www_form_encoding", false) ? "form" : "json";
 }
 
 static bool has_endpoint(const struct import *im, struct str uid)
 {
     for (size_t i = 0; i < json_array_size(im->endpoints); i++)
-        if (str_eq(string_of(json_array_get(im->endpoints, i), "uid"), uid))
+        if (str_eq(json_str_member(json_array_get(im->endpoints, i), "uid"), uid))
             return true;
     return false;
 }
 
 static bool import_webhook(struct import *im, json_int_t pk, const json_t *fields)
 {
-    struct str name = string_of(fields, "event"), url = string_of(fields, "webhook_url");
+    struct str name = json_str_member(fields, "event"),
+               url = json_str_member(fields, "webhook_url");
     const struct openedx_event *event = openedx_event_find(name);
     if (event == NULL) {
         (void)cli_failed(im->cli, "webhook %lld: the event \"%.*s\" is not known", (long long)pk,
@@ -82,10 +84,12 @@ static bool import_webhook(struct import *im, json_int_t pk, const json_t *field
     json_t *body =
         json_pack("{s:s, s:s%, s:s, s:[s], s:b, s:s}", "uid", uid.ptr, "url", url.ptr, url.len,
                   "description", event->name, "eventTypes", event->type, "disabled",
-                  !is_set(fields, "enabled", true), "encoding", encoding_of(fields));
-    json_t *answer = call(im, HTTP_PUT, path.ptr, body);
+                  !import_openedx_is_set(fields, "enabled", true), "encoding", encoding_of(fields));
+    json_t *answer = import_openedx_call(im, HTTP_PUT, path.ptr, body);
     json_decref(answer);
     im->done += answer != NULL;
+    if (answer != NULL)
+        cli_note_address(arena_fmt(&im->remote.arena, "webhook %lld", (long long)pk).ptr, url);
     return answer != NULL;
 }
 
@@ -103,14 +107,16 @@ static const struct {
               { "redirect_on_5xx", "redirectOn5xx" },
               { "redirect_on_request_exception", "redirectOnRequestException" },
               { "description", "description" },
-              { "event", "event" },
               { "webhook_url", "url" } };
 
-static bool is_there(const struct import *im, struct str event, struct str url)
+/* The server shows URLs cleaned and without credentials. */
+static bool is_there(struct import *im, struct str event, struct str url)
 {
+    struct str user;
+    url = text_url_split(http_url_cleaned(url, &im->remote.arena), &im->remote.arena, &user);
     for (size_t i = 0; i < json_array_size(im->filters); i++) {
         const json_t *f = json_array_get(im->filters, i);
-        if (str_eq(string_of(f, "event"), event) && str_eq(string_of(f, "url"), url))
+        if (str_eq(json_str_member(f, "event"), event) && str_eq(json_str_member(f, "url"), url))
             return true;
     }
     return false;
@@ -121,11 +127,11 @@ static bool show_url(struct import *im, struct str event)
 {
     struct str path =
         arena_fmt(&im->remote.arena, "/app/%s/filter-chain/%.*s", im->app, STR_ARGS(event));
-    json_t *chain = call(im, HTTP_GET, path.ptr, NULL);
+    json_t *chain = import_openedx_call(im, HTTP_GET, path.ptr, NULL);
     if (chain != NULL && !json_is_string(json_object_get(chain, "url"))) {
         json_decref(chain);
         path = arena_fmt(&im->remote.arena, "%s/url", path.ptr);
-        chain = call(im, HTTP_POST, path.ptr, json_object());
+        chain = import_openedx_call(im, HTTP_POST, path.ptr, json_object());
     }
     if (chain != NULL)
         printf("%.*s  %s\n", STR_ARGS(event), json_string_value(json_object_get(chain, "url")));
@@ -133,30 +139,58 @@ static bool show_url(struct import *im, struct str event)
     return chain != NULL;
 }
 
-static bool import_webfilter(struct import *im, json_int_t pk, const json_t *fields)
+/* The event that the plugin's code asks for. Its form offers some under other names, which the code never asks for. */
+static struct str event_of(json_int_t pk, const json_t *fields)
 {
-    struct str event = string_of(fields, "event"), url = string_of(fields, "webhook_url");
-    if (openedx_filter_find(event) == NULL)
+    struct str event = json_str_member(fields, "event");
+    const struct openedx_filter *f = openedx_filter_find(event);
+    if (f != NULL)
+        return event;
+    f = openedx_filter_of_choice(event);
+    if (f == NULL) {
         fprintf(stderr,
                 "webfilter %lld: \"%.*s\" is not in the catalogue; taken over all the same\n",
                 (long long)pk, STR_ARGS(event));
+        return event;
+    }
+    fprintf(
+        stderr,
+        "webfilter %lld: the plugin never asks for \"%.*s\", which its form offers, but for \"%s\"; taken over as that. "
+        "In the site's shell: Webfilter.objects.filter(pk=%lld).update(event=\"%s\", webhook_url=\"...\")\n",
+        (long long)pk, STR_ARGS(event), f->name, (long long)pk, f->name);
+    return str_from(f->name);
+}
+
+static json_t *filter_body(json_int_t pk, const json_t *fields, struct str event)
+{
+    json_t *body = json_object();
+    for (size_t i = 0; i < COUNT_OF(flags); i++)
+        json_object_set_new(body, flags[i].ours,
+                            json_boolean(import_openedx_is_set(fields, flags[i].theirs, false)));
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct str value = json_str_member(fields, texts[i].theirs);
+        json_object_set_new(body, texts[i].ours, json_stringn(value.ptr, value.len));
+    }
+    json_object_set_new(body, "event", json_stringn(event.ptr, event.len));
+    json_object_set_new(body, "enabled",
+                        json_boolean(import_openedx_is_set(fields, "enabled", true)));
+    json_object_set_new(body, "encoding", json_string(encoding_of(fields)));
+    json_object_set_new(body, "order", json_integer(pk));
+    json_object_set_new(body, "timeoutMs", json_integer(PLUGIN_WAITS_MS));
+    return body;
+}
+
+static bool import_webfilter(struct import *im, json_int_t pk, const json_t *fields,
+                             struct str event)
+{
+    struct str url = json_str_member(fields, "webhook_url");
+    cli_note_address(arena_fmt(&im->remote.arena, "webfilter %lld", (long long)pk).ptr, url);
     if (is_there(im, event, url)) {
         im->there++;
         return true;
     }
-    json_t *body = json_object();
-    for (size_t i = 0; i < COUNT_OF(flags); i++)
-        json_object_set_new(body, flags[i].ours,
-                            json_boolean(is_set(fields, flags[i].theirs, false)));
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        struct str value = string_of(fields, texts[i].theirs);
-        json_object_set_new(body, texts[i].ours, json_stringn(value.ptr, value.len));
-    }
-    json_object_set_new(body, "enabled", json_boolean(is_set(fields, "enabled", true)));
-    json_object_set_new(body, "encoding", json_string(encoding_of(fields)));
-    json_object_set_new(body, "order", json_integer(pk));
     struct str path = arena_fmt(&im->remote.arena, "/app/%s/filter", im->app);
-    json_t *answer = call(im, HTTP_POST, path.ptr, body);
+    json_t *answer = import_openedx_call(im, HTTP_POST, path.ptr, filter_body(pk, fields, event));
     json_decref(answer);
     im->done += answer != NULL;
     return answer != NULL;
@@ -166,15 +200,15 @@ static bool import_webfilter(struct import *im, json_int_t pk, const json_t *fie
 
 static void import_row(struct import *im, const json_t *row, json_t *events)
 {
-    struct str model = string_of(row, "model");
+    struct str model = json_str_member(row, "model");
     const json_t *fields = json_object_get(row, "fields");
     json_int_t pk = json_integer_value(json_object_get(row, "pk"));
     bool fine = true;
     if (str_eq(model, STR("openedx_webhooks.webhook"))) {
         fine = import_webhook(im, pk, fields);
     } else if (str_eq(model, STR("openedx_webhooks.webfilter"))) {
-        struct str event = string_of(fields, "event");
-        fine = import_webfilter(im, pk, fields);
+        struct str event = event_of(pk, fields);
+        fine = import_webfilter(im, pk, fields, event);
         if (fine)
             json_object_set_new(events, arena_cstr(&im->remote.arena, event), json_true());
     }
@@ -189,10 +223,10 @@ static json_t *all_of(struct import *im, const char *what)
     struct str next = path;
     do {
         json_decref(page);
-        page = call(im, HTTP_GET, next.ptr, NULL);
+        page = import_openedx_call(im, HTTP_GET, next.ptr, NULL);
         json_array_extend(all, json_object_get(page, "data"));
         next = arena_fmt(&im->remote.arena, "%s&iterator=%.*s", path.ptr,
-                         STR_ARGS(string_of(page, "iterator")));
+                         STR_ARGS(json_str_member(page, "iterator")));
     } while (page != NULL && json_is_false(json_object_get(page, "done")));
     if (page == NULL) {
         json_decref(all);
@@ -204,8 +238,8 @@ static json_t *all_of(struct import *im, const char *what)
 
 static bool open_application(struct import *im)
 {
-    json_t *app = call(im, HTTP_POST, "/app?get_if_exists=true",
-                       json_pack("{s:s, s:s}", "name", "Open edX", "uid", im->app));
+    json_t *app = import_openedx_call(im, HTTP_POST, "/app?get_if_exists=true",
+                                      json_pack("{s:s, s:s}", "name", "Open edX", "uid", im->app));
     if (app == NULL)
         return false;
     json_decref(app);

@@ -8,6 +8,7 @@
 #include "loop/loop.h"
 #include "sign/sign.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 enum { STOP_US = 1000000, SHOWN_MAX = 400, BODY_MAX = 16 << 20, TOLERANCE_S = 300, MAC_BYTES = 32 };
@@ -31,7 +32,8 @@ static struct str webhook_header(const struct http_call *call, const char *name,
 }
 
 /* What a delivery by `key` signs: "v1,<base64>" somewhere in the header. */
-static const char *verify(const struct listener *l, const struct http_call *call, struct str id)
+static const char *listen_verify(const struct listener *l, const struct http_call *call,
+                                 struct str id)
 {
     struct str stamp = webhook_header(call, "webhook-timestamp", "svix-timestamp");
     struct str given = webhook_header(call, "webhook-signature", "svix-signature");
@@ -63,7 +65,7 @@ static const char *verify(const struct listener *l, const struct http_call *call
     return "BAD SIGNATURE";
 }
 
-static void show(const struct http_call *call, struct str id, const char *verdict)
+static void listen_show(const struct http_call *call, struct str id, const char *verdict)
 {
     char now[TIME_TEXT_LEN + 1];
     struct str shown = str_cut_utf8(call->body, SHOWN_MAX);
@@ -88,10 +90,10 @@ static void on_call(void *ctx, struct http_call *call)
 {
     struct listener *l = ctx;
     struct str id = webhook_header(call, "webhook-id", "svix-id");
-    const char *verdict = verify(l, call, id);
+    const char *verdict = listen_verify(l, call, id);
 
     if (!l->quiet)
-        show(call, id, verdict);
+        listen_show(call, id, verdict);
     http_call_reply(call, &(struct http_reply){ .status = l->status });
     if (l->left > 0 && --l->left == 0)
         http_server_stop(l->server, loop_now_us(l->loop) + STOP_US, on_stopped, l);
@@ -139,6 +141,8 @@ static int listen_on(struct cli *cli, struct listener *l, const char *address)
     printf("listening on http://%.*s%u\n", STR_ARGS(host), (unsigned)http_listen_port(fd));
     fflush(stdout);
     l->loop = loop_new("listen", clock_system());
+    if (l->loop == NULL)
+        return cli_failed(cli, "cannot wait for connections: %s", strerrordesc_np(errno));
     l->server = http_server_new(l->loop, fd, NULL, &limits, on_call, l);
     loop_run(l->loop);
     http_server_free(l->server);
@@ -146,7 +150,7 @@ static int listen_on(struct cli *cli, struct listener *l, const char *address)
     return CLI_DONE;
 }
 
-static int run(struct cli *cli)
+static int listen_run(struct cli *cli)
 {
     struct listener l = { 0 };
     const char *address = cli_take(cli, "listen");
@@ -164,10 +168,11 @@ static int run(struct cli *cli)
 const struct cli_verb cli_listen = {
     .name = "listen",
     .arguments = "[--listen=HOST:PORT] [--secret=whsec_...] [--status=204] [--count=N] [--quiet]",
-    .summary = "receive deliveries here, show and verify them",
-    .details = "  --listen    where; port 0, the default, takes a free one and prints it\n"
-               "  --secret    of the endpoint: signatures are checked with it\n"
-               "  --status    what to answer, 200 to 599\n"
-               "  --count     end after this many\n",
-    .run = run,
+    .summary = "Receive deliveries here, verify them and print them",
+    .details =
+        "  --listen    address to listen on; port 0, the default, picks a free port and prints it\n"
+        "  --secret    the endpoint's secret, which signatures are checked with\n"
+        "  --status    status to answer, 200 to 599\n"
+        "  --count     exit after this many deliveries\n",
+    .run = listen_run,
 };

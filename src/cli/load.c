@@ -70,7 +70,8 @@ int64_t cli_load_quantile_us(const struct load_result *r, double q)
         seen += r->latency[i];
         if (seen >= wanted && seen > 0) {
             uint64_t base = 1ULL << (i / 16);
-            return (int64_t)(base + base * (i % 16 + 1) / 16);
+            int64_t top_us = (int64_t)(base + base * (i % 16 + 1) / 16);
+            return top_us < r->worst_us ? top_us : r->worst_us;
         }
     }
     return 0;
@@ -99,7 +100,7 @@ static enum rc open_connection(struct load *l, struct connection *c)
 }
 
 /* The peer ended it: what was under way counts as broken, and a new connection takes its place. */
-static enum rc reopen(struct load *l, struct connection *c)
+static enum rc load_reopen(struct load *l, struct connection *c)
 {
     close(c->fd);
     if (c->busy) {
@@ -182,7 +183,7 @@ static enum rc send_request(struct load *l, struct connection *c, int64_t due_us
     while (c->out_at < c->out_len) {
         ssize_t n = send(c->fd, c->out + c->out_at, c->out_len - c->out_at, MSG_NOSIGNAL);
         if (n <= 0)
-            return reopen(l, c);
+            return load_reopen(l, c);
         c->out_at += (size_t)n;
     }
     return RC_OK;
@@ -256,7 +257,7 @@ static enum rc on_readable(struct load *l, struct connection *c)
             if (*at != NULL)
                 *at = c->next_free;
         }
-        return reopen(l, c);
+        return load_reopen(l, c);
     }
     c->in_len += (size_t)n;
     enum http_parse parsed =
@@ -264,7 +265,7 @@ static enum rc on_readable(struct load *l, struct connection *c)
     if (parsed == HTTP_PARSE_MORE)
         return RC_OK;
     if (parsed == HTTP_PARSE_BAD || used + head.length > IN_MAX)
-        return reopen(l, c);
+        return load_reopen(l, c);
     if (c->in_len >= used + head.length)
         count_answer(l, c, head.status);
     return RC_OK;
@@ -280,7 +281,7 @@ static bool is_over(const struct load *l)
     return false;
 }
 
-static enum rc turn(struct load *l)
+static enum rc load_turn(struct load *l)
 {
     struct epoll_event events[EVENTS];
     int64_t wait_us;
@@ -309,7 +310,7 @@ static struct sign_prefix *prepare_signer(const struct load *l)
     return signer;
 }
 
-static void prepare(struct load *l)
+static void load_prepare(struct load *l)
 {
     const struct load_options *o = l->o;
     uint64_t run = rng_u64(rng_system());
@@ -328,7 +329,7 @@ static void prepare(struct load *l)
     }
 }
 
-static void finish(struct load *l)
+static void load_finish(struct load *l)
 {
     for (int i = 0; i < l->o->connections; i++) {
         if (l->connections[i].fd >= 0)
@@ -347,16 +348,16 @@ enum rc cli_load_run(const struct load_options *o, struct load_result *out, stru
     struct load l = { .o = o, .r = out, .epoll = epoll_create1(EPOLL_CLOEXEC) };
     enum rc rc = l.epoll >= 0 ? RC_OK : RC_IO;
 
-    prepare(&l);
+    load_prepare(&l);
     for (int i = 0; i < o->connections && rc == RC_OK; i++)
         rc = open_connection(&l, &l.connections[i]);
     l.start_us = now_us();
     l.end_us = o->duration_us > 0 ? l.start_us + o->duration_us : INT64_MAX;
     while (rc == RC_OK && !is_over(&l))
-        rc = turn(&l);
+        rc = load_turn(&l);
     out->took_us = now_us() - l.start_us;
     if (rc != RC_OK)
         buf_say(why, "%s:%u: %s", o->host, (unsigned)o->port, strerror(errno));
-    finish(&l);
+    load_finish(&l);
     return rc;
 }

@@ -4,6 +4,7 @@
  * end; what is done with events stands in src/receive.
  */
 #include "cli/cli_priv.h"
+#include "cli/fetcher.h"
 #include "receive/service.h"
 
 #include <fcntl.h>
@@ -33,6 +34,9 @@ struct receiving {
     struct grapnel_bytes secrets[GRAPNEL_SECRETS_MAX];
     const char *secret_file;
     char *secret_text; /* of it */
+    char *tentative;   /* the file beside it for a secret that no event has verified with yet */
+    char *tentative_text;
+    struct cli_fetcher fetcher;
     int64_t grace_us;
 };
 
@@ -123,6 +127,27 @@ static bool take_secret_file(struct receiving *r)
     return true;
 }
 
+/* One that came in a handshake before, and is used as it was. */
+static bool take_tentative(struct receiving *r)
+{
+    size_t len;
+
+    if (r->secret_file == NULL)
+        return true;
+    size_t room = strlen(r->secret_file) + sizeof ".tentative";
+    r->tentative = xcalloc(1, room);
+    (void)snprintf(r->tentative, room, "%s.tentative", r->secret_file);
+    if (r->config.secret_count > 0 || access(r->tentative, F_OK) != 0)
+        return true;
+    r->tentative_text = read_whole(r->cli, r->tentative, &len);
+    if (r->tentative_text == NULL)
+        return false;
+    struct str rest = str_of(r->tentative_text, len), secret = STR_NONE;
+    (void)str_split(&rest, '\n', &secret);
+    r->config.is_tentative = secret.len > 0;
+    return secret.len == 0 || add_secret(r, secret);
+}
+
 static bool take_secrets(struct receiving *r)
 {
     r->config.secrets = r->secrets;
@@ -130,7 +155,7 @@ static bool take_secrets(struct receiving *r)
         if (!add_secret(r, str_from(text)))
             return false;
     }
-    return take_secret_file(r);
+    return take_secret_file(r) && take_tentative(r);
 }
 
 static bool take_size(struct receiving *r, const char *name, int64_t max, size_t *out)
@@ -154,7 +179,7 @@ static bool take_limits(struct receiving *r)
               take_size(r, "concurrency", GRAPNEL_RECEIVER_RUNNING_MAX, &c->workers) &&
               cli_take_number(r->cli, "count", 0, 1, INT64_MAX, &count) &&
               cli_take_number(r->cli, "success", 0, 200, 299, &success) &&
-              cli_take_duration(r->cli, "timeout", TIMEOUT_S * INT64_C(1000000),
+              cli_take_duration(r->cli, "timeout", has_hooks(r) ? 0 : TIMEOUT_S * INT64_C(1000000),
                                 &r->service.timeout_us) &&
               cli_take_duration(r->cli, "grace", GRACE_S * INT64_C(1000000), &r->grace_us) &&
               cli_take_duration(r->cli, "replay-window",
@@ -241,9 +266,12 @@ static bool take_all(struct receiving *r)
     c->scheme = r->scheme;
     c->on_judge = has_hooks(r) ? receive_on_judge : NULL;
     c->on_event = waits ? NULL : receive_on_event;
-    c->on_reply = waits ? receive_on_reply : NULL;
+    c->on_reply = waits || has_hooks(r) ? receive_on_reply : NULL;
     c->remembers_replies = waits;
-    c->handlers = waits || has_hooks(r) ? c->workers : 0;
+    c->handlers = waits ? c->workers : 0;
+    r->service.concurrency = c->workers > 0 ? c->workers : RECEIVE_RUNS_MAX;
+    if (has_hooks(r) && c->workers == 0)
+        c->workers = GRAPNEL_RECEIVER_RUNNING_MAX; /* the shares are the limit */
     c->on_lane = receive_on_lane;
     c->on_note = receive_on_note;
     c->ctx = &r->service;
@@ -252,23 +280,45 @@ static bool take_all(struct receiving *r)
 
 /* --- running ---------------------------------------------------------------------------------------- */
 
+/* A line of its own, in the file that only its owner may read. */
+static bool keep_secret(const char *path, int how, struct grapnel_bytes secret)
+{
+    char end[] = "\n";
+    struct iovec line[] = { { (void *)(uintptr_t)secret.ptr, secret.len }, { end, 1 } };
+    int fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_CLOEXEC | how, 0600);
+    bool is_kept = fd >= 0 && writev(fd, line, 2) == (ssize_t)secret.len + 1 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return is_kept;
+}
+
 /* A secret is never printed: it goes to the file of secrets, or is known until this ends. */
 static void on_learn(void *ctx, struct grapnel_bytes secret)
 {
     const struct receiving *r = CONTAINER_OF(ctx, struct receiving, service);
-    char end[] = "\n";
-    struct iovec line[] = { { (void *)(uintptr_t)secret.ptr, secret.len }, { end, 1 } };
-    int fd = -1;
 
-    if (r->secret_file != NULL)
-        fd = open(r->secret_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    bool is_kept = fd >= 0 && writev(fd, line, 2) == (ssize_t)secret.len + 1 && fsync(fd) == 0;
-    if (fd >= 0)
-        (void)close(fd);
-    if (is_kept)
+    if (keep_secret(r->secret_file, O_APPEND, secret)) {
+        (void)unlink(r->tentative);
         fprintf(stderr, "grapnel receive: learned a secret; it is in %s\n", r->secret_file);
-    else
+    } else {
         fprintf(stderr, "grapnel receive: learned a secret; --secret-file would have kept it\n");
+    }
+}
+
+static void on_tentative(void *ctx, struct grapnel_bytes secret)
+{
+    const struct receiving *r = CONTAINER_OF(ctx, struct receiving, service);
+
+    if (keep_secret(r->tentative, O_TRUNC, secret))
+        fprintf(
+            stderr,
+            "grapnel receive: a verification token came; it is in %s; copy it to the provider\n",
+            r->tentative);
+    else
+        fprintf(stderr,
+                "grapnel receive: a verification token came, and cannot be shown; start with "
+                "--secret-file=FILE, and let the provider send it again\n");
 }
 
 /* Ends it as a signal would: the thread that waits for signals gets one. */
@@ -287,7 +337,7 @@ static struct str host_of(const char *address)
     return host;
 }
 
-static void reload(struct receiving *r)
+static void receive_reload(struct receiving *r)
 {
     struct buf why;
 
@@ -310,7 +360,7 @@ static void wait_for_signal(struct receiving *r, const sigset_t *signals)
         if (got == SIGINT || got == SIGTERM)
             return; /* below 0: a program's end interrupted it, or the tick is over */
         if (got > 0 || (r->reloads && receive_live_is_stale(&r->live)))
-            reload(r);
+            receive_reload(r);
     }
 }
 
@@ -330,7 +380,7 @@ static void wait_for_end(struct receiving *r, struct grapnel_receiver *receiver,
     atomic_store(&r->service.is_cut, true);
 }
 
-static int serve(struct receiving *r)
+static int receive_serve(struct receiving *r)
 {
     char why[WHY_MAX];
     static const int handled[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 }; /* the first two end it */
@@ -344,6 +394,11 @@ static int serve(struct receiving *r)
     r->service.envp = r->cli->envp;
     r->service.on_last = on_last;
     r->config.on_learn = on_learn;
+    r->config.on_tentative = on_tentative;
+    r->config.certificate = cli_fetcher_certificate;
+    r->config.certificate_ctx = &r->fetcher;
+    r->config.key_set = cli_fetcher_key_set;
+    r->config.key_set_ctx = &r->fetcher;
     struct grapnel_receiver *receiver = grapnel_receiver_start(&r->config, why, sizeof why);
     if (receiver == NULL)
         return cli_failed(r->cli, "%s", why);
@@ -355,52 +410,60 @@ static int serve(struct receiving *r)
     return CLI_DONE;
 }
 
-static int run(struct cli *cli)
+static int receive_run(struct cli *cli)
 {
     struct receiving r = { .cli = cli };
-    int code = take_all(&r) ? serve(&r) : CLI_MISUSED;
+    bool can_fetch = cli_fetcher_init(cli, &r.fetcher);
+    int code = can_fetch && take_all(&r) ? receive_serve(&r) : CLI_MISUSED;
 
+    cli_fetcher_fini(&r.fetcher);
     grapnel_scheme_free(r.scheme);
     if (has_hooks(&r))
         receive_live_fini(&r.live);
     if (r.secret_text != NULL)
         mem_wipe(r.secret_text, strlen(r.secret_text));
+    if (r.tentative_text != NULL)
+        mem_wipe(r.tentative_text, strlen(r.tentative_text));
     xfree(r.secret_text);
+    xfree(r.tentative_text);
+    xfree(r.tentative);
     return code;
 }
 
 const struct cli_verb cli_receive = {
     .name = "receive",
     .arguments = "[--preset=NAME] [--secret=...] [--exec=COMMAND | --hooks=FILE] [--spool=DIR] ...",
-    .summary = "receive webhooks: verify them, and print each or run a program",
+    .summary = "Receive webhooks: verify them, and print each one or run a program",
     .details =
-        "  --listen         HOST:PORT; port 0, the default, takes a free one and prints it\n"
-        "  --preset         how events are signed (standard-webhooks, github, preservica, ...)\n"
-        "  --scheme         a file with a scheme of your own, instead\n"
-        "  --secret         may be given several times: any may match\n"
-        "  --secret-file    a secret a line; one learned in a handshake is added\n"
-        "  --companion      the second value some presets need\n"
-        "  --public-url     as the sender knows it; some presets sign it\n"
-        "  --exec           run this for each event: body on standard input, GRAPNEL_ID,\n"
+        "  --listen         HOST:PORT to listen on; port 0, the default, picks a free port and prints it\n"
+        "  --preset         how events are signed (standard-webhooks, github, stripe, ...)\n"
+        "  --scheme         a file with your own scheme, instead of a preset\n"
+        "  --secret         may be given several times; any of them may match\n"
+        "  --secret-file    one secret per line; one learned in a handshake is added; one that has\n"
+        "                   to be copied to the provider (notion) is in FILE.tentative first\n"
+        "  --companion      the second value that some presets need\n"
+        "  --public-url     this receiver's URL as the sender knows it; some presets sign it\n"
+        "  --fetch-allow    private networks that keys and certificates may be fetched from\n"
+        "  --exec           run this command for each event: body on standard input, GRAPNEL_ID,\n"
         "                   GRAPNEL_TYPE, GRAPNEL_HEADER_... in the environment\n"
-        "  --wait           answer after the program: exit code 0 is 2xx, 65 is 422, 75 is 503\n"
+        "  --wait           answer after the program ends: exit code 0 is 2xx, 65 is 422, 75 is 503\n"
         "  --hooks          a hooks.json of adnanh/webhook; a hook's path is /hooks/ID;\n"
-        "                   may be given several times; SIGHUP and SIGUSR1 read them again\n"
-        "  --hotreload      read them again whenever a file changes\n"
-        "  --url-prefix     of hooks' paths (hooks)\n"
-        "  --concurrency    how many run at once (4)\n"
+        "                   may be given several times; SIGHUP and SIGUSR1 reload the files\n"
+        "  --hotreload      reload hooks files whenever they change\n"
+        "  --url-prefix     prefix of the hooks' paths (hooks)\n"
+        "  --concurrency    programs that run at once (4; for hooks 512, in equal shares)\n"
         "  --queue          accepted events that may wait (10000)\n"
-        "  --timeout        a program's time, before it is killed (60s)\n"
-        "  --grace          their time at the end (10s)\n"
-        "  --spool          folder for accepted events: none is lost, whatever happens\n"
-        "  --history        file for a line of JSON a run\n"
-        "  --replay-window  how long events are remembered (24h; 0s: not)\n"
-        "  --replay-max     and how many: the last ones (65536; 52 bytes of memory each)\n"
-        "  --body-max       bytes of a request's body (26214400)\n"
-        "  --connections    open at once (4096)\n"
-        "  --success        what to answer, 200 to 299\n"
-        "  --json           print events as JSON, a line each\n"
-        "  --count          end after this many\n"
+        "  --timeout        how long a program may run before it is killed (60s; hooks: no limit)\n"
+        "  --grace          how long programs may run on at the end (10s)\n"
+        "  --spool          folder for accepted events, so that none is lost, even in a crash\n"
+        "  --history        file that gets one line of JSON per run\n"
+        "  --replay-window  how long events are remembered (24h; 0s: not at all)\n"
+        "  --replay-max     how many of the latest events are remembered (65536; 52 bytes of memory each)\n"
+        "  --body-max       largest request body in bytes (26214400, or what the preset's provider sends)\n"
+        "  --connections    connections open at once (4096)\n"
+        "  --success        status to answer, 200 to 299\n"
+        "  --json           print events as JSON, one line each\n"
+        "  --count          exit after this many events\n"
         "  --quiet          print nothing\n",
-    .run = run,
+    .run = receive_run,
 };

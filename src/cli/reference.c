@@ -40,7 +40,7 @@ static int write_page(const struct cli *cli, const char *folder, const struct pa
     return code;
 }
 
-static int run(struct cli *cli)
+static int reference_run(struct cli *cli)
 {
     const char *folder = cli_take_word(cli);
 
@@ -59,6 +59,6 @@ static int run(struct cli *cli)
 const struct cli_verb cli_reference = {
     .name = "reference",
     .arguments = "FOLDER",
-    .summary = "write the reference pages (options, metrics, log events, API)",
-    .run = run,
+    .summary = "Write the reference pages (options, metrics, log events, API)",
+    .run = reference_run,
 };

@@ -7,15 +7,17 @@
 
 #include "cli/cli_priv.h"
 #include "fetch/fetch.h"
-#include "json/json.h"
+#include "json/any.h"
 
 enum { CLI_ANSWER_MAX = 80 << 20, CLI_INPUT_MAX = 64 << 20 };
 
 struct cli_remote {
     struct cli *cli;
-    const char *server, *token; /* borrowed */
+    const char *server; /* as cli_server_url() has it; in the arena */
+    const char *token;  /* borrowed */
     struct arena arena;         /* for paths and bodies; lives until cli_remote_close() */
     int64_t deadline_us;        /* of one request; 30 s at first */
+    bool _was_there; /* no more waiting for a server that starts */
     struct fetch_policy *_policy;
     SSL_CTX *_tls;
 };
@@ -34,6 +36,8 @@ MUST_USE bool cli_remote_call(struct cli_remote *r, enum http_method method, str
                               json_t *body, json_t **answer);
 /* The same, printing the answer; the verb's exit code. */
 int cli_remote_show(struct cli_remote *r, enum http_method method, struct str path, json_t *body);
+/* A GET whose answer has no end: `part` is given it piece by piece. True: the server ended it; false: said what is wrong. */
+MUST_USE bool cli_remote_follow(struct cli_remote *r, struct str path, void (*part)(void *ctx, struct str bytes), void *ctx);
 /* A JSON value on standard output, for people. */
 void cli_print_json(const json_t *value);
 

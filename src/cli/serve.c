@@ -5,7 +5,7 @@
 #include "cli/cli_priv.h"
 #include "server/server.h"
 
-static int run(struct cli *cli)
+static int serve_run(struct cli *cli)
 {
     struct server_sources sources = { .file = cli_take(cli, "config"), .envp = cli->envp };
 
@@ -17,8 +17,8 @@ static int run(struct cli *cli)
 const struct cli_verb cli_serve = {
     .name = "serve",
     .arguments = "[--config=FILE] [--section.name=value ...]",
-    .summary = "run the server",
-    .details = "SIGTERM or SIGINT stops it cleanly, SIGHUP reloads the configuration.\n",
+    .summary = "Run the server",
+    .details = "SIGTERM or SIGINT stops it cleanly; SIGHUP reloads the configuration.\n",
     .has_options = true,
-    .run = run,
+    .run = serve_run,
 };

@@ -11,7 +11,7 @@ enum { TEXT_MAX = 65536 };
 
 /* --- presets ----------------------------------------------------------------------------------------- */
 
-static int presets(struct cli *cli)
+static int source_presets(struct cli *cli)
 {
     struct verify_book *book = NULL;
     struct buf why;
@@ -72,13 +72,13 @@ static bool set_file(struct cli *cli, json_t *object, const char *name, const ch
     return true;
 }
 
-static struct str path_of(struct cli_remote *r, const char *id, const char *tail)
+static struct str source_path_of(struct cli_remote *r, const char *id, const char *tail)
 {
     return arena_fmt(&r->arena, "/ingest/api/v1/source/%.*s%s", STR_ARGS(cli_remote_escape(r, id)),
                      tail);
 }
 
-static int create(struct cli *cli, struct cli_remote *r)
+static int source_create(struct cli *cli, struct cli_remote *r)
 {
     json_t *source = json_object();
     json_t *config = json_object();
@@ -112,7 +112,7 @@ out:
     return code;
 }
 
-static int rotate(struct cli *cli, struct cli_remote *r, const char *id)
+static int source_rotate(struct cli *cli, struct cli_remote *r, const char *id)
 {
     int64_t grace_us = -1;
     const char *secret = cli_take(cli, "secret");
@@ -123,7 +123,7 @@ static int rotate(struct cli *cli, struct cli_remote *r, const char *id)
     if (grace_us >= 0)
         json_object_set_new(body, "gracePeriodSeconds", json_integer(grace_us / 1000000));
     const char *tail = secret == NULL ? "/token/rotate" : "/secret/rotate";
-    return cli_remote_show(r, HTTP_POST, path_of(r, id, tail), body);
+    return cli_remote_show(r, HTTP_POST, source_path_of(r, id, tail), body);
 }
 
 static int on_one(struct cli *cli, struct cli_remote *r, struct str what)
@@ -132,17 +132,17 @@ static int on_one(struct cli *cli, struct cli_remote *r, struct str what)
     if (id == NULL || id[0] == '\0')
         return cli_misused(cli, "which source? Its id or uid");
     if (str_eq(what, STR("rotate")))
-        return rotate(cli, r, id);
+        return source_rotate(cli, r, id);
     if (!cli_is_used_up(cli))
         return CLI_MISUSED;
     return cli_remote_show(r, str_eq(what, STR("delete")) ? HTTP_DELETE : HTTP_GET,
-                           path_of(r, id, ""), NULL);
+                           source_path_of(r, id, ""), NULL);
 }
 
-static int perform(struct cli *cli, struct cli_remote *r, struct str what)
+static int source_perform(struct cli *cli, struct cli_remote *r, struct str what)
 {
     if (str_eq(what, STR("create")))
-        return create(cli, r);
+        return source_create(cli, r);
     if (!str_eq(what, STR("list")))
         return on_one(cli, r, what);
     if (!cli_is_used_up(cli))
@@ -150,18 +150,18 @@ static int perform(struct cli *cli, struct cli_remote *r, struct str what)
     return cli_remote_show(r, HTTP_GET, STR("/ingest/api/v1/source?limit=250"), NULL);
 }
 
-static int run(struct cli *cli)
+static int source_run(struct cli *cli)
 {
     struct str what = str_from(cli_take_word(cli));
     struct cli_remote remote;
     if (str_eq(what, STR("presets")))
-        return presets(cli);
+        return source_presets(cli);
     if (!str_eq(what, STR("create")) && !str_eq(what, STR("list")) && !str_eq(what, STR("show")) &&
         !str_eq(what, STR("rotate")) && !str_eq(what, STR("delete")))
         return cli_misused(cli, "presets, create, list, show, rotate or delete?");
     if (!cli_remote_take(cli, &remote))
         return CLI_MISUSED;
-    int code = perform(cli, &remote, what);
+    int code = source_perform(cli, &remote, what);
     cli_remote_close(&remote);
     return code;
 }
@@ -169,14 +169,14 @@ static int run(struct cli *cli)
 const struct cli_verb cli_source = {
     .name = "source",
     .arguments = "presets|create|list|show|rotate|delete [...]",
-    .summary = "where others' webhooks come in: make, list, end sources",
+    .summary = "Create, list and delete sources, which receive others' webhooks",
     .details =
-        "  presets [NAME] [--presets=DIR]   what is known, or the text of one\n"
+        "  presets [NAME] [--presets=DIR]   lists the known presets, or shows the text of one\n"
         "  create --name=TEXT --type=PRESET --secret=S [--secret=S2] [--companion=T] [--uid=U]\n"
-        "         [--scheme=FILE] [--settings=FILE]   prints it, with its URL\n"
+        "         [--scheme=FILE] [--settings=FILE]   creates a source and prints it, with its URL\n"
         "  list, show ID, delete ID\n"
-        "  rotate ID [--grace=48h]              a new URL\n"
-        "  rotate ID --secret=S [--grace=24h]   a new secret\n"
-        "All but presets: --token or $GRAPNEL_TOKEN, and --url=http://127.0.0.1:8071\n",
-    .run = run,
+        "  rotate ID [--grace=48h]              gives the source a new URL\n"
+        "  rotate ID --secret=S [--grace=24h]   adds a new secret\n"
+        "All but presets take --token or $GRAPNEL_TOKEN, and --url=http://127.0.0.1:8071\n",
+    .run = source_run,
 };

@@ -10,11 +10,10 @@
 
 enum { OUT_MAX = 1 << 21 };
 
-static int perform(struct cli *cli, const struct server_token_request *request)
+static int token_perform(struct cli *cli, const struct server_token_request *request)
 {
     struct conf *conf = cli_conf(cli);
     struct buf out, why;
-    int code = CLI_DONE;
 
     if (conf == NULL)
         return CLI_MISUSED;
@@ -22,20 +21,12 @@ static int perform(struct cli *cli, const struct server_token_request *request)
     buf_init(&why, 4096);
     log_set_level(LOG_LEVEL_WARN); /* that a store was opened is no news here */
     enum rc rc = server_tokens(conf, request, &out, &why);
-    if (rc == RC_OK)
-        printf("%.*s", STR_ARGS(buf_str(&out)));
-    else
-        code =
-            cli_failed(cli, "%.*s", STR_ARGS(why.len > 0 ? buf_str(&why) : str_from(rc_name(rc))));
-    if (out.ptr != NULL)
-        mem_wipe(out.ptr, out.len);
-    buf_fini(&out);
-    buf_fini(&why);
+    int code = cli_answered(cli, rc, &out, &why);
     conf_free(conf);
     return code;
 }
 
-static int create(struct cli *cli)
+static int token_create(struct cli *cli)
 {
     struct server_token_request request = { .verb = SERVER_TOKEN_CREATE, .name = STR("") };
     const char *name = cli_take(cli, "name");
@@ -45,40 +36,41 @@ static int create(struct cli *cli)
     request.read_only = cli_take_switch(cli, "read-only");
     if (!cli_take_duration(cli, "lifetime", 0, &request.lifetime_us))
         return CLI_MISUSED;
-    return perform(cli, &request);
+    return token_perform(cli, &request);
 }
 
-static int revoke(struct cli *cli)
+static int token_revoke(struct cli *cli)
 {
     struct server_token_request request = { .verb = SERVER_TOKEN_REVOKE };
     const char *number = cli_take_word(cli);
 
     if (number == NULL || str_to_i64(str_from(number), &request.num) != RC_OK)
         return cli_misused(cli, "revoke needs the token's number, as the list shows it");
-    return perform(cli, &request);
+    return token_perform(cli, &request);
 }
 
-static int run(struct cli *cli)
+static int token_run(struct cli *cli)
 {
     const char *what = cli_take_word(cli);
 
     if (what == NULL)
         return cli_misused(cli, "create, list or revoke?");
     if (str_eq(str_from(what), STR("create")))
-        return create(cli);
+        return token_create(cli);
     if (str_eq(str_from(what), STR("revoke")))
-        return revoke(cli);
+        return token_revoke(cli);
     if (str_eq(str_from(what), STR("list")))
-        return perform(cli, &(struct server_token_request){ .verb = SERVER_TOKEN_LIST });
+        return token_perform(cli, &(struct server_token_request){ .verb = SERVER_TOKEN_LIST });
     return cli_misused(cli, "\"%s\" is none of create, list, revoke", what);
 }
 
 const struct cli_verb cli_token = {
     .name = "token",
     .arguments = "create|list|revoke [NUMBER] [--config=FILE] [--store.dir=DIR]",
-    .summary = "make, list or end API tokens",
-    .details = "  create [--name=TEXT] [--lifetime=24h] [--read-only]   prints the token, once\n"
-               "  list                                                  numbers, dates and names\n"
-               "  revoke NUMBER                                         ends it at once\n",
-    .run = run,
+    .summary = "Create, list or revoke API tokens",
+    .details =
+        "  create [--name=TEXT] [--lifetime=24h] [--read-only]   creates a token and prints it, once\n"
+        "  list                                                  lists numbers, dates and names\n"
+        "  revoke NUMBER                                         revokes the token at once\n",
+    .run = token_run,
 };

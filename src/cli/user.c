@@ -13,11 +13,10 @@
 
 enum { PASSWORD_LINE_MAX = 1024 };
 
-static int perform(struct cli *cli, const char *verb, json_t *request)
+static int user_perform(struct cli *cli, const char *verb, json_t *request)
 {
     struct conf *conf = cli_conf(cli);
     struct buf out, why;
-    int code = CLI_DONE;
 
     if (conf == NULL) {
         json_decref(request);
@@ -28,15 +27,7 @@ static int perform(struct cli *cli, const char *verb, json_t *request)
     json_object_set_new(request, "verb", json_string(verb));
     log_set_level(LOG_LEVEL_WARN); /* that a store was opened is no news here */
     enum rc rc = server_users(conf, request, &out, &why);
-    if (rc == RC_OK)
-        printf("%.*s", STR_ARGS(buf_str(&out)));
-    else
-        code =
-            cli_failed(cli, "%.*s", STR_ARGS(why.len > 0 ? buf_str(&why) : str_from(rc_name(rc))));
-    if (out.ptr != NULL)
-        mem_wipe(out.ptr, out.len);
-    buf_fini(&out);
-    buf_fini(&why);
+    int code = cli_answered(cli, rc, &out, &why);
     json_decref(request);
     conf_free(conf);
     return code;
@@ -63,7 +54,7 @@ static bool read_password(char line[static PASSWORD_LINE_MAX])
     return got;
 }
 
-static bool set(json_t *request, const char *name, const char *value)
+static bool user_set(json_t *request, const char *name, const char *value)
 {
     return value == NULL || json_object_set_new(request, name, json_string(value)) == 0;
 }
@@ -71,7 +62,7 @@ static bool set(json_t *request, const char *name, const char *value)
 static bool set_password(json_t *request)
 {
     char line[PASSWORD_LINE_MAX];
-    bool fine = read_password(line) && set(request, "password", line);
+    bool fine = read_password(line) && user_set(request, "password", line);
 
     mem_wipe(line, sizeof line);
     return fine;
@@ -94,23 +85,23 @@ static int run_user_action(struct cli *cli, const struct action *action)
 {
     json_t *request = json_object();
     bool without = cli_take_switch(cli, "no-password");
-    bool fine = set(request, "tenant", cli_take(cli, "tenant")) &&
-                set(request, "roles", cli_take(cli, "roles")) &&
-                set(request, "off", cli_take_switch(cli, "off") ? "true" : NULL);
+    bool fine = user_set(request, "tenant", cli_take(cli, "tenant")) &&
+                user_set(request, "roles", cli_take(cli, "roles")) &&
+                user_set(request, "off", cli_take_switch(cli, "off") ? "true" : NULL);
     const char *name = action->has_name ? cli_take_word(cli) : NULL;
 
     if (action->has_name && name == NULL) {
         json_decref(request);
         return cli_misused(cli, "%s needs the user's name", action->word);
     }
-    fine = fine && set(request, "name", name);
+    fine = fine && user_set(request, "name", name);
     if (fine && action->has_password && !without)
         fine = set_password(request);
     if (!fine) {
         json_decref(request);
         return cli_misused(cli, "a text is not UTF-8, or there is no password on standard input");
     }
-    return perform(cli, action->verb, request);
+    return user_perform(cli, action->verb, request);
 }
 
 static int run_user(struct cli *cli)
@@ -141,11 +132,11 @@ static int run_tenant_action(struct cli *cli, const struct tenant_action *action
     if (action->has_name && name == NULL)
         return cli_misused(cli, "%s needs the tenant's name", action->word);
     request = json_object();
-    if (!set(request, "tenant", name) || !set(request, "number", number)) {
+    if (!user_set(request, "tenant", name) || !user_set(request, "number", number)) {
         json_decref(request);
         return cli_misused(cli, "a text is not UTF-8");
     }
-    return perform(cli, action->verb, request);
+    return user_perform(cli, action->verb, request);
 }
 
 static int run_tenant(struct cli *cli)
@@ -161,27 +152,27 @@ static int run_tenant(struct cli *cli)
 const struct cli_verb cli_user = {
     .name = "user",
     .arguments = "create|list|passwd|roles|delete|totp|shared-secret [NAME] [--tenant=NAME]",
-    .summary = "users of the dialects that have them",
+    .summary = "Manage users: of the console, and of dialects that have users",
     .details =
-        "  create NAME [--roles=admin,...] [--no-password]   the password is a line of standard input\n"
-        "  list                                              of all tenants, or of --tenant\n"
-        "  passwd NAME                                       a new password, from standard input\n"
-        "  roles NAME --roles=manager,...                    admin, manager, config-manager, user, or ROLE_...\n"
+        "  create NAME [--roles=admin,...] [--no-password]   reads the password from a line of standard input\n"
+        "  list                                              lists the users of all tenants, or of --tenant\n"
+        "  passwd NAME                                       sets a new password, from standard input\n"
+        "  roles NAME --roles=manager,...                    admin, manager, config-manager, user, operator, viewer, or ROLE_...\n"
         "  delete NAME\n"
         "  totp NAME [--off]                                 prints the secret of a second factor, once\n"
-        "  shared-secret NAME [--off]                        prints a secret to log in by, once\n"
-        "Each change but create ends the access tokens the user has. Without --tenant: the tenant \"default\".\n",
+        "  shared-secret NAME [--off]                        prints a secret to log in with, once\n"
+        "Every change except create invalidates the user's access tokens. Without --tenant, the tenant is \"default\".\n",
     .run = run_user,
 };
 
 const struct cli_verb cli_tenant = {
     .name = "tenant",
     .arguments = "create|list|token|tokens|revoke [NAME] [--config=FILE] [--store.dir=DIR]",
-    .summary = "tenants: organisations with users, applications and tokens of their own",
-    .details = "  create NAME          prints its id\n"
+    .summary = "Manage tenants: organisations with their own users, applications and tokens",
+    .details = "  create NAME          creates a tenant and prints its id\n"
                "  list\n"
-               "  token NAME           prints a new API token of the tenant, once\n"
-               "  tokens NAME          its tokens\n"
-               "  revoke NAME NUMBER   ends one at once\n",
+               "  token NAME           creates an API token of the tenant and prints it, once\n"
+               "  tokens NAME          lists its tokens\n"
+               "  revoke NAME NUMBER   revokes one of its tokens at once\n",
     .run = run_tenant,
 };

@@ -4,11 +4,17 @@
  */
 #include "verify/verify.h"
 #include "cli/cli_priv.h"
+#include "cli/fetcher.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 65536, HEADERS_MAX = 100, SCHEME_FILE_MAX = GRAPNEL_SCHEME_TEXT_MAX };
+enum {
+    WORDS_MAX = 65536,
+    HEADERS_MAX = 100,
+    SCHEME_FILE_MAX = GRAPNEL_SCHEME_TEXT_MAX,
+    BODY_MAX = 64 << 20
+};
 
 struct trial {
     const struct verify_scheme *scheme;
@@ -18,6 +24,7 @@ struct trial {
     struct grapnel_header headers[HEADERS_MAX];
     struct grapnel_config config;
     struct grapnel_request request;
+    struct cli_fetcher fetcher;
     struct buf body;
 };
 
@@ -139,8 +146,7 @@ static bool read_body(struct cli *cli, struct trial *t)
         if (got == 0)
             break;
         if (got < 0 || buf_add(&t->body, chunk, (size_t)got) != RC_OK) {
-            (void)cli_misused(cli, "the body cannot be read, or has more than %d bytes",
-                              GRAPNEL_BODY_MAX_DEFAULT);
+            (void)cli_misused(cli, "the body cannot be read, or has more than %d bytes", BODY_MAX);
             return false;
         }
     }
@@ -150,17 +156,28 @@ static bool read_body(struct cli *cli, struct trial *t)
 
 /* --- doing ------------------------------------------------------------------------------------------- */
 
-static bool certificate(void *ctx, struct grapnel_bytes url, char *pem, size_t cap, size_t *len)
+/* A file instead of what would be fetched. */
+static bool read_file(void *ctx, struct grapnel_bytes url, char *out, size_t cap, size_t *len)
 {
     FILE *file = fopen(ctx, "rb");
     (void)url;
-    *len = file == NULL ? 0 : fread(pem, 1, cap, file);
+    *len = file == NULL ? 0 : fread(out, 1, cap, file);
     if (file != NULL)
         (void)fclose(file);
     return *len > 0;
 }
 
-static int judge(struct trial *t)
+static void set_sources(struct cli *cli, struct trial *t)
+{
+    void *pem = (void *)(uintptr_t)cli_take(cli, "certificate");
+    void *keys = (void *)(uintptr_t)cli_take(cli, "key-set");
+    t->config.certificate = pem != NULL ? read_file : cli_fetcher_certificate;
+    t->config.certificate_ctx = pem != NULL ? pem : &t->fetcher;
+    t->config.key_set = keys != NULL ? read_file : cli_fetcher_key_set;
+    t->config.key_set_ctx = keys != NULL ? keys : &t->fetcher;
+}
+
+static int verify_judge(struct trial *t)
 {
     struct grapnel_verdict *verdict = XNEW(struct grapnel_verdict);
     char *words = xcalloc(1, WORDS_MAX);
@@ -185,7 +202,7 @@ static int judge(struct trial *t)
 }
 
 /* The headers to add, a line each; a signature that does not travel in a header by itself. */
-static int make(struct cli *cli, struct trial *t)
+static int verify_make(struct cli *cli, struct trial *t)
 {
     struct grapnel_signature *made = XNEW(struct grapnel_signature);
     enum grapnel_status status = grapnel_sign(t->scheme->engine, &t->config, &t->request, made);
@@ -202,23 +219,21 @@ static int make(struct cli *cli, struct trial *t)
     return code;
 }
 
-static int run(struct cli *cli)
+static int verify_run(struct cli *cli)
 {
     struct trial *t = XNEW(struct trial);
     bool sign = cli_take_switch(cli, "sign");
-    char *pem = (char *)(uintptr_t)cli_take(cli, "certificate");
     int code = CLI_MISUSED;
-    buf_init(&t->body, GRAPNEL_BODY_MAX_DEFAULT);
-    if (pem != NULL) {
-        t->config.certificate = certificate;
-        t->config.certificate_ctx = pem;
-    }
-    if (take_secrets(cli, t) && take_headers(cli, t) && take_request(cli, t) &&
+    buf_init(&t->body, BODY_MAX);
+    bool can_fetch = cli_fetcher_init(cli, &t->fetcher);
+    set_sources(cli, t);
+    if (can_fetch && take_secrets(cli, t) && take_headers(cli, t) && take_request(cli, t) &&
         take_scheme(cli, t) && cli_is_used_up(cli) && read_body(cli, t))
-        code = sign ? make(cli, t) : judge(t);
+        code = sign ? verify_make(cli, t) : verify_judge(t);
     buf_fini(&t->body);
     verify_scheme_free(t->own);
     verify_book_free(t->book);
+    cli_fetcher_fini(&t->fetcher);
     xfree(t);
     return code;
 }
@@ -226,18 +241,20 @@ static int run(struct cli *cli)
 const struct cli_verb cli_verify = {
     .name = "verify",
     .arguments = "--preset=NAME --secret=S [--secret=S2] [...] < body",
-    .summary = "check one webhook by hand, or sign one",
+    .summary = "Verify one webhook from the command line, or sign one",
     .details =
         "  --preset=NAME            how it is signed; grapnel source presets lists them\n"
-        "  --scheme=FILE            ... or a scheme of your own\n"
-        "  --presets=DIR            ... or a preset of that folder\n"
+        "  --scheme=FILE            ... or your own scheme\n"
+        "  --presets=DIR            ... or a preset from that folder\n"
         "  --secret=TEXT            as the provider shows it; may be given several times\n"
-        "  --companion=TEXT         the second value some providers give (a verify token)\n"
+        "  --companion=TEXT         the second value that some providers issue (a verify token)\n"
         "  --method=POST --url=URL  as the provider knows it, with its query\n"
         "  --header='Name: value'   may be given several times\n"
-        "  --at=SECONDS             as of then (since 1970); now unless said\n"
-        "  --certificate=FILE       PEM instead of the fetched one (aws-sns)\n"
+        "  --at=SECONDS             verify as of this time, in seconds since 1970 (default: now)\n"
+        "  --certificate=FILE       PEM file to use instead of fetching the certificate (aws-sns)\n"
+        "  --key-set=FILE           JSON file to use instead of fetching the key set (google-pubsub)\n"
+        "  --fetch-allow=NETWORKS   private networks that those may be fetched from\n"
         "  --sign                   print the headers that sign the body instead\n"
-        "Exit code 0: verified. 1: refused; standard error has the reason and what was signed.\n",
-    .run = run,
+        "Exit code 0: verified. 1: refused; standard error has the reason and the string that was signed.\n",
+    .run = verify_run,
 };

@@ -37,7 +37,7 @@ void conf_free(struct conf *c)
     xfree(c);
 }
 
-static enum rc read_all(int fd, struct buf *out)
+static enum rc conf_read_all(int fd, struct buf *out)
 {
     for (;;) {
         if (buf_reserve(out, 1) != RC_OK)
@@ -64,7 +64,7 @@ static enum rc load_file(struct conf *c, const char *path, bool is_optional, str
         return RC_IO;
     }
     buf_init(&text, FILE_MAX);
-    enum rc rc = read_all(fd, &text);
+    enum rc rc = conf_read_all(fd, &text);
     if (rc == RC_LIMIT)
         buf_say(why, "%s: a configuration file has at most 1 MiB", path);
     else if (rc != RC_OK)

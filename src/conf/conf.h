@@ -47,6 +47,14 @@ MUST_USE enum rc conf_parse(struct conf *c, struct str text, const char *file, s
  * but need a restart, comma-separated, into `names`. */
 void conf_needs_restart(const struct conf *now, const struct conf *next, struct buf *names);
 
+/* An option as people may see it: a secret's value is "(set)" or "(unset)", and URLs are without credentials. */
+struct conf_shown {
+    const char *name, *source; /* source: "default", "file:12", "environment", "flag" */
+    struct str value;          /* as in a file, but never in quotes */
+    bool is_secret, is_reloadable;
+};
+/* Shows all options, in the table's order. What is shown is borrowed until `see` returns. */
+void conf_show(const struct conf *c, void (*see)(void *arg, const struct conf_shown *o), void *arg);
 /* Appends "name = value  # source" lines; secrets as "(set)" or "(unset)". */
 void conf_describe(const struct conf *c, struct buf *out);
 /* The reference page in Markdown; and the help text of `grapnel serve --help`. */

@@ -4,14 +4,15 @@
  */
 #include "conf/conf_priv.h"
 
-enum { HELP_INDENT = 8, HELP_WIDTH = 88 };
+enum { HELP_INDENT = 8, HELP_WIDTH = 88, NUMBER_MAX = 64 };
 
 static bool is_text(const struct conf_option *o)
 {
     return o->kind == CONF_KIND_STRING || o->kind == CONF_KIND_LIST;
 }
 
-static bool is_same(const struct conf *a, const struct conf *b, const struct conf_option *o)
+static bool describe_is_same(const struct conf *a, const struct conf *b,
+                             const struct conf_option *o)
 {
     if (is_text(o))
         return strcmp(conf_text_of(a, o), conf_text_of(b, o)) == 0;
@@ -23,7 +24,7 @@ void conf_needs_restart(const struct conf *now, const struct conf *next, struct 
     const char *separator = "";
     for (size_t i = 0; i < conf_option_count; i++) {
         const struct conf_option *o = &conf_options[i];
-        if ((o->flags & CONF_RELOAD) != 0 || is_same(now, next, o))
+        if ((o->flags & CONF_RELOAD) != 0 || describe_is_same(now, next, o))
             continue;
         buf_say(names, "%s%s", separator, o->name);
         separator = ",";
@@ -45,19 +46,46 @@ static void say_text(struct buf *out, struct str text)
     buf_say(out, "\"");
 }
 
-void conf_describe(const struct conf *c, struct buf *out)
+static enum rc say_value(struct buf *out, const struct conf *c, const struct conf_option *o)
+{
+    if ((o->flags & CONF_SECRET) != 0)
+        return buf_addf(out, "%s", conf_text_of(c, o)[0] == '\0' ? "(unset)" : "(set)");
+    if (is_text(o)) /* without the credentials in URLs: a proxy has some, for one */
+        return text_hide_users(str_from(conf_text_of(c, o)), out);
+    conf_say_number(out, o->kind, conf_number_of(c, o));
+    return RC_OK;
+}
+
+void conf_show(const struct conf *c, void (*see)(void *arg, const struct conf_shown *o), void *arg)
 {
     for (size_t i = 0; i < conf_option_count; i++) {
         const struct conf_option *o = &conf_options[i];
-        buf_say(out, "%s = ", o->name);
-        if ((o->flags & CONF_SECRET) != 0)
-            buf_say(out, conf_text_of(c, o)[0] == '\0' ? "(unset)" : "(set)");
-        else if (is_text(o))
-            say_text(out, str_from(conf_text_of(c, o)));
-        else
-            conf_say_number(out, o->kind, conf_number_of(c, o));
-        buf_say(out, "  # %s\n", c->_sources[i]);
+        struct buf value;
+        buf_init(&value, is_text(o) ? strlen(conf_text_of(c, o)) + NUMBER_MAX : NUMBER_MAX);
+        if (say_value(&value, c, o) == RC_OK)
+            see(arg, &(struct conf_shown){ .name = o->name,
+                                           .source = c->_sources[i],
+                                           .value = buf_str(&value),
+                                           .is_secret = (o->flags & CONF_SECRET) != 0,
+                                           .is_reloadable = (o->flags & CONF_RELOAD) != 0 });
+        buf_fini(&value);
     }
+}
+
+static void say_line(void *arg, const struct conf_shown *o)
+{
+    struct buf *out = arg;
+    buf_say(out, "%s = ", o->name);
+    if (o->is_secret)
+        buf_say(out, "%.*s", STR_ARGS(o->value));
+    else
+        say_text(out, o->value);
+    buf_say(out, "  # %s\n", o->source);
+}
+
+void conf_describe(const struct conf *c, struct buf *out)
+{
+    conf_show(c, say_line, out);
 }
 
 static bool starts_section(size_t i)
@@ -99,10 +127,10 @@ static const char reference_head[] =
     "<!-- Written by `make docs` from the program's tables; edit those. -->\n"
     "# Options\n"
     "\n"
-    "Every option has a default and can be set in three places; a later one wins:\n"
+    "Every option has a default and can be set in three places; later ones take precedence:\n"
     "\n"
-    "1. the configuration file (`--config`, else `$GRAPNEL_CONFIG`, else `/etc/grapnel/grapnel.conf` if it "
-    "is there; at most 1 MiB),\n"
+    "1. the configuration file (`--config`, otherwise `$GRAPNEL_CONFIG`, otherwise `/etc/grapnel/grapnel.conf` if it "
+    "exists; at most 1 MiB),\n"
     "2. the environment: `server.listen` is `GRAPNEL_SERVER_LISTEN`,\n"
     "3. flags: `--server.listen=value` or `--server.listen value`; `--debug.enabled` alone means true.\n"
     "\n"
@@ -115,8 +143,8 @@ static const char reference_head[] =
     "\n"
     "In quotes, `\\\"` and `\\\\` stand for `\"` and `\\`. A duration is a whole number and `us`, `ms`, "
     "`s`, `m`, `h` or `d`; a size is bytes, or a whole number and `KiB`, `MiB`, `GiB` or `TiB`; a boolean is "
-    "`true` or `false` (also yes, no, on, off, 1, 0). A list is separated by commas. An unknown name or a "
-    "value out of its range stops the start and names the line. With \"reload\", `SIGHUP` applies a change "
+    "`true` or `false` (also yes, no, on, off, 1, 0). The items of a list are separated by commas. An unknown name or a "
+    "value out of range stops the start, and the error names the line. With \"reload\", `SIGHUP` applies a change "
     "without a restart.\n"
     "\n";
 

@@ -22,7 +22,7 @@ struct parser {
     struct arena scratch;
 };
 
-static enum rc mistake(const struct parser *p, const char *what)
+static enum rc file_mistake(const struct parser *p, const char *what)
 {
     buf_say(p->why, "%s: %s", p->where, what);
     return RC_INVALID;
@@ -35,7 +35,7 @@ static bool is_end(struct str rest)
     return trimmed.len == 0 || (trimmed.ptr[0] == '#' && (trimmed.ptr != rest.ptr));
 }
 
-static enum rc unquote(struct parser *p, struct str text, struct str *value)
+static enum rc file_unquote(struct parser *p, struct str text, struct str *value)
 {
     char *out = arena_alloc(&p->scratch, text.len + 1);
     size_t len = 0;
@@ -45,17 +45,17 @@ static enum rc unquote(struct parser *p, struct str text, struct str *value)
             *value = str_of(out, len);
             return is_end(str_sub(text, i + 1, text.len))
                        ? RC_OK
-                       : mistake(p, "text follows the closing quote");
+                       : file_mistake(p, "text follows the closing quote");
         }
         if (c == '\\') {
             i++;
             if (i == text.len || (text.ptr[i] != '"' && text.ptr[i] != '\\'))
-                return mistake(p, "in quotes, \\ stands before \" or \\ only");
+                return file_mistake(p, "in quotes, \\ stands before \" or \\ only");
             c = text.ptr[i];
         }
         out[len++] = c;
     }
-    return mistake(p, "the closing quote is missing");
+    return file_mistake(p, "the closing quote is missing");
 }
 
 /* Up to a '#' that follows a blank. */
@@ -71,7 +71,7 @@ static enum rc parse_header(struct parser *p, struct str line)
 {
     size_t end = str_find(line, ']');
     if (end == line.len || !is_end(str_sub(line, end + 1, line.len)))
-        return mistake(p, "a section is written [name], alone on its line");
+        return file_mistake(p, "a section is written [name], alone on its line");
     p->section = str_trim(str_sub(line, 1, end - 1));
     if (conf_section_exists(p->section))
         return RC_OK;
@@ -91,7 +91,7 @@ static enum rc parse_setting(struct parser *p, struct str line)
 {
     size_t equals = str_find(line, '=');
     if (equals == line.len)
-        return mistake(p, "expected name = value, [section] or # comment");
+        return file_mistake(p, "expected name = value, [section] or # comment");
     struct str name = str_trim(str_sub(line, 0, equals));
     struct str value = str_trim(str_sub(line, equals + 1, line.len));
     if (str_find(name, '.') == name.len && p->section.len > 0)
@@ -106,7 +106,7 @@ static enum rc parse_setting(struct parser *p, struct str line)
     }
     *set_at = p->line;
     if (str_starts(value, STR("\""))) {
-        enum rc rc = unquote(p, value, &value);
+        enum rc rc = file_unquote(p, value, &value);
         if (rc != RC_OK)
             return rc;
     } else {

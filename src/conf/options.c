@@ -20,25 +20,6 @@ const struct conf_option *conf_option_find(struct str name)
     return NULL;
 }
 
-/* Levenshtein's distance; both at most CONF_NAME_MAX bytes. */
-static size_t distance(struct str a, struct str b)
-{
-    size_t row[CONF_NAME_MAX + 1];
-    for (size_t j = 0; j <= b.len; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.len; j++) {
-            size_t replaced = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
-            size_t least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = replaced < least ? replaced : least;
-        }
-    }
-    return row[b.len];
-}
-
 const struct conf_option *conf_option_nearest(struct str name)
 {
     const struct conf_option *nearest = NULL;
@@ -50,7 +31,7 @@ const struct conf_option *conf_option_nearest(struct str name)
         struct str full = str_from(conf_options[i].name);
         size_t dot = str_find(full, '.');
         struct str own = has_section ? full : str_sub(full, dot + 1, full.len);
-        size_t steps = distance(name, own);
+        size_t steps = str_distance(name, own);
         if (steps < least) {
             least = steps;
             nearest = &conf_options[i];

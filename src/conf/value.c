@@ -84,7 +84,7 @@ static enum rc parse_number(enum conf_kind kind, struct str text, int64_t *out)
     return RC_INVALID;
 }
 
-static const char *wanted(enum conf_kind kind)
+static const char *value_wanted(enum conf_kind kind)
 {
     switch (kind) {
     case CONF_KIND_INT: return "a whole number";
@@ -188,7 +188,7 @@ static enum rc assign_number(struct conf *c, const struct conf_option *o, struct
         struct str shown = str_cut_utf8(text, 80);
         bool is_shown = !has_control(shown) && str_is_utf8(shown);
         buf_say(why, "%s: %s: \"%.*s\" is not %s", where, o->name,
-                STR_ARGS(is_shown ? shown : STR("?")), wanted(o->kind));
+                STR_ARGS(is_shown ? shown : STR("?")), value_wanted(o->kind));
         return RC_INVALID;
     }
     if (check_range(o, number, where, why) != RC_OK)

@@ -7,12 +7,15 @@
 
 #include "store/application.h"
 #include "store/config.h"
+#include "store/event_type.h"
 #include "store/source.h"
 #include "json/json.h"
 
 #include <stdio.h>
 
 #define ORG_SETTING "operational_org"
+/* As Svix has it: who sends operational webhooks through its API makes an application there for each organisation. */
+#define MANAGEMENT_ORG "org_00000000000SvixManagement00"
 
 struct core_events {
     struct core_events_options o;
@@ -181,9 +184,76 @@ enum rc core_events_app(struct core_events *e, int64_t org, bool make, int64_t *
     return rc;
 }
 
+/* --- who listens ----------------------------------------------------------------------------------- */
+
+bool core_events_is_management(struct str org_id)
+{
+    return str_eq(org_id, STR(MANAGEMENT_ORG));
+}
+
+/* Applications that are told what happens to an organisation; 0: none. */
+struct listeners {
+    int64_t own;     /* of endpoints made under /operational-webhook */
+    int64_t managed; /* in the management organisation, with the organisation's id as its uid */
+};
+
+/* What happens in the management organisation is told to nobody there: each message about a failing one would be
+ * another that fails. */
+static enum rc find_managed(struct store_tx *tx, int64_t org, struct arena *a, int64_t *num)
+{
+    struct store_org management, owner;
+    struct store_application app;
+    enum rc rc = store_org_find(tx, STR(MANAGEMENT_ORG), a, &management);
+    if (rc == RC_OK && management.num == org)
+        rc = RC_NOT_FOUND;
+    if (rc == RC_OK)
+        rc = store_org_by_num(tx, org, a, &owner);
+    if (rc == RC_OK)
+        rc = store_application_find(tx, management.num, owner.id, a, &app);
+    if (rc == RC_OK)
+        *num = app.num;
+    return rc;
+}
+
+/* RC_NOT_FOUND: nobody listens. */
+static enum rc find_listeners(struct core_events *e, int64_t org, struct listeners *out)
+{
+    struct arena a;
+    struct store_tx *tx = NULL;
+    *out = (struct listeners){ 0 };
+    arena_init(&a);
+    enum rc own = look_up(e, org, &a, &out->own);
+    enum rc managed = store_read(e->o.store, &tx);
+    if (managed == RC_OK) {
+        managed = find_managed(tx, org, &a, &out->managed);
+        store_end(tx);
+    }
+    arena_fini(&a);
+    if (own != RC_OK && own != RC_NOT_FOUND)
+        return own;
+    return own == RC_OK ? RC_OK : managed;
+}
+
+enum rc core_events_seed(struct store_tx *tx, int64_t org, struct id_source *ids, int64_t now_us)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < COUNT_OF(known); i++) {
+        char text[ID_TEXT_MAX + 1];
+        struct id id = id_new(ids);
+        struct store_event_type type = { .org = org,
+                                         .id = id_format(STR("evtype_"), &id, text),
+                                         .name = str_from(known[i]),
+                                         .description = STR("An operational webhook."),
+                                         .created_us = now_us,
+                                         .updated_us = now_us };
+        rc = store_event_type_insert(tx, &type);
+    }
+    return rc;
+}
+
 /* --- publishing ------------------------------------------------------------------------------------ */
 
-static void set_text(json_t *data, const char *name, struct str value)
+static void events_set_text(json_t *data, const char *name, struct str value)
 {
     json_object_set_new(data, name,
                         value.ptr == NULL ? json_null() : json_stringn(value.ptr, value.len));
@@ -193,10 +263,10 @@ json_t *core_events_endpoint_data(struct str app_id, struct str app_uid, struct 
                                   struct str endpoint_uid)
 {
     json_t *data = json_object();
-    set_text(data, "appId", app_id);
-    set_text(data, "appUid", app_uid);
-    set_text(data, "endpointId", endpoint_id);
-    set_text(data, "endpointUid", endpoint_uid);
+    events_set_text(data, "appId", app_id);
+    events_set_text(data, "appUid", app_uid);
+    events_set_text(data, "endpointId", endpoint_id);
+    events_set_text(data, "endpointUid", endpoint_uid);
     return data;
 }
 
@@ -204,13 +274,13 @@ json_t *core_events_source_data(struct str source_id, struct str endpoint_id,
                                 struct str endpoint_uid)
 {
     json_t *data = json_object();
-    set_text(data, "sourceId", source_id);
-    set_text(data, "endpointId", endpoint_id);
-    set_text(data, "endpointUid", endpoint_uid);
+    events_set_text(data, "sourceId", source_id);
+    events_set_text(data, "endpointId", endpoint_id);
+    events_set_text(data, "endpointUid", endpoint_uid);
     return data;
 }
 
-static enum rc publish(struct core_events *e, int64_t num, const char *type, json_t *data)
+static enum rc events_publish(struct core_events *e, int64_t num, const char *type, json_t *data)
 {
     enum { KEPT_DAYS = 90 };
     struct core_app *app = NULL;
@@ -226,33 +296,43 @@ static enum rc publish(struct core_events *e, int64_t num, const char *type, jso
     json_t *body = json_object();
     json_object_set_new(body, "type", json_string(type));
     json_object_set(body, "data", data);
-    int64_t now = clock_wall_us(e->o.clock);
-    struct store_message message = { .id = id_new(store_ids(e->o.store)),
-                                     .org = app->org,
+    struct store_message message = { .org = app->org,
                                      .app = app->num,
-                                     .created_us = now,
-                                     .payload_expires_us = now + KEPT_DAYS * INT64_C(86400000000),
                                      .event_type = str_from(type),
                                      .payload = json_text(&a, body) };
     json_decref(body);
-    rc = core_publish_wait(core_publish_new(e->o.publisher, app, &message, NULL, 0));
+    store_stamp(e->o.store, &message, KEPT_DAYS * INT64_C(86400000000));
+    struct core_publish *p = core_publish_new(e->o.publisher, app, &message, NULL, 0);
+    p->is_own = true;
+    rc = core_publish_wait(p);
     arena_fini(&a);
     core_app_unref(app);
     return rc;
 }
 
+static void publish_or_log(struct core_events *e, int64_t app, const char *type, json_t *data)
+{
+    enum rc rc = events_publish(e, app, type, data);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        LOG(CORE_EVENT_LOST, F_TEXT("type", type), F_TEXT("rc", rc_name(rc)));
+}
+
 void core_events_emit(struct core_events *e, int64_t org, const char *type, json_t *data)
 {
-    int64_t num = 0;
-    enum rc rc = core_events_app(e, org, false, &num);
-    if (rc == RC_OK)
-        rc = publish(e, num, type, data);
+    struct listeners l;
+    enum rc rc = find_listeners(e, org, &l);
+    if (rc == RC_OK && l.own != 0)
+        publish_or_log(e, l.own, type, data);
+    if (rc == RC_OK && l.managed != 0)
+        publish_or_log(e, l.managed, type, data);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         LOG(CORE_EVENT_LOST, F_TEXT("type", type), F_TEXT("rc", rc_name(rc)));
     json_decref(data);
 }
 
 /* --- from deliver ---------------------------------------------------------------------------------- */
+
+enum { PAYLOAD_ALONG_MAX = 64 * 1024 }; /* bytes */
 
 struct notice {
     struct work_job job;
@@ -275,6 +355,7 @@ static json_t *id_json(const char *prefix, const struct id *id)
 struct subjects {
     struct store_application app;
     struct store_endpoint ep;
+    struct store *store;
     int64_t org;
     struct str source; /* the hidden application's; ptr NULL: an application of somebody's own */
 };
@@ -286,8 +367,20 @@ static json_t *subject_data(const struct subjects *s)
     return core_events_endpoint_data(s->app.id, s->app.uid, s->ep.id, s->ep.uid);
 }
 
-static json_t *attempt_data(const struct notice *n, const struct subjects *s, struct str event_id)
+/* The payload as JSON; null when it is gone, no JSON, or too large to go along. */
+static json_t *payload_json(struct str payload)
 {
+    json_t *value = NULL;
+    if (payload.ptr == NULL || payload.len > PAYLOAD_ALONG_MAX ||
+        json_parse(payload, &value, NULL) != RC_OK)
+        return json_null();
+    return value;
+}
+
+static json_t *attempt_data(const struct notice *n, const struct subjects *s,
+                            const struct store_message *m)
+{
+    struct str event_id = m->event_id;
     char time[TIME_TEXT_LEN + 1];
     time_format(n->started_us, time);
     json_t *data = subject_data(s);
@@ -295,6 +388,8 @@ static json_t *attempt_data(const struct notice *n, const struct subjects *s, st
     json_object_set_new(data, "msgEventId",
                         event_id.ptr == NULL ? json_null()
                                              : json_stringn(event_id.ptr, event_id.len));
+    events_set_text(data, "eventType", m->event_type);
+    json_object_set_new(data, "payload", payload_json(m->payload));
     json_t *last = json_object();
     json_object_set_new(last, "id", id_json("atmpt_", &n->attempt));
     json_object_set_new(last, "responseStatusCode", json_integer(n->http_status));
@@ -309,7 +404,7 @@ static json_t *disabled_data(const struct subjects *s)
     json_object_set_new(data, "trigger", json_string("automatic"));
     if (s->ep.failing_since_us != 0) {
         char time[TIME_TEXT_LEN + 1];
-        time_format(s->ep.failing_since_us, time);
+        time_format(store_shown_us(s->store, s->ep.failing_since_us), time);
         json_object_set_new(data, "failSince", json_string(time));
     }
     return data;
@@ -350,26 +445,26 @@ static enum rc read_subjects(struct core_events *e, const struct notice *n, stru
     return rc;
 }
 
-static void tell(void *arg)
+static void events_tell(void *arg)
 {
     struct notice *n = arg;
     struct core_events *e = n->events;
     struct arena a;
     arena_init(&a);
-    struct subjects s = { .org = 0 };
-    int64_t operational = 0;
+    struct subjects s = { .store = e->o.store };
+    struct listeners listeners;
     enum rc rc = read_subjects(e, n, &a, &s);
     if (rc == RC_OK)
-        rc = core_events_app(e, s.org, false, &operational);
+        rc = find_listeners(e, s.org, &listeners);
     if (rc == RC_OK) {
         char type[sizeof(n->type) + 8];
         struct store_message_row row = { 0 };
         (void)snprintf(type, sizeof(type), "%s%s", s.source.ptr != NULL ? "ingest." : "", n->type);
         bool disabled = str_eq(str_from(n->type), STR("endpoint.disabled"));
         if (!disabled && store_message_get(e->o.store, n->app, &n->message, &a, &row) != RC_OK)
-            row.message.event_id = STR_NONE;
+            row = (struct store_message_row){ 0 };
         core_events_emit(e, s.org, type,
-                         disabled ? disabled_data(&s) : attempt_data(n, &s, row.message.event_id));
+                         disabled ? disabled_data(&s) : attempt_data(n, &s, &row.message));
     }
     arena_fini(&a);
     xfree(n);
@@ -380,7 +475,7 @@ void core_events_notice(void *ctx, const char *what, const struct store_outcome 
     struct core_events *e = ctx;
     struct notice *n = XNEW(struct notice);
     n->events = e;
-    n->job = (struct work_job){ .fn = tell, .arg = n };
+    n->job = (struct work_job){ .fn = events_tell, .arg = n };
     (void)snprintf(n->type, sizeof(n->type), "%s", what);
     n->message = o->message;
     n->attempt = o->attempt;

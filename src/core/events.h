@@ -31,6 +31,11 @@ MUST_USE enum rc core_events_app(struct core_events *e, int64_t org, bool make, 
  * Never fails the caller: what cannot be published is logged. */
 void core_events_emit(struct core_events *e, int64_t org, const char *type, json_t *data);
 
+/* Is that the organisation whose applications are told, as Svix has it, what happens to the organisations that their uids
+ * name? Its event types are made with it. */
+bool core_events_is_management(struct str org_id);
+MUST_USE enum rc core_events_seed(struct store_tx *tx, int64_t org, struct id_source *ids, int64_t now_us);
+
 /* Is it the name of an operational event? */
 bool core_events_known(struct str type);
 

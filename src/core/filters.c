@@ -14,18 +14,12 @@ static void free_program(void *program)
     filter_program_free(program);
 }
 
-static struct str text_of(const json_t *object, const char *name)
-{
-    const json_t *v = json_object_get(object, name);
-    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
-}
-
 void core_endpoint_read_filter(struct arena *a, const json_t *options, struct core_endpoint *ep)
 {
     struct filter_program *program = NULL;
     struct filter_fault fault = { .reason = "" };
-    struct str filter = text_of(options, "filter");
-    struct str transform = text_of(options, "transform");
+    struct str filter = json_str_member(options, "filter");
+    struct str transform = json_str_member(options, "transform");
     if (transform.len > 0)
         ep->transform = arena_str(a, transform);
     if (filter.ptr == NULL)
@@ -40,7 +34,7 @@ void core_endpoint_read_filter(struct arena *a, const json_t *options, struct co
 }
 
 /* The message's own header lines. */
-static size_t read_headers(struct str lines, struct filter_pair out[static HEADERS_MAX])
+static size_t filters_read_headers(struct str lines, struct filter_pair out[static HEADERS_MAX])
 {
     struct str line;
     size_t count = 0;
@@ -55,26 +49,43 @@ static size_t read_headers(struct str lines, struct filter_pair out[static HEADE
     return count;
 }
 
-static bool wants(const struct core_endpoint *ep, const struct filter_input *in)
+static bool filters_wants(const struct core_endpoint *ep, const struct filter_input *in,
+                          json_t **explanation)
 {
     if (!ep->has_filter)
         return true;
-    return ep->filter != NULL && filter_match(ep->filter, in, NULL);
+    return ep->filter != NULL && filter_match(ep->filter, in, explanation);
+}
+
+static struct filter_input input_of(const struct store_message *m,
+                                    struct filter_pair headers[static HEADERS_MAX])
+{
+    return (struct filter_input){ .body = m->payload,
+                                  .headers = headers,
+                                  .header_count = filters_read_headers(m->headers, headers),
+                                  .event_type = m->event_type };
+}
+
+bool core_filter_one(const struct core_endpoint *ep, const struct store_message *m,
+                     json_t **explanation)
+{
+    struct filter_pair headers[HEADERS_MAX];
+    struct filter_input in = input_of(m, headers);
+    if (explanation != NULL)
+        *explanation = NULL;
+    return filters_wants(ep, &in, explanation);
 }
 
 size_t core_filter(const struct core_app *app, const struct store_message *m, int64_t *endpoints,
                    size_t count)
 {
     struct filter_pair headers[HEADERS_MAX];
-    struct filter_input in = { .body = m->payload,
-                               .headers = headers,
-                               .event_type = m->event_type };
     size_t kept = 0;
     if (!app->has_filters)
         return count;
-    in.header_count = read_headers(m->headers, headers);
+    struct filter_input in = input_of(m, headers);
     for (size_t i = 0; i < count; i++)
-        if (wants(core_app_endpoint(app, endpoints[i]), &in))
+        if (filters_wants(core_app_endpoint(app, endpoints[i]), &in, NULL))
             endpoints[kept++] = endpoints[i];
     return kept;
 }

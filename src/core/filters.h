@@ -17,3 +17,7 @@ void core_endpoint_read_filter(struct arena *a, const json_t *options, struct co
  * not for loops unless the payload is small. Any thread. */
 size_t core_filter(const struct core_app *app, const struct store_message *m, int64_t *endpoints,
                    size_t count);
+
+/* Does the endpoint's own filter want the message? *explanation (may be NULL) becomes a new reference that says how it
+ * came to this, or NULL when there is no filter or it is broken. Costs as above. */
+bool core_filter_one(const struct core_endpoint *ep, const struct store_message *m, json_t **explanation);

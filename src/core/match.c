@@ -1,28 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Looking into a view: an endpoint by number, and which endpoints want a message. On the hot path:
- * memory only, no allocation. A view lists who asks for which event type and channel, so that an
- * application with thousands of endpoints costs no more than one with a few.
+ * See core/match.h. A view lists who asks for which event type and channel, so that an application with thousands of
+ * endpoints costs no more than one with a few.
  */
-#include "core/view_priv.h"
-
-#include <stdlib.h>
-
-const struct core_endpoint *core_app_endpoint(const struct core_app *app, int64_t num)
-{
-    size_t low = 0;
-    size_t high = app->endpoint_count;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (app->endpoints[mid].num == num)
-            return &app->endpoints[mid];
-        if (app->endpoints[mid].num < num)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return NULL;
-}
+#include "core/match.h"
 
 static bool shares_channel(const struct core_endpoint *ep, const struct str *channels, size_t count)
 {
@@ -35,124 +16,132 @@ static bool shares_channel(const struct core_endpoint *ep, const struct str *cha
     return false;
 }
 
-/* The first entry for `name`; *count says how many there are. */
-static const struct core_interest *find(const struct core_interests *in, struct str name,
-                                        size_t *count)
+static bool has_name(const struct str *sorted, size_t count, struct str name)
 {
     size_t low = 0;
-    size_t high = in->count;
+    size_t high = count;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (str_cmp(in->list[mid].name, name) < 0)
+        int order = str_cmp(sorted[mid], name);
+        if (order == 0)
+            return true;
+        if (order < 0)
             low = mid + 1;
         else
             high = mid;
     }
-    size_t end = low;
-    while (end < in->count && str_eq(in->list[end].name, name))
-        end++;
-    *count = end - low;
-    return in->list == NULL ? NULL : in->list + low;
+    return false;
 }
 
-/* True if an earlier channel of the message has found this endpoint already. */
-static bool seen_before(const struct core_endpoint *ep, const struct str *channels, size_t at)
+struct core_match_parts core_match_parts(const struct core_endpoint *ep, struct str event_type,
+                                         const struct str *channels, size_t channel_count)
 {
-    return shares_channel(ep, channels, at);
+    return (struct core_match_parts){
+        .is_enabled = !ep->disabled,
+        .type_fits =
+            ep->event_types == NULL || has_name(ep->event_types, ep->event_type_count, event_type),
+        .channel_fits = shares_channel(ep, channels, channel_count),
+    };
+}
+
+bool core_match_one(const struct core_endpoint *ep, struct str event_type,
+                    const struct str *channels, size_t channel_count)
+{
+    struct core_match_parts parts = core_match_parts(ep, event_type, channels, channel_count);
+    return parts.is_enabled && parts.type_fits && parts.channel_fits;
+}
+
+/* The places of one name. */
+struct run {
+    const struct core_index *in;
+    size_t at, end;
+};
+
+static struct run run_of(const struct core_index *in, struct str name)
+{
+    struct run run = { .in = in };
+    core_index_run(in, name, &run.at, &run.end);
+    return run;
+}
+
+/* The next ones that stand together in memory; NULL: there are no more. */
+static const struct core_place *match_next(struct run *r, size_t *count)
+{
+    *count = 0;
+    if (r->at >= r->end)
+        return NULL;
+    const struct core_place *p = core_index_at(r->in, r->at, count);
+    if (*count > r->end - r->at)
+        *count = r->end - r->at;
+    r->at += *count;
+    return p;
 }
 
 size_t core_match_bound(const struct core_app *app, struct str event_type,
                         const struct str *channels, size_t channel_count)
 {
-    size_t count = 0;
-    size_t bound = app->_open_count;
-    (void)find(&app->_types, event_type, &count);
-    bound += count;
+    struct run run = run_of(&app->_types, event_type);
+    size_t bound = core_index_count(&app->_open) + (run.end - run.at);
     for (size_t i = 0; i < channel_count; i++) {
-        (void)find(&app->_channels, channels[i], &count);
-        bound += count;
+        run = run_of(&app->_channels, channels[i]);
+        bound += run.end - run.at;
     }
     return bound;
+}
+
+struct found {
+    int64_t *out;
+    size_t count, max;
+};
+
+static void match_add(struct found *f, const struct core_endpoint *ep)
+{
+    if (f->count < f->max)
+        f->out[f->count++] = ep->num;
+}
+
+static void match_open(const struct core_app *app, struct found *f)
+{
+    struct run run = { &app->_open, 0, core_index_count(&app->_open) };
+    size_t count = 0;
+    for (const struct core_place *p = match_next(&run, &count); p != NULL && f->count < f->max;
+         p = match_next(&run, &count))
+        for (size_t i = 0; i < count; i++)
+            match_add(f, p[i].ep);
+}
+
+static void match_type(const struct core_app *app, struct str event_type,
+                       const struct str *channels, size_t channel_count, struct found *f)
+{
+    struct run run = run_of(&app->_types, event_type);
+    size_t count = 0;
+    for (const struct core_place *p = match_next(&run, &count); p != NULL && f->count < f->max;
+         p = match_next(&run, &count))
+        for (size_t i = 0; i < count; i++)
+            if (shares_channel(p[i].ep, channels, channel_count))
+                match_add(f, p[i].ep);
+}
+
+/* Of the message's channels the one at `at`; who shares one before it has been found already. */
+static void match_channel(const struct core_app *app, const struct str *channels, size_t at,
+                          struct found *f)
+{
+    struct run run = run_of(&app->_channels, channels[at]);
+    size_t count = 0;
+    for (const struct core_place *p = match_next(&run, &count); p != NULL && f->count < f->max;
+         p = match_next(&run, &count))
+        for (size_t i = 0; i < count; i++)
+            if (!shares_channel(p[i].ep, channels, at))
+                match_add(f, p[i].ep);
 }
 
 size_t core_match(const struct core_app *app, struct str event_type, const struct str *channels,
                   size_t channel_count, int64_t *out, size_t max)
 {
-    size_t found = 0;
-    size_t count = 0;
-    for (size_t i = 0; i < app->_open_count && found < max; i++)
-        out[found++] = app->endpoints[app->_open[i]].num;
-
-    const struct core_interest *asked = find(&app->_types, event_type, &count);
-    for (size_t i = 0; i < count && found < max; i++) {
-        const struct core_endpoint *ep = &app->endpoints[asked[i].place];
-        if (shares_channel(ep, channels, channel_count))
-            out[found++] = ep->num;
-    }
-    for (size_t c = 0; c < channel_count; c++) {
-        asked = find(&app->_channels, channels[c], &count);
-        for (size_t i = 0; i < count && found < max; i++) {
-            const struct core_endpoint *ep = &app->endpoints[asked[i].place];
-            bool is_repeated = i > 0 && asked[i].place == asked[i - 1].place;
-            if (!is_repeated && !seen_before(ep, channels, c))
-                out[found++] = ep->num;
-        }
-    }
-    return found;
-}
-
-/* --- making the lists ------------------------------------------------------------------------------- */
-
-static int compare_interest(const void *a, const void *b)
-{
-    const struct core_interest *left = a;
-    const struct core_interest *right = b;
-    int order = str_cmp(left->name, right->name);
-    return order != 0 ? order : (left->place > right->place) - (left->place < right->place);
-}
-
-static size_t add_names(struct core_interest *list, size_t at, const struct str *names,
-                        size_t count, uint32_t place)
-{
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || !str_eq(names[i], names[i - 1]))
-            list[at++] = (struct core_interest){ names[i], place };
-    return at;
-}
-
-static struct core_interests sorted(struct core_interest *list, size_t count)
-{
-    if (count > 0)
-        qsort(list, count, sizeof(*list), compare_interest);
-    return (struct core_interests){ list, count };
-}
-
-void core_view_index(struct core_app *app)
-{
-    size_t types = 0;
-    size_t channels = 0;
-    for (size_t i = 0; i < app->endpoint_count; i++) {
-        types += app->endpoints[i].event_type_count;
-        channels += app->endpoints[i].channel_count;
-    }
-    struct core_interest *by_type = arena_array(&app->_arena, types + 1, sizeof(*by_type));
-    struct core_interest *by_channel = arena_array(&app->_arena, channels + 1, sizeof(*by_channel));
-    uint32_t *open = arena_array(&app->_arena, app->endpoint_count + 1, sizeof(*open));
-    types = 0;
-    channels = 0;
-    for (size_t i = 0; i < app->endpoint_count; i++) {
-        const struct core_endpoint *ep = &app->endpoints[i];
-        uint32_t place = (uint32_t)i;
-        if (ep->disabled)
-            continue;
-        if (ep->event_types != NULL)
-            types = add_names(by_type, types, ep->event_types, ep->event_type_count, place);
-        else if (ep->channels != NULL)
-            channels = add_names(by_channel, channels, ep->channels, ep->channel_count, place);
-        else
-            open[app->_open_count++] = place;
-    }
-    app->_types = sorted(by_type, types);
-    app->_channels = sorted(by_channel, channels);
-    app->_open = open;
+    struct found f = { out, 0, max };
+    match_open(app, &f);
+    match_type(app, event_type, channels, channel_count, &f);
+    for (size_t i = 0; i < channel_count; i++)
+        match_channel(app, channels, i, &f);
+    return f.count;
 }

@@ -34,15 +34,15 @@ void core_meter_free(struct core_meter *m)
     xfree(m);
 }
 
-static bool has_room(const struct core_meter *m, long long paid_us, int64_t now_us)
+static bool meter_has_room(const struct core_meter *m, long long paid_us, int64_t now_us)
 {
     return paid_us <= now_us + m->ahead_us;
 }
 
 bool core_meter_has_room(const struct core_meter *m, uint64_t key, int64_t now_us)
 {
-    return has_room(m, atomic_load_explicit(&m->places[key & m->mask], memory_order_relaxed),
-                    now_us);
+    return meter_has_room(m, atomic_load_explicit(&m->places[key & m->mask], memory_order_relaxed),
+                          now_us);
 }
 
 bool core_meter_take(struct core_meter *m, uint64_t key, int64_t now_us)
@@ -51,7 +51,7 @@ bool core_meter_take(struct core_meter *m, uint64_t key, int64_t now_us)
     long long paid_us = atomic_load_explicit(place, memory_order_relaxed);
     long long next_us;
     do {
-        if (!has_room(m, paid_us, now_us))
+        if (!meter_has_room(m, paid_us, now_us))
             return false;
         next_us = (paid_us > now_us ? paid_us : now_us) + m->gap_us;
     } while (!atomic_compare_exchange_weak_explicit(place, &paid_us, next_us, memory_order_relaxed,

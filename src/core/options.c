@@ -4,6 +4,8 @@
  */
 #include "core/options.h"
 
+enum { SEALED_MAX = 1 << 20, KEY_SEALED_MAX = 1024 };
+
 static const int64_t us_per_minute = 60000000;
 
 void core_handshake_proof(struct str kind, struct str url, char out[static CORE_PROOF_LEN + 1])
@@ -15,20 +17,14 @@ void core_handshake_proof(struct str kind, struct str url, char out[static CORE_
     hex_encode(hash, sizeof(hash), out);
 }
 
-static struct str text_of(const json_t *object, const char *name)
-{
-    const json_t *v = json_object_get(object, name);
-    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
-}
-
 bool core_handshake_stands(const json_t *options, struct str url)
 {
     const json_t *handshake = json_object_get(options, "handshake");
     char proof[CORE_PROOF_LEN + 1];
     if (!json_is_object(handshake))
         return true;
-    core_handshake_proof(text_of(handshake, "kind"), url, proof);
-    return str_eq(text_of(handshake, "proof"), str_of(proof, CORE_PROOF_LEN));
+    core_handshake_proof(json_str_member(handshake, "kind"), url, proof);
+    return str_eq(json_str_member(handshake, "proof"), str_of(proof, CORE_PROOF_LEN));
 }
 
 struct kept {
@@ -53,23 +49,7 @@ struct str core_keep_secret(struct arena *a, struct str secret)
     return str_of(kept->bytes, kept->len);
 }
 
-static void read_key(struct arena *a, const struct sign_key *current, struct core_endpoint *ep)
-{
-    json_t *sealed = NULL;
-    char text[SIGN_SECRET_TEXT_MAX];
-    struct str key = STR_NONE;
-    if (ep->options_sealed.ptr != NULL && json_parse(ep->options_sealed, &sealed, NULL) == RC_OK)
-        key = text_of(sealed, "schemeSecret");
-    if (key.len == 0 && current != NULL)
-        key = sign_key_secret(current, text);
-    if (key.len > 0)
-        ep->scheme_key = core_keep_secret(a, key);
-    mem_wipe(text, sizeof(text));
-    json_decref(sealed);
-}
-
-void core_endpoint_read_scheme(struct arena *a, const json_t *options,
-                               const struct sign_key *current, struct core_endpoint *ep)
+void core_endpoint_read_handshake(const json_t *options, struct core_endpoint *ep)
 {
     const json_t *allowed =
         json_object_get(json_object_get(options, "handshake"), "allowedPerMinute");
@@ -77,12 +57,47 @@ void core_endpoint_read_scheme(struct arena *a, const json_t *options,
         ep->gap_us = us_per_minute / json_integer_value(allowed);
     if (!core_handshake_stands(options, ep->url))
         ep->disabled = true;
-    const json_t *ckan = json_object_get(options, "ckan");
-    if (json_is_object(ckan))
-        ep->ckan = json_text(a, ckan);
-    ep->includes_identifiers = !json_is_false(json_object_get(options, "includeIdentifiers"));
-    if (!str_eq(text_of(options, "scheme"), STR("preservica")))
-        return;
-    ep->scheme = CORE_SCHEME_PRESERVICA;
-    read_key(a, current, ep);
+}
+
+enum rc core_options_open(const struct sign_vault *v, struct arena *a,
+                          const struct store_endpoint *row, json_t **out)
+{
+    struct str text = STR("{}");
+    enum rc rc = RC_OK;
+    *out = NULL;
+    if (row->options_sealed.ptr != NULL)
+        rc = core_open_json(v, CORE_SECRET_OPTIONS, row->id, row->options_sealed, a, &text);
+    if (rc == RC_OK && json_parse(text, out, NULL) != RC_OK)
+        rc = RC_CORRUPT;
+    return rc;
+}
+
+enum rc core_options_seal(const struct sign_vault *v, struct arena *a, const json_t *options,
+                          struct store_endpoint *row)
+{
+    struct buf sealed;
+    row->options_sealed = STR_NONE;
+    if (json_object_size(options) == 0)
+        return RC_OK;
+    buf_init(&sealed, SEALED_MAX);
+    enum rc rc = core_seal_json(v, CORE_SECRET_OPTIONS, row->id, json_text(a, options), &sealed);
+    if (rc == RC_OK)
+        row->options_sealed = arena_str(a, buf_str(&sealed));
+    buf_fini(&sealed);
+    return rc;
+}
+
+enum rc core_options_make_key(const struct sign_vault *v, const struct rng *rng,
+                              enum sign_kind kind, struct arena *a, struct store_endpoint *row)
+{
+    struct sign_key key;
+    struct buf sealed;
+    buf_init(&sealed, KEY_SEALED_MAX);
+    sign_key_generate(kind, rng, &key);
+    enum rc rc = core_seal_key(v, row->id, &key, &sealed);
+    mem_wipe(&key, sizeof(key));
+    row->keys[0] = (struct store_endpoint_key){ .sealed = arena_str(a, buf_str(&sealed)) };
+    row->key_count = 1;
+    buf_fini(&sealed);
+    return rc;
 }

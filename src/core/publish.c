@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "core/filters.h"
+#include "metrics/metrics.h"
 #include "work/wait.h"
 
 struct core_publisher {
@@ -102,38 +103,49 @@ size_t core_publish_new_count(const struct core_publish *p)
     return count;
 }
 
-static void hand_over(const struct core_publish *p)
+static void publish_hand_over(const struct core_publish *p)
 {
     const struct core_publisher_options *o = &p->_publisher->o;
     bool is_new = p->store.result == STORE_CREATED;
     if (is_new && p->store.endpoint_count > 0 && o->hand_over != NULL)
         o->hand_over(o->hand_over_ctx, p->store.message, p->_endpoints, p->store.endpoint_count);
     for (size_t i = 0; i < p->store.also_count; i++)
-        hand_over(also_at(p, i));
+        publish_hand_over(also_at(p, i));
 }
 
-static void finish(struct store_job *job)
+static void count_accepted(const struct core_publish *p, bool is_whole)
+{
+    size_t count = core_publish_new_count(p);
+    if (p->store.rule == STORE_RULE_BATCH)
+        count = is_whole ? 1 + p->store.also_count : 0;
+    metrics_add(METRIC_CORE_ACCEPTED, (int64_t)count);
+}
+
+static void publish_finish(struct store_job *job)
 {
     struct core_publish *p = CONTAINER_OF(job, struct core_publish, store.job);
-    bool made = job->rc == RC_OK && (p->store.is_items || p->store.result == STORE_CREATED);
-    for (size_t i = 0; p->store.is_batch && i < p->store.also_count; i++)
+    bool made =
+        job->rc == RC_OK && (p->store.rule == STORE_RULE_ITEMS || p->store.result == STORE_CREATED);
+    for (size_t i = 0; p->store.rule == STORE_RULE_BATCH && i < p->store.also_count; i++)
         made = made && p->_also[i]->result == STORE_CREATED;
+    if (job->rc == RC_OK && !p->is_own)
+        count_accepted(p, made);
     p->done(p);
     if (made)
-        hand_over(p);
+        publish_hand_over(p);
     core_publish_free(p);
 }
 
-static void prepare(struct core_publish *p, struct loop *loop)
+static void publish_prepare(struct core_publish *p, struct loop *loop)
 {
     p->store.job.loop = loop;
-    p->store.job.done = finish;
+    p->store.job.done = publish_finish;
 }
 
 enum rc core_publish_submit(struct core_publish *p, struct loop *loop)
 {
     MUST(p->done != NULL);
-    prepare(p, loop);
+    publish_prepare(p, loop);
     return store_submit_publish(p->_publisher->o.store, &p->store);
 }
 
@@ -143,7 +155,7 @@ enum rc core_publish_submit_all(struct core_publish **list, size_t count, struct
         return RC_OK;
     struct store_publish **jobs = xcalloc(count, sizeof(struct store_publish *));
     for (size_t i = 0; i < count; i++) {
-        prepare(list[i], loop);
+        publish_prepare(list[i], loop);
         jobs[i] = &list[i]->store;
     }
     enum rc rc = store_submit_publishes(list[0]->_publisher->o.store, jobs, count);
@@ -158,7 +170,7 @@ struct waiter {
     enum rc rc;
 };
 
-static void wake(struct core_publish *p)
+static void publish_wake(struct core_publish *p)
 {
     struct waiter *w = p->arg;
     w->rc = p->store.job.rc;
@@ -173,7 +185,7 @@ enum rc core_publish_wait(struct core_publish *p)
     size_t turn = atomic_fetch_add_explicit(&publisher->turn, 1, memory_order_relaxed);
     struct waiter w;
     work_wait_init(&w.wait);
-    p->done = wake;
+    p->done = publish_wake;
     p->arg = &w;
     enum rc rc = core_publish_submit(p, publisher->loops[turn % publisher->o.loop_count]);
     if (rc != RC_OK) {

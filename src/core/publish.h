@@ -32,6 +32,7 @@ struct core_publish {
     struct core_publisher *_publisher;
     void (*done)(struct core_publish *p);
     void *arg;                      /* the submitter's */
+    bool is_own;                    /* the server's own message: not counted as accepted */
     struct store_publish **_also;   /* owned; each the first part of a core_publish */
     int64_t _endpoints[];
 };
@@ -47,13 +48,13 @@ void core_publish_also(struct core_publish *p, struct core_publish *other);
  * batch is new, or nothing of it is written. done() of the first speaks for all. */
 static inline void core_publish_as_batch(struct core_publish *p)
 {
-    p->store.is_batch = true;
+    p->store.rule = STORE_RULE_BATCH;
 }
 /* From now on p and those given to core_publish_also() that lead are the events of one request: each is new or known
  * by itself, with those that follow it, and what is new is committed together. done() of the first speaks for all. */
 static inline void core_publish_as_items(struct core_publish *p)
 {
-    p->store.is_items = true;
+    p->store.rule = STORE_RULE_ITEMS;
 }
 static inline void core_publish_leads(struct core_publish *p)
 {

@@ -3,7 +3,7 @@
  * An endpoint's secrets at rest: which text is sealed, and under which context. The context names
  * the kind and the endpoint, so that a sealed value moved to another row or column does not open.
  */
-#include "core/directory.h"
+#include "core/secrets.h"
 
 enum {
     CONTEXT_MAX = 64 + ID_TEXT_MAX,
@@ -17,7 +17,7 @@ static struct str context_of(const char *kind, struct str endpoint_id, struct bu
     return buf_str(text);
 }
 
-static void forget(struct buf *b)
+static void secrets_forget(struct buf *b)
 {
     if (b->ptr != NULL)
         mem_wipe(b->ptr, b->len);
@@ -46,7 +46,7 @@ enum rc core_open_key(const struct sign_vault *v, struct str endpoint_id, struct
     if (rc == RC_OK && sign_key_parse(buf_str(&plain), out, NULL) != RC_OK)
         rc = RC_CORRUPT;
     buf_fini(&context);
-    forget(&plain);
+    secrets_forget(&plain);
     return rc;
 }
 
@@ -84,6 +84,6 @@ enum rc core_open_json(const struct sign_vault *v, enum core_secret what, struct
         arena_defer(a, wipe_text, text);
     }
     buf_fini(&context);
-    forget(&plain);
+    secrets_forget(&plain);
     return rc;
 }

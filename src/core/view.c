@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Making a view of an application: its rows are read in one snapshot, texts are copied to the
- * view's arena, JSON is taken apart and secrets are opened once, so that publishing and delivering
- * only look.
+ * endpoint's arena, JSON is taken apart and secrets are opened once, so that publishing and delivering
+ * only look. When something changed, only what did is read and made again (core_view_renew).
  */
-#include "core/broker.h"
 #include "core/view_priv.h"
 
 #include <stdlib.h>
 #include <strings.h>
 
+#include "core/app_priv.h"
+#include "core/endpoint_priv.h"
 #include "core/filters.h"
 #include "core/options.h"
 #include "core/retry.h"
+#include "metrics/metrics.h"
 #include "store/application.h"
 #include "json/json.h"
 
@@ -22,8 +24,7 @@ static const double delay_max_s = 366.0 * 86400;
 
 struct building {
     const struct core_view_source *source;
-    struct core_app *app;
-    struct arena *arena; /* the view's */
+    struct arena *arena; /* the endpoint's */
     int64_t now_us;
 };
 
@@ -44,8 +45,7 @@ static const struct str *string_list(struct arena *a, struct str text, size_t *c
     for (size_t i = 0; i < total; i++) {
         const json_t *value = json_array_get(array, i);
         if (json_is_string(value))
-            list[(*count)++] =
-                arena_str(a, str_of(json_string_value(value), json_string_length(value)));
+            list[(*count)++] = arena_str(a, json_str_of(value));
     }
     json_decref(array);
     qsort(list, *count, sizeof(*list), compare_str);
@@ -72,26 +72,37 @@ static void read_schedule(struct building *b, const json_t *array, double unit_u
     ep->retry_count = used;
 }
 
-static void read_options(struct building *b, const struct sign_key *current,
+/* Statuses that are not worth a retry; an empty list: all are. */
+static void read_except(struct building *b, const json_t *array, struct core_endpoint *ep)
+{
+    if (!json_is_array(array))
+        return;
+    struct core_statuses *set = arena_array(b->arena, 1, sizeof(*set));
+    *set = (struct core_statuses){ 0 };
+    for (size_t i = 0; i < json_array_size(array); i++)
+        (void)core_statuses_add(set, (int64_t)json_number_value(json_array_get(array, i)));
+    ep->retry_except = set;
+}
+
+static void read_options(struct building *b, struct str kind, const struct sign_key *current,
                          struct core_endpoint *ep)
 {
     json_t *object = NULL;
-    if (ep->options.ptr == NULL || json_parse(ep->options, &object, NULL) != RC_OK) {
-        core_endpoint_read_broker(b->arena, NULL, ep);
-        return;
-    }
+    if (ep->options.ptr != NULL && json_parse(ep->options, &object, NULL) != RC_OK)
+        object = NULL;
     const json_t *timeout = json_object_get(object, "timeoutMs");
     if (json_is_integer(timeout) && json_integer_value(timeout) > 0 &&
         json_integer_value(timeout) < INT64_MAX / us_per_ms)
         ep->timeout_us = json_integer_value(timeout) * us_per_ms;
     read_schedule(b, json_object_get(object, "retrySchedule"), us_per_s, ep);
     read_schedule(b, json_object_get(object, "retryScheduleMs"), (double)us_per_ms, ep);
-    core_endpoint_read_broker(b->arena, object, ep);
+    read_except(b, json_object_get(object, "retryExceptStatuses"), ep);
+    ep->ordered = json_is_true(json_object_get(object, "ordered"));
     core_endpoint_read_filter(b->arena, object, ep);
-    b->app->has_filters = b->app->has_filters || ep->has_filter;
-    core_endpoint_read_scheme(b->arena, object, current, ep);
-    const char *encoding = json_string_value(json_object_get(object, "encoding"));
-    ep->is_form = ep->scheme == CORE_SCHEME_STANDARD && str_eq(str_from(encoding), STR("form"));
+    core_endpoint_read_handshake(object, ep); /* proofs are of the URL without credentials */
+    const struct core_targets *t = &b->source->targets;
+    if (t->compile != NULL)
+        t->compile(t->ctx, b->arena, kind, object, current, ep);
     json_decref(object);
 }
 
@@ -104,17 +115,17 @@ static bool is_line_safe(const char *text)
 }
 
 /* Names that would break the framing or forge what we sign for. */
-static bool is_reserved(const char *name)
+static bool is_reserved(const struct core_targets *t, const char *name)
 {
     static const char *const reserved[] = {
-        "host",           "content-length",    "transfer-encoding",   "connection",
-        "webhook-id",     "webhook-timestamp", "webhook-signature",   "svix-id",
-        "svix-timestamp", "svix-signature",    "preservica-signature"
+        "host",           "content-length",    "transfer-encoding", "connection",
+        "webhook-id",     "webhook-timestamp", "webhook-signature", "svix-id",
+        "svix-timestamp", "svix-signature"
     };
     for (size_t i = 0; i < COUNT_OF(reserved); i++)
         if (strcasecmp(name, reserved[i]) == 0)
             return true;
-    return false;
+    return t->is_reserved != NULL && t->is_reserved(t->ctx, name);
 }
 
 static void wipe_headers(void *arg)
@@ -127,8 +138,9 @@ static void wipe_headers(void *arg)
         mem_wipe(text, ep->headers.len);
 }
 
-static void read_headers(struct building *b, const struct store_endpoint *row,
-                         struct core_endpoint *ep)
+/* False: they do not open. */
+static bool view_read_headers(struct building *b, const struct store_endpoint *row,
+                              struct core_endpoint *ep)
 {
     struct arena scratch;
     struct str json = STR_NONE;
@@ -141,14 +153,15 @@ static void read_headers(struct building *b, const struct store_endpoint *row,
         json_parse(json, &object, NULL) != RC_OK) {
         LOG(CORE_SECRET_UNREADABLE, F_STR("endpoint", row->id), F_TEXT("what", "headers"));
         arena_fini(&scratch);
-        return;
+        return false;
     }
     struct buf lines;
     buf_init(&lines, json.len * 2 + 64);
     json_object_foreach(object, name, value)
     {
         const char *text = json_string_value(value);
-        if (text != NULL && !is_reserved(name) && is_line_safe(name) && is_line_safe(text))
+        if (text != NULL && !is_reserved(&b->source->targets, name) && is_line_safe(name) &&
+            is_line_safe(text))
             buf_say(&lines, "%s: %s\r\n", name, text);
     }
     ep->headers = arena_str(b->arena, buf_str(&lines));
@@ -158,6 +171,7 @@ static void read_headers(struct building *b, const struct store_endpoint *row,
     buf_fini(&lines);
     json_decref(object);
     arena_fini(&scratch);
+    return true;
 }
 
 static void free_keyring(void *ring)
@@ -179,9 +193,10 @@ static void read_keys_and_options(struct building *b, const struct store_endpoin
         if (ends_us != 0 && ends_us <= b->now_us)
             continue;
         rc = core_open_key(b->source->vault, row->id, row->keys[i].sealed, &keys[count]);
+        metrics_add(METRIC_VIEW_KEYS, 1);
         count += rc == RC_OK ? 1 : 0;
-        if (ends_us != 0 && ends_us < b->app->fresh_until_us)
-            b->app->fresh_until_us = ends_us;
+        if (ends_us != 0 && ends_us < ep->fresh_until_us)
+            ep->fresh_until_us = ends_us;
     }
     if (rc == RC_OK && count > 0)
         rc = sign_keyring_new(keys, count, &ring);
@@ -190,11 +205,11 @@ static void read_keys_and_options(struct building *b, const struct store_endpoin
     if (ring != NULL)
         arena_defer(b->arena, free_keyring, ring);
     ep->keyring = ring;
-    read_options(b, ring == NULL ? NULL : &keys[0], ep);
+    read_options(b, row->kind, ring == NULL ? NULL : &keys[0], ep);
     mem_wipe(keys, sizeof(keys));
 }
 
-static struct str keep(struct building *b, struct str s)
+static struct str view_keep(struct building *b, struct str s)
 {
     return s.ptr == NULL ? STR_NONE : arena_str(b->arena, s);
 }
@@ -204,59 +219,46 @@ static void read_endpoint(struct building *b, const struct store_endpoint *row,
 {
     ep->num = row->num;
     ep->app = row->app;
-    ep->id = keep(b, row->id);
-    ep->uid = keep(b, row->uid);
-    ep->url = keep(b, row->url);
-    ep->kind = row->kind.len == 0 ? STR("http") : keep(b, row->kind);
-    ep->options = keep(b, row->options);
+    ep->id = view_keep(b, row->id);
+    ep->uid = view_keep(b, row->uid);
+    ep->url = view_keep(b, row->url);
+    ep->options = view_keep(b, row->options);
     ep->throttle = row->throttle;
     ep->disabled = row->disabled;
-    ep->failing_since_us = row->failing_since_us;
+    core_endpoint_fares(ep, row->failing_since_us, row->last_failure_us);
     ep->event_types = string_list(b->arena, row->event_types, &ep->event_type_count);
     ep->channels = string_list(b->arena, row->channels, &ep->channel_count);
-    if (row->options_sealed.ptr != NULL &&
-        core_open_json(b->source->vault, CORE_SECRET_OPTIONS, row->id, row->options_sealed,
-                       b->arena, &ep->options_sealed) != RC_OK)
+    bool is_whole = row->options_sealed.ptr == NULL ||
+                    core_open_json(b->source->vault, CORE_SECRET_OPTIONS, row->id,
+                                   row->options_sealed, b->arena, &ep->options_sealed) == RC_OK;
+    if (!is_whole)
         LOG(CORE_SECRET_UNREADABLE, F_STR("endpoint", row->id), F_TEXT("what", "options"));
     read_keys_and_options(b, row, ep);
-    if (row->headers.ptr != NULL)
-        read_headers(b, row, ep);
+    if (row->headers.ptr != NULL && !view_read_headers(b, row, ep))
+        is_whole = false;
+    if (!is_whole)
+        ep->keyring = NULL; /* nothing is sent without the half of it that is missing */
 }
 
-static int compare_row(const void *a, const void *b)
+static struct core_endpoint *make_endpoint(const struct core_view_source *source,
+                                           const struct store_endpoint *row)
 {
-    int64_t left = ((const struct store_endpoint *)a)->num;
-    int64_t right = ((const struct store_endpoint *)b)->num;
-    return (left > right) - (left < right);
+    struct core_endpoint *ep = core_endpoint_new();
+    struct building b = { source, &ep->_arena, clock_wall_us(source->clock) };
+    metrics_add(METRIC_VIEW_ENDPOINTS, 1);
+    read_endpoint(&b, row, ep);
+    return ep;
 }
 
-static struct core_app *build(const struct core_view_source *source,
-                              const struct store_application *row, const struct store_org *org,
-                              struct store_endpoint *rows, size_t count)
+static void put_row(const struct core_view_source *source, struct core_app *app,
+                    const struct store_endpoint *row)
 {
-    struct core_app *app = XNEW(struct core_app);
-    arena_init(&app->_arena);
-    atomic_init(&app->_refs, 1);
-    atomic_init(&app->_paced_until_us, 0);
-    struct building b = { source, app, &app->_arena, clock_wall_us(source->clock) };
-    app->fresh_until_us = INT64_MAX;
-    app->num = row->num;
-    app->org = row->org;
-    app->id = keep(&b, row->id);
-    app->uid = keep(&b, row->uid);
-    app->org_id = keep(&b, org->id);
-    app->org_name = keep(&b, org->name);
-    app->throttle = row->throttle;
-    struct core_endpoint *endpoints = arena_array(b.arena, count + 1, sizeof(*endpoints));
-    if (count > 0)
-        qsort(rows, count, sizeof(*rows), compare_row);
-    for (size_t i = 0; i < count; i++)
-        read_endpoint(&b, &rows[i], &endpoints[i]);
-    app->endpoints = endpoints;
-    app->endpoint_count = count;
-    core_view_index(app);
-    return app;
+    struct core_endpoint *ep = make_endpoint(source, row);
+    core_app_put(app, ep);
+    core_endpoint_unref(ep);
 }
+
+/* --- the whole view ------------------------------------------------------------------------------- */
 
 static enum rc find_application(struct store_tx *tx, const struct core_view_key *key,
                                 struct arena *a, struct store_application *row)
@@ -266,27 +268,126 @@ static enum rc find_application(struct store_tx *tx, const struct core_view_key 
     return rc == RC_OK && row->deleted ? RC_NOT_FOUND : rc;
 }
 
+/* The application itself, without endpoints. */
+static enum rc read_application(struct store_tx *tx, const struct core_view_key *key,
+                                struct arena *scratch, struct core_app *app)
+{
+    struct store_application row = { 0 };
+    struct store_org org = { 0 };
+    enum rc rc = find_application(tx, key, scratch, &row);
+    if (rc == RC_OK)
+        rc = store_org_by_num(tx, row.org, scratch, &org);
+    if (rc == RC_OK)
+        core_app_describe(app, &(struct core_app){ .num = row.num,
+                                                   .org = row.org,
+                                                   .throttle = row.throttle,
+                                                   .id = row.id,
+                                                   .uid = row.uid,
+                                                   .org_id = org.id,
+                                                   .org_name = org.name });
+    return rc;
+}
+
 enum rc core_view_load(const struct core_view_source *source, const struct core_view_key *key,
                        struct core_app **out)
 {
     struct store_tx *tx = NULL;
     struct arena scratch;
-    struct store_application row = { 0 };
-    struct store_org org = { 0 };
     struct store_endpoint *rows = NULL;
     size_t count = 0;
     enum rc rc = store_read(source->store, &tx);
     if (rc != RC_OK)
         return rc;
+    struct core_app *app = core_app_new();
     arena_init(&scratch);
-    rc = find_application(tx, key, &scratch, &row);
+    rc = read_application(tx, key, &scratch, app);
     if (rc == RC_OK)
-        rc = store_org_by_num(tx, row.org, &scratch, &org);
+        rc = store_endpoint_all(tx, app->num, &scratch, &rows, &count);
+    store_end(tx);
+    for (size_t i = 0; rc == RC_OK && i < count; i++)
+        put_row(source, app, &rows[i]);
+    arena_fini(&scratch);
     if (rc == RC_OK)
-        rc = store_endpoint_all(tx, row.num, &scratch, &rows, &count);
+        *out = app;
+    else
+        core_app_unref(app);
+    return rc;
+}
+
+/* --- what changed ---------------------------------------------------------------------------------- */
+
+static enum rc renew_endpoint(const struct core_view_source *source, struct store_tx *tx,
+                              int64_t num, struct arena *scratch, struct core_app *app)
+{
+    struct store_endpoint row = { 0 };
+    enum rc rc = store_endpoint_by_num(tx, num, scratch, &row);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    if (rc == RC_OK && !row.deleted && row.app == app->num)
+        put_row(source, app, &row);
+    else
+        core_app_remove(app, num);
+    return RC_OK;
+}
+
+/* Endpoints of which an old key has ended. */
+static enum rc renew_ended(const struct core_view_source *source, struct store_tx *tx,
+                           int64_t now_us, struct arena *scratch, struct core_app *app)
+{
+    enum rc rc = RC_OK;
+    while (rc == RC_OK && app->fresh_until_us <= now_us) {
+        size_t count = 0;
+        rc = renew_endpoint(source, tx, core_index_at(&app->_ending, 0, &count)->ep->num, scratch,
+                            app);
+    }
+    return rc;
+}
+
+enum rc core_view_renew(const struct core_view_source *source, const struct core_app *old,
+                        int64_t what, struct core_app **out)
+{
+    struct store_tx *tx = NULL;
+    struct arena scratch;
+    const struct core_view_key key = { .num = old->num, .org = 0, .name = STR_NONE };
+    if (what == CORE_CHANGED_ALL)
+        return core_view_load(source, &key, out);
+    enum rc rc = store_read(source->store, &tx);
+    if (rc != RC_OK)
+        return rc;
+    struct core_app *app = core_app_new();
+    arena_init(&scratch);
+    if (what == CORE_CHANGED_ITSELF)
+        rc = read_application(tx, &key, &scratch, app);
+    else
+        core_app_describe(app, old);
+    core_app_take_endpoints(app, old);
+    if (rc == RC_OK && what != CORE_CHANGED_ITSELF)
+        rc = renew_endpoint(source, tx, what, &scratch, app);
+    if (rc == RC_OK)
+        rc = renew_ended(source, tx, clock_wall_us(source->clock), &scratch, app);
+    store_end(tx);
+    arena_fini(&scratch);
+    if (rc == RC_OK)
+        *out = app;
+    else
+        core_app_unref(app);
+    return rc;
+}
+
+enum rc core_view_health(const struct core_view_source *source, const struct core_app *app,
+                         int64_t endpoint)
+{
+    struct store_tx *tx = NULL;
+    int64_t failing_since_us = 0;
+    int64_t last_failure_us = 0;
+    const struct core_endpoint *ep = core_app_endpoint(app, endpoint);
+    if (ep == NULL)
+        return RC_OK;
+    enum rc rc = store_read(source->store, &tx);
+    if (rc == RC_OK)
+        rc = store_endpoint_health(tx, endpoint, &failing_since_us, &last_failure_us);
     store_end(tx);
     if (rc == RC_OK)
-        *out = build(source, &row, &org, rows, count);
-    arena_fini(&scratch);
-    return rc;
+        core_endpoint_fares(ep, failing_since_us, last_failure_us);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
 }

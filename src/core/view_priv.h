@@ -10,6 +10,7 @@ struct core_view_source {
     struct store *store;
     const struct sign_vault *vault;
     const struct clock *clock;
+    struct core_targets targets;
 };
 
 /* Which application: by number (num != 0) or by id or uid within an organisation. */
@@ -24,5 +25,11 @@ struct core_view_key {
 MUST_USE enum rc core_view_load(const struct core_view_source *source,
                                 const struct core_view_key *key, struct core_app **out);
 
-/* Fills the lists that core_match() looks into, from app->endpoints, into app->_arena. */
-void core_view_index(struct core_app *app);
+/* The view after a change of the application: `what` as core_directory_on_change() has it. Everything else is shared
+ * with `old`, but endpoints whose old keys have ended meanwhile. RC_NOT_FOUND (deleted), RC_IO. */
+MUST_USE enum rc core_view_renew(const struct core_view_source *source, const struct core_app *old,
+                                 int64_t what, struct core_app **out);
+
+/* Reads the health of an endpoint into the view, where it is in there. RC_IO. */
+MUST_USE enum rc core_view_health(const struct core_view_source *source, const struct core_app *app,
+                                  int64_t endpoint);

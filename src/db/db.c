@@ -13,7 +13,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { SLOTS_FIRST = 64, PAGE_SIZE_DEFAULT = 8192, WAL_FRAME_HEAD_BYTES = 24 };
+enum {
+    FUNCTION_ARGS_MAX = 4,
+    SLOTS_FIRST = 64,
+    PAGE_SIZE_DEFAULT = 8192,
+    WAL_FRAME_HEAD_BYTES = 24
+};
 
 struct db_stmt {
     sqlite3_stmt *handle;
@@ -28,6 +33,9 @@ struct db {
     size_t slot_count;
     size_t stmt_count;
     int64_t wal_pages;
+    atomic_bool *sync_failed; /* see db_options; never NULL */
+    atomic_bool own_sync_failed;
+    bool is_stale;
 };
 
 static enum rc rc_of(int code)
@@ -51,6 +59,32 @@ static enum rc rc_of(int code)
     }
 }
 
+static enum rc rc_of_call(struct db *db, int code)
+{
+    if ((code & 0xff) == SQLITE_READONLY)
+        db->is_stale = true;
+    return rc_of(code);
+}
+
+bool db_is_stale(const struct db *db)
+{
+    return db->is_stale;
+}
+
+static bool is_unsynced(const struct db *db)
+{
+    return atomic_load(db->sync_failed);
+}
+
+/* Of calls that sync the file itself. A commit that could not sync the log is another matter: the next one
+ * writes the same place again. */
+static enum rc rc_of_sync(struct db *db, int code)
+{
+    if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+        atomic_store(db->sync_failed, true);
+    return rc_of(code);
+}
+
 static pthread_once_t set_up_once = PTHREAD_ONCE_INIT;
 
 /* Allocation statistics would take a lock on every allocation, for numbers nobody reads. */
@@ -60,7 +94,7 @@ static void set_up(void)
     MUST(sqlite3_initialize() == SQLITE_OK);
 }
 
-static int on_commit(void *arg, sqlite3 *handle, const char *name, int pages)
+static int db_on_commit(void *arg, sqlite3 *handle, const char *name, int pages)
 {
     struct db *db = arg;
     (void)handle;
@@ -70,28 +104,28 @@ static int on_commit(void *arg, sqlite3 *handle, const char *name, int pages)
 }
 
 /* Pragmas cannot take parameters; all values here are our own numbers. */
-static enum rc pragma(struct db *db, const char *name, int64_t value)
+static enum rc db_pragma(struct db *db, const char *name, int64_t value)
 {
     char sql[96];
     (void)snprintf(sql, sizeof sql, "PRAGMA %s=%lld", name, (long long)value);
     return db_exec(db, sql);
 }
 
-static enum rc configure(struct db *db, enum db_mode mode, const struct db_options *o)
+static enum rc db_configure(struct db *db, enum db_mode mode, const struct db_options *o)
 {
     enum rc rc = RC_OK;
     MUST(sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL) == SQLITE_OK);
     (void)sqlite3_busy_timeout(db->handle, (int)(o->busy_us / 1000));
     if (mode == DB_CREATE)
-        rc = pragma(db, "page_size", o->page_size > 0 ? o->page_size : PAGE_SIZE_DEFAULT);
+        rc = db_pragma(db, "page_size", o->page_size > 0 ? o->page_size : PAGE_SIZE_DEFAULT);
     if (rc == RC_OK && mode != DB_READ)
         rc = db_exec(db, "PRAGMA journal_mode=WAL");
     if (rc == RC_OK)
-        rc = pragma(db, "synchronous", o->no_sync ? 0 : 2);
+        rc = db_pragma(db, "synchronous", o->no_sync ? 0 : 2);
     if (rc == RC_OK && o->cache_bytes > 0)
-        rc = pragma(db, "cache_size", -(o->cache_bytes / 1024));
+        rc = db_pragma(db, "cache_size", -(o->cache_bytes / 1024));
     if (rc == RC_OK)
-        rc = pragma(db, "mmap_size", o->mmap_bytes);
+        rc = db_pragma(db, "mmap_size", o->mmap_bytes);
     if (rc == RC_OK)
         rc = db_exec(db,
                      "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF");
@@ -102,7 +136,7 @@ static enum rc configure(struct db *db, enum db_mode mode, const struct db_optio
         rc = db_exec(db, "PRAGMA query_only=ON; SELECT count(*) FROM sqlite_schema");
     }
     if (!o->checkpoint_auto)
-        (void)sqlite3_wal_hook(db->handle, on_commit, db);
+        (void)sqlite3_wal_hook(db->handle, db_on_commit, db);
     return rc;
 }
 
@@ -121,11 +155,18 @@ enum rc db_open(const char *path, enum db_mode mode, const struct db_options *o,
         return RC_NOT_FOUND;
     }
     struct db *db = XNEW(struct db);
+    db->sync_failed = o->sync_failed != NULL ? o->sync_failed : &db->own_sync_failed;
     db->slot_count = SLOTS_FIRST;
     db->slots = xcalloc(db->slot_count, sizeof *db->slots);
     enum rc rc = rc_of(sqlite3_open_v2(path, &db->handle, flags, NULL));
+    if (rc == RC_OK && mode != DB_READ && sqlite3_db_readonly(db->handle, "main") == 1) {
+        buf_say(why, "%s: cannot be opened for writing: check its owner, its rights, and the disk",
+                path);
+        db_close(db);
+        return RC_IO;
+    }
     if (rc == RC_OK)
-        rc = configure(db, mode, o);
+        rc = db_configure(db, mode, o);
     if (rc != RC_OK) {
         buf_say(why, "%s: %s", path, db_error(db));
         if (rc == RC_CORRUPT)
@@ -149,6 +190,9 @@ void db_close(struct db *db)
         xfree(db->slots[i]);
     }
     xfree(db->slots);
+    if (is_unsynced(db) && db->handle != NULL)
+        MUST(sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL) ==
+             SQLITE_OK);
     MUST(sqlite3_close(db->handle) == SQLITE_OK);
     xfree(db);
 }
@@ -169,7 +213,7 @@ static size_t slot_of(const struct db *db, const char *sql)
     return at;
 }
 
-static void grow(struct db *db)
+static void db_grow(struct db *db)
 {
     struct db_stmt **old = db->slots;
     size_t count = db->slot_count;
@@ -182,12 +226,12 @@ static void grow(struct db *db)
     xfree(old);
 }
 
-static void compile(struct db_stmt *s)
+static void db_compile(struct db_stmt *s)
 {
     int code =
         sqlite3_prepare_v3(s->db->handle, s->sql, -1, SQLITE_PREPARE_PERSISTENT, &s->handle, NULL);
     MUST(code != SQLITE_ERROR); /* our SQL does not parse, or the schema lacks something it names */
-    s->failed = rc_of(code);
+    s->failed = rc_of_call(s->db, code);
 }
 
 struct db_stmt *db_prepare(struct db *db, const char *sql)
@@ -196,7 +240,7 @@ struct db_stmt *db_prepare(struct db *db, const char *sql)
     struct db_stmt *s = db->slots[at];
     if (s == NULL) {
         if ((db->stmt_count + 1) * 2 > db->slot_count) {
-            grow(db);
+            db_grow(db);
             at = slot_of(db, sql);
         }
         s = XNEW(struct db_stmt);
@@ -206,7 +250,7 @@ struct db_stmt *db_prepare(struct db *db, const char *sql)
         db->stmt_count++;
     }
     if (s->handle == NULL) {
-        compile(s);
+        db_compile(s);
     } else {
         (void)sqlite3_reset(
             s->handle); /* repeats the error of the last step, which was reported then */
@@ -216,7 +260,7 @@ struct db_stmt *db_prepare(struct db *db, const char *sql)
 }
 
 /* Binding fails on misuse only (which is ours), or on a statement that failed to compile. */
-static void bound(const struct db_stmt *s, int code)
+static void db_bound(const struct db_stmt *s, int code)
 {
     MUST(code == SQLITE_OK || s->handle == NULL);
 }
@@ -224,27 +268,27 @@ static void bound(const struct db_stmt *s, int code)
 void db_bind_int(struct db_stmt *s, int at, int64_t value)
 {
     if (s->handle != NULL)
-        bound(s, sqlite3_bind_int64(s->handle, at, value));
+        db_bound(s, sqlite3_bind_int64(s->handle, at, value));
 }
 
 void db_bind_text(struct db_stmt *s, int at, struct str value)
 {
     if (s->handle != NULL)
-        bound(s, sqlite3_bind_text64(s->handle, at, value.ptr == NULL ? "" : value.ptr, value.len,
-                                     SQLITE_STATIC, SQLITE_UTF8));
+        db_bound(s, sqlite3_bind_text64(s->handle, at, value.ptr == NULL ? "" : value.ptr,
+                                        value.len, SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void db_bind_blob(struct db_stmt *s, int at, struct str value)
 {
     if (s->handle != NULL)
-        bound(s, sqlite3_bind_blob64(s->handle, at, value.ptr == NULL ? "" : value.ptr, value.len,
-                                     SQLITE_STATIC));
+        db_bound(s, sqlite3_bind_blob64(s->handle, at, value.ptr == NULL ? "" : value.ptr,
+                                        value.len, SQLITE_STATIC));
 }
 
 void db_bind_null(struct db_stmt *s, int at)
 {
     if (s->handle != NULL)
-        bound(s, sqlite3_bind_null(s->handle, at));
+        db_bound(s, sqlite3_bind_null(s->handle, at));
 }
 
 void db_bind_opt_text(struct db_stmt *s, int at, struct str value)
@@ -265,7 +309,7 @@ bool db_step(struct db_stmt *s, enum rc *rc)
         *rc = RC_OK;
         return true;
     }
-    *rc = rc_of(code);
+    *rc = rc_of_call(s->db, code);
     (void)sqlite3_reset(s->handle);
     return false;
 }
@@ -282,6 +326,37 @@ void db_reset(struct db_stmt *s)
 {
     if (s->handle != NULL)
         (void)sqlite3_reset(s->handle);
+}
+
+/* --- functions ------------------------------------------------------------------------------------ */
+
+struct function {
+    void (*fn)(void *ctx, const int64_t *args);
+    void *ctx;
+};
+
+static void call_function(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct function *f = sqlite3_user_data(context);
+    int64_t args[FUNCTION_ARGS_MAX] = { 0 };
+    for (int i = 0; i < count; i++)
+        args[i] = sqlite3_value_int64(values[i]);
+    f->fn(f->ctx, args);
+}
+
+static void free_function(void *f)
+{
+    xfree(f);
+}
+
+enum rc db_function(struct db *db, const char *name, int arg_count,
+                    void (*fn)(void *ctx, const int64_t *args), void *ctx)
+{
+    MUST(arg_count <= FUNCTION_ARGS_MAX);
+    struct function *f = XNEW(struct function);
+    *f = (struct function){ fn, ctx };
+    return rc_of(sqlite3_create_function_v2(db->handle, name, arg_count, SQLITE_UTF8, f,
+                                            call_function, NULL, NULL, free_function));
 }
 
 /* --- columns -------------------------------------------------------------------------------------- */
@@ -315,7 +390,7 @@ struct str db_text(struct db_stmt *s, int column, struct arena *a)
 
 enum rc db_exec(struct db *db, const char *sql)
 {
-    return rc_of(sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
+    return rc_of_call(db, sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
 }
 
 enum rc db_begin(struct db *db, bool write)
@@ -376,11 +451,16 @@ int64_t db_wal_file_pages(struct db *db)
 enum rc db_checkpoint(struct db *db, bool truncate, int64_t *pages_left)
 {
     int in_log = 0, moved = 0;
+    *pages_left = 0;
+    if (is_unsynced(db))
+        return RC_IO;
     int code = sqlite3_wal_checkpoint_v2(
         db->handle, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
         &in_log, &moved);
     *pages_left = in_log > moved ? in_log - moved : 0;
-    return rc_of(code);
+    if ((code & 0xff) == SQLITE_READONLY)
+        db->is_stale = true;
+    return rc_of_sync(db, code);
 }
 
 enum rc db_sync(struct db *db)
@@ -389,5 +469,5 @@ enum rc db_sync(struct db *db)
     int code = sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
     if (code == SQLITE_OK && file != NULL && file->pMethods != NULL)
         code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
-    return rc_of(code);
+    return rc_of_sync(db, code);
 }

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/base.h"
 
 struct db;
@@ -20,6 +22,11 @@ struct db_options {
     int64_t busy_us;      /* waits this long for a lock */
     int64_t mmap_bytes;
     bool no_sync; /* tests only: skip fsync */
+    /* Shared by all connections to a file, and never cleared; NULL: none. Set when the file itself could not be
+     * synced. From then on nothing tells which of its pages are on the disk, but its write-ahead log still has
+     * all of them: so no connection moves the log any more, nor when it closes, and the first to open the file
+     * after all have closed moves all of it again. Commits go on: they sync the log. */
+    atomic_bool *sync_failed;
 };
 
 /* RC_NOT_FOUND: no such file (not for DB_CREATE). RC_CORRUPT: not a database. RC_IO: refused. `why` in words. */
@@ -27,6 +34,9 @@ MUST_USE enum rc db_open(const char *path, enum db_mode mode, const struct db_op
                          struct db **out, struct buf *why);
 void db_close(struct db *db); /* finalizes its statements; NULL is fine */
 const char *db_error(struct db *db);
+/* A file that could not be opened for writing for a moment (no descriptor, an I/O error) is opened by SQLite for
+ * reading, for as long as the connection lasts. True once a write found that out: close it, and open it again. */
+bool db_is_stale(const struct db *db);
 
 /* The statement for this SQL, prepared once per connection (found again by the pointer of the
  * literal), reset and unbound. Panics on SQL that does not parse: it is ours. */
@@ -49,6 +59,11 @@ struct str db_text(struct db_stmt *s, int column,
                    struct arena *a);                 /* copied to the arena; ptr NULL for NULL */
 struct str db_borrow(struct db_stmt *s, int column); /* until the next step */
 bool db_is_null(struct db_stmt *s, int column);
+
+/* SQL can call `name` with so many integers (at most 4; NULL comes as 0): it calls fn and gives NULL. For triggers
+ * of the connection's own. Until it is closed. */
+MUST_USE enum rc db_function(struct db *db, const char *name, int arg_count,
+                             void (*fn)(void *ctx, const int64_t *args), void *ctx);
 
 MUST_USE enum rc db_exec(struct db *db, const char *sql); /* several statements, no rows */
 MUST_USE enum rc db_begin(struct db *db, bool write);

@@ -1,41 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One attempt: its payload is loaded if need be, its destination sends it, its result is judged,
+ * One attempt: its payload is loaded if need be, its kind of destination sends it, its result is judged,
  * and its outcome is recorded. The place in the lane's window is given back with the result; the
  * attempt itself lives until the store has the outcome.
  */
+#include "deliver/dispatch_priv.h"
+
 #include "deliver/attempt_priv.h"
+#include "deliver/backlog_priv.h"
+#include "deliver/health_priv.h"
+#include "deliver/now_priv.h"
+#include "deliver/order_priv.h"
+#include "deliver/outcome_priv.h"
+#include "deliver/park_priv.h"
+#include "deliver/place_priv.h"
+#include "deliver/stuck_priv.h"
+#include "deliver/view_priv.h"
+#include "deliver/wake_priv.h"
 
 #include "metrics/metrics.h"
 
 static const int64_t again_us = DELIVER_SECOND_US;
 enum { NOTICE_FAILURES = 4 };
 
-static const struct deliver_destination *const destinations[] = { &deliver_destination_http,
-                                                                  &deliver_destination_amqp };
-
 /* --- the pool and the lists ------------------------------------------------------------------- */
 
-static struct deliver_attempt *take(struct deliver_shard *s, struct deliver_item *item)
+static void attempt_finish(struct dest_call *call, const struct dest_result *r);
+
+static struct deliver_attempt **pool_of(struct deliver_shard *s, const struct dest_kind *kind)
 {
-    struct deliver_attempt *a = s->free_attempts;
-    if (a != NULL) {
-        s->free_attempts = a->next;
-    } else {
-        a = XNEW(struct deliver_attempt);
-        fetch_call_init(&a->call);
-        arena_init(&a->scratch);
-        buf_init(&a->head, DELIVER_HEAD_MAX);
-        buf_init(&a->body, SIZE_MAX / 8); /* a few times the payload, which is bounded */
-        a->shard = s;
-    }
+    return &s->free_attempts[kind == NULL ? DEST_COUNT : kind->id];
+}
+
+static struct deliver_attempt *attempt_new(struct deliver_shard *s, const struct dest_kind *kind)
+{
+    struct deliver_attempt *a = xcalloc(1, sizeof(*a) + (kind == NULL ? 0 : kind->state_size));
+    arena_init(&a->scratch);
+    buf_init(&a->head, DEST_HEAD_MAX);
+    buf_init(&a->body, SIZE_MAX / 8); /* a few times the payload, which is bounded */
+    a->shard = s;
+    a->kind = kind;
+    if (kind != NULL && kind->state_init != NULL)
+        kind->state_init(a->state);
+    return a;
+}
+
+static void attempt_free(struct deliver_attempt *a)
+{
+    if (a->kind != NULL && a->kind->state_fini != NULL)
+        a->kind->state_fini(a->state);
+    arena_fini(&a->scratch);
+    buf_fini(&a->head);
+    buf_fini(&a->body);
+    xfree(a);
+}
+
+/* `kind`: NULL for an attempt that sends nothing. */
+static struct deliver_attempt *attempt_take(struct deliver_shard *s, struct deliver_item *item,
+                                            const struct dest_kind *kind)
+{
+    struct deliver_attempt **pool = pool_of(s, kind);
+    struct deliver_attempt *a = *pool;
+    if (a != NULL)
+        *pool = a->next;
+    else
+        a = attempt_new(s, kind);
     a->lane = item->lane;
     a->item = item;
     a->next = a->prev = NULL;
+    a->planned_us = item->trigger == STORE_MANUAL ? item->retry_at_us : 0;
     a->outcome = (struct store_outcome){ .message = item->message,
                                          .app = item->lane->app->num,
                                          .endpoint = item->lane->endpoint,
                                          .was_due_us = item->due_us,
+                                         .was_asked_us = item->asked_us,
+                                         .ahead_count = item->ahead_count,
                                          .from = (enum store_state)item->state,
                                          .attempt_count = item->attempt_count,
                                          .trigger = (enum store_trigger)item->trigger };
@@ -45,6 +84,7 @@ static struct deliver_attempt *take(struct deliver_shard *s, struct deliver_item
 static void give_back(struct deliver_shard *s, struct deliver_attempt *a)
 {
     core_app_unref(a->view);
+    core_endpoint_unref(a->ep);
     arena_reset(&a->scratch);
     deliver_transform_free(a->transform);
     a->transform = NULL;
@@ -53,21 +93,20 @@ static void give_back(struct deliver_shard *s, struct deliver_attempt *a)
     buf_reset(&a->head);
     buf_fini(&a->body); /* few endpoints need one, and it may be large */
     buf_init(&a->body, SIZE_MAX / 8);
-    a->next = s->free_attempts;
-    s->free_attempts = a;
+    struct deliver_attempt **pool = pool_of(s, a->kind);
+    a->next = *pool;
+    *pool = a;
 }
 
 void deliver_attempt_free_pool(struct deliver_shard *s)
 {
-    for (struct deliver_attempt *a = s->free_attempts, *next; a != NULL; a = next) {
-        next = a->next;
-        fetch_call_fini(&a->call);
-        arena_fini(&a->scratch);
-        buf_fini(&a->head);
-        buf_fini(&a->body);
-        xfree(a);
+    for (size_t i = 0; i < COUNT_OF(s->free_attempts); i++) {
+        for (struct deliver_attempt *a = s->free_attempts[i], *next; a != NULL; a = next) {
+            next = a->next;
+            attempt_free(a);
+        }
+        s->free_attempts[i] = NULL;
     }
-    s->free_attempts = NULL;
 }
 
 static void link_flying(struct deliver_shard *s, struct deliver_attempt *a)
@@ -97,7 +136,7 @@ static void take_off(struct deliver_shard *s, struct deliver_item *item)
     metrics_add(METRIC_DELIVER_IN_FLIGHT, 1);
 }
 
-static void land(struct deliver_shard *s, struct deliver_item *item)
+static void attempt_land(struct deliver_shard *s, struct deliver_item *item)
 {
     item->lane->in_flight--;
     s->in_flight--;
@@ -109,10 +148,16 @@ static void land(struct deliver_shard *s, struct deliver_item *item)
 /* As if nothing had happened. */
 static void wait_again(struct deliver_shard *s, struct deliver_item *item)
 {
-    land(s, item);
+    struct deliver_lane *lane = item->lane;
+    attempt_land(s, item);
+    if (item->is_erased) {
+        deliver_backlog_finished(s, item);
+        deliver_lane_place(s, lane);
+        return;
+    }
     item->where = DELIVER_WAITING;
-    deliver_heap_add(&item->lane->waiting, item);
-    deliver_lane_place(s, item->lane);
+    deliver_heap_add(&lane->waiting, item);
+    deliver_lane_place(s, lane);
 }
 
 bool deliver_attempt_may_load(const struct deliver_shard *s)
@@ -122,7 +167,8 @@ bool deliver_attempt_may_load(const struct deliver_shard *s)
 
 bool deliver_attempt_has_room(const struct deliver_shard *s)
 {
-    return s->recording < s->limits.in_flight_max * DELIVER_RECORDING_TIMES;
+    return s->recording < s->limits.in_flight_max * DELIVER_RECORDING_TIMES &&
+           s->stuck_count < DELIVER_STUCK_MAX;
 }
 
 /* --- recording -------------------------------------------------------------------------------- */
@@ -134,7 +180,8 @@ static void tell_notices(struct deliver_shard *s, const struct store_outcome *o)
         return;
     if (o->success && o->attempt_count > NOTICE_FAILURES)
         what = "message.attempt.recovered";
-    else if (o->to == STORE_FAILED && o->trigger == STORE_SCHEDULED)
+    else if (o->to == STORE_FAILED &&
+             (o->trigger == STORE_SCHEDULED || o->reason == STORE_REASON_EXHAUSTED))
         what = "message.attempt.exhausted";
     else if (o->to == STORE_SENDING && o->attempt_count == NOTICE_FAILURES)
         what = "message.attempt.failing";
@@ -142,19 +189,18 @@ static void tell_notices(struct deliver_shard *s, const struct store_outcome *o)
         s->backend.notice(s->backend.ctx, what, o);
 }
 
-static void settle(struct deliver_shard *s, struct deliver_attempt *a)
+static void attempt_settle(struct deliver_shard *s, struct deliver_attempt *a)
 {
     const struct store_outcome *o = &a->outcome;
     struct deliver_item *item = a->item;
     struct deliver_lane *lane = item->lane;
-    lane->is_settling = false;
-    if (o->job.rc == RC_OK && (o->to == STORE_SENDING || o->to == STORE_PENDING)) {
-        item->state = (uint8_t)o->to;
-        item->attempt_count = o->attempt_count;
-        deliver_backlog_again(s, item, o->next_due_us);
-    } else {
+    lane->recording--;
+    enum store_state state = o->job.rc == RC_OK ? o->after.state : STORE_CANCELED;
+    bool waits = state == STORE_SENDING || state == STORE_PENDING;
+    if (waits && !item->is_erased)
+        deliver_backlog_again(s, item, &o->after);
+    else
         deliver_backlog_finished(s, item);
-    }
     if (o->job.rc == RC_OK)
         tell_notices(s, o);
     if (s->backend.settled != NULL)
@@ -177,25 +223,39 @@ static void on_recorded(struct store_job *job)
     struct deliver_shard *s = a->shard;
     deliver_shard_tell_time(s);
     if (!is_refused_for_now(job->rc)) {
-        settle(s, a);
+        attempt_settle(s, a);
         return;
     }
     LOG(DELIVER_RECORD_FAILED, F_INT("endpoint", a->outcome.endpoint),
         F_TEXT("rc", rc_name(job->rc)));
-    a->next = s->unrecorded;
-    s->unrecorded = a;
-    s->record_again_us = s->now_us + again_us;
+    if (job->is_own_fault) {
+        deliver_stuck_add(s, a);
+    } else {
+        a->next = s->unrecorded;
+        s->unrecorded = a;
+        s->record_again_us = s->now_us + again_us;
+    }
     deliver_shard_wake(s);
 }
 
-static void record(struct deliver_shard *s, struct deliver_attempt *a)
+static void attempt_record(struct deliver_shard *s, struct deliver_attempt *a)
 {
-    a->outcome.job = (struct store_job){ .done = on_recorded };
+    a->outcome.job = (struct store_job){ .done = on_recorded, .is_alone = a->record_delay_us > 0 };
     s->backend.record(s->backend.ctx, s, &a->outcome);
+}
+
+static void begin_recording(struct deliver_shard *s, struct deliver_attempt *a)
+{
+    a->item->where = DELIVER_RECORDING;
+    a->lane->recording++;
+    s->recording++;
 }
 
 void deliver_attempt_record_again(struct deliver_shard *s)
 {
+    struct deliver_attempt *stuck;
+    while ((stuck = deliver_stuck_take(s, s->now_us)) != NULL)
+        attempt_record(s, stuck);
     if (s->unrecorded == NULL || s->record_again_us > s->now_us)
         return;
     struct deliver_attempt *list = s->unrecorded;
@@ -203,8 +263,17 @@ void deliver_attempt_record_again(struct deliver_shard *s)
     for (struct deliver_attempt *a = list, *next; a != NULL; a = next) {
         next = a->next;
         a->next = NULL;
-        record(s, a);
+        attempt_record(s, a);
     }
+}
+
+/* For whoever watches the store. The payload may be erased while the outcome waits: a copy. */
+static void tell_watchers(struct deliver_attempt *a)
+{
+    const struct deliver_item *item = a->item;
+    a->outcome.org = item->lane->app->view == NULL ? 0 : item->lane->app->view->org;
+    if (item->payload != NULL)
+        a->outcome.event_type = arena_str(&a->scratch, item->payload->event_type);
 }
 
 void deliver_attempt_cancel(struct deliver_shard *s, struct deliver_item *item,
@@ -212,71 +281,86 @@ void deliver_attempt_cancel(struct deliver_shard *s, struct deliver_item *item,
 {
     if (item->where == DELIVER_WAITING)
         deliver_heap_remove(&item->lane->waiting, item);
-    struct deliver_attempt *a = take(s, item);
+    struct deliver_attempt *a = attempt_take(s, item, NULL);
     a->outcome.to = STORE_CANCELED;
     a->outcome.reason = why;
-    item->where = DELIVER_RECORDING;
-    s->recording++;
+    tell_watchers(a);
     metrics_add(METRIC_DELIVER_CANCELED, 1);
-    record(s, a);
+    begin_recording(s, a);
+    attempt_record(s, a);
 }
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-static const struct deliver_destination *destination_of(const struct core_endpoint *ep)
+static void fill_call(struct deliver_shard *s, struct deliver_attempt *a)
 {
-    for (size_t i = 0; i < COUNT_OF(destinations); i++)
-        if (str_eq(ep->kind, str_from(destinations[i]->kind)))
-            return destinations[i];
-    return NULL;
+    const struct deliver_limits *l = &s->limits;
+    const struct store_message *message = a->item->payload;
+    a->call = (struct dest_call){ .app = a->view,
+                                  .ep = a->ep,
+                                  .message = message,
+                                  .payload = message->payload,
+                                  .lines = message->headers,
+                                  .started_us = a->outcome.started_us,
+                                  .deadline_us =
+                                      a->ep->timeout_us > 0 ? a->ep->timeout_us : l->attempt_us,
+                                  .connect_us = l->connect_us,
+                                  .response_keep = l->response_keep + DELIVER_RESPONSE_SLACK,
+                                  .response_read = l->response_read,
+                                  .user_agent = s->user_agent,
+                                  .client = a->kind == NULL ? NULL : s->clients.of[a->kind->id],
+                                  .state = a->state,
+                                  .scratch = &a->scratch,
+                                  .head = &a->head,
+                                  .body = &a->body,
+                                  .done = attempt_finish };
 }
 
-static void refuse(struct deliver_attempt *a, bool is_permanent, struct str error,
-                   struct str detail)
+/* What the transform made of the message. False: refused. */
+static bool take_content(struct deliver_attempt *a, const struct deliver_transform *t)
 {
-    deliver_attempt_finish(a, &(struct deliver_result){
-                                  .is_permanent = is_permanent, .error = error, .detail = detail });
-}
-
-/* What the transform made of the message, or the message as it is. False: refused. */
-static bool take_content(struct deliver_attempt *a, struct deliver_transform *t)
-{
-    a->transform = t;
-    a->payload = a->item->payload->payload;
-    a->lines = a->item->payload->headers;
     if (t == NULL)
         return true;
     if (t->rc != RC_OK) {
-        refuse(a, false, STR("transform"), buf_str(&t->why));
+        dest_refuse(&a->call, false, STR("transform"), buf_str(&t->why));
         return false;
     }
-    if (t->result.body.ptr != NULL)
-        a->payload = t->result.body;
-    a->lines = buf_str(&t->lines);
+    a->call.is_transformed = t->result.body.ptr != NULL;
+    if (a->call.is_transformed)
+        a->call.payload = t->result.body;
+    a->call.lines = buf_str(&t->lines);
     return true;
 }
 
 /* The lane's endpoint is known, and the payload is here. Takes `t`. */
-static void start(struct deliver_shard *s, struct deliver_item *item, struct deliver_transform *t)
+static void attempt_start(struct deliver_shard *s, struct deliver_item *item,
+                          struct deliver_transform *t)
 {
     struct deliver_lane *lane = item->lane;
-    struct deliver_attempt *a = take(s, item);
+    const struct core_endpoint *ep = lane->ep;
+    struct deliver_attempt *a = attempt_take(s, item, ep->kind);
     a->view = core_app_ref(lane->app->view);
-    a->ep = lane->ep;
-    a->url = lane->url;
-    a->destination = destination_of(a->ep);
+    a->ep = core_endpoint_ref(ep);
+    a->transform = t;
+    tell_watchers(a);
     a->outcome.has_attempt = true;
     a->outcome.attempt = id_new(s->ids);
-    a->outcome.started_us = s->now_us;
+    a->outcome.started_us = s->wall_us;
+    a->began_us = s->now_us;
     a->outcome.attempt_count = item->attempt_count + 1;
     item->where = DELIVER_FLYING;
     link_flying(s, a);
+    fill_call(s, a);
     if (!take_content(a, t))
         return;
-    if (a->destination != NULL)
-        a->destination->start(a);
+    if (ep->settings != NULL)
+        ep->kind->start(&a->call);
+    else if (ep->kind == NULL)
+        dest_refuse(&a->call, true, STR("bad_url"),
+                    STR("this server has no such kind of destination"));
     else
-        refuse(a, true, STR("bad_url"), STR("this server has no such kind of destination"));
+        dest_refuse(&a->call, true, STR("bad_url"),
+                    STR("the endpoint's settings cannot be read; see the server's log"));
 }
 
 /* Straight away, or by way of the endpoint's transform. */
@@ -284,7 +368,7 @@ static void start_or_transform(struct deliver_shard *s, struct deliver_item *ite
 {
     const struct core_endpoint *ep = item->lane->ep;
     if (ep->transform.ptr == NULL) {
-        start(s, item, NULL);
+        attempt_start(s, item, NULL);
         return;
     }
     struct deliver_transform *t = deliver_transform_new(item->lane->app->view, ep, item->payload);
@@ -296,10 +380,10 @@ static void start_or_transform(struct deliver_shard *s, struct deliver_item *ite
     }
     t->rc = RC_INVALID;
     buf_say(&t->why, "this server runs no transforms");
-    start(s, item, t);
+    attempt_start(s, item, t);
 }
 
-static void hold(struct deliver_shard *s, struct deliver_lane *lane)
+static void attempt_hold(struct deliver_shard *s, struct deliver_lane *lane)
 {
     if (lane->pace.held_until_us < s->now_us + again_us)
         lane->pace.held_until_us = s->now_us + again_us;
@@ -309,8 +393,8 @@ static void hold(struct deliver_shard *s, struct deliver_lane *lane)
 static bool is_still_wanted(struct deliver_shard *s, struct deliver_item *item)
 {
     struct deliver_lane *lane = item->lane;
-    if (!s->is_stopping && deliver_view_resolve(s, lane) && !lane->is_gone && !lane->ep->disabled &&
-        !lane->is_disabled)
+    if (!s->is_stopping && !item->is_erased && deliver_view_resolve(s, lane) && !lane->is_gone &&
+        !lane->ep->disabled && !lane->is_disabled)
         return true;
     wait_again(s, item);
     return false;
@@ -321,41 +405,50 @@ void deliver_shard_transformed(struct deliver_shard *s, struct deliver_transform
     struct deliver_item *item = t->item;
     deliver_shard_tell_time(s);
     if (t->rc == RC_BUSY || t->rc == RC_IO) {
-        hold(s, item->lane);
+        attempt_hold(s, item->lane);
         wait_again(s, item);
     } else if (is_still_wanted(s, item)) {
         bool is_changed = !str_eq(item->lane->ep->transform, t->ep->transform);
         if (!is_changed && !(t->rc == RC_OK && t->result.cancel)) {
-            start(s, item, t);
+            attempt_start(s, item, t);
             return;
         }
         if (is_changed) {
             wait_again(s, item); /* once more with the new one */
         } else {
-            land(s, item);
+            attempt_land(s, item);
             deliver_attempt_cancel(s, item, STORE_REASON_TRANSFORM);
         }
     }
     deliver_transform_free(t);
 }
 
-static void load(struct deliver_shard *s, struct deliver_item *item)
+static void attempt_load(struct deliver_shard *s, struct deliver_item *item)
 {
     uint64_t key = (uint64_t)id_key(&item->message);
     item->where = DELIVER_LOADING;
     item->next = map64_get(s->loading, key);
     (void)map64_set(s->loading, key, item);
     s->loading_count++;
+    /* What was asked for before the payload was erased may bring it all the same. */
+    item->is_erased = item->is_erased || (item->next != NULL && item->next->is_erased);
     if (item->next == NULL)
         s->backend.load(s->backend.ctx, s, item->message);
+}
+
+static bool is_past(int64_t at_us, int64_t now_us)
+{
+    return at_us > 0 && at_us <= now_us;
 }
 
 void deliver_attempt_dispatch(struct deliver_shard *s, struct deliver_item *item)
 {
     deliver_heap_remove(&item->lane->waiting, item);
     take_off(s, item);
+    if (item->payload != NULL && is_past(item->payload->payload_expires_us, s->now_us))
+        deliver_backlog_drop_payload(s, item); /* the store says what that means */
     if (item->payload == NULL)
-        load(s, item);
+        attempt_load(s, item);
     else
         start_or_transform(s, item);
 }
@@ -363,14 +456,15 @@ void deliver_attempt_dispatch(struct deliver_shard *s, struct deliver_item *item
 static void take_payload(struct deliver_shard *s, struct deliver_item *item, enum rc rc,
                          struct store_message *message)
 {
-    if (rc == RC_NOT_FOUND || (rc == RC_OK && message->payload.ptr == NULL)) {
-        land(s, item);
+    bool is_gone = rc == RC_NOT_FOUND || (rc == RC_OK && message->payload.ptr == NULL);
+    if (is_gone && !item->is_erased) {
+        attempt_land(s, item);
         deliver_attempt_cancel(s, item, STORE_REASON_PAYLOAD_GONE);
         return;
     }
     if (rc != RC_OK)
-        hold(s, item->lane);
-    if (rc != RC_OK || s->is_stopping) {
+        attempt_hold(s, item->lane);
+    if (rc != RC_OK || s->is_stopping || item->is_erased) {
         wait_again(s, item);
         return;
     }
@@ -394,62 +488,72 @@ void deliver_shard_loaded(struct deliver_shard *s, const struct id *id, enum rc 
 
 /* --- the result ------------------------------------------------------------------------------- */
 
-static void count_result(const struct deliver_attempt *a, const struct deliver_result *r)
-{
-    static const enum metric by_class[] = {
-        METRIC_DELIVER_ATTEMPTS_NONE, METRIC_DELIVER_ATTEMPTS_1XX, METRIC_DELIVER_ATTEMPTS_2XX,
-        METRIC_DELIVER_ATTEMPTS_3XX,  METRIC_DELIVER_ATTEMPTS_4XX, METRIC_DELIVER_ATTEMPTS_5XX
-    };
-    int class = r->got_response && r->status >= 100 && r->status <= 599 ? r->status / 100 : 0;
-    metrics_add(by_class[class], 1);
-    metrics_observe(METRIC_DELIVER_ATTEMPT_TIME, r->took_us);
-    if (a->outcome.success && a->outcome.attempt_count == 1 && a->item->payload->deliver_at_us == 0)
-        metrics_observe(METRIC_DELIVER_LATENCY, a->shard->now_us - a->item->payload->created_us);
-    if (a->outcome.to == STORE_FAILED)
-        metrics_add(METRIC_DELIVER_FAILED, 1);
-}
-
-static void log_failure(const struct deliver_attempt *a)
-{
-    const struct store_outcome *o = &a->outcome;
-    char msg[ID_TEXT_MAX + 1], attempt[ID_TEXT_MAX + 1];
-    LOG(DELIVER_ATTEMPT_FAILED, F_STR("msg", id_format(STR("msg_"), &o->message, msg)),
-        F_STR("attempt", id_format(STR("atmpt_"), &o->attempt, attempt)), F_STR("app", a->view->id),
-        F_STR("endpoint", a->ep->id), F_INT("number", o->attempt_count),
-        F_INT("status", o->http_status), F_STR("error", o->error), F_STR("detail", o->detail),
-        F_TEXT("next", a->reason));
-}
-
 static void tell_lane(struct deliver_shard *s, struct deliver_attempt *a,
-                      const struct deliver_result *r, enum core_verdict verdict)
+                      const struct dest_result *r, enum core_verdict verdict)
 {
     struct deliver_lane *lane = a->lane;
-    const struct store_outcome *o = &a->outcome;
     if (verdict == CORE_DONE) {
         if (deliver_pace_success(&lane->pace, &s->limits))
             deliver_lane_unpark(s, lane, a->ep->id);
         deliver_health_success(s, lane);
+        if (r->wish == CORE_WISH_DISABLE)
+            deliver_health_disable(s, a, "gone");
         return;
     }
     bool is_busy = r->got_response && (r->status == 429 || r->status == 503);
-    struct deliver_failure f = { .started_us = o->started_us,
+    struct deliver_failure f = { .started_us = a->began_us,
                                  .now_us = s->now_us,
                                  .is_congestion = (!r->got_response && !r->is_permanent) ||
                                                   is_busy || r->status >= 500,
                                  .retry_after_us = is_busy ? r->retry_after_us : 0 };
-    log_failure(a);
+    deliver_outcome_log_failure(a);
+    if (a->outcome.to == STORE_FAILED)
+        deliver_outcome_tell_given_up(a);
     bool is_parked = deliver_pace_failure(&lane->pace, &s->limits, &f);
-    struct deliver_names names = { .app = a->view->id, .endpoint = a->ep->id };
-    deliver_health_failure(s, lane, &names, verdict == CORE_DISABLE, o);
+    deliver_health_failure(s, a, verdict == CORE_DISABLE);
     if (is_parked)
         deliver_lane_park(s, lane, a->ep->id);
 }
 
-void deliver_attempt_finish(struct deliver_attempt *a, const struct deliver_result *r)
+/* The store has the delivery as canceled; the attempt took place, and how far it got nobody knows. */
+static void record_erased(struct deliver_shard *s, struct deliver_attempt *a, int64_t took_us)
 {
+    struct store_outcome *o = &a->outcome;
+    o->to = STORE_CANCELED;
+    o->reason = STORE_REASON_PAYLOAD_GONE;
+    o->took_us = took_us;
+    o->error = STR("erased");
+    o->detail =
+        STR("the payload was erased while it was being sent: what had left may have arrived");
+    attempt_land(s, a->item);
+    begin_recording(s, a);
+    deliver_lane_place(s, a->lane);
+    attempt_record(s, a);
+}
+
+void deliver_attempt_erase(struct deliver_shard *s, struct deliver_item *item)
+{
+    struct deliver_attempt *a = s->flying;
+    item->is_erased = true;
+    while (a != NULL && a->item != item)
+        a = a->next;
+    if (a != NULL)
+        a->kind->cancel(&a->call);
+}
+
+static void attempt_finish(struct dest_call *call, const struct dest_result *r)
+{
+    struct deliver_attempt *a = CONTAINER_OF(call, struct deliver_attempt, call);
     struct deliver_shard *s = a->shard;
     deliver_shard_tell_time(s);
     unlink_flying(s, a);
+    a->outcome.url = call->url;
+    a->outcome.request_headers = call->shown_head;
+    a->outcome.sent_bytes = r->got_response ? call->payload.len : 0;
+    if (r->is_canceled && a->item->is_erased) {
+        record_erased(s, a, r->took_us);
+        return;
+    }
     if (r->is_canceled) {
         struct deliver_item *item = a->item;
         give_back(s, a);
@@ -458,22 +562,24 @@ void deliver_attempt_finish(struct deliver_attempt *a, const struct deliver_resu
     }
     enum core_verdict verdict = deliver_outcome_fill(a, r);
     deliver_order_failed(a, verdict);
-    a->item->where = DELIVER_RECORDING;
-    land(s, a->item);
-    s->recording++;
-    count_result(a, r);
+    attempt_land(s, a->item);
+    begin_recording(s, a);
+    deliver_outcome_count(a, r);
     tell_lane(s, a, r, verdict);
     deliver_lane_place(s, a->lane);
-    record(s, a);
+    attempt_record(s, a);
 }
 
 void deliver_attempt_cut(struct deliver_shard *s)
 {
     while (s->flying != NULL)
-        s->flying->destination->cancel(s->flying);
+        s->flying->kind->cancel(&s->flying->call);
     while (s->unrecorded != NULL) {
         struct deliver_attempt *a = s->unrecorded;
         s->unrecorded = a->next;
-        settle(s, a);
+        attempt_settle(s, a);
     }
+    struct deliver_attempt *stuck;
+    while ((stuck = deliver_stuck_take(s, INT64_MAX)) != NULL)
+        attempt_settle(s, stuck);
 }

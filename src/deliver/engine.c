@@ -23,16 +23,17 @@ static void tell_age(struct deliver_engine_shard *es)
     if (es->age_told_at_us != 0 && now_us - es->age_told_at_us < age_every_us)
         return;
     deliver_shard_stats(es->shard, &stats);
-    int64_t age_s = stats.oldest_due_us == 0
-                        ? 0
-                        : (clock_wall_us(es->d->o.clock) - stats.oldest_due_us) / 1000000;
+    int64_t age_s =
+        stats.oldest_due_us == 0
+            ? 0
+            : (clock_wall_us(store_clock(es->d->o.store)) - stats.oldest_due_us) / 1000000;
     metrics_add(METRIC_DELIVER_AGE, age_s - es->age_told_s);
     es->age_told_s = age_s;
     es->age_told_at_us = now_us;
 }
 
 /* A loop that is only emptied (its thread has ended, or never ran) starts nothing new. */
-static void run(void *arg)
+static void engine_run(void *arg)
 {
     struct deliver_engine_shard *es = arg;
     if (thread_kind() != THREAD_LOOP)
@@ -45,12 +46,12 @@ static void run_woken(void *arg)
 {
     struct deliver_engine_shard *es = arg;
     es->is_run_posted = false;
-    run(es);
+    engine_run(es);
 }
 
 /* Run in the next turn, so that everything that comes in this one is served together. The timer may
  * run the shard while the task is still on its way, and the shard then asks again: it is posted once. */
-static void wake(void *ctx)
+static void engine_wake(void *ctx)
 {
     struct deliver_engine_shard *es = ctx;
     if (es->is_run_posted)
@@ -61,7 +62,7 @@ static void wake(void *ctx)
 
 /* --- the backend ------------------------------------------------------------------------------ */
 
-static void record(void *ctx, struct deliver_shard *shard, struct store_outcome *o)
+static void engine_record(void *ctx, struct deliver_shard *shard, struct store_outcome *o)
 {
     struct deliver *d = ctx;
     (void)shard;
@@ -69,13 +70,13 @@ static void record(void *ctx, struct deliver_shard *shard, struct store_outcome 
     store_submit_outcome(d->o.store, o);
 }
 
-static struct core_app *app(void *ctx, int64_t num)
+static struct core_app *engine_app(void *ctx, int64_t num)
 {
     struct deliver *d = ctx;
     return core_directory_get(d->o.directory, num);
 }
 
-static void notice(void *ctx, const char *what, const struct store_outcome *o)
+static void engine_notice(void *ctx, const char *what, const struct store_outcome *o)
 {
     struct deliver *d = ctx;
     if (d->o.notice != NULL)
@@ -86,24 +87,24 @@ static struct deliver_shard *make_shard(struct deliver_engine_shard *es, size_t 
 {
     struct deliver *d = es->d;
     return deliver_shard_new(&(struct deliver_shard_options){
-        .clock = d->o.clock,
+        .clock = store_clock(d->o.store),
+        .wall = d->o.clock,
         .rng = d->o.rng,
         .ids = store_ids(d->o.store),
-        .fetch = d->o.fetches[i],
-        .broker = d->o.brokers == NULL ? NULL : d->o.brokers[i],
+        .clients = d->o.clients[i],
         .backend = { .ctx = d,
-                     .record = record,
+                     .record = engine_record,
                      .refill = deliver_engine_refill,
                      .load = deliver_engine_load,
-                     .app = app,
+                     .app = engine_app,
                      .want_app = deliver_engine_want_app,
                      .health = deliver_engine_health,
-                     .notice = notice,
+                     .notice = engine_notice,
                      .settled = deliver_engine_settled,
                      .transform = d->o.transforms == NULL ? NULL : deliver_engine_transform },
         .limits = d->o.limits,
         .user_agent = d->o.user_agent,
-        .wake = wake,
+        .wake = engine_wake,
         .wake_ctx = es,
     });
 }
@@ -113,24 +114,25 @@ static struct deliver_shard *make_shard(struct deliver_engine_shard *es, size_t 
 struct changed {
     struct loop_task task;
     struct deliver_engine_shard *es;
-    int64_t app;
+    int64_t app, what;
 };
 
 static void take_change(void *arg)
 {
     struct changed *c = arg;
-    deliver_shard_app_changed(c->es->shard, c->app);
+    deliver_shard_app_changed(c->es->shard, c->app, c->what);
     xfree(c);
 }
 
-static void on_change(void *ctx, int64_t app_num)
+static void on_change(void *ctx, int64_t app_num, int64_t what)
 {
     struct deliver *d = ctx;
     for (size_t i = 0; i < d->o.loop_count; i++) {
         struct changed *c = XNEW(struct changed);
         *c = (struct changed){ .task = { .fn = take_change, .arg = c },
                                .es = &d->shards[i],
-                               .app = app_num };
+                               .app = app_num,
+                               .what = what };
         loop_post(d->shards[i].loop, &c->task);
     }
 }
@@ -148,7 +150,7 @@ struct deliver *deliver_new(const struct deliver_options *o)
         es->d = d;
         es->loop = o->loops[i];
         es->run_task = (struct loop_task){ .fn = run_woken, .arg = es };
-        es->timer = (struct loop_timer){ .fn = run, .arg = es };
+        es->timer = (struct loop_timer){ .fn = engine_run, .arg = es };
         deliver_engine_jobs_init(es);
         es->shard = make_shard(es, i);
     }
@@ -200,8 +202,6 @@ struct handed {
     struct deliver_engine_shard *es;
     struct store_message *message; /* a reference */
     int64_t due_us;
-    int attempt_count;
-    enum store_trigger trigger;
     size_t count;
     int64_t endpoints[];
 };
@@ -210,8 +210,7 @@ static void take_handed(void *arg)
 {
     struct handed *h = arg;
     for (size_t i = 0; i < h->count; i++)
-        deliver_shard_add(h->es->shard, h->message, h->endpoints[i], h->due_us, h->attempt_count,
-                          h->trigger);
+        deliver_shard_add(h->es->shard, h->message, h->endpoints[i], h->due_us, 0, STORE_SCHEDULED);
     store_message_unref(h->message);
     xfree(h);
 }
@@ -241,22 +240,35 @@ void deliver_hand_over(struct deliver *d, struct store_message *message, const i
         }
         if (h == NULL)
             continue;
-        h->due_us = message->deliver_at_us != 0 ? message->deliver_at_us : message->created_us;
-        h->trigger = STORE_SCHEDULED;
+        h->due_us = message->due_us;
         loop_post(es->loop, &h->task);
     }
 }
 
-void deliver_hand_over_again(struct deliver *d, struct store_message *message, int64_t endpoint,
-                             int64_t due_us, int attempt_count, enum store_trigger trigger)
+struct asked {
+    struct loop_task task;
+    struct deliver_engine_shard *es;
+    struct store_message *message; /* a reference */
+    struct store_due due;
+};
+
+static void take_asked(void *arg)
 {
-    struct deliver_engine_shard *es = shard_for(d, endpoint);
-    struct handed *h = handed_new(es, message, 1);
-    h->endpoints[h->count++] = endpoint;
-    h->due_us = due_us;
-    h->attempt_count = attempt_count;
-    h->trigger = trigger;
-    loop_post(es->loop, &h->task);
+    struct asked *asked = arg;
+    deliver_shard_ask(asked->es->shard, asked->message, &asked->due);
+    store_message_unref(asked->message);
+    xfree(asked);
+}
+
+void deliver_hand_over_again(struct deliver *d, struct store_message *message,
+                             const struct store_due *due)
+{
+    struct asked *asked = XNEW(struct asked);
+    *asked = (struct asked){ .task = { .fn = take_asked, .arg = asked },
+                             .es = shard_for(d, due->endpoint),
+                             .message = store_message_ref(message),
+                             .due = *due };
+    loop_post(asked->es->loop, &asked->task);
 }
 
 /* --- stopping --------------------------------------------------------------------------------- */
@@ -357,18 +369,18 @@ struct question {
     struct deliver_lane_info info;
 };
 
-static void answer(void *arg)
+static void engine_answer(void *arg)
 {
     struct question *q = arg;
     q->fn(q->arg, &q->info);
     xfree(q);
 }
 
-static void look(void *arg)
+static void engine_look(void *arg)
 {
     struct question *q = arg;
     (void)deliver_shard_lane(q->es->shard, q->endpoint, &q->info);
-    q->task = (struct loop_task){ .fn = answer, .arg = q };
+    q->task = (struct loop_task){ .fn = engine_answer, .arg = q };
     loop_post(q->loop, &q->task);
 }
 
@@ -379,6 +391,6 @@ void deliver_lane_ask(struct deliver *d, int64_t endpoint, struct loop *loop, de
     *q = (struct question){
         .es = shard_for(d, endpoint), .endpoint = endpoint, .loop = loop, .fn = fn, .arg = arg
     };
-    q->task = (struct loop_task){ .fn = look, .arg = q };
+    q->task = (struct loop_task){ .fn = engine_look, .arg = q };
     loop_post(q->es->loop, &q->task);
 }

@@ -15,6 +15,7 @@ struct deliver_engine_job {
     struct work_job work;
     struct loop_task answer;
     struct deliver_engine_shard *es;
+    uint64_t owner; /* whose share of the pool it takes; 0: the server's own */
     struct deliver_engine_job *next;
     void (*on_worker)(struct deliver_engine_job *job);
     void (*on_loop)(struct deliver_engine_job *job);
@@ -29,9 +30,7 @@ struct deliver_engine_job {
     struct store_message *loaded; /* a reference */
     struct core_app *view;        /* a reference */
     /* health */
-    int64_t failing_since_us;
-    bool disable;
-    const char *reason;
+    struct deliver_health health;
     /* transform */
     struct deliver_transform *transform; /* ours while it is away */
     struct work_pool *pool;
@@ -58,10 +57,10 @@ static void on_loop(void *arg)
     xfree(job);
 }
 
-static void submit(struct deliver_engine_job *job)
+static void engine_jobs_submit(struct deliver_engine_job *job)
 {
     struct deliver_engine_shard *es = job->es;
-    if (work_submit(job->pool, &job->work) == RC_OK)
+    if (work_submit_for(job->pool, job->owner, &job->work) == RC_OK)
         return;
     job->next = es->refused;
     es->refused = job;
@@ -75,7 +74,7 @@ static void submit_refused(void *arg)
     es->refused = NULL;
     for (struct deliver_engine_job *job = list, *next; job != NULL; job = next) {
         next = job->next;
-        submit(job);
+        engine_jobs_submit(job);
     }
 }
 
@@ -127,7 +126,7 @@ void deliver_engine_refill(void *ctx, struct deliver_shard *shard, int64_t endpo
     job->max = max;
     job->on_worker = read_due;
     job->on_loop = hand_rows;
-    submit(job);
+    engine_jobs_submit(job);
 }
 
 /* --- load ------------------------------------------------------------------------------------- */
@@ -148,7 +147,7 @@ void deliver_engine_load(void *ctx, struct deliver_shard *shard, struct id messa
     job->message = message;
     job->on_worker = read_message;
     job->on_loop = hand_message;
-    submit(job);
+    engine_jobs_submit(job);
 }
 
 /* --- transforms ------------------------------------------------------------------------------- */
@@ -156,7 +155,9 @@ void deliver_engine_load(void *ctx, struct deliver_shard *shard, struct id messa
 static void run_transform(struct deliver_engine_job *job)
 {
     const struct deliver_options *o = &job->es->d->o;
-    deliver_transform_run(job->transform, o->transforms, &o->transform_limits);
+    struct transform_limits limits = o->transform_limits;
+    limits.owner = job->owner;
+    deliver_transform_run(job->transform, o->transforms, &limits);
 }
 
 static void hand_transform(struct deliver_engine_job *job)
@@ -169,9 +170,10 @@ void deliver_engine_transform(void *ctx, struct deliver_shard *shard, struct del
     struct deliver_engine_job *job = job_new(ctx, shard);
     job->transform = t;
     job->pool = job->es->d->o.transform_threads;
+    job->owner = (uint64_t)t->view->org;
     job->on_worker = run_transform;
     job->on_loop = hand_transform;
-    submit(job);
+    engine_jobs_submit(job);
 }
 
 /* --- views ------------------------------------------------------------------------------------ */
@@ -192,13 +194,13 @@ void deliver_engine_want_app(void *ctx, struct deliver_shard *shard, int64_t app
     job->app = app;
     job->on_worker = read_view;
     job->on_loop = hand_view;
-    submit(job);
+    engine_jobs_submit(job);
 }
 
 /* --- health ----------------------------------------------------------------------------------- */
 
 /* An endpoint that somebody else disabled stays so, with their reason. */
-static enum rc write_row(struct deliver_engine_job *job, struct store_tx *tx)
+static enum rc engine_jobs_write_row(struct deliver_engine_job *job, struct store_tx *tx)
 {
     struct store_endpoint ep = { 0 };
     struct arena a;
@@ -206,11 +208,11 @@ static enum rc write_row(struct deliver_engine_job *job, struct store_tx *tx)
     arena_init(&a);
     enum rc rc = store_endpoint_by_num(tx, job->endpoint, &a, &ep);
     if (rc == RC_OK && !ep.deleted) {
-        bool disabled = ep.disabled || job->disable;
+        bool disabled = ep.disabled || job->health.disable;
         struct str reason =
-            ep.disabled || !job->disable ? ep.disabled_reason : str_from(job->reason);
-        rc = store_endpoint_set_health(tx, job->endpoint, job->failing_since_us, disabled, reason,
-                                       now_us);
+            ep.disabled || !job->health.disable ? ep.disabled_reason : str_from(job->health.reason);
+        rc = store_endpoint_set_health(tx, job->endpoint, job->health.failing_since_us,
+                                       job->health.last_failure_us, disabled, reason, now_us);
     }
     arena_fini(&a);
     return rc;
@@ -221,14 +223,12 @@ static void write_health(struct deliver_engine_job *job)
     struct store_tx *tx = NULL;
     job->rc = store_write(job->es->d->o.store, &tx);
     if (job->rc == RC_OK)
-        job->rc = write_row(job, tx);
+        job->rc = engine_jobs_write_row(job, tx);
     if (job->rc == RC_OK)
         job->rc = store_commit(tx);
     else
         store_end(tx);
-    if (job->rc == RC_OK)
-        core_directory_changed(job->es->d->o.directory, job->app);
-    else if (job->rc != RC_NOT_FOUND)
+    if (job->rc != RC_OK && job->rc != RC_NOT_FOUND)
         LOG(DELIVER_HEALTH_FAILED, F_INT("endpoint", job->endpoint),
             F_TEXT("rc", rc_name(job->rc)));
 }
@@ -237,13 +237,12 @@ static void write_health(struct deliver_engine_job *job)
 static void after_health(struct deliver_engine_job *job)
 {
     bool is_refused = job->rc != RC_OK && job->rc != RC_NOT_FOUND;
-    if (is_refused && job->disable && !job->es->d->is_freeing && job->es->stopping == NULL)
-        deliver_engine_health(job->es->d, job->es->shard, job->app, job->endpoint,
-                              job->failing_since_us, true, job->reason);
+    if (is_refused && job->health.disable && !job->es->d->is_freeing && job->es->stopping == NULL)
+        deliver_engine_health(job->es->d, job->es->shard, job->app, job->endpoint, &job->health);
 }
 
 void deliver_engine_health(void *ctx, struct deliver_shard *shard, int64_t app, int64_t endpoint,
-                           int64_t failing_since_us, bool disable, const char *reason)
+                           const struct deliver_health *health)
 {
     struct deliver *d = ctx;
     if (d->is_freeing)
@@ -251,10 +250,8 @@ void deliver_engine_health(void *ctx, struct deliver_shard *shard, int64_t app, 
     struct deliver_engine_job *job = job_new(ctx, shard);
     job->app = app;
     job->endpoint = endpoint;
-    job->failing_since_us = failing_since_us;
-    job->disable = disable;
-    job->reason = reason;
+    job->health = *health;
     job->on_worker = write_health;
     job->on_loop = after_health;
-    submit(job);
+    engine_jobs_submit(job);
 }

@@ -39,6 +39,6 @@ void deliver_engine_watches_end(struct deliver_engine_shard *es);
 void deliver_engine_refill(void *ctx, struct deliver_shard *shard, int64_t endpoint, int64_t after_due_us, struct id after_message, size_t max);
 void deliver_engine_load(void *ctx, struct deliver_shard *shard, struct id message);
 void deliver_engine_want_app(void *ctx, struct deliver_shard *shard, int64_t app);
-void deliver_engine_health(void *ctx, struct deliver_shard *shard, int64_t app, int64_t endpoint, int64_t failing_since_us, bool disable, const char *reason);
+void deliver_engine_health(void *ctx, struct deliver_shard *shard, int64_t app, int64_t endpoint, const struct deliver_health *health);
 void deliver_engine_transform(void *ctx, struct deliver_shard *shard, struct deliver_transform *t);
 void deliver_engine_jobs_init(struct deliver_engine_shard *es);

@@ -7,8 +7,6 @@
 #include "core/meter.h"
 #include "metrics/metrics.h"
 
-#include <stdatomic.h>
-
 enum { METER_PLACES = 4096, URL_MORE = 4096 };
 
 static const int64_t minute_us = 60000000;
@@ -16,7 +14,7 @@ static const int64_t minute_us = 60000000;
 struct deliver_handshaker {
     struct deliver_handshaker_options o;
     struct core_meter *meter;
-    atomic_int running;
+    struct share *running;
 };
 
 struct deliver_handshaker *deliver_handshaker_new(const struct deliver_handshaker_options *o)
@@ -27,7 +25,7 @@ struct deliver_handshaker *deliver_handshaker_new(const struct deliver_handshake
     if (o->fetch.tls != NULL)
         SSL_CTX_up_ref(o->fetch.tls);
     h->meter = core_meter_new(METER_PLACES, minute_us / o->per_minute, o->per_minute);
-    atomic_init(&h->running, 0);
+    h->running = share_new((size_t)o->at_once, ((size_t)o->at_once * 2 + 2) / 3);
     return h;
 }
 
@@ -36,14 +34,15 @@ void deliver_handshaker_free(struct deliver_handshaker *h)
     if (h == NULL)
         return;
     core_meter_free(h->meter);
+    share_free(h->running);
     fetch_policy_unref(h->o.fetch.policy);
     SSL_CTX_free(h->o.fetch.tls);
     xfree(h);
 }
 
-static void open_ask(struct deliver_handshaker *h, struct handshake_ask *ask)
+static void open_ask(struct deliver_handshaker *h, struct deliver_handshake_ask *ask)
 {
-    uint8_t random[HANDSHAKE_CHALLENGE_LEN / 2];
+    uint8_t random[DELIVER_HANDSHAKE_CHALLENGE_LEN / 2];
     rng_fill(h->o.rng, random, sizeof(random));
     hex_encode(random, sizeof(random), ask->challenge);
     ask->now_us = clock_wall_us(h->o.clock);
@@ -53,7 +52,7 @@ static void open_ask(struct deliver_handshaker *h, struct handshake_ask *ask)
     buf_init(&ask->body, HANDSHAKE_BODY_MAX);
 }
 
-static void close_ask(struct handshake_ask *ask)
+static void close_ask(struct deliver_handshake_ask *ask)
 {
     buf_fini(&ask->url);
     buf_fini(&ask->headers);
@@ -61,7 +60,7 @@ static void close_ask(struct handshake_ask *ask)
 }
 
 static enum rc ask_and_judge(struct deliver_handshaker *h, struct deliver_handshake *s,
-                             const struct handshake_ask *ask, struct buf *why)
+                             const struct deliver_handshake_ask *ask, struct buf *why)
 {
     struct http_url url;
     struct fetch_call call;
@@ -81,9 +80,10 @@ static enum rc ask_and_judge(struct deliver_handshaker *h, struct deliver_handsh
     return rc;
 }
 
-static enum rc run(struct deliver_handshaker *h, struct deliver_handshake *s, struct buf *why)
+static enum rc handshake_ask_receiver(struct deliver_handshaker *h, struct deliver_handshake *s,
+                                      struct buf *why)
 {
-    struct handshake_ask ask = { .method = HTTP_POST };
+    struct deliver_handshake_ask ask = { .method = HTTP_POST };
     open_ask(h, &ask);
     enum rc rc = deliver_handshake_build(s, &ask);
     if (rc == RC_OK)
@@ -101,16 +101,18 @@ static enum rc run(struct deliver_handshaker *h, struct deliver_handshake *s, st
 enum rc deliver_handshake_run(struct deliver_handshaker *h, struct deliver_handshake *s,
                               struct buf *why)
 {
-    enum rc rc = RC_BUSY;
+    enum rc rc = RC_LIMIT;
     s->allowed_per_minute = 0;
-    if (atomic_fetch_add(&h->running, 1) >= h->o.at_once) {
+    if (share_take(h->running, (uint64_t)s->org, 1) != RC_OK) {
         buf_say(why, "too many handshakes are running; try again in a moment");
-    } else if (!core_meter_take(h->meter, (uint64_t)s->app * UINT64_C(0x9e3779b97f4a7c15) >> 32,
-                                clock_mono_us(h->o.clock))) {
+        return RC_BUSY;
+    }
+    if (!core_meter_take(h->meter, (uint64_t)s->app * UINT64_C(0x9e3779b97f4a7c15) >> 32,
+                         clock_mono_us(h->o.clock))) {
         buf_say(why, "this application has asked for too many handshakes; try again in a minute");
     } else {
-        rc = run(h, s, why);
+        rc = handshake_ask_receiver(h, s, why);
     }
-    atomic_fetch_sub(&h->running, 1);
+    share_give(h->running, (uint64_t)s->org, 1);
     return rc;
 }

@@ -10,22 +10,14 @@
 
 /* --- asking -------------------------------------------------------------------------------------- */
 
-/* The URL without its fragment, with a parameter more. */
-static enum rc add_to_query(struct str url, struct buf *out)
+enum rc deliver_handshake_add_to_query(struct str url, struct buf *out)
 {
     struct str whole = str_sub(url, 0, str_find(url, '#'));
     enum rc rc = buf_add_str(out, whole);
     return rc == RC_OK ? buf_add_char(out, str_find(whole, '?') < whole.len ? '&' : '?') : rc;
 }
 
-static enum rc ask_preservica(const struct deliver_handshake *s, struct handshake_ask *ask)
-{
-    enum rc rc = add_to_query(s->url, &ask->url);
-    ask->method = HTTP_POST;
-    return rc == RC_OK ? buf_addf(&ask->url, "challengeCode=%s", ask->challenge) : rc;
-}
-
-static enum rc ask_cloudevents(const struct deliver_handshake *s, struct handshake_ask *ask)
+static enum rc ask_cloudevents(const struct deliver_handshake *s, struct deliver_handshake_ask *ask)
 {
     ask->method = HTTP_OPTIONS;
     enum rc rc = buf_add_str(&ask->url, s->url);
@@ -36,10 +28,10 @@ static enum rc ask_cloudevents(const struct deliver_handshake *s, struct handsha
     return rc;
 }
 
-static enum rc ask_websub(const struct deliver_handshake *s, struct handshake_ask *ask)
+static enum rc ask_websub(const struct deliver_handshake *s, struct deliver_handshake_ask *ask)
 {
     ask->method = HTTP_GET;
-    enum rc rc = add_to_query(s->url, &ask->url);
+    enum rc rc = deliver_handshake_add_to_query(s->url, &ask->url);
     if (rc == RC_OK)
         rc = buf_add_str(&ask->url, STR("hub.mode=subscribe&hub.topic="));
     if (rc == RC_OK)
@@ -47,9 +39,9 @@ static enum rc ask_websub(const struct deliver_handshake *s, struct handshake_as
     return rc == RC_OK ? buf_addf(&ask->url, "&hub.challenge=%s", ask->challenge) : rc;
 }
 
-static enum rc sign_ping(const struct sign_key *key, struct handshake_ask *ask)
+static enum rc sign_ping(const struct sign_key *key, struct deliver_handshake_ask *ask)
 {
-    char id[16 + HANDSHAKE_CHALLENGE_LEN];
+    char id[16 + DELIVER_HANDSHAKE_CHALLENGE_LEN];
     struct sign_keyring *ring = NULL;
     int64_t now_s = ask->now_us / 1000000;
     enum rc rc = sign_keyring_new(key, 1, &ring);
@@ -68,7 +60,7 @@ static enum rc sign_ping(const struct sign_key *key, struct handshake_ask *ask)
     return rc;
 }
 
-static enum rc ask_ping(const struct deliver_handshake *s, struct handshake_ask *ask)
+static enum rc ask_ping(const struct deliver_handshake *s, struct deliver_handshake_ask *ask)
 {
     char timestamp[TIME_TEXT_LEN + 1];
     ask->method = HTTP_POST;
@@ -84,43 +76,10 @@ static enum rc ask_ping(const struct deliver_handshake *s, struct handshake_ask 
 
 /* --- judging ------------------------------------------------------------------------------------- */
 
-static enum rc no(struct buf *why, const char *words)
+enum rc deliver_handshake_no(struct buf *why, const char *words)
 {
     buf_say(why, "%s", words);
     return RC_DENIED;
-}
-
-static struct str member(const json_t *object, const char *name)
-{
-    const json_t *v = json_object_get(object, name);
-    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
-}
-
-static enum rc judge_preservica(struct deliver_handshake *s, const struct handshake_ask *ask,
-                                const struct fetch_call *c, struct buf *why)
-{
-    struct str challenge = str_of(ask->challenge, HANDSHAKE_CHALLENGE_LEN);
-    char expected[HEX_LEN(32) + 1];
-    uint8_t mac[32];
-    json_t *answer = NULL;
-    enum rc rc = RC_OK;
-    if (c->status != 200)
-        return no(why, "it answered with another status than 200");
-    if (json_parse(c->response, &answer, NULL) != RC_OK || !json_is_object(answer)) {
-        json_decref(answer);
-        return no(why, "its answer is not a JSON object");
-    }
-    sign_hmac256(s->secret, challenge, mac);
-    hex_encode(mac, sizeof(mac), expected);
-    if (!str_eq_constant_time(member(answer, "challengeCode"), challenge))
-        rc = no(why, "its challengeCode is not the one it was sent");
-    else if (!str_eq_constant_time(member(answer, "challengeResponse"), str_from(expected)))
-        rc = no(why, "its challengeResponse is not the HMAC-SHA256 of the challengeCode under the "
-                     "secret, in lower-case hex");
-    mem_wipe(mac, sizeof(mac));
-    mem_wipe(expected, sizeof(expected));
-    json_decref(answer);
-    return rc;
 }
 
 static enum rc judge_rate(struct deliver_handshake *s, struct str given, struct buf *why)
@@ -131,33 +90,35 @@ static enum rc judge_rate(struct deliver_handshake *s, struct str given, struct 
     if (given.len == 0 || str_eq(given, STR("*")))
         return RC_OK;
     if (str_to_i64(given, &rate) != RC_OK || rate < 1)
-        return no(why, "its WebHook-Allowed-Rate is neither * nor a number of deliveries a minute");
+        return deliver_handshake_no(
+            why, "its WebHook-Allowed-Rate is neither * nor a number of deliveries a minute");
     s->allowed_per_minute = rate < DELIVER_HANDSHAKE_RATE_MAX ? rate : DELIVER_HANDSHAKE_RATE_MAX;
     return RC_OK;
 }
 
-static enum rc judge_cloudevents(struct deliver_handshake *s, const struct handshake_ask *ask,
+static enum rc judge_cloudevents(struct deliver_handshake *s,
+                                 const struct deliver_handshake_ask *ask,
                                  const struct fetch_call *c, struct buf *why)
 {
     struct str origin = str_trim(fetch_response_header(c, "webhook-allowed-origin"));
     (void)ask;
     if (origin.len == 0)
-        return no(why, "its answer has no WebHook-Allowed-Origin");
+        return deliver_handshake_no(why, "its answer has no WebHook-Allowed-Origin");
     if (!str_eq(origin, STR("*")) && !str_ieq(origin, s->origin))
-        return no(why, "its WebHook-Allowed-Origin is another origin");
+        return deliver_handshake_no(why, "its WebHook-Allowed-Origin is another origin");
     return judge_rate(s, str_trim(fetch_response_header(c, "webhook-allowed-rate")), why);
 }
 
-static enum rc judge_websub(struct deliver_handshake *s, const struct handshake_ask *ask,
+static enum rc judge_websub(struct deliver_handshake *s, const struct deliver_handshake_ask *ask,
                             const struct fetch_call *c, struct buf *why)
 {
     (void)s;
-    if (str_eq(c->response, str_of(ask->challenge, HANDSHAKE_CHALLENGE_LEN)))
+    if (str_eq(c->response, str_of(ask->challenge, DELIVER_HANDSHAKE_CHALLENGE_LEN)))
         return RC_OK;
-    return no(why, "its answer is not the hub.challenge it was sent");
+    return deliver_handshake_no(why, "its answer is not the hub.challenge it was sent");
 }
 
-static enum rc judge_ping(struct deliver_handshake *s, const struct handshake_ask *ask,
+static enum rc judge_ping(struct deliver_handshake *s, const struct deliver_handshake_ask *ask,
                           const struct fetch_call *c, struct buf *why)
 {
     (void)s, (void)ask, (void)c, (void)why; /* the status was looked at, and that is all */
@@ -166,38 +127,29 @@ static enum rc judge_ping(struct deliver_handshake *s, const struct handshake_as
 
 /* --- the table ------------------------------------------------------------------------------------ */
 
-static const struct kind {
-    const char *name;
-    enum rc (*ask)(const struct deliver_handshake *s, struct handshake_ask *ask);
-    enum rc (*judge)(struct deliver_handshake *s, const struct handshake_ask *ask,
-                     const struct fetch_call *c, struct buf *why);
-} kinds[] = {
-    [DELIVER_HANDSHAKE_PRESERVICA] = { "preservica", ask_preservica, judge_preservica },
-    [DELIVER_HANDSHAKE_CLOUDEVENTS] = { "cloudevents", ask_cloudevents, judge_cloudevents },
-    [DELIVER_HANDSHAKE_WEBSUB] = { "websub", ask_websub, judge_websub },
-    [DELIVER_HANDSHAKE_PING] = { "ping", ask_ping, judge_ping },
-};
+const struct deliver_handshake_kind deliver_handshake_cloudevents = { .name = "cloudevents",
+                                                                      .ask = ask_cloudevents,
+                                                                      .judge = judge_cloudevents };
+const struct deliver_handshake_kind deliver_handshake_websub = { .name = "websub",
+                                                                 .ask = ask_websub,
+                                                                 .judge = judge_websub };
+const struct deliver_handshake_kind deliver_handshake_ping = { .name = "ping",
+                                                               .ask = ask_ping,
+                                                               .judge = judge_ping };
 
-const char *deliver_handshake_name(enum deliver_handshake_kind kind)
+const struct deliver_handshake_kind *deliver_handshake_find(
+    const struct deliver_handshake_kind *const *kinds, struct str name)
 {
-    return kinds[kind].name;
+    while (kinds != NULL && *kinds != NULL && !str_eq(name, str_from((*kinds)->name)))
+        kinds++;
+    return kinds == NULL ? NULL : *kinds;
 }
 
-enum rc deliver_handshake_find(struct str name, enum deliver_handshake_kind *out)
-{
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        if (str_eq(name, str_from(kinds[i].name))) {
-            *out = (enum deliver_handshake_kind)i;
-            return RC_OK;
-        }
-    }
-    return RC_NOT_FOUND;
-}
-
-enum rc deliver_handshake_build(const struct deliver_handshake *s, struct handshake_ask *ask)
+enum rc deliver_handshake_build(const struct deliver_handshake *s,
+                                struct deliver_handshake_ask *ask)
 {
     enum rc rc = buf_addf(&ask->headers, "User-Agent: %s\r\nAccept: */*\r\n", ask->user_agent);
-    return rc == RC_OK ? kinds[s->kind].ask(s, ask) : rc;
+    return rc == RC_OK ? s->kind->ask(s, ask) : rc;
 }
 
 /* No address, no port, no reason of a resolver or peer: who asks for handshakes must not map a network
@@ -221,16 +173,18 @@ static const char *words_of(enum fetch_error e)
     return "its answer is not HTTP, or broke off";
 }
 
-enum rc deliver_handshake_judge(struct deliver_handshake *s, const struct handshake_ask *ask,
-                                const struct fetch_call *c, struct buf *why)
+enum rc deliver_handshake_judge(struct deliver_handshake *s,
+                                const struct deliver_handshake_ask *ask, const struct fetch_call *c,
+                                struct buf *why)
 {
     if (c->error != FETCH_OK)
-        return no(why, words_of(c->error));
+        return deliver_handshake_no(why, words_of(c->error));
     if (c->status >= 300 && c->status < 400)
-        return no(why, "it answered with a redirect, and those are not followed");
+        return deliver_handshake_no(why, "it answered with a redirect, and those are not followed");
     if (c->status < 200 || c->status > 299)
-        return no(why, "it answered with a status other than 2xx");
+        return deliver_handshake_no(why, "it answered with a status other than 2xx");
     if (c->response_cut)
-        return no(why, "its answer is longer than 4096 bytes, or did not end in time");
-    return kinds[s->kind].judge(s, ask, c, why);
+        return deliver_handshake_no(why,
+                                    "its answer is longer than 4096 bytes, or did not end in time");
+    return s->kind->judge(s, ask, c, why);
 }

@@ -20,32 +20,32 @@ static size_t *place_of(const struct deliver_heap *h, void *thing)
     return (size_t *)(void *)((char *)thing + h->_place);
 }
 
-static void put(struct deliver_heap *h, size_t at, void *thing)
+static void heap_put(struct deliver_heap *h, size_t at, void *thing)
 {
     h->_slots[at] = thing;
     *place_of(h, thing) = at;
 }
 
-static void rise(struct deliver_heap *h, size_t at, void *thing)
+static void heap_rise(struct deliver_heap *h, size_t at, void *thing)
 {
     while (at > 1 && h->_less(thing, h->_slots[at / 2])) {
-        put(h, at, h->_slots[at / 2]);
+        heap_put(h, at, h->_slots[at / 2]);
         at /= 2;
     }
-    put(h, at, thing);
+    heap_put(h, at, thing);
 }
 
-static void sink(struct deliver_heap *h, size_t at, void *thing)
+static void heap_sink(struct deliver_heap *h, size_t at, void *thing)
 {
     for (size_t child = at * 2; child <= h->len; child = at * 2) {
         if (child < h->len && h->_less(h->_slots[child + 1], h->_slots[child]))
             child++;
         if (!h->_less(h->_slots[child], thing))
             break;
-        put(h, at, h->_slots[child]);
+        heap_put(h, at, h->_slots[child]);
         at = child;
     }
-    put(h, at, thing);
+    heap_put(h, at, thing);
 }
 
 void deliver_heap_add(struct deliver_heap *h, void *thing)
@@ -56,7 +56,7 @@ void deliver_heap_add(struct deliver_heap *h, void *thing)
         h->_slots = xrealloc(h->_slots, h->_cap * sizeof(*h->_slots));
     }
     h->len++;
-    rise(h, h->len, thing);
+    heap_rise(h, h->len, thing);
 }
 
 void deliver_heap_remove(struct deliver_heap *h, void *thing)
@@ -68,7 +68,7 @@ void deliver_heap_remove(struct deliver_heap *h, void *thing)
     if (last == thing)
         return;
     if (at > 1 && h->_less(last, h->_slots[at / 2]))
-        rise(h, at, last);
+        heap_rise(h, at, last);
     else
-        sink(h, at, last);
+        heap_sink(h, at, last);
 }

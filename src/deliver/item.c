@@ -3,7 +3,7 @@
  * The set of deliveries in memory: chained hashing on message and endpoint, with the chains in the
  * items, and a pool of items: a delivery in memory is one object and no allocation of its own.
  */
-#include "deliver/shard_priv.h"
+#include "deliver/item_priv.h"
 
 #include "metrics/metrics.h"
 
@@ -41,7 +41,7 @@ struct deliver_item *deliver_items_find(const struct deliver_items *set, const s
     return item;
 }
 
-static void grow(struct deliver_items *set)
+static void item_grow(struct deliver_items *set)
 {
     struct deliver_item **old = set->_buckets;
     size_t old_count = set->_bucket_count;
@@ -73,7 +73,7 @@ struct deliver_item *deliver_items_add(struct deliver_items *set, const struct i
     if (set->_free == NULL)
         make_block(set);
     if (set->count >= set->_bucket_count)
-        grow(set);
+        item_grow(set);
     struct deliver_item *item = set->_free;
     set->_free = item->next;
     size_t at = bucket_of(set, message, lane->endpoint);

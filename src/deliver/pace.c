@@ -39,20 +39,20 @@ bool deliver_pace_success(struct deliver_pace *p, const struct deliver_limits *l
     return was_open;
 }
 
-static int64_t doubled(int64_t us, int64_t max_us)
+static int64_t pace_doubled(int64_t us, int64_t max_us)
 {
     return us > max_us / 2 ? max_us : us * 2;
 }
 
 /* What was under way when the lane was parked says nothing new; a failed probe does. */
-static bool park(struct deliver_pace *p, const struct deliver_limits *l,
-                 const struct deliver_failure *f)
+static bool pace_park(struct deliver_pace *p, const struct deliver_limits *l,
+                      const struct deliver_failure *f)
 {
     if (l->breaker_failures <= 0 || p->failures_in_row < l->breaker_failures)
         return false;
     if (p->park_us > 0 && f->started_us < p->parked_until_us)
         return false;
-    p->park_us = p->park_us == 0 ? l->breaker_us : doubled(p->park_us, l->breaker_max_us);
+    p->park_us = p->park_us == 0 ? l->breaker_us : pace_doubled(p->park_us, l->breaker_max_us);
     p->parked_until_us = f->now_us + p->park_us;
     return true;
 }
@@ -72,10 +72,17 @@ bool deliver_pace_failure(struct deliver_pace *p, const struct deliver_limits *l
         if (f->now_us + hold_us > p->held_until_us)
             p->held_until_us = f->now_us + hold_us;
     }
-    return park(p, l, f);
+    return pace_park(p, l, f);
 }
 
-static void shift(int64_t *at_us, int64_t by_us)
+void deliver_pace_ask(struct deliver_pace *p, int64_t now_us)
+{
+    if (p->parked_until_us > now_us)
+        p->parked_until_us = now_us;
+    p->held_until_us = 0;
+}
+
+static void pace_shift(int64_t *at_us, int64_t by_us)
 {
     if (*at_us != 0)
         *at_us += by_us;
@@ -83,11 +90,11 @@ static void shift(int64_t *at_us, int64_t by_us)
 
 void deliver_pace_shift(struct deliver_pace *p, int64_t by_us)
 {
-    shift(&p->shrunk_at_us, by_us);
-    shift(&p->parked_until_us, by_us);
-    shift(&p->held_until_us, by_us);
-    shift(&p->paced_until_us, by_us);
-    shift(&p->wait_until_us, by_us);
+    pace_shift(&p->shrunk_at_us, by_us);
+    pace_shift(&p->parked_until_us, by_us);
+    pace_shift(&p->held_until_us, by_us);
+    pace_shift(&p->paced_until_us, by_us);
+    pace_shift(&p->wait_until_us, by_us);
 }
 
 int64_t deliver_pace_gap(int64_t per_second)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * How fast a lane may go: concurrency window, breaker, and the hold a receiver asked for. Times are
- * wall clock microseconds, handed in.
+ * the store's, in microseconds, handed in.
  */
 #pragma once
 
@@ -35,7 +35,10 @@ struct deliver_failure {
 /* True when this parked the lane. */
 bool deliver_pace_failure(struct deliver_pace *p, const struct deliver_limits *l, const struct deliver_failure *f);
 
-/* The wall clock jumped. */
+/* Somebody says that the endpoint is well: a parked lane is probed now, and what it asked for itself is over. */
+void deliver_pace_ask(struct deliver_pace *p, int64_t now_us);
+
+/* The store's time jumped. */
 void deliver_pace_shift(struct deliver_pace *p, int64_t by_us);
 
 /* The time between two at that rate; 0: none is kept. */

@@ -21,11 +21,11 @@
 #include "deliver/deliver.h"
 
 struct deliver_shard_options {
-    const struct clock *clock;
+    const struct clock *clock; /* store_clock() */
+    const struct clock *wall;  /* for what is shown and signed; NULL: `clock` */
     const struct rng *rng;
     struct id_source *ids;
-    struct fetch *fetch;
-    struct broker_client *broker; /* NULL: deliveries to brokers fail */
+    struct dest_clients clients; /* of the shard's loop; where one is missing its kind's deliveries fail */
     struct deliver_backend backend;
     struct deliver_limits limits; /* the schedule is copied */
     const char *user_agent;
@@ -43,6 +43,12 @@ int64_t deliver_shard_run(struct deliver_shard *s);
 void deliver_shard_backlog(struct deliver_shard *s, int64_t app, int64_t endpoint, int64_t first_due_us);
 /* A durable, pending delivery. Takes its own reference. */
 void deliver_shard_add(struct deliver_shard *s, struct store_message *message, int64_t endpoint, int64_t due_us, int attempt_count, enum store_trigger trigger);
+/* An attempt was asked for by hand: the delivery as the store has it now. It is sent at once where its lane's order
+ * and throttles allow; a parked lane is probed with it. Takes its own reference. */
+void deliver_shard_ask(struct deliver_shard *s, struct store_message *message, const struct store_due *due);
+/* The delivery was canceled in the store, as the message's payload was erased or as somebody said so: nothing of it
+ * leaves from now on. An attempt under way is cut, and recorded as that; or it is let finish. */
+void deliver_shard_erase(struct deliver_shard *s, const struct id *message, int64_t endpoint, bool lets_finish);
 void deliver_shard_set_limits(struct deliver_shard *s, const struct deliver_limits *limits);
 
 /* The backend's answers. `max`: as asked for; fewer rows mean that there are no more. */
@@ -53,8 +59,8 @@ void deliver_shard_loaded(struct deliver_shard *s, const struct id *id, enum rc 
 void deliver_shard_app_loaded(struct deliver_shard *s, int64_t app, enum rc rc, struct core_app *view);
 /* Takes `t`, which was run. */
 void deliver_shard_transformed(struct deliver_shard *s, struct deliver_transform *t);
-/* Configuration changed: whatever was known of the application is looked up again, at once. */
-void deliver_shard_app_changed(struct deliver_shard *s, int64_t app);
+/* Configuration changed: whatever was known of it is looked up again, at once. `what`: as core_directory_on_change() has it. */
+void deliver_shard_app_changed(struct deliver_shard *s, int64_t app, int64_t what);
 
 /* No new attempts from now on; what is not yet told of endpoints' health is told. */
 void deliver_shard_stop(struct deliver_shard *s);
@@ -64,11 +70,16 @@ void deliver_shard_cut(struct deliver_shard *s);
 /* Nothing under way, nothing being recorded. */
 bool deliver_shard_is_quiet(const struct deliver_shard *s);
 
-/* False: the endpoint has no lane. */
+/* False: the endpoint has no lane, and *out holds the schedule only. */
 bool deliver_shard_lane(const struct deliver_shard *s, int64_t endpoint, struct deliver_lane_info *out);
 
 /* A line a lane that is not idle, at most `max` of them, and how many more there are. Walks the lanes. */
 void deliver_shard_describe(const struct deliver_shard *s, size_t max, struct buf *out);
+/* Puts those of its lanes in that belong among the busiest. Walks the lanes. */
+void deliver_shard_busiest(const struct deliver_shard *s, struct deliver_busiest *out);
+
+/* As deliver_late_ask(): at most DELIVER_LATE_MAX; returns how many. Walks the lanes. */
+size_t deliver_shard_late(const struct deliver_shard *s, int64_t org, int64_t late_us, struct deliver_late *out);
 
 struct deliver_shard_stats {
     size_t lanes, parked, items, payload_bytes;

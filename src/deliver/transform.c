@@ -12,7 +12,7 @@ struct deliver_transform *deliver_transform_new(struct core_app *view,
 {
     struct deliver_transform *t = XNEW(struct deliver_transform);
     t->view = core_app_ref(view);
-    t->ep = ep;
+    t->ep = core_endpoint_ref(ep);
     t->message = store_message_ref(message);
     buf_init(&t->lines, LINES_MAX);
     buf_init(&t->why, WHY_MAX);
@@ -25,6 +25,7 @@ void deliver_transform_free(struct deliver_transform *t)
     if (t == NULL)
         return;
     core_app_unref(t->view);
+    core_endpoint_unref(t->ep);
     store_message_unref(t->message);
     buf_fini(&t->lines);
     buf_fini(&t->out);
@@ -33,7 +34,7 @@ void deliver_transform_free(struct deliver_transform *t)
     xfree(t);
 }
 
-static size_t read_headers(struct str lines, struct filter_pair out[static HEADERS_MAX])
+static size_t transform_read_headers(struct str lines, struct filter_pair out[static HEADERS_MAX])
 {
     struct str line;
     size_t count = 0;
@@ -48,7 +49,7 @@ static size_t read_headers(struct str lines, struct filter_pair out[static HEADE
     return count;
 }
 
-static bool is_set(const struct filter_message_result *r, struct str name)
+static bool transform_is_set(const struct transform_message_result *r, struct str name)
 {
     for (size_t i = 0; i < r->header_count; i++)
         if (str_ieq(r->headers[i].name, name))
@@ -56,7 +57,7 @@ static bool is_set(const struct filter_message_result *r, struct str name)
     return false;
 }
 
-static enum rc add_line(struct buf *out, const struct filter_pair *pair)
+static enum rc transform_add_line(struct buf *out, const struct filter_pair *pair)
 {
     return buf_addf(out, "%.*s: %.*s\r\n", STR_ARGS(pair->name), STR_ARGS(pair->value));
 }
@@ -66,33 +67,33 @@ static enum rc write_lines(struct deliver_transform *t, const struct filter_pair
 {
     enum rc rc = RC_OK;
     for (size_t i = 0; i < t->result.header_count && rc == RC_OK; i++)
-        rc = add_line(&t->lines, &t->result.headers[i]);
+        rc = transform_add_line(&t->lines, &t->result.headers[i]);
     for (size_t i = 0; i < own_count && rc == RC_OK; i++)
-        if (!is_set(&t->result, own[i].name))
-            rc = add_line(&t->lines, &own[i]);
+        if (!transform_is_set(&t->result, own[i].name))
+            rc = transform_add_line(&t->lines, &own[i]);
     if (rc != RC_OK)
         buf_say(&t->why, "the headers are longer than 64 KiB");
     return rc;
 }
 
-void deliver_transform_run(struct deliver_transform *t, struct filter_transform_pool *pool,
-                           const struct filter_transform_limits *limits)
+void deliver_transform_run(struct deliver_transform *t, struct transform_pool *pool,
+                           const struct transform_limits *limits)
 {
     const struct store_message *m = t->message;
     struct filter_pair headers[HEADERS_MAX];
     char id[ID_TEXT_MAX + 1];
     char timestamp[TIME_TEXT_LEN + 1];
     time_format(m->created_us, timestamp);
-    struct filter_message seen = { .id = id_format(STR("msg_"), &m->id, id),
-                                   .event_type = m->event_type,
-                                   .timestamp = str_from(timestamp),
-                                   .channels = m->channels,
-                                   .body = m->payload,
-                                   .headers = headers,
-                                   .header_count = read_headers(m->headers, headers) };
+    struct transform_message seen = { .id = id_format(STR("msg_"), &m->id, id),
+                                      .event_type = m->event_type,
+                                      .timestamp = str_from(timestamp),
+                                      .channels = m->channels,
+                                      .body = m->payload,
+                                      .headers = headers,
+                                      .header_count = transform_read_headers(m->headers, headers) };
     buf_init(&t->out, limits->output_max);
-    t->rc = filter_message_transform(pool, t->ep->transform, &seen, limits, &t->arena, &t->out,
-                                     &t->result, &t->why);
+    t->rc = transform_message_transform(pool, t->ep->transform, &seen, limits, &t->arena, &t->out,
+                                        &t->result, &t->why);
     if (t->rc == RC_OK && !t->result.cancel)
         t->rc = write_lines(t, headers, seen.header_count);
 }

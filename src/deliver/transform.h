@@ -6,19 +6,19 @@
 #pragma once
 
 #include "core/directory.h"
-#include "filter/transform_message.h"
+#include "transform/message.h"
 
 struct deliver_item;
 
 /* Owned by whoever has it: the shard, then the backend, then the shard again. */
 struct deliver_transform {
     struct deliver_item *item; /* the shard's */
-    struct core_app *view;     /* a reference; keeps the program's text alive */
-    const struct core_endpoint *ep;
+    struct core_app *view;     /* a reference */
+    const struct core_endpoint *ep; /* a reference; keeps the program's text alive */
     struct store_message *message; /* a reference */
     /* what came of it */
     enum rc rc;                          /* RC_BUSY, RC_IO: not run, ask again later */
-    struct filter_message_result result; /* in `out` and `arena` */
+    struct transform_message_result result; /* in `out` and `arena` */
     struct buf lines; /* header lines: the program's, then the message's own others */
     struct buf out, why;
     struct arena arena;
@@ -30,5 +30,5 @@ struct deliver_transform *deliver_transform_new(struct core_app *view,
 void deliver_transform_free(struct deliver_transform *t); /* NULL is fine */
 
 /* Worker; blocks. Fills t. */
-void deliver_transform_run(struct deliver_transform *t, struct filter_transform_pool *pool,
-                           const struct filter_transform_limits *limits);
+void deliver_transform_run(struct deliver_transform *t, struct transform_pool *pool,
+                           const struct transform_limits *limits);

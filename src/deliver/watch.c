@@ -20,14 +20,14 @@ struct deliver_watch {
     bool is_delivered;
 };
 
-static void tell(void *arg)
+static void watch_tell(void *arg)
 {
     struct deliver_watch *w = arg;
     w->fn(w->arg, w->is_delivered);
     xfree(w);
 }
 
-static void end(struct deliver_watch *w, bool is_delivered)
+static void watch_end(struct deliver_watch *w, bool is_delivered)
 {
     struct deliver_watch **at = &w->es->watches;
     while (*at != w)
@@ -35,16 +35,16 @@ static void end(struct deliver_watch *w, bool is_delivered)
     *at = w->next;
     loop_timer_stop(w->es->loop, &w->timer);
     w->is_delivered = is_delivered;
-    w->task = (struct loop_task){ .fn = tell, .arg = w };
+    w->task = (struct loop_task){ .fn = watch_tell, .arg = w };
     loop_post(w->loop, &w->task);
 }
 
 static void on_time(void *arg)
 {
-    end(arg, false);
+    watch_end(arg, false);
 }
 
-static void begin(void *arg)
+static void watch_begin(void *arg)
 {
     struct deliver_watch *w = arg;
     w->next = w->es->watches;
@@ -52,7 +52,7 @@ static void begin(void *arg)
     w->timer = (struct loop_timer){ .fn = on_time, .arg = w };
     loop_timer_set(w->es->loop, &w->timer, w->until_us);
     if (w->es->stopping != NULL)
-        end(w, false);
+        watch_end(w, false);
 }
 
 void deliver_watch(struct deliver *d, int64_t endpoint, const struct id *message, int64_t until_us,
@@ -66,7 +66,7 @@ void deliver_watch(struct deliver *d, int64_t endpoint, const struct id *message
     w->loop = loop;
     w->fn = fn;
     w->arg = arg;
-    w->task = (struct loop_task){ .fn = begin, .arg = w };
+    w->task = (struct loop_task){ .fn = watch_begin, .arg = w };
     loop_post(w->es->loop, &w->task);
 }
 
@@ -79,11 +79,11 @@ void deliver_engine_settled(void *ctx, const struct store_outcome *o)
                          memcmp(&w->message, &o->message, sizeof(w->message)) != 0))
         w = w->next;
     if (w != NULL)
-        end(w, o->success);
+        watch_end(w, o->success);
 }
 
 void deliver_engine_watches_end(struct deliver_engine_shard *es)
 {
     while (es->watches != NULL)
-        end(es->watches, false);
+        watch_end(es->watches, false);
 }

@@ -3,9 +3,16 @@
  * CKAN's action API as far as webhooks go: finding the action, reading its input, checking the caller
  * with the CKAN site, and answering as CKAN does, errors included.
  */
-#include "dialect/ckan_priv.h"
+#include "dialect/ckan_answer_priv.h"
 
+#include "dialect/ckan_cache_priv.h"
+#include "dialect/ckan_event_priv.h"
+#include "dialect/ckan_hook_priv.h"
+#include "dialect/ckan_site_priv.h"
+
+#include "core/refusal.h"
 #include "http/url.h"
+#include "metrics/metrics.h"
 
 enum { WHY_MAX = 400 };
 
@@ -49,10 +56,10 @@ static void reply_json(struct ckan_call *c, int status, json_t *whole)
 
 static json_t *help_url(const struct ckan_call *c)
 {
-    return json_sprintf("%s/api/3/action/help_show?name=%s", c->ckan->o.public_url, c->action);
+    return json_sprintf("%s/api/3/action/help_show?name=%s", c->ckan->public_url, c->action);
 }
 
-static void refuse(struct ckan_call *c, int status, json_t *error)
+static void ckan_refuse(struct ckan_call *c, int status, json_t *error)
 {
     reply_json(c, status,
                json_pack("{s:o, s:b, s:o}", "help", help_url(c), "success", 0, "error", error));
@@ -66,14 +73,15 @@ void ckan_succeed(struct ckan_call *c, json_t *result)
 
 void ckan_not_authorized(struct ckan_call *c, const char *message)
 {
-    refuse(c, 403,
-           json_pack("{s:s, s:o}", "__type", "Authorization Error", "message",
-                     json_sprintf("Access denied: %s", message)));
+    ckan_refuse(c, 403,
+                json_pack("{s:s, s:o}", "__type", "Authorization Error", "message",
+                          json_sprintf("Access denied: %s", message)));
 }
 
 void ckan_not_found(struct ckan_call *c)
 {
-    refuse(c, 404, json_pack("{s:s, s:s}", "__type", "Not Found Error", "message", "Not found"));
+    ckan_refuse(c, 404,
+                json_pack("{s:s, s:s}", "__type", "Not Found Error", "message", "Not found"));
 }
 
 void ckan_complain(json_t *errors, const char *field, const char *message)
@@ -92,7 +100,8 @@ bool ckan_refused(struct ckan_call *c, json_t *errors)
         return false;
     }
     json_object_set_new(errors, "__type", json_string("Validation Error"));
-    refuse(c, 409, errors);
+    c->req->refusal = CORE_REFUSAL_INVALID; /* CKAN says 409 for it */
+    ckan_refuse(c, 409, errors);
     return true;
 }
 
@@ -100,7 +109,8 @@ void ckan_unavailable(struct ckan_call *c, const char *message)
 {
     struct http_header *again = ARENA_NEW(c->arena, struct http_header);
     *again = (struct http_header){ STR("Retry-After"), STR("5") };
-    refuse(c, 503, json_pack("{s:s, s:s}", "__type", "Service Unavailable", "message", message));
+    ckan_refuse(c, 503,
+                json_pack("{s:s, s:s}", "__type", "Service Unavailable", "message", message));
     c->req->reply.headers = again;
     c->req->reply.header_count = 1;
 }
@@ -128,10 +138,10 @@ struct str ckan_input(const struct ckan_call *c, const char *name)
     const json_t *v = json_object_get(c->in, name);
     if (!json_is_string(v) || json_string_length(v) == 0)
         return STR_NONE;
-    return str_of(json_string_value(v), json_string_length(v));
+    return json_str_of(v);
 }
 
-static void release(void *json)
+static void ckan_release(void *json)
 {
     json_decref(json);
 }
@@ -165,7 +175,7 @@ static bool read_input(struct ckan_call *c, const struct action *action)
         bad_request(c, "JSON Error", str_from(error.reason));
         return false;
     }
-    arena_defer(c->arena, release, c->in);
+    arena_defer(c->arena, ckan_release, c->in);
     if (json_is_object(c->in))
         return true;
     bad_request(c, "JSON Error", STR("Request data needs to be a dictionary."));
@@ -190,7 +200,7 @@ static struct str credential_of(const struct http_request *req)
     return credential.len <= CKAN_CREDENTIAL_MAX && is_line(credential) ? credential : STR_NONE;
 }
 
-static bool suffices(const struct dialect_ckan *ckan, const struct ckan_user *user)
+static bool ckan_suffices(const struct dialect_ckan *ckan, const struct ckan_user *user)
 {
     switch (ckan->minimum) {
     case CKAN_AUTH_NONE: return true;
@@ -206,7 +216,7 @@ static bool user_may(struct ckan_call *c)
 {
     struct str credential = credential_of(c->req);
     if (c->ckan->minimum == CKAN_AUTH_UNKNOWN) {
-        LOG(CKAN_MINIMUM_AUTH_UNKNOWN, F_TEXT("value", c->ckan->o.minimum_auth));
+        LOG(CKAN_MINIMUM_AUTH_UNKNOWN, F_TEXT("value", c->ckan->conf->ckan_minimum_auth));
         ckan_not_authorized(
             c, "nobody may use webhooks here; the site's administrator has to look at the log");
         return false;
@@ -220,7 +230,7 @@ static bool user_may(struct ckan_call *c)
         ckan_unavailable(c, "The CKAN site cannot be asked who you are.");
     else if (rc != RC_OK)
         ckan_not_authorized(c, "the CKAN site does not know this credential");
-    else if (!suffices(c->ckan, &c->user))
+    else if (!ckan_suffices(c->ckan, &c->user))
         ckan_not_authorized(c, "your role does not allow you to use webhooks");
     else
         return true;
@@ -229,7 +239,7 @@ static bool user_may(struct ckan_call *c)
 
 static bool token_may(struct ckan_call *c)
 {
-    struct core_identity *who = NULL;
+    struct access_identity *who = NULL;
     if (!api_authorize(c->req, &who))
         return false;
     if (who->org == c->set->o.org)
@@ -251,7 +261,7 @@ static void help_show(struct ckan_call *c)
     ckan_not_found(c);
 }
 
-static void perform(struct http_request *req, struct str name, enum who limit)
+static void ckan_perform(struct http_request *req, struct str name, enum who limit)
 {
     struct dialect_set *set = dialect_set_of(req);
     struct ckan_call c = { .set = set,
@@ -277,30 +287,30 @@ static void perform(struct http_request *req, struct str name, enum who limit)
         found->run(&c);
 }
 
-static void act(struct http_request *req)
+static void ckan_act(struct http_request *req)
 {
-    perform(req, req->params[0], ANYONE);
+    ckan_perform(req, req->params[0], ANYONE);
 }
 
 static void take_event(struct http_request *req)
 {
-    perform(req, STR("webhook_event"), TOKEN);
+    ckan_perform(req, STR("webhook_event"), TOKEN);
 }
 
 static void take_import(struct http_request *req)
 {
-    perform(req, STR("webhook_import"), TOKEN);
+    ckan_perform(req, STR("webhook_import"), TOKEN);
 }
 
 static const struct http_route routes[] = {
-    { HTTP_GET, "/api/3/action/{action}", HTTP_WORKER, act, API_OPEN, NULL, NULL },
-    { HTTP_POST, "/api/3/action/{action}", HTTP_WORKER, act, API_OPEN, NULL, NULL },
-    { HTTP_GET, "/api/action/{action}", HTTP_WORKER, act, API_OPEN, NULL, NULL },
-    { HTTP_POST, "/api/action/{action}", HTTP_WORKER, act, API_OPEN, NULL, NULL },
-    { HTTP_POST, "/api/3/action/webhook_event", HTTP_WORKER, take_event, API_ORG | API_WRITE, NULL,
-      NULL },
-    { HTTP_POST, "/api/action/webhook_event", HTTP_WORKER, take_event, API_ORG | API_WRITE, NULL,
-      NULL },
+    { HTTP_GET, "/api/3/action/{action}", HTTP_WORKER, ckan_act, API_OPEN, NULL, NULL },
+    { HTTP_POST, "/api/3/action/{action}", HTTP_WORKER, ckan_act, API_OPEN, NULL, NULL },
+    { HTTP_GET, "/api/action/{action}", HTTP_WORKER, ckan_act, API_OPEN, NULL, NULL },
+    { HTTP_POST, "/api/action/{action}", HTTP_WORKER, ckan_act, API_OPEN, NULL, NULL },
+    { HTTP_POST, "/api/3/action/webhook_event", HTTP_WORKER, take_event,
+      API_ORG | API_WRITE | API_MESSAGES, NULL, NULL },
+    { HTTP_POST, "/api/action/webhook_event", HTTP_WORKER, take_event,
+      API_ORG | API_WRITE | API_MESSAGES, NULL, NULL },
     { HTTP_POST, "/api/3/action/webhook_import", HTTP_WORKER, take_import, API_ORG | API_WRITE,
       NULL, NULL },
     { HTTP_POST, "/api/action/webhook_import", HTTP_WORKER, take_import, API_ORG | API_WRITE, NULL,
@@ -325,25 +335,32 @@ static enum ckan_auth minimum_of(const char *text)
                   { "admin", CKAN_AUTH_ADMIN },
                   { "sysadmin", CKAN_AUTH_SYSADMIN } };
     for (size_t i = 0; i < COUNT_OF(known); i++)
-        if (str_eq(str_from(text), str_from(known[i].name)))
+        if (str_ieq(str_trim(str_from(text)), str_from(known[i].name)))
             return known[i].auth;
     return CKAN_AUTH_UNKNOWN;
 }
 
-static enum rc check(const struct dialect_ckan_options *o, struct buf *why)
+static enum rc ckan_check(const struct dialect_ckan *ckan, struct buf *why)
 {
+    const char *token = ckan->conf->ckan_token;
     struct http_url url;
-    if (http_url_parse(str_from(o->site_url), &url, NULL) != RC_OK) {
+    if (http_url_parse(str_from(ckan->conf->ckan_site_url), &url, NULL) != RC_OK) {
         buf_say(
             why,
             "ckan.site_url must be the address of the CKAN site, such as https://data.example.org");
         return RC_INVALID;
     }
-    if (http_url_parse(str_from(o->api_url), &url, NULL) != RC_OK) {
+    if (url.userinfo.ptr != NULL) {
+        buf_say(why,
+                "ckan.site_url is told to subscribers, so it must not hold credentials; those of "
+                "the site's API go into ckan.api_url or ckan.token");
+        return RC_INVALID;
+    }
+    if (http_url_parse(str_from(ckan->api_url), &url, NULL) != RC_OK) {
         buf_say(why, "ckan.api_url is no address");
         return RC_INVALID;
     }
-    if (o->token != NULL && !is_line(str_from(o->token))) {
+    if (token != NULL && !is_line(str_from(token))) {
         buf_say(why, "ckan.token has characters that no token has");
         return RC_INVALID;
     }
@@ -354,23 +371,29 @@ enum rc dialect_ckan_new(struct dialect_set *set, struct buf *why)
 {
     struct dialect_ckan *ckan = XNEW(struct dialect_ckan);
     set->ckan = ckan;
-    ckan->o = set->o.ckan;
-    ckan->minimum = minimum_of(ckan->o.minimum_auth);
-    ckan->cache = ckan_cache_new(set->o.clock, ckan->o.auth_cache_us);
+    ckan->conf = set->o.conf;
+    ckan->public_url = set->o.public_url;
+    ckan->minimum = minimum_of(ckan->conf->ckan_minimum_auth);
+    ckan->cache = ckan_cache_new(set->o.clock, ckan->conf->ckan_auth_cache);
     atomic_init(&ckan->asking, 0);
     atomic_init(&ckan->swept_us, 0);
-    if (ckan->o.api_url == NULL || ckan->o.api_url[0] == '\0')
-        ckan->o.api_url = ckan->o.site_url;
-    enum rc rc = check(&ckan->o, why);
+    ckan->api_url = ckan->conf->ckan_api_url;
+    if (ckan->api_url[0] == '\0')
+        ckan->api_url = ckan->conf->ckan_site_url;
+    enum rc rc = ckan_check(ckan, why);
     /* The operator names the site: it may well be in a private network. */
     if (rc == RC_OK)
         rc = fetch_policy_new(STR("0.0.0.0/0,::/0"), STR(""), false, &ckan->policy, why);
     if (rc == RC_OK)
         rc = tls_client_context(
-            &(struct tls_client_options){ .ca_file = ckan->o.ca_file, .verify = true }, &ckan->tls,
-            why);
+            &(struct tls_client_options){ .ca_file = dialect_file(ckan->conf->ckan_ca_file),
+                                          .verify = true },
+            &ckan->tls, why);
+    if (rc == RC_OK && dialect_file(ckan->conf->ckan_ca_file) != NULL)
+        metrics_set(METRIC_TLS_EXPIRY_CKAN_AUTHORITIES,
+                    tls_authorities_until_us(ckan->tls) / 1000000);
     if (rc == RC_OK && ckan->minimum == CKAN_AUTH_UNKNOWN)
-        LOG(CKAN_MINIMUM_AUTH_UNKNOWN, F_TEXT("value", ckan->o.minimum_auth));
+        LOG(CKAN_MINIMUM_AUTH_UNKNOWN, F_TEXT("value", ckan->conf->ckan_minimum_auth));
     return rc;
 }
 

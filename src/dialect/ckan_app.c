@@ -3,7 +3,7 @@
  * The application that CKAN's webhooks are endpoints of, its event types, and clearing it of webhooks that
  * nobody answers at any more.
  */
-#include "dialect/ckan_priv.h"
+#include "dialect/ckan_app_priv.h"
 
 #include "store/event_type.h"
 
@@ -107,7 +107,7 @@ static bool is_stale(const struct ckan_call *c, const struct store_endpoint *ep)
     return ep->disabled && ep->options.ptr != NULL &&
            (str_eq(ep->disabled_reason, STR("failing")) ||
             str_eq(ep->disabled_reason, STR("gone"))) &&
-           ep->updated_us + c->ckan->o.stale_delete_us <= c->now_us;
+           ep->updated_us + c->ckan->conf->ckan_stale_delete <= c->now_us;
 }
 
 /* Leaves in eps what was deleted. */
@@ -129,7 +129,6 @@ static enum rc delete_stale(struct ckan_call *c, struct store_tx *tx, struct sto
 static void tell_deleted(struct ckan_call *c, const struct store_application *app,
                          const struct store_endpoint *eps, size_t count)
 {
-    core_directory_changed(c->set->o.directory, app->num);
     for (size_t i = 0; i < count; i++) {
         LOG(CKAN_WEBHOOK_REMOVED, F_STR("endpoint", eps[i].id),
             F_STR("reason", eps[i].disabled_reason));
@@ -140,8 +139,9 @@ static void tell_deleted(struct ckan_call *c, const struct store_application *ap
 /* One worker at a time: whoever moves the time of the last look on. */
 static bool is_time(struct ckan_call *c)
 {
-    int64_t pause =
-        c->ckan->o.stale_delete_us / 2 < sweep_us ? c->ckan->o.stale_delete_us / 2 : sweep_us;
+    int64_t pause = c->ckan->conf->ckan_stale_delete / 2 < sweep_us
+                        ? c->ckan->conf->ckan_stale_delete / 2
+                        : sweep_us;
     long long last = atomic_load(&c->ckan->swept_us);
     return last + pause <= c->now_us &&
            atomic_compare_exchange_strong(&c->ckan->swept_us, &last, c->now_us);

@@ -3,7 +3,7 @@
  * What the CKAN site said about users, kept for a short time, shared by all workers. Bounded in entries and in
  * bytes: when either is reached everything is forgotten, which costs the site a question each.
  */
-#include "dialect/ckan_priv.h"
+#include "dialect/ckan_cache_priv.h"
 
 enum { ENTRIES_MAX = 10000, BYTES_MAX = 16 * 1024 * 1024 };
 

@@ -4,8 +4,13 @@
  * nobody says is public is private. Rights are asked of the site at that moment; if it cannot be asked,
  * the event is refused with 503 and the plugin comes again: an event is neither lost nor leaked.
  */
-#include "dialect/ckan_priv.h"
+#include "dialect/ckan_event_priv.h"
 
+#include "dialect/ckan_answer_priv.h"
+#include "dialect/ckan_app_priv.h"
+#include "dialect/ckan_site_priv.h"
+
+#include "core/refusal.h"
 #include "store/event_type.h"
 
 #include <stdlib.h>
@@ -21,12 +26,6 @@ struct event {
     struct str *channels;
     size_t channel_count;
 };
-
-static struct str text_in(const json_t *object, const char *name)
-{
-    const json_t *v = json_object_get(object, name);
-    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
-}
 
 static struct str first_segment(struct str topic)
 {
@@ -55,9 +54,10 @@ static bool read_event(struct ckan_call *c, struct event *e)
 static void read_names(struct event *e)
 {
     bool is_resource = str_eq(first_segment(e->topic), STR("resource"));
-    struct str names[NAMES_MAX] = { text_in(e->parsed, "id"), /* a resource's name is any text */
-                                    is_resource ? STR_NONE : text_in(e->parsed, "name"),
-                                    text_in(e->parsed, "package_id") };
+    struct str names[NAMES_MAX] = { json_str_member(e->parsed,
+                                                    "id"), /* a resource's name is any text */
+                                    is_resource ? STR_NONE : json_str_member(e->parsed, "name"),
+                                    json_str_member(e->parsed, "package_id") };
     for (size_t i = 0; i < NAMES_MAX; i++)
         if (ckan_is_plain(names[i], CKAN_ENTITY_MAX))
             e->names[e->name_count++] = names[i];
@@ -71,7 +71,7 @@ static bool is_public(const struct ckan_call *c, const struct event *e)
         return json_is_false(said);
     if (str_eq(what, STR("dataset")))
         return json_is_false(json_object_get(e->parsed, "private")) &&
-               !str_eq(text_in(e->parsed, "state"), STR("draft"));
+               !str_eq(json_str_member(e->parsed, "state"), STR("draft"));
     return str_eq(what, STR("organization")) || str_eq(what, STR("group"));
 }
 
@@ -85,7 +85,7 @@ static void add_public(struct ckan_call *c, struct event *e)
         e->channels[e->channel_count++] = arena_fmt(c->arena, "public.%.*s", STR_ARGS(e->names[i]));
 }
 
-static bool wants(const struct core_endpoint *ep, struct str type)
+static bool ckan_event_wants(const struct core_endpoint *ep, struct str type)
 {
     for (size_t i = 0; i < ep->event_type_count; i++)
         if (str_eq(ep->event_types[i], type))
@@ -123,7 +123,7 @@ static bool is_member(const struct viewers *v, struct str user)
 {
     for (size_t i = 0; i < json_array_size(v->members); i++) {
         const json_t *id = json_array_get(v->members, i);
-        if (str_eq(str_of(json_string_value(id), json_string_length(id)), user))
+        if (str_eq(json_str_of(id), user))
             return true;
     }
     return false;
@@ -147,18 +147,20 @@ static enum rc may_see(struct viewers *v, struct str user, bool ask_sysadmin, bo
 
 static enum rc add_viewer(struct viewers *v, const struct core_endpoint *ep, struct event *e)
 {
-    json_t *own = NULL;
+    json_t *options = NULL;
     bool may = false;
-    if (ep->ckan.ptr == NULL || !wants(ep, e->type) || json_parse(ep->ckan, &own, NULL) != RC_OK)
+    if (!ep->is_personal || !ckan_event_wants(ep, e->type) ||
+        json_parse(ep->options, &options, NULL) != RC_OK)
         return RC_OK;
-    struct str user = text_in(own, "user");
+    const json_t *own = json_object_get(options, "ckan");
+    struct str user = json_str_member(own, "user");
     struct str channel = user.len == 0 ? STR_NONE : channel_for(v->c, ep, e, user);
     enum rc rc = RC_OK;
     if (channel.len > 0)
         rc = may_see(v, user, json_is_true(json_object_get(own, "sysadmin")), &may);
     if (rc == RC_OK && may)
         e->channels[e->channel_count++] = arena_str(v->c->arena, channel);
-    json_decref(own);
+    json_decref(options);
     return rc;
 }
 
@@ -168,7 +170,7 @@ static enum rc add_viewers(struct ckan_call *c, const struct core_app *app, stru
     struct str organisation = ckan_input(c, "owner_org");
     enum rc rc = RC_OK;
     if (organisation.ptr == NULL)
-        organisation = text_in(e->parsed, "owner_org");
+        organisation = json_str_member(e->parsed, "owner_org");
     if (organisation.len > 0)
         rc = ckan_site_members(c->ckan, organisation, c->arena, &v.members);
     if (rc == RC_DENIED) {
@@ -177,7 +179,7 @@ static enum rc add_viewers(struct ckan_call *c, const struct core_app *app, stru
     }
     e->channels = arena_array(c->arena, app->endpoint_count + 1, sizeof(*e->channels));
     for (size_t i = 0; i < app->endpoint_count && rc == RC_OK; i++)
-        rc = add_viewer(&v, &app->endpoints[i], e);
+        rc = add_viewer(&v, core_app_endpoint_at(app, i), e);
     if (e->channel_count == 0)
         e->channels[e->channel_count++] =
             STR("nobody"); /* a message without channels is everybody's */
@@ -188,7 +190,7 @@ static enum rc add_viewers(struct ckan_call *c, const struct core_app *app, stru
 
 /* --- publishing ---------------------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b)
+static int ckan_event_compare(const void *a, const void *b)
 {
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
@@ -197,7 +199,7 @@ static struct str channels_text(struct ckan_call *c, struct event *e)
 {
     json_t *list = json_array();
     size_t kept = 0;
-    qsort(e->channels, e->channel_count, sizeof(*e->channels), compare);
+    qsort(e->channels, e->channel_count, sizeof(*e->channels), ckan_event_compare);
     for (size_t i = 0; i < e->channel_count; i++)
         if (kept == 0 || !str_eq(e->channels[i], e->channels[kept - 1]))
             e->channels[kept++] = e->channels[i];
@@ -209,31 +211,34 @@ static struct str channels_text(struct ckan_call *c, struct event *e)
     return text;
 }
 
-static void publish(struct ckan_call *c, const struct core_app *app, struct event *e)
+static void cannot_take(struct ckan_call *c, enum rc rc)
+{
+    c->req->refusal = (int)core_refusal_of(rc);
+    ckan_unavailable(c, "The event cannot be taken now.");
+}
+
+static void ckan_event_publish(struct ckan_call *c, const struct core_app *app, struct event *e)
 {
     char text[ID_TEXT_MAX + 1];
-    struct id id = id_new(store_ids(c->set->o.store));
-    struct store_message m = { .id = id,
-                               .org = app->org,
+    struct store_message m = { .org = app->org,
                                .app = app->num,
-                               .created_us = id_time_us(&id),
-                               .payload_expires_us = id_time_us(&id) + c->set->o.retention_us,
                                .event_type = e->type,
                                .event_id = e->id,
                                .channels = channels_text(c, e),
                                .payload = e->entity };
+    store_stamp(c->set->o.store, &m, c->set->o.retention_us);
     struct core_publish *p =
         core_publish_new(c->set->o.publisher, app, &m, e->channels, e->channel_count);
     enum rc rc = core_publish_wait(p);
     if (rc == RC_OK)
-        ckan_succeed(c, json_string(id_format(STR("msg_"), &id, text).ptr));
+        ckan_succeed(c, json_string(id_format(STR("msg_"), &m.id, text).ptr));
     else if (rc == RC_CONFLICT)
         ckan_succeed(c, json_null()); /* it came before: the plugin had not heard our answer */
     else
-        ckan_unavailable(c, "The event cannot be taken now.");
+        cannot_take(c, rc);
 }
 
-static enum rc find(struct ckan_call *c, const struct event *e, int64_t *app)
+static enum rc ckan_event_find(struct ckan_call *c, const struct event *e, int64_t *app)
 {
     struct store_tx *tx = NULL;
     struct store_application row = { 0 };
@@ -249,7 +254,7 @@ static enum rc find(struct ckan_call *c, const struct event *e, int64_t *app)
     return rc;
 }
 
-static enum rc make(struct ckan_call *c, const struct event *e, int64_t *app)
+static enum rc ckan_event_make(struct ckan_call *c, const struct event *e, int64_t *app)
 {
     struct store_tx *tx = NULL;
     struct store_application row = { 0 };
@@ -267,12 +272,12 @@ static enum rc make(struct ckan_call *c, const struct event *e, int64_t *app)
 }
 
 /* The application's view, with the event type registered. */
-static enum rc prepare(struct ckan_call *c, const struct event *e, struct core_app **app)
+static enum rc ckan_event_prepare(struct ckan_call *c, const struct event *e, struct core_app **app)
 {
     int64_t num = 0;
-    enum rc rc = find(c, e, &num);
+    enum rc rc = ckan_event_find(c, e, &num);
     if (rc == RC_NOT_FOUND)
-        rc = make(c, e, &num);
+        rc = ckan_event_make(c, e, &num);
     return rc == RC_OK ? core_directory_load(c->set->o.directory, num, app) : rc;
 }
 
@@ -284,13 +289,13 @@ void ckan_webhook_event(struct ckan_call *c)
         return;
     ckan_sweep(c);
     read_names(&e);
-    enum rc rc = prepare(c, &e, &app);
+    enum rc rc = ckan_event_prepare(c, &e, &app);
     if (rc == RC_OK && is_public(c, &e))
         add_public(c, &e);
     else if (rc == RC_OK)
         rc = add_viewers(c, app, &e);
     if (rc == RC_OK)
-        publish(c, app, &e);
+        ckan_event_publish(c, app, &e);
     else
         ckan_unavailable(c, "The event cannot be taken now.");
     core_app_unref(app);

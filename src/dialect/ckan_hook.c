@@ -3,11 +3,16 @@
  * Webhooks: the actions that make, show, list and delete them. A webhook is its creator's; sysadmins may
  * see and delete everybody's.
  */
-#include "dialect/ckan_priv.h"
+#include "dialect/ckan_hook_priv.h"
 
+#include "dialect/ckan_answer_priv.h"
+#include "dialect/ckan_app_priv.h"
+
+#include "core/options.h"
+#include "dest/url.h"
 #include "http/url.h"
 
-enum { KEY_SEALED_MAX = 1024, ADDRESS_MAX = 2048 };
+enum { ADDRESS_MAX = 2048 };
 
 /* What a webhook is made of, checked. */
 struct wanted {
@@ -29,7 +34,7 @@ static void check_address(json_t *errors, struct str address)
 }
 
 /* False: answered. Needs a transaction, because the site's topics are in the store. */
-static bool check(struct ckan_call *c, struct store_tx *tx, const struct wanted *w)
+static bool ckan_hook_check(struct ckan_call *c, struct store_tx *tx, const struct wanted *w)
 {
     bool is_known = false;
     json_t *errors = json_object();
@@ -56,12 +61,11 @@ static bool check(struct ckan_call *c, struct store_tx *tx, const struct wanted 
 
 static struct str user_of(const json_t *options)
 {
-    const json_t *v = json_object_get(json_object_get(options, "ckan"), "user");
-    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
+    return json_str_member(json_object_get(options, "ckan"), "user");
 }
 
 /* The row's options, if it is a webhook of CKAN's; else NULL. The caller releases. */
-static json_t *options_of(const struct store_endpoint *ep)
+static json_t *ckan_hook_options_of(const struct store_endpoint *ep)
 {
     json_t *options = NULL;
     if (ep->options.ptr == NULL || json_parse(ep->options, &options, NULL) != RC_OK)
@@ -74,15 +78,15 @@ static json_t *options_of(const struct store_endpoint *ep)
 
 static bool is_of(const struct store_endpoint *ep, struct str user)
 {
-    json_t *options = options_of(ep);
+    json_t *options = ckan_hook_options_of(ep);
     bool is_his = options != NULL && str_eq(user_of(options), user);
     json_decref(options);
     return is_his;
 }
 
 /* False: answered. `own_max` is not asked of imported ones. */
-static bool has_room(struct ckan_call *c, struct store_tx *tx, int64_t app, struct str user,
-                     int64_t own_max)
+static bool ckan_hook_has_room(struct ckan_call *c, struct store_tx *tx, int64_t app,
+                               struct str user, int64_t own_max)
 {
     struct store_endpoint *all = NULL;
     size_t count = 0;
@@ -104,22 +108,6 @@ static bool has_room(struct ckan_call *c, struct store_tx *tx, int64_t app, stru
 
 /* --- making -------------------------------------------------------------------------------------- */
 
-static enum rc make_key(struct ckan_call *c, struct store_endpoint *ep)
-{
-    struct sign_key key;
-    struct buf sealed;
-    buf_init(&sealed, KEY_SEALED_MAX);
-    sign_key_generate(SIGN_HMAC256, c->set->o.rng, &key);
-    enum rc rc = core_seal_key(c->set->o.vault, ep->id, &key, &sealed);
-    mem_wipe(&key, sizeof(key));
-    if (rc == RC_OK) {
-        ep->keys[0].sealed = arena_str(c->arena, buf_str(&sealed));
-        ep->key_count = 1;
-    }
-    buf_fini(&sealed);
-    return rc;
-}
-
 static struct str channels_text(struct ckan_call *c, const struct wanted *w)
 {
     struct str dot = w->entity.ptr == NULL ? STR("") : STR(".");
@@ -131,16 +119,16 @@ static struct str options_text(struct ckan_call *c, const struct wanted *w, stru
 {
     json_t *options =
         json_pack("{s:I, s:{s:s%, s:s%, s:s%, s:b, s:s}}", "timeoutMs",
-                  (json_int_t)(c->ckan->o.timeout_us / 1000), "ckan", "id", id.ptr, id.len, "topic",
-                  w->topic.ptr, w->topic.len, "user", w->user.ptr, w->user.len, "sysadmin",
-                  w->is_sysadmin, "site", c->ckan->o.site_url);
+                  (json_int_t)(c->ckan->conf->ckan_timeout / 1000), "ckan", "id", id.ptr, id.len,
+                  "topic", w->topic.ptr, w->topic.len, "user", w->user.ptr, w->user.len, "sysadmin",
+                  w->is_sysadmin, "site", c->ckan->conf->ckan_site_url);
     struct str text = json_text(c->arena, options);
     json_decref(options);
     return text;
 }
 
-static enum rc insert(struct ckan_call *c, struct store_tx *tx, int64_t app, const struct wanted *w,
-                      struct store_endpoint *ep)
+static enum rc ckan_hook_insert(struct ckan_call *c, struct store_tx *tx, int64_t app,
+                                const struct wanted *w, struct store_endpoint *ep)
 {
     char text[ID_TEXT_MAX + 1];
     struct id id = id_new(store_ids(c->set->o.store));
@@ -148,8 +136,6 @@ static enum rc insert(struct ckan_call *c, struct store_tx *tx, int64_t app, con
     *ep = (struct store_endpoint){ .app = app,
                                    .id = arena_str(c->arena, id_format(STR("ep_"), &id, text)),
                                    .uid = w->id,
-                                   .kind = STR("http"),
-                                   .url = w->address,
                                    .description = arena_fmt(c->arena, "CKAN: %.*s for %.*s",
                                                             STR_ARGS(w->topic), STR_ARGS(w->user)),
                                    .event_types = arena_fmt(c->arena, "[\"%.*s\"]", STR_ARGS(type)),
@@ -159,7 +145,9 @@ static enum rc insert(struct ckan_call *c, struct store_tx *tx, int64_t app, con
                                    .created_us = w->created_us,
                                    .updated_us = c->now_us };
     ep->options = options_text(c, w, w->id.ptr == NULL ? ep->id : w->id);
-    enum rc rc = make_key(c, ep);
+    enum rc rc = core_options_make_key(c->set->o.vault, c->set->o.rng, SIGN_HMAC256, c->arena, ep);
+    if (rc == RC_OK)
+        rc = dest_url_set(c->set->o.vault, c->arena, w->address, ep);
     if (rc == RC_OK)
         rc = ckan_topic_register(c, tx, w->topic);
     return rc == RC_OK ? store_endpoint_insert(tx, ep) : rc;
@@ -178,7 +166,6 @@ static void finish_create(struct ckan_call *c, struct store_tx *tx, enum rc rc,
         return;
     }
     struct str id = ep->uid.ptr == NULL ? ep->id : ep->uid;
-    core_directory_changed(c->set->o.directory, app->num);
     ckan_tell(c, "endpoint.created", app, ep);
     ckan_succeed(c, json_stringn(id.ptr, id.len));
 }
@@ -189,7 +176,7 @@ void ckan_webhook_create(struct ckan_call *c)
     struct store_application app;
     struct store_endpoint ep;
     struct wanted w = { .topic = ckan_input(c, "topic"),
-                        .address = ckan_input(c, "address"),
+                        .address = http_url_cleaned(ckan_input(c, "address"), c->arena),
                         .entity = ckan_input(c, "entity_id"),
                         .user = c->user.id,
                         .is_sysadmin = c->user.is_sysadmin,
@@ -200,25 +187,26 @@ void ckan_webhook_create(struct ckan_call *c)
         ckan_fail(c, rc);
         return;
     }
-    if (!check(c, tx, &w)) {
+    if (!ckan_hook_check(c, tx, &w)) {
         store_end(tx);
         return;
     }
     rc = ckan_app(c, tx, true, &app);
-    if (rc == RC_OK && !has_room(c, tx, app.num, w.user, c->ckan->o.webhooks_max)) {
+    if (rc == RC_OK &&
+        !ckan_hook_has_room(c, tx, app.num, w.user, c->ckan->conf->ckan_webhooks_max)) {
         store_end(tx);
         return;
     }
     if (rc == RC_OK)
-        rc = insert(c, tx, app.num, &w, &ep);
+        rc = ckan_hook_insert(c, tx, app.num, &w, &ep);
     finish_create(c, tx, rc, &app, &ep);
 }
 
 /* --- reading ------------------------------------------------------------------------------------- */
 
 /* The webhook `id`, if the caller may see it. False: answered; else a transaction is open. */
-static bool find(struct ckan_call *c, bool writes, struct store_tx **tx,
-                 struct store_application *app, struct store_endpoint *ep)
+static bool ckan_hook_find(struct ckan_call *c, bool writes, struct store_tx **tx,
+                           struct store_application *app, struct store_endpoint *ep)
 {
     struct str id = ckan_input(c, "id");
     json_t *errors = json_object();
@@ -234,7 +222,7 @@ static bool find(struct ckan_call *c, bool writes, struct store_tx **tx,
     rc = ckan_app(c, *tx, false, app);
     if (rc == RC_OK)
         rc = store_endpoint_find(*tx, app->num, id, c->arena, ep);
-    json_t *options = rc == RC_OK ? options_of(ep) : NULL;
+    json_t *options = rc == RC_OK ? ckan_hook_options_of(ep) : NULL;
     bool is_his = c->user.is_sysadmin || str_eq(user_of(options), c->user.id);
     if (rc == RC_OK && options == NULL)
         rc = RC_NOT_FOUND; /* an endpoint that an operator put here */
@@ -255,10 +243,10 @@ void ckan_webhook_show(struct ckan_call *c)
     struct store_application app;
     struct store_endpoint ep;
     char created[TIME_TEXT_LEN + 1];
-    if (!find(c, false, &tx, &app, &ep))
+    if (!ckan_hook_find(c, false, &tx, &app, &ep))
         return;
     store_end(tx);
-    json_t *options = options_of(&ep);
+    json_t *options = ckan_hook_options_of(&ep);
     const json_t *own = json_object_get(options, "ckan");
     time_format(ep.created_us, created);
     ckan_succeed(c, json_pack("{s:O, s:s%, s:O, s:O, s:s%}", "id", json_object_get(own, "id"),
@@ -272,7 +260,7 @@ void ckan_webhook_show(struct ckan_call *c)
 static void add_own(struct ckan_call *c, const struct store_endpoint *ep, struct str topic,
                     json_t *ids)
 {
-    json_t *options = options_of(ep);
+    json_t *options = ckan_hook_options_of(ep);
     json_t *own = json_object_get(options, "ckan");
     struct str its = str_from(json_string_value(json_object_get(own, "topic")));
     if (options != NULL && str_eq(user_of(options), c->user.id) &&
@@ -308,7 +296,7 @@ void ckan_webhook_delete(struct ckan_call *c)
     struct store_tx *tx = NULL;
     struct store_application app;
     struct store_endpoint ep;
-    if (!find(c, true, &tx, &app, &ep))
+    if (!ckan_hook_find(c, true, &tx, &app, &ep))
         return;
     enum rc rc = store_endpoint_delete(tx, ep.num, c->now_us);
     if (rc == RC_OK)
@@ -319,7 +307,6 @@ void ckan_webhook_delete(struct ckan_call *c)
         ckan_fail(c, rc);
         return;
     }
-    core_directory_changed(c->set->o.directory, app.num);
     ckan_tell(c, "endpoint.deleted", &app, &ep);
     ckan_succeed(c, json_incref(json_object_get(c->in, "id")));
 }
@@ -331,7 +318,7 @@ void ckan_webhook_secret(struct ckan_call *c)
     struct store_endpoint ep;
     struct sign_key key;
     char text[SIGN_SECRET_TEXT_MAX];
-    if (!find(c, false, &tx, &app, &ep))
+    if (!ckan_hook_find(c, false, &tx, &app, &ep))
         return;
     store_end(tx);
     enum rc rc = ep.key_count == 0 ? RC_CORRUPT
@@ -370,7 +357,7 @@ static bool read_import(struct ckan_call *c, struct wanted *w)
     json_t *errors = json_object();
     *w = (struct wanted){ .id = ckan_input(c, "id"),
                           .topic = ckan_input(c, "topic"),
-                          .address = ckan_input(c, "address"),
+                          .address = http_url_cleaned(ckan_input(c, "address"), c->arena),
                           .user = ckan_input(c, "user_id"),
                           .is_sysadmin = true, /* perhaps: the site is asked whenever it matters */
                           .created_us = c->now_us };
@@ -394,7 +381,7 @@ void ckan_webhook_import(struct ckan_call *c)
         ckan_fail(c, rc);
         return;
     }
-    if (!check(c, tx, &w)) {
+    if (!ckan_hook_check(c, tx, &w)) {
         store_end(tx);
         return;
     }
@@ -404,11 +391,11 @@ void ckan_webhook_import(struct ckan_call *c)
         ckan_succeed(c, json_stringn(w.id.ptr, w.id.len));
         return;
     }
-    if (rc == RC_OK && !has_room(c, tx, app.num, w.user, INT64_MAX)) {
+    if (rc == RC_OK && !ckan_hook_has_room(c, tx, app.num, w.user, INT64_MAX)) {
         store_end(tx);
         return;
     }
     if (rc == RC_OK)
-        rc = insert(c, tx, app.num, &w, &ep);
+        rc = ckan_hook_insert(c, tx, app.num, &w, &ep);
     finish_create(c, tx, rc, &app, &ep);
 }

@@ -4,28 +4,26 @@
  * ckan.auth_cache, refusals too, so that neither a busy client nor a guesser makes us ask for every call. A
  * credential is kept as its SHA-256 only.
  */
-#include "dialect/ckan_priv.h"
+#include "dialect/ckan_site_priv.h"
+
+#include "dialect/ckan_app_priv.h"
+#include "dialect/ckan_cache_priv.h"
 
 enum { REPLY_MAX = 4 * 1024 * 1024, URL_MAX = 4096 };
 
-static struct str text_of(const json_t *v)
-{
-    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
-}
-
-static void run(struct dialect_ckan *ckan, struct fetch_call *call)
+static void ckan_site_run(struct dialect_ckan *ckan, struct fetch_call *call)
 {
     struct fetch_options o = { .policy = ckan->policy, .tls = ckan->tls };
     call->method = HTTP_GET;
-    call->deadline_us = ckan->o.site_timeout_us;
-    call->connect_us = ckan->o.site_timeout_us;
+    call->deadline_us = ckan->conf->ckan_site_timeout;
+    call->connect_us = ckan->conf->ckan_site_timeout;
     call->response_keep = REPLY_MAX;
     call->response_read = REPLY_MAX;
     fetch_run(&o, call);
 }
 
 /* The result of an answer; RC_DENIED: the site refuses, or knows no such thing. */
-static enum rc judge(const struct fetch_call *call, struct str what, json_t **result)
+static enum rc ckan_site_judge(const struct fetch_call *call, struct str what, json_t **result)
 {
     json_t *whole = NULL;
     bool is_refusal = call->status >= 400 && call->status < 500 && call->status != 429;
@@ -44,15 +42,15 @@ static enum rc judge(const struct fetch_call *call, struct str what, json_t **re
     return RC_IO;
 }
 
-static enum rc ask(struct dialect_ckan *ckan, struct str action, struct str credential,
-                   struct arena *a, json_t **result)
+static enum rc ckan_site_ask(struct dialect_ckan *ckan, struct str action, struct str credential,
+                             struct arena *a, json_t **result)
 {
     struct http_url url;
     struct fetch_call call;
-    struct str text = arena_fmt(a, "%s/api/3/action/%.*s", ckan->o.api_url, STR_ARGS(action));
+    struct str text = arena_fmt(a, "%s/api/3/action/%.*s", ckan->api_url, STR_ARGS(action));
     if (text.len > URL_MAX || http_url_parse(text, &url, NULL) != RC_OK)
         return RC_DENIED;
-    if (atomic_fetch_add(&ckan->asking, 1) >= ckan->o.site_at_once) {
+    if (atomic_fetch_add(&ckan->asking, 1) >= ckan->conf->ckan_site_at_once) {
         atomic_fetch_sub(&ckan->asking, 1);
         return RC_BUSY;
     }
@@ -62,16 +60,16 @@ static enum rc ask(struct dialect_ckan *ckan, struct str action, struct str cred
                        ? STR("Accept: application/json\r\n")
                        : arena_fmt(a, "Accept: application/json\r\nAuthorization: %.*s\r\n",
                                    STR_ARGS(credential));
-    run(ckan, &call);
+    ckan_site_run(ckan, &call);
     atomic_fetch_sub(&ckan->asking, 1);
-    enum rc rc = judge(&call, action, result);
+    enum rc rc = ckan_site_judge(&call, action, result);
     fetch_call_fini(&call);
     return rc;
 }
 
 /* What is remembered under `key`: JSON text, "null" for a refusal. */
-static bool remembered(struct dialect_ckan *ckan, struct str key, struct arena *a, json_t **out,
-                       enum rc *rc)
+static bool ckan_site_remembered(struct dialect_ckan *ckan, struct str key, struct arena *a,
+                                 json_t **out, enum rc *rc)
 {
     struct str text;
     if (!ckan_cache_get(ckan->cache, key, a, &text))
@@ -82,8 +80,8 @@ static bool remembered(struct dialect_ckan *ckan, struct str key, struct arena *
     return true;
 }
 
-static void remember(struct dialect_ckan *ckan, struct str key, struct arena *a, enum rc rc,
-                     const json_t *value)
+static void ckan_site_remember(struct dialect_ckan *ckan, struct str key, struct arena *a,
+                               enum rc rc, const json_t *value)
 {
     if (rc == RC_OK)
         ckan_cache_put(ckan->cache, key, json_text(a, value));
@@ -107,7 +105,7 @@ static enum rc with_id(struct arena *a, const char *action, struct str id, const
     return rc == RC_OK ? RC_OK : RC_DENIED;
 }
 
-static struct str key_of(struct arena *a, const char *kind, struct str what)
+static struct str ckan_site_key_of(struct arena *a, const char *kind, struct str what)
 {
     uint8_t hash[32];
     char hex[HEX_LEN(sizeof(hash)) + 1];
@@ -121,24 +119,24 @@ static struct str key_of(struct arena *a, const char *kind, struct str what)
 static void read_roles(const json_t *organisations, bool *is_editor, bool *is_admin)
 {
     for (size_t i = 0; i < json_array_size(organisations); i++) {
-        struct str role = text_of(json_object_get(json_array_get(organisations, i), "capacity"));
+        struct str role = json_str_member(json_array_get(organisations, i), "capacity");
         *is_admin = *is_admin || str_eq(role, STR("admin"));
         *is_editor = *is_editor || *is_admin || str_eq(role, STR("editor"));
     }
 }
 
 /* {"id", "sysadmin", "editor", "admin"}. Roles are asked for only where they decide. */
-static enum rc learn(struct dialect_ckan *ckan, struct str credential, struct arena *a,
-                     json_t **out)
+static enum rc ckan_site_learn(struct dialect_ckan *ckan, struct str credential, struct arena *a,
+                               json_t **out)
 {
     json_t *user = NULL, *organisations = NULL;
     bool is_editor = false, is_admin = false;
     bool roles_decide = ckan->minimum == CKAN_AUTH_EDITOR || ckan->minimum == CKAN_AUTH_ADMIN;
-    enum rc rc = ask(ckan, STR("user_show"), credential, a, &user);
+    enum rc rc = ckan_site_ask(ckan, STR("user_show"), credential, a, &user);
     if (rc != RC_OK)
         return rc;
-    struct str id = text_of(json_object_get(user, "id"));
-    struct str state = text_of(json_object_get(user, "state"));
+    struct str id = json_str_member(user, "id");
+    struct str state = json_str_member(user, "state");
     bool is_sysadmin = json_is_true(json_object_get(user, "sysadmin"));
     if (!ckan_is_plain(id, CKAN_USER_MAX) || (state.ptr != NULL && !str_eq(state, STR("active"))))
         rc = RC_DENIED;
@@ -146,7 +144,7 @@ static enum rc learn(struct dialect_ckan *ckan, struct str credential, struct ar
         struct str action = STR("");
         rc = with_id(a, "organization_list_for_user", id, "&permission=read", &action);
         if (rc == RC_OK)
-            rc = ask(ckan, action, credential, a, &organisations);
+            rc = ckan_site_ask(ckan, action, credential, a, &organisations);
         read_roles(organisations, &is_editor, &is_admin);
     }
     if (rc == RC_OK)
@@ -162,13 +160,13 @@ enum rc ckan_site_user(struct dialect_ckan *ckan, struct str credential, struct 
 {
     json_t *facts = NULL;
     enum rc rc = RC_DENIED;
-    struct str key = key_of(a, "user", credential);
-    if (!remembered(ckan, key, a, &facts, &rc)) {
-        rc = learn(ckan, credential, a, &facts);
-        remember(ckan, key, a, rc, facts);
+    struct str key = ckan_site_key_of(a, "user", credential);
+    if (!ckan_site_remembered(ckan, key, a, &facts, &rc)) {
+        rc = ckan_site_learn(ckan, credential, a, &facts);
+        ckan_site_remember(ckan, key, a, rc, facts);
     }
     if (rc == RC_OK)
-        *out = (struct ckan_user){ .id = arena_str(a, text_of(json_object_get(facts, "id"))),
+        *out = (struct ckan_user){ .id = arena_str(a, json_str_member(facts, "id")),
                                    .is_sysadmin = json_is_true(json_object_get(facts, "sysadmin")),
                                    .is_editor = json_is_true(json_object_get(facts, "editor")),
                                    .is_admin = json_is_true(json_object_get(facts, "admin")) };
@@ -196,15 +194,15 @@ enum rc ckan_site_members(struct dialect_ckan *ckan, struct str organisation, st
     json_t *members = NULL;
     struct str action = STR("");
     enum rc rc = RC_DENIED;
-    struct str key = key_of(a, "members", organisation);
-    if (remembered(ckan, key, a, out, &rc))
+    struct str key = ckan_site_key_of(a, "members", organisation);
+    if (ckan_site_remembered(ckan, key, a, out, &rc))
         return rc;
     rc = with_id(a, "member_list", organisation, "&object_type=user", &action);
     if (rc == RC_OK)
-        rc = ask(ckan, action, str_from(ckan->o.token), a, &members);
+        rc = ckan_site_ask(ckan, action, str_from(ckan->conf->ckan_token), a, &members);
     if (rc == RC_OK)
         *out = ids_of(members);
-    remember(ckan, key, a, rc, *out);
+    ckan_site_remember(ckan, key, a, rc, *out);
     json_decref(members);
     return rc;
 }
@@ -215,18 +213,18 @@ enum rc ckan_site_is_sysadmin(struct dialect_ckan *ckan, struct str user, struct
     json_t *shown = NULL;
     struct str action = STR("");
     enum rc rc = RC_DENIED;
-    struct str key = key_of(a, "sysadmin", user);
-    if (!remembered(ckan, key, a, &shown, &rc)) {
+    struct str key = ckan_site_key_of(a, "sysadmin", user);
+    if (!ckan_site_remembered(ckan, key, a, &shown, &rc)) {
         rc = with_id(a, "user_show", user, "", &action);
         if (rc == RC_OK)
-            rc = ask(ckan, action, str_from(ckan->o.token), a, &shown);
+            rc = ckan_site_ask(ckan, action, str_from(ckan->conf->ckan_token), a, &shown);
         if (rc == RC_OK) {
-            bool is_active = str_eq(text_of(json_object_get(shown, "state")), STR("active"));
+            bool is_active = str_eq(json_str_member(shown, "state"), STR("active"));
             bool is_sysadmin = json_is_true(json_object_get(shown, "sysadmin"));
             json_decref(shown);
             shown = json_pack("[b]", is_active && is_sysadmin);
         }
-        remember(ckan, key, a, rc, shown);
+        ckan_site_remember(ckan, key, a, rc, shown);
     }
     *out = rc == RC_OK && json_is_true(json_array_get(shown, 0));
     json_decref(shown);

@@ -7,44 +7,20 @@
 #pragma once
 
 #include "api/api.h"
-#include "fetch/fetch.h"
+#include "conf/conf.h"
+#include "deliver/handshake.h"
+#include "dest/dest.h"
 
 struct dialect_set; /* all that are switched on */
 
-struct dialect_gaia_options {
-    bool enabled;
-    const char *auth_server;   /* of the tenant service: "host", "host:port" or a URL */
-    const char *amqp_url;      /* where events go */
-    const char *ca_file;       /* for an https auth_server; NULL: the system's */
-    bool answer_after_broker;  /* else after our own durable write */
-};
-
-struct dialect_preservica_options {
-    bool enabled;
-    bool https_only;           /* of subscriptions' URLs */
-    bool totp_reuse;           /* a one-time code is taken again within its time */
-    int logins_at_once;        /* passwords checked at a time */
-    int64_t token_lifetime_us;
-    const char *version;       /* what is answered as the product's: "7.5.0" */
-};
-
-struct dialect_ckan_options {
-    bool enabled;
-    const char *site_url;      /* of the CKAN site, as subscribers are told */
-    const char *api_url;       /* where we reach it; empty: site_url */
-    const char *public_url;    /* ours, for links */
-    const char *token;         /* of a sysadmin at the site, to ask who may see private datasets; empty: none */
-    const char *ca_file;       /* for an https site; NULL: the system's */
-    const char *minimum_auth;  /* "none", "editor", "admin", "sysadmin"; anything else refuses everyone */
-    int64_t auth_cache_us;     /* how long the site's word is taken */
-    int64_t site_timeout_us;
-    int64_t site_at_once;      /* questions to the site at a time; each holds a worker */
-    int64_t timeout_us;        /* of a delivery */
-    int64_t stale_delete_us;   /* a webhook that was disabled for failing is deleted after this */
-    int64_t webhooks_max;      /* of one user */
-};
+/* What receivers of these services know, for endpoints of any origin, whether the dialect is switched on or not: rows
+ * for the tables of whoever puts the server together, ours included. NULL at the end. */
+extern const struct dest_envelope *const dialect_envelopes[];
+extern const struct deliver_handshake_kind *const dialect_handshakes[];
 
 struct dialect_options {
+    const struct conf *conf;   /* the dialects' own options; stands as long as they */
+    const char *public_url;    /* ours, for links */
     struct api *api;           /* what the router's handlers get */
     struct store *store;
     struct core_directory *directory;
@@ -58,12 +34,11 @@ struct dialect_options {
     int64_t retention_us;      /* of payloads */
     struct deliver_handshaker *handshaker;
     struct core_events *events;
-    struct dialect_gaia_options gaia;
-    struct dialect_preservica_options preservica;
-    struct dialect_ckan_options ckan;
 };
 
 /* RC_INVALID: an option is wrong, `why` says which. Strings in the options are borrowed for good. */
 MUST_USE enum rc dialect_set_new(const struct dialect_options *o, struct dialect_set **out, struct buf *why);
 void dialect_set_free(struct dialect_set *d); /* NULL is fine */
+/* Routes that are there whatever is switched on. Before dialect_set_new(). */
+void dialect_add_routes(struct api *api, struct http_router *router);
 void dialect_set_add_routes(struct dialect_set *d, struct http_router *router);

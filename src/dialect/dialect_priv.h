@@ -18,6 +18,12 @@ struct dialect_set {
     struct dialect_preservica *preservica;
 };
 
+/* A file's name as TLS takes it: NULL for the system's. */
+static inline const char *dialect_file(const char *option)
+{
+    return option[0] == '\0' ? NULL : option;
+}
+
 static inline struct dialect_set *dialect_set_of(const struct http_request *req)
 {
     return api_dialects(req->ctx);

@@ -2,37 +2,42 @@
  *
  * The Gaia dialect: its parts and its routes.
  */
-#include "dialect/gaia_priv.h"
+#include "dialect/gaia_error_priv.h"
+
+#include "dialect/gaia_config_priv.h"
+#include "dialect/gaia_data_priv.h"
+#include "dialect/gaia_follow_priv.h"
+#include "dialect/gaia_import_priv.h"
+#include "dialect/gaia_sts_priv.h"
 
 enum rc dialect_gaia_new(struct dialect_set *set, struct buf *why)
 {
     const struct dialect_options *o = &set->o;
     struct dialect_gaia *gaia = XNEW(struct dialect_gaia);
-    struct broker_url url;
+    struct dest_url url;
     struct arena scratch;
     struct buf words;
     set->gaia = gaia;
-    gaia->o = &o->gaia;
     gaia->place = (struct dialect_gaia_place){ .store = o->store,
-                                               .directory = o->directory,
                                                .vault = o->vault,
                                                .clock = o->clock,
                                                .rng = o->rng,
                                                .org = o->org,
-                                               .amqp_url = o->gaia.amqp_url };
+                                               .amqp_url = o->conf->gaia_amqp_url };
     arena_init(&scratch);
     buf_init(&words, 256);
-    enum rc rc = broker_url_parse(str_from(o->gaia.amqp_url), &scratch, &url, &words);
+    enum rc rc =
+        dest_kinds[DEST_AMQP]->read_url(str_from(o->conf->gaia_amqp_url), &scratch, &url, &words);
     if (rc != RC_OK)
         buf_say(why, "gaia.amqp_url: %.*s", STR_ARGS(buf_str(&words)));
     if (rc == RC_OK) {
-        rc = dialect_gaia_follow(&gaia->place, &url, o->pool);
+        rc = dialect_gaia_follow(&gaia->place, &url);
         if (rc != RC_OK)
             buf_say(why, "the webhooks' endpoints cannot be changed: %s", rc_name(rc));
     }
     buf_fini(&words);
     arena_fini(&scratch);
-    return rc == RC_OK ? dialect_sts_new(&o->gaia, &gaia->sts, why) : rc;
+    return rc == RC_OK ? dialect_sts_new(o->conf, &gaia->sts, why) : rc;
 }
 
 void dialect_gaia_free(struct dialect_gaia *gaia)
@@ -60,8 +65,8 @@ void dialect_gaia_error(struct http_request *req, int status, const char *msg)
 static const struct http_route routes[] = {
     { HTTP_HEAD, "/wh/{api_token}/{token}", HTTP_INLINE, dialect_gaia_head, API_OPEN, NULL,
       "Is a webhook's URL valid?" },
-    { HTTP_POST, "/wh/{api_token}/{token}", HTTP_INLINE, dialect_gaia_push, API_OPEN, NULL,
-      "Push an event" },
+    { HTTP_POST, "/wh/{api_token}/{token}", HTTP_INLINE, dialect_gaia_push, API_OPEN | API_MESSAGES,
+      NULL, "Push an event" },
     { HTTP_POST, "/api/v1/gaia/import", HTTP_WORKER, dialect_gaia_import, API_ORG | API_WRITE, NULL,
       "Take webhooks of the original service over" },
 };

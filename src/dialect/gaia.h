@@ -4,19 +4,18 @@
  */
 #pragma once
 
-#include "core/directory.h"
 #include "json/json.h"
 #include "sign/sign.h"
 #include "store/store.h"
 
 struct dialect_gaia_place {
     struct store *store;
-    struct core_directory *directory; /* NULL: nobody is served at the moment */
     const struct sign_vault *vault;
     const struct clock *clock;
     const struct rng *rng;
     int64_t org;
     const char *amqp_url;
+    bool is_dry; /* everything is done but kept */
 };
 
 enum { DIALECT_GAIA_NAME_MAX = 100 }; /* bytes of a data source and of an event */
@@ -34,7 +33,7 @@ struct dialect_gaia_webhook {
 
 enum dialect_gaia_put { DIALECT_GAIA_MADE, DIALECT_GAIA_CHANGED, DIALECT_GAIA_SAME };
 
-/* Worker. Makes the webhook, or changes the tenant's for the same data source and event (its token and
- * time of making stay). On RC_OK *w is what it is now (strings in the arena) and *did what was done.
+/* Worker. With a token: makes that webhook or changes it. Without one: changes the tenant's for the same data source
+ * and event (its token and time of making stay), or makes one. On RC_OK *w is what it is now (strings in the arena) and *did what was done.
  * RC_INVALID: `why`. RC_CONFLICT: the token is another webhook's. RC_IO. */
 MUST_USE enum rc dialect_gaia_put(const struct dialect_gaia_place *place, struct dialect_gaia_webhook *w, struct arena *a, enum dialect_gaia_put *did, struct buf *why);

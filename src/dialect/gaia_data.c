@@ -4,9 +4,13 @@
  * loop and reads the application's view only; a view that is not in memory is loaded on a worker
  * first, then the same code goes on, on the loop. The body is kept and forwarded byte for byte.
  */
-#include "dialect/gaia_priv.h"
+#include "dialect/gaia_data_priv.h"
+
+#include "dialect/gaia_error_priv.h"
+#include "dialect/gaia_webhook_priv.h"
 
 #include "broker/route.h"
+#include "core/refusal.h"
 
 static const int64_t us_per_ms = 1000;
 static const int64_t us_per_s = 1000000;
@@ -25,7 +29,7 @@ struct push {
     int64_t endpoint;
 };
 
-static void answer(struct push *p, int status, const char *msg)
+static void gaia_data_answer(struct push *p, int status, const char *msg)
 {
     if (msg != NULL)
         dialect_gaia_error(p->req, status, msg);
@@ -34,31 +38,37 @@ static void answer(struct push *p, int status, const char *msg)
     http_answer(p->req);
 }
 
-static void failed(struct push *p)
+static void answer_failure(struct push *p, enum core_refusal why)
 {
-    answer(p, 500, "Data push for event enricher failure");
+    p->req->refusal = (int)why;
+    gaia_data_answer(p, 500, "Data push for event enricher failure");
+}
+
+static void gaia_data_failed(struct push *p, enum rc rc)
+{
+    answer_failure(p, core_refusal_of(rc));
 }
 
 /* --- the webhook ------------------------------------------------------------------------------ */
 
-static void release(void *app)
+static void gaia_data_release(void *app)
 {
     core_app_unref(app);
 }
 
-static void found(struct push *p)
+static void gaia_data_found(struct push *p)
 {
     if (p->app != NULL)
-        arena_defer(p->req->arena, release, p->app);
+        arena_defer(p->req->arena, gaia_data_release, p->app);
     p->go_on(p);
 }
 
 static void on_loaded(void *arg)
 {
-    found(arg);
+    gaia_data_found(arg);
 }
 
-static void load(void *arg)
+static void gaia_data_load(void *arg)
 {
     struct push *p = arg;
     p->rc = core_directory_load_named(p->set->o.directory, p->set->o.org,
@@ -67,7 +77,7 @@ static void load(void *arg)
     loop_post(p->req->call->loop, &p->task);
 }
 
-static void begin(struct http_request *req, void (*go_on)(struct push *p))
+static void gaia_data_begin(struct http_request *req, void (*go_on)(struct push *p))
 {
     struct push *p = ARENA_NEW(req->arena, struct push);
     *p = (struct push){ .req = req, .set = dialect_set_of(req), .go_on = go_on };
@@ -79,18 +89,19 @@ static void begin(struct http_request *req, void (*go_on)(struct push *p))
     p->app = core_directory_find(p->set->o.directory, p->set->o.org,
                                  dialect_gaia_uid(req->arena, req->params[1]));
     if (p->app != NULL) {
-        found(p);
+        gaia_data_found(p);
         return;
     }
-    p->job = (struct work_job){ .fn = load, .arg = p };
-    if (work_submit(p->set->o.pool, &p->job) != RC_OK)
-        failed(p);
+    p->job = (struct work_job){ .fn = gaia_data_load, .arg = p };
+    enum rc rc = work_submit(p->set->o.pool, &p->job);
+    if (rc != RC_OK)
+        gaia_data_failed(p, rc);
 }
 
 /* The webhook's endpoint; NULL: deleted behind its back. */
 static const struct core_endpoint *endpoint_of(const struct push *p)
 {
-    return p->app == NULL || p->app->endpoint_count == 0 ? NULL : &p->app->endpoints[0];
+    return p->app == NULL || p->app->endpoint_count == 0 ? NULL : core_app_endpoint_at(p->app, 0);
 }
 
 static bool is_api_token_right(const struct push *p)
@@ -101,9 +112,8 @@ static bool is_api_token_right(const struct push *p)
         json_parse(ep->options_sealed, &sealed, NULL) != RC_OK)
         return false;
     const json_t *token = json_object_get(json_object_get(sealed, "gaia"), "apiToken");
-    bool is_right = json_is_string(token) && str_eq_constant_time(str_of(json_string_value(token),
-                                                                         json_string_length(token)),
-                                                                  p->req->params[0]);
+    bool is_right =
+        json_is_string(token) && str_eq_constant_time(json_str_of(token), p->req->params[0]);
     json_decref(sealed);
     return is_right;
 }
@@ -113,18 +123,18 @@ static bool is_api_token_right(const struct push *p)
 static void say_valid(struct push *p)
 {
     if (p->rc != RC_OK && p->rc != RC_NOT_FOUND)
-        failed(p);
+        gaia_data_failed(p, p->rc);
     else if (endpoint_of(p) == NULL)
-        answer(p, 400, "Failed to get webhook details");
+        gaia_data_answer(p, 400, "Failed to get webhook details");
     else if (!is_api_token_right(p))
-        answer(p, 500, "Token mismatch");
+        gaia_data_answer(p, 500, "Token mismatch");
     else
-        answer(p, 200, NULL);
+        gaia_data_answer(p, 200, NULL);
 }
 
 void dialect_gaia_head(struct http_request *req)
 {
-    begin(req, say_valid);
+    gaia_data_begin(req, say_valid);
 }
 
 /* --- the event's own time ---------------------------------------------------------------------- */
@@ -170,7 +180,7 @@ static struct str time_tags(struct arena *a, const json_t *gaia, struct str body
     int64_t us = 0;
     if (!json_is_string(field))
         return STR_NONE;
-    struct str path = str_of(json_string_value(field), json_string_length(field));
+    struct str path = json_str_of(field);
     if (!read_time(broker_json_at(body, pointer_of(a, path), a), &us))
         return STR_NONE;
     time_format(us, text);
@@ -184,9 +194,9 @@ static void on_delivered(void *arg, bool is_delivered)
 {
     struct push *p = arg;
     if (is_delivered)
-        answer(p, 204, NULL);
+        gaia_data_answer(p, 204, NULL);
     else
-        failed(p);
+        answer_failure(p, CORE_REFUSAL_COUNTED); /* it was accepted, and will be delivered */
 }
 
 static void on_published(struct core_publish *cp)
@@ -195,12 +205,12 @@ static void on_published(struct core_publish *cp)
     const struct dialect_options *o = &p->set->o;
     struct loop *loop = p->req->call->loop;
     if (cp->store.job.rc != RC_OK)
-        failed(p);
-    else if (o->gaia.answer_after_broker)
+        gaia_data_failed(p, cp->store.job.rc);
+    else if (str_eq(str_from(o->conf->gaia_answer_after), STR("broker")))
         deliver_watch(o->deliver, p->endpoint, &cp->store.message->id,
                       loop_now_us(loop) + GAIA_CONFIRM_US, loop, on_delivered, p);
     else
-        answer(p, 204, NULL);
+        gaia_data_answer(p, 204, NULL);
 }
 
 /* "datasource.event", in the letters of event types. */
@@ -228,14 +238,12 @@ static struct core_publish *message_of(struct push *p, struct str body)
     if (ep->options.ptr == NULL || json_parse(ep->options, &options, NULL) != RC_OK)
         options = json_object();
     const json_t *gaia = json_object_get(options, "gaia");
-    struct store_message m = { .id = id_new(store_ids(o->store)),
-                               .org = p->app->org,
+    struct store_message m = { .org = p->app->org,
                                .app = p->app->num,
                                .event_type = event_type(a, gaia),
                                .tags = time_tags(a, gaia, body),
                                .payload = body };
-    m.created_us = id_time_us(&m.id);
-    m.payload_expires_us = m.created_us + o->retention_us;
+    store_stamp(o->store, &m, o->retention_us);
     json_decref(options);
     p->endpoint = ep->num;
     return core_publish_new_to(o->publisher, p->app, &m, ep->num);
@@ -248,29 +256,34 @@ static bool is_object_or_list(struct str body)
            (span.type == JSON_SPAN_OBJECT || span.type == JSON_SPAN_ARRAY);
 }
 
-static void push(struct push *p)
+static void gaia_data_push(struct push *p)
 {
     struct str body = p->req->call->body;
     if (p->rc != RC_OK && p->rc != RC_NOT_FOUND) {
-        failed(p);
+        gaia_data_failed(p, p->rc);
         return;
     }
     if (!is_api_token_right(p)) {
-        answer(p, 400, endpoint_of(p) == NULL ? "Failed to get webhook details" : "Token mismatch");
+        p->req->refusal =
+            endpoint_of(p) == NULL ? CORE_REFUSAL_NOT_FOUND : CORE_REFUSAL_UNAUTHORIZED;
+        gaia_data_answer(
+            p, 400, endpoint_of(p) == NULL ? "Failed to get webhook details" : "Token mismatch");
         return;
     }
+    (void)str_skip_prefix(&body, STR("\xEF\xBB\xBF")); /* a byte order mark is no part of JSON */
     if (body.len == 0)
         body = STR("{}"); /* as the original's body parser had it */
     if (!is_object_or_list(body)) {
-        answer(p, 400, "Bad request: the body is not a JSON object or array");
+        gaia_data_answer(p, 400, "Bad request: the body is not a JSON object or array");
         return;
     }
     struct core_publish *cp = message_of(p, body);
     cp->done = on_published;
     cp->arg = p;
-    if (core_publish_submit(cp, p->req->call->loop) != RC_OK) {
+    enum rc rc = core_publish_submit(cp, p->req->call->loop);
+    if (rc != RC_OK) {
         core_publish_free(cp);
-        failed(p);
+        gaia_data_failed(p, rc);
     }
 }
 
@@ -287,7 +300,7 @@ static bool is_json(struct str type)
 void dialect_gaia_push(struct http_request *req)
 {
     if (is_json(http_call_header(req->call, "content-type"))) {
-        begin(req, push);
+        gaia_data_begin(req, gaia_data_push);
         return;
     }
     dialect_gaia_error(req, 415, "Unsupported media type: application/json is expected");

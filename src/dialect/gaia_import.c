@@ -3,18 +3,12 @@
  * Records of the original Gaia service, as its etcd held them: each becomes a webhook under its old
  * token, so that its URL keeps working. Running it again changes nothing.
  */
-#include "dialect/gaia_priv.h"
-
-static struct str text_of(const json_t *object, const char *name)
-{
-    const json_t *v = json_object_get(object, name);
-    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR("");
-}
+#include "dialect/gaia_import_priv.h"
 
 /* "https://<host>/wh/..." */
 static struct str host_of(const json_t *record)
 {
-    struct str url = text_of(record, "hookUrl");
+    struct str url = json_str_member(record, "hookUrl");
     if (!str_skip_prefix(&url, STR("https://")))
         return STR("");
     return str_sub(url, 0, str_find(url, '/'));
@@ -24,15 +18,16 @@ static bool read_record(const json_t *record, struct dialect_gaia_webhook *w, co
 {
     const json_t *tenant = json_object_get(record, "tenantId");
     const json_t *created = json_object_get(record, "createdAt");
-    struct str event = text_of(record, "eventType");
+    struct str event = json_str_member(record, "eventType");
     *w = (struct dialect_gaia_webhook){ .tenant = json_integer_value(tenant),
-                                        .datasource = text_of(record, "datasource"),
-                                        .event = event.len > 0 ? event : text_of(record, "event"),
-                                        .token = text_of(record, "token"),
-                                        .api_token = text_of(record, "apiToken"),
+                                        .datasource = json_str_member(record, "datasource"),
+                                        .event = event.len > 0 ? event
+                                                               : json_str_member(record, "event"),
+                                        .token = json_str_member(record, "token"),
+                                        .api_token = json_str_member(record, "apiToken"),
                                         .host = host_of(record),
                                         .has_ts_field = true,
-                                        .ts_field = text_of(record, "tsField"),
+                                        .ts_field = json_str_member(record, "tsField"),
                                         .created_ms = json_integer_value(created) };
     *missing = !json_is_integer(tenant) ? "tenantId"
                : w->datasource.len == 0 ? "datasource"
@@ -43,24 +38,8 @@ static bool read_record(const json_t *record, struct dialect_gaia_webhook *w, co
     return *missing == NULL;
 }
 
-/* What putting it would do. */
-static enum rc foresee(const struct dialect_gaia_place *place, const struct dialect_gaia_webhook *w,
-                       struct arena *a, enum dialect_gaia_put *did)
-{
-    struct store_gaia_webhook row;
-    struct store_tx *tx = NULL;
-    enum rc rc = store_read(place->store, &tx);
-    if (rc != RC_OK)
-        return rc;
-    rc = store_gaia_find(tx, place->org, w->token, a, &row);
-    store_end(tx);
-    *did = rc == RC_NOT_FOUND ? DIALECT_GAIA_MADE : DIALECT_GAIA_SAME;
-    return rc == RC_NOT_FOUND ? RC_OK : rc;
-}
-
 struct importing {
-    const struct dialect_gaia_place *place;
-    bool is_dry;
+    struct dialect_gaia_place place;
     json_int_t counts[3]; /* by enum dialect_gaia_put */
     json_t *left_out;
 };
@@ -72,7 +51,7 @@ static void leave_out(struct importing *im, struct str token, const char *why)
                                     token.len, "why", why));
 }
 
-/* RC_IO ends it; what is wrong with one record does not hold up the others. */
+/* A dry run does it, too, and takes it back. RC_IO ends it; what is wrong with one record does not hold up the others. */
 static enum rc import_one(struct importing *im, const json_t *record, struct arena *a,
                           struct buf *why)
 {
@@ -83,15 +62,11 @@ static enum rc import_one(struct importing *im, const json_t *record, struct are
         leave_out(im, w.token, missing);
         return RC_OK;
     }
-    struct str token = w.token;
-    enum rc rc = im->is_dry ? foresee(im->place, &w, a, &did)
-                            : dialect_gaia_put(im->place, &w, a, &did, why);
-    if (rc == RC_OK && str_eq(token, w.token))
+    enum rc rc = dialect_gaia_put(&im->place, &w, a, &did, why);
+    if (rc == RC_OK)
         im->counts[did]++;
-    else if (rc == RC_OK)
-        leave_out(im, token, "the tenant has another webhook for the same datasource and event");
     else if (rc == RC_INVALID || rc == RC_CONFLICT)
-        leave_out(im, token, why->ptr == NULL ? rc_name(rc) : why->ptr);
+        leave_out(im, w.token, why->ptr == NULL ? rc_name(rc) : why->ptr);
     return rc == RC_INVALID || rc == RC_CONFLICT ? RC_OK : rc;
 }
 
@@ -110,7 +85,7 @@ static enum rc import_all(struct importing *im, const json_t *records)
     return rc;
 }
 
-static void reply(struct http_request *req, struct importing *im)
+static void gaia_import_reply(struct http_request *req, struct importing *im)
 {
     json_t *answer = json_pack("{s:I, s:I, s:I, s:O}", "made", im->counts[DIALECT_GAIA_MADE],
                                "changed", im->counts[DIALECT_GAIA_CHANGED], "same",
@@ -121,13 +96,25 @@ static void reply(struct http_request *req, struct importing *im)
     json_decref(answer);
 }
 
+/* A trial that is not understood must not become the real thing. False: answered. */
+static bool read_dry_run(struct http_request *req, bool *is_dry)
+{
+    struct str value;
+    *is_dry = http_query(req, "dry_run", 0, &value) && !str_eq(value, STR("false"));
+    if (!*is_dry || str_eq(value, STR("true")))
+        return true;
+    http_invalid(req, "query.dry_run", "value_error", "Expected true or false, not '%.*s'.",
+                 STR_ARGS(str_cut_utf8(value, 64)));
+    return false;
+}
+
 void dialect_gaia_import(struct http_request *req)
 {
-    struct core_identity *who = NULL;
+    struct access_identity *who = NULL;
     struct dialect_gaia *gaia = dialect_gaia_of(req);
-    struct str dry;
+    bool is_dry = false;
     json_t *records = NULL;
-    if (!api_authorize(req, &who))
+    if (!api_authorize(req, &who) || !read_dry_run(req, &is_dry))
         return;
     if (who->org != gaia->place.org) {
         http_error(req, 403, "insufficient access",
@@ -139,10 +126,10 @@ void dialect_gaia_import(struct http_request *req)
         http_invalid(req, "body", "value_error", "Expected a JSON array of records.");
         return;
     }
-    struct importing im = { .place = &gaia->place, .left_out = json_array() };
-    im.is_dry = http_query(req, "dry_run", 0, &dry) && str_eq(dry, STR("true"));
+    struct importing im = { .place = gaia->place, .left_out = json_array() };
+    im.place.is_dry = is_dry;
     if (import_all(&im, records) == RC_OK)
-        reply(req, &im);
+        gaia_import_reply(req, &im);
     else
         http_error(req, 503, "unavailable",
                    "The store cannot be written now; run the import again.");

@@ -4,7 +4,7 @@
  * addresses does not apply. Answers are kept by the token's hash for 30 s, refusals too, in a table
  * of fixed size: a newer answer takes an older one's place.
  */
-#include "dialect/gaia_priv.h"
+#include "dialect/gaia_sts_priv.h"
 
 #include "http/url.h"
 #include "metrics/metrics.h"
@@ -25,15 +25,15 @@ struct dialect_sts {
     struct slot slots[SLOTS];
     struct fetch_policy *policy;
     SSL_CTX *tls;
-    char *base; /* "http://host:port/sts/oauth/check_token?token=" */
+    atomic_int asking; /* workers that wait for an answer */
+    char *base;        /* "http://host:port/sts/oauth/check_token?token=" */
 };
 
-enum rc dialect_sts_new(const struct dialect_gaia_options *o, struct dialect_sts **out,
-                        struct buf *why)
+enum rc dialect_sts_new(const struct conf *conf, struct dialect_sts **out, struct buf *why)
 {
     struct http_url url;
     struct buf base;
-    struct str server = str_from(o->auth_server);
+    struct str server = str_from(conf->gaia_auth_server);
     bool has_scheme = str_starts(server, STR("http://")) || str_starts(server, STR("https://"));
     buf_init(&base, 2048);
     buf_say(&base, "%s%.*s", has_scheme ? "" : "http://", STR_ARGS(server));
@@ -42,6 +42,7 @@ enum rc dialect_sts_new(const struct dialect_gaia_options *o, struct dialect_sts
     buf_say(&base, "/sts/oauth/check_token?token=");
     struct dialect_sts *sts = XNEW(struct dialect_sts);
     mutex_init(&sts->lock);
+    atomic_init(&sts->asking, 0);
     sts->base = xmemdup(base.ptr, base.len);
     buf_fini(&base);
     enum rc rc = http_url_parse(str_from(sts->base), &url, NULL);
@@ -52,7 +53,9 @@ enum rc dialect_sts_new(const struct dialect_gaia_options *o, struct dialect_sts
         rc = fetch_policy_new(STR("0.0.0.0/0,::/0"), STR(""), false, &sts->policy, why);
     if (rc == RC_OK && url.tls)
         rc = tls_client_context(
-            &(struct tls_client_options){ .ca_file = o->ca_file, .verify = true }, &sts->tls, why);
+            &(struct tls_client_options){ .ca_file = dialect_file(conf->fetch_ca_file),
+                                          .verify = true },
+            &sts->tls, why);
     if (rc == RC_OK)
         *out = sts;
     else
@@ -78,7 +81,8 @@ static struct slot *slot_of(struct dialect_sts *sts, const uint8_t hash[static 3
     return &sts->slots[(hash[0] | (unsigned)hash[1] << 8) % SLOTS];
 }
 
-static bool recall(struct dialect_sts *sts, const uint8_t hash[static 32], struct slot *out)
+static bool gaia_sts_recall(struct dialect_sts *sts, const uint8_t hash[static 32],
+                            struct slot *out)
 {
     mutex_lock(&sts->lock);
     *out = *slot_of(sts, hash);
@@ -87,7 +91,7 @@ static bool recall(struct dialect_sts *sts, const uint8_t hash[static 32], struc
            memcmp(out->hash, hash, sizeof(out->hash)) == 0;
 }
 
-static void remember(struct dialect_sts *sts, const struct slot *s)
+static void gaia_sts_remember(struct dialect_sts *sts, const struct slot *s)
 {
     mutex_lock(&sts->lock);
     *slot_of(sts, s->hash) = *s;
@@ -97,10 +101,10 @@ static void remember(struct dialect_sts *sts, const struct slot *s)
 /* --- asking ------------------------------------------------------------------------------------ */
 
 /* A 2xx answer with a number as tenantId. */
-static enum rc read_answer(const struct fetch_call *call, int64_t *tenant)
+static enum rc gaia_sts_read_answer(const struct fetch_call *call, int64_t *tenant)
 {
     json_t *answer = NULL;
-    if (call->error != FETCH_OK || call->status >= 500)
+    if (call->error != FETCH_OK || call->response_cut || call->status >= 500)
         return RC_IO;
     if (call->status < 200 || call->status > 299 ||
         json_parse(call->response, &answer, NULL) != RC_OK)
@@ -112,7 +116,7 @@ static enum rc read_answer(const struct fetch_call *call, int64_t *tenant)
     return is_number ? RC_OK : RC_DENIED;
 }
 
-static enum rc ask(struct dialect_sts *sts, struct str token, int64_t *tenant)
+static enum rc gaia_sts_ask(struct dialect_sts *sts, struct str token, int64_t *tenant)
 {
     struct http_url url;
     struct fetch_call call;
@@ -133,7 +137,7 @@ static enum rc ask(struct dialect_sts *sts, struct str token, int64_t *tenant)
         call.response_keep = ANSWER_MAX;
         call.response_read = ANSWER_MAX;
         fetch_run(&(struct fetch_options){ .policy = sts->policy, .tls = sts->tls }, &call);
-        rc = read_answer(&call, tenant);
+        rc = gaia_sts_read_answer(&call, tenant);
         if (rc == RC_IO)
             LOG(DIALECT_STS_FAILED, F_TEXT("error", fetch_error_name(call.error)),
                 F_INT("status", call.status), F_TEXT("why", call.detail));
@@ -153,17 +157,20 @@ enum rc dialect_sts_check(struct dialect_sts *sts, struct str token, int64_t *te
     if (token.len == 0 || token.len > GAIA_BEARER_MAX)
         return RC_DENIED;
     sign_sha256(token, hash);
-    if (recall(sts, hash, &s)) {
+    if (gaia_sts_recall(sts, hash, &s)) {
         *tenant = s.tenant;
         return s.is_denied ? RC_DENIED : RC_OK;
     }
-    enum rc rc = ask(sts, token, tenant);
+    enum rc rc = RC_BUSY;
+    if (atomic_fetch_add(&sts->asking, 1) < GAIA_STS_AT_ONCE)
+        rc = gaia_sts_ask(sts, token, tenant);
+    atomic_fetch_sub(&sts->asking, 1);
     if (rc == RC_OK || rc == RC_DENIED) {
         s = (struct slot){ .until_us = clock_mono_us(clock_system()) + kept_us,
                            .tenant = *tenant,
                            .is_denied = rc == RC_DENIED };
         memcpy(s.hash, hash, sizeof(hash));
-        remember(sts, &s);
+        gaia_sts_remember(sts, &s);
     }
     return rc;
 }

@@ -3,9 +3,10 @@
  * From a webhook of the Gaia dialect to rows: an application, its endpoint, and the row that joins
  * them to the tenant. The tenant's own token is sealed wherever it is kept.
  */
-#include "dialect/gaia_priv.h"
+#include "dialect/gaia_webhook_priv.h"
 
-#include "core/broker.h"
+#include "core/options.h"
+#include "dest/url.h"
 #include "store/application.h"
 #include "store/endpoint.h"
 
@@ -18,8 +19,8 @@ struct putting {
     struct dialect_gaia_webhook *w;
     struct arena *a;
     struct store_tx *tx;
-    struct store_gaia_webhook row;
-    struct broker_url url;
+    struct gaia_row row;
+    struct dest_url url;
     int64_t now_us;
 };
 
@@ -54,7 +55,7 @@ static struct str random_token(const struct putting *p)
 /* --- the endpoint's options ------------------------------------------------------------------- */
 
 /* A text that stands for itself in a template. */
-static struct str literal(struct arena *a, struct str s)
+static struct str gaia_webhook_literal(struct arena *a, struct str s)
 {
     char *out = arena_alloc(a, s.len * 2 + 1);
     size_t len = 0;
@@ -66,18 +67,18 @@ static struct str literal(struct arena *a, struct str s)
     return str_of(out, len);
 }
 
-static struct str options_of(const struct putting *p)
+static struct str gaia_webhook_options_of(const struct putting *p)
 {
     const struct dialect_gaia_webhook *w = p->w;
-    struct str key =
-        arena_fmt(p->a, "event.%" PRId64 ".%.*s.%.*s", w->tenant,
-                  STR_ARGS(literal(p->a, w->datasource)), STR_ARGS(literal(p->a, w->event)));
+    struct str key = arena_fmt(p->a, "event.%" PRId64 ".%.*s.%.*s", w->tenant,
+                               STR_ARGS(gaia_webhook_literal(p->a, w->datasource)),
+                               STR_ARGS(gaia_webhook_literal(p->a, w->event)));
     json_t *gaia =
         json_pack("{s:I, s:s%, s:s%}", "tenantId", (json_int_t)w->tenant, "datasource",
                   w->datasource.ptr, w->datasource.len, "event", w->event.ptr, w->event.len);
     json_t *headers = json_object();
     if (w->ts_field.len > 0) {
-        struct str field = literal(p->a, w->ts_field);
+        struct str field = gaia_webhook_literal(p->a, w->ts_field);
         json_object_set_new(headers, "tsField", json_stringn(field.ptr, field.len));
         json_object_set_new(gaia, "tsField", json_stringn(w->ts_field.ptr, w->ts_field.len));
     }
@@ -89,8 +90,8 @@ static struct str options_of(const struct putting *p)
     return text;
 }
 
-static enum rc seal(const struct putting *p, struct str plain, struct str endpoint_id,
-                    struct str *out)
+static enum rc gaia_webhook_seal(const struct putting *p, struct str plain, struct str endpoint_id,
+                                 struct str *out)
 {
     struct buf sealed;
     buf_init(&sealed, SEALED_MAX);
@@ -101,23 +102,18 @@ static enum rc seal(const struct putting *p, struct str plain, struct str endpoi
     return rc;
 }
 
-static enum rc seal_options(const struct putting *p, struct store_endpoint *ep)
+static enum rc fill_endpoint(const struct putting *p, struct store_endpoint *ep)
 {
     json_t *secret =
         json_pack("{s:{s:s%}}", "gaia", "apiToken", p->w->api_token.ptr, p->w->api_token.len);
-    core_broker_keep_credentials(secret, &p->url);
-    enum rc rc = seal(p, json_text(p->a, secret), ep->id, &ep->options_sealed);
+    dest_url_keep_credentials(secret, dest_kinds[DEST_AMQP], &p->url);
+    ep->kind = str_from(dest_kinds[DEST_AMQP]->name);
+    ep->url = p->url.shown;
+    ep->options = gaia_webhook_options_of(p);
+    ep->updated_us = p->now_us;
+    enum rc rc = core_options_seal(p->place->vault, p->a, secret, ep);
     json_decref(secret);
     return rc;
-}
-
-static enum rc fill_endpoint(const struct putting *p, struct store_endpoint *ep)
-{
-    ep->kind = STR("amqp");
-    ep->url = p->url.shown;
-    ep->options = options_of(p);
-    ep->updated_us = p->now_us;
-    return seal_options(p, ep);
 }
 
 /* --- making and changing ---------------------------------------------------------------------- */
@@ -129,23 +125,7 @@ static struct str new_id(const struct putting *p, struct str prefix)
     return arena_str(p->a, id_format(prefix, &id, text));
 }
 
-static enum rc add_key(const struct putting *p, struct store_endpoint *ep)
-{
-    struct sign_key key;
-    struct buf sealed;
-    buf_init(&sealed, SEALED_MAX);
-    sign_key_generate(SIGN_HMAC256, p->place->rng, &key);
-    enum rc rc = core_seal_key(p->place->vault, ep->id, &key, &sealed);
-    mem_wipe(&key, sizeof(key));
-    if (rc == RC_OK) {
-        ep->keys[0].sealed = arena_str(p->a, buf_str(&sealed));
-        ep->key_count = 1;
-    }
-    buf_fini(&sealed);
-    return rc;
-}
-
-static enum rc make(struct putting *p)
+static enum rc gaia_webhook_make(struct putting *p)
 {
     struct dialect_gaia_webhook *w = p->w;
     if (w->token.len == 0)
@@ -173,27 +153,27 @@ static enum rc make(struct putting *p)
                                  .created_us = p->now_us };
     rc = fill_endpoint(p, &ep);
     if (rc == RC_OK)
-        rc = add_key(p, &ep);
+        rc = core_options_make_key(p->place->vault, p->place->rng, SIGN_HMAC256, p->a, &ep);
     if (rc == RC_OK)
         rc = store_endpoint_insert(p->tx, &ep);
-    p->row = (struct store_gaia_webhook){ .token = w->token,
-                                          .org = p->place->org,
-                                          .app = app.num,
-                                          .endpoint = ep.num,
-                                          .tenant = w->tenant,
-                                          .datasource = w->datasource,
-                                          .event = w->event,
-                                          .ts_field = w->ts_field.len > 0 ? w->ts_field : STR_NONE,
-                                          .host = w->host.len > 0 ? w->host : STR(""),
-                                          .created_ms = w->created_ms };
+    p->row = (struct gaia_row){ .token = w->token,
+                                .org = p->place->org,
+                                .app = app.num,
+                                .endpoint = ep.num,
+                                .tenant = w->tenant,
+                                .datasource = w->datasource,
+                                .event = w->event,
+                                .ts_field = w->ts_field.len > 0 ? w->ts_field : STR_NONE,
+                                .host = w->host.len > 0 ? w->host : STR(""),
+                                .created_ms = w->created_ms };
     if (rc == RC_OK)
-        rc = seal(p, w->api_token, w->token, &p->row.api_token);
-    return rc == RC_OK ? store_gaia_insert(p->tx, &p->row) : rc;
+        rc = gaia_webhook_seal(p, w->api_token, w->token, &p->row.api_token);
+    return rc == RC_OK ? gaia_row_insert(p->tx, &p->row) : rc;
 }
 
-static bool is_same(const struct putting *p)
+static bool gaia_webhook_is_same(const struct putting *p)
 {
-    const struct store_gaia_webhook *row = &p->row;
+    const struct gaia_row *row = &p->row;
     struct str api_token;
     return str_eq(row->ts_field, p->w->ts_field) && str_eq(row->host, p->w->host) &&
            core_open_json(p->place->vault, CORE_SECRET_OPTIONS, row->token, row->api_token, p->a,
@@ -202,7 +182,7 @@ static bool is_same(const struct putting *p)
 }
 
 /* p->row is what there is. */
-static enum rc change(struct putting *p, enum dialect_gaia_put *did)
+static enum rc gaia_webhook_change(struct putting *p, enum dialect_gaia_put *did)
 {
     struct dialect_gaia_webhook *w = p->w;
     struct store_endpoint ep;
@@ -215,23 +195,38 @@ static enum rc change(struct putting *p, enum dialect_gaia_put *did)
     enum rc rc = store_endpoint_by_num(p->tx, p->row.endpoint, p->a, &ep);
     if (rc != RC_OK)
         return rc;
-    *did = is_same(p) && str_eq(ep.url, p->url.shown) ? DIALECT_GAIA_SAME : DIALECT_GAIA_CHANGED;
+    *did = gaia_webhook_is_same(p) && str_eq(ep.url, p->url.shown) ? DIALECT_GAIA_SAME
+                                                                   : DIALECT_GAIA_CHANGED;
     rc = fill_endpoint(p, &ep);
     if (rc == RC_OK)
         rc = store_endpoint_update(p->tx, &ep);
     p->row.ts_field = w->ts_field.len > 0 ? w->ts_field : STR_NONE;
     p->row.host = w->host;
     if (rc == RC_OK)
-        rc = seal(p, w->api_token, w->token, &p->row.api_token);
-    return rc == RC_OK ? store_gaia_update(p->tx, &p->row) : rc;
+        rc = gaia_webhook_seal(p, w->api_token, w->token, &p->row.api_token);
+    return rc == RC_OK ? gaia_row_update(p->tx, &p->row) : rc;
+}
+
+/* Whoever names a token means that webhook, as its URL is in use: an old installation may have several for the same
+ * data source and event. */
+static enum rc find_row(struct putting *p)
+{
+    const struct dialect_gaia_webhook *w = p->w;
+    const struct gaia_row *row = &p->row;
+    if (w->token.len == 0)
+        return gaia_row_find_same(p->tx, p->place->org, w->tenant, w->datasource, w->event, p->a,
+                                  &p->row);
+    enum rc rc = gaia_row_find(p->tx, p->place->org, w->token, p->a, &p->row);
+    bool is_other = rc == RC_OK && (row->tenant != w->tenant || !str_eq(row->event, w->event) ||
+                                    !str_eq(row->datasource, w->datasource));
+    return is_other ? RC_CONFLICT : rc;
 }
 
 /* An endpoint that was deleted through the ordinary API takes its webhook along. */
-static enum rc find(struct putting *p)
+static enum rc gaia_webhook_find(struct putting *p)
 {
     struct store_application app;
-    enum rc rc = store_gaia_find_same(p->tx, p->place->org, p->w->tenant, p->w->datasource,
-                                      p->w->event, p->a, &p->row);
+    enum rc rc = find_row(p);
     if (rc != RC_OK)
         return rc;
     struct store_endpoint ep;
@@ -240,13 +235,13 @@ static enum rc find(struct putting *p)
         rc = store_endpoint_by_num(p->tx, p->row.endpoint, p->a, &ep);
     if (rc != RC_OK || (!app.deleted && !ep.deleted))
         return rc;
-    rc = store_gaia_delete(p->tx, p->place->org, p->row.token);
+    rc = gaia_row_delete(p->tx, p->place->org, p->row.token);
     if (rc == RC_OK && !app.deleted)
         rc = store_application_delete(p->tx, app.num, p->now_us);
     return rc == RC_OK ? RC_NOT_FOUND : rc;
 }
 
-static enum rc check(struct putting *p, struct buf *why)
+static enum rc gaia_webhook_check(struct putting *p, struct buf *why)
 {
     const struct dialect_gaia_webhook *w = p->w;
     bool is_long = w->datasource.len > DIALECT_GAIA_NAME_MAX ||
@@ -265,31 +260,29 @@ static enum rc check(struct putting *p, struct buf *why)
         buf_say(why, "the webhook's token is not of letters, digits, - and _");
         return RC_INVALID;
     }
-    return broker_url_parse(str_from(p->place->amqp_url), p->a, &p->url, why);
+    return dest_kinds[DEST_AMQP]->read_url(str_from(p->place->amqp_url), p->a, &p->url, why);
 }
 
 enum rc dialect_gaia_put(const struct dialect_gaia_place *place, struct dialect_gaia_webhook *w,
                          struct arena *a, enum dialect_gaia_put *did, struct buf *why)
 {
     struct putting p = { .place = place, .w = w, .a = a, .now_us = clock_wall_us(place->clock) };
-    enum rc rc = check(&p, why);
+    enum rc rc = gaia_webhook_check(&p, why);
     if (rc == RC_OK)
         rc = store_write(place->store, &p.tx);
     if (rc != RC_OK)
         return rc;
     *did = DIALECT_GAIA_MADE;
-    rc = find(&p);
+    rc = gaia_webhook_find(&p);
     if (rc == RC_OK)
-        rc = change(&p, did);
+        rc = gaia_webhook_change(&p, did);
     else if (rc == RC_NOT_FOUND)
-        rc = make(&p);
-    if (rc == RC_OK)
+        rc = gaia_webhook_make(&p);
+    if (rc == RC_OK && !place->is_dry)
         rc = store_commit(p.tx);
     else
         store_end(p.tx);
     if (rc == RC_CONFLICT)
         buf_say(why, "the token is another webhook's");
-    if (rc == RC_OK && place->directory != NULL)
-        core_directory_changed(place->directory, p.row.app);
     return rc;
 }

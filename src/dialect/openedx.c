@@ -11,7 +11,8 @@
  */
 #include "dialect/openedx.h"
 
-#include "filter/chain.h"
+#include "webfilter/chain.h"
+#include "json/any.h"
 #include "json/form.h"
 
 #include <stdio.h>
@@ -21,20 +22,21 @@ enum { ANSWER_MAX = 80 * 1024 * 1024, STATUS_NO_ANSWER = 502 };
 struct chain_call {
     struct http_request *req;
     struct api_filters filters;
-    struct filter_set *set; /* a reference, and the chain in it */
-    const struct filter_chain_spec *chain;
+    struct webfilter_set *set; /* a reference, and the chain in it */
+    const struct webfilter_chain_spec *chain;
     struct work_job job;
     struct loop_task task;
 };
 
 /* --- answering ------------------------------------------------------------------------------------- */
 
-static json_t *text(struct str s)
+static json_t *openedx_text(struct str s)
 {
-    return json_stringn(s.ptr == NULL ? "" : s.ptr, s.len);
+    json_t *v = json_any_string(s);
+    return v != NULL ? v : json_string("");
 }
 
-static bool understands(const struct openedx_filter *f, struct str exception)
+static bool openedx_understands(const struct openedx_filter *f, struct str exception)
 {
     struct str rest = str_from(f->exceptions), name;
     while (str_split(&rest, ' ', &name))
@@ -44,31 +46,31 @@ static bool understands(const struct openedx_filter *f, struct str exception)
 }
 
 /* {"<the event's exception>": {"message", "redirect_to", "status_code"}} */
-static json_t *halting_exception(const struct openedx_filter *f, const struct filter_halt *h)
+static json_t *halting_exception(const struct openedx_filter *f, const struct webfilter_halt *h)
 {
     const char *name = f->halt;
     unsigned takes = f->takes;
     json_t *settings = json_object(), *all = json_object();
     if (h->redirect.len > 0 && (takes & OPENEDX_REDIRECT) == 0 &&
-        understands(f, STR("RedirectToPage"))) {
+        openedx_understands(f, STR("RedirectToPage"))) {
         name = "RedirectToPage";
         takes = OPENEDX_REDIRECT;
     }
-    json_object_set_new(settings, "message", text(h->reason));
+    json_object_set_new(settings, "message", openedx_text(h->reason));
     if ((takes & OPENEDX_REDIRECT) != 0)
-        json_object_set_new(settings, "redirect_to", text(h->redirect));
+        json_object_set_new(settings, "redirect_to", openedx_text(h->redirect));
     if ((takes & OPENEDX_STATUS) != 0 && h->status != 0)
         json_object_set_new(settings, "status_code", json_integer(h->status));
     if ((takes & OPENEDX_ACCESS) != 0) {
         json_object_set_new(settings, "error_code", json_string("webfilter"));
-        json_object_set_new(settings, "developer_message", text(h->reason));
-        json_object_set_new(settings, "user_message", text(h->reason));
+        json_object_set_new(settings, "developer_message", openedx_text(h->reason));
+        json_object_set_new(settings, "user_message", openedx_text(h->reason));
     }
     json_object_set_new(all, name, settings);
     return all;
 }
 
-static void reply(struct http_request *req, int status, const json_t *body)
+static void openedx_reply(struct http_request *req, int status, const json_t *body)
 {
     struct buf out;
     buf_init(&out, ANSWER_MAX);
@@ -83,24 +85,24 @@ static void reply(struct http_request *req, int status, const json_t *body)
     buf_fini(&out);
 }
 
-static void answered(struct filter_run *run)
+static void openedx_answered(struct webfilter_run *run)
 {
     struct chain_call *cc = run->arg;
     const struct openedx_filter *f = openedx_filter_find(run->chain.event);
-    struct filter_halt h = filter_verdict_halt(&run->verdict);
+    struct webfilter_halt h = webfilter_verdict_halt(&run->verdict);
     json_t *body = json_object();
     int status = 200;
     json_object_set(body, "data", run->verdict.data);
     if (run->verdict.halted && f != NULL && f->halt[0] != '\0') {
         json_object_set_new(body, "exception", halting_exception(f, &h));
     } else {
-        json_object_set(body, "exception", run->verdict.exception);
+        (void)json_object_set_nocheck(body, "exception", run->verdict.exception);
         if (run->verdict.halted) {
             status = h.status >= 400 ? h.status : STATUS_NO_ANSWER;
-            json_object_set_new(body, "detail", text(h.reason));
+            json_object_set_new(body, "detail", openedx_text(h.reason));
         }
     }
-    reply(cc->req, status, body);
+    openedx_reply(cc->req, status, body);
     json_decref(body);
 }
 
@@ -134,55 +136,63 @@ static json_t *take_metadata(json_t *data, bool form)
     return NULL;
 }
 
-static bool read_data(const struct http_call *call, json_t **data, json_t **metadata)
+/* What the plugin sent; an empty object if it is not to be had, and *refusal says why. */
+static void read_data(const struct http_call *call, json_t **data, json_t **metadata,
+                      struct webfilter_refusal *refusal)
 {
+    struct json_error why = { 0, "no object" };
     bool form = json_form_is_type(http_call_header(call, "content-type"));
-    enum rc rc = form ? json_form_read(call->body, data) : json_parse(call->body, data, NULL);
+    enum rc rc = RC_INVALID;
+    if (call->refused_status == 0)
+        rc = form ? json_form_read_any(call->body, data) : json_parse_any(call->body, data, &why);
     if (rc == RC_OK && json_is_object(*data)) {
         *metadata = take_metadata(*data, form);
-        return true;
+        return;
     }
     json_decref(*data);
-    return false;
+    *data = json_object();
+    refusal->error = call->refused_status == 413 ? "too_large" : "request";
+    refusal->words = arena_fmt(call->arena, "the request cannot be put to it: %s",
+                               call->refused_status != 0 ? call->refused_why : why.reason);
 }
 
-static void refuse(struct http_request *req, int status, const char *code, const char *words)
+static void openedx_refuse(struct http_request *req, int status, const char *code,
+                           const char *words)
 {
     http_error(req, status, code, "%s", words);
     http_answer(req);
 }
 
-static void start(struct chain_call *cc)
+/* The plugin takes any refusal for consent, so from here on whatever keeps the filters from being asked is an
+ * answer that they did not give: it fails as they are set to. */
+static void openedx_start(struct chain_call *cc)
 {
     struct http_request *req = cc->req;
+    struct webfilter_set *set = cc->set;
+    struct webfilter_run_input in = { .set = set,
+                                      .chain = *cc->chain,
+                                      .keeps_record = true,
+                                      .answered = openedx_answered,
+                                      .arg = cc };
     json_t *data = NULL, *metadata = NULL;
-    if (!read_data(req->call, &data, &metadata)) {
-        filter_set_unref(cc->set);
-        refuse(req, 400, "bad_request", "Expected a JSON object or a form.");
-        return;
+    read_data(req->call, &data, &metadata, &in.refusal);
+    in.data = data;
+    in.metadata = metadata;
+    /* Either may answer: then cc is gone. */
+    if (webfilter_run_start(cc->filters.engine, req->call->loop, &in) != RC_OK) {
+        in.refusal = (struct webfilter_refusal){ "busy", STR("the server is too busy to ask it") };
+        MUST(webfilter_run_start(cc->filters.engine, req->call->loop, &in) == RC_OK);
     }
-    struct filter_set *set = cc->set;
-    struct filter_run_input in = { .set = set,
-                                   .chain = *cc->chain,
-                                   .data = data,
-                                   .metadata = metadata,
-                                   .keeps_record = true,
-                                   .answered = answered,
-                                   .arg = cc };
-    enum rc rc = filter_run_start(cc->filters.engine, req->call->loop,
-                                  &in); /* may have answered: cc is gone */
     json_decref(data);
     json_decref(metadata);
-    filter_set_unref(set);
-    if (rc != RC_OK)
-        refuse(req, 503, "busy", "The server is busy. Try again.");
+    webfilter_set_unref(set);
 }
 
-static void resume(void *arg)
+static void openedx_resume(void *arg)
 {
     struct chain_call *cc = arg;
     if (cc->set != NULL)
-        start(cc);
+        openedx_start(cc);
     else
         http_answer(cc->req);
 }
@@ -190,14 +200,17 @@ static void resume(void *arg)
 static void fetch_cold(void *arg)
 {
     struct chain_call *cc = arg;
-    enum rc rc = filter_sets_load_token(cc->filters.sets, cc->req->params[0], &cc->set, &cc->chain);
+    enum rc rc =
+        webfilter_sets_load_token(cc->filters.sets, cc->req->params[0], &cc->set, &cc->chain);
     if (rc != RC_OK)
         cc->set = NULL;
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        cc->set = webfilter_sets_last(cc->filters.sets, cc->req->params[0], &cc->chain);
     if (rc == RC_NOT_FOUND)
         http_error(cc->req, 404, "not_found", "Entity not found");
-    else if (rc != RC_OK)
+    else if (cc->set == NULL)
         http_error(cc->req, 503, "unavailable", "The store cannot be read now.");
-    cc->task = (struct loop_task){ .fn = resume, .arg = cc };
+    cc->task = (struct loop_task){ .fn = openedx_resume, .arg = cc };
     loop_post(cc->req->call->loop, &cc->task);
 }
 
@@ -206,22 +219,27 @@ static void run_chain(struct http_request *req)
     struct chain_call *cc = ARENA_NEW(req->arena, struct chain_call);
     cc->req = req;
     cc->filters = api_filters_of(req->ctx);
-    if (req->params[0].len != FILTER_TOKEN_LEN) {
-        refuse(req, 404, "not_found", "Entity not found");
+    if (req->params[0].len != WEBFILTER_TOKEN_LEN) {
+        openedx_refuse(req, 404, "not_found", "Entity not found");
         return;
     }
-    cc->set = filter_sets_by_token(cc->filters.sets, req->params[0], &cc->chain);
+    cc->set = webfilter_sets_by_token(cc->filters.sets, req->params[0], &cc->chain);
     if (cc->set != NULL) {
-        start(cc);
+        openedx_start(cc);
         return;
     }
     cc->job = (struct work_job){ .fn = fetch_cold, .arg = cc };
-    if (work_submit(cc->filters.pool, &cc->job) != RC_OK)
-        refuse(req, 503, "busy", "The server is busy. Try again.");
+    if (work_submit(cc->filters.pool, &cc->job) == RC_OK)
+        return;
+    cc->set = webfilter_sets_last(cc->filters.sets, req->params[0], &cc->chain);
+    if (cc->set != NULL)
+        openedx_start(cc);
+    else
+        openedx_refuse(req, 503, "busy", "The server is busy. Try again.");
 }
 
 static const struct http_route routes[] = {
-    { HTTP_POST, "/filter/{token}", HTTP_INLINE, run_chain, API_OPEN, NULL,
+    { HTTP_POST, "/filter/{token}", HTTP_INLINE_ANY, run_chain, API_OPEN, NULL,
       "Ask a chain in the protocol of Open edX's plugin" },
 };
 

@@ -33,4 +33,7 @@ extern const struct openedx_event openedx_events[];
 extern const size_t openedx_event_count;
 /* NULL: not of the platform. */
 const struct openedx_filter *openedx_filter_find(struct str name);
+/* By what the plugin's form offers: the words of the filter type ("HomeEnrollmentApiRendered"), which for some is not
+ * the name that its code asks for. */
+const struct openedx_filter *openedx_filter_of_choice(struct str choice);
 const struct openedx_event *openedx_event_find(struct str name);

@@ -23,11 +23,11 @@ static const char *const token_contexts[] = {
 static const int64_t continuation_us = 300 * INT64_C(1000000);
 
 struct str preservica_token_make(const struct dialect_preservica *p, enum preservica_token kind,
-                                 const struct core_user *user, struct arena *a)
+                                 const struct access_user *user, struct arena *a)
 {
     char text[BASE64_LEN(PRESERVICA_TOKEN_MAX) + 1];
     int64_t life_us =
-        kind == PRESERVICA_ACCESS ? p->o->preservica.token_lifetime_us : continuation_us;
+        kind == PRESERVICA_ACCESS ? p->o->conf->preservica_token_lifetime : continuation_us;
     struct buf sealed;
     buf_init(&sealed, PRESERVICA_TOKEN_MAX);
     struct str plain =
@@ -58,12 +58,12 @@ static enum rc open_token(const struct dialect_preservica *p, enum preservica_to
 }
 
 enum rc preservica_token_check(const struct dialect_preservica *p, enum preservica_token kind,
-                               struct str text, struct arena *a, struct core_user *out)
+                               struct str text, struct arena *a, struct access_user *out)
 {
     int64_t fields[3] = { 0 }; /* number, generation, end */
     if (open_token(p, kind, text, fields) != RC_OK || fields[2] <= clock_wall_us(p->o->clock))
         return RC_DENIED;
-    enum rc rc = core_user_load(p->users, fields[0], a, out);
+    enum rc rc = access_user_load(p->users, fields[0], a, out);
     if (rc == RC_NOT_FOUND)
         return RC_DENIED;
     if (rc != RC_OK)
@@ -83,7 +83,7 @@ json_t *preservica_text(struct str s)
     return json_stringn(s.ptr == NULL ? "" : s.ptr, s.len);
 }
 
-static void free_buf(void *b)
+static void preservica_free_buf(void *b)
 {
     buf_fini(b);
 }
@@ -92,7 +92,7 @@ void preservica_reply(struct http_request *req, int status, json_t *body)
 {
     struct buf *b = ARENA_NEW(req->arena, struct buf);
     buf_init(b, PRESERVICA_ANSWER_MAX);
-    arena_defer(req->arena, free_buf, b);
+    arena_defer(req->arena, preservica_free_buf, b);
     req->reply.status = json_write(body, b) == RC_OK ? status : 500;
     req->reply.content_type = STR("application/json");
     req->reply.body = buf_str(b);
@@ -116,7 +116,7 @@ void preservica_fail(struct http_request *req, int status, const char *fmt, ...)
     }
 }
 
-bool preservica_begin(struct http_request *req, bool manager, struct core_user *out)
+bool preservica_begin(struct http_request *req, bool manager, struct access_user *out)
 {
     struct str token = http_call_header(req->call, "preservica-access-token");
     enum rc rc =
@@ -125,7 +125,7 @@ bool preservica_begin(struct http_request *req, bool manager, struct core_user *
         preservica_fail(req, 503, "The server is busy.");
     } else if (rc != RC_OK) {
         preservica_fail(req, 401, "The access token is missing, wrong or no longer valid.");
-    } else if (manager && !core_user_has_role(out, manager_roles, COUNT_OF(manager_roles))) {
+    } else if (manager && !access_user_has_role(out, manager_roles, COUNT_OF(manager_roles))) {
         preservica_fail(req, 403, "This needs one of the roles %s, %s, %s.", manager_roles[0],
                         manager_roles[1], manager_roles[2]);
         rc = RC_DENIED;
@@ -135,72 +135,68 @@ bool preservica_begin(struct http_request *req, bool manager, struct core_user *
 
 /* --- logging in ------------------------------------------------------------------------------------ */
 
-static void release(void *form)
+static void preservica_release(void *form)
 {
     json_decref(form);
 }
 
 /* A form's field; empty when absent. */
-static struct str field(const json_t *form, const char *name)
-{
-    const json_t *v = json_object_get(form, name);
-    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR("");
-}
-
 static bool read_form(struct http_request *req, json_t **form)
 {
     if (json_form_read(req->call->body, form) != RC_OK) {
         preservica_fail(req, 400, "The body is not a form.");
         return false;
     }
-    arena_defer(req->arena, release, *form);
+    arena_defer(req->arena, preservica_release, *form);
     return true;
 }
 
-static json_t *roles_of(const struct core_user *user)
+static json_t *roles_of(const struct access_user *user)
 {
     json_t *roles = NULL;
     return json_parse(user->row.roles, &roles, NULL) == RC_OK ? roles : json_array();
 }
 
-static void reply_token(struct http_request *req, const struct core_user *user)
+static void reply_token(struct http_request *req, const struct access_user *user)
 {
     const struct dialect_preservica *p = preservica_of(req);
     struct str token = preservica_token_make(p, PRESERVICA_ACCESS, user, req->arena);
     preservica_reply(req, 200,
                      json_pack("{s:b, s:o, s:I, s:o, s:o, s:o}", "success", 1, "token",
                                preservica_text(token), "validFor",
-                               (json_int_t)(p->o->preservica.token_lifetime_us / minute_us), "user",
-                               preservica_text(user->row.name), "tenant",
+                               (json_int_t)(p->o->conf->preservica_token_lifetime / minute_us),
+                               "user", preservica_text(user->row.name), "tenant",
                                preservica_text(user->org.name), "roles", roles_of(user)));
 }
 
-static void refuse(struct http_request *req, enum core_login verdict)
+static void preservica_refuse(struct http_request *req, enum access_login verdict)
 {
-    const char *why = verdict == CORE_LOGIN_LIMITED ? "limited"
-                      : verdict == CORE_LOGIN_BUSY  ? "busy"
-                                                    : "wrong";
+    const char *why = verdict == ACCESS_LOGIN_LIMITED ? "limited"
+                      : verdict == ACCESS_LOGIN_BUSY  ? "busy"
+                                                      : "wrong";
     LOG(PRESERVICA_LOGIN_REFUSED, F_STR("peer", req->call->peer), F_TEXT("why", why));
-    if (verdict == CORE_LOGIN_LIMITED)
-        preservica_fail(req, 429, "Too many failed logins under this name. Try again later.");
-    else if (verdict == CORE_LOGIN_BUSY)
+    if (verdict == ACCESS_LOGIN_LIMITED)
+        preservica_fail(
+            req, 429,
+            "Too many failed logins with this name, or from your address. Try again in a minute.");
+    else if (verdict == ACCESS_LOGIN_BUSY)
         preservica_fail(req, 503, "The server is busy. Try again.");
     else
         preservica_fail(req, 401, "The user, the tenant, or what proves them is wrong.");
 }
 
-static void login(struct http_request *req)
+static void preservica_login(struct http_request *req)
 {
     const struct dialect_preservica *p = preservica_of(req);
-    struct core_user user;
+    struct access_user user;
     json_t *form = NULL;
     if (!read_form(req, &form))
         return;
-    enum core_login verdict =
-        core_login_password(p->users, field(form, "tenant"), field(form, "username"),
-                            field(form, "password"), req->arena, &user);
-    if (verdict != CORE_LOGIN_OK) {
-        refuse(req, verdict);
+    enum access_login verdict = access_login_password(
+        p->users, http_call_stranger(req->call), json_str_member(form, "tenant"),
+        json_str_member(form, "username"), json_str_member(form, "password"), req->arena, &user);
+    if (verdict != ACCESS_LOGIN_OK) {
+        preservica_refuse(req, verdict);
     } else if (user.row.totp.ptr == NULL) {
         reply_token(req, &user);
     } else {
@@ -215,45 +211,46 @@ static void login(struct http_request *req)
 static void complete_2fa(struct http_request *req)
 {
     const struct dialect_preservica *p = preservica_of(req);
-    struct core_user user;
+    struct access_user user;
     json_t *form = NULL;
     if (!read_form(req, &form))
         return;
-    struct str name = field(form, "username");
-    enum rc rc = preservica_token_check(p, PRESERVICA_CONTINUATION,
-                                        field(form, "continuationToken"), req->arena, &user);
+    struct str name = json_str_member(form, "username");
+    enum rc rc = preservica_token_check(
+        p, PRESERVICA_CONTINUATION, json_str_member(form, "continuationToken"), req->arena, &user);
     if (rc == RC_OK && name.len > 0 && !str_eq(name, user.row.name))
         rc = RC_DENIED;
     if (rc != RC_OK) {
-        refuse(req, rc == RC_BUSY ? CORE_LOGIN_BUSY : CORE_LOGIN_WRONG);
+        preservica_refuse(req, rc == RC_BUSY ? ACCESS_LOGIN_BUSY : ACCESS_LOGIN_WRONG);
         return;
     }
-    enum core_login verdict =
-        core_login_code(p->users, &user, field(form, "twoFactorToken"), req->arena);
-    if (verdict == CORE_LOGIN_OK)
+    enum access_login verdict =
+        access_login_code(p->users, &user, json_str_member(form, "twoFactorToken"), req->arena);
+    if (verdict == ACCESS_LOGIN_OK)
         reply_token(req, &user);
     else
-        refuse(req, verdict);
+        preservica_refuse(req, verdict);
 }
 
 static void acquire_external(struct http_request *req)
 {
-    struct core_user user;
+    struct access_user user;
     json_t *form = NULL;
     if (!read_form(req, &form))
         return;
-    enum core_login verdict =
-        core_login_shared(preservica_of(req)->users, field(form, "tenant"), field(form, "username"),
-                          field(form, "timestamp"), field(form, "hash"), req->arena, &user);
-    if (verdict == CORE_LOGIN_OK)
+    enum access_login verdict = access_login_shared(
+        preservica_of(req)->users, http_call_stranger(req->call), json_str_member(form, "tenant"),
+        json_str_member(form, "username"), json_str_member(form, "timestamp"),
+        json_str_member(form, "hash"), req->arena, &user);
+    if (verdict == ACCESS_LOGIN_OK)
         reply_token(req, &user);
     else
-        refuse(req, verdict);
+        preservica_refuse(req, verdict);
 }
 
 static void user_details(struct http_request *req)
 {
-    struct core_user user;
+    struct access_user user;
     if (preservica_begin(req, false, &user))
         preservica_reply(req, 200,
                          json_pack("{s:o, s:o, s:o}", "username", preservica_text(user.row.name),
@@ -261,9 +258,9 @@ static void user_details(struct http_request *req)
                                    roles_of(&user)));
 }
 
-static void version(struct http_request *req)
+static void dialect_preservica_version(struct http_request *req)
 {
-    struct core_user user;
+    struct access_user user;
     if (!preservica_begin(req, false, &user))
         return;
     req->reply.status = 200;
@@ -272,20 +269,20 @@ static void version(struct http_request *req)
                                 "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n"
                                 "<VersionDetailsResponse><CurrentVersion>%s</CurrentVersion>"
                                 "</VersionDetailsResponse>\n",
-                                preservica_of(req)->o->preservica.version);
+                                preservica_of(req)->o->conf->preservica_version);
 }
 
 /* clang-format off: a row a line */
 static const struct http_route routes[] = {
-    { HTTP_POST, "/api/accesstoken/login", HTTP_WORKER, login, API_OPEN, NULL,
+    { HTTP_POST, "/api/accesstoken/login", HTTP_WORKER, preservica_login, API_OPEN, NULL,
       "Log in with a password" },
     { HTTP_POST, "/api/accesstoken/complete-2fa", HTTP_WORKER, complete_2fa, API_OPEN, NULL,
       "Complete a login with a one-time code" },
     { HTTP_POST, "/api/accesstoken/acquire-external", HTTP_WORKER, acquire_external, API_OPEN, NULL,
       "Log in with a shared secret" },
     { HTTP_GET, "/api/user/details", HTTP_WORKER, user_details, API_OPEN, NULL, "Who one is" },
-    { HTTP_GET, "/api/entity/versiondetails/version", HTTP_WORKER, version, API_OPEN, NULL,
-      "The version" },
+    { HTTP_GET, "/api/entity/versiondetails/version", HTTP_WORKER, dialect_preservica_version,
+      API_OPEN, NULL, "The version" },
 };
 /* clang-format on */
 
@@ -306,19 +303,20 @@ static bool is_version(const char *text)
 
 enum rc dialect_preservica_new(struct dialect_set *set, struct buf *why)
 {
-    if (!is_version(set->o.preservica.version)) {
+    if (!is_version(set->o.conf->preservica_version)) {
         buf_say(why, "preservica.version is not a version such as 7.5.0");
         return RC_INVALID;
     }
-    struct core_users_options users = { .store = set->o.store,
-                                        .vault = set->o.vault,
-                                        .clock = set->o.clock,
-                                        .rng = set->o.rng,
-                                        .at_once = set->o.preservica.logins_at_once,
-                                        .codes_are_reused = set->o.preservica.totp_reuse };
+    struct access_users_options users = { .store = set->o.store,
+                                          .vault = set->o.vault,
+                                          .clock = set->o.clock,
+                                          .rng = set->o.rng,
+                                          .at_once = (int)set->o.conf->preservica_logins_at_once,
+                                          .proof_prefix = "preservica-external-auth",
+                                          .codes_are_reused = set->o.conf->preservica_totp_reuse };
     set->preservica = XNEW(struct dialect_preservica);
     set->preservica->o = &set->o;
-    set->preservica->users = core_users_new(&users);
+    set->preservica->users = access_users_new(&users);
     return RC_OK;
 }
 
@@ -326,7 +324,7 @@ void dialect_preservica_free(struct dialect_preservica *p)
 {
     if (p == NULL)
         return;
-    core_users_free(p->users);
+    access_users_free(p->users);
     xfree(p);
 }
 

@@ -9,6 +9,8 @@
 #include "core/events.h"
 #include "core/options.h"
 #include "deliver/handshake.h"
+#include "dest/url.h"
+#include "dialect/envelopes_priv.h"
 #include "http/url.h"
 #include "store/endpoint.h"
 #include "store/event_type.h"
@@ -35,7 +37,7 @@ static bool is_trigger(struct str name)
 
 /* --- out ------------------------------------------------------------------------------------------- */
 
-static json_t *parsed(struct str text)
+static json_t *preservica_subscriptions_parsed(struct str text)
 {
     json_t *value = NULL;
     return text.ptr != NULL && json_parse(text, &value, NULL) == RC_OK ? value : NULL;
@@ -44,8 +46,8 @@ static json_t *parsed(struct str text)
 /* NULL: the endpoint is no subscription. */
 static json_t *subscription_of(const struct store_endpoint *ep)
 {
-    json_t *options = parsed(ep->options);
-    json_t *types = parsed(ep->event_types);
+    json_t *options = preservica_subscriptions_parsed(ep->options);
+    json_t *types = preservica_subscriptions_parsed(ep->event_types);
     const char *scheme = json_string_value(json_object_get(options, "scheme"));
     json_t *shown = NULL;
     if (scheme != NULL && strcmp(scheme, "preservica") == 0 && json_array_size(types) == 1)
@@ -67,7 +69,7 @@ static void store_failed(struct http_request *req, enum rc rc)
 static void list_subscriptions(struct http_request *req)
 {
     const struct dialect_options *o = preservica_of(req)->o;
-    struct core_user user;
+    struct access_user user;
     struct store_tx *tx = NULL;
     struct store_application app;
     struct store_endpoint *eps = NULL;
@@ -100,12 +102,6 @@ struct wanted {
     bool includes_identifiers;
 };
 
-static struct str member(const json_t *body, const char *name)
-{
-    const json_t *v = json_object_get(body, name);
-    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
-}
-
 static bool is_secret(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
@@ -118,14 +114,14 @@ static bool read_wanted(struct http_request *req, const json_t *body, struct wan
 {
     const json_t *identifiers = json_object_get(body, "includeIdentifiers");
     struct http_url url;
-    struct str text = member(body, "includeIdentifiers");
-    *w = (struct wanted){ .url = member(body, "url"),
-                          .trigger = member(body, "triggerType"),
-                          .secret = member(body, "secret") };
+    struct str text = json_str_member(body, "includeIdentifiers");
+    *w = (struct wanted){ .url = http_url_cleaned(json_str_member(body, "url"), req->arena),
+                          .trigger = json_str_member(body, "triggerType"),
+                          .secret = json_str_member(body, "secret") };
     w->includes_identifiers = json_is_true(identifiers) || str_ieq(text, STR("true"));
     if (w->url.len > URL_LEN_MAX || http_url_parse(w->url, &url, NULL) != RC_OK)
         preservica_fail(req, 400, "url is not an absolute http or https URL.");
-    else if (preservica_of(req)->o->preservica.https_only && !url.tls)
+    else if (preservica_of(req)->o->conf->fetch_https_only && !url.tls)
         preservica_fail(req, 400, "url must be https here.");
     else if (!is_trigger(w->trigger))
         preservica_fail(req, 400,
@@ -142,14 +138,15 @@ static bool read_wanted(struct http_request *req, const json_t *body, struct wan
 static bool shake_hands(struct http_request *req, const struct wanted *w, int64_t org)
 {
     struct buf why;
-    struct deliver_handshake s = { .kind = DELIVER_HANDSHAKE_PRESERVICA,
+    struct deliver_handshake s = { .kind = &preservica_handshake,
                                    .app = -org, /* the application may not be there yet */
+                                   .org = org,
                                    .url = w->url,
                                    .secret = w->secret };
     buf_init(&why, 400);
     enum rc rc = deliver_handshake_run(preservica_of(req)->o->handshaker, &s, &why);
-    if (rc == RC_BUSY)
-        preservica_fail(req, 429, "Not subscribed: %s.", why.ptr);
+    if (rc == RC_BUSY || rc == RC_LIMIT)
+        preservica_fail(req, rc == RC_BUSY ? 503 : 429, "Not subscribed: %s.", why.ptr);
     else if (rc != RC_OK)
         preservica_fail(req, 400, "Not subscribed: the receiver did not pass the handshake: %s.",
                         why.ptr);
@@ -163,7 +160,7 @@ struct making {
     const struct dialect_options *o;
     struct store_tx *tx;
     struct arena *arena;
-    const struct core_user *user;
+    const struct access_user *user;
     int64_t now_us;
     struct store_application app;
 };
@@ -210,7 +207,7 @@ static enum rc ensure_app(struct making *m)
     return rc == RC_OK ? ensure_event_types(m) : rc;
 }
 
-static enum rc has_room(struct making *m)
+static enum rc preservica_subscriptions_has_room(struct making *m)
 {
     struct store_endpoint *eps = NULL;
     size_t count = 0;
@@ -218,10 +215,10 @@ static enum rc has_room(struct making *m)
     return rc == RC_OK && count >= SUBSCRIPTIONS_MAX ? RC_LIMIT : rc;
 }
 
-static struct str options_text(struct making *m, const struct wanted *w)
+static struct str options_text(struct making *m, const struct wanted *w, struct str url)
 {
     char proof[CORE_PROOF_LEN + 1];
-    core_handshake_proof(STR("preservica"), w->url, proof);
+    core_handshake_proof(STR("preservica"), url, proof);
     json_t *options =
         json_pack("{s:s, s:b, s:{s:s, s:s}}", "scheme", "preservica", "includeIdentifiers",
                   w->includes_identifiers, "handshake", "kind", "preservica", "proof", proof);
@@ -231,62 +228,51 @@ static struct str options_text(struct making *m, const struct wanted *w)
 }
 
 /* The signing key is one of ours, as every endpoint has; the secret signs beside it. */
-static enum rc seal(struct making *m, const struct wanted *w, struct store_endpoint *ep)
+static enum rc preservica_subscriptions_seal(struct making *m, const struct wanted *w,
+                                             struct store_endpoint *ep)
 {
-    struct buf *key_sealed = ARENA_NEW(m->arena, struct buf);
-    struct buf *sealed = ARENA_NEW(m->arena, struct buf);
-    struct sign_key key;
     json_t *secret = json_pack("{s:o}", "schemeSecret", preservica_text(w->secret));
-    buf_init(key_sealed, 1024);
-    buf_init(sealed, 4096);
-    sign_key_generate(SIGN_HMAC256, m->o->rng, &key);
-    enum rc rc = core_seal_key(m->o->vault, ep->id, &key, key_sealed);
+    enum rc rc = core_options_make_key(m->o->vault, m->o->rng, SIGN_HMAC256, m->arena, ep);
     if (rc == RC_OK)
-        rc = core_seal_json(m->o->vault, CORE_SECRET_OPTIONS, ep->id, json_text(m->arena, secret),
-                            sealed);
-    ep->keys[0] = (struct store_endpoint_key){ .sealed = arena_str(m->arena, buf_str(key_sealed)) };
-    ep->key_count = 1;
-    ep->options_sealed = arena_str(m->arena, buf_str(sealed));
-    mem_wipe(&key, sizeof(key));
+        rc = core_options_seal(m->o->vault, m->arena, secret, ep);
     json_decref(secret);
-    buf_fini(key_sealed);
-    buf_fini(sealed);
     return rc;
 }
 
-static enum rc insert(struct making *m, const struct wanted *w, struct store_endpoint *ep)
+static enum rc preservica_subscriptions_insert(struct making *m, const struct wanted *w,
+                                               struct store_endpoint *ep)
 {
     enum rc rc = ensure_app(m);
     if (rc == RC_OK)
-        rc = has_room(m);
+        rc = preservica_subscriptions_has_room(m);
     if (rc != RC_OK)
         return rc;
     *ep = (struct store_endpoint){ .app = m->app.num,
                                    .id = new_id(m, "ep_"),
-                                   .kind = STR("http"),
-                                   .url = w->url,
                                    .description = STR(""),
                                    .metadata = STR("{}"),
                                    .event_types =
                                        arena_fmt(m->arena, "[\"%.*s\"]", STR_ARGS(w->trigger)),
-                                   .options = options_text(m, w),
                                    .version = 1,
                                    .disabled_reason = STR(""),
                                    .created_us = m->now_us,
                                    .updated_us = m->now_us };
-    rc = seal(m, w, ep);
+    rc = preservica_subscriptions_seal(m, w, ep);
+    if (rc == RC_OK)
+        rc = dest_url_set(m->o->vault, m->arena, w->url, ep);
+    ep->options = options_text(m, w, ep->url);
     return rc == RC_OK ? store_endpoint_insert(m->tx, ep) : rc;
 }
 
-static void tell(const struct dialect_options *o, const char *event, int64_t org,
-                 const struct store_application *app, const struct store_endpoint *ep)
+static void preservica_subscriptions_tell(const struct dialect_options *o, const char *event,
+                                          int64_t org, const struct store_application *app,
+                                          const struct store_endpoint *ep)
 {
-    core_directory_changed(o->directory, app->num);
     core_events_emit(o->events, org, event,
                      core_events_endpoint_data(app->id, app->uid, ep->id, ep->uid));
 }
 
-static void keep_subscription(struct http_request *req, const struct core_user *user,
+static void keep_subscription(struct http_request *req, const struct access_user *user,
                               const struct wanted *w)
 {
     const struct dialect_options *o = preservica_of(req)->o;
@@ -296,7 +282,7 @@ static void keep_subscription(struct http_request *req, const struct core_user *
     struct store_endpoint ep;
     enum rc rc = store_write(o->store, &m.tx);
     if (rc == RC_OK)
-        rc = insert(&m, w, &ep);
+        rc = preservica_subscriptions_insert(&m, w, &ep);
     if (rc == RC_OK)
         rc = store_commit(m.tx);
     else
@@ -306,14 +292,14 @@ static void keep_subscription(struct http_request *req, const struct core_user *
     } else if (rc != RC_OK) {
         store_failed(req, rc);
     } else {
-        tell(o, "endpoint.created", user->org.num, &m.app, &ep);
+        preservica_subscriptions_tell(o, "endpoint.created", user->org.num, &m.app, &ep);
         preservica_reply(req, 200, subscription_of(&ep));
     }
 }
 
-static void subscribe(struct http_request *req)
+static void preservica_subscriptions_subscribe(struct http_request *req)
 {
-    struct core_user user;
+    struct access_user user;
     struct wanted w;
     json_t *body = NULL;
     if (!preservica_begin(req, true, &user))
@@ -341,10 +327,10 @@ static enum rc find_subscription(struct http_request *req, struct store_tx *tx, 
     return rc;
 }
 
-static void unsubscribe(struct http_request *req)
+static void preservica_subscriptions_unsubscribe(struct http_request *req)
 {
     const struct dialect_options *o = preservica_of(req)->o;
-    struct core_user user;
+    struct access_user user;
     struct store_application app;
     struct store_endpoint ep;
     struct store_tx *tx = NULL;
@@ -364,7 +350,7 @@ static void unsubscribe(struct http_request *req)
     } else if (rc != RC_OK) {
         store_failed(req, rc);
     } else {
-        tell(o, "endpoint.deleted", user.org.num, &app, &ep);
+        preservica_subscriptions_tell(o, "endpoint.deleted", user.org.num, &app, &ep);
         req->reply.status = 204;
     }
 }
@@ -372,7 +358,9 @@ static void unsubscribe(struct http_request *req)
 #define BASE "/api/webhook/subscriptions"
 const struct http_route preservica_subscription_routes[] = {
     { HTTP_GET, BASE, HTTP_WORKER, list_subscriptions, API_OPEN, NULL, "List subscriptions" },
-    { HTTP_POST, BASE, HTTP_WORKER, subscribe, API_OPEN, NULL, "Subscribe" },
-    { HTTP_DELETE, BASE "/{id}", HTTP_WORKER, unsubscribe, API_OPEN, NULL, "End a subscription" },
+    { HTTP_POST, BASE, HTTP_WORKER, preservica_subscriptions_subscribe, API_OPEN, NULL,
+      "Subscribe" },
+    { HTTP_DELETE, BASE "/{id}", HTTP_WORKER, preservica_subscriptions_unsubscribe, API_OPEN, NULL,
+      "End a subscription" },
 };
 const size_t preservica_subscription_route_count = COUNT_OF(preservica_subscription_routes);

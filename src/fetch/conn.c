@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A connection: bytes in and out, plain or TLS, and how an idle one is watched. It has no buffers:
+ * A connection: bytes in and out, plain or TLS. It has no buffers:
  * reading goes through the client's scratch memory, writing straight from the request.
  */
-#include "fetch/own_priv.h"
+#include "fetch/conn_priv.h"
 
+#include "fetch/host_priv.h"
 #include "metrics/metrics.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -15,27 +18,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void on_event(void *arg, uint32_t events)
-{
-    struct own_conn *conn = arg;
-
-    if (conn->exchange != NULL) {
-        fetch_own_exchange_event(conn->exchange, events);
-    } else if (!fetch_own_conn_still_idle(conn)) {
-        fetch_own_pool_remove(conn);
-        fetch_own_conn_close(conn);
-    }
-}
-
-struct own_conn *fetch_own_conn_new(struct own_host *h, struct own_exchange *ex, int fd)
+struct own_conn *fetch_own_conn_new(struct own_host *h, struct own_exchange *ex, int fd,
+                                    void (*on_event)(void *conn, uint32_t events))
 {
     struct own_conn *conn = XNEW(struct own_conn);
 
     conn->host = h;
     h->ref_count++;
     conn->exchange = ex;
+    conn->made_us = loop_now_us(h->own->loop);
     conn->io = (struct loop_io){ .fn = on_event, .arg = conn, .fd = fd };
-    loop_io_start(h->own->loop, &conn->io, EPOLLIN | EPOLLRDHUP);
+    if (loop_io_start(h->own->loop, &conn->io, EPOLLIN | EPOLLRDHUP) != RC_OK) {
+        h->ref_count--;
+        xfree(conn);
+        return NULL;
+    }
     metrics_add(METRIC_FETCH_CONNECTIONS, 1);
     return conn;
 }
@@ -89,7 +86,11 @@ bool fetch_own_conn_start_tls(struct own_conn *conn)
         return false;
     }
     conn->ssl = SSL_new(h->ctx);
-    MUST(conn->ssl != NULL);
+    if (conn->ssl == NULL) {
+        fetch_call_say(conn->exchange->call, "TLS cannot be started: out of memory");
+        ERR_clear_error();
+        return false;
+    }
     conn->is_handshaking = true;
     if (SSL_set_fd(conn->ssl, conn->io.fd) != 1 || !expect_name(conn->ssl, h->name) ||
         SSL_set_alpn_protos(conn->ssl, protocols, sizeof(protocols) - 1) != 0) {
@@ -119,10 +120,7 @@ static void explain_handshake(const struct own_conn *conn)
     }
     buf_init(&words, sizeof(c->detail));
     tls_errors(&words);
-    if (words.len > 0)
-        fetch_call_say(c, "TLS handshake: %.*s", STR_ARGS(buf_str(&words)));
-    else
-        fetch_call_say(c, "TLS handshake: closed by the other side");
+    fetch_call_say_tls(c, words.len > 0 ? buf_str(&words) : STR("closed by the other side"));
     buf_fini(&words);
 }
 
@@ -166,10 +164,26 @@ void fetch_own_conn_keep_session(struct own_conn *conn)
 
 /* --- bytes --------------------------------------------------------------------------------- */
 
-static enum own_io tls_outcome(const struct own_conn *conn, int result)
+/* In TLS 1.3 the other side judges our certificate after the handshake is over for us. */
+static void note_alert(struct own_conn *conn)
+{
+    struct buf words;
+
+    if (conn->exchange == NULL || conn->exchange->has_bytes || ERR_peek_error() == 0)
+        return;
+    buf_init(&words, sizeof(conn->exchange->call->detail));
+    tls_errors(&words);
+    fetch_call_say_tls(conn->exchange->call, buf_str(&words));
+    conn->is_refused = true;
+    buf_fini(&words);
+}
+
+static enum own_io tls_outcome(struct own_conn *conn, int result)
 {
     int error = SSL_get_error(conn->ssl, result);
 
+    if (error == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_error()) >= SSL_AD_REASON_OFFSET)
+        note_alert(conn);
     ERR_clear_error();
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
         return OWN_IO_AGAIN;
@@ -233,6 +247,13 @@ enum own_io fetch_own_conn_write(struct own_conn *conn, const struct iovec *part
         return errno == EAGAIN ? OWN_IO_AGAIN : OWN_IO_BROKEN;
     *n = (size_t)sent;
     return OWN_IO_OK;
+}
+
+void fetch_own_conn_ack_at_once(struct own_conn *conn)
+{
+    int on = 1;
+
+    (void)setsockopt(conn->io.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
 bool fetch_own_conn_still_idle(struct own_conn *conn)

@@ -7,8 +7,7 @@
  * With a proxy the policy judges what the name resolves to here; a proxy that looks names up itself
  * may see another answer, so it has to guard its own network.
  */
-#include "fetch/curl_priv.h"
-
+#include "fetch/curl_call_priv.h"
 #include "fetch/policy_priv.h"
 #include "metrics/metrics.h"
 
@@ -38,7 +37,7 @@ static void handle_put_back(struct curl_client *client, CURL *easy)
     client->spare[client->spare_count++] = easy;
 }
 
-static void finish(struct curl_exchange *ex, enum fetch_error error)
+static void curl_finish(struct curl_exchange *ex, enum fetch_error error)
 {
     struct curl_client *client = ex->client;
     struct fetch_call *c = ex->call;
@@ -46,7 +45,8 @@ static void finish(struct curl_exchange *ex, enum fetch_error error)
 
     if (ex->is_added)
         MUST(curl_multi_remove_handle(client->multi, ex->easy) == CURLM_OK);
-    handle_put_back(client, ex->easy);
+    if (ex->easy != NULL)
+        handle_put_back(client, ex->easy);
     curl_slist_free_all(ex->headers);
     curl_slist_free_all(ex->resolve);
     loop_timer_stop(client->loop, &ex->timer);
@@ -61,7 +61,7 @@ static void finish(struct curl_exchange *ex, enum fetch_error error)
     fetch_call_end(c, error, took_us);
 }
 
-static void launch(struct curl_exchange *ex, const struct fetch_addresses *found);
+static void curl_launch(struct curl_exchange *ex, const struct fetch_addresses *found);
 
 /* A proxy that is told names can do without our DNS; one that is told addresses cannot. */
 static bool can_do_without_dns(const struct curl_exchange *ex)
@@ -72,26 +72,30 @@ static bool can_do_without_dns(const struct curl_exchange *ex)
            !str_starts(proxy, STR("socks4://"));
 }
 
-static void on_deadline(void *arg)
+static void curl_on_deadline(void *arg)
 {
     struct curl_exchange *ex = arg;
     struct fetch_call *c = ex->call;
+    const struct curl_client *client = ex->client;
     bool is_total = loop_now_us(ex->client->loop) >= ex->started_us + c->deadline_us;
 
-    if (ex->has_head) {
+    if (ex->has_head || fetch_curl_call_settle(ex)) {
         (void)fetch_curl_call_result(ex, CURLE_OPERATION_TIMEDOUT);
-        finish(ex, FETCH_OK);
+        curl_finish(ex, FETCH_OK);
+    } else if (ex->is_resolving && ex->is_proxied && client->proxy_host != NULL &&
+               !ex->is_proxy_known) {
+        fetch_call_say(c, "the proxy %s: the name servers did not answer in time",
+                       client->proxy_host);
+        curl_finish(ex, FETCH_DNS);
     } else if (ex->is_resolving && !is_total && can_do_without_dns(ex)) {
         fetch_resolve_cancel(&ex->lookup);
-        launch(ex, NULL);
-    } else if (ex->is_resolving && !is_total) {
-        fetch_call_say(c, "no connection within %lld ms", (long long)(c->connect_us / 1000));
-        finish(ex, FETCH_CONNECT_TIMEOUT);
+        curl_launch(ex, NULL);
+    } else if (ex->is_resolving) {
+        curl_finish(ex, fetch_call_say_no_names(c, is_total ? c->deadline_us : c->connect_us));
     } else {
-        if (!ex->is_resolving)
-            fetch_curl_call_note_connection(ex);
+        fetch_curl_call_note_connection(ex);
         fetch_call_say(c, "no answer within %lld ms", (long long)(c->deadline_us / 1000));
-        finish(ex, FETCH_TIMEOUT);
+        curl_finish(ex, FETCH_TIMEOUT);
     }
 }
 
@@ -123,7 +127,7 @@ static void take_results(struct curl_client *client)
             start_afresh(ex);
             continue;
         }
-        finish(ex, fetch_curl_call_result(ex, code));
+        curl_finish(ex, fetch_curl_call_result(ex, code));
     }
 }
 
@@ -186,7 +190,11 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
         watch->client = client;
         watch->fd = fd;
         watch->io = (struct loop_io){ .fn = on_socket, .arg = watch, .fd = own_fd };
-        loop_io_start(client->loop, &watch->io, events);
+        if (loop_io_start(client->loop, &watch->io, events) != RC_OK) {
+            (void)close(own_fd);
+            xfree(watch);
+            return -1;
+        }
         (void)curl_multi_assign(client->multi, fd, watch);
     }
     return 0;
@@ -195,7 +203,7 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
 /* --- starting calls ------------------------------------------------------------------------ */
 
 /* Leaves the addresses that may be connected to. */
-static void filter(struct curl_exchange *ex, struct fetch_addresses *found)
+static void curl_filter(struct curl_exchange *ex, struct fetch_addresses *found)
 {
     size_t kept = 0;
 
@@ -216,18 +224,23 @@ static void filter(struct curl_exchange *ex, struct fetch_addresses *found)
         ex->call->detail[0] = '\0';
 }
 
-static void launch(struct curl_exchange *ex, const struct fetch_addresses *found)
+static void curl_launch(struct curl_exchange *ex, const struct fetch_addresses *found)
 {
     ex->is_resolving = false;
     loop_timer_set(ex->client->loop, &ex->timer, ex->started_us + ex->call->deadline_us);
     if (!fetch_curl_call_setup(ex, found)) {
-        finish(ex, FETCH_BAD_URL);
+        curl_finish(ex, FETCH_BAD_URL);
         return;
     }
-    MUST(curl_multi_add_handle(ex->client->multi, ex->easy) == CURLM_OK);
+    if (curl_multi_add_handle(ex->client->multi, ex->easy) != CURLM_OK) {
+        fetch_call_say(ex->call, "libcurl cannot take another transfer");
+        curl_finish(ex, FETCH_CONNECT);
+        return;
+    }
     ex->is_added = true;
 }
 
+/* The target's name. */
 static void on_resolved(void *arg, const struct fetch_addresses *found, const char *why)
 {
     struct curl_exchange *ex = arg;
@@ -235,19 +248,41 @@ static void on_resolved(void *arg, const struct fetch_addresses *found, const ch
 
     if (found == NULL) {
         if (can_do_without_dns(ex)) {
-            launch(ex, NULL);
+            curl_launch(ex, NULL);
             return;
         }
         fetch_call_say(c, "%.*s: %s", STR_ARGS(c->url->host), why);
-        finish(ex, FETCH_DNS);
+        curl_finish(ex, FETCH_DNS);
         return;
     }
     struct fetch_addresses allowed = *found;
-    filter(ex, &allowed);
+    curl_filter(ex, &allowed);
     if (allowed.count == 0)
-        finish(ex, FETCH_ADDRESS);
+        curl_finish(ex, FETCH_ADDRESS);
     else
-        launch(ex, &allowed);
+        curl_launch(ex, &allowed);
+}
+
+static void resolve_target(struct curl_exchange *ex)
+{
+    ex->lookup = (struct fetch_lookup){ .done = on_resolved, .arg = ex };
+    fetch_resolve(ex->client->resolver, ex->call->url->host, &ex->lookup);
+}
+
+/* The proxy's name. It is the operator's, so the policy has no say. */
+static void on_proxy_resolved(void *arg, const struct fetch_addresses *found, const char *why)
+{
+    struct curl_exchange *ex = arg;
+    struct curl_client *client = ex->client;
+
+    if (found == NULL) {
+        fetch_call_say(ex->call, "the proxy %s: %s", client->proxy_host, why);
+        curl_finish(ex, FETCH_DNS);
+        return;
+    }
+    ex->is_proxy_known = true;
+    fetch_curl_call_add_addresses(ex, str_from(client->proxy_host), client->proxy_port, found);
+    resolve_target(ex);
 }
 
 static void exchange_start(struct curl_client *client, struct fetch_call *c)
@@ -259,26 +294,34 @@ static void exchange_start(struct curl_client *client, struct fetch_call *c)
     ex->call = c;
     c->_state = ex;
     ex->easy = client->spare_count > 0 ? client->spare[--client->spare_count] : curl_easy_init();
-    MUST(ex->easy != NULL);
     ex->started_us = clock_mono_us(loop_clock(client->loop));
-    ex->timer = (struct loop_timer){ .fn = on_deadline, .arg = ex };
+    ex->timer = (struct loop_timer){ .fn = curl_on_deadline, .arg = ex };
     ex->next = client->running;
     if (ex->next != NULL)
         ex->next->prev = ex;
     client->running = ex;
+    if (ex->easy == NULL) {
+        fetch_call_say(c, "libcurl cannot make another transfer");
+        curl_finish(ex, FETCH_CONNECT);
+        return;
+    }
     ex->is_proxied = fetch_curl_call_is_proxied(client, c->url->host);
     ex->tls = !c->url->tls ? NULL : c->tls != NULL ? c->tls : client->tls;
     if (c->url->tls && ex->tls == NULL) {
         fetch_call_say(c, "TLS is not set up");
-        finish(ex, FETCH_TLS);
+        curl_finish(ex, FETCH_TLS);
         return;
     }
     ex->is_resolving = true;
     if (can_do_without_dns(ex))
         until_us /= PROXY_DNS_SHARE;
     loop_timer_set(client->loop, &ex->timer, ex->started_us + until_us);
-    ex->lookup = (struct fetch_lookup){ .done = on_resolved, .arg = ex };
-    fetch_resolve(client->resolver, c->url->host, &ex->lookup);
+    if (!ex->is_proxied || client->proxy_host == NULL) {
+        resolve_target(ex);
+        return;
+    }
+    ex->lookup = (struct fetch_lookup){ .done = on_proxy_resolved, .arg = ex };
+    fetch_resolve(client->resolver, str_from(client->proxy_host), &ex->lookup);
 }
 
 static void client_start(struct fetch *f, struct fetch_call *c)
@@ -297,7 +340,7 @@ static void client_cancel(struct fetch *f, struct fetch_call *c)
     if (c->_state == NULL)
         return;
     fetch_call_say(c, "canceled");
-    finish(c->_state, FETCH_CANCELED);
+    curl_finish(c->_state, FETCH_CANCELED);
 }
 
 /* --- the client ---------------------------------------------------------------------------- */
@@ -320,6 +363,7 @@ static void client_free(struct fetch *f)
     SSL_CTX_free(client->tls);
     fetch_policy_unref(client->policy);
     xfree(client->proxy);
+    xfree(client->proxy_host);
     xfree(client->no_proxy);
     xfree(client->fixed);
     xfree(client);
@@ -332,9 +376,39 @@ static void library_start(void)
     MUST(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
 }
 
-static char *copy(const char *text)
+static char *curl_copy(const char *text)
 {
     return text == NULL || text[0] == '\0' ? NULL : xstrdup(text);
+}
+
+/* curl would look the proxy's name up by itself, with the search domains of this machine. */
+static void find_proxy_name(struct curl_client *client)
+{
+    enum {
+        FLAGS = CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME,
+        PROXY_PORT = 1080,
+        TLS_PORT = 443
+    };
+    struct fetch_address literal;
+    CURLU *url = curl_url();
+    char *host = NULL;
+    char *port = NULL;
+
+    MUST(url != NULL);
+    if (client->proxy != NULL &&
+        curl_url_set(url, CURLUPART_URL, client->proxy, FLAGS) == CURLUE_OK &&
+        curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK && host[0] != '[' &&
+        !fetch_address_parse(str_from(host), &literal)) {
+        uint64_t number =
+            str_starts(str_from(client->proxy), STR("https://")) ? TLS_PORT : PROXY_PORT;
+        if (curl_url_get(url, CURLUPART_PORT, &port, 0) == CURLUE_OK)
+            MUST(str_to_u64(str_from(port), &number) == RC_OK); /* curl has parsed it */
+        client->proxy_host = xstrdup(host);
+        client->proxy_port = (uint16_t)number;
+    }
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(url);
 }
 
 struct fetch *fetch_curl_new(struct loop *loop, const struct fetch_options *o)
@@ -352,10 +426,12 @@ struct fetch *fetch_curl_new(struct loop *loop, const struct fetch_options *o)
     if (client->tls != NULL)
         MUST(SSL_CTX_up_ref(client->tls) == 1);
     client->idle_us = o->idle_us != 0 ? o->idle_us : IDLE_US;
-    client->proxy = copy(o->proxy);
-    client->no_proxy = copy(o->no_proxy);
+    client->age_us = o->age_us != 0 ? o->age_us : FETCH_AGE_US;
+    client->proxy = curl_copy(o->proxy);
+    find_proxy_name(client);
+    client->no_proxy = curl_copy(o->no_proxy);
     client->http2 = o->http2;
-    client->fixed = copy(o->resolve);
+    client->fixed = curl_copy(o->resolve);
     client->resolver = fetch_resolver_new(loop, client->fixed, NULL);
     client->timer = (struct loop_timer){ .fn = on_timer, .arg = client };
     client->multi = curl_multi_init();

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One transfer of the libcurl client. Heads are collected line by line and go through the same
- * strict parser as in our own client, so that both refuse the same answers; the policy is asked
+ * reader as in our own client, so that both take and refuse the same answers; the policy is asked
  * about the very address of each socket curl opens.
  */
-#include "fetch/curl_priv.h"
+#include "fetch/curl_call_priv.h"
 
+#include "fetch/curl_sockets_priv.h"
 #include "fetch/policy_priv.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,41 +19,110 @@ enum { BUFFER_SIZE = 16 * 1024, URL_MAX = 2 * HTTP_URL_MAX };
 
 /* --- what curl calls ----------------------------------------------------------------------- */
 
-static size_t refuse(struct curl_exchange *ex, enum fetch_error error, const char *why)
+static size_t curl_call_refuse(struct curl_exchange *ex, enum fetch_error error, const char *why)
 {
     ex->abort = error;
     fetch_call_say(ex->call, "%s", why);
     return 0; /* fewer bytes than were given: curl breaks the transfer off */
 }
 
-/* The head is whole. False: it is refused. */
-static bool judge_head(struct curl_exchange *ex)
+/* Where a sloppy answer ends is decided here, not by curl, and its connection ends with it. False: it
+ * is over. */
+static bool begin_sloppy(struct curl_exchange *ex, const struct fetch_head *read)
+{
+    const struct http_head *head = &ex->client->parsed;
+    bool has_body = http_response_has_body(head, ex->call->method);
+
+    ex->is_sloppy = true;
+    ex->left = !has_body ? 0 : head->has_length ? head->length : UINT64_MAX;
+    ex->is_complete = ex->left == 0 && !read->is_body_lost;
+    (void)curl_easy_setopt(ex->easy, CURLOPT_FORBID_REUSE, 1L);
+    return ex->left > 0;
+}
+
+/* The status of an HTTP/1.x head; `is_all`: all of it that will come. 0: it is refused. */
+static int judge_text(struct curl_exchange *ex, bool is_all, struct fetch_head *read)
+{
+    struct http_head *head = &ex->client->parsed;
+
+    if (fetch_head_read(buf_str(&ex->call->_head), is_all, head, read) == HTTP_PARSE_OK)
+        return head->status;
+    (void)curl_call_refuse(ex, read->error.status == 431 ? FETCH_TOO_LARGE : FETCH_PROTOCOL,
+                           read->error.reason != NULL ? read->error.reason : "malformed head");
+    return 0;
+}
+
+/* A receiver that writes head and body apart sends the body only when the head has been acknowledged, for
+ * which the kernel would wait 40 ms on a connection that has been used. */
+static void acknowledge_at_once(const struct curl_exchange *ex)
+{
+    long port = 0;
+    int on = 1;
+
+    (void)curl_easy_getinfo(ex->easy, CURLINFO_LOCAL_PORT, &port);
+    curl_socket_t fd = fetch_curl_socket_find(ex->client, (int)port);
+    if (fd != CURL_SOCKET_BAD)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
+static bool begin_final(struct curl_exchange *ex, int status, const struct fetch_head *read)
 {
     struct fetch_call *c = ex->call;
-    struct http_head *head = &ex->client->parsed;
-    struct http_parse_error error = { 0 };
-    struct str text = buf_str(&c->_head);
-    long status = 0;
-    size_t used;
 
-    if (!ex->client->http2 || str_starts(text, STR("HTTP/1."))) {
-        if (http_parse_response(text, FETCH_HEAD_MAX, head, &used, &error) != HTTP_PARSE_OK)
-            return refuse(ex, error.status == 431 ? FETCH_TOO_LARGE : FETCH_PROTOCOL,
-                          error.reason != NULL ? error.reason : "malformed head") != 0;
-        status = head->status;
-    } else {
+    c->status = status;
+    ex->has_head = true;
+    acknowledge_at_once(ex);
+    if (!fetch_call_spares_connection(c))
+        (void)curl_easy_setopt(ex->easy, CURLOPT_FORBID_REUSE, 1L);
+    fetch_call_note_sloppy(c, read);
+    fetch_call_keep_headers(c, buf_str(&c->_head));
+    return read->sloppy == NULL || begin_sloppy(ex, read);
+}
+
+/* HTTP/2 has no sloppy heads, only heads that are too long. */
+static void cut_head(struct curl_exchange *ex, struct fetch_head *read)
+{
+    *read = (struct fetch_head){ .sloppy = "longer than 16 KiB", .is_body_lost = true };
+    ex->client->parsed.has_length = true;
+    ex->client->parsed.length = 0;
+}
+
+/* The head is whole, or (`is_over`) as much of it as is read. False: it is refused, or over with it. */
+static bool judge_head(struct curl_exchange *ex, bool is_over)
+{
+    struct fetch_head read = { 0 };
+    long status = 0;
+
+    ex->is_in_head = false;
+    if (!ex->client->http2 || str_starts(buf_str(&ex->call->_head), STR("HTTP/1.")))
+        status = judge_text(ex, true, &read);
+    else
         (void)curl_easy_getinfo(ex->easy, CURLINFO_RESPONSE_CODE, &status);
-    }
+    if (read.sloppy == NULL && is_over)
+        cut_head(ex, &read);
+    if (status == 0)
+        return false;
     if (status == 101)
-        return refuse(ex, FETCH_PROTOCOL, "switched protocols without being asked") != 0;
+        return curl_call_refuse(ex, FETCH_PROTOCOL, "switched protocols without being asked") != 0;
     if (status < 200) {
         if (++ex->interim_count > FETCH_INTERIM_MAX)
-            return refuse(ex, FETCH_PROTOCOL, "too many interim answers") != 0;
+            return curl_call_refuse(ex, FETCH_PROTOCOL, "too many interim answers") != 0;
         return true;
     }
-    c->status = (int)status;
-    ex->has_head = true;
-    fetch_call_keep_headers(c, text);
+    return begin_final(ex, (int)status, &read);
+}
+
+bool fetch_curl_call_settle(struct curl_exchange *ex)
+{
+    struct http_head *head = &ex->client->parsed;
+    struct fetch_head read;
+
+    if (!ex->is_in_head || ex->has_head || ex->abort != FETCH_OK ||
+        fetch_head_read(buf_str(&ex->call->_head), true, head, &read) != HTTP_PARSE_OK ||
+        head->status < 200)
+        return false;
+    (void)begin_final(ex, head->status, &read);
+    ex->call->response_cut = true;
     return true;
 }
 
@@ -80,78 +151,35 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 
     if (ex->has_head)
         return judge_trailer(ex, line) ? line.len : 0;
-    if (str_starts(line, STR("HTTP/")))
+    if (!ex->is_in_head)
         buf_reset(&c->_head);
-    if (c->_head.len + line.len > FETCH_HEAD_MAX)
-        return refuse(ex, FETCH_TOO_LARGE, "the answer's head is too large");
+    ex->is_in_head = true;
+    if (c->_head.len + line.len > FETCH_HEAD_MAX) {
+        /* What is over the limit only says that it is. */
+        MUST(buf_add_str(&c->_head, str_sub(line, 0, FETCH_HEAD_MAX - c->_head.len)) == RC_OK);
+        return judge_head(ex, true)
+                   ? curl_call_refuse(ex, FETCH_TOO_LARGE, "the answer's head is too large")
+                   : 0;
+    }
     MUST(buf_add_str(&c->_head, line) == RC_OK);
-    bool is_end = str_eq(line, STR("\r\n")) || str_eq(line, STR("\n"));
-    return !is_end || judge_head(ex) ? line.len : 0;
+    bool is_end = line.len > 0 && (line.ptr[0] == '\r' || line.ptr[0] == '\n');
+    return !is_end || judge_head(ex, false) ? line.len : 0;
 }
 
+/* Bytes past a sloppy answer's end are nobody's. */
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct curl_exchange *ex = arg;
     size_t len = size * count;
+    size_t mine = ex->is_sloppy && len > ex->left ? (size_t)ex->left : len;
 
-    return fetch_call_take_body(ex->call, str_of(bytes, len), &ex->body_read) ? len : 0;
-}
-
-/* The sockets that are open, because curl does not say which one it is about to use again. Nor does
- * it say that it closes one which was still connecting: then its number comes back in another. */
-static curl_socket_t note_socket(struct curl_client *client, curl_socket_t fd)
-{
-    struct curl_open *open = client->open;
-
-    if (fd < 0)
-        return CURL_SOCKET_BAD;
-    while (open != NULL && open->fd != fd)
-        open = open->next;
-    if (open == NULL) {
-        open = XNEW(struct curl_open);
-        open->next = client->open;
-        client->open = open;
-    }
-    open->fd = fd;
-    open->port = 0;
-    return fd;
-}
-
-static int on_close_socket(void *arg, curl_socket_t fd)
-{
-    struct curl_client *client = arg;
-    struct curl_open **at = &client->open;
-
-    while (*at != NULL && (*at)->fd != fd)
-        at = &(*at)->next;
-    MUST(*at != NULL);
-    struct curl_open *gone = *at;
-    *at = gone->next;
-    xfree(gone);
-    return close(fd);
-}
-
-static int port_of(curl_socket_t fd)
-{
-    struct sockaddr_storage here = { 0 };
-    socklen_t len = sizeof(here);
-
-    (void)getsockname(fd, (struct sockaddr *)&here, &len);
-    return ntohs(here.ss_family == AF_INET6
-                     ? ((const struct sockaddr_in6 *)(void *)&here)->sin6_port
-                     : ((const struct sockaddr_in *)(void *)&here)->sin_port);
-}
-
-/* The socket with that local port; CURL_SOCKET_BAD: none. */
-static curl_socket_t find_socket(const struct curl_client *client, int port)
-{
-    for (struct curl_open *open = client->open; open != NULL; open = open->next) {
-        if (open->port == 0)
-            open->port = port_of(open->fd);
-        if (open->port == port)
-            return open->fd;
-    }
-    return CURL_SOCKET_BAD;
+    if (!fetch_call_take_body(ex->call, str_of(bytes, mine), &ex->body_read))
+        return 0;
+    if (!ex->is_sloppy)
+        return len;
+    ex->left -= mine;
+    ex->is_complete = ex->left == 0;
+    return ex->is_complete ? 0 : len;
 }
 
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
@@ -167,7 +195,8 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
         fetch_call_say(ex->call, "the address may not be connected to: %s", why);
         return CURL_SOCKET_BAD;
     }
-    return note_socket(ex->client, socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol));
+    return fetch_curl_socket_note(ex->client,
+                                  socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol));
 }
 
 /* A kept connection must stand between two answers. This version of curl looks only whether it is open,
@@ -182,7 +211,7 @@ static int on_before_request(void *arg, char *peer, char *here, int peer_port, i
     (void)curl_easy_getinfo(ex->easy, CURLINFO_NUM_CONNECTS, &connects);
     if (connects > 0 || ex->client->http2) /* which has frames for such words */
         return CURL_PREREQFUNC_OK;
-    curl_socket_t fd = find_socket(ex->client, here_port);
+    curl_socket_t fd = fetch_curl_socket_find(ex->client, here_port);
     if (fd == CURL_SOCKET_BAD)
         return CURL_PREREQFUNC_OK;
     ex->is_stale = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
@@ -265,13 +294,14 @@ static bool has_header(struct str lines, const char *name)
 /* Each ready line becomes an entry; what curl would add by itself is taken off. */
 static void add_headers(struct curl_exchange *ex)
 {
-    static const char *const unwanted[] = { "Accept", "Content-Type", "User-Agent", "Expect" };
+    static const char *const unwanted[] = { "Content-Type", "User-Agent", "Expect" };
     const struct fetch_call *c = ex->call;
     struct buf lines;
     struct str line;
     char off[32];
 
     buf_init(&lines, FETCH_REQUEST_HEAD_MAX);
+    fetch_add_accept(c, &lines);
     MUST(buf_add_str(&lines, c->headers) == RC_OK);
     fetch_add_authorization(c, &lines);
     for (size_t i = 0; i < COUNT_OF(unwanted); i++) {
@@ -314,18 +344,17 @@ static bool add_url(struct curl_exchange *ex)
     return ok;
 }
 
-/* Tells curl the addresses, so that it looks nothing up by itself. */
-static void add_addresses(struct curl_exchange *ex, const struct fetch_addresses *found)
+void fetch_curl_call_add_addresses(struct curl_exchange *ex, struct str host, uint16_t port,
+                                   const struct fetch_addresses *found)
 {
-    const struct http_url *url = ex->call->url;
     struct fetch_address literal;
     struct buf text;
     char one[INET6_ADDRSTRLEN];
 
-    if (found == NULL || fetch_address_parse(url->host, &literal))
+    if (found == NULL || fetch_address_parse(host, &literal))
         return;
     buf_init(&text, FETCH_NAME_MAX + 16 + FETCH_ADDRESSES_MAX * (INET6_ADDRSTRLEN + 3));
-    enum rc rc = buf_addf(&text, "+%.*s:%u:", STR_ARGS(url->host), url->port);
+    enum rc rc = buf_addf(&text, "+%.*s:%u:", STR_ARGS(host), port);
     for (size_t i = 0; i < found->count; i++) {
         fetch_address_text(&found->items[i], one, sizeof(one));
         rc |= buf_addf(&text, found->items[i].family == AF_INET6 ? "%s[%s]" : "%s%s",
@@ -334,7 +363,6 @@ static void add_addresses(struct curl_exchange *ex, const struct fetch_addresses
     MUST(rc == RC_OK);
     slist_add(&ex->resolve, text.ptr);
     buf_fini(&text);
-    (void)curl_easy_setopt(ex->easy, CURLOPT_RESOLVE, ex->resolve);
 }
 
 static void add_method(struct curl_exchange *ex)
@@ -390,11 +418,13 @@ static void add_connection(struct curl_exchange *ex)
     (void)curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, ex);
-    (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, fetch_curl_socket_close);
     (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, ex->client);
     (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_before_request);
     (void)curl_easy_setopt(easy, CURLOPT_PREREQDATA, ex);
     (void)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)(client->idle_us / 1000000 + 1));
+    /* Whole seconds, counted from 0: a connection of exactly the limit is used again. */
+    (void)curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)(client->age_us / 1000000));
     (void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, client->http2 ? 1L : 0L);
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                            client->http2 ? (long)CURL_HTTP_VERSION_2TLS
@@ -427,7 +457,8 @@ bool fetch_curl_call_setup(struct curl_exchange *ex, const struct fetch_addresse
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, ex);
     add_method(ex);
     add_headers(ex);
-    add_addresses(ex, found);
+    fetch_curl_call_add_addresses(ex, ex->call->url->host, ex->call->url->port, found);
+    (void)curl_easy_setopt(easy, CURLOPT_RESOLVE, ex->resolve);
     add_connection(ex);
     if (ex->tls != NULL)
         add_tls(ex);
@@ -436,7 +467,7 @@ bool fetch_curl_call_setup(struct curl_exchange *ex, const struct fetch_addresse
 
 /* --- results ------------------------------------------------------------------------------- */
 
-static enum fetch_error meaning(const struct curl_exchange *ex, CURLcode code)
+static enum fetch_error curl_call_meaning(const struct curl_exchange *ex, CURLcode code)
 {
     switch ((int)code) {
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -479,6 +510,21 @@ void fetch_curl_call_note_connection(struct curl_exchange *ex)
     c->connect_took_us = c->reused ? 0 : (int64_t)connect_us;
 }
 
+/* "OpenSSL ...: error:0A00045C:SSL routines::tlsv13 alert certificate required, errno 0" */
+static bool take_tls_words(struct curl_exchange *ex, struct str words)
+{
+    static const struct str mark = { "SSL routines::", 14 };
+
+    for (size_t i = 0; i + mark.len < words.len; i++) {
+        if (str_eq(str_sub(words, i, mark.len), mark)) {
+            struct str reason = str_sub(words, i + mark.len, words.len);
+            fetch_call_say_tls(ex->call, str_sub(reason, 0, str_find(reason, ',')));
+            return true;
+        }
+    }
+    return false;
+}
+
 enum fetch_error fetch_curl_call_result(struct curl_exchange *ex, CURLcode code)
 {
     struct fetch_call *c = ex->call;
@@ -487,15 +533,17 @@ enum fetch_error fetch_curl_call_result(struct curl_exchange *ex, CURLcode code)
     if (ex->abort != FETCH_OK)
         return ex->abort;
     const char *words = ex->error[0] != '\0' ? ex->error : curl_easy_strerror(code);
-    if (ex->has_head) {
-        if (code != CURLE_OK) {
+    if (ex->has_head || fetch_curl_call_settle(ex)) {
+        if (code != CURLE_OK && !ex->is_complete) {
             c->response_cut = true;
             if (c->detail[0] == '\0')
                 fetch_call_say(c, "%s", words);
         }
         return FETCH_OK;
     }
-    enum fetch_error error = meaning(ex, code);
+    enum fetch_error error = curl_call_meaning(ex, code);
+    if (take_tls_words(ex, str_from(words)))
+        return FETCH_TLS;
     if (error == FETCH_CLOSED && ex->is_proxied && c->connect_took_us == 0 && !c->reused)
         error = FETCH_CONNECT; /* the proxy makes no tunnel */
     if (error != FETCH_ADDRESS || c->detail[0] == '\0')

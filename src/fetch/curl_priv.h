@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The libcurl client, inside: curl.c drives a multi handle on the loop and ends calls, curl_call.c
+ * The libcurl client, inside: its types. curl.c drives a multi handle on the loop and ends calls, curl_call.c
  * says what a transfer is and what its result means.
  */
 #pragma once
 
-#include "fetch/fetch_priv.h"
+#include "fetch/call_priv.h"
+#include "fetch/fetch.h"
 #include "fetch/resolve_priv.h"
 
 #include <arpa/inet.h>
@@ -28,7 +29,10 @@ struct curl_client {
     struct fetch_policy *policy; /* a reference */
     SSL_CTX *tls;                /* a reference */
     int64_t idle_us;
-    char *proxy;    /* owned */
+    int64_t age_us;
+    char *proxy;      /* owned */
+    char *proxy_host; /* owned; to be looked up; NULL: no proxy, or an address */
+    uint16_t proxy_port;
     char *no_proxy; /* owned */
     bool http2;
     char *fixed; /* owned */
@@ -47,7 +51,8 @@ struct curl_exchange {
     CURL *easy;
     bool is_added; /* to the multi handle */
     bool is_proxied;
-    SSL_CTX *tls; /* borrowed from the call or the client */
+    bool is_proxy_known; /* its addresses */
+    SSL_CTX *tls;        /* borrowed from the call or the client */
     struct curl_slist *headers;
     struct curl_slist *resolve;
     struct fetch_lookup lookup;
@@ -56,7 +61,11 @@ struct curl_exchange {
     struct curl_exchange *next;
     int64_t started_us;
     bool is_resolving; /* the connect deadline is ours until curl connects */
+    bool is_in_head;   /* its first line has come, its end has not */
     bool has_head;     /* the final one */
+    bool is_sloppy;    /* and only its status counts */
+    bool is_complete;  /* we have broken the transfer off behind a whole answer */
+    uint64_t left;     /* of a sloppy answer's body */
     bool is_stale;     /* the kept connection curl took has something to say already */
     bool has_trailers;
     struct http_chunked trailers; /* what our own client would say of them */
@@ -67,16 +76,3 @@ struct curl_exchange {
     enum fetch_error abort; /* why a callback of ours broke the transfer off */
     char error[CURL_ERROR_SIZE];
 };
-
-/* Sets the easy handle up. `found`: checked addresses, or NULL (the proxy looks the name up).
- * False: detail says why not. */
-bool fetch_curl_call_setup(struct curl_exchange *ex, const struct fetch_addresses *found);
-
-/* Fills what the call says about its connection. */
-void fetch_curl_call_note_connection(struct curl_exchange *ex);
-
-/* What the result of a transfer means; notes the connection too. */
-enum fetch_error fetch_curl_call_result(struct curl_exchange *ex, CURLcode code);
-
-/* True if this host is to be asked for at the proxy. */
-bool fetch_curl_call_is_proxied(const struct curl_client *client, struct str host);

@@ -4,7 +4,9 @@
  * or has not answered within 250 ms; the first that connects wins. Each address passes the policy
  * right before its connect(), whoever resolved it.
  */
-#include "fetch/own_priv.h"
+#include "fetch/dial_priv.h"
+
+#include "base/files.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -23,6 +25,7 @@ struct dial_try {
 
 struct own_dial {
     struct own_exchange *ex;
+    own_dialed_fn done;
     struct fetch_addresses addresses;
     struct dial_try tries[FETCH_ADDRESSES_MAX];
     size_t next;
@@ -62,6 +65,11 @@ static void say_failed(const struct own_dial *d, const struct fetch_address *a, 
     char reason[96];
 
     fetch_address_text(a, text, sizeof(text));
+    if (error == EMFILE || error == ENFILE) {
+        fetch_call_say(d->ex->call,
+                       "not connected: this server has too many files open (LimitNOFILE)");
+        return;
+    }
     fetch_call_say(d->ex->call, "%s port %u: %s", text, d->ex->call->url->port,
                    strerror_r(error, reason, sizeof(reason)));
 }
@@ -70,17 +78,19 @@ static void say_failed(const struct own_dial *d, const struct fetch_address *a, 
 static void give_up(struct own_dial *d)
 {
     struct own_exchange *ex = d->ex;
+    own_dialed_fn done = d->done;
     bool all_refused = d->refused_count == d->addresses.count;
 
     ex->dial = NULL;
     fetch_own_dial_free(d);
-    fetch_own_exchange_fail(ex, all_refused ? FETCH_ADDRESS : FETCH_CONNECT);
+    done(ex, -1, NULL, all_refused ? FETCH_ADDRESS : FETCH_CONNECT);
 }
 
-static void connected(struct dial_try *t)
+static void dial_connected(struct dial_try *t)
 {
     struct own_dial *d = t->dial;
     struct own_exchange *ex = d->ex;
+    own_dialed_fn done = d->done;
     struct fetch_address peer = *t->address;
     int fd = t->io.fd;
 
@@ -89,10 +99,20 @@ static void connected(struct dial_try *t)
     d->open_count--;
     ex->dial = NULL;
     fetch_own_dial_free(d);
-    fetch_own_exchange_connected(ex, fd, &peer);
+    done(ex, fd, &peer, FETCH_OK);
 }
 
 static void on_connect_event(void *arg, uint32_t events);
+
+static int open_socket(int family)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || !files_is_kept(fd))
+        return fd;
+    (void)close(fd);
+    errno = EMFILE;
+    return -1;
+}
 
 /* Starts the next address that may be used; false when there is none. */
 static bool try_next(struct own_dial *d)
@@ -111,7 +131,7 @@ static bool try_next(struct own_dial *d)
             fetch_call_say(d->ex->call, "%s may not be connected to: %s", text, why);
             continue;
         }
-        int fd = socket(t->address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        int fd = open_socket(t->address->family);
         if (fd < 0) {
             say_failed(d, t->address, errno);
             continue;
@@ -125,7 +145,11 @@ static bool try_next(struct own_dial *d)
         }
         t->io = (struct loop_io){ .fn = on_connect_event, .arg = t, .fd = fd };
         d->open_count++;
-        loop_io_start(dial_loop(d), &t->io, EPOLLOUT);
+        if (loop_io_start(dial_loop(d), &t->io, EPOLLOUT) != RC_OK) {
+            say_failed(d, t->address, ENOMEM);
+            try_close(t);
+            continue;
+        }
         if (d->next < d->addresses.count)
             loop_timer_set(dial_loop(d), &d->timer, loop_now_us(dial_loop(d)) + NEXT_AFTER_US);
         return true;
@@ -141,9 +165,10 @@ static void on_connect_event(void *arg, uint32_t events)
     socklen_t len = sizeof(error);
 
     (void)events;
-    MUST(getsockopt(t->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0);
+    if (getsockopt(t->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        error = errno;
     if (error == 0) {
-        connected(t);
+        dial_connected(t);
         return;
     }
     say_failed(d, t->address, error);
@@ -160,11 +185,13 @@ static void on_next(void *arg)
         give_up(d);
 }
 
-void fetch_own_dial_start(struct own_exchange *ex, const struct fetch_addresses *found)
+void fetch_own_dial_start(struct own_exchange *ex, const struct fetch_addresses *found,
+                          own_dialed_fn done)
 {
     struct own_dial *d = XNEW(struct own_dial);
 
     d->ex = ex;
+    d->done = done;
     d->addresses = *found;
     d->timer = (struct loop_timer){ .fn = on_next, .arg = d };
     for (size_t i = 0; i < FETCH_ADDRESSES_MAX; i++) {

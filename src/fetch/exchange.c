@@ -4,11 +4,17 @@
  * takes it, the deadlines, and the end. Reading runs from the first event on, also while the
  * request is still being sent, because receivers answer early when they refuse.
  */
-#include "fetch/own_priv.h"
+#include "fetch/exchange_priv.h"
 
+#include "fetch/conn_priv.h"
+#include "fetch/dial_priv.h"
+#include "fetch/host_priv.h"
+#include "fetch/pool_priv.h"
+#include "fetch/response_priv.h"
 #include "metrics/metrics.h"
 
 #include <sys/epoll.h>
+#include <unistd.h>
 
 /* --- the end ------------------------------------------------------------------------------- */
 
@@ -23,7 +29,7 @@ static void give_memory_back(struct own_exchange *ex)
 }
 
 /* Frees the exchange and ends the call. Its connection has been seen to. */
-static void finish(struct own_exchange *ex, enum fetch_error error)
+static void exchange_finish(struct own_exchange *ex, enum fetch_error error)
 {
     struct own *own = ex->own;
     struct fetch_call *c = ex->call;
@@ -47,7 +53,7 @@ void fetch_own_exchange_fail(struct own_exchange *ex, enum fetch_error error)
     fetch_own_conn_close(ex->conn);
     ex->conn = NULL;
     ex->call->status = 0;
-    finish(ex, error);
+    exchange_finish(ex, error);
 }
 
 void fetch_own_exchange_complete(struct own_exchange *ex, bool is_clean)
@@ -56,25 +62,30 @@ void fetch_own_exchange_complete(struct own_exchange *ex, bool is_clean)
 
     ex->conn = NULL;
     fetch_own_conn_keep_session(conn);
-    if (is_clean && ex->is_sent && ex->keep_alive &&
+    if (is_clean && ex->is_sent && ex->keep_alive && fetch_call_spares_connection(ex->call) &&
         (conn->ssl == NULL || SSL_pending(conn->ssl) == 0))
         fetch_own_pool_put(conn);
     else
         fetch_own_conn_close(conn);
-    finish(ex, FETCH_OK);
+    exchange_finish(ex, FETCH_OK);
 }
 
-static void on_deadline(void *arg)
+static void exchange_on_deadline(void *arg)
 {
     struct own_exchange *ex = arg;
     struct fetch_call *c = ex->call;
     bool is_total = loop_now_us(ex->own->loop) >= ex->started_us + c->deadline_us;
 
+    if (fetch_own_response_settle(ex))
+        return;
     if (ex->reading != OWN_HEAD) {
         /* The receiver has answered; what is missing is only the text of it. */
         c->response_cut = true;
         fetch_call_say(c, "the deadline passed while the answer's body was read");
         fetch_own_exchange_complete(ex, false);
+    } else if (ex->lookup._entry != NULL) {
+        int64_t given_us = is_total ? c->deadline_us : c->connect_us;
+        fetch_own_exchange_fail(ex, fetch_call_say_no_names(c, given_us));
     } else if (ex->is_connecting && !is_total) {
         fetch_call_say(c, "no connection within %lld ms", (long long)(c->connect_us / 1000));
         fetch_own_exchange_fail(ex, FETCH_CONNECT_TIMEOUT);
@@ -108,6 +119,7 @@ static void write_head(const struct fetch_call *c, struct buf *out)
     if (!is_default_port(url))
         rc |= buf_addf(out, ":%u", url->port);
     rc |= buf_add_str(out, STR("\r\n"));
+    fetch_add_accept(c, out);
     rc |= buf_add_str(out, c->headers);
     if (url->userinfo.len > 0)
         fetch_add_authorization(c, out);
@@ -143,7 +155,7 @@ static size_t rest_of_request(const struct own_exchange *ex, struct iovec *parts
 }
 
 /* Sends what the socket takes. A broken pipe is not the end: the answer may be there already. */
-static void flush(struct own_exchange *ex)
+static void exchange_flush(struct own_exchange *ex)
 {
     struct loop *loop = ex->own->loop;
     struct iovec parts[OWN_PARTS];
@@ -175,13 +187,13 @@ static void send_request(struct own_exchange *ex)
     write_head(ex->call, &ex->head);
     ex->sent = 0;
     ex->is_sent = ex->is_send_broken = false;
-    flush(ex);
+    exchange_flush(ex);
     /* The kernel reports the break as an event too; the answer is looked for there. */
 }
 
 /* --- connecting ---------------------------------------------------------------------------- */
 
-static void established(struct own_exchange *ex)
+static void exchange_established(struct own_exchange *ex)
 {
     ex->call->connect_took_us = clock_mono_us(loop_clock(ex->own->loop)) - ex->started_us;
     ex->call->detail[0] = '\0'; /* of addresses that failed before this one */
@@ -191,22 +203,53 @@ static void established(struct own_exchange *ex)
 static void shake_hands(struct own_exchange *ex)
 {
     switch (fetch_own_conn_handshake(ex->conn)) {
-    case OWN_IO_OK: established(ex); return;
+    case OWN_IO_OK: exchange_established(ex); return;
     case OWN_IO_AGAIN: return;
     case OWN_IO_CLOSED:
     case OWN_IO_BROKEN: fetch_own_exchange_fail(ex, FETCH_TLS);
     }
 }
 
-void fetch_own_exchange_connected(struct own_exchange *ex, int fd, const struct fetch_address *peer)
+static void move_bytes(struct own_exchange *ex, uint32_t events)
 {
-    struct own_conn *conn = fetch_own_conn_new(ex->host, ex, fd);
+    if ((events & EPOLLOUT) != 0 && !ex->is_sent)
+        exchange_flush(ex);
+    if ((events & ~(uint32_t)EPOLLOUT) != 0)
+        fetch_own_response_read(ex);
+}
 
+static void on_event(void *arg, uint32_t events)
+{
+    struct own_conn *conn = arg;
+    struct own_exchange *ex = conn->exchange;
+
+    if (ex == NULL)
+        fetch_own_pool_heard(conn);
+    else if (conn->is_handshaking)
+        shake_hands(ex);
+    else
+        move_bytes(ex, events);
+}
+
+static void on_dialed(struct own_exchange *ex, int fd, const struct fetch_address *peer,
+                      enum fetch_error error)
+{
+    if (fd < 0) {
+        fetch_own_exchange_fail(ex, error);
+        return;
+    }
+    struct own_conn *conn = fetch_own_conn_new(ex->host, ex, fd, on_event);
+    if (conn == NULL) {
+        (void)close(fd);
+        fetch_call_say(ex->call, "the connection cannot be watched: the kernel is out of memory");
+        fetch_own_exchange_fail(ex, FETCH_CONNECT);
+        return;
+    }
     ex->conn = conn;
     fetch_address_text(peer, conn->peer, sizeof(conn->peer));
     memcpy(ex->call->peer, conn->peer, sizeof(conn->peer));
     if (!ex->host->tls)
-        established(ex);
+        exchange_established(ex);
     else if (fetch_own_conn_start_tls(conn))
         shake_hands(ex);
     else
@@ -218,7 +261,7 @@ static void on_resolved(void *arg, const struct fetch_addresses *found, const ch
     struct own_exchange *ex = arg;
 
     if (found != NULL) {
-        fetch_own_dial_start(ex, found);
+        fetch_own_dial_start(ex, found, on_dialed);
         return;
     }
     fetch_call_say(ex->call, "%.*s: %s", STR_ARGS(ex->call->url->host), why);
@@ -242,10 +285,12 @@ static void connect_anew(struct own_exchange *ex)
 void fetch_own_exchange_closed(struct own_exchange *ex, const char *why)
 {
     struct fetch_call *c = ex->call;
+    bool is_refused = ex->conn->is_refused;
 
     if (!c->reused || ex->has_bytes || ex->is_retried) {
-        fetch_call_say(c, "%s", why);
-        fetch_own_exchange_fail(ex, FETCH_CLOSED);
+        if (!is_refused)
+            fetch_call_say(c, "%s", why);
+        fetch_own_exchange_fail(ex, is_refused ? FETCH_TLS : FETCH_CLOSED);
         return;
     }
     /* A kept connection that was closed while idle looks like this. */
@@ -258,18 +303,6 @@ void fetch_own_exchange_closed(struct own_exchange *ex, const char *why)
     connect_anew(ex);
 }
 
-void fetch_own_exchange_event(struct own_exchange *ex, uint32_t events)
-{
-    if (ex->conn->is_handshaking) {
-        shake_hands(ex);
-        return;
-    }
-    if ((events & EPOLLOUT) != 0 && !ex->is_sent)
-        flush(ex);
-    if ((events & ~(uint32_t)EPOLLOUT) != 0)
-        fetch_own_response_read(ex);
-}
-
 void fetch_own_exchange_start(struct own *own, struct fetch_call *c)
 {
     struct own_exchange *ex = XNEW(struct own_exchange);
@@ -279,7 +312,7 @@ void fetch_own_exchange_start(struct own *own, struct fetch_call *c)
     c->_state = ex;
     ex->started_us = clock_mono_us(loop_clock(own->loop));
     ex->host = fetch_own_host_get(own, c);
-    ex->timer = (struct loop_timer){ .fn = on_deadline, .arg = ex };
+    ex->timer = (struct loop_timer){ .fn = exchange_on_deadline, .arg = ex };
     ex->next = own->running;
     if (ex->next != NULL)
         ex->next->prev = ex;

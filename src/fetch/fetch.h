@@ -8,13 +8,14 @@
  * Every call has one total deadline from start to the last byte read; redirects are never followed;
  * the address is checked after DNS, at connect, and the connection uses the checked address.
  *
- * A call has its outcome when the answer's final head is there: FETCH_OK with its status. What
- * goes wrong after that (a body cut short, malformed, too long, past the deadline) sets
- * response_cut and detail, and costs the connection, but not the outcome: the receiver has
- * answered.
+ * A call has its outcome when the answer's final status line is there: FETCH_OK with its status.
+ * What goes wrong after that (a head that is malformed or too long, a body cut short, malformed, too
+ * long, past the deadline) sets response_cut and detail, and costs the connection, but not the
+ * outcome: the receiver has answered.
  *
  * Bounds on what a receiver sends: 16 KiB and 100 lines for a head, 8 interim answers,
- * response_read bytes of body. A kept connection that dies before the first byte of an answer is
+ * response_read bytes of body. Only connections whose last answer was a 2xx, whole and well-formed,
+ * are used again, and none once it is age_us old, so that a change in DNS is followed. A kept connection that dies before the first byte of an answer is
  * replaced once by a fresh one, within the same deadline; a request may thus reach the receiver
  * twice.
  *
@@ -23,28 +24,12 @@
 #pragma once
 
 #include "base/base.h"
+#include "fetch/call.h"
 #include "http/url.h"
 #include "http/wire.h"
 #include "loop/loop.h"
 #include "tls/tls.h"
 #include "work/work.h"
-
-enum fetch_error {
-    FETCH_OK,            /* a response head came; status is set */
-    FETCH_BAD_URL,
-    FETCH_DNS,           /* the name does not resolve */
-    FETCH_ADDRESS,       /* refused by the address policy */
-    FETCH_CONNECT,       /* refused, unreachable */
-    FETCH_CONNECT_TIMEOUT,
-    FETCH_TLS,           /* handshake or certificate; detail has the reason */
-    FETCH_TIMEOUT,       /* the total deadline passed before a whole head */
-    FETCH_CLOSED,        /* closed or reset before a whole head */
-    FETCH_PROTOCOL,      /* not HTTP, or malformed */
-    FETCH_TOO_LARGE,     /* response head over its limit */
-    FETCH_CANCELED
-};
-/* "dns", "connect", ...: for history, logs and metrics. */
-const char *fetch_error_name(enum fetch_error e);
 
 /* Which addresses may be connected to. Immutable, shared. Default: private, loopback, link-local,
  * CGNAT, multicast, documentation, benchmarking, reserved, metadata and their IPv6 forms (mapped,
@@ -58,42 +43,12 @@ struct sockaddr;
 /* `why` gets the reason ("loopback", "private", ...) on false; may be NULL. */
 bool fetch_policy_allows(const struct fetch_policy *p, const struct sockaddr *addr, const char **why);
 
-/* One request. The owner fills the first part, keeps everything borrowed alive until done(), and
- * starts it once. */
-struct fetch_call {
-    /* in */
-    enum http_method method;
-    const struct http_url *url;        /* borrowed */
-    struct str headers;                /* ready lines "Name: value\r\n", without Host and framing */
-    struct str body;                   /* borrowed; sent as is */
-    bool chunked;                      /* send the body with chunked coding instead of a length */
-    int64_t deadline_us;               /* total, from start */
-    int64_t connect_us;                /* for DNS, TCP and TLS together */
-    size_t response_keep;              /* body bytes kept */
-    size_t response_read;              /* body bytes read before the connection is cut */
-    SSL_CTX *tls;                      /* own context (mTLS) or NULL for the client's */
-    void (*done)(struct fetch_call *c);
-    void *owner;
-    /* out, valid from done() until the owner frees or restarts the call */
-    enum fetch_error error;
-    int status;
-    struct str response_headers;       /* the raw header lines, cut at 8 KiB */
-    struct str response;               /* kept bytes */
-    bool response_cut;
-    int64_t took_us;                   /* from start to done */
-    int64_t connect_took_us;           /* 0 on a reused connection */
-    bool reused;
-    char peer[48];                     /* address connected to, text; "" if none */
-    char detail[160];                  /* what went wrong, in words; "" on success */
-    /* implementation's */
-    void *_state;
-    struct buf _head;
-    struct buf _body;
-};
-void fetch_call_init(struct fetch_call *c); /* zero and set limits' defaults */
-void fetch_call_fini(struct fetch_call *c); /* not while running */
-/* A response header's value from response_headers (first, any case), or empty. */
-struct str fetch_response_header(const struct fetch_call *c, const char *name);
+/* The addresses of a name, for threads that may block, as our clients look names up: as they are written
+ * (no search domains), /etc/hosts first. Returns their number; 0: `why` says why there is none. What may
+ * be connected to is for the policy to say. */
+enum { FETCH_LOOK_UP_MAX = 8 };
+struct sockaddr_storage;
+size_t fetch_look_up(struct str name, uint16_t port, int64_t timeout_us, struct sockaddr_storage *out, struct buf *why);
 
 struct fetch;
 struct fetch_ops {
@@ -114,6 +69,7 @@ struct fetch_options {
     size_t idle_max;               /* kept connections, all hosts; 0: 1024 */
     size_t idle_per_host;          /* own client only; 0: 16 */
     int64_t idle_us;               /* kept this long unused; 0: 60 s */
+    int64_t age_us;                /* not used again when this old; 0: 15 s */
     const char *proxy;             /* curl only: "http://..." or "socks5://..."; NULL: none */
     const char *no_proxy;          /* "name,.suffix,10.0.0.0/8" asked directly; "*": all */
     bool http2;                    /* curl only */

@@ -4,6 +4,10 @@
  */
 #include "fetch/own_priv.h"
 
+#include "fetch/exchange_priv.h"
+#include "fetch/host_priv.h"
+#include "fetch/pool_priv.h"
+
 #include <signal.h>
 
 enum { IDLE_US = 60 * 1000 * 1000, IDLE_MAX = 1024, IDLE_PER_HOST = 16 };
@@ -34,6 +38,7 @@ static void own_free(struct fetch *f)
     while (own->running != NULL)
         own_cancel(f, own->running->call);
     fetch_own_pool_clear(own);
+    fetch_own_host_clear(own);
     fetch_resolver_free(own->resolver);
     loop_timer_stop(own->loop, &own->idle_timer);
     map_free(own->hosts);
@@ -73,6 +78,7 @@ struct fetch *fetch_own_new(struct loop *loop, const struct fetch_options *o)
     own->idle_max = o->idle_max != 0 ? o->idle_max : IDLE_MAX;
     own->idle_per_host = o->idle_per_host != 0 ? o->idle_per_host : IDLE_PER_HOST;
     own->idle_us = o->idle_us != 0 ? o->idle_us : IDLE_US;
+    own->age_us = o->age_us != 0 ? o->age_us : FETCH_AGE_US;
     own->fixed = o->resolve != NULL ? xstrdup(o->resolve) : NULL;
     own->resolver = fetch_resolver_new(loop, own->fixed, NULL);
     own->hosts = map_new();

@@ -292,7 +292,7 @@ static const char *table_reason(const struct address *a)
 }
 
 /* One address, without regard to what it carries. */
-static const char *judge(const struct fetch_policy *p, const struct address *a)
+static const char *policy_judge(const struct fetch_policy *p, const struct address *a)
 {
     if (list_has(&p->deny, a))
         return "denied by configuration";
@@ -315,11 +315,11 @@ static const char *judge_carried(const struct fetch_policy *p, const struct addr
         if (!cidr_has(&g_carriers[i], a))
             continue;
         inner = address_from_v4(a->bytes + CARRIERS[i].offset, CARRIERS[i].mask);
-        why = judge(p, &inner);
+        why = policy_judge(p, &inner);
     }
     if (why == NULL && is_isatap(a)) {
         inner = address_from_v4(a->bytes + 12, 0);
-        why = judge(p, &inner);
+        why = policy_judge(p, &inner);
     }
     return why;
 }
@@ -364,7 +364,7 @@ bool fetch_policy_allows(const struct fetch_policy *p, const struct sockaddr *ad
     const char *reason = "not an internet address";
 
     if (address_of(addr, &a)) {
-        reason = judge(p, &a);
+        reason = policy_judge(p, &a);
         if (reason == NULL && !address_is_v4(&a) && !is_plain_v6(&a))
             reason = judge_carried(p, &a);
     }

@@ -4,35 +4,16 @@
  * thread. Answers say nothing about what may be connected to: the caller asks the policy about each
  * address right before it connects.
  *
- * Literal addresses, "localhost" (and names under it) and the fixed names need no DNS; /etc/hosts
- * is honoured. Answers are kept for their TTL, at least 1 s and at most 60 s, 4096 names at most;
- * lookups of one name at one time are one query. Failures are not kept.
+ * Literal addresses, "localhost" (and names under it) and the fixed names need no DNS; a name in
+ * /etc/hosts is not asked for. All others are looked up as they are written: no search domains. The
+ * two families are asked for apart, and one that is silent or broken does not hold up the other.
+ * Answers are kept for their TTL, at least 1 s and at most 60 s, 4096 names at most; lookups of one
+ * name at one time are one query. Failures are not kept.
  */
 #pragma once
 
-#include <sys/socket.h>
-
+#include "fetch/address_priv.h"
 #include "fetch/fetch.h"
-
-enum { FETCH_ADDRESSES_MAX = 8, FETCH_NAME_MAX = 254 };
-
-struct fetch_address {
-    sa_family_t family; /* AF_INET or AF_INET6 */
-    uint8_t bytes[16];
-};
-
-struct fetch_addresses {
-    size_t count;
-    struct fetch_address items[FETCH_ADDRESSES_MAX]; /* families alternate, IPv6 first */
-};
-
-/* The address with a port, as connect() wants it; returns its length. */
-socklen_t fetch_address_sockaddr(const struct fetch_address *a, uint16_t port,
-                                 struct sockaddr_storage *out);
-/* Its text; `out` as in struct fetch_call's peer. */
-void fetch_address_text(const struct fetch_address *a, char *out, size_t size);
-/* A literal IPv4 or IPv6 address. */
-bool fetch_address_parse(struct str text, struct fetch_address *out);
 
 struct fetch_resolver;
 struct resolve_entry;

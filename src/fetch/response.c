@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reading the answer. Bytes come through the client's scratch memory; only a head that arrives in
- * pieces is gathered, in the call. Once a final head is there the call has its outcome: whatever
- * is wrong with the body after it cuts the kept text and the connection, and nothing else.
+ * pieces is gathered, in the call. Once a final status line is there the call has its outcome:
+ * whatever is wrong after it cuts the kept text and the connection, and nothing else.
  */
-#include "fetch/own_priv.h"
+#include "fetch/response_priv.h"
 
-static void fail(struct own_exchange *ex, enum fetch_error error, const char *why)
+#include "fetch/conn_priv.h"
+#include "fetch/exchange_priv.h"
+
+static void response_fail(struct own_exchange *ex, enum fetch_error error, const char *why)
 {
     fetch_call_say(ex->call, "%s", why);
     fetch_own_exchange_fail(ex, error);
 }
 
-static void cut(struct own_exchange *ex, const char *why)
+static void fetch_response_cut(struct own_exchange *ex, const char *why)
 {
     ex->call->response_cut = true;
     fetch_call_say(ex->call, "%s", why);
@@ -53,7 +56,7 @@ static bool take_chunked(struct own_exchange *ex, struct str bytes)
     if (state == HTTP_PARSE_MORE)
         return true;
     if (state == HTTP_PARSE_BAD)
-        cut(ex, error.reason);
+        fetch_response_cut(ex, error.reason);
     else
         fetch_own_exchange_complete(ex, used == bytes.len);
     return false;
@@ -116,48 +119,42 @@ static bool take_final_head(struct own_exchange *ex, struct str head, struct str
 static bool skip_interim(struct own_exchange *ex)
 {
     if (ex->own->parsed.status == 101) {
-        fail(ex, FETCH_PROTOCOL, "switched protocols without being asked");
+        response_fail(ex, FETCH_PROTOCOL, "switched protocols without being asked");
         return false;
     }
     if (++ex->interim_count > FETCH_INTERIM_MAX) {
-        fail(ex, FETCH_PROTOCOL, "too many interim answers");
+        response_fail(ex, FETCH_PROTOCOL, "too many interim answers");
         return false;
     }
     return true;
 }
 
-/* Something that cannot become an answer is refused before a whole line of it is there. */
-static bool looks_like_http(struct str in)
-{
-    static const struct str start = { "HTTP/1.", 7 };
-    return str_starts(in.len < start.len ? start : in, in.len < start.len ? in : start);
-}
-
-/* Parses what there is, past interim answers. What is left of an unfinished head stays in *in.
- * *is_final: the body has begun and the rest was taken. False: the call has ended. */
-static bool parse_heads(struct own_exchange *ex, struct str *in, bool *is_final)
+/* Parses what there is, past interim answers; `is_all`: no more will come. What is left of an
+ * unfinished head stays in *in. *is_final: the body has begun and the rest was taken. False: the call
+ * has ended. */
+static bool parse_heads(struct own_exchange *ex, struct str *in, bool is_all, bool *is_final)
 {
     struct own *own = ex->own;
-    size_t used = 0;
+    struct fetch_head read;
 
     while (in->len > 0) {
-        struct http_parse_error error = { .reason = "not an HTTP/1.x answer" };
-        enum http_parse state = HTTP_PARSE_BAD;
-        if (looks_like_http(*in))
-            state = http_parse_response(*in, FETCH_HEAD_MAX, &own->parsed, &used, &error);
+        enum http_parse state = fetch_head_read(*in, is_all, &own->parsed, &read);
         if (state == HTTP_PARSE_MORE)
             return true;
         if (state == HTTP_PARSE_BAD) {
-            fail(ex, error.status == 431 ? FETCH_TOO_LARGE : FETCH_PROTOCOL, error.reason);
+            response_fail(ex, read.error.status == 431 ? FETCH_TOO_LARGE : FETCH_PROTOCOL,
+                          read.error.reason);
             return false;
         }
         if (own->parsed.status >= 200) {
             *is_final = true;
-            return take_final_head(ex, str_sub(*in, 0, used), str_sub(*in, used, in->len));
+            fetch_call_note_sloppy(ex->call, &read);
+            return take_final_head(ex, str_sub(*in, 0, read.used),
+                                   str_sub(*in, read.used, in->len));
         }
         if (!skip_interim(ex))
             return false;
-        *in = str_sub(*in, used, in->len);
+        *in = str_sub(*in, read.used, in->len);
     }
     return true;
 }
@@ -172,10 +169,10 @@ static bool take_head(struct own_exchange *ex, struct str bytes)
         MUST(buf_add_str(&c->_head, bytes) == RC_OK);
     struct str in = is_gathered ? buf_str(&c->_head) : bytes;
     /* Without a line end there is nothing new to parse: drips cost no more than their bytes. */
-    if (is_gathered && in.len <= FETCH_HEAD_MAX && str_find(bytes, '\n') == bytes.len &&
-        looks_like_http(in))
+    if (is_gathered && in.len < FETCH_HEAD_MAX && str_find(bytes, '\n') == bytes.len &&
+        str_starts(in, STR("HTTP/1.")))
         return true;
-    if (!parse_heads(ex, &in, &is_final))
+    if (!parse_heads(ex, &in, false, &is_final))
         return false;
     if (is_final)
         return true;
@@ -188,13 +185,17 @@ static bool take_head(struct own_exchange *ex, struct str bytes)
 
 /* --- the socket ---------------------------------------------------------------------------- */
 
-static void take_end(struct own_exchange *ex, bool is_orderly)
+bool fetch_own_response_settle(struct own_exchange *ex)
 {
     struct str in = buf_str(&ex->call->_head);
     bool is_final = false;
 
-    /* A last line without an end has not been looked at. */
-    if (ex->reading == OWN_HEAD && !parse_heads(ex, &in, &is_final))
+    return ex->reading == OWN_HEAD && !parse_heads(ex, &in, true, &is_final);
+}
+
+static void take_end(struct own_exchange *ex, bool is_orderly)
+{
+    if (fetch_own_response_settle(ex))
         return;
     if (ex->reading == OWN_HEAD)
         fetch_own_exchange_closed(ex, ex->has_bytes ? "closed in the middle of the answer's head"
@@ -202,29 +203,34 @@ static void take_end(struct own_exchange *ex, bool is_orderly)
     else if (ex->reading == OWN_UNTIL_CLOSE && is_orderly)
         fetch_own_exchange_complete(ex, false);
     else
-        cut(ex, "closed before the end of the answer's body");
+        fetch_response_cut(ex, "closed before the end of the answer's body");
 }
 
 void fetch_own_response_read(struct own_exchange *ex)
 {
     struct own *own = ex->own;
-    bool is_tls = ex->conn->ssl != NULL;
+    bool is_tls = ex->conn->ssl != NULL, has_part = false;
     size_t n = 0;
 
     for (;;) {
         enum own_io io = fetch_own_conn_read(ex->conn, own->scratch, sizeof(own->scratch), &n);
-        if (io == OWN_IO_AGAIN)
+        if (io == OWN_IO_AGAIN) {
+            if (has_part)
+                fetch_own_conn_ack_at_once(ex->conn);
             return;
+        }
         if (io != OWN_IO_OK) {
             take_end(ex, io == OWN_IO_CLOSED);
             return;
         }
-        ex->has_bytes = true;
+        ex->has_bytes = has_part = true;
         struct str bytes = str_of(own->scratch, n);
         if (!(ex->reading == OWN_HEAD ? take_head(ex, bytes) : take_body(ex, bytes)))
             return;
         /* The socket was emptied; the loop tells of more. TLS may hold decrypted bytes. */
-        if (!is_tls && n < sizeof(own->scratch))
+        if (!is_tls && n < sizeof(own->scratch)) {
+            fetch_own_conn_ack_at_once(ex->conn);
             return;
+        }
     }
 }

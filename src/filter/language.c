@@ -3,9 +3,10 @@
  * From a filter's text to its tree. Names of one member, however they are spelled ("a.b", "/a/b",
  * nested objects), end in one node, so that all that is asked of it is asked of the same value.
  */
-#include "filter/language_priv.h"
+#include "filter/language.h"
 
-#include <stdio.h>
+#include "filter/fault_priv.h"
+#include "filter/operators_priv.h"
 
 /* What the value is that a node asks about: decides which names and operators make sense. */
 enum level {
@@ -23,39 +24,8 @@ static const struct section {
     { { "path", 4 }, TEXT },  { { "method", 6 }, TEXT },  { { "eventType", 9 }, TEXT },
 };
 
-const char *const filter_operator_names[FILTER_OPERATOR_COUNT] = {
-    [FILTER_EQ] = "$eq",
-    [FILTER_NEQ] = "$neq",
-    [FILTER_GT] = "$gt",
-    [FILTER_GTE] = "$gte",
-    [FILTER_LT] = "$lt",
-    [FILTER_LTE] = "$lte",
-    [FILTER_IN] = "$in",
-    [FILTER_NIN] = "$nin",
-    [FILTER_STARTS_WITH] = "$startsWith",
-    [FILTER_ENDS_WITH] = "$endsWith",
-    [FILTER_CONTAINS] = "$contains",
-    [FILTER_EXIST] = "$exist",
-    [FILTER_REGEX] = "$regex",
-    [FILTER_AND] = "$and",
-    [FILTER_OR] = "$or",
-    [FILTER_NOT] = "$not",
-};
-
 static enum rc compile_node(struct filter_compiling *c, enum level level, bool fold_case,
                             struct json_span value, struct filter_node *node);
-
-/* --- faults ------------------------------------------------------------------------------------------- */
-
-enum rc filter_fail(struct filter_compiling *c, enum rc rc, const char *reason)
-{
-    if (c->fault != NULL) {
-        struct str where = str_cut_utf8(buf_str(&c->where), sizeof(c->fault->where) - 1);
-        (void)snprintf(c->fault->where, sizeof(c->fault->where), "%.*s", STR_ARGS(where));
-        (void)snprintf(c->fault->reason, sizeof(c->fault->reason), "%s", reason);
-    }
-    return rc;
-}
 
 /* Goes one step down; returns where to cut on the way up. */
 static size_t push_where(struct filter_compiling *c, struct str name)
@@ -101,7 +71,7 @@ static struct filter_node *member_of(struct filter_compiling *c, struct filter_n
 }
 
 /* Undoes ~0 and ~1 in one step of a JSON pointer. */
-static enum rc unescape(struct filter_compiling *c, struct str step, struct str *out)
+static enum rc language_unescape(struct filter_compiling *c, struct str step, struct str *out)
 {
     char *text = arena_cstr(c->arena, step);
     size_t len = 0;
@@ -128,7 +98,7 @@ static enum rc step_down(struct filter_compiling *c, struct str name, struct fil
 }
 
 /* "/a/b": a JSON pointer; "a.b": steps between dots; anything else: one name. */
-static enum rc walk(struct filter_compiling *c, struct str path, struct filter_node **node)
+static enum rc language_walk(struct filter_compiling *c, struct str path, struct filter_node **node)
 {
     bool is_pointer = path.len > 0 && path.ptr[0] == '/';
     char separator = is_pointer ? '/' : '.';
@@ -139,7 +109,7 @@ static enum rc walk(struct filter_compiling *c, struct str path, struct filter_n
         struct str step = str_sub(rest, 0, str_find(rest, separator));
         at += step.len + 1;
         if (is_pointer)
-            rc = unescape(c, step, &step);
+            rc = language_unescape(c, step, &step);
         else if (step.len == 0)
             rc = filter_fail(c, RC_INVALID,
                              "a name is empty; a path that begins with / may have such");
@@ -149,7 +119,7 @@ static enum rc walk(struct filter_compiling *c, struct str path, struct filter_n
     return rc;
 }
 
-static struct str lower(struct filter_compiling *c, struct str name)
+static struct str language_lower(struct filter_compiling *c, struct str name)
 {
     char *text = arena_cstr(c->arena, name);
     for (size_t i = 0; i < name.len; i++)
@@ -270,10 +240,10 @@ static enum rc compile_name(struct filter_compiling *c, enum level level, bool f
     switch (level) {
     case ROOT: return compile_section(c, name, value, node);
     case FLAT:
-        rc = step_down(c, fold_case ? lower(c, name) : name, &node);
+        rc = step_down(c, fold_case ? language_lower(c, name) : name, &node);
         return rc == RC_OK ? compile_node(c, TEXT, false, value, node) : rc;
     case VALUE:
-        rc = walk(c, name, &node);
+        rc = language_walk(c, name, &node);
         return rc == RC_OK ? compile_node(c, VALUE, false, value, node) : rc;
     case TEXT: break;
     }

@@ -5,8 +5,10 @@
  * into a tree: members are looked for in its text, a pass a level, and everything that takes time is paid for
  * in steps.
  */
-#include "filter/language_priv.h"
+#include "filter/language.h"
 
+#include "filter/operators_priv.h"
+#include "filter/regex_priv.h"
 #include "metrics/metrics.h"
 
 #include <stdio.h>
@@ -54,24 +56,16 @@ static enum filter_truth eval_node(struct match *m, const struct filter_node *no
 static enum filter_truth eval_fields(struct match *m, const struct wanted *want,
                                      const struct value *v);
 
-bool filter_spend(struct filter_work *w, size_t steps)
-{
-    if (w->steps_left <= 0)
-        return false;
-    w->steps_left -= (int64_t)steps;
-    return w->steps_left > 0;
-}
-
-static enum filter_truth both(enum filter_truth a, enum filter_truth b)
+static enum filter_truth match_both(enum filter_truth a, enum filter_truth b)
 {
     if (a == FILTER_FALSE || b == FILTER_FALSE)
         return FILTER_FALSE;
     return a == FILTER_UNKNOWN ? a : b;
 }
 
-static enum filter_truth either(enum filter_truth a, enum filter_truth b)
+static enum filter_truth match_either(enum filter_truth a, enum filter_truth b)
 {
-    return filter_deny(both(filter_deny(a), filter_deny(b)));
+    return filter_deny(match_both(filter_deny(a), filter_deny(b)));
 }
 
 /* --- explaining --------------------------------------------------------------------------------------- */
@@ -97,7 +91,7 @@ static void pop_path(struct match *m, size_t before)
 }
 
 /* JSON if it is, else the text as a string. */
-static json_t *shown(struct str text)
+static json_t *match_shown(struct str text)
 {
     json_t *out = NULL;
     if (json_parse(text, &out, NULL) == RC_OK)
@@ -109,7 +103,7 @@ static json_t *shown(struct str text)
 static json_t *shown_value(const struct value *v)
 {
     if (v->kind == JSON_VALUE && v->span.text.len <= SHOWN_MAX)
-        return shown(v->span.text);
+        return match_shown(v->span.text);
     if (v->kind == TEXT_VALUE && str_is_utf8(v->text))
         return json_stringn(v->text.ptr, str_cut_utf8(v->text, SHOWN_MAX).len);
     return NULL;
@@ -127,7 +121,7 @@ static json_t *open_entry(struct match *m, const struct filter_op *op, json_t **
     json_object_set_new(entry, "operator", json_string(filter_operator_names[op->kind]));
     json_array_append_new(m->list, entry);
     if (op->nodes == NULL) {
-        json_object_set_new(entry, "operand", shown(op->operand));
+        json_object_set_new(entry, "operand", match_shown(op->operand));
         return entry;
     }
     m->list = json_array();
@@ -162,7 +156,7 @@ static enum rc compare_element(void *ctx, size_t index, struct json_span value)
 {
     struct any *any = ctx;
     (void)index;
-    any->found = either(any->found, compare_span(any->m, any->op, value));
+    any->found = match_either(any->found, compare_span(any->m, any->op, value));
     return any->found == FILTER_TRUE || any->m->work.steps_left <= 0 ? RC_LIMIT : RC_OK;
 }
 
@@ -197,7 +191,7 @@ static enum filter_truth compare_texts(struct match *m, const struct filter_op *
     for (size_t i = 0; i < v->count && found != FILTER_TRUE; i++) {
         struct filter_scalar scalar = { JSON_SPAN_STRING, v->pairs[i].value };
         if (has_name(v, i))
-            found = either(found, filter_compare(op, &scalar, &m->work));
+            found = match_either(found, filter_compare(op, &scalar, &m->work));
     }
     return found;
 }
@@ -223,7 +217,7 @@ static enum filter_truth eval_logic(struct match *m, const struct filter_op *op,
     enum filter_truth t = filter_truth_of(!is_or);
     for (const struct filter_node *node = op->nodes; node != NULL; node = node->next) {
         enum filter_truth one = eval_node(m, node, v);
-        t = is_or ? either(t, one) : both(t, one);
+        t = is_or ? match_either(t, one) : match_both(t, one);
         if (m->list == NULL && t == filter_truth_of(is_or))
             break;
     }
@@ -324,7 +318,7 @@ static enum filter_truth eval_object(struct match *m, const struct wanted *want,
             continue;
         bool is_there = is_read && members[i].value.type != JSON_SPAN_NONE;
         struct value v = { .kind = is_there ? JSON_VALUE : ABSENT, .span = members[i].value };
-        t = both(t, eval_field(m, f, &v));
+        t = match_both(t, eval_field(m, f, &v));
         i++;
     }
     return t;
@@ -371,7 +365,7 @@ static enum rc eval_element(void *ctx, size_t index, struct json_span element)
     char number[24];
     (void)snprintf(number, sizeof(number), "%zu", index);
     size_t before = push_path(m, str_from(number));
-    each->found = either(each->found, eval_fields(m, each->names, &v));
+    each->found = match_either(each->found, eval_fields(m, each->names, &v));
     pop_path(m, before);
     each->count++;
     return each->found == FILTER_TRUE || m->work.steps_left <= 0 ? RC_LIMIT : RC_OK;
@@ -387,7 +381,7 @@ static enum filter_truth eval_array(struct match *m, const struct wanted *want,
     for (const struct filter_field *f = want->fields; f != NULL; f = f->next) {
         has_names = has_names || !f->is_index;
         if (f->is_index && !want->names_only)
-            t = both(t, eval_index(m, f, array));
+            t = match_both(t, eval_index(m, f, array));
     }
     if (!has_names || is_over(m, t))
         return t;
@@ -397,7 +391,7 @@ static enum filter_truth eval_array(struct match *m, const struct wanted *want,
     MUST(json_span_each(array, eval_element, &each) != RC_INVALID);
     if (each.count == 0)
         each.found = eval_fields(m, &names, &(struct value){ .kind = ABSENT });
-    return both(t, each.found);
+    return match_both(t, each.found);
 }
 
 static struct value text_list(const struct value *map, struct str name)
@@ -431,7 +425,7 @@ static enum filter_truth eval_fields(struct match *m, const struct wanted *want,
     for (const struct filter_field *f = want->fields; f != NULL && !is_over(m, t); f = f->next) {
         struct value member = member_of(m, v, f->name);
         if (is_wanted(want, f))
-            t = both(t, eval_field(m, f, &member));
+            t = match_both(t, eval_field(m, f, &member));
     }
     return t;
 }
@@ -442,16 +436,16 @@ static enum filter_truth eval_node(struct match *m, const struct filter_node *no
     enum filter_truth t = FILTER_TRUE;
     struct wanted want = { node->fields, node->field_count, false };
     for (const struct filter_op *op = node->ops; op != NULL && !is_over(m, t); op = op->next)
-        t = both(t, eval_op(m, op, v));
+        t = match_both(t, eval_op(m, op, v));
     if (node->fields != NULL && !is_over(m, t))
-        t = both(t, eval_fields(m, &want, v));
+        t = match_both(t, eval_fields(m, &want, v));
     return t;
 }
 
 /* --- the whole ---------------------------------------------------------------------------------------- */
 
-static enum filter_truth run(const struct filter_program *program, const struct filter_input *in,
-                             json_t *list, bool *exhausted)
+static enum filter_truth match_run(const struct filter_program *program,
+                                   const struct filter_input *in, json_t *list, bool *exhausted)
 {
     struct match m = { .in = in, .list = list, .work = { .steps_left = FILTER_STEPS_MAX } };
     struct value whole = { .kind = WHOLE };
@@ -459,7 +453,7 @@ static enum filter_truth run(const struct filter_program *program, const struct 
     buf_init(&m.path, PATH_MAX_SHOWN);
     enum filter_truth t = eval_node(&m, &program->root, &whole);
     *exhausted = m.work.steps_left <= 0;
-    filter_work_fini(&m.work);
+    filter_regex_work_fini(&m.work);
     buf_fini(&m.path);
     arena_fini(&m.arena);
     return *exhausted ? FILTER_UNKNOWN : t;
@@ -470,7 +464,7 @@ bool filter_match(const struct filter_program *program, const struct filter_inpu
                   json_t **explanation)
 {
     bool exhausted = false;
-    enum filter_truth t = run(program, in, NULL, &exhausted);
+    enum filter_truth t = match_run(program, in, NULL, &exhausted);
     if (exhausted)
         metrics_add(METRIC_FILTER_EXHAUSTED, 1);
     if (explanation == NULL)
@@ -481,7 +475,7 @@ bool filter_match(const struct filter_program *program, const struct filter_inpu
     json_object_set_new(out, "result", json_string(truth_name(t)));
     json_object_set_new(out, "exhausted", json_boolean(exhausted));
     json_object_set_new(out, "conditions", list);
-    (void)run(program, in, list, &exhausted);
+    (void)match_run(program, in, list, &exhausted);
     *explanation = out;
     return t == FILTER_TRUE;
 }

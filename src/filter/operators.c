@@ -3,7 +3,29 @@
  * The operators that compare: which operands they take, and what they say of a scalar. A value of
  * another type than the operand's is never equal, above, below or anything else; it is not converted.
  */
-#include "filter/language_priv.h"
+#include "filter/operators_priv.h"
+
+#include "filter/operators_number_priv.h"
+#include "filter/regex_priv.h"
+
+const char *const filter_operator_names[FILTER_OPERATOR_COUNT] = {
+    [FILTER_EQ] = "$eq",
+    [FILTER_NEQ] = "$neq",
+    [FILTER_GT] = "$gt",
+    [FILTER_GTE] = "$gte",
+    [FILTER_LT] = "$lt",
+    [FILTER_LTE] = "$lte",
+    [FILTER_IN] = "$in",
+    [FILTER_NIN] = "$nin",
+    [FILTER_STARTS_WITH] = "$startsWith",
+    [FILTER_ENDS_WITH] = "$endsWith",
+    [FILTER_CONTAINS] = "$contains",
+    [FILTER_EXIST] = "$exist",
+    [FILTER_REGEX] = "$regex",
+    [FILTER_AND] = "$and",
+    [FILTER_OR] = "$or",
+    [FILTER_NOT] = "$not",
+};
 
 static enum rc take_scalar(struct filter_compiling *c, struct json_span span,
                            struct filter_scalar *out)

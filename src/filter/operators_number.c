@@ -3,7 +3,7 @@
  * Numbers as they are written, compared exactly: no rounding to a double, no limit of digits. 0.1 is
  * 0.10 and 1e-1; 9007199254740993 is not 9007199254740992.
  */
-#include "filter/language_priv.h"
+#include "filter/operators_number_priv.h"
 
 enum { EXPONENT_DIGITS_MAX = 9 };
 
@@ -35,7 +35,7 @@ static size_t exponent_at(struct str text)
     return at < text.len ? at : str_find(text, 'E');
 }
 
-static bool read_number(struct str text, struct number *n)
+static bool read_operand(struct str text, struct number *n)
 {
     *n = (struct number){ .negative = str_skip_prefix(&text, STR("-")) };
     size_t end = exponent_at(text);
@@ -80,13 +80,13 @@ static int compare_sizes(const struct number *a, const struct number *b)
 bool filter_number_ok(struct str text)
 {
     struct number n;
-    return read_number(text, &n);
+    return read_operand(text, &n);
 }
 
 bool filter_number_compare(struct str a, struct str b, int *order)
 {
     struct number left, right;
-    if (!read_number(a, &left) || !read_number(b, &right))
+    if (!read_operand(a, &left) || !read_operand(b, &right))
         return false;
     int left_sign = left.zero ? 0 : left.negative ? -1 : 1;
     int right_sign = right.zero ? 0 : right.negative ? -1 : 1;

@@ -5,7 +5,7 @@
  * work instead (and the distance moved, which a possessive run covers without one). What cannot be
  * decided within the steps is not decided: neither a match nor the lack of one.
  */
-#include "filter/language_priv.h"
+#include "filter/regex_priv.h"
 
 #include "metrics/metrics.h"
 
@@ -115,7 +115,7 @@ enum filter_truth filter_regex_match(const pcre2_code *regex, struct str subject
     return found >= 0 ? FILTER_TRUE : FILTER_UNKNOWN;
 }
 
-void filter_work_fini(struct filter_work *w)
+void filter_regex_work_fini(struct filter_work *w)
 {
     pcre2_match_context_free(w->regex_context);
     pcre2_match_data_free(w->regex_data);

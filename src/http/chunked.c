@@ -4,8 +4,9 @@
  * are read over, trailers checked and dropped. What is not data has limits of its own, so that a
  * sender cannot keep us busy with tiny chunks in long lines.
  */
+#include "http/chunked.h"
+
 #include "http/text_priv.h"
-#include "http/wire.h"
 
 enum {
     CHUNK_DIGITS_MAX = 16,         /* 64 bits; those past 63 are refused by their value */
@@ -31,13 +32,13 @@ enum state {
     AT_DONE
 };
 
-static bool refuse(struct http_parse_error *error, const char *reason)
+static bool chunked_refuse(struct http_parse_error *error, const char *reason)
 {
     *error = (struct http_parse_error){ 400, reason };
     return false;
 }
 
-static unsigned hex_value(char c)
+static unsigned chunked_hex_value(char c)
 {
     return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
@@ -45,22 +46,22 @@ static unsigned hex_value(char c)
 static bool step_size(struct http_chunked *c, char b, struct http_parse_error *error)
 {
     if (++c->_line > CHUNK_LINE_MAX)
-        return refuse(error, "chunk size line too long");
+        return chunked_refuse(error, "chunk size line too long");
     if (http_char_is(b, HTTP_CHAR_HEX)) {
-        c->_left = c->_left * 16 + hex_value(b);
+        c->_left = c->_left * 16 + chunked_hex_value(b);
         if (c->_line > CHUNK_DIGITS_MAX || c->_left > INT64_MAX)
-            return refuse(error, "chunk size too large");
+            return chunked_refuse(error, "chunk size too large");
         c->_state = IN_SIZE;
         return true;
     }
     if (c->_state == AT_SIZE)
-        return refuse(error, "malformed chunk size");
+        return chunked_refuse(error, "malformed chunk size");
     if (b == ';') {
         c->_state = IN_EXTENSION;
     } else if (b == '\r') {
         c->_state = AT_SIZE_LF;
     } else {
-        return refuse(error, "malformed chunk size");
+        return chunked_refuse(error, "malformed chunk size");
     }
     return true;
 }
@@ -68,24 +69,25 @@ static bool step_size(struct http_chunked *c, char b, struct http_parse_error *e
 static bool step_extension(struct http_chunked *c, char b, struct http_parse_error *error)
 {
     if (++c->_line > CHUNK_LINE_MAX)
-        return refuse(error, "chunk size line too long");
+        return chunked_refuse(error, "chunk size line too long");
     if (b == '\r') {
         c->_state = AT_SIZE_LF;
         return true;
     }
-    return http_char_is(b, HTTP_CHAR_VALUE) ? true
-                                            : refuse(error, "control byte in a chunk extension");
+    return http_char_is(b, HTTP_CHAR_VALUE)
+               ? true
+               : chunked_refuse(error, "control byte in a chunk extension");
 }
 
 static bool step_size_lf(struct http_chunked *c, char b, struct http_parse_error *error)
 {
     if (b != '\n')
-        return refuse(error, "CR without LF in the chunked body");
+        return chunked_refuse(error, "CR without LF in the chunked body");
     if (c->_line > CHUNK_OVERHEAD_FREE)
         c->_excess += c->_line - CHUNK_OVERHEAD_FREE;
     c->_excess -= c->_excess < c->_left ? c->_excess : (size_t)c->_left;
     if (c->_excess > CHUNK_OVERHEAD_MAX)
-        return refuse(error, "too much chunk framing for the data");
+        return chunked_refuse(error, "too much chunk framing for the data");
     c->_line = 0;
     c->_state = c->_left > 0 ? IN_DATA : AT_TRAILER;
     return true;
@@ -94,7 +96,7 @@ static bool step_size_lf(struct http_chunked *c, char b, struct http_parse_error
 static bool step_trailer(struct http_chunked *c, char b, struct http_parse_error *error)
 {
     if (++c->_line > CHUNK_TRAILERS_MAX)
-        return refuse(error, "trailers too large");
+        return chunked_refuse(error, "trailers too large");
     switch (c->_state) {
     case AT_TRAILER:
         if (b == '\r') {
@@ -102,29 +104,31 @@ static bool step_trailer(struct http_chunked *c, char b, struct http_parse_error
             return true;
         }
         c->_state = IN_TRAILER_NAME;
-        return http_char_is(b, HTTP_CHAR_TOKEN) ? true : refuse(error, "malformed trailer");
+        return http_char_is(b, HTTP_CHAR_TOKEN) ? true : chunked_refuse(error, "malformed trailer");
     case IN_TRAILER_NAME:
         if (b == ':') {
             c->_state = IN_TRAILER_VALUE;
             return true;
         }
-        return http_char_is(b, HTTP_CHAR_TOKEN) ? true : refuse(error, "malformed trailer");
+        return http_char_is(b, HTTP_CHAR_TOKEN) ? true : chunked_refuse(error, "malformed trailer");
     case IN_TRAILER_VALUE:
         if (b == '\r') {
             c->_state = AT_TRAILER_LF;
             return true;
         }
-        return http_char_is(b, HTTP_CHAR_VALUE) ? true : refuse(error, "control byte in a trailer");
+        return http_char_is(b, HTTP_CHAR_VALUE)
+                   ? true
+                   : chunked_refuse(error, "control byte in a trailer");
     default: /* AT_TRAILER_LF, AT_END_LF */
         if (b != '\n')
-            return refuse(error, "CR without LF in the trailers");
+            return chunked_refuse(error, "CR without LF in the trailers");
         c->_state = c->_state == AT_TRAILER_LF ? AT_TRAILER : AT_DONE;
         return true;
     }
 }
 
 /* One byte outside the data. */
-static bool step(struct http_chunked *c, char b, struct http_parse_error *error)
+static bool chunked_step(struct http_chunked *c, char b, struct http_parse_error *error)
 {
     switch (c->_state) {
     case AT_SIZE:
@@ -133,10 +137,10 @@ static bool step(struct http_chunked *c, char b, struct http_parse_error *error)
     case AT_SIZE_LF: return step_size_lf(c, b, error);
     case AT_DATA_CR:
         c->_state = AT_DATA_LF;
-        return b == '\r' ? true : refuse(error, "no CR after the chunk's data");
+        return b == '\r' ? true : chunked_refuse(error, "no CR after the chunk's data");
     case AT_DATA_LF:
         c->_state = AT_SIZE;
-        return b == '\n' ? true : refuse(error, "no LF after the chunk's data");
+        return b == '\n' ? true : chunked_refuse(error, "no LF after the chunk's data");
     default: return step_trailer(c, b, error);
     }
 }
@@ -147,7 +151,7 @@ enum http_parse http_chunked_read(struct http_chunked *c, struct str in, size_t 
     size_t at = 0;
     while (at < in.len && c->_state != AT_DONE) {
         if (c->_state != IN_DATA) {
-            if (!step(c, in.ptr[at], error))
+            if (!chunked_step(c, in.ptr[at], error))
                 return HTTP_PARSE_BAD;
             at++;
             continue;

@@ -4,10 +4,11 @@
  * reads, parses, calls the handler and comes back, until nothing more can be done without waiting. Answers
  * that come while it is on the stack only note what to do next.
  */
-#include "http/conn_priv.h"
+#include "http/transport_priv.h"
 
 #include "metrics/metrics.h"
 
+#include <openssl/err.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -34,8 +35,10 @@ void http_conn_close(struct conn *c)
     loop_timer_stop(s->loop, &c->timer);
     SSL_free(c->ssl);
     (void)close(c->io.fd);
-    if (c->call != NULL && c->call->is_started) {
-        c->call->conn = NULL; /* its handler answers to nobody */
+    if (c->call != NULL && c->call->is_streaming) {
+        c->call->flow->lost(c->call);
+    } else if (c->call != NULL && (c->call->is_started || c->call->is_judging)) {
+        c->call->conn = NULL; /* its handler or judge answers to nobody */
     } else {
         http_call_free(c->call);
     }
@@ -55,13 +58,49 @@ void http_conn_set_deadline(struct conn *c, int64_t at_us)
     loop_timer_set(c->server->loop, &c->timer, at_us);
 }
 
-static void enter(struct conn *c, enum conn_phase phase, int64_t limit_us)
+static void conn_enter(struct conn *c, enum conn_phase phase, int64_t limit_us)
 {
     c->phase = phase;
     http_conn_set_deadline(c, loop_now_us(c->server->loop) + limit_us);
 }
 
 /* ---- reading requests ---- */
+
+static bool has_whole_call(const struct conn *c)
+{
+    return c->call != NULL && c->call->is_whole;
+}
+
+static void start_call(struct conn *c)
+{
+    c->call->is_started = true;
+    http_call_start(c->call);
+}
+
+/* What is left of the body is read over once the answer is out. */
+void http_conn_refuse_body(struct conn *c, int status, const char *why)
+{
+    struct call *call = c->call;
+    if (!call->takes_any) {
+        http_call_refuse(c, status, why);
+        return;
+    }
+    call->pub.refused_status = status;
+    call->pub.refused_why = why;
+    call->pub.body = STR_NONE;
+    buf_fini(&call->body);
+    call->is_whole = true;
+    if (!c->is_advancing)
+        start_call(c);
+}
+
+static void refuse_memory(struct conn *c, enum rc rc)
+{
+    if (c->call->takes_any)
+        http_conn_refuse_body(c, 503, "there is no memory for the body now");
+    else
+        http_call_refuse_memory(c, rc);
+}
 
 /* Framing decides how the body comes: with the head, or in its own phase. Returns bytes taken. */
 static size_t begin_request(struct conn *c, struct call *call, struct str in, size_t head_len)
@@ -70,24 +109,28 @@ static size_t begin_request(struct conn *c, struct call *call, struct str in, si
     struct str head = str_sub(in, 0, head_len), rest = str_sub(in, head_len, in.len);
     metrics_add(METRIC_HTTP_REQUESTS, 1);
     c->call = call;
-    if (h->has_length && h->length > c->server->limits.body_max) {
-        http_call_refuse(c, 413, "the body is larger than the limit");
-        return in.len;
-    }
-    size_t length = h->has_length ? (size_t)h->length : 0;
-    if (!h->chunked && length <= rest.len) {
-        http_call_own_head(call, head, str_sub(rest, 0, length));
+    uint64_t length = h->has_length ? h->length : 0;
+    if (!h->chunked && length <= rest.len && length <= c->server->limits.body_max) {
+        http_call_own_head(call, head, str_sub(rest, 0, (size_t)length));
         call->is_whole = true;
-        return head_len + length;
+        return head_len + (size_t)length;
     }
     http_call_own_head(call, head, STR_NONE);
     call->chunked = (struct http_chunked){ 0 };
-    enter(c, CONN_BODY, c->server->limits.body_us);
-    if (h->expects_continue && rest.len == 0) {
+    c->body_follows = rest.len > 0;
+    http_call_judge(call);
+    return head_len;
+}
+
+void http_conn_admitted(struct conn *c)
+{
+    conn_enter(c, CONN_BODY, c->server->limits.body_us);
+    if (c->call->head.expects_continue && !c->body_follows) {
         struct str go_on = STR("HTTP/1.1 100 Continue\r\n\r\n");
         MUST(buf_add_str(&c->out, go_on) == RC_OK);
     }
-    return head_len;
+    if (!c->is_advancing)
+        http_conn_advance(c);
 }
 
 static size_t take_head(struct conn *c, struct str in)
@@ -117,12 +160,26 @@ static size_t take_body(struct conn *c, struct str in)
     if (!call->head.chunked) {
         size_t left = (size_t)call->head.length - call->body.len;
         used = in.len < left ? in.len : left;
+        enum rc rc = http_call_charge(call, used);
+        if (rc != RC_OK) {
+            refuse_memory(c, rc);
+            return in.len;
+        }
         MUST(buf_add(&call->body, in.ptr, used) == RC_OK); /* the length is within the limit */
         call->is_whole = used == left;
     } else {
+        enum rc rc = http_call_charge(call, in.len);
+        if (rc == RC_LIMIT && call->body.len + in.len > call->pub.body_max) {
+            http_conn_refuse_body(c, 413, "the body is larger than the limit"); /* by itself */
+            return in.len;
+        }
+        if (rc != RC_OK) {
+            refuse_memory(c, rc);
+            return in.len;
+        }
         enum http_parse p = http_chunked_read(&call->chunked, in, &used, &call->body, &error);
         if (p == HTTP_PARSE_BAD) {
-            http_call_refuse(c, error.status, error.reason);
+            http_conn_refuse_body(c, error.status, error.reason);
             return in.len;
         }
         call->is_whole = p == HTTP_PARSE_OK;
@@ -132,13 +189,8 @@ static size_t take_body(struct conn *c, struct str in)
     return used;
 }
 
-static bool has_whole_call(const struct conn *c)
-{
-    return c->call != NULL && c->call->is_whole;
-}
-
 /* Returns the bytes taken, up to the end of a whole call. */
-static size_t take(struct conn *c, struct str in)
+static size_t conn_take(struct conn *c, struct str in)
 {
     size_t at = 0;
     c->needs_more = false;
@@ -146,12 +198,14 @@ static size_t take(struct conn *c, struct str in)
         struct str rest = str_sub(in, at, in.len);
         if (c->phase == CONN_IDLE) {
             c->started_us = loop_now_us(c->server->loop);
-            enter(c, CONN_HEAD, c->server->limits.head_us);
+            conn_enter(c, CONN_HEAD, c->server->limits.head_us);
         }
         if (c->phase == CONN_HEAD) {
             at += take_head(c, rest);
         } else if (c->phase == CONN_BODY) {
             at += take_body(c, rest);
+        } else if (c->phase == CONN_JUDGING) {
+            break;
         } else {
             return in.len; /* refused: what follows is not looked at */
         }
@@ -166,7 +220,7 @@ static void take_input(struct conn *c, struct str fresh)
     if (!is_direct)
         MUST(buf_add_str(&c->in, fresh) == RC_OK);
     struct str all = is_direct ? fresh : buf_str(&c->in);
-    size_t used = take(c, all);
+    size_t used = conn_take(c, all);
     if (c->phase == CONN_CLOSED)
         return;
     if (used == all.len) {
@@ -176,20 +230,18 @@ static void take_input(struct conn *c, struct str fresh)
     } else {
         buf_consume(&c->in, used);
     }
-    if (!has_whole_call(c))
-        return;
-    c->call->is_started = true;
-    /* Last, as the handler may answer other calls, which then use the read buffer. */
-    http_call_start(c->call);
+    if (has_whole_call(c))
+        start_call(
+            c); /* last, as the handler may answer other calls, which then use the read buffer */
 }
 
 /* ---- answers and the end ---- */
 
-static void finish(struct conn *c)
+static void conn_finish(struct conn *c)
 {
     if (c->lingers) {
         http_conn_shutdown_write(c);
-        enter(c, CONN_LINGER, CONN_LINGER_US);
+        conn_enter(c, CONN_LINGER, CONN_LINGER_US);
         return;
     }
     if (c->ssl != NULL)
@@ -200,13 +252,13 @@ static void finish(struct conn *c)
 void http_conn_answered(struct conn *c, enum io_result r)
 {
     if (r == IO_AGAIN) {
-        enter(c, CONN_WRITING, c->server->limits.write_us);
+        conn_enter(c, CONN_WRITING, c->server->limits.write_us);
     } else if (r != IO_DONE) {
         http_conn_close(c);
     } else if (c->closes) {
-        finish(c);
+        conn_finish(c);
     } else {
-        enter(c, CONN_IDLE, c->server->limits.idle_us);
+        conn_enter(c, CONN_IDLE, c->server->limits.idle_us);
     }
 }
 
@@ -218,7 +270,7 @@ static bool step_handshake(struct conn *c)
     if (r == IO_AGAIN)
         return false;
     if (r == IO_DONE) {
-        enter(c, CONN_IDLE, c->server->limits.idle_us);
+        conn_enter(c, CONN_IDLE, c->server->limits.idle_us);
         return true;
     }
     metrics_add(METRIC_HTTP_TLS_FAILED, 1);
@@ -263,17 +315,19 @@ static bool step_linger(struct conn *c)
 }
 
 /* True: there may be more to do at once. */
-static bool step(struct conn *c)
+static bool conn_step(struct conn *c)
 {
     switch (c->phase) {
     case CONN_HANDSHAKE: return step_handshake(c);
     case CONN_IDLE:
     case CONN_HEAD:
     case CONN_BODY: return step_request(c);
+    case CONN_JUDGING:
     case CONN_HANDLING:
         if (c->out.len > 0 && http_conn_flush(c) == IO_FAILED)
             http_conn_close(c);
         return false;
+    case CONN_STREAMING: c->call->flow->move(c); return false;
     case CONN_WRITING: {
         enum io_result r = http_conn_flush(c);
         if (r != IO_AGAIN)
@@ -300,7 +354,7 @@ void http_conn_advance(struct conn *c)
         return;
     c->is_advancing = true;
     unsigned steps = 0;
-    while (step(c) && ++steps < CONN_TURN_STEPS) {
+    while (conn_step(c) && ++steps < CONN_TURN_STEPS) {
     }
     c->is_advancing = false;
     if (steps == CONN_TURN_STEPS && c->phase != CONN_CLOSED)
@@ -309,6 +363,11 @@ void http_conn_advance(struct conn *c)
 
 void http_conn_stop(struct conn *c)
 {
+    if (c->phase == CONN_STREAMING) {
+        c->closes = true;
+        c->call->flow->stop(c);
+        return;
+    }
     c->may_read = true; /* the event may not have come yet */
     http_conn_advance(c);
     bool is_unused = c->phase == CONN_IDLE && c->in.len == 0 && c->out.len == 0;
@@ -332,12 +391,12 @@ static void on_event(void *arg, uint32_t events)
     http_conn_advance(c);
 }
 
-static void expire(struct conn *c)
+static void conn_expire(struct conn *c)
 {
     if (c->phase == CONN_HEAD) {
         http_call_refuse(c, 408, "the head of the request took too long");
     } else if (c->phase == CONN_BODY) {
-        http_call_refuse(c, 408, "the body of the request took too long");
+        http_conn_refuse_body(c, 408, "the body of the request took too long");
     } else {
         if (c->phase != CONN_IDLE && c->phase != CONN_LINGER)
             metrics_add(METRIC_HTTP_REFUSED_SLOW, 1);
@@ -355,7 +414,7 @@ static void on_timer(void *arg)
         http_conn_set_deadline(c, deadline);
         http_conn_advance(c);
     } else if (deadline != 0 && deadline <= loop_now_us(c->server->loop)) {
-        expire(c);
+        conn_expire(c);
     } else {
         http_conn_set_deadline(c, deadline); /* it was put off meanwhile */
     }
@@ -370,13 +429,21 @@ struct conn *http_conn_new(struct http_server *s, int fd, const char *peer)
     buf_init(&c->in, IN_MAX);
     buf_init(&c->out, OUT_MAX);
     (void)snprintf(c->peer, sizeof(c->peer), "%s", peer);
+    bool ok = true;
     if (s->tls != NULL) {
         c->ssl = SSL_new(s->tls);
-        MUST(c->ssl != NULL && SSL_set_fd(c->ssl, fd) == 1);
-        enter(c, CONN_HANDSHAKE, s->limits.head_us);
-    } else {
-        enter(c, CONN_IDLE, s->limits.idle_us);
+        ok = c->ssl != NULL && SSL_set_fd(c->ssl, fd) == 1;
     }
-    loop_io_start(s->loop, &c->io, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    if (!ok || loop_io_start(s->loop, &c->io, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) != RC_OK) {
+        SSL_free(c->ssl);
+        ERR_clear_error();
+        xfree(c);
+        (void)close(fd);
+        return NULL;
+    }
+    if (c->ssl != NULL)
+        conn_enter(c, CONN_HANDSHAKE, s->limits.head_us);
+    else
+        conn_enter(c, CONN_IDLE, s->limits.idle_us);
     return c;
 }

@@ -6,7 +6,7 @@
 
 #include "http/text_priv.h"
 
-static bool refuse(struct http_parse_error *error, int status, const char *reason)
+static bool framing_refuse(struct http_parse_error *error, int status, const char *reason)
 {
     *error = (struct http_parse_error){ status, reason };
     return false;
@@ -15,9 +15,9 @@ static bool refuse(struct http_parse_error *error, int status, const char *reaso
 static bool note_length(struct http_head *head, struct str value, struct http_parse_error *error)
 {
     if (head->has_length)
-        return refuse(error, 400, "repeated Content-Length");
+        return framing_refuse(error, 400, "repeated Content-Length");
     if (str_to_u64(value, &head->length) != RC_OK || head->length > INT64_MAX) {
-        return refuse(error, 400, "malformed Content-Length");
+        return framing_refuse(error, 400, "malformed Content-Length");
     }
     head->has_length = true;
     return true;
@@ -27,9 +27,9 @@ static bool note_coding(struct framing *f, struct http_head *head, struct str va
                         struct http_parse_error *error)
 {
     if (f->has_coding)
-        return refuse(error, 400, "repeated Transfer-Encoding");
+        return framing_refuse(error, 400, "repeated Transfer-Encoding");
     if (!str_ieq(value, STR("chunked")))
-        return refuse(error, 501, "unknown Transfer-Encoding");
+        return framing_refuse(error, 501, "unknown Transfer-Encoding");
     f->has_coding = head->chunked = true;
     return true;
 }
@@ -39,9 +39,9 @@ static bool note_host(struct framing *f, struct str value, struct http_parse_err
     if (!f->is_request)
         return true;
     if (f->has_host)
-        return refuse(error, 400, "repeated Host");
+        return framing_refuse(error, 400, "repeated Host");
     if (value.len > 0 && http_span(value.ptr, value.len, HTTP_CHAR_HOST) != value.len) {
-        return refuse(error, 400, "malformed Host");
+        return framing_refuse(error, 400, "malformed Host");
     }
     f->has_host = true;
     f->host = value;
@@ -66,9 +66,13 @@ static bool note_expect(struct framing *f, struct http_head *head, struct str va
 {
     if (!f->is_request)
         return true;
-    if (!str_ieq(value, STR("100-continue")))
-        return refuse(error, 417, "unknown expectation");
-    head->expects_continue = true;
+    struct str part;
+    while (str_split(&value, ',', &part)) { /* a list; without a member, nothing is expected */
+        part = str_trim(part);
+        if (part.len > 0 && !str_ieq(part, STR("100-continue")))
+            return framing_refuse(error, 417, "unknown expectation");
+        head->expects_continue |= part.len > 0;
+    }
     return true;
 }
 
@@ -95,14 +99,14 @@ bool http_framing_judge(const struct framing *f, struct http_head *head,
                         struct http_parse_error *error)
 {
     if (head->chunked && head->has_length) {
-        return refuse(error, 400, "Content-Length beside Transfer-Encoding");
+        return framing_refuse(error, 400, "Content-Length beside Transfer-Encoding");
     }
     if (head->chunked && head->minor == 0)
-        return refuse(error, 400, "Transfer-Encoding in HTTP/1.0");
+        return framing_refuse(error, 400, "Transfer-Encoding in HTTP/1.0");
     if (f->is_request && head->minor == 1 && !f->has_host)
-        return refuse(error, 400, "no Host");
+        return framing_refuse(error, 400, "no Host");
     if (f->authority.len > 0 && f->has_host && !str_ieq(f->authority, f->host)) {
-        return refuse(error, 400, "Host differs from the request target");
+        return framing_refuse(error, 400, "Host differs from the request target");
     }
     if (head->minor == 0)
         head->expects_continue = false; /* RFC 9110, 10.1.1: ignored there */

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "http/wire.h"
+#include "http/head.h"
 
 struct framing {
     bool is_request;

@@ -102,7 +102,8 @@ uint16_t http_listen_port(int fd)
 {
     struct sockaddr_storage addr = { 0 };
     socklen_t len = sizeof(addr);
-    MUST(getsockname(fd, (struct sockaddr *)&addr, &len) == 0);
+    if (getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
+        return 0;
     if (addr.ss_family == AF_INET6)
         return ntohs(((const struct sockaddr_in6 *)(const void *)&addr)->sin6_port);
     return ntohs(((const struct sockaddr_in *)(const void *)&addr)->sin_port);

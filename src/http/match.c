@@ -93,18 +93,18 @@ static bool try_node(const struct match_node *node, enum http_method method, str
     return false;
 }
 
-static bool search(const struct match_node *node, enum http_method method, struct str path,
-                   struct match *out)
+static bool match_search(const struct match_node *node, enum http_method method, struct str path,
+                         struct match *out)
 {
     struct str rest = path, segment;
     if (!str_split(&rest, '/', &segment))
         return try_node(node, method, out);
     const struct match_node *child = literal_child(node, segment);
-    if (child != NULL && search(child, method, rest, out))
+    if (child != NULL && match_search(child, method, rest, out))
         return true;
     if (node->param != NULL && segment.len > 0) {
         out->params[out->param_count++] = segment;
-        if (search(node->param, method, rest, out))
+        if (match_search(node->param, method, rest, out))
             return true;
         out->param_count--;
     }
@@ -125,7 +125,7 @@ void http_match_find(const struct match_node *root, enum http_method method, str
         return;
     if (str_ends(path, STR("/")))
         path.len--;
-    (void)search(root, method, path, out);
+    (void)match_search(root, method, path, out);
     if ((out->methods & (1u << HTTP_GET)) != 0)
         out->methods |= 1u << HTTP_HEAD;
 }

@@ -40,9 +40,22 @@ bool http_query(struct http_request *req, const char *name, size_t nth, struct s
     return false;
 }
 
+void http_query_each(struct http_request *req,
+                     void (*fn)(void *ctx, struct str name, struct str value), void *ctx)
+{
+    struct str rest = req->call->head->query, part;
+    while (str_split(&rest, '&', &part)) {
+        size_t mark = str_find(part, '=');
+        struct str key, value;
+        if (http_decode(req->arena, str_sub(part, 0, mark), true, &key) &&
+            http_decode(req->arena, str_sub(part, mark + 1, part.len), true, &value))
+            fn(ctx, key, value);
+    }
+}
+
 /* ---- errors ---- */
 
-static void add(struct buf *b, const char *text)
+static void query_add(struct buf *b, const char *text)
 {
     MUST(buf_add_str(b, str_from(text)) == RC_OK);
 }
@@ -69,11 +82,11 @@ void http_error(struct http_request *req, int status, const char *code, const ch
     va_end(args);
     struct buf body;
     buf_init(&body, ERROR_BODY_MAX);
-    add(&body, "{\"code\":");
+    query_add(&body, "{\"code\":");
     add_json(&body, str_from(code));
-    add(&body, ",\"detail\":");
+    query_add(&body, ",\"detail\":");
     add_json(&body, str_from(detail));
-    add(&body, "}");
+    query_add(&body, "}");
     set_reply(req, status, &body);
 }
 
@@ -88,16 +101,16 @@ void http_invalid(struct http_request *req, const char *loc, const char *type, c
     struct str path = str_sub(str_from(loc), 0, DETAIL_MAX), part;
     const char *comma = "";
     buf_init(&body, ERROR_BODY_MAX);
-    add(&body, "{\"detail\":[{\"loc\":[");
+    query_add(&body, "{\"detail\":[{\"loc\":[");
     while (str_split(&path, '.', &part)) {
-        add(&body, comma);
+        query_add(&body, comma);
         add_json(&body, part);
         comma = ",";
     }
-    add(&body, "],\"msg\":");
+    query_add(&body, "],\"msg\":");
     add_json(&body, str_from(msg));
-    add(&body, ",\"type\":");
+    query_add(&body, ",\"type\":");
     add_json(&body, str_from(type));
-    add(&body, "}]}");
+    query_add(&body, "}]}");
     set_reply(req, 422, &body);
 }

@@ -5,8 +5,10 @@
  */
 #include "http/router.h"
 
+#include "http/encoding.h"
 #include "http/match_priv.h"
 #include "http/query_priv.h"
+#include "http/stream.h"
 
 #include <stdio.h>
 
@@ -18,11 +20,18 @@ struct route_table {
     size_t count;
 };
 
+struct judge {
+    struct judge *next;
+    const char *pattern;
+    void (*admit)(struct http_request *req);
+};
+
 struct http_router {
     struct http_router_options options;
     struct match_node *root;
     struct route_table *tables;
     struct route_table **tables_end;
+    struct judge *judges; /* a few */
 };
 
 /* A request with what it takes to get to a worker and back. */
@@ -31,6 +40,7 @@ struct routed {
     struct http_router *router;
     struct work_job job;
     struct loop_task task;
+    bool is_answered; /* unpacking the body failed */
 };
 
 struct http_router *http_router_new(const struct http_router_options *o)
@@ -50,6 +60,11 @@ void http_router_free(struct http_router *r)
         struct route_table *table = r->tables;
         r->tables = table->next;
         xfree(table);
+    }
+    while (r->judges != NULL) {
+        struct judge *judge = r->judges;
+        r->judges = judge->next;
+        xfree(judge);
     }
     http_match_free(r->root);
     xfree(r);
@@ -79,8 +94,7 @@ void http_router_each(const struct http_router *r,
 
 /* ---- answering ---- */
 
-/* Adds one to the reply's headers. */
-static void add_header(struct http_request *req, struct str name, struct str value)
+void http_add_header(struct http_request *req, struct str name, struct str value)
 {
     size_t count = req->reply.header_count;
     struct http_header *headers = arena_array(req->arena, count + 1, sizeof(*headers));
@@ -91,18 +105,32 @@ static void add_header(struct http_request *req, struct str name, struct str val
     req->reply.header_count = count + 1;
 }
 
-void http_answer(struct http_request *req)
+static void router_observe(struct http_request *req, int status)
 {
     const struct http_router *r = CONTAINER_OF(req, struct routed, req)->router;
-    struct http_call *call = req->call;
+    if (r->options.observe != NULL)
+        r->options.observe(req, status, loop_now_us(req->call->loop) - req->call->started_us);
+}
+
+static void router_complete(struct http_request *req)
+{
     MUST(req->reply.status != 0);
-    if (http_find(call->head, STR("origin")) != NULL) {
-        add_header(req, STR("Access-Control-Allow-Origin"), STR("*"));
+    if (!req->is_private && http_find(req->call->head, STR("origin")) != NULL) {
+        http_add_header(req, STR("Access-Control-Allow-Origin"), STR("*"));
     }
-    if (r->options.observe != NULL) {
-        r->options.observe(req, req->reply.status, loop_now_us(call->loop) - call->started_us);
-    }
-    http_call_reply(call, &req->reply);
+    router_observe(req, req->reply.status);
+}
+
+void http_answer(struct http_request *req)
+{
+    router_complete(req);
+    http_call_reply(req->call, &req->reply);
+}
+
+bool http_stream_answer(struct http_request *req, const struct http_stream_kind *kind, void *arg)
+{
+    router_complete(req);
+    return http_stream_begin(req->call, &req->reply, kind, arg);
 }
 
 /* ---- workers ---- */
@@ -113,26 +141,69 @@ static void answer_from_worker(void *arg)
     http_answer(&routed->req);
 }
 
+/* Of a route that goes on on the loop. */
+static void router_unpack(struct routed *routed)
+{
+    struct http_call *call = routed->req.call;
+    if (routed->req.route->kind != HTTP_INLINE_ANY) {
+        routed->is_answered = !http_plain_body(&routed->req);
+        return;
+    }
+    enum rc rc = http_body_unpack(call);
+    if (rc == RC_OK)
+        return;
+    call->refused_status = http_packed_status(call, rc, &call->refused_why);
+    call->body = STR_NONE;
+}
+
+static void go_on_inline(void *arg)
+{
+    struct routed *routed = arg;
+    if (routed->is_answered)
+        http_answer(&routed->req);
+    else
+        routed->req.route->handler(&routed->req);
+}
+
 static void run_on_worker(void *arg)
 {
     struct routed *routed = arg;
     struct http_request *req = &routed->req;
     struct loop *loop = req->call->loop;
     activity_push(req->route->pattern, req->call->request_id);
-    req->route->handler(req);
+    if (req->route->kind != HTTP_WORKER)
+        router_unpack(routed);
+    else if (http_plain_body(req))
+        req->route->handler(req);
     activity_pop();
     loop_post(loop, &routed->task);
 }
 
-static void submit(struct routed *routed)
+static void router_submit(struct routed *routed)
 {
     struct http_request *req = &routed->req;
     routed->job = (struct work_job){ .fn = run_on_worker, .arg = routed };
-    routed->task = (struct loop_task){ .fn = answer_from_worker, .arg = routed };
-    if (work_submit(routed->router->options.pool, &routed->job) == RC_OK)
+    bool is_worker = req->route->kind == HTTP_WORKER;
+    routed->task =
+        (struct loop_task){ .fn = is_worker ? answer_from_worker : go_on_inline, .arg = routed };
+    const struct http_router_options *o = &routed->router->options;
+    uint64_t owner = o->owner != NULL ? o->owner(req) : http_call_stranger(req->call);
+    enum rc rc = work_submit_for(o->pool, owner, &routed->job);
+    if (rc == RC_OK)
         return;
-    http_error(req, 503, "busy", "the server has too much to do; try again later");
-    add_header(req, STR("Retry-After"), STR("1"));
+    if (req->route->kind == HTTP_INLINE_ANY) { /* its handler answers whatever happens */
+        req->call->refused_status = 503;
+        req->call->refused_why = "the server is too busy to unpack it";
+        req->call->body = STR_NONE;
+        req->route->handler(req);
+        return;
+    }
+    if (rc == RC_LIMIT)
+        http_error(req, 503, "too_many_requests",
+                   "too many of your requests are waiting already; try again later");
+    else
+        http_error(req, 503, "busy", "the server has too much to do; try again later");
+    http_add_header(req, STR("Retry-After"), STR("1"));
     http_answer(req);
 }
 
@@ -158,12 +229,12 @@ static void answer_options(struct http_request *req, struct str methods)
 {
     struct str wanted = http_call_header(req->call, "access-control-request-headers");
     req->reply.status = 204;
-    add_header(req, STR("Allow"), methods);
+    http_add_header(req, STR("Allow"), methods);
     if (http_call_header(req->call, "access-control-request-method").len > 0) {
-        add_header(req, STR("Access-Control-Allow-Methods"), methods);
+        http_add_header(req, STR("Access-Control-Allow-Methods"), methods);
         if (wanted.len > 0)
-            add_header(req, STR("Access-Control-Allow-Headers"), wanted);
-        add_header(req, STR("Access-Control-Max-Age"), STR("600"));
+            http_add_header(req, STR("Access-Control-Allow-Headers"), wanted);
+        http_add_header(req, STR("Access-Control-Max-Age"), STR("600"));
     }
     http_answer(req);
 }
@@ -182,7 +253,7 @@ static void answer_unmatched(struct http_request *req, const struct match *m)
         return;
     }
     http_error(req, 405, "method_not_allowed", "this path knows %.*s", STR_ARGS(methods));
-    add_header(req, STR("Allow"), methods);
+    http_add_header(req, STR("Allow"), methods);
     http_answer(req);
 }
 
@@ -195,9 +266,9 @@ static bool decode_params(struct http_request *req, const struct match *m)
     return true;
 }
 
-void http_router_handle(void *router, struct http_call *call)
+/* The request, matched; NULL: answered. */
+static struct routed *route_call(struct http_router *r, struct http_call *call)
 {
-    struct http_router *r = router;
     struct routed *routed = ARENA_NEW(call->arena, struct routed);
     struct http_request *req = &routed->req;
     struct match m;
@@ -208,19 +279,79 @@ void http_router_handle(void *router, struct http_call *call)
     http_match_find(r->root, call->head->method, call->head->path, &m);
     if (m.route == NULL) {
         answer_unmatched(req, &m);
-        return;
+        return NULL;
     }
     req->route = m.route;
     if (!decode_params(req, &m)) {
         http_error(req, 400, "bad_request", "the path has a malformed percent-escape");
         http_answer(req);
-        return;
+        return NULL;
     }
+    return routed;
+}
+
+void http_router_handle(void *router, struct http_call *call)
+{
+    struct http_router *r = router;
+    struct routed *routed = route_call(r, call);
+    if (routed == NULL)
+        return;
+    struct http_request *req = &routed->req;
     if (r->options.before != NULL && !r->options.before(req))
         return;
-    if (m.route->kind == HTTP_WORKER) {
-        submit(routed);
-    } else {
-        m.route->handler(req);
+    bool is_packed = req->route->kind != HTTP_INLINE_RAW && http_body_is_packed(call);
+    if (req->route->kind == HTTP_WORKER || is_packed)
+        router_submit(routed);
+    else
+        req->route->handler(req);
+}
+
+/* ---- admission ---- */
+
+static void body_refused(struct http_call *call, int status)
+{
+    router_observe(call->user, status);
+}
+
+void http_admit(struct http_request *req, const struct http_admission *admission)
+{
+    req->call->user = req;
+    req->call->refused = body_refused;
+    http_call_admit(req->call, admission);
+}
+
+void http_router_judge(struct http_router *r, const char *pattern,
+                       void (*admit)(struct http_request *req))
+{
+    struct judge *judge = XNEW(struct judge);
+    *judge = (struct judge){ .next = r->judges, .pattern = pattern, .admit = admit };
+    r->judges = judge;
+}
+
+static void admit_by_default(struct http_request *req)
+{
+    http_admit(req, &(struct http_admission){ .owner = http_call_stranger(req->call) });
+}
+
+static void (*find_judge(const struct http_router *r, const char *pattern))(struct http_request *)
+{
+    for (const struct judge *j = r->judges; j != NULL; j = j->next) {
+        if (strcmp(j->pattern, pattern) == 0)
+            return j->admit;
     }
+    return r->options.admit != NULL ? r->options.admit : admit_by_default;
+}
+
+void http_router_admit(void *router, struct http_call *call)
+{
+    struct http_router *r = router;
+    struct routed *routed = route_call(r, call);
+    if (routed == NULL)
+        return;
+    struct http_request *req = &routed->req;
+    if (req->route->kind == HTTP_INLINE_ANY)
+        http_admit(
+            req, &(struct http_admission){ .owner = http_call_stranger(call), .takes_any = true });
+    else
+        find_judge(r, req->route->pattern)(req);
 }

@@ -13,9 +13,13 @@
 
 enum { HTTP_PARAMS_MAX = 6 };
 
+/* A handler sees its body unpacked (http/encoding.h); a body that cannot be is answered before it. */
 enum http_route_kind {
     HTTP_INLINE, /* on the loop; must not block; answers with http_call_reply(), now or later */
-    HTTP_WORKER  /* on a worker thread; fills request->reply and returns */
+    HTTP_INLINE_RAW, /* as HTTP_INLINE; the body comes as it was sent */
+    HTTP_WORKER, /* on a worker thread; fills request->reply and returns */
+    HTTP_INLINE_ANY /* as HTTP_INLINE; bodies may be large, and those that are refused come as a call, too
+                     * (call->refused_status) */
 };
 
 struct http_request {
@@ -25,6 +29,8 @@ struct http_request {
     struct str
         params[HTTP_PARAMS_MAX]; /* of the {names} in the pattern, in order, percent-decoded */
     void *ctx;                   /* the router's */
+    bool is_private;             /* handlers: the answer is for pages of this server only, so other origins are not let in */
+    int refusal;                 /* handlers: what was refused, where the status does not say; meaning is the api's */
     struct http_reply reply;     /* worker handlers: status must be set; bytes in the arena */
 };
 
@@ -42,12 +48,17 @@ struct http_router;
 
 /* `pool`: for worker routes. `before` (may be NULL) runs on the loop for each matched route; it may
  * answer itself with http_answer() and then returns false. `observe` (may be NULL) runs on the loop
- * before each answer is sent; `route` is NULL when none matched.
- * Answers to requests with an Origin header allow every origin (no credentials are involved). */
+ * before each answer is sent, and when an admitted body is refused without a handler; `route` is NULL when none matched. `admit` (may be NULL: http_limits) judges by the
+ * head the requests to routes without an `admit` of their own. `owner` (may be NULL: the peer's address) says whose
+ * share of the workers a request takes.
+ * Answers to requests with an Origin header allow every origin, since no credentials are involved that a browser adds by
+ * itself; those that a handler marks `is_private` allow none. */
 struct http_router_options {
     struct work_pool *pool;
     void *ctx;
     bool (*before)(struct http_request *req);
+    void (*admit)(struct http_request *req);
+    uint64_t (*owner)(const struct http_request *req);
     void (*observe)(const struct http_request *req, int status, int64_t took_us);
 };
 struct http_router *http_router_new(const struct http_router_options *o);
@@ -55,13 +66,26 @@ void http_router_free(struct http_router *r);
 /* `routes` outlive the router. Panics on two routes that cannot be told apart, and on a malformed
  * pattern. A literal segment wins over a parameter, and a parameter over the rest. */
 void http_router_add(struct http_router *r, const struct http_route *routes, size_t count);
+/* The routes of `pattern` (as in their rows; outlives the router) are judged by the head by `admit`, not by the
+ * router's own. It ends, now or later, in http_admit() or http_answer(). */
+void http_router_judge(struct http_router *r, const char *pattern,
+                       void (*admit)(struct http_request *req));
 
 /* An http_handler_fn; ctx is the router. */
 void http_router_handle(void *router, struct http_call *call);
+/* An http_admit_fn. What no route matches is refused there. */
+void http_router_admit(void *router, struct http_call *call);
+/* For `admit` functions, on the loop: the body may come. */
+void http_admit(struct http_request *req, const struct http_admission *admission);
 
 /* Parameter `name` of the query, decoded, into the arena; the n-th occurrence, from 0. False: not
  * there. Parameters that are not well-formed are passed over. */
 bool http_query(struct http_request *req, const char *name, size_t nth, struct str *out);
+
+/* Calls fn for each well-formed parameter of the query, decoded, in order. */
+void http_query_each(struct http_request *req, void (*fn)(void *ctx, struct str name, struct str value), void *ctx);
+/* Adds a header to the answer. Both live as long as the request. */
+void http_add_header(struct http_request *req, struct str name, struct str value);
 
 /* Sets reply to {"code":code,"detail":detail}. The text is cut at 1 KiB. */
 void http_error(struct http_request *req, int status, const char *code, const char *fmt, ...)

@@ -4,6 +4,7 @@
  */
 #include "http/conn_priv.h"
 
+#include "base/files.h"
 #include "metrics/metrics.h"
 
 #include <arpa/inet.h>
@@ -16,7 +17,9 @@
 enum {
     ACCEPTS_A_TURN = 64,
     ACCEPT_PAUSE_US = 100 * 1000, /* after running out of descriptors */
-    REFUSED_AT_A_TIME = 256,      /* connections above the limit that are told why */
+    ACCEPT_SAY_US = 10 * 1000000, /* between two log lines about that */
+    REFUSED_AT_A_TIME = 256,      /* connections above the limit that are told why, */
+    REFUSED_SHARE = 8,            /* and of the limit at most this part */
     SCRATCH_MAX = 1 << 20,
     SCRATCH_FIRST = 1024
 };
@@ -37,11 +40,21 @@ static void describe_peer(const struct sockaddr_storage *addr, char out[static C
     }
 }
 
+static size_t told_at_a_time(const struct http_server *s)
+{
+    size_t share = s->limits.connections_max / REFUSED_SHARE + 1;
+    return share < REFUSED_AT_A_TIME ? share : REFUSED_AT_A_TIME;
+}
+
 static void add_conn(struct http_server *s, int fd, const struct sockaddr_storage *addr)
 {
     char peer[CONN_ADDRESS_MAX];
     describe_peer(addr, peer);
     struct conn *c = http_conn_new(s, fd, peer);
+    if (c == NULL) {
+        metrics_add(METRIC_HTTP_REFUSED_CONNECTIONS, 1);
+        return;
+    }
     c->next = s->conns;
     if (s->conns != NULL)
         s->conns->prev = c;
@@ -51,13 +64,24 @@ static void add_conn(struct http_server *s, int fd, const struct sockaddr_storag
     metrics_add(METRIC_HTTP_CONNECTIONS, 1);
     if (s->conn_count <= s->limits.connections_max)
         return;
-    if (c->ssl != NULL || s->conn_count > s->limits.connections_max + REFUSED_AT_A_TIME) {
+    if (c->ssl != NULL || s->conn_count > s->limits.connections_max + told_at_a_time(s)) {
         metrics_add(METRIC_HTTP_REFUSED_CONNECTIONS, 1);
         http_conn_close(
             c); /* saying it would cost a handshake, or too many are being told already */
     } else {
         http_call_refuse(c, 503, "too many connections");
     }
+}
+
+/* Who waits meanwhile stays in the kernel's queue. */
+static void pause_accepting(struct http_server *s, int error)
+{
+    int64_t now_us = loop_now_us(s->loop);
+    if (now_us >= s->say_again_us)
+        LOG(HTTP_ACCEPT_FAILED, F_TEXT("error", strerrordesc_np(error)));
+    s->say_again_us = now_us + ACCEPT_SAY_US;
+    loop_io_stop(s->loop, &s->io);
+    loop_timer_set(s->loop, &s->accept_timer, now_us + ACCEPT_PAUSE_US);
 }
 
 static void on_accept(void *arg, uint32_t events)
@@ -68,17 +92,18 @@ static void on_accept(void *arg, uint32_t events)
         struct sockaddr_storage addr = { 0 };
         socklen_t len = sizeof(addr);
         int fd = accept4(s->io.fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
+        if (fd >= 0 && !files_is_kept(fd)) {
             add_conn(s, fd, &addr);
             continue;
         }
-        if (errno == EAGAIN)
+        int error = errno;
+        if (fd >= 0)
+            (void)close(fd);
+        if (error == EAGAIN)
             return;
-        if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO)
+        if (error == ECONNABORTED || error == EINTR || error == EPROTO)
             continue;
-        LOG(HTTP_ACCEPT_FAILED, F_TEXT("error", strerrordesc_np(errno)));
-        loop_io_stop(s->loop, &s->io);
-        loop_timer_set(s->loop, &s->accept_timer, loop_now_us(s->loop) + ACCEPT_PAUSE_US);
+        pause_accepting(s, error);
         return;
     }
 }
@@ -86,7 +111,8 @@ static void on_accept(void *arg, uint32_t events)
 static void resume_accepting(void *arg)
 {
     struct http_server *s = arg;
-    loop_io_start(s->loop, &s->io, EPOLLIN);
+    if (loop_io_start(s->loop, &s->io, EPOLLIN) != RC_OK)
+        loop_timer_set(s->loop, &s->accept_timer, loop_now_us(s->loop) + ACCEPT_PAUSE_US);
 }
 
 /* ---- life ---- */
@@ -125,8 +151,15 @@ struct http_server *http_server_new(struct loop *loop, int fd, SSL_CTX *tls,
     s->io = (struct loop_io){ .fn = on_accept, .arg = s, .fd = fd };
     /* Accepted sockets inherit it: answers are whole, there is nothing to wait for. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    loop_io_start(loop, &s->io, EPOLLIN);
+    resume_accepting(s);
     return s;
+}
+
+void http_server_set_admission(struct http_server *s, http_admit_fn admit, struct share *bodies)
+{
+    MUST(s->conns == NULL);
+    s->admit = admit;
+    s->bodies = bodies;
 }
 
 void http_server_set_limits(struct http_server *s, const struct http_limits *limits)

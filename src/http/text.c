@@ -2,8 +2,9 @@
  *
  * Small texts of HTTP: character classes, reasons, dates, methods.
  */
+#include "http/text.h"
+
 #include "http/text_priv.h"
-#include "http/wire.h"
 
 #include <stdio.h>
 #include <time.h>

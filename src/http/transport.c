@@ -3,7 +3,7 @@
  * Bytes in and out of a connection, plain or through OpenSSL, never blocking. A write gathers head
  * and body into one system call, or one TLS record.
  */
-#include "http/conn_priv.h"
+#include "http/transport_priv.h"
 
 #include <errno.h>
 #include <openssl/err.h>

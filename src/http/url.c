@@ -11,7 +11,7 @@
 
 enum { NAME_MAX_LEN = 253, LABEL_MAX_LEN = 63, PORT_DIGITS_MAX = 5 };
 
-static enum rc invalid(struct buf *why, const char *text)
+static enum rc url_invalid(struct buf *why, const char *text)
 {
     buf_say(why, "%s", text);
     return RC_INVALID;
@@ -73,20 +73,20 @@ static bool is_label(struct str label)
 static enum rc check_name(struct str host, struct buf *why)
 {
     if (host.len > NAME_MAX_LEN)
-        return invalid(why, "the host name is longer than 253 characters");
+        return url_invalid(why, "the host name is longer than 253 characters");
     if (ends_in_number(host)) {
         return is_dotted_decimal(host)
                    ? RC_OK
-                   : invalid(why, "an IPv4 address must be written as four decimal numbers");
+                   : url_invalid(why, "an IPv4 address must be written as four decimal numbers");
     }
     struct str rest = host, label;
     if (str_ends(rest, STR(".")))
         rest.len--; /* the root's dot */
     if (rest.len == 0 || str_ends(rest, STR(".")))
-        return invalid(why, "the host name has an empty part");
+        return url_invalid(why, "the host name has an empty part");
     while (str_split(&rest, '.', &label)) {
         if (!is_label(label)) {
-            return invalid(
+            return url_invalid(
                 why, "the host name may hold letters, digits, '-' and '_', in parts of up to 63");
         }
     }
@@ -99,12 +99,12 @@ static enum rc parse_ipv6(struct str *authority, struct http_url *out, struct bu
     char text[INET6_ADDRSTRLEN];
     struct in6_addr addr;
     if (end == authority->len || end - 1 >= sizeof(text))
-        return invalid(why, "malformed IPv6 address");
+        return url_invalid(why, "malformed IPv6 address");
     out->host = str_sub(*authority, 1, end - 1);
     memcpy(text, out->host.ptr, out->host.len);
     text[out->host.len] = '\0';
     if (!is_plain(out->host) || inet_pton(AF_INET6, text, &addr) != 1)
-        return invalid(why, "malformed IPv6 address");
+        return url_invalid(why, "malformed IPv6 address");
     out->host_is_ipv6 = true;
     *authority = str_sub(*authority, end + 1, authority->len);
     return RC_OK;
@@ -115,7 +115,7 @@ static enum rc parse_port(struct str text, struct http_url *out, struct buf *why
     uint64_t port = 0;
     if (text.len > PORT_DIGITS_MAX || str_to_u64(text, &port) != RC_OK || port == 0 ||
         port > UINT16_MAX) {
-        return invalid(why, "the port must be a number from 1 to 65535");
+        return url_invalid(why, "the port must be a number from 1 to 65535");
     }
     out->port = (uint16_t)port;
     out->port_given = true;
@@ -138,7 +138,7 @@ static enum rc parse_authority(struct str authority, struct http_url *out, struc
         out->host = str_sub(authority, 0, colon);
         authority = str_sub(authority, colon, authority.len);
         if (out->host.len == 0)
-            return invalid(why, "the host is missing");
+            return url_invalid(why, "the host is missing");
         enum rc rc = check_name(out->host, why);
         if (rc != RC_OK)
             return rc;
@@ -147,7 +147,7 @@ static enum rc parse_authority(struct str authority, struct http_url *out, struc
     if (authority.len == 0)
         return RC_OK;
     if (authority.ptr[0] != ':')
-        return invalid(why, "malformed host");
+        return url_invalid(why, "malformed host");
     return parse_port(str_sub(authority, 1, authority.len), out, why);
 }
 
@@ -165,7 +165,7 @@ static enum rc check_escapes(struct str s, struct buf *why)
         bool is_escape = i + 2 < s.len && http_char_is(s.ptr[i + 1], HTTP_CHAR_HEX) &&
                          http_char_is(s.ptr[i + 2], HTTP_CHAR_HEX);
         if (!is_escape)
-            return invalid(why, "'%' must be followed by two hexadecimal digits");
+            return url_invalid(why, "'%' must be followed by two hexadecimal digits");
     }
     return RC_OK;
 }
@@ -188,9 +188,9 @@ enum rc http_url_parse(struct str text, struct http_url *out, struct buf *why)
 {
     *out = (struct http_url){ 0 };
     if (text.len > HTTP_URL_MAX)
-        return invalid(why, "the URL is longer than 65536 bytes");
+        return url_invalid(why, "the URL is longer than 65536 bytes");
     if (!skip_scheme(&text, out))
-        return invalid(why, "the URL must start with http:// or https://");
+        return url_invalid(why, "the URL must start with http:// or https://");
     text.len = str_find(text, '#');
     size_t end = 0;
     while (end < text.len && text.ptr[end] != '/' && text.ptr[end] != '?') {

@@ -25,6 +25,15 @@ static inline bool http_url_lacks_slash(const struct http_url *u)
     return u->target.len == 0 || u->target.ptr[0] != '/';
 }
 
+/* Appends a URL as people paste it in the form that http_url_parse() takes: blanks around it are dropped, an
+ * international host name becomes its ASCII form ("xn--..."), and what a URL may not hold is
+ * percent-encoded. What else is wrong with it is left for the parser to say. RC_INVALID: the host name has
+ * no such form, `why` (may be NULL) says so. RC_LIMIT: `out` is full. */
+MUST_USE enum rc http_url_clean(struct str text, struct buf *out, struct buf *why);
+
+/* The same in the arena; what cannot be cleaned as it is, for the parser to say what is wrong with it. */
+struct str http_url_cleaned(struct str text, struct arena *a);
+
 /* RC_INVALID: `why` (may be NULL) says what is wrong. Any spelling of an address that is not plain
  * dotted decimal (octal, hex, short forms) is refused. */
 MUST_USE enum rc http_url_parse(struct str text, struct http_url *out, struct buf *why);

@@ -16,7 +16,7 @@ struct cursor {
     struct http_parse_error *error;
 };
 
-static enum http_parse bad(struct cursor *c, int status, const char *reason)
+static enum http_parse wire_bad(struct cursor *c, int status, const char *reason)
 {
     *c->error = (struct http_parse_error){ status, reason };
     return HTTP_PARSE_BAD;
@@ -28,13 +28,13 @@ static enum http_parse read_line_end(struct cursor *c, const char *junk)
     if (c->at >= c->len)
         return HTTP_PARSE_MORE;
     if (c->ptr[c->at] == '\n')
-        return bad(c, 400, "line ends in LF without CR");
+        return wire_bad(c, 400, "line ends in LF without CR");
     if (c->ptr[c->at] != '\r')
-        return bad(c, 400, junk);
+        return wire_bad(c, 400, junk);
     if (c->at + 1 >= c->len)
         return HTTP_PARSE_MORE;
     if (c->ptr[c->at + 1] != '\n')
-        return bad(c, 400, "CR without LF");
+        return wire_bad(c, 400, "CR without LF");
     c->at += 2;
     return HTTP_PARSE_OK;
 }
@@ -50,8 +50,8 @@ static size_t name_span(const char *s, size_t len, bool is_response)
     return n;
 }
 
-static enum http_parse read_header(struct cursor *c, struct http_head *head,
-                                   struct framing *framing)
+static enum http_parse wire_read_header(struct cursor *c, struct http_head *head,
+                                        struct framing *framing)
 {
     size_t start = c->at;
     size_t name_len = name_span(c->ptr + start, c->len - start, head->status != 0);
@@ -61,11 +61,12 @@ static enum http_parse read_header(struct cursor *c, struct http_head *head,
     if (c->ptr[colon] != ':') {
         bool blank = c->ptr[colon] == ' ' || c->ptr[colon] == '\t';
         if (blank && name_len == 0)
-            return bad(c, 400, "folded header line");
-        return bad(c, 400, blank ? "blank before the colon of a header" : "malformed header name");
+            return wire_bad(c, 400, "folded header line");
+        return wire_bad(c, 400,
+                        blank ? "blank before the colon of a header" : "malformed header name");
     }
     if (name_len == 0)
-        return bad(c, 400, "empty header name");
+        return wire_bad(c, 400, "empty header name");
     size_t value = colon + 1;
     c->at = value + http_value_span(c->ptr + value, c->len - value);
     size_t end = c->at;
@@ -73,15 +74,15 @@ static enum http_parse read_header(struct cursor *c, struct http_head *head,
     if (p != HTTP_PARSE_OK)
         return p;
     if (head->header_count == HTTP_HEADERS_MAX)
-        return bad(c, 431, "too many headers");
+        return wire_bad(c, 431, "too many headers");
     struct http_header *h = &head->headers[head->header_count++];
     h->name = str_of(c->ptr + start, name_len);
     h->value = str_trim(str_of(c->ptr + value, end - value));
     return http_framing_note(framing, head, h, c->error) ? HTTP_PARSE_OK : HTTP_PARSE_BAD;
 }
 
-static enum http_parse read_headers(struct cursor *c, struct http_head *head,
-                                    struct framing *framing)
+static enum http_parse wire_read_headers(struct cursor *c, struct http_head *head,
+                                         struct framing *framing)
 {
     for (;;) {
         if (c->at >= c->len)
@@ -90,7 +91,7 @@ static enum http_parse read_headers(struct cursor *c, struct http_head *head,
         if (c->ptr[c->at] == '\r' || c->ptr[c->at] == '\n') {
             return read_line_end(c, "");
         }
-        p = read_header(c, head, framing);
+        p = wire_read_header(c, head, framing);
         if (p != HTTP_PARSE_OK)
             return p;
     }
@@ -113,7 +114,7 @@ static enum http_parse read_method(struct cursor *c, struct http_head *head)
     if (c->at + len >= c->len)
         return HTTP_PARSE_MORE;
     if (len == 0 || c->ptr[c->at + len] != ' ')
-        return bad(c, 400, "malformed method");
+        return wire_bad(c, 400, "malformed method");
     head->method_text = str_of(c->ptr + c->at, len);
     head->method = method_of(head->method_text);
     c->at += len + 1;
@@ -143,7 +144,7 @@ static enum http_parse split_target(struct cursor *c, struct http_head *head,
     struct str path = head->target;
     bool is_star = head->method == HTTP_OPTIONS && str_eq(path, STR("*"));
     if (path.ptr[0] != '/' && !is_star && !split_absolute(&path, framing)) {
-        return bad(c, 400, "malformed request target");
+        return wire_bad(c, 400, "malformed request target");
     }
     size_t mark = str_find(path, '?');
     head->path = str_sub(path, 0, mark);
@@ -158,7 +159,7 @@ static enum http_parse read_target(struct cursor *c, struct http_head *head,
     if (c->at + len >= c->len)
         return HTTP_PARSE_MORE;
     if (len == 0 || c->ptr[c->at + len] != ' ')
-        return bad(c, 400, "malformed request target");
+        return wire_bad(c, 400, "malformed request target");
     head->target = str_of(c->ptr + c->at, len);
     c->at += len + 1;
     return split_target(c, head, framing);
@@ -172,14 +173,14 @@ static enum http_parse read_version(struct cursor *c, struct http_head *head)
     const char *p = c->ptr + c->at;
     size_t left = c->len - c->at;
     if (memcmp(p, PREFIX, left < PREFIX_LEN ? left : PREFIX_LEN) != 0)
-        return bad(c, 400, "malformed HTTP version");
+        return wire_bad(c, 400, "malformed HTTP version");
     if (left < VERSION_LEN)
         return HTTP_PARSE_MORE;
     bool is_version = p[5] >= '0' && p[5] <= '9' && p[6] == '.' && p[7] >= '0' && p[7] <= '9';
     if (!is_version)
-        return bad(c, 400, "malformed HTTP version");
+        return wire_bad(c, 400, "malformed HTTP version");
     if (p[5] != '1' || p[7] > '1')
-        return bad(c, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+        return wire_bad(c, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
     head->minor = p[7] - '0';
     c->at += VERSION_LEN;
     return HTTP_PARSE_OK;
@@ -203,7 +204,8 @@ static enum http_parse judge_more(struct cursor *c, size_t in_len, size_t max, b
 {
     if (in_len < max)
         return HTTP_PARSE_MORE;
-    return in_first_line ? bad(c, 414, "request line too long") : bad(c, 431, "headers too large");
+    return in_first_line ? wire_bad(c, 414, "request line too long")
+                         : wire_bad(c, 431, "headers too large");
 }
 
 static void start_head(struct http_head *head)
@@ -227,7 +229,7 @@ enum http_parse http_parse_request(struct str in, size_t max, struct http_head *
     if (p == HTTP_PARSE_MORE)
         return judge_more(&c, in.len, max, true);
     if (p == HTTP_PARSE_OK)
-        p = read_headers(&c, head, &framing);
+        p = wire_read_headers(&c, head, &framing);
     if (p == HTTP_PARSE_MORE)
         return judge_more(&c, in.len, max, false);
     if (p == HTTP_PARSE_OK && !http_framing_judge(&framing, head, error))
@@ -245,14 +247,14 @@ static enum http_parse read_status(struct cursor *c, struct http_head *head)
     if (left < 4)
         return HTTP_PARSE_MORE;
     if (p[0] != ' ')
-        return bad(c, 400, "malformed status line");
+        return wire_bad(c, 400, "malformed status line");
     for (int i = 1; i <= 3; i++) {
         if (p[i] < '0' || p[i] > '9')
-            return bad(c, 400, "malformed status");
+            return wire_bad(c, 400, "malformed status");
         head->status = head->status * 10 + (p[i] - '0');
     }
     if (head->status < 100)
-        return bad(c, 400, "malformed status");
+        return wire_bad(c, 400, "malformed status");
     c->at += 4;
     return HTTP_PARSE_OK;
 }
@@ -281,7 +283,7 @@ enum http_parse http_parse_response(struct str in, size_t max, struct http_head 
     if (p == HTTP_PARSE_OK)
         p = read_reason(&c, head);
     if (p == HTTP_PARSE_OK)
-        p = read_headers(&c, head, &framing);
+        p = wire_read_headers(&c, head, &framing);
     if (p == HTTP_PARSE_MORE)
         return judge_more(&c, in.len, max, false);
     if (p == HTTP_PARSE_OK && !http_framing_judge(&framing, head, error))

@@ -3,7 +3,8 @@
  * What people ask for: why a request was judged as it was, and to send a stored one again. The same
  * steps as receiving, on a worker from beginning to end.
  */
-#include "inbound/inbound_priv.h"
+#include "inbound/record_priv.h"
+#include "inbound/route_priv.h"
 
 enum { WORDS_MAX = 16384, HEADERS_MAX = 100 };
 
@@ -98,7 +99,7 @@ static void judge_at_any_url(struct inbound *in, const struct inbound_view *v,
     }
 }
 
-static void release(void *view)
+static void by_hand_release(void *view)
 {
     inbound_view_unref(view);
 }
@@ -111,7 +112,7 @@ enum rc inbound_explain(struct inbound *in, int64_t source, const struct inbound
     enum rc rc = inbound_view_load(in, NULL, source, &v);
     if (rc != RC_OK)
         return rc;
-    arena_defer(a, release, v); /* texts of the answer are its */
+    arena_defer(a, by_hand_release, v); /* texts of the answer are its */
     struct inbound_request *r = ARENA_NEW(a, struct inbound_request);
     char *words = arena_alloc(a, WORDS_MAX);
     judge_at_any_url(in, v, trial, a, r, words, WORDS_MAX);
@@ -134,7 +135,7 @@ enum rc inbound_explain(struct inbound *in, int64_t source, const struct inbound
 
 /* --- replaying --------------------------------------------------------------------------------------- */
 
-static size_t read_headers(struct str json, struct arena *a, struct http_header *out)
+static size_t by_hand_read_headers(struct str json, struct arena *a, struct http_header *out)
 {
     json_t *list = NULL;
     size_t count = 0;
@@ -184,9 +185,9 @@ static enum rc send_again(struct inbound *in, const struct inbound_view *v,
     if (rc != RC_OK)
         return rc;
     struct http_header *headers = arena_array(plan->arena, HEADERS_MAX, sizeof(*headers));
-    m.content_type = content_type(headers, read_headers(request->headers, plan->arena, headers));
-    m.created_us = id_time_us(&plan->events[0].id);
-    m.payload_expires_us = m.created_us + in->o.retention_us;
+    m.content_type =
+        content_type(headers, by_hand_read_headers(request->headers, plan->arena, headers));
+    store_stamp(in->o.store, &m, in->o.retention_us);
     struct store_request row = *request;
     inbound_describe_events(plan, &row);
     row.at_us = m.created_us;
@@ -201,7 +202,7 @@ static enum rc send_again(struct inbound *in, const struct inbound_view *v,
     return rc;
 }
 
-static struct inbound_event again(struct inbound *in, struct str body, struct str type)
+static struct inbound_event by_hand_again(struct inbound *in, struct str body, struct str type)
 {
     return (
         struct inbound_event){ .id = id_new(store_ids(in->o.store)), .body = body, .type = type };
@@ -215,14 +216,14 @@ static enum rc stored_events(struct inbound *in, const struct store_request *req
     plan->event_count = plan->total = plan->is_split ? request->message_count : 1;
     plan->events = arena_array(plan->arena, plan->event_count, sizeof(*plan->events));
     if (!plan->is_split)
-        plan->events[0] = again(in, request->body, request->event_type);
+        plan->events[0] = by_hand_again(in, request->body, request->event_type);
     for (size_t i = 0; plan->is_split && i < plan->event_count; i++) {
         struct store_message_row row;
         enum rc rc =
             store_message_get(in->o.store, request->app, &request->messages[i], plan->arena, &row);
         if (rc != RC_OK || row.message.payload.ptr == NULL)
             return rc == RC_OK ? RC_INVALID : rc;
-        plan->events[i] = again(in, row.message.payload, row.message.event_type);
+        plan->events[i] = by_hand_again(in, row.message.payload, row.message.event_type);
     }
     return RC_OK;
 }
@@ -254,7 +255,8 @@ static enum rc replay_in(struct inbound *in, const struct inbound_view *v,
                                    .query = query_of(request->url),
                                    .body = request->body,
                                    .headers = headers,
-                                   .header_count = read_headers(request->headers, a, headers),
+                                   .header_count =
+                                       by_hand_read_headers(request->headers, a, headers),
                                    .at_us = request->at_us };
     inbound_request_fill(in, v, a, &trial, r);
     enum rc rc = request->has_message ? stored_events(in, request, &plan)
@@ -272,6 +274,6 @@ enum rc inbound_replay(struct inbound *in, const struct store_request *request, 
     enum rc rc = inbound_view_load(in, NULL, request->source, &v);
     if (rc != RC_OK)
         return rc;
-    arena_defer(a, release, v);
+    arena_defer(a, by_hand_release, v);
     return v->paused ? RC_CONFLICT : replay_in(in, v, request, a, out);
 }

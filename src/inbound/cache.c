@@ -4,7 +4,7 @@
  * is full the old one is dropped. A change counts the epoch up, so that a view read before it is not
  * put in after it.
  */
-#include "inbound/inbound_priv.h"
+#include "inbound/cache_priv.h"
 
 struct inbound_cache {
     struct mutex lock; /* guards what follows */
@@ -23,7 +23,7 @@ struct inbound_cache *inbound_cache_new(size_t views_max)
     return c;
 }
 
-static void drop(struct map *m)
+static void cache_drop(struct map *m)
 {
     size_t at = 0;
     struct str key;
@@ -37,22 +37,22 @@ void inbound_cache_free(struct inbound_cache *c)
 {
     if (c == NULL)
         return;
-    drop(c->young);
-    drop(c->old);
+    cache_drop(c->young);
+    cache_drop(c->old);
     mutex_fini(&c->lock);
     xfree(c);
 }
 
-static struct str key_of(const uint8_t hash[static 32])
+static struct str cache_key_of(const uint8_t hash[static 32])
 {
     return str_of((const char *)hash, 32);
 }
 
 /* Takes the reference over. */
-static void insert(struct inbound_cache *c, struct str key, struct inbound_view *v)
+static void cache_insert(struct inbound_cache *c, struct str key, struct inbound_view *v)
 {
     if (map_count(c->young) >= c->generation_max) {
-        drop(c->old);
+        cache_drop(c->old);
         c->old = c->young;
         c->young = map_new();
     }
@@ -61,13 +61,13 @@ static void insert(struct inbound_cache *c, struct str key, struct inbound_view 
 
 struct inbound_view *inbound_cache_find(struct inbound_cache *c, const uint8_t hash[static 32])
 {
-    struct str key = key_of(hash);
+    struct str key = cache_key_of(hash);
     mutex_lock(&c->lock);
     struct inbound_view *v = map_get(c->young, key);
     if (v == NULL) {
         v = map_remove(c->old, key);
         if (v != NULL)
-            insert(c, key, v);
+            cache_insert(c, key, v);
     }
     if (v != NULL)
         (void)inbound_view_ref(v);
@@ -88,7 +88,7 @@ void inbound_cache_put(struct inbound_cache *c, uint64_t noted, const uint8_t ha
 {
     mutex_lock(&c->lock);
     if (c->epoch == noted)
-        insert(c, key_of(hash), inbound_view_ref(v));
+        cache_insert(c, cache_key_of(hash), inbound_view_ref(v));
     mutex_unlock(&c->lock);
 }
 
@@ -100,7 +100,7 @@ static bool forget_one(struct map *m, int64_t source)
     void *value;
     while (map_next(m, &at, &key, &value)) {
         struct inbound_view *v = value;
-        if (v->num == source) {
+        if (source == 0 || v->num == source) {
             (void)map_remove(m, key);
             inbound_view_unref(v);
             return true;
@@ -121,7 +121,7 @@ void inbound_cache_forget(struct inbound_cache *c, int64_t source)
 void inbound_cache_drop(struct inbound_cache *c, const uint8_t hash[static 32])
 {
     mutex_lock(&c->lock);
-    inbound_view_unref(map_remove(c->young, key_of(hash)));
-    inbound_view_unref(map_remove(c->old, key_of(hash)));
+    inbound_view_unref(map_remove(c->young, cache_key_of(hash)));
+    inbound_view_unref(map_remove(c->old, cache_key_of(hash)));
     mutex_unlock(&c->lock);
 }

@@ -3,7 +3,7 @@
  * From a request to its events: one as a rule; where the provider sends several at once and each stands for
  * itself, one for each. And what tells an event from those that came before.
  */
-#include "inbound/inbound_priv.h"
+#include "inbound/events_priv.h"
 
 #include "sign/sign.h"
 
@@ -124,7 +124,7 @@ bool inbound_parts_events(const struct inbound_view *v)
 }
 
 /* RC_NOT_FOUND: this time it is no list of events. */
-static enum rc part(struct parting *p, struct inbound_request *r)
+static enum rc events_part(struct parting *p, struct inbound_request *r)
 {
     p->seen = map_new();
     p->events = arena_array(p->arena, GRAPNEL_ITEMS_MAX, sizeof(*p->events));
@@ -139,8 +139,8 @@ static enum rc part(struct parting *p, struct inbound_request *r)
 /* --- all of them ------------------------------------------------------------------------------------- */
 
 /* The id of an event in it is none of the whole. */
-static struct inbound_event *whole(struct inbound *in, const struct inbound_view *v,
-                                   const struct inbound_request *r, struct arena *a)
+static struct inbound_event *events_whole(struct inbound *in, const struct inbound_view *v,
+                                          const struct inbound_request *r, struct arena *a)
 {
     struct inbound_event *e = ARENA_NEW(a, struct inbound_event);
     struct str id = r->verdict.item_count == 0 ? verify_str(r->verdict.id) : STR_NONE;
@@ -160,14 +160,14 @@ enum rc inbound_events(struct inbound *in, const struct inbound_view *v, struct 
                        size_t *total)
 {
     struct parting p = { .in = in, .v = v, .r = r, .arena = a };
-    enum rc rc = inbound_parts_events(v) ? part(&p, r) : RC_NOT_FOUND;
+    enum rc rc = inbound_parts_events(v) ? events_part(&p, r) : RC_NOT_FOUND;
     *split = rc == RC_OK;
     *out = p.events;
     *count = p.count;
     *total = p.total;
     if (rc != RC_NOT_FOUND)
         return rc;
-    *out = whole(in, v, r, a);
+    *out = events_whole(in, v, r, a);
     *count = 1;
     return RC_OK;
 }

@@ -5,19 +5,19 @@
  * application its routes name, all in one durable commit, and are answered after it. Every request
  * leaves a row (store/request.h), whatever became of it.
  *
- * A source in use is an immutable, counted view, found by the hash of the token in the URL. Whoever
- * changes a source calls inbound_changed() after the commit and before it answers.
+ * A source in use is an immutable, counted view, found by the hash of the token in the URL. A commit that
+ * touches a source drops its view before it returns (store/notes.h).
  */
 #pragma once
 
 #include "core/directory.h"
 #include "core/publish.h"
 #include "fetch/fetch.h"
-#include "filter/transform.h"
 #include "http/router.h"
 #include "inbound/settings.h"
 #include "store/request.h"
 #include "store/source.h"
+#include "transform/transform.h"
 #include "verify/verify.h"
 #include "work/work.h"
 
@@ -34,8 +34,8 @@ struct inbound_options {
     const struct rng *rng;
     const char *public_url; /* without slash at the end; part of what some providers sign */
     const struct fetch_options *fetch; /* copied; for certificates and confirmations of AWS SNS */
-    struct filter_transform_pool *transforms; /* NULL: routes with a transform deliver nothing */
-    struct filter_transform_limits transform_limits;
+    struct transform_pool *transforms; /* NULL: routes with a transform deliver nothing */
+    struct transform_limits transform_limits;
     int64_t retention_us; /* of payloads */
     size_t sources_max;   /* views kept in memory */
 };
@@ -44,9 +44,8 @@ void inbound_free(struct inbound *in); /* NULL is fine */
 
 /* The handler of "/in/{token}", for every method. Inline. */
 void inbound_receive(struct inbound *in, struct http_request *req);
-
-/* Any thread, after the commit: the source is read again when it is next used. */
-void inbound_changed(struct inbound *in, int64_t source);
+/* Judges such a request by its head: without a source at that URL its body is not read. */
+void inbound_admit(struct inbound *in, struct http_request *req);
 
 /* --- secrets: JSON {"secrets":[{"secret":"...","expires":0}],"companion":"..."}, sealed ------------ */
 
@@ -58,6 +57,7 @@ struct inbound_secrets {
     struct inbound_secret list[GRAPNEL_SECRETS_MAX];
     size_t count;
     struct str companion; /* empty: none */
+    bool is_tentative; /* learned in a handshake and shown, until an event verifies with it */
 };
 /* Texts in the arena, wiped with it. An unset blob is no secret at all. RC_CORRUPT. */
 MUST_USE enum rc inbound_secrets_open(const struct sign_vault *v, const struct store_source *source,

@@ -2,7 +2,7 @@
  *
  * A request in the engine's words, and its verdict.
  */
-#include "inbound/inbound_priv.h"
+#include "inbound/judge_priv.h"
 
 enum { TYPE_MAX = 256 };
 
@@ -46,17 +46,24 @@ void inbound_judge(struct inbound *in, const struct inbound_view *v, struct inbo
     struct grapnel_bytes secrets[GRAPNEL_SECRETS_MAX];
     const struct grapnel_key *keys[GRAPNEL_SECRETS_MAX];
     struct grapnel_window window = { v->settings.window_past_s, v->settings.window_future_s };
+    /* Without a limit of the source's own, admission has bounded the body. */
     struct grapnel_config config = { .secrets = secrets,
                                      .keys = keys,
                                      .companion = verify_bytes(v->secrets.companion),
                                      .now_us = r->at_us,
                                      .window = v->settings.has_window ? &window : NULL,
-                                     .body_max = v->settings.body_max,
-                                     .certificate = inbound_certificate,
-                                     .certificate_ctx = in->certificates };
+                                     .body_max = v->settings.body_max == 0 ? SIZE_MAX
+                                                                           : v->settings.body_max,
+                                     .certificate = verify_remote_certificate,
+                                     .certificate_ctx = in->remote,
+                                     .key_set = verify_remote_key_set,
+                                     .key_set_ctx = in->remote,
+                                     .methods = verify_bytes(v->settings.methods),
+                                     .is_tentative = v->secrets.is_tentative };
+    int64_t own_us = store_own_us(in->o.store, r->at_us);
     for (size_t i = 0; i < v->secrets.count; i++) {
         const struct inbound_secret *s = &v->secrets.list[i];
-        if (s->expires_us == 0 || s->expires_us > r->at_us) {
+        if (s->expires_us == 0 || s->expires_us > own_us) {
             keys[config.secret_count] = v->keys[i];
             secrets[config.secret_count++] = verify_bytes(s->text);
         }

@@ -3,7 +3,7 @@
  * What is kept of a request, and what of its headers goes on to the receivers. Secrets do neither:
  * values of headers whose names say so, and any value that holds one of the source's secrets.
  */
-#include "inbound/inbound_priv.h"
+#include "inbound/record_priv.h"
 
 enum { HEADERS_MAX = 64 * 1024, URL_MAX = 8192, FORWARD_MAX = 16 * 1024, SECRET_LEN_MIN = 4 };
 
@@ -93,8 +93,8 @@ static bool take_line(struct str *lines, struct str name, struct str value)
     return is_it;
 }
 
-static enum rc add_header(const struct inbound_view *v, struct str name, struct str value,
-                          struct str *lines, struct buf *out)
+static enum rc record_add_header(const struct inbound_view *v, struct str name, struct str value,
+                                 struct str *lines, struct buf *out)
 {
     enum rc rc = out->len > 1 ? buf_add_char(out, ',') : RC_OK;
     if (rc != RC_OK)
@@ -116,7 +116,7 @@ static struct str headers_json(const struct inbound_view *v, const struct inboun
         struct str name = verify_str(r->headers[i].name);
         struct str value = verify_str(r->headers[i].value);
         size_t before = out.len;
-        if (add_header(v, name, value, &lines, &out) != RC_OK ||
+        if (record_add_header(v, name, value, &lines, &out) != RC_OK ||
             out.len == HEADERS_MAX) { /* the last bracket needs room */
             buf_cut(&out, before);
             break;
@@ -137,6 +137,7 @@ void inbound_describe(const struct inbound_view *v, const struct inbound_request
     bool hides = v->scheme->is_token || holds_secret(v, query);
     out->source = v->num;
     out->app = v->app;
+    out->org = v->org;
     out->at_us = r->at_us;
     out->method = verify_str(r->engine.method);
     /* The token is the key to the door: it is not kept. */
@@ -162,7 +163,7 @@ static bool is_ours(struct str name)
     return false;
 }
 
-static enum rc add_line(struct buf *out, struct str name, struct str value)
+static enum rc record_add_line(struct buf *out, struct str name, struct str value)
 {
     enum rc rc = buf_add_str(out, name);
     if (rc == RC_OK)
@@ -185,7 +186,7 @@ struct str inbound_forwarded(const struct inbound_view *v, const struct inbound_
         bool goes = !is_ours(name) && !is_secret(v, name, value) && http_is_token(name) &&
                     http_is_field_value(value);
         size_t before = lines.len;
-        if (goes && add_line(&lines, name, value) != RC_OK) {
+        if (goes && record_add_line(&lines, name, value) != RC_OK) {
             buf_cut(&lines, before);
             break;
         }

@@ -4,9 +4,9 @@
  * it, for each of its events. On the loop when every view is at hand and nothing is to be filtered by
  * endpoints or transformed, else on a worker.
  */
-#include "inbound/inbound_priv.h"
+#include "inbound/route_priv.h"
 
-#include "filter/transform_message.h"
+#include "transform/message.h"
 
 enum { PAIRS_MAX = 256, WHY_MAX = 256, LINES_MAX = 65536 };
 
@@ -23,7 +23,7 @@ static bool type_fits(const struct inbound_route *route, struct str type)
     return route->event_type_count == 0;
 }
 
-static struct str decoded(struct arena *a, struct str text)
+static struct str route_decoded(struct arena *a, struct str text)
 {
     struct buf plain;
     buf_init(&plain, text.len + 1);
@@ -40,8 +40,9 @@ static size_t read_query(struct str query, struct arena *a, struct filter_pair *
     while (count < PAIRS_MAX && str_split(&query, '&', &part)) {
         size_t equals = str_find(part, '=');
         if (part.len > 0)
-            out[count++] = (struct filter_pair){ decoded(a, str_sub(part, 0, equals)),
-                                                 decoded(a, str_sub(part, equals + 1, part.len)) };
+            out[count++] =
+                (struct filter_pair){ route_decoded(a, str_sub(part, 0, equals)),
+                                      route_decoded(a, str_sub(part, equals + 1, part.len)) };
     }
     return count;
 }
@@ -75,7 +76,7 @@ bool inbound_route_takes(const struct inbound_route *route, const struct filter_
 
 /* --- transforms ------------------------------------------------------------------------------------- */
 
-static bool is_set(const struct filter_message_result *result, struct str name)
+static bool route_is_set(const struct transform_message_result *result, struct str name)
 {
     for (size_t i = 0; i < result->header_count; i++)
         if (str_ieq(result->headers[i].name, name))
@@ -84,7 +85,7 @@ static bool is_set(const struct filter_message_result *result, struct str name)
 }
 
 /* The transform's headers, and those of the request that it did not set. */
-static struct str header_lines(const struct filter_message_result *result, struct str forwarded,
+static struct str header_lines(const struct transform_message_result *result, struct str forwarded,
                                struct arena *a)
 {
     struct buf lines;
@@ -97,7 +98,7 @@ static struct str header_lines(const struct filter_message_result *result, struc
         rc = buf_addf(&lines, "%.*s: %.*s\r\n", STR_ARGS(result->headers[i].name),
                       STR_ARGS(result->headers[i].value));
     while (rc == RC_OK && str_split(&forwarded, '\n', &line))
-        if (line.len > 0 && !is_set(result, str_sub(line, 0, str_find(line, ':'))))
+        if (line.len > 0 && !route_is_set(result, str_sub(line, 0, str_find(line, ':'))))
             rc = buf_addf(&lines, "%.*s\n", STR_ARGS(line));
     struct str text = rc == RC_OK ? arena_str(a, buf_str(&lines)) : STR_NONE;
     buf_fini(&lines);
@@ -109,32 +110,33 @@ struct transformed {
 };
 
 /* RC_CONFLICT: this route delivers nothing, because its transform gave nothing or failed. */
-static enum rc transform(struct inbound *in, const struct inbound_view *v,
-                         const struct inbound_route *route, const struct filter_input *input,
-                         const struct inbound_event *e, const struct inbound_plan *plan,
-                         struct transformed *out)
+static enum rc route_transform(struct inbound *in, const struct inbound_view *v,
+                               const struct inbound_route *route, const struct filter_input *input,
+                               const struct inbound_event *e, const struct inbound_plan *plan,
+                               struct transformed *out)
 {
     struct buf text, why;
-    struct filter_message_result result;
+    struct transform_message_result result;
     char id[ID_TEXT_MAX + 1], timestamp[TIME_TEXT_LEN + 1];
     if (in->o.transforms == NULL)
         return RC_CONFLICT;
-    buf_init(&text, in->o.transform_limits.output_max);
+    struct transform_limits limits = in->o.transform_limits;
+    limits.owner = (uint64_t)v->org;
+    buf_init(&text, limits.output_max);
     buf_init(&why, WHY_MAX);
-    time_format(id_time_us(&e->id), timestamp);
-    const struct filter_message seen = { .id = id_format(STR("msg_"), &e->id, id),
-                                         .event_type = e->type,
-                                         .timestamp = str_from(timestamp),
-                                         .method = input->method,
-                                         .path = input->path,
-                                         .body = e->body,
-                                         .headers = input->headers,
-                                         .header_count = input->header_count,
-                                         .query = input->query,
-                                         .query_count = input->query_count };
-    enum rc rc =
-        filter_message_transform(in->o.transforms, route->transform, &seen, &in->o.transform_limits,
-                                 plan->arena, &text, &result, &why);
+    time_format(clock_wall_us(in->o.clock), timestamp);
+    const struct transform_message seen = { .id = id_format(STR("msg_"), &e->id, id),
+                                            .event_type = e->type,
+                                            .timestamp = str_from(timestamp),
+                                            .method = input->method,
+                                            .path = input->path,
+                                            .body = e->body,
+                                            .headers = input->headers,
+                                            .header_count = input->header_count,
+                                            .query = input->query,
+                                            .query_count = input->query_count };
+    enum rc rc = transform_message_transform(in->o.transforms, route->transform, &seen, &limits,
+                                             plan->arena, &text, &result, &why);
     if (rc == RC_INVALID || rc == RC_LIMIT)
         LOG(INBOUND_TRANSFORM_FAILED, F_STR("source", v->id), F_STR("why", buf_str(&why)));
     if (rc == RC_OK && result.body.ptr != NULL)
@@ -150,15 +152,15 @@ static enum rc transform(struct inbound *in, const struct inbound_view *v,
 
 /* --- the plan --------------------------------------------------------------------------------------- */
 
-static void release(void *app)
+static void route_release(void *app)
 {
     core_app_unref(app);
 }
 
 /* Filters of endpoints take time: not on a loop. */
-static enum rc keep(struct inbound_plan *plan, struct core_app *app)
+static enum rc route_keep(struct inbound_plan *plan, struct core_app *app)
 {
-    arena_defer(plan->arena, release, app);
+    arena_defer(plan->arena, route_release, app);
     return app->has_filters && !plan->is_worker ? RC_NOT_FOUND : RC_OK;
 }
 
@@ -169,7 +171,7 @@ static enum rc find_own(struct inbound *in, const struct inbound_view *v, struct
     if (plan->own == NULL)
         rc = plan->is_worker ? core_directory_load(in->o.directory, v->app, &plan->own)
                              : RC_NOT_FOUND;
-    return rc == RC_OK ? keep(plan, plan->own) : rc;
+    return rc == RC_OK ? route_keep(plan, plan->own) : rc;
 }
 
 /* An application that is gone takes nothing more: that is no reason to refuse the provider. */
@@ -190,20 +192,20 @@ static enum rc add_named(struct inbound *in, const struct inbound_view *v, struc
     **end = d;
     *end = &d->next;
     plan->message_count++;
-    return keep(plan, app);
+    return route_keep(plan, app);
 }
 
-static enum rc follow(struct inbound *in, const struct inbound_view *v,
-                      const struct inbound_route *route, const struct filter_input *input,
-                      const struct inbound_event *e, struct inbound_destination ***end,
-                      struct inbound_plan *plan)
+static enum rc route_follow(struct inbound *in, const struct inbound_view *v,
+                            const struct inbound_route *route, const struct filter_input *input,
+                            const struct inbound_event *e, struct inbound_destination ***end,
+                            struct inbound_plan *plan)
 {
     struct transformed made = { 0 };
     enum rc rc = RC_OK;
     if (plan->message_count + route->app_count > INBOUND_MESSAGES_MAX)
         return RC_LIMIT;
     if (route->transform.len > 0)
-        rc = plan->is_worker ? transform(in, v, route, input, e, plan, &made) : RC_NOT_FOUND;
+        rc = plan->is_worker ? route_transform(in, v, route, input, e, plan, &made) : RC_NOT_FOUND;
     for (size_t i = 0; rc == RC_OK && i < route->app_count; i++)
         rc = add_named(in, v, route->apps[i], &made, end, plan);
     return rc == RC_CONFLICT ? RC_OK : rc;
@@ -228,7 +230,7 @@ enum rc inbound_plan(struct inbound *in, const struct inbound_view *v,
         input.event_type = e->type;
         for (size_t i = 0; rc == RC_OK && i < route_count; i++)
             if (inbound_route_takes(&settings->routes[i], &input, &reason))
-                rc = follow(in, v, &settings->routes[i], &input, e, &end, plan);
+                rc = route_follow(in, v, &settings->routes[i], &input, e, &end, plan);
     }
     return rc;
 }

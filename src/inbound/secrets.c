@@ -3,7 +3,7 @@
  * A source's secrets and its URL's tokens, sealed under contexts that name the source, so that a
  * sealed value moved to another row does not open.
  */
-#include "inbound/inbound_priv.h"
+#include "inbound/view_priv.h"
 
 #include "sign/sign.h"
 
@@ -17,7 +17,7 @@ static struct str context_of(const char *kind, struct str id, char out[static CO
     return str_from(out);
 }
 
-static void forget(struct buf *b)
+static void secrets_forget(struct buf *b)
 {
     if (b->ptr != NULL)
         mem_wipe(b->ptr, b->len);
@@ -60,6 +60,7 @@ static enum rc take_apart(struct str text, struct arena *a, struct inbound_secre
         };
     }
     out->companion = keep_secret(a, json_object_get(object, "companion"));
+    out->is_tentative = json_is_true(json_object_get(object, "tentative"));
     json_decref(object);
     return RC_OK;
 }
@@ -76,7 +77,7 @@ enum rc inbound_secrets_open(const struct sign_vault *v, const struct store_sour
     enum rc rc = sign_open(v, context_of("source", source->id, context), source->secrets, &plain);
     if (rc == RC_OK)
         rc = take_apart(buf_str(&plain), a, out);
-    forget(&plain);
+    secrets_forget(&plain);
     return rc;
 }
 
@@ -96,12 +97,14 @@ enum rc inbound_secrets_seal(const struct sign_vault *v, struct str source_id,
     if (secrets->companion.len > 0)
         json_object_set_new(object, "companion",
                             json_stringn(secrets->companion.ptr, secrets->companion.len));
+    if (secrets->is_tentative)
+        json_object_set_new(object, "tentative", json_true());
     buf_init(&plain, SEALED_MAX);
     enum rc rc = json_write(object, &plain);
     json_decref(object);
     if (rc == RC_OK)
         rc = sign_seal(v, context_of("source", source_id, context), buf_str(&plain), out);
-    forget(&plain);
+    secrets_forget(&plain);
     return rc;
 }
 
@@ -136,7 +139,7 @@ struct str inbound_token_open(struct inbound *in, struct str source_id,
     if (sign_open(in->o.vault, context_of("source-url", source_id, context), token->sealed,
                   &plain) == RC_OK)
         text = arena_str(a, buf_str(&plain));
-    forget(&plain);
+    secrets_forget(&plain);
     return text;
 }
 

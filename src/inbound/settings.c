@@ -6,10 +6,16 @@
 #include "inbound/settings.h"
 
 #include "filter/language.h"
+#include "verify/verify.h"
 
 #include <stdio.h>
 
-enum { TRANSFORM_MAX = 16384, TEXT_MAX = 1024, BODY_LIMIT_MAX = 64 * 1024 * 1024 };
+enum {
+    TRANSFORM_MAX = 16384,
+    TEXT_MAX = 1024,
+    IDENTITY_MAX = 2048,
+    BODY_LIMIT_MAX = 64 * 1024 * 1024
+};
 
 struct reading {
     struct arena *arena;
@@ -28,7 +34,7 @@ struct member {
 };
 
 PRINTF_LIKE(3, 4)
-static enum rc wrong(const struct reading *r, const char *name, const char *fmt, ...)
+static enum rc settings_wrong(const struct reading *r, const char *name, const char *fmt, ...)
 {
     char words[256];
     va_list args;
@@ -47,7 +53,7 @@ static enum rc read_members(const struct reading *r, const json_t *object,
     const char *name;
     json_t *value;
     if (!json_is_object(object))
-        return wrong(r, "", "Expected an object.");
+        return settings_wrong(r, "", "Expected an object.");
     json_object_foreach((json_t *)(uintptr_t)object, name, value)
     {
         const struct member *found = NULL;
@@ -55,7 +61,7 @@ static enum rc read_members(const struct reading *r, const json_t *object,
             if (strcmp(members[i].name, name) == 0)
                 found = &members[i];
         if (found == NULL)
-            return wrong(r, "", "There is no \"%.64s\".", name);
+            return settings_wrong(r, "", "There is no \"%.64s\".", name);
         struct reading inner = *r;
         if (r->where[0] == '\0')
             inner.where = found->name;
@@ -70,41 +76,42 @@ static enum rc read_members(const struct reading *r, const json_t *object,
 
 /* --- plain values --------------------------------------------------------------------------------- */
 
-static enum rc read_number(const struct reading *r, const json_t *value, int64_t min, int64_t max,
-                           int64_t *out)
+static enum rc settings_read_number(const struct reading *r, const json_t *value, int64_t min,
+                                    int64_t max, int64_t *out)
 {
     *out = json_is_integer(value) ? json_integer_value(value) : -1;
     if (!json_is_integer(value) || *out < min || *out > max)
-        return wrong(r, "", "Expected an integer from %lld to %lld.", (long long)min,
-                     (long long)max);
+        return settings_wrong(r, "", "Expected an integer from %lld to %lld.", (long long)min,
+                              (long long)max);
     return RC_OK;
 }
 
-static enum rc read_text(const struct reading *r, const json_t *value, size_t max, struct str *out)
+static enum rc settings_read_text(const struct reading *r, const json_t *value, size_t max,
+                                  struct str *out)
 {
     if (!json_is_string(value) || json_string_length(value) > max)
-        return wrong(r, "", "Expected a text of at most %zu bytes.", max);
-    *out = arena_str(r->arena, str_of(json_string_value(value), json_string_length(value)));
+        return settings_wrong(r, "", "Expected a text of at most %zu bytes.", max);
+    *out = arena_str(r->arena, json_str_of(value));
     return RC_OK;
 }
 
 static enum rc read_bool(const struct reading *r, const json_t *value, void *target)
 {
     if (!json_is_boolean(value))
-        return wrong(r, "", "Expected true or false.");
+        return settings_wrong(r, "", "Expected true or false.");
     *(bool *)target = json_is_true(value);
     return RC_OK;
 }
 
 static enum rc read_seconds(const struct reading *r, const json_t *value, void *target)
 {
-    return read_number(r, value, 0, INBOUND_WINDOW_MAX_S, target);
+    return settings_read_number(r, value, 0, INBOUND_WINDOW_MAX_S, target);
 }
 
 static enum rc read_status(const struct reading *r, const json_t *value, void *target)
 {
     int64_t status = 0;
-    enum rc rc = read_number(r, value, 200, 599, &status);
+    enum rc rc = settings_read_number(r, value, 200, 599, &status);
     *(int *)target = (int)status;
     return rc;
 }
@@ -113,27 +120,53 @@ static enum rc read_status(const struct reading *r, const json_t *value, void *t
 static enum rc read_line(const struct reading *r, const json_t *value, void *target)
 {
     struct str *out = target;
-    enum rc rc = read_text(r, value, TEXT_MAX, out);
+    enum rc rc = settings_read_text(r, value, TEXT_MAX, out);
     for (size_t i = 0; rc == RC_OK && i < out->len; i++)
         if ((unsigned char)out->ptr[i] < 0x20 || out->ptr[i] == 0x7f)
-            rc = wrong(r, "", "Control characters are not allowed.");
+            rc = settings_wrong(r, "", "Control characters are not allowed.");
     return rc;
 }
 
 static enum rc read_reply_body(const struct reading *r, const json_t *value, void *target)
 {
-    return read_text(r, value, INBOUND_REPLY_MAX, target);
+    return settings_read_text(r, value, INBOUND_REPLY_MAX, target);
 }
 
 static enum rc read_body_max(const struct reading *r, const json_t *value, void *target)
 {
     int64_t bytes = 0;
-    enum rc rc = read_number(r, value, 1, BODY_LIMIT_MAX, &bytes);
+    enum rc rc = settings_read_number(r, value, 1, BODY_LIMIT_MAX, &bytes);
     *(size_t *)target = (size_t)bytes;
     return rc;
 }
 
-static bool is_name(struct str s)
+/* The place of a word in the list; `count` if it is none of them. */
+static size_t read_word(const json_t *value, const char *const *words, size_t count)
+{
+    size_t i = 0;
+    while (i < count && (!json_is_string(value) || strcmp(json_string_value(value), words[i]) != 0))
+        i++;
+    return i;
+}
+
+/* HEAD and OPTIONS ask about the address; they are never events. */
+static enum rc read_methods(const struct reading *r, const json_t *value, void *target)
+{
+    static const char *const words[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
+    struct str *out = target;
+    if (json_array_size(value) == 0 || json_array_size(value) > COUNT_OF(words))
+        return settings_wrong(r, "", "Expected a list of GET, POST, PUT, PATCH or DELETE.");
+    *out = STR_NONE;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        size_t which = read_word(json_array_get(value, i), words, COUNT_OF(words));
+        if (which == COUNT_OF(words))
+            return settings_wrong(r, "", "Expected a list of GET, POST, PUT, PATCH or DELETE.");
+        *out = arena_fmt(r->arena, "%.*s%s%s", STR_ARGS(*out), i == 0 ? "" : ", ", words[which]);
+    }
+    return RC_OK;
+}
+
+static bool settings_is_name(struct str s)
 {
     static const char extra[] = "-_.";
     for (size_t i = 0; i < s.len; i++) {
@@ -147,9 +180,9 @@ static bool is_name(struct str s)
 
 static enum rc read_event_type(const struct reading *r, const json_t *value, void *target)
 {
-    enum rc rc = read_text(r, value, TEXT_MAX, target);
-    if (rc == RC_OK && !is_name(*(struct str *)target))
-        rc = wrong(r, "", "A name has letters, digits, '-', '_' and '.', at most 256.");
+    enum rc rc = settings_read_text(r, value, TEXT_MAX, target);
+    if (rc == RC_OK && !settings_is_name(*(struct str *)target))
+        rc = settings_wrong(r, "", "A name has letters, digits, '-', '_' and '.', at most 256.");
     return rc;
 }
 
@@ -158,7 +191,7 @@ static enum rc read_public_url(const struct reading *r, const json_t *value, voi
     struct str *out = target;
     enum rc rc = read_line(r, value, target);
     if (rc == RC_OK && !str_starts(*out, STR("https://")) && !str_starts(*out, STR("http://")))
-        rc = wrong(r, "", "Expected a URL that begins with https:// or http://.");
+        rc = settings_wrong(r, "", "Expected a URL that begins with https:// or http://.");
     return rc;
 }
 
@@ -186,15 +219,6 @@ static enum rc read_reply(const struct reading *r, const json_t *value, void *ta
     return read_members(r, value, members, COUNT_OF(members), target);
 }
 
-/* The place of a word in the list; `count` if it is none of them. */
-static size_t read_word(const json_t *value, const char *const *words, size_t count)
-{
-    size_t i = 0;
-    while (i < count && (!json_is_string(value) || strcmp(json_string_value(value), words[i]) != 0))
-        i++;
-    return i;
-}
-
 static enum rc read_dedupe_body(const struct reading *r, const json_t *value, void *target)
 {
     static const char *const words[] = { [INBOUND_BODY_UNSIGNED] = "unsigned",
@@ -202,8 +226,9 @@ static enum rc read_dedupe_body(const struct reading *r, const json_t *value, vo
                                          [INBOUND_BODY_NEVER] = "never" };
     size_t which = read_word(value, words, COUNT_OF(words));
     *(enum inbound_body_dedupe *)target = (enum inbound_body_dedupe)which;
-    return which < COUNT_OF(words) ? RC_OK
-                                   : wrong(r, "body", "Expected unsigned, always or never.");
+    return which < COUNT_OF(words)
+               ? RC_OK
+               : settings_wrong(r, "body", "Expected unsigned, always or never.");
 }
 
 static enum rc read_batches(const struct reading *r, const json_t *value, void *target)
@@ -213,9 +238,48 @@ static enum rc read_batches(const struct reading *r, const json_t *value, void *
                                          [INBOUND_BATCHES_WHOLE] = "whole" };
     size_t which = read_word(value, words, COUNT_OF(words));
     *(enum inbound_batches *)target = (enum inbound_batches)which;
-    return which < COUNT_OF(words) ? RC_OK : wrong(r, "", "Expected preset, split or whole.");
+    return which < COUNT_OF(words) ? RC_OK
+                                   : settings_wrong(r, "", "Expected preset, split or whole.");
 }
 
+/* Which fields are the same in two deliveries of one event. */
+static enum rc read_identity(const struct reading *r, const json_t *list, struct str *out)
+{
+    struct buf fields;
+    enum rc rc = RC_OK;
+    buf_init(&fields, IDENTITY_MAX);
+    for (size_t i = 0; rc == RC_OK && i < json_array_size(list); i++) {
+        struct str field = STR_NONE;
+        rc = settings_read_text(r, json_array_get(list, i), TEXT_MAX, &field);
+        if (rc == RC_OK &&
+            buf_addf(&fields, "%s%.*s", i == 0 ? "" : " + ", STR_ARGS(field)) != RC_OK)
+            rc = settings_wrong(r, "", "Expected at most %d bytes in all.", IDENTITY_MAX);
+    }
+    const char *fault = rc == RC_OK ? verify_identity_fault(buf_str(&fields)) : NULL;
+    if (fault != NULL)
+        rc = settings_wrong(r, "", "%s: name it like \"header X-Event-Id\" or \"json /event/id\".",
+                            fault);
+    *out = rc == RC_OK ? arena_str(r->arena, buf_str(&fields)) : STR_NONE;
+    buf_fini(&fields);
+    return rc;
+}
+
+static enum rc read_deduplicate(const struct reading *r, const json_t *value, void *target)
+{
+    static const char *const words[] = { "preset", "off", "body" };
+    struct inbound_settings *out = r->out;
+    (void)target;
+    if (json_is_array(value))
+        return read_identity(r, value, &out->identity);
+    size_t which = read_word(value, words, COUNT_OF(words));
+    if (which == COUNT_OF(words))
+        return settings_wrong(r, "", "Expected preset, off, body, or a list of fields.");
+    out->dedupe_by_id = which != 1;
+    out->dedupe_by_body = which == 2 ? INBOUND_BODY_ALWAYS : INBOUND_BODY_NEVER;
+    return RC_OK;
+}
+
+/* Deprecated in favour of "deduplicate". */
 static enum rc read_dedupe(const struct reading *r, const json_t *value, void *target)
 {
     static const struct member members[] = {
@@ -232,17 +296,17 @@ static enum rc read_names(const struct reading *r, const json_t *value, size_t m
                           struct str **list, size_t *count)
 {
     if (!json_is_array(value) || json_array_size(value) > max)
-        return wrong(r, "", "Expected at most %zu names.", max);
+        return settings_wrong(r, "", "Expected at most %zu names.", max);
     *list = arena_array(r->arena, json_array_size(value) + 1, sizeof(**list));
     for (size_t i = 0; i < json_array_size(value); i++) {
         struct str name = STR_NONE;
-        enum rc rc = read_text(r, json_array_get(value, i), TEXT_MAX, &name);
+        enum rc rc = settings_read_text(r, json_array_get(value, i), TEXT_MAX, &name);
         if (rc != RC_OK)
             return rc;
         struct str plain =
             may_end && str_ends(name, STR(".*")) ? str_sub(name, 0, name.len - 2) : name;
-        if (!is_name(plain))
-            return wrong(r, "", "\"%.*s\" is no name.", STR_ARGS(str_sub(name, 0, 64)));
+        if (!settings_is_name(plain))
+            return settings_wrong(r, "", "\"%.*s\" is no name.", STR_ARGS(str_sub(name, 0, 64)));
         (*list)[(*count)++] = name;
     }
     return RC_OK;
@@ -272,14 +336,15 @@ static enum rc read_filter(const struct reading *r, const json_t *value, void *t
     struct filter_fault fault = { 0 };
     (void)value; /* its numbers are rounded by now */
     if (filter_compile(r->filters[route - r->out->routes], &route->filter, &fault) != RC_OK)
-        return wrong(r, "filter", "%.100s: %.120s", fault.where, fault.reason);
+        return settings_wrong(r, "filter", "%.100s: %.120s", fault.where, fault.reason);
     arena_defer(r->arena, free_program, route->filter);
     return RC_OK;
 }
 
 static enum rc read_transform(const struct reading *r, const json_t *value, void *target)
 {
-    return read_text(r, value, TRANSFORM_MAX, &((struct inbound_route *)target)->transform);
+    return settings_read_text(r, value, TRANSFORM_MAX,
+                              &((struct inbound_route *)target)->transform);
 }
 
 static enum rc read_routes(const struct reading *r, const json_t *value, void *target)
@@ -293,7 +358,7 @@ static enum rc read_routes(const struct reading *r, const json_t *value, void *t
     struct inbound_settings *out = r->out;
     (void)target;
     if (!json_is_array(value) || json_array_size(value) > INBOUND_ROUTES_MAX)
-        return wrong(r, "", "Expected at most %d routes.", INBOUND_ROUTES_MAX);
+        return settings_wrong(r, "", "Expected at most %d routes.", INBOUND_ROUTES_MAX);
     out->routes = arena_array(r->arena, json_array_size(value) + 1, sizeof(*out->routes));
     for (size_t i = 0; i < json_array_size(value); i++) {
         struct inbound_route *route = &out->routes[out->route_count++];
@@ -302,7 +367,7 @@ static enum rc read_routes(const struct reading *r, const json_t *value, void *t
         enum rc rc =
             read_members(&inner, json_array_get(value, i), members, COUNT_OF(members), route);
         if (rc == RC_OK && route->app_count == 0)
-            rc = wrong(&inner, "applications", "A route names at least one application.");
+            rc = settings_wrong(&inner, "applications", "A route names at least one application.");
         if (rc != RC_OK)
             return rc;
     }
@@ -345,10 +410,12 @@ enum rc inbound_settings_read(struct arena *a, struct str text, struct inbound_s
         { "window", read_window, 0 },
         { "accept", read_reply, offsetof(struct inbound_settings, accept) },
         { "reject", read_reply, offsetof(struct inbound_settings, reject) },
+        { "deduplicate", read_deduplicate, 0 },
         { "dedupe", read_dedupe, 0 },
         { "batches", read_batches, offsetof(struct inbound_settings, batches) },
         { "eventType", read_event_type, offsetof(struct inbound_settings, event_type) },
         { "forwardHeaders", read_bool, offsetof(struct inbound_settings, forward_headers) },
+        { "methods", read_methods, offsetof(struct inbound_settings, methods) },
         { "maxBodyBytes", read_body_max, offsetof(struct inbound_settings, body_max) },
         { "publicUrl", read_public_url, offsetof(struct inbound_settings, public_url) },
         { "routes", read_routes, 0 },
@@ -359,7 +426,7 @@ enum rc inbound_settings_read(struct arena *a, struct str text, struct inbound_s
     const struct reading r = { a, out, why, "", raw_filters(a, text) };
     json_t *object = NULL;
     if (json_parse(text, &object, NULL) != RC_OK)
-        return wrong(&r, "", "Not JSON, or with a name twice.");
+        return settings_wrong(&r, "", "Not JSON, or with a name twice.");
     enum rc rc = read_members(&r, object, members, COUNT_OF(members), out);
     json_decref(object);
     return rc;

@@ -19,10 +19,11 @@ enum {
 
 struct filter_program;
 
+/* Are requests with equal bodies (and queries, and signed times) one event? */
 enum inbound_body_dedupe {
+    INBOUND_BODY_NEVER,
     INBOUND_BODY_UNSIGNED, /* where the id is not signed, or there is none */
-    INBOUND_BODY_ALWAYS,
-    INBOUND_BODY_NEVER
+    INBOUND_BODY_ALWAYS
 };
 
 /* Several events in one request. */
@@ -51,12 +52,14 @@ struct inbound_settings {
     bool has_window;
     int64_t window_past_s, window_future_s;
     struct inbound_reply accept, reject;
-    bool dedupe_by_id;
+    bool dedupe_by_id;    /* by what the scheme, or `identity`, says identifies an event */
+    struct str identity; /* fields, as grapnel_scheme_dedupe() takes them; empty: the scheme's */
     enum inbound_body_dedupe dedupe_by_body;
     enum inbound_batches batches;
     struct str event_type; /* when the provider names none */
     bool forward_headers;
-    size_t body_max;       /* bytes; 0: the server's limit */
+    struct str methods;    /* "POST, PUT"; empty: the scheme's */
+    size_t body_max;       /* bytes; 0: the server's limit, or what the provider may send if that is more */
     struct str public_url; /* instead of the server's, for what some providers sign */
     struct inbound_route *routes;
     size_t route_count;

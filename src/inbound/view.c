@@ -3,7 +3,7 @@
  * From a source's row to its view: its scheme is read, its secrets are opened, its settings taken apart
  * once, so that receiving only looks. Worker threads.
  */
-#include "inbound/inbound_priv.h"
+#include "inbound/view_priv.h"
 
 #include "store/config.h"
 
@@ -50,15 +50,20 @@ bool inbound_view_is_pending(const struct inbound_view *v, int64_t now_us)
 static enum rc read_scheme(struct inbound *in, const struct store_source *row,
                            struct inbound_view *v, struct buf *why)
 {
-    if (row->scheme.ptr != NULL) {
-        enum rc rc = verify_scheme_read(row->scheme, &v->own, why);
-        v->scheme = v->own;
-        return rc;
+    struct str identity = v->settings.identity, text = row->scheme;
+    if (text.ptr == NULL) {
+        v->scheme = verify_book_find(in->o.book, row->kind);
+        if (v->scheme == NULL) {
+            buf_say(why, "there is no preset \"%.*s\" any more", STR_ARGS(row->kind));
+            return RC_INVALID;
+        }
+        if (identity.len == 0)
+            return RC_OK;
+        text = v->scheme->text;
     }
-    v->scheme = verify_book_find(in->o.book, row->kind);
-    if (v->scheme == NULL)
-        buf_say(why, "there is no preset \"%.*s\" any more", STR_ARGS(row->kind));
-    return v->scheme == NULL ? RC_INVALID : RC_OK;
+    enum rc rc = verify_scheme_read_with(text, identity, &v->own, why);
+    v->scheme = v->own;
+    return rc;
 }
 
 static enum rc read_settings(const struct store_source *row, struct inbound_view *v,
@@ -67,7 +72,8 @@ static enum rc read_settings(const struct store_source *row, struct inbound_view
     return inbound_settings_read(&v->arena, row->config, &v->settings, why);
 }
 
-static enum rc build(struct inbound *in, const struct store_source *row, struct inbound_view *v)
+static enum rc view_build(struct inbound *in, const struct store_source *row,
+                          struct inbound_view *v)
 {
     struct buf why;
     buf_init(&why, SETTING_TEXT_MAX);
@@ -83,9 +89,9 @@ static enum rc build(struct inbound *in, const struct store_source *row, struct 
         v->tokens[i] = row->tokens[i];
         v->tokens[i].sealed = arena_str(&v->arena, row->tokens[i].sealed);
     }
-    enum rc rc = read_scheme(in, row, v, &why);
+    enum rc rc = read_settings(row, v, &why);
     if (rc == RC_OK)
-        rc = read_settings(row, v, &why);
+        rc = read_scheme(in, row, v, &why);
     if (rc == RC_OK && inbound_secrets_open(in->o.vault, row, &v->arena, &v->secrets) != RC_OK) {
         buf_say(&why, "its secrets do not open with this main secret");
         rc = RC_CORRUPT;
@@ -115,7 +121,7 @@ enum rc inbound_view_load(struct inbound *in, const uint8_t *hash, int64_t num,
     store_end(tx);
     if (rc == RC_OK) {
         struct inbound_view *v = XNEW(struct inbound_view);
-        rc = build(in, &row, v);
+        rc = view_build(in, &row, v);
         if (rc == RC_OK)
             *out = v;
         else

@@ -4,12 +4,36 @@
  */
 #include "json/form.h"
 
-#include <stdio.h>
+#include "json/any.h"
+#include "json/text_priv.h"
+
 #include <stdlib.h>
 
-enum { KEY_MAX = 4096, TEXT_MAX = 64 * 1024 * 1024, NUMBER_MAX = 40, DIGITS_EXACT = 17 };
+enum { KEY_MAX = 4096, TEXT_MAX = 64 * 1024 * 1024 };
 
 /* --- Python's str() and repr() ----------------------------------------------------------------------- */
+
+typedef enum rc (*text_fn)(struct str text, struct buf *out);
+
+/* A tree's string as the characters it stands for. */
+static enum rc add_characters(struct str s, text_fn add, struct buf *out)
+{
+    struct buf text;
+    buf_init(&text, TEXT_MAX);
+    enum rc rc = json_any_text(s, &text);
+    if (rc == RC_OK)
+        rc = add(buf_str(&text), out);
+    buf_fini(&text);
+    return rc;
+}
+
+/* Digits that no number here can hold: Python keeps integers, and has reals as inf. */
+static enum rc add_digits(const json_t *v, struct buf *out)
+{
+    const char *digits = json_string_value(v) + 1;
+    return strpbrk(digits, ".eE") == NULL ? buf_add_str(out, str_from(digits))
+                                          : json_text_real(strtod(digits, NULL), out);
+}
 
 static enum rc add_repr(const json_t *v, struct buf *out);
 
@@ -37,27 +61,6 @@ static enum rc add_quoted(struct str s, struct buf *out)
     return rc == RC_OK ? buf_add_char(out, quote) : rc;
 }
 
-/* The shortest digits that read back as the same number; "1.0" and "1e+20" as Python has them. */
-static enum rc add_real(double d, struct buf *out)
-{
-    char digits[NUMBER_MAX];
-    int exponent = 0;
-    int precision = 0;
-    do
-        (void)snprintf(digits, sizeof(digits), "%.*e", precision, d);
-    while (++precision < DIGITS_EXACT && strtod(digits, NULL) != d);
-    const char *e = strchr(digits, 'e');
-    if (e != NULL)
-        exponent = (int)strtol(e + 1, NULL, 10);
-    if (exponent < -4 || exponent >= 16) {
-        (void)snprintf(digits, sizeof(digits), "%.*g", precision, d);
-        return buf_add_str(out, str_from(digits));
-    }
-    int decimals = precision - 1 - exponent;
-    (void)snprintf(digits, sizeof(digits), "%.*f", decimals > 1 ? decimals : 1, d);
-    return buf_add_str(out, str_from(digits));
-}
-
 static enum rc add_list(const json_t *list, struct buf *out)
 {
     enum rc rc = buf_add_char(out, '[');
@@ -82,7 +85,7 @@ static enum rc add_dict(const json_t *dict, struct buf *out)
             rc = buf_add_str(out, STR(", "));
         is_first = false;
         if (rc == RC_OK)
-            rc = add_quoted(str_from(key), out);
+            rc = add_characters(str_from(key), add_quoted, out);
         if (rc == RC_OK)
             rc = buf_add_str(out, STR(": "));
         if (rc == RC_OK)
@@ -91,14 +94,20 @@ static enum rc add_dict(const json_t *dict, struct buf *out)
     return rc == RC_OK ? buf_add_char(out, '}') : rc;
 }
 
+static enum rc add_string(const json_t *v, text_fn add, struct buf *out)
+{
+    struct str s = json_str_of(v);
+    return json_any_is_number(v) ? add_digits(v, out) : add_characters(s, add, out);
+}
+
 static enum rc add_repr(const json_t *v, struct buf *out)
 {
     switch (json_typeof(v)) {
     case JSON_OBJECT: return add_dict(v, out);
     case JSON_ARRAY: return add_list(v, out);
-    case JSON_STRING: return add_quoted(str_of(json_string_value(v), json_string_length(v)), out);
+    case JSON_STRING: return add_string(v, add_quoted, out);
     case JSON_INTEGER: return buf_addf(out, "%lld", (long long)json_integer_value(v));
-    case JSON_REAL: return add_real(json_real_value(v), out);
+    case JSON_REAL: return json_text_real(json_real_value(v), out);
     case JSON_TRUE: return buf_add_str(out, STR("True"));
     case JSON_FALSE: return buf_add_str(out, STR("False"));
     case JSON_NULL: break;
@@ -121,17 +130,21 @@ static enum rc add_escaped(struct str s, struct buf *out)
     return rc;
 }
 
+static enum rc add_plain(struct str s, struct buf *out)
+{
+    return buf_add_str(out, s);
+}
+
 static enum rc add_field(struct str key, const json_t *value, struct buf *out)
 {
     struct buf text;
     buf_init(&text, TEXT_MAX);
-    enum rc rc = json_is_string(value)
-                     ? buf_add(&text, json_string_value(value), json_string_length(value))
-                     : add_repr(value, &text);
+    enum rc rc =
+        json_is_string(value) ? add_string(value, add_plain, &text) : add_repr(value, &text);
     if (rc == RC_OK && out->len > 0)
         rc = buf_add_char(out, '&');
     if (rc == RC_OK)
-        rc = add_escaped(key, out);
+        rc = add_characters(key, add_escaped, out);
     if (rc == RC_OK)
         rc = buf_add_char(out, '=');
     if (rc == RC_OK)
@@ -174,42 +187,99 @@ enum rc json_form_write(const json_t *object, struct buf *out)
 
 /* --- reading ------------------------------------------------------------------------------------------ */
 
-static enum rc read_field(struct str field, struct buf *text, json_t *into)
+/* What `text` holds of a field, key and value. RC_INVALID: not to be had that way. */
+typedef enum rc (*decode_fn)(struct str s, struct buf *text);
+
+static enum rc decode_strictly(struct str s, struct buf *text)
+{
+    size_t before = text->len;
+    enum rc rc = percent_decode(s, true, text);
+    struct str got = str_sub(buf_str(text), before, text->len);
+    return rc == RC_OK && (!str_is_utf8(got) || str_find(got, '\0') < got.len) ? RC_INVALID : rc;
+}
+
+/* Bytes as a tree of json/any.h has them; those that are not UTF-8 as U+FFFD. */
+static enum rc add_bytes(struct str s, struct buf *out)
+{
+    enum rc rc = RC_OK;
+    while (rc == RC_OK && s.len > 0) {
+        const unsigned char *at = (const unsigned char *)s.ptr;
+        size_t len = at[0] < 0x80 ? 1 : json_text_utf8(at, s.len);
+        if (at[0] == 0)
+            rc = buf_add_str(out, STR("\xC0\x80"));
+        else
+            rc = buf_add_str(out, len > 0 ? str_sub(s, 0, len) : STR("\xEF\xBF\xBD"));
+        s = str_sub(s, len > 0 ? len : 1, s.len);
+    }
+    return rc;
+}
+
+static enum rc decode_anything(struct str s, struct buf *text)
+{
+    struct buf bytes;
+    enum rc rc = RC_OK;
+    buf_init(&bytes, s.len + 1);
+    while (rc == RC_OK && s.len > 0) {
+        size_t run = s.ptr[0] == '%' ? 3 : str_find(s, '%');
+        struct str piece = str_sub(s, 0, run);
+        rc = percent_decode(piece, true, &bytes);
+        if (rc == RC_INVALID) { /* a bare '%' stands for itself */
+            run = 1;
+            rc = buf_add_char(&bytes, '%');
+        }
+        s = str_sub(s, run, s.len);
+    }
+    if (rc == RC_OK)
+        rc = add_bytes(buf_str(&bytes), text);
+    buf_fini(&bytes);
+    return rc;
+}
+
+static enum rc read_field(struct str field, decode_fn decode, struct buf *text, json_t *into)
 {
     size_t end = str_find(field, '=');
     buf_reset(text);
-    enum rc rc = percent_decode(str_sub(field, 0, end), true, text);
+    enum rc rc = decode(str_sub(field, 0, end), text);
     size_t key_len = text->len;
     if (rc == RC_OK)
-        rc = percent_decode(str_sub(field, end + 1, field.len), true, text);
+        rc = decode(str_sub(field, end + 1, field.len), text);
     if (rc != RC_OK)
         return rc;
     struct str all = buf_str(text);
-    if (!str_is_utf8(all) || str_find(all, '\0') < all.len)
-        return RC_INVALID;
-    json_t *value = json_stringn(all.len > key_len ? all.ptr + key_len : "", all.len - key_len);
+    json_t *value =
+        json_stringn_nocheck(all.len > key_len ? all.ptr + key_len : "", all.len - key_len);
     char *key = xmemdup(key_len > 0 ? all.ptr : "", key_len);
-    json_object_set_new(into, key, value);
+    (void)json_object_set_new_nocheck(into, key, value);
     xfree(key);
     return RC_OK;
 }
 
-enum rc json_form_read(struct str form, json_t **out)
+static enum rc read_form(struct str form, decode_fn decode, json_t **out)
 {
     struct str field;
     struct buf text;
     enum rc rc = RC_OK;
-    buf_init(&text, form.len + 1);
+    buf_init(&text, 3 * form.len + 1); /* a byte becomes three at most */
     *out = json_object();
     while (rc == RC_OK && str_split(&form, '&', &field))
         if (field.len > 0)
-            rc = read_field(field, &text, *out);
+            rc = read_field(field, decode, &text, *out);
     buf_fini(&text);
     if (rc != RC_OK) {
         json_decref(*out);
         *out = NULL;
     }
     return rc;
+}
+
+enum rc json_form_read(struct str form, json_t **out)
+{
+    return read_form(form, decode_strictly, out);
+}
+
+enum rc json_form_read_any(struct str form, json_t **out)
+{
+    return read_form(form, decode_anything, out);
 }
 
 bool json_form_is_type(struct str content_type)

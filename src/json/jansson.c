@@ -4,7 +4,7 @@
  * so that one text cannot be fine here and malformed there, and so that errors read the same.
  * jansson then refuses only what a tree cannot hold: numbers out of range, a name twice, U+0000.
  */
-#include "json/json.h"
+#include "json/tree.h"
 
 static const char *reason_of(const json_error_t *error)
 {
@@ -40,44 +40,12 @@ enum rc json_parse(struct str text, json_t **out, struct json_error *error)
     return RC_INVALID;
 }
 
-static int add_chunk(const char *bytes, size_t len, void *ctx)
+struct str json_str_of(const json_t *v)
 {
-    return buf_add(ctx, bytes, len) == RC_OK ? 0 : -1;
+    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
 }
 
-static enum rc write_as(const json_t *value, size_t flags, struct buf *out)
+struct str json_str_member(const json_t *object, const char *name)
 {
-    size_t before = out->len;
-    if (json_dump_callback(value, add_chunk, out, flags | JSON_ENCODE_ANY) == 0) {
-        return RC_OK;
-    }
-    out->len = before;
-    if (out->ptr != NULL) {
-        out->ptr[before] = '\0';
-    }
-    return RC_LIMIT;
-}
-
-enum rc json_write(const json_t *value, struct buf *out)
-{
-    return write_as(value, JSON_COMPACT, out);
-}
-
-enum rc json_write_lines(const json_t *value, struct buf *out)
-{
-    enum rc rc = write_as(value, JSON_INDENT(1), out);
-    return rc == RC_OK ? buf_add_char(out, '\n') : rc;
-}
-
-/* What a tree is made of came through limits far below this. */
-enum { TREE_TEXT_MAX = 1 << 30 };
-
-struct str json_text(struct arena *a, const json_t *value)
-{
-    struct buf out;
-    buf_init(&out, TREE_TEXT_MAX);
-    MUST(json_write(value, &out) == RC_OK);
-    struct str text = arena_str(a, buf_str(&out));
-    buf_fini(&out);
-    return text;
+    return json_str_of(json_object_get(object, name));
 }

@@ -8,7 +8,7 @@
  * Speed comes from strings, which are most of a payload: eight bytes at a time are looked at in one
  * 64-bit word for a quote, a backslash, a control or the start of a multi-byte character.
  */
-#include "json/json.h"
+#include "json/scan.h"
 
 #include <endian.h>
 
@@ -41,14 +41,14 @@ struct scanner {
     bool escaped;     /* the string taken last holds a backslash */
 };
 
-static enum state fail(struct scanner *s, const char *reason)
+static enum state scan_fail(struct scanner *s, const char *reason)
 {
     s->reason = s->at >= s->end ? "the text ends too early" : reason;
     return FAILED;
 }
 
 /* NUL is allowed nowhere outside of a string, so it can stand for the end. */
-static inline unsigned char peek(const struct scanner *s)
+static inline unsigned char scan_peek(const struct scanner *s)
 {
     return s->at < s->end ? *s->at : 0;
 }
@@ -62,7 +62,7 @@ static inline uint64_t load_word(const unsigned char *from)
     return le64toh(word); /* the first byte is the lowest, whatever the machine */
 }
 
-static inline uint64_t spread(unsigned char byte)
+static inline uint64_t scan_spread(unsigned char byte)
 {
     return UINT64_C(0x0101010101010101) * byte;
 }
@@ -71,19 +71,19 @@ static inline uint64_t spread(unsigned char byte)
  * first such one may be marked wrongly (a borrow runs upwards), so only the lowest mark counts. */
 static inline uint64_t special_marks(uint64_t word)
 {
-    uint64_t quote = word ^ spread('"');
-    uint64_t backslash = word ^ spread('\\');
-    uint64_t controls = (word - spread(0x20)) & ~word;
-    uint64_t quotes = (quote - spread(1)) & ~quote;
-    uint64_t backslashes = (backslash - spread(1)) & ~backslash;
-    return (controls | quotes | backslashes | word) & spread(0x80);
+    uint64_t quote = word ^ scan_spread('"');
+    uint64_t backslash = word ^ scan_spread('\\');
+    uint64_t controls = (word - scan_spread(0x20)) & ~word;
+    uint64_t quotes = (quote - scan_spread(1)) & ~quote;
+    uint64_t backslashes = (backslash - scan_spread(1)) & ~backslash;
+    return (controls | quotes | backslashes | word) & scan_spread(0x80);
 }
 
 static inline void skip_space(struct scanner *s)
 {
     const unsigned char *at = s->at;
     for (;;) {
-        while (s->end - at >= WORD_BYTES && load_word(at) == spread(' ')) {
+        while (s->end - at >= WORD_BYTES && load_word(at) == scan_spread(' ')) {
             at += WORD_BYTES;
         }
         if (at >= s->end || (*at != ' ' && *at != '\n' && *at != '\r' && *at != '\t')) {
@@ -120,7 +120,7 @@ static bool take_escape(struct scanner *s)
     size_t used =
         json_text_escape((struct str){ (const char *)s->at, (size_t)(s->end - s->at) }, NULL);
     if (used == 0) {
-        (void)fail(s, "an escape in a string is malformed");
+        (void)scan_fail(s, "an escape in a string is malformed");
         return false;
     }
     s->at += used;
@@ -148,7 +148,7 @@ static bool take_string(struct scanner *s)
     s->at++;
     for (;;) {
         skip_plain(s);
-        unsigned char c = peek(s);
+        unsigned char c = scan_peek(s);
         if (c == '"') {
             s->at++;
             return true;
@@ -163,7 +163,7 @@ static bool take_string(struct scanner *s)
                 return false;
             }
         } else {
-            (void)fail(s, "a control character in a string is not escaped");
+            (void)scan_fail(s, "a control character in a string is not escaped");
             return false;
         }
     }
@@ -178,13 +178,13 @@ static inline bool is_digit(unsigned char c)
 
 static bool take_digits(struct scanner *s)
 {
-    if (!is_digit(peek(s))) {
-        (void)fail(s, "a number lacks a digit");
+    if (!is_digit(scan_peek(s))) {
+        (void)scan_fail(s, "a number lacks a digit");
         return false;
     }
     do {
         s->at++;
-    } while (is_digit(peek(s)));
+    } while (is_digit(scan_peek(s)));
     return true;
 }
 
@@ -193,24 +193,24 @@ static bool take_number(struct scanner *s)
     if (*s->at == '-') {
         s->at++;
     }
-    if (peek(s) == '0') {
+    if (scan_peek(s) == '0') {
         s->at++;
-        if (is_digit(peek(s))) {
-            (void)fail(s, "a number begins with a superfluous zero");
+        if (is_digit(scan_peek(s))) {
+            (void)scan_fail(s, "a number begins with a superfluous zero");
             return false;
         }
     } else if (!take_digits(s)) {
         return false;
     }
-    if (peek(s) == '.') {
+    if (scan_peek(s) == '.') {
         s->at++;
         if (!take_digits(s)) {
             return false;
         }
     }
-    if (peek(s) == 'e' || peek(s) == 'E') {
+    if (scan_peek(s) == 'e' || scan_peek(s) == 'E') {
         s->at++;
-        if (peek(s) == '+' || peek(s) == '-') {
+        if (scan_peek(s) == '+' || scan_peek(s) == '-') {
             s->at++;
         }
         return take_digits(s);
@@ -221,7 +221,7 @@ static bool take_number(struct scanner *s)
 static bool take_literal(struct scanner *s, struct str literal)
 {
     if ((size_t)(s->end - s->at) < literal.len || memcmp(s->at, literal.ptr, literal.len) != 0) {
-        (void)fail(s, "not a value");
+        (void)scan_fail(s, "not a value");
         return false;
     }
     s->at += literal.len;
@@ -239,7 +239,7 @@ static inline bool in_object(const struct scanner *s)
 static enum state open_container(struct scanner *s, bool object)
 {
     if (s->depth == JSON_DEPTH_MAX) {
-        return fail(s, REASON_DEPTH);
+        return scan_fail(s, REASON_DEPTH);
     }
     uint64_t bit = UINT64_C(1) << (s->depth % WORD_BITS);
     uint64_t *word = &s->objects[s->depth / WORD_BITS];
@@ -273,7 +273,7 @@ static enum state close_container(struct scanner *s)
     return end_value(s);
 }
 
-static enum json_span_type type_of(unsigned char first)
+static enum json_span_type scan_type_of(unsigned char first)
 {
     switch (first) {
     case '{': return JSON_SPAN_OBJECT;
@@ -298,16 +298,16 @@ static bool take_scalar(struct scanner *s, unsigned char first)
     if (first == '-' || is_digit(first)) {
         return take_number(s);
     }
-    (void)fail(s, "not a value");
+    (void)scan_fail(s, "not a value");
     return false;
 }
 
 static enum state take_value(struct scanner *s)
 {
-    unsigned char first = peek(s);
+    unsigned char first = scan_peek(s);
     bool is_child = s->depth == 1 && s->on_child != NULL;
     if (is_child) {
-        s->child = (struct json_span){ type_of(first), { (const char *)s->at, 0 }, false };
+        s->child = (struct json_span){ scan_type_of(first), { (const char *)s->at, 0 }, false };
     }
     if (first == '{' || first == '[') {
         return open_container(s, first == '{');
@@ -324,8 +324,8 @@ static enum state take_value(struct scanner *s)
 /* A member's name and its colon. */
 static enum state take_name(struct scanner *s)
 {
-    if (peek(s) != '"') {
-        return fail(s, "the name of a member is not a string");
+    if (scan_peek(s) != '"') {
+        return scan_fail(s, "the name of a member is not a string");
     }
     const char *from = (const char *)s->at;
     if (!take_string(s)) {
@@ -336,8 +336,8 @@ static enum state take_name(struct scanner *s)
         s->name = (struct json_span){ JSON_SPAN_STRING, text, s->escaped };
     }
     skip_space(s);
-    if (peek(s) != ':') {
-        return fail(s, "a colon is missing after the name of a member");
+    if (scan_peek(s) != ':') {
+        return scan_fail(s, "a colon is missing after the name of a member");
     }
     s->at++;
     return VALUE;
@@ -346,7 +346,7 @@ static enum state take_name(struct scanner *s)
 static enum state take_separator(struct scanner *s)
 {
     bool object = in_object(s);
-    unsigned char c = peek(s);
+    unsigned char c = scan_peek(s);
     if (c == ',') {
         s->at++;
         return object ? NAME : VALUE;
@@ -354,17 +354,17 @@ static enum state take_separator(struct scanner *s)
     if (c == (object ? '}' : ']')) {
         return close_container(s);
     }
-    return fail(s, object ? "neither a comma nor the end of the object"
-                          : "neither a comma nor the end of the array");
+    return scan_fail(s, object ? "neither a comma nor the end of the object"
+                               : "neither a comma nor the end of the array");
 }
 
-static enum state step(struct scanner *s, enum state state)
+static enum state scan_step(struct scanner *s, enum state state)
 {
     skip_space(s);
     switch (state) {
     case VALUE: return take_value(s);
-    case FIRST_ELEMENT: return peek(s) == ']' ? close_container(s) : take_value(s);
-    case FIRST_NAME: return peek(s) == '}' ? close_container(s) : take_name(s);
+    case FIRST_ELEMENT: return scan_peek(s) == ']' ? close_container(s) : take_value(s);
+    case FIRST_NAME: return scan_peek(s) == '}' ? close_container(s) : take_name(s);
     case NAME: return take_name(s);
     case AFTER_VALUE: return take_separator(s);
     case DONE:
@@ -373,18 +373,18 @@ static enum state step(struct scanner *s, enum state state)
     return state;
 }
 
-static enum rc scan(struct scanner *s, struct json_error *error)
+static enum rc scan_value(struct scanner *s, struct json_error *error)
 {
     enum state state = VALUE;
     while (state < DONE) {
-        state = step(s, state);
+        state = scan_step(s, state);
     }
     if (state == DONE) {
         skip_space(s);
         if (s->at == s->end) {
             return RC_OK;
         }
-        (void)fail(s, "something follows after the value");
+        (void)scan_fail(s, "something follows after the value");
     }
     if (error != NULL) {
         *error = (struct json_error){ (size_t)(s->at - s->start), s->reason };
@@ -411,7 +411,7 @@ enum rc json_validate(struct str text, struct json_error *error)
 {
     struct scanner s;
     scanner_init(&s, text);
-    return scan(&s, error);
+    return scan_value(&s, error);
 }
 
 enum rc json_scan(struct str text, struct json_span *out, struct json_error *error)
@@ -420,12 +420,12 @@ enum rc json_scan(struct str text, struct json_span *out, struct json_error *err
     scanner_init(&s, text);
     skip_space(&s);
     const char *from = (const char *)s.at;
-    unsigned char first = peek(&s);
-    enum rc rc = scan(&s, error);
+    unsigned char first = scan_peek(&s);
+    enum rc rc = scan_value(&s, error);
     size_t len = (size_t)((const char *)s.end - from);
     while (rc == RC_OK && strchr(" \n\r\t", from[len - 1]) != NULL)
         len--;
-    *out = rc == RC_OK ? (struct json_span){ type_of(first),
+    *out = rc == RC_OK ? (struct json_span){ scan_type_of(first),
                                              { from, len },
                                              first == '"' && memchr(from, '\\', len) != NULL }
                        : (struct json_span){ JSON_SPAN_NONE, STR_NONE, false };
@@ -435,6 +435,8 @@ enum rc json_scan(struct str text, struct json_span *out, struct json_error *err
 struct wish_list {
     struct json_member *members;
     size_t count;
+    void (*other)(void *ctx, struct json_span name); /* NULL: nobody asks */
+    void *ctx;
 };
 
 static enum rc note_wanted(struct scanner *s)
@@ -451,14 +453,24 @@ static enum rc note_wanted(struct scanner *s)
             return RC_INVALID;
         }
         member->value = s->child;
+        return RC_OK;
     }
+    if (list->other != NULL)
+        list->other(list->ctx, s->name);
     return RC_OK;
 }
 
 enum rc json_scan_object(struct str text, struct json_member *wanted, size_t count,
                          struct json_error *error)
 {
-    struct wish_list list = { wanted, count };
+    return json_scan_members(text, wanted, count, NULL, NULL, error);
+}
+
+enum rc json_scan_members(struct str text, struct json_member *wanted, size_t count,
+                          void (*other)(void *ctx, struct json_span name), void *ctx,
+                          struct json_error *error)
+{
+    struct wish_list list = { wanted, count, other, ctx };
     struct scanner s;
     for (size_t i = 0; i < count; i++) {
         wanted[i].value = (struct json_span){ JSON_SPAN_NONE, STR_NONE, false };
@@ -467,14 +479,14 @@ enum rc json_scan_object(struct str text, struct json_member *wanted, size_t cou
     s.on_child = note_wanted;
     s.ctx = &list;
     skip_space(&s);
-    if (peek(&s) != '{') {
-        (void)fail(&s, "not an object");
+    if (scan_peek(&s) != '{') {
+        (void)scan_fail(&s, "not an object");
         if (error != NULL) {
             *error = (struct json_error){ (size_t)(s.at - s.start), s.reason };
         }
         return RC_INVALID;
     }
-    return scan(&s, error);
+    return scan_value(&s, error);
 }
 
 struct member_visit {
@@ -500,7 +512,7 @@ enum rc json_span_members(struct json_span object,
     scanner_init(&s, object.text);
     s.on_child = visit_member;
     s.ctx = &visit;
-    return scan(&s, NULL);
+    return scan_value(&s, NULL);
 }
 
 struct visit {
@@ -525,5 +537,5 @@ enum rc json_span_each(struct json_span array,
     scanner_init(&s, array.text);
     s.on_child = visit_child;
     s.ctx = &visit;
-    return scan(&s, NULL);
+    return scan_value(&s, NULL);
 }

@@ -5,14 +5,19 @@
  */
 #include "json/text_priv.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 enum {
     SURROGATE_HIGH = 0xD800,
     SURROGATE_LOW = 0xDC00,
     SURROGATE_END = 0xE000,
-    UNICODE_ESCAPE = 6 /* bytes of a backslash, a 'u' and four digits */
+    UNICODE_ESCAPE = 6, /* bytes of a backslash, a 'u' and four digits */
+    NUMBER_MAX = 40,
+    DIGITS_EXACT = 17 /* tell every double apart */
 };
 
-static int hex_value(char c)
+static int text_hex_value(char c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -34,7 +39,7 @@ static int32_t unicode_escape(struct str text)
     }
     int32_t value = 0;
     for (size_t i = 2; i < UNICODE_ESCAPE; i++) {
-        int digit = hex_value(text.ptr[i]);
+        int digit = text_hex_value(text.ptr[i]);
         if (digit < 0) {
             return -1;
         }
@@ -104,6 +109,20 @@ size_t json_text_escape(struct str text, struct json_character *out)
     return 2;
 }
 
+size_t json_text_escape_any(struct str text, struct json_character *out)
+{
+    size_t used = json_text_escape(text, out);
+    int32_t code = used == 0 ? unicode_escape(text) : -1;
+    if (used == 0 && code >= SURROGATE_HIGH && code < SURROGATE_END) {
+        put_utf8(code, out);
+        return UNICODE_ESCAPE;
+    }
+    if (used > 0 && out->len == 1 && out->bytes[0] == '\0') {
+        *out = (struct json_character){ { '\xC0', '\x80' }, 2 };
+    }
+    return used;
+}
+
 /* Well-formed sequences by their first byte (the Unicode standard, table 3-7): what the second byte may
  * be keeps out overlong forms, surrogates and what lies past U+10FFFF; the others are 80 to BF. */
 static const struct {
@@ -154,14 +173,14 @@ static struct json_character next_piece(struct str *rest)
     return c;
 }
 
-static struct str inside(struct json_span span)
+static struct str text_inside(struct json_span span)
 {
     return str_of(span.text.ptr + 1, span.text.len - 2);
 }
 
 bool json_span_is(struct json_span span, struct str plain)
 {
-    struct str rest = inside(span);
+    struct str rest = text_inside(span);
     if (!span.escaped) {
         return str_eq(rest, plain);
     }
@@ -178,7 +197,7 @@ bool json_span_is(struct json_span span, struct str plain)
 struct str json_span_string(struct arena *a, struct json_span s)
 {
     MUST(s.type == JSON_SPAN_STRING);
-    struct str rest = inside(s);
+    struct str rest = text_inside(s);
     if (!s.escaped) {
         return rest;
     }
@@ -196,4 +215,24 @@ struct str json_span_string(struct arena *a, struct json_span s)
 enum rc json_span_int(struct json_span s, int64_t *out)
 {
     return s.type == JSON_SPAN_NUMBER ? str_to_i64(s.text, out) : RC_INVALID;
+}
+
+enum rc json_text_real(double d, struct buf *out)
+{
+    char digits[NUMBER_MAX];
+    int exponent = 0;
+    int precision = 0;
+    do
+        (void)snprintf(digits, sizeof(digits), "%.*e", precision, d);
+    while (++precision < DIGITS_EXACT && strtod(digits, NULL) != d);
+    const char *e = strchr(digits, 'e');
+    if (e != NULL)
+        exponent = (int)strtol(e + 1, NULL, 10);
+    if (exponent < -4 || exponent >= 16) {
+        (void)snprintf(digits, sizeof(digits), "%.*g", precision, d);
+        return buf_add_str(out, str_from(digits));
+    }
+    int decimals = precision - 1 - exponent;
+    (void)snprintf(digits, sizeof(digits), "%.*f", decimals > 1 ? decimals : 1, d);
+    return buf_add_str(out, str_from(digits));
 }

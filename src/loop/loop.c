@@ -6,6 +6,7 @@
  */
 #include "loop/loop.h"
 
+#include "base/files.h"
 #include "loop/timers_priv.h"
 #include "metrics/metrics.h"
 
@@ -50,9 +51,15 @@ struct loop *loop_new(const char *name, const struct clock *clock)
     (void)snprintf(l->name, sizeof(l->name), "%s", name);
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    MUST(l->epoll_fd >= 0 && l->wake_fd >= 0);
     struct epoll_event wake = { .events = EPOLLIN | EPOLLET, .data.ptr = NULL };
-    MUST(epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->wake_fd, &wake) == 0);
+    /* Loops are made for as many connections and questions as peers want: as a connection's. */
+    if (l->epoll_fd < 0 || l->wake_fd < 0 || files_is_kept(l->wake_fd) ||
+        epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->wake_fd, &wake) != 0) {
+        int saved = errno;
+        loop_free(l);
+        errno = saved;
+        return NULL;
+    }
     l->deferred_end = &l->deferred;
     l->now_us = clock_mono_us(clock);
     return l;
@@ -62,8 +69,10 @@ void loop_free(struct loop *l)
 {
     if (l == NULL)
         return;
-    (void)close(l->epoll_fd);
-    (void)close(l->wake_fd);
+    if (l->epoll_fd >= 0)
+        (void)close(l->epoll_fd);
+    if (l->wake_fd >= 0)
+        (void)close(l->wake_fd);
     loop_timers_fini(&l->timers);
     xfree(l);
 }
@@ -80,7 +89,7 @@ const struct clock *loop_clock(const struct loop *l)
 
 /* ---- messages from other threads ---- */
 
-static void wake(struct loop *l)
+static void loop_wake(struct loop *l)
 {
     if (!atomic_load(&l->is_asleep) || !atomic_exchange(&l->is_asleep, false))
         return;
@@ -91,30 +100,30 @@ static void wake(struct loop *l)
 }
 
 /* Linked twice, a task would make the list a ring, and the loop would never get past it. */
-static void claim(struct loop_task *task)
+static void loop_claim(struct loop_task *task)
 {
     MUST(!task->_is_posted);
     task->_is_posted = true;
 }
 
 /* newest..oldest are linked newest first. */
-static void push(struct loop *l, struct loop_task *newest, struct loop_task *oldest)
+static void loop_push(struct loop *l, struct loop_task *newest, struct loop_task *oldest)
 {
     struct loop_task *head = atomic_load_explicit(&l->posted, memory_order_relaxed);
     do {
         oldest->_next = head;
         /* Sequentially consistent: pairs with is_asleep, so that one side always sees the other. */
     } while (!atomic_compare_exchange_weak(&l->posted, &head, newest));
-    wake(l);
+    loop_wake(l);
 }
 
 void loop_post(struct loop *l, struct loop_task *task)
 {
-    claim(task);
-    push(l, task, task);
+    loop_claim(task);
+    loop_push(l, task, task);
 }
 
-static struct loop_task *reversed(struct loop_task *task)
+static struct loop_task *loop_reversed(struct loop_task *task)
 {
     struct loop_task *out = NULL;
     while (task != NULL) {
@@ -130,20 +139,20 @@ void loop_post_chain(struct loop *l, struct loop_task *first, struct loop_task *
 {
     last->_next = NULL;
     for (struct loop_task *task = first; task != NULL; task = task->_next)
-        claim(task);
-    (void)reversed(first);
-    push(l, last, first);
+        loop_claim(task);
+    (void)loop_reversed(first);
+    loop_push(l, last, first);
 }
 
 void loop_stop(struct loop *l)
 {
     atomic_store(&l->is_stopping, true);
-    wake(l);
+    loop_wake(l);
 }
 
 void loop_defer(struct loop *l, struct loop_task *task)
 {
-    claim(task);
+    loop_claim(task);
     task->_next = NULL;
     *l->deferred_end = task;
     l->deferred_end = &task->_next;
@@ -151,18 +160,25 @@ void loop_defer(struct loop *l, struct loop_task *task)
 
 /* ---- descriptors ---- */
 
-static void control(struct loop *l, int op, struct loop_io *io)
+/* Only adding takes memory. Changing and removing fail for a descriptor that was closed or is not
+ * watched, and nothing but our own code closes what we watch: of a library's socket a duplicate is. */
+static void loop_control(struct loop *l, int op, struct loop_io *io)
 {
     struct epoll_event ev = { .events = io->_events, .data.ptr = io };
     MUST(epoll_ctl(l->epoll_fd, op, io->fd, &ev) == 0);
 }
 
-void loop_io_start(struct loop *l, struct loop_io *io, uint32_t events)
+enum rc loop_io_start(struct loop *l, struct loop_io *io, uint32_t events)
 {
+    struct epoll_event ev = { .events = events, .data.ptr = io };
     MUST(!io->_on);
+    if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, io->fd, &ev) != 0) {
+        MUST(errno == ENOMEM || errno == ENOSPC); /* the rest is a descriptor that is not ours */
+        return RC_LIMIT;
+    }
     io->_on = true;
     io->_events = events;
-    control(l, EPOLL_CTL_ADD, io);
+    return RC_OK;
 }
 
 void loop_io_change(struct loop *l, struct loop_io *io, uint32_t events)
@@ -171,7 +187,7 @@ void loop_io_change(struct loop *l, struct loop_io *io, uint32_t events)
     if (io->_events == events)
         return;
     io->_events = events;
-    control(l, EPOLL_CTL_MOD, io);
+    loop_control(l, EPOLL_CTL_MOD, io);
 }
 
 void loop_io_stop(struct loop *l, struct loop_io *io)
@@ -179,7 +195,7 @@ void loop_io_stop(struct loop *l, struct loop_io *io)
     if (!io->_on)
         return;
     io->_on = false;
-    control(l, EPOLL_CTL_DEL, io);
+    loop_control(l, EPOLL_CTL_DEL, io);
     /* Events of this turn that are not handled yet must not reach it. */
     for (int i = l->event_at + 1; i < l->event_count; i++) {
         if (l->events[i].data.ptr == io)
@@ -244,7 +260,7 @@ static void run_posted(struct loop *l)
 {
     if (atomic_load_explicit(&l->posted, memory_order_relaxed) == NULL)
         return;
-    struct loop_task *task = reversed(atomic_exchange(&l->posted, NULL));
+    struct loop_task *task = loop_reversed(atomic_exchange(&l->posted, NULL));
     while (task != NULL) {
         struct loop_task *next = task->_next; /* fn may free or repost it */
         loop_fn fn = task->fn;

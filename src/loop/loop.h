@@ -38,6 +38,7 @@ struct loop_timer {
     size_t _slot; /* place in the heap, from 1 */
 };
 
+/* NULL: out of descriptors or of the kernel's memory for them; errno says which. */
 struct loop *loop_new(const char *name, const struct clock *clock);
 /* Not while running, and only after the threads that post to it have ended. NULL is fine. */
 void loop_free(struct loop *l);
@@ -61,7 +62,8 @@ void loop_post_chain(struct loop *l, struct loop_task *first, struct loop_task *
 void loop_defer(struct loop *l, struct loop_task *task);
 
 /* `events`: EPOLL flags; level-triggered unless EPOLLET is given. */
-void loop_io_start(struct loop *l, struct loop_io *io, uint32_t events);
+/* RC_LIMIT: the kernel has no room to watch one more. */
+MUST_USE enum rc loop_io_start(struct loop *l, struct loop_io *io, uint32_t events);
 void loop_io_change(struct loop *l, struct loop_io *io, uint32_t events);
 void loop_io_stop(struct loop *l, struct loop_io *io); /* fine when not started; fd stays open */
 

@@ -6,7 +6,7 @@
 
 enum { TIMERS_FIRST_CAP = 64 };
 
-static void place(struct timers *h, struct loop_timer *t, size_t slot)
+static void timers_place(struct timers *h, struct loop_timer *t, size_t slot)
 {
     h->heap[slot] = t;
     t->_slot = slot;
@@ -15,10 +15,10 @@ static void place(struct timers *h, struct loop_timer *t, size_t slot)
 static void sift_up(struct timers *h, struct loop_timer *t, size_t slot)
 {
     while (slot > 1 && h->heap[slot / 2]->_at_us > t->_at_us) {
-        place(h, h->heap[slot / 2], slot);
+        timers_place(h, h->heap[slot / 2], slot);
         slot /= 2;
     }
-    place(h, t, slot);
+    timers_place(h, t, slot);
 }
 
 static void sift_down(struct timers *h, struct loop_timer *t, size_t slot)
@@ -31,13 +31,13 @@ static void sift_down(struct timers *h, struct loop_timer *t, size_t slot)
             child++;
         if (h->heap[child]->_at_us >= t->_at_us)
             break;
-        place(h, h->heap[child], slot);
+        timers_place(h, h->heap[child], slot);
         slot = child;
     }
-    place(h, t, slot);
+    timers_place(h, t, slot);
 }
 
-static void settle(struct timers *h, struct loop_timer *t, size_t slot)
+static void timers_settle(struct timers *h, struct loop_timer *t, size_t slot)
 {
     if (slot > 1 && h->heap[slot / 2]->_at_us > t->_at_us) {
         sift_up(h, t, slot);
@@ -56,7 +56,7 @@ void loop_timers_set(struct timers *h, struct loop_timer *t, int64_t at_us)
 {
     t->_at_us = at_us;
     if (t->_slot != 0) {
-        settle(h, t, t->_slot);
+        timers_settle(h, t, t->_slot);
         return;
     }
     if (h->count + 1 >= h->cap) {
@@ -77,7 +77,7 @@ void loop_timers_stop(struct timers *h, struct loop_timer *t)
     struct loop_timer *last = h->heap[h->count];
     h->count--;
     if (last != t)
-        settle(h, last, slot);
+        timers_settle(h, last, slot);
 }
 
 struct loop_timer *loop_timers_first(const struct timers *h)

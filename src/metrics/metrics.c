@@ -13,10 +13,12 @@
 enum histogram_index {
 #define METRIC_COUNTER(id, name, labels, help)
 #define METRIC_GAUGE(id, name, labels, help)
+#define METRIC_MOMENT(id, name, labels, help)
 #define METRIC_HISTOGRAM(id, name, labels, help) HISTOGRAM_##id,
 #include "tables/metrics.def"
 #undef METRIC_COUNTER
 #undef METRIC_GAUGE
+#undef METRIC_MOMENT
 #undef METRIC_HISTOGRAM
     HISTOGRAM_COUNT
 };
@@ -24,11 +26,13 @@ enum histogram_index {
 const struct metric_row metrics_rows[METRIC_COUNT] = {
 #define METRIC_COUNTER(id, name, labels, help) { METRIC_KIND_COUNTER, name, labels, help, -1 },
 #define METRIC_GAUGE(id, name, labels, help) { METRIC_KIND_GAUGE, name, labels, help, -1 },
+#define METRIC_MOMENT(id, name, labels, help) { METRIC_KIND_MOMENT, name, labels, help, -1 },
 #define METRIC_HISTOGRAM(id, name, labels, help) \
     { METRIC_KIND_HISTOGRAM, name, labels, help, HISTOGRAM_##id },
 #include "tables/metrics.def"
 #undef METRIC_COUNTER
 #undef METRIC_GAUGE
+#undef METRIC_MOMENT
 #undef METRIC_HISTOGRAM
 };
 
@@ -55,7 +59,7 @@ static struct cells *own_cells(void)
     return cells;
 }
 
-static void bump(_Atomic int64_t *cell, int64_t n)
+static void metrics_bump(_Atomic int64_t *cell, int64_t n)
 {
     int64_t now = atomic_load_explicit(cell, memory_order_relaxed);
     atomic_store_explicit(cell, (int64_t)((uint64_t)now + (uint64_t)n), memory_order_relaxed);
@@ -64,13 +68,13 @@ static void bump(_Atomic int64_t *cell, int64_t n)
 void metrics_add(enum metric m, int64_t n)
 {
     const struct metric_row *row = &metrics_rows[m];
-    MUST(row->kind == METRIC_KIND_GAUGE || (row->kind == METRIC_KIND_COUNTER && n >= 0));
-    bump(&own_cells()->numbers[m], n);
+    MUST(row->kind != METRIC_KIND_HISTOGRAM && (row->kind != METRIC_KIND_COUNTER || n >= 0));
+    metrics_bump(&own_cells()->numbers[m], n);
 }
 
 void metrics_set(enum metric m, int64_t value)
 {
-    MUST(metrics_rows[m].kind == METRIC_KIND_GAUGE);
+    MUST(metrics_rows[m].kind == METRIC_KIND_GAUGE || metrics_rows[m].kind == METRIC_KIND_MOMENT);
     metrics_add(m, value - metrics_value(m));
 }
 
@@ -80,8 +84,8 @@ void metrics_observe(enum metric m, int64_t us)
     struct histogram *h = &own_cells()->histograms[metrics_rows[m].histogram];
     if (us < 0)
         us = 0; /* a wall clock that was set back */
-    bump(&h->sum_us, us);
-    bump(&h->buckets[metric_bucket_of(us)], 1);
+    metrics_bump(&h->sum_us, us);
+    metrics_bump(&h->buckets[metric_bucket_of(us)], 1);
 }
 
 int64_t metrics_value(enum metric m)

@@ -10,17 +10,19 @@
 enum metric {
 #define METRIC_COUNTER(id, name, labels, help) METRIC_##id,
 #define METRIC_GAUGE(id, name, labels, help) METRIC_##id,
+#define METRIC_MOMENT(id, name, labels, help) METRIC_##id,
 #define METRIC_HISTOGRAM(id, name, labels, help) METRIC_##id,
 #include "tables/metrics.def"
 #undef METRIC_COUNTER
 #undef METRIC_GAUGE
+#undef METRIC_MOMENT
 #undef METRIC_HISTOGRAM
     METRIC_COUNT
 };
 
 void metrics_add(enum metric m, int64_t n);        /* counter: n >= 0; gauge: any n */
 void metrics_observe(enum metric m, int64_t us);   /* histogram; below 0 counts as 0 */
-/* Gauges that are looked up, not counted. One thread at a time a gauge: scrape hooks are. */
+/* Gauges and moments that are looked up, not counted. One thread at a time a gauge: scrape hooks are. */
 void metrics_set(enum metric m, int64_t value);
 
 int64_t metrics_value(enum metric m);              /* counter or gauge, summed */

@@ -9,7 +9,7 @@
 
 enum { METRIC_POWERS = 36, METRIC_BUCKETS = 4 * METRIC_POWERS };
 
-enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM };
+enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_MOMENT, METRIC_KIND_HISTOGRAM };
 
 struct metric_row {
     enum metric_kind kind;

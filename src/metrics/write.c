@@ -94,7 +94,7 @@ static enum rc write_histogram(struct buf *out, enum metric m)
 
 static enum rc write_row(struct buf *out, enum metric m)
 {
-    static const char *const types[] = { "counter", "gauge", "histogram" };
+    static const char *const types[] = { "counter", "gauge", "gauge", "histogram" };
     const struct metric_row *row = &metrics_rows[m];
     bool is_first = m == 0 || strcmp(metrics_rows[m - 1].name, row->name) != 0;
     enum rc rc = is_first ? write_head(out, row->name, types[row->kind], row->help) : RC_OK;
@@ -102,8 +102,11 @@ static enum rc write_row(struct buf *out, enum metric m)
         return rc;
     if (row->kind == METRIC_KIND_HISTOGRAM)
         return write_histogram(out, m);
+    int64_t value = metrics_value(m);
+    if (row->kind == METRIC_KIND_MOMENT && value == 0)
+        return RC_OK;
     rc = write_name(out, row->name, row->labels);
-    return rc == RC_OK ? buf_addf(out, "%lld\n", (long long)metrics_value(m)) : rc;
+    return rc == RC_OK ? buf_addf(out, "%lld\n", (long long)value) : rc;
 }
 
 /* Pages of memory in use, from the second number of /proc/self/statm; 0 if that cannot be read. */
@@ -137,7 +140,7 @@ static int64_t open_fds(void)
 static int64_t cpu_us(void)
 {
     struct rusage usage;
-    MUST(getrusage(RUSAGE_SELF, &usage) == 0);
+    MUST(getrusage(RUSAGE_SELF, &usage) == 0); /* fails for a bad pointer only; so getrlimit */
     return ((int64_t)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
            usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
 }

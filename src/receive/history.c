@@ -12,7 +12,7 @@
 
 enum { LINE_MAX_BYTES = 65536, TRIES_MAX = 10 };
 
-static void add_text(struct buf *out, const char *name, struct str value)
+static void history_add_text(struct buf *out, const char *name, struct str value)
 {
     if (value.len == 0)
         return;
@@ -29,16 +29,16 @@ static void write_line(struct buf *out, const struct receive_record *r)
     time_format(r->begun_us, begun);
     buf_say(out, "{\"receivedAt\":\"%s\",\"begunAt\":\"%s\",\"tookMs\":%lld", at, begun,
             (long long)(r->ran->took_us / 1000));
-    add_text(out, "hook", str_cut_utf8(r->hook, RECEIVE_HISTORY_OUTPUT_MAX));
-    add_text(out, "id", str_cut_utf8(r->id, RECEIVE_HISTORY_OUTPUT_MAX));
-    add_text(out, "type", str_cut_utf8(r->type, RECEIVE_HISTORY_OUTPUT_MAX));
-    add_text(out, "peer", r->peer);
+    history_add_text(out, "hook", str_cut_utf8(r->hook, RECEIVE_HISTORY_OUTPUT_MAX));
+    history_add_text(out, "id", str_cut_utf8(r->id, RECEIVE_HISTORY_OUTPUT_MAX));
+    history_add_text(out, "type", str_cut_utf8(r->type, RECEIVE_HISTORY_OUTPUT_MAX));
+    history_add_text(out, "peer", r->peer);
     buf_init(&words, 256);
     receive_ran_say(r->ran, &words);
-    add_text(out, "result", buf_str(&words));
+    history_add_text(out, "result", buf_str(&words));
     buf_fini(&words);
     if (str_is_utf8(r->output))
-        add_text(out, "output", str_cut_utf8(r->output, RECEIVE_HISTORY_OUTPUT_MAX));
+        history_add_text(out, "output", str_cut_utf8(r->output, RECEIVE_HISTORY_OUTPUT_MAX));
     buf_say(out, "}\n");
 }
 

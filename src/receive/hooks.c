@@ -16,18 +16,8 @@ static bool has_nul(struct str s)
     return s.len > 0 && memchr(s.ptr, '\0', s.len) != NULL;
 }
 
-/* What cannot be an argument (missing, or with a NUL in it) is an empty one, as in the original. */
-static char *argument(struct arena *a, struct receive_request *r, const struct receive_parameter *p)
-{
-    struct str value;
-
-    if (receive_request_value(r, p, &value) != RC_OK || has_nul(value))
-        value = STR_NONE;
-    return arena_cstr(a, value);
-}
-
 /* A plain name is looked for in the working directory first, then in PATH. */
-static char *program(struct arena *a, const struct receive_hook *hook)
+static char *hooks_program(struct arena *a, const struct receive_hook *hook)
 {
     if (str_find(hook->command, '/') == hook->command.len && hook->directory.len > 0) {
         char *there = arena_cstr(
@@ -52,9 +42,16 @@ static struct str variable_name(struct arena *a, const struct receive_parameter 
     return str_from(name);
 }
 
-static char *variable(struct arena *a, struct str name, struct str value)
+/* "NAME=value" in the place of one of this name, or at the end. */
+static void set_variable(struct arena *a, struct receive_command *c, struct str name,
+                         struct str value)
 {
-    return arena_cstr(a, arena_fmt(a, "%.*s=%.*s", STR_ARGS(name), STR_ARGS(value)));
+    char *line = arena_cstr(a, arena_fmt(a, "%.*s=%.*s", STR_ARGS(name), STR_ARGS(value)));
+    char **at = c->envp;
+
+    while (*at != NULL && (strncmp(*at, line, name.len + 1) != 0))
+        at++;
+    *at = line;
 }
 
 /* As in the original: where the command works, else where temporary files are. The file's name, or
@@ -80,38 +77,71 @@ static char *write_file(struct arena *a, struct str directory, struct str bytes)
     return ok ? path : NULL;
 }
 
+/* The bytes of as many whole groups of four as are base64; line ends between them are passed over. */
 static struct str file_content(struct arena *a, const struct receive_parameter *p, struct str value)
 {
-    size_t len;
+    size_t len = 0, more;
+    char group[4];
 
     if (!p->is_base64)
         return value;
     char *bytes = arena_alloc(a, value.len + 1);
-    return base64_decode(value, bytes, value.len + 1, &len) == RC_OK ? str_of(bytes, len) : value;
+    for (size_t i = 0, used = 0; i < value.len; i++) {
+        if (value.ptr[i] == '\r' || value.ptr[i] == '\n')
+            continue;
+        group[used++] = value.ptr[i];
+        if (used < sizeof group)
+            continue;
+        used = 0;
+        if (base64_decode(str_of(group, sizeof group), bytes + len, value.len - len, &more) !=
+            RC_OK)
+            break;
+        len += more;
+    }
+    return str_of(bytes, len);
 }
 
-enum rc receive_command_new(struct arena *a, const struct receive_hook *hook,
-                            struct receive_request *r, char **base, struct receive_command *out)
+static enum rc add_arguments(struct arena *a, const struct receive_hook *hook,
+                             struct receive_request *r, struct receive_command *out)
 {
-    size_t env_count = 0, file_count = 0;
     struct str value;
 
-    while (base[env_count] != NULL)
-        env_count++;
     out->argv = arena_array(a, hook->arguments.count + 2, sizeof *out->argv);
-    out->envp = arena_array(a, env_count + hook->environment.count + hook->files.count + 2,
-                            sizeof *out->envp);
-    out->files = arena_array(a, hook->files.count + 1, sizeof *out->files);
-    out->argv[0] = program(a, hook);
-    for (size_t i = 0; i < hook->arguments.count; i++)
-        out->argv[i + 1] = argument(a, r, &hook->arguments.list[i]);
-    memcpy(out->envp, base, env_count * sizeof *base);
-    out->envp[env_count++] = variable(a, STR("HOOK_ID"), hook->id);
+    out->argv[0] = arena_cstr(a, hook->command);
+    for (size_t i = 0; i < hook->arguments.count; i++) {
+        if (receive_request_value(r, &hook->arguments.list[i], &value) != RC_OK)
+            value = STR_NONE; /* what is missing is an empty one */
+        if (has_nul(value))
+            return RC_INVALID;
+        out->argv[i + 1] = arena_cstr(a, value);
+    }
+    return RC_OK;
+}
+
+static enum rc add_variables(struct arena *a, const struct receive_hook *hook,
+                             struct receive_request *r, struct receive_command *out)
+{
+    struct str value;
+
+    set_variable(a, out, STR("HOOK_ID"), hook->id);
     for (size_t i = 0; i < hook->environment.count; i++) {
         const struct receive_parameter *p = &hook->environment.list[i];
-        if (receive_request_value(r, p, &value) == RC_OK && !has_nul(value))
-            out->envp[env_count++] = variable(a, variable_name(a, p, false), value);
+        if (receive_request_value(r, p, &value) != RC_OK)
+            continue;
+        if (has_nul(value))
+            return RC_INVALID;
+        set_variable(a, out, variable_name(a, p, false), value);
     }
+    return RC_OK;
+}
+
+static enum rc add_files(struct arena *a, const struct receive_hook *hook,
+                         struct receive_request *r, struct receive_command *out)
+{
+    struct str value;
+    size_t count = 0;
+
+    out->files = arena_array(a, hook->files.count + 1, sizeof *out->files);
     for (size_t i = 0; i < hook->files.count; i++) {
         const struct receive_parameter *p = &hook->files.list[i];
         if (receive_request_value(r, p, &value) != RC_OK)
@@ -119,10 +149,27 @@ enum rc receive_command_new(struct arena *a, const struct receive_hook *hook,
         char *path = write_file(a, hook->directory, file_content(a, p, value));
         if (path == NULL)
             return RC_IO;
-        out->files[file_count++] = path;
-        out->envp[env_count++] = variable(a, variable_name(a, p, true), str_from(path));
+        out->files[count++] = path;
+        set_variable(a, out, variable_name(a, p, true), str_from(path));
     }
     return RC_OK;
+}
+
+enum rc receive_command_new(struct arena *a, const struct receive_hook *hook,
+                            struct receive_request *r, char **base, struct receive_command *out)
+{
+    size_t count = 0;
+
+    while (base[count] != NULL)
+        count++;
+    out->program = hooks_program(a, hook);
+    out->envp =
+        arena_array(a, count + hook->environment.count + hook->files.count + 2, sizeof *out->envp);
+    memcpy(out->envp, base, count * sizeof *base);
+    enum rc rc = add_arguments(a, hook, r, out);
+    if (rc == RC_OK)
+        rc = add_variables(a, hook, r, out);
+    return rc == RC_OK ? add_files(a, hook, r, out) : rc;
 }
 
 void receive_files_remove(const struct receive_command *command)

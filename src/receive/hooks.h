@@ -12,10 +12,11 @@
 
 enum {
     RECEIVE_HOOKS_MAX = 1000,
+    RECEIVE_RUNS_MAX = 512, /* at once, of all hooks that say how many; and of all others */
     RECEIVE_HOOKS_TEXT_MAX = 4 << 20, /* bytes of the file */
     RECEIVE_LIST_MAX = 256,           /* parameters, headers or rules in one list */
     RECEIVE_RULE_DEPTH_MAX = 32,
-    RECEIVE_VALUE_MAX = 4 << 20, /* bytes of one parameter's value */
+    RECEIVE_VALUE_MAX = 64 << 20, /* bytes of an object or a list, written as text */
     RECEIVE_PATTERN_MAX = 4096
 };
 
@@ -51,7 +52,7 @@ struct receive_hook {
     size_t header_count;
     struct str *methods;
     size_t method_count;
-    unsigned success_code, mismatch_code; /* 0: the usual ones */
+    unsigned success_code, mismatch_code; /* 200 to 599 */
     bool includes_output, includes_output_on_error, soft_failures;
     struct receive_parameters json, arguments, environment, files;
     const struct receive_rule *rule; /* NULL: none, always runs */
@@ -71,6 +72,7 @@ MUST_USE enum rc receive_hooks_read(struct str text, struct receive_hooks **out,
 void receive_hooks_free(struct receive_hooks *hooks); /* NULL is fine */
 /* NULL: there is none. */
 const struct receive_hook *receive_hooks_find(const struct receive_hooks *hooks, struct str id);
+size_t receive_hooks_count(const struct receive_hooks *hooks);
 
 /* --- a request, as parameters see it ---------------------------------------------------------------- */
 
@@ -81,23 +83,27 @@ struct receive_request;
 MUST_USE enum rc receive_request_new(struct arena *a, const struct receive_hook *hook,
                                      const struct grapnel_event *event,
                                      struct receive_request **out, struct buf *why);
-/* RC_NOT_FOUND: there is no such value. */
+/* RC_NOT_FOUND: there is no such value. RC_INVALID: it cannot be had (its path leads into null, or it is too
+ * large): an error to a rule. */
 MUST_USE enum rc receive_request_value(struct receive_request *r, const struct receive_parameter *p,
                                        struct str *out);
 
 enum receive_verdict {
     RECEIVE_NO, /* also: a parameter is missing */
     RECEIVE_YES,
-    RECEIVE_BAD_SIGNATURE /* refused with an error, unless failures are soft */
+    RECEIVE_BAD_SIGNATURE, /* refused with an error, unless failures are soft */
+    RECEIVE_FAILED         /* refused with an error: a parameter cannot be had */
 };
 enum receive_verdict receive_rule_check(const struct receive_rule *rule, bool soft_failures,
                                         struct receive_request *r);
 
 /* --- its command -------------------------------------------------------------------------------------- */
 
-/* Arguments and environment ("NAME=value", after `base`), NULL-terminated, in the arena. Files are
- * made in the hook's working directory, else in TMPDIR; remove them with receive_files_remove(). RC_IO: a file cannot be written. */
+/* Arguments and environment ("NAME=value"; what is in `base` is replaced), NULL-terminated, in the arena. Files
+ * are made in the hook's working directory, else in TMPDIR; remove them with receive_files_remove(). RC_IO: a file
+ * cannot be written. RC_INVALID: a value has a NUL, which no argument and no variable can have. */
 struct receive_command {
+    char *program; /* looked for in PATH */
     char **argv;
     char **envp;
     char **files; /* NULL-terminated */

@@ -14,6 +14,7 @@ struct receive_hooks {
     struct arena arena;
     struct receive_hook *list;
     size_t count;
+    size_t running_max; /* of those that say it */
     size_t users; /* of a live set, and under its mutex */
 };
 
@@ -54,22 +55,3 @@ struct receive_reading {
     struct buf place; /* "hook 2 (deploy): trigger-rule.and[1]" */
     struct buf *why;
 };
-
-/* Says "<place>: <text>"; returns RC_INVALID. */
-enum rc receive_wrong(struct receive_reading *in, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* Lengthens the place; pass what it returns to receive_leave(). */
-size_t receive_enter(struct receive_reading *in, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void receive_leave(struct receive_reading *in, size_t mark);
-/* Is every key of the object one of the NULL-terminated list? */
-MUST_USE enum rc receive_known_keys(struct receive_reading *in, const json_t *object,
-                                    const char *const *keys);
-/* A string that may be missing. */
-MUST_USE enum rc receive_text(struct receive_reading *in, const json_t *object, const char *key,
-                              struct str *out);
-MUST_USE enum rc receive_read_parameter(struct receive_reading *in, const json_t *value,
-                                        struct receive_parameter *out);
-MUST_USE enum rc receive_read_rule(struct receive_reading *in, const json_t *value,
-                                   struct receive_rule *out, unsigned depth);
-
-struct str receive_request_peer(const struct receive_request *r);
-struct str receive_request_body(const struct receive_request *r);

@@ -2,7 +2,12 @@
  *
  * hooks.json into hooks.
  */
-#include "receive/hooks_priv.h"
+#include "receive/hooks_read_priv.h"
+
+#include "receive/hooks_text_priv.h"
+#include "receive/rule_read_priv.h"
+
+#include <ctype.h>
 
 enum { PLACE_MAX = 4096, ID_MAX = 256, COUNT_MAX = 100000 };
 
@@ -62,9 +67,8 @@ enum rc receive_text(struct receive_reading *in, const json_t *object, const cha
 
     if (value == NULL)
         return RC_OK;
-    if (!json_is_string(value))
+    if (!receive_config_text(in->arena, value, out))
         return receive_wrong(in, "\"%s\" must be a string", key);
-    *out = arena_str(in->arena, str_of(json_string_value(value), json_string_length(value)));
     return RC_OK;
 }
 
@@ -81,8 +85,8 @@ static enum rc read_switch(struct receive_reading *in, const json_t *object, con
     return RC_OK;
 }
 
-static enum rc read_number(struct receive_reading *in, const json_t *object, const char *key,
-                           int64_t min, int64_t max, int64_t *out)
+static enum rc hooks_read_number(struct receive_reading *in, const json_t *object, const char *key,
+                                 int64_t min, int64_t max, int64_t *out)
 {
     const json_t *value = json_object_get(object, key);
 
@@ -139,7 +143,7 @@ static bool source_of(struct str name, enum receive_source *out)
     return false;
 }
 
-static bool is_whole(enum receive_source source)
+static bool hooks_read_is_whole(enum receive_source source)
 {
     return source == RECEIVE_ENTIRE_PAYLOAD || source == RECEIVE_ENTIRE_HEADERS ||
            source == RECEIVE_ENTIRE_QUERY || source == RECEIVE_RAW_BODY;
@@ -164,7 +168,7 @@ enum rc receive_read_parameter(struct receive_reading *in, const json_t *value,
         return rc;
     if (!source_of(source, &out->source))
         return receive_wrong(in, "there is no source \"%.*s\"", STR_ARGS(source));
-    if (out->name.len == 0 && !is_whole(out->source))
+    if (out->name.len == 0 && !hooks_read_is_whole(out->source) && out->source != RECEIVE_STRING)
         return receive_wrong(in, "\"name\" is missing");
     if (str_contains(out->envname, STR("=")))
         return receive_wrong(in, "\"envname\" must not have a '='");
@@ -193,8 +197,8 @@ static enum rc read_parameters(struct receive_reading *in, const json_t *hook, c
 
 /* --- hooks ------------------------------------------------------------------------------------------ */
 
-static enum rc read_headers(struct receive_reading *in, const json_t *hook,
-                            struct receive_hook *out)
+static enum rc hooks_read_headers(struct receive_reading *in, const json_t *hook,
+                                  struct receive_hook *out)
 {
     static const char *const keys[] = { "name", "value", NULL };
     const json_t *list;
@@ -234,7 +238,10 @@ static enum rc read_methods(struct receive_reading *in, const json_t *hook,
         const char *method = json_string_value(json_array_get(list, i));
         if (method == NULL || *method == '\0')
             return receive_wrong(in, "\"http-methods\" must be a list of strings");
-        out->methods[out->method_count++] = arena_str(in->arena, str_trim(str_from(method)));
+        char *upper = arena_cstr(in->arena, str_trim(str_from(method)));
+        for (char *c = upper; *c != '\0'; c++)
+            *c = (char)toupper((unsigned char)*c);
+        out->methods[out->method_count++] = str_from(upper);
     }
     return RC_OK;
 }
@@ -266,17 +273,18 @@ static enum rc read_settings(struct receive_reading *in, const json_t *hook,
                              struct receive_hook *out)
 {
     int64_t success = 0, mismatch = 0, timeout_s = 0, concurrency = 0, queue = 0;
-    enum rc rc = read_number(in, hook, "success-http-response-code", 200, 599, &success);
+    enum rc rc =
+        hooks_read_number(in, hook, "success-http-response-code", INT32_MIN, INT32_MAX, &success);
 
     if (rc == RC_OK)
-        rc = read_number(in, hook, "trigger-rule-mismatch-http-response-code", 200, 599, &mismatch);
+        rc = hooks_read_number(in, hook, "trigger-rule-mismatch-http-response-code", INT32_MIN,
+                               INT32_MAX, &mismatch);
     if (rc == RC_OK)
-        rc = read_number(in, hook, "max-seconds", 1, 86400, &timeout_s);
+        rc = hooks_read_number(in, hook, "max-seconds", 1, 86400, &timeout_s);
     if (rc == RC_OK)
-        rc =
-            read_number(in, hook, "max-concurrency", 1, GRAPNEL_RECEIVER_RUNNING_MAX, &concurrency);
+        rc = hooks_read_number(in, hook, "max-concurrency", 1, RECEIVE_RUNS_MAX, &concurrency);
     if (rc == RC_OK)
-        rc = read_number(in, hook, "max-queue", 1, COUNT_MAX, &queue);
+        rc = hooks_read_number(in, hook, "max-queue", 1, COUNT_MAX, &queue);
     if (rc == RC_OK)
         rc = read_switch(in, hook, "include-command-output-in-response", &out->includes_output);
     if (rc == RC_OK)
@@ -284,8 +292,8 @@ static enum rc read_settings(struct receive_reading *in, const json_t *hook,
                          &out->includes_output_on_error);
     if (rc == RC_OK)
         rc = read_switch(in, hook, "trigger-signature-soft-failures", &out->soft_failures);
-    out->success_code = (unsigned)success;
-    out->mismatch_code = (unsigned)mismatch;
+    out->success_code = receive_config_status(success);
+    out->mismatch_code = receive_config_status(mismatch);
     out->timeout_us = timeout_s * 1000000;
     out->concurrency = (size_t)concurrency;
     out->queue = (size_t)queue;
@@ -325,7 +333,7 @@ static enum rc read_hook(struct receive_reading *in, const json_t *hook, struct 
     if (rc == RC_OK)
         rc = read_settings(in, hook, out);
     if (rc == RC_OK)
-        rc = read_headers(in, hook, out);
+        rc = hooks_read_headers(in, hook, out);
     if (rc == RC_OK)
         rc = read_methods(in, hook, out);
     if (rc == RC_OK)
@@ -344,7 +352,8 @@ static enum rc read_hook(struct receive_reading *in, const json_t *hook, struct 
     return receive_read_rule(in, rule, made, 0);
 }
 
-static enum rc read_all(struct receive_reading *in, const json_t *list, struct receive_hooks *hooks)
+static enum rc hooks_read_all(struct receive_reading *in, const json_t *list,
+                              struct receive_hooks *hooks)
 {
     if (!json_is_array(list) || json_array_size(list) + hooks->count > RECEIVE_HOOKS_MAX)
         return receive_wrong(in, "must be a list of at most %d hooks", RECEIVE_HOOKS_MAX);
@@ -362,6 +371,10 @@ static enum rc read_all(struct receive_reading *in, const json_t *list, struct r
             return rc;
         if (receive_hooks_find(hooks, hook->id) != NULL)
             return receive_wrong(in, "there is another hook of this id");
+        hooks->running_max += hook->concurrency;
+        if (hooks->running_max > RECEIVE_RUNS_MAX)
+            return receive_wrong(in, "\"max-concurrency\" of all hooks adds up to more than %d",
+                                 RECEIVE_RUNS_MAX);
         hooks->count++;
     }
     return RC_OK;
@@ -370,24 +383,34 @@ static enum rc read_all(struct receive_reading *in, const json_t *list, struct r
 enum rc receive_hooks_add(struct receive_hooks *hooks, struct str text, struct buf *why)
 {
     struct json_error error;
+    struct buf relaxed;
     json_t *list = NULL;
 
     if (text.len > RECEIVE_HOOKS_TEXT_MAX) {
         buf_say(why, "the hooks are larger than %d bytes", RECEIVE_HOOKS_TEXT_MAX);
         return RC_INVALID;
     }
-    if (json_parse(text, &list, &error) != RC_OK) {
+    buf_init(&relaxed, 2 * text.len + 1);
+    receive_text_relax(text, &relaxed);
+    enum rc parsed = json_parse(buf_str(&relaxed), &list, &error);
+    if (parsed != RC_OK) {
         size_t line = 1;
-        for (size_t i = 0; i < error.offset && i < text.len; i++)
-            line += text.ptr[i] == '\n' ? 1 : 0;
+        for (size_t i = 0; i < error.offset && i < relaxed.len; i++)
+            line += relaxed.ptr[i] == '\n' ? 1 : 0;
         buf_say(why, "line %zu: not JSON: %s", line, error.reason);
-        return RC_INVALID;
     }
+    if (relaxed.ptr != NULL)
+        mem_wipe(relaxed.ptr, relaxed.len); /* it holds secrets */
+    buf_fini(&relaxed);
+    if (parsed != RC_OK)
+        return RC_INVALID;
     struct receive_reading in = { .arena = &hooks->arena, .why = why };
     buf_init(&in.place, PLACE_MAX);
     (void)receive_enter(&in, "the file");
-    enum rc rc = read_all(&in, list, hooks);
+    json_t *tidy = receive_config_tidy(list);
+    enum rc rc = hooks_read_all(&in, tidy, hooks);
     buf_fini(&in.place);
+    json_decref(tidy);
     json_decref(list);
     return rc;
 }
@@ -417,6 +440,11 @@ void receive_hooks_free(struct receive_hooks *hooks)
         return;
     arena_fini(&hooks->arena);
     xfree(hooks);
+}
+
+size_t receive_hooks_count(const struct receive_hooks *hooks)
+{
+    return hooks->count;
 }
 
 const struct receive_hook *receive_hooks_find(const struct receive_hooks *hooks, struct str id)

@@ -62,7 +62,7 @@ static enum rc add_file(struct receive_hooks *hooks, const char *file, struct bu
     return rc;
 }
 
-static void drop(struct receive_hooks *hooks)
+static void live_drop(struct receive_hooks *hooks)
 {
     if (hooks != NULL && --hooks->users == 0)
         receive_hooks_free(hooks);
@@ -86,7 +86,7 @@ enum rc receive_live_reload(struct receive_live *live, struct buf *why)
     mutex_lock(&live->mutex);
     struct receive_hooks *before = live->now;
     live->now = made;
-    drop(before);
+    live_drop(before);
     mutex_unlock(&live->mutex);
     return RC_OK;
 }
@@ -99,7 +99,7 @@ enum rc receive_live_init(struct receive_live *live, struct buf *why)
 
 void receive_live_fini(struct receive_live *live)
 {
-    drop(live->now);
+    live_drop(live->now);
     live->now = NULL;
     mutex_fini(&live->mutex);
 }
@@ -128,6 +128,6 @@ const struct receive_hooks *receive_live_take(struct receive_live *live)
 void receive_live_give(struct receive_live *live, const struct receive_hooks *hooks)
 {
     mutex_lock(&live->mutex);
-    drop((struct receive_hooks *)(uintptr_t)hooks); /* ours; const for those who use it */
+    live_drop((struct receive_hooks *)(uintptr_t)hooks); /* ours; const for those who use it */
     mutex_unlock(&live->mutex);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * multipart/form-data (RFC 7578, RFC 2046). Bodies of parts stay where they are: nothing is decoded.
+ * multipart/form-data (RFC 7578, RFC 2046). Bodies of parts stay where they are, but for quoted-printable ones.
+ * A body whose first boundary ends with a bare line feed has bare ones throughout.
  */
 #include "receive/payload_priv.h"
 
 struct cursor {
     struct str rest;
-    struct str dashes; /* "--" and the boundary */
+    struct str dashes;  /* "--" and the boundary */
+    struct str newline; /* empty: not known before the first boundary */
 };
 
 /* --- a header's parameters -------------------------------------------------------------------------- */
@@ -83,18 +85,21 @@ static enum after end_line(struct cursor *c)
         return AFTER_END;
     while (rest.len > 0 && (rest.ptr[0] == ' ' || rest.ptr[0] == '\t'))
         rest = str_sub(rest, 1, rest.len);
-    if (!str_skip_prefix(&rest, STR("\r\n")))
+    if (c->newline.len == 0)
+        c->newline = str_starts(rest, STR("\n")) ? STR("\n") : STR("\r\n");
+    if (!str_skip_prefix(&rest, c->newline))
         return AFTER_OTHER;
     c->rest = rest;
     return AFTER_PART;
 }
 
-/* Up to the next line that is a boundary, which is passed. `at_start`: it may be the first line. */
-static enum after skip_part(struct cursor *c, bool at_start, struct str *body)
+/* Up to the next line that is a boundary, which is passed. `is_first`: it may be the first line, and what is
+ * before it is nothing. */
+static enum after skip_part(struct cursor *c, bool is_first, struct str *body)
 {
     const char *begin = c->rest.ptr;
 
-    if (at_start && str_skip_prefix(&c->rest, c->dashes)) {
+    if (is_first && str_skip_prefix(&c->rest, c->dashes)) {
         enum after after = end_line(c);
         if (after != AFTER_OTHER)
             return after;
@@ -104,11 +109,12 @@ static enum after skip_part(struct cursor *c, bool at_start, struct str *body)
         if (at == NULL)
             return AFTER_OTHER;
         size_t offset = (size_t)(at - c->rest.ptr);
-        bool is_line = at - begin >= 2 && at[-1] == '\n' && at[-2] == '\r';
+        struct str before = str_of(begin, offset + (size_t)(c->rest.ptr - begin));
+        bool is_line = str_ends(before, c->newline.len > 0 ? c->newline : STR("\n"));
         c->rest = str_sub(c->rest, offset + c->dashes.len, c->rest.len);
         enum after after = is_line ? end_line(c) : AFTER_OTHER;
         if (after != AFTER_OTHER) {
-            *body = str_of(begin, (size_t)(at - begin) - 2);
+            *body = str_sub(before, 0, before.len - (is_first ? 0 : c->newline.len));
             return after;
         }
     }
@@ -117,7 +123,7 @@ static enum after skip_part(struct cursor *c, bool at_start, struct str *body)
 
 /* --- a part ------------------------------------------------------------------------------------------- */
 
-static bool read_header(struct arena *a, struct str line, struct receive_part *out)
+static bool multipart_read_header(struct arena *a, struct str line, struct receive_part *out)
 {
     struct str name, file;
 
@@ -126,34 +132,65 @@ static bool read_header(struct arena *a, struct str line, struct receive_part *o
     line = str_trim(line);
     if (str_ieq(str_trim(name), STR("content-type")))
         out->type = line;
-    if (str_ieq(str_trim(name), STR("content-disposition"))) {
+    if (str_ieq(str_trim(name), STR("content-transfer-encoding")))
+        out->is_quoted = str_ieq(line, STR("quoted-printable"));
+    if (str_ieq(str_trim(name), STR("content-disposition")) &&
+        str_ieq(str_trim(str_sub(line, 0, str_find(line, ';'))), STR("form-data"))) {
         (void)find_parameter(a, line, STR("name"), &out->name);
-        out->is_file = find_parameter(a, line, STR("filename"), &file);
+        out->is_file = (find_parameter(a, line, STR("filename"), &file) ||
+                        find_parameter(a, line, STR("filename*"), &file)) &&
+                       file.len > 0;
     }
     return true;
 }
 
+/* Quoted-printable (RFC 2045, 6.7); what is not stays as it is. */
+static struct str multipart_unquoted(struct arena *a, struct str text)
+{
+    char *out = arena_alloc(a, text.len + 1);
+    size_t len = 0, one;
+
+    for (size_t i = 0; i < text.len; i++) {
+        struct str rest = str_sub(text, i, text.len);
+        if (str_starts(rest, STR("=\r\n"))) {
+            i += 2;
+        } else if (str_starts(rest, STR("=\n"))) {
+            i++;
+        } else if (rest.ptr[0] == '=' && rest.len > 2 &&
+                   hex_decode(str_sub(rest, 1, 2), out + len, 1, &one) == RC_OK) {
+            len++;
+            i += 2;
+        } else {
+            out[len++] = rest.ptr[0];
+        }
+    }
+    return str_of(out, len);
+}
+
 /* Headers off the part's text; what is left is its body. */
-static bool read_head(struct arena *a, struct str text, struct receive_part *out)
+static bool read_head(struct arena *a, struct str text, struct str newline,
+                      struct receive_part *out)
 {
     size_t used = 0;
 
     for (;;) {
         struct str line = str_sub(text, 0, str_find(text, '\n'));
-        if (line.len == text.len || !str_ends(line, STR("\r")))
+        if (line.len == text.len || (newline.len == 2 && !str_ends(line, STR("\r"))))
             return false;
         used += line.len + 1;
         text = str_sub(text, line.len + 1, text.len);
-        if (line.len == 1)
+        if (str_ends(line, STR("\r")))
+            line.len--;
+        if (line.len == 0)
             break;
-        if (used > RECEIVE_PART_HEAD_MAX || !read_header(a, str_sub(line, 0, line.len - 1), out))
+        if (used > RECEIVE_PART_HEAD_MAX || !multipart_read_header(a, line, out))
             return false;
     }
-    out->body = text;
+    out->body = out->is_quoted ? multipart_unquoted(a, text) : text;
     return true;
 }
 
-static enum rc refuse(struct buf *why, const char *what)
+static enum rc multipart_refuse(struct buf *why, const char *what)
 {
     buf_say(why, "the multipart payload %s", what);
     return RC_INVALID;
@@ -169,7 +206,7 @@ enum rc receive_multipart_read(struct arena *a, struct str content_type, struct 
     *out = arena_array(a, RECEIVE_PARTS_MAX, sizeof **out);
     if (!find_parameter(a, content_type, STR("boundary"), &boundary) || boundary.len == 0 ||
         boundary.len > RECEIVE_BOUNDARY_MAX)
-        return refuse(why, "has no boundary, or one longer than 200 bytes");
+        return multipart_refuse(why, "has no boundary, or one longer than 200 bytes");
     c.dashes = arena_fmt(a, "--%.*s", STR_ARGS(boundary));
     enum after after = skip_part(&c, true, &text);
     while (after == AFTER_PART) {
@@ -178,13 +215,13 @@ enum rc receive_multipart_read(struct arena *a, struct str content_type, struct 
         after = skip_part(&c, false, &text);
         if (after == AFTER_OTHER)
             break;
-        if (!read_head(a, text, &part))
-            return refuse(why, "has a part whose headers are malformed or too long");
+        if (!read_head(a, text, c.newline, &part))
+            return multipart_refuse(why, "has a part whose headers are malformed or too long");
         if (part.name.len == 0)
             continue;
         if (*count == RECEIVE_PARTS_MAX)
-            return refuse(why, "has more than 1000 parts");
+            return multipart_refuse(why, "has more than 1000 parts");
         (*out)[(*count)++] = part;
     }
-    return after == AFTER_END ? RC_OK : refuse(why, "has no end");
+    return after == AFTER_END ? RC_OK : multipart_refuse(why, "has no end");
 }

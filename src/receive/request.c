@@ -1,45 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Values of parameters. The payload is read as spans of the body: numbers keep their digits, and an
- * object or list is handed on as it was sent.
+ * Values of parameters. Headers, query and payload are maps of names to text or JSON, as in the original;
+ * JSON stays a span of the body, so that numbers keep their digits and nothing grows before it is asked for.
  */
-#include "receive/hooks_priv.h"
 #include "receive/payload_priv.h"
-#include "receive/run.h"
+#include "receive/request_priv.h"
 
-enum { PAIRS_MAX = 1000, PATH_DEPTH_MAX = 64 };
+#include <stdlib.h>
+
+enum { PAIRS_MAX = 1000, PATH_DEPTH_MAX = 512 };
 
 struct pair {
-    struct str name, value;
-    bool is_file; /* of a multipart body: any bytes, so not part of the payload as JSON */
+    struct str name, text;
+    struct json_span span; /* NONE: it is the text */
+    bool is_file;          /* of a multipart body, and not JSON: any bytes */
 };
 
-struct pairs {
+/* The first of a name counts. */
+struct map {
+    struct json_span object; /* NONE: pairs only; they come before its members */
     struct pair *list;
     size_t count;
-};
-
-/* "parse-parameters-as-json": the text at this parameter is JSON itself. */
-struct parsed {
-    enum receive_source source;
-    struct str name;
-    struct json_span span;
+    bool is_there; /* else it is null: no payload that could be read */
 };
 
 struct receive_request {
     struct arena *arena;
     const struct grapnel_event *event;
-    struct json_span payload; /* NONE: the body is neither JSON nor XML */
-    struct pairs form, query;
-    struct parsed *parsed; /* by the hook's wish */
-    size_t parsed_count;
-    struct parsed *files; /* of a multipart body, because they are JSON */
-    size_t file_count;
+    struct map headers, query, payload;
 };
 
 static struct str str_of_bytes(struct grapnel_bytes b)
 {
     return str_of(b.ptr, b.len);
+}
+
+struct arena *receive_request_arena(const struct receive_request *r)
+{
+    return r->arena;
 }
 
 struct str receive_request_peer(const struct receive_request *r)
@@ -54,7 +52,16 @@ struct str receive_request_body(const struct receive_request *r)
 
 /* --- reading it -------------------------------------------------------------------------------------- */
 
-static struct str decoded(struct arena *a, struct str text, bool *ok)
+static struct pair *find_pair(const struct map *map, struct str name)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        if (str_eq(map->list[i].name, name))
+            return &map->list[i];
+    }
+    return NULL;
+}
+
+static struct str request_decoded(struct arena *a, struct str text, bool *ok)
 {
     struct buf out;
 
@@ -65,11 +72,13 @@ static struct str decoded(struct arena *a, struct str text, bool *ok)
     return copy;
 }
 
-/* The first of a name counts, as in the original. */
-static enum rc read_pairs(struct arena *a, struct str text, struct pairs *out)
+/* RC_INVALID: a pair is malformed (and left out), or there are too many. */
+static enum rc read_pairs(struct arena *a, struct str text, struct map *out)
 {
+    enum rc rc = RC_OK;
     struct str part;
 
+    out->is_there = true;
     out->list = arena_array(a, PAIRS_MAX, sizeof *out->list);
     while (text.len > 0 && str_split(&text, '&', &part)) {
         bool name_ok, value_ok;
@@ -78,36 +87,83 @@ static enum rc read_pairs(struct arena *a, struct str text, struct pairs *out)
             continue;
         if (out->count == PAIRS_MAX)
             return RC_INVALID;
+        bool has_semicolon = str_find(part, ';') < part.len;
         bool has_value = str_find(part, '=') < part.len;
         (void)str_split(&part, '=', &name);
-        out->list[out->count].name = decoded(a, name, &name_ok);
-        out->list[out->count].value = decoded(a, has_value ? part : STR_NONE, &value_ok);
-        out->count++;
-        if (!name_ok || !value_ok)
-            return RC_INVALID;
+        struct pair one = { .name = request_decoded(a, name, &name_ok) };
+        one.text = request_decoded(a, has_value ? part : STR_NONE, &value_ok);
+        if (has_semicolon || !name_ok || !value_ok)
+            rc = RC_INVALID;
+        else
+            out->list[out->count++] = one;
     }
-    return RC_OK;
+    return rc;
 }
 
-static bool find_header(const struct grapnel_event *e, struct str name, struct str *out)
+/* "x-github-event" is "X-Github-Event". */
+static struct str request_canonical(struct arena *a, struct str name)
 {
-    for (size_t i = 0; i < e->header_count; i++) {
-        if (str_ieq(str_of_bytes(e->headers[i].name), name)) {
-            *out = str_of_bytes(e->headers[i].value);
-            return true;
-        }
+    char *copy = arena_cstr(a, name);
+    bool starts = true;
+
+    for (char *c = copy; *c != '\0'; c++) {
+        if (starts && *c >= 'a' && *c <= 'z')
+            *c = (char)(*c - 'a' + 'A');
+        else if (!starts && *c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+        starts = *c == '-';
     }
-    return false;
+    return str_of(copy, name.len);
 }
 
+/* What the original's server takes for itself is no header of a hook's. */
+static bool is_kept_back(struct str name)
+{
+    return str_eq(name, STR("Host")) || str_eq(name, STR("Transfer-Encoding")) ||
+           str_eq(name, STR("Trailer"));
+}
+
+static void request_read_headers(struct receive_request *r)
+{
+    const struct grapnel_event *e = r->event;
+    struct map *map = &r->headers;
+
+    map->is_there = true;
+    map->list = arena_array(r->arena, e->header_count + 2, sizeof *map->list);
+    for (size_t i = 0; i < e->header_count; i++) {
+        struct pair one = { .name = request_canonical(r->arena, str_of_bytes(e->headers[i].name)),
+                            .text = str_of_bytes(e->headers[i].value) };
+        if (!is_kept_back(one.name) && find_pair(map, one.name) == NULL)
+            map->list[map->count++] = one;
+    }
+    const struct pair *old = find_pair(map, STR("Pragma")); /* what HTTP/1.0 said instead */
+    if (old != NULL && str_eq(old->text, STR("no-cache")) &&
+        find_pair(map, STR("Cache-Control")) == NULL)
+        map->list[map->count++] =
+            (struct pair){ .name = STR("Cache-Control"), .text = STR("no-cache") };
+}
+
+/* Text, a number or null is no payload: nothing can be found in it. */
 static enum rc read_json(struct receive_request *r, struct str text, struct buf *why)
 {
     struct json_error error;
+    struct json_span span;
+    struct map *map = &r->payload;
 
-    if (text.len == 0 || json_scan(text, &r->payload, &error) == RC_OK)
+    if (text.len == 0)
         return RC_OK;
-    buf_say(why, "the payload is not JSON: %s at byte %zu", error.reason, error.offset);
-    return RC_INVALID;
+    if (receive_json_read(r->arena, text, &span, &error) != RC_OK) {
+        buf_say(why, "the payload is not JSON: %s at byte %zu", error.reason, error.offset);
+        return RC_INVALID;
+    }
+    map->is_there = span.type == JSON_SPAN_OBJECT || span.type == JSON_SPAN_ARRAY;
+    if (span.type == JSON_SPAN_OBJECT)
+        map->object = span;
+    if (span.type == JSON_SPAN_ARRAY) { /* a list is found under "root" */
+        map->list = ARENA_NEW(r->arena, struct pair);
+        map->list[map->count++] = (struct pair){ .name = STR("root"), .span = span };
+    }
+    return RC_OK;
 }
 
 static enum rc read_xml(struct receive_request *r, struct str text, struct buf *why)
@@ -122,37 +178,52 @@ static enum rc read_xml(struct receive_request *r, struct str text, struct buf *
 
 static enum rc read_form(struct receive_request *r, struct str text, struct buf *why)
 {
-    if (read_pairs(r->arena, text, &r->form) == RC_OK)
+    if (read_pairs(r->arena, text, &r->payload) == RC_OK)
         return RC_OK;
     buf_say(why, "the form is malformed or has more than %d fields", PAIRS_MAX);
     return RC_INVALID;
 }
 
-/* Fields are text; a file of JSON is what it says. The first of a name counts, as in a form. */
+static bool is_json_file(struct arena *a, const struct receive_part *p, struct json_span *span)
+{
+    return p->is_file &&
+           str_ieq(str_trim(str_sub(p->type, 0, str_find(p->type, ';'))),
+                   STR("application/json")) &&
+           receive_json_read(a, p->body, span, NULL) == RC_OK; /* else it stays the file it is */
+}
+
+/* Fields are text; a file of JSON is what it says, and comes before a field of its name. */
 static enum rc read_multipart(struct receive_request *r, struct str type, struct str text,
                               struct buf *why)
 {
     struct receive_part *parts;
-    size_t count;
+    struct map *map = &r->payload;
+    size_t count, file_count = 0;
     enum rc rc = receive_multipart_read(r->arena, type, text, &parts, &count, why);
 
     if (rc != RC_OK)
         return rc;
-    r->form.list = arena_array(r->arena, count + 1, sizeof *r->form.list);
-    r->files = arena_array(r->arena, count + 1, sizeof *r->files);
+    map->is_there = count > 0;
+    map->list = arena_array(r->arena, count + 1, sizeof *map->list);
+    struct pair *files = arena_array(r->arena, count + 1, sizeof *files);
     for (size_t i = 0; i < count; i++) {
-        const struct receive_part *p = &parts[i];
-        struct json_span span;
-        r->form.list[r->form.count++] = (struct pair){ p->name, p->body, p->is_file };
-        if (p->is_file &&
-            str_ieq(str_sub(p->type, 0, str_find(p->type, ';')), STR("application/json")) &&
-            json_scan(p->body, &span, NULL) == RC_OK) /* else it stays the file it is */
-            r->files[r->file_count++] = (struct parsed){ RECEIVE_PAYLOAD, p->name, span };
+        struct pair one = { .name = parts[i].name, .text = parts[i].body };
+        if (is_json_file(r->arena, &parts[i], &one.span))
+            map->list[map->count++] = one;
     }
+    for (size_t i = 0; i < count; i++) {
+        struct pair one = { parts[i].name, parts[i].body, { 0 }, parts[i].is_file };
+        if (!one.is_file)
+            map->list[map->count++] = one;
+        else if (!is_json_file(r->arena, &parts[i], &one.span))
+            files[file_count++] = one;
+    }
+    memcpy(map->list + map->count, files, file_count * sizeof *files);
+    map->count += file_count;
     return RC_OK;
 }
 
-static bool has(struct arena *a, struct str type, const char *word)
+static bool request_has(struct arena *a, struct str type, const char *word)
 {
     char *lower = arena_cstr(a, type);
 
@@ -161,56 +232,21 @@ static bool has(struct arena *a, struct str type, const char *word)
     return strstr(lower, word) != NULL;
 }
 
-/* The original's order, and its idea of a type: "application/soap+xml" is XML. */
+/* The original's order, and its idea of a type: "application/soap+xml" is XML. A boundary may have any
+ * word in it, so that multipart comes first. */
 static enum rc read_payload(struct receive_request *r, struct str type, struct buf *why)
 {
     struct str body = receive_request_body(r);
-    struct str media = str_sub(type, 0, str_find(type, ';'));
 
-    if (has(r->arena, media, "json"))
-        return read_json(r, body, why);
-    if (has(r->arena, media, "x-www-form-urlencoded"))
-        return read_form(r, body, why);
-    if (has(r->arena, media, "xml"))
-        return read_xml(r, body, why);
-    if (has(r->arena, media, "multipart/form-data"))
+    if (request_has(r->arena, str_sub(type, 0, str_find(type, ';')), "multipart/form-data"))
         return read_multipart(r, type, body, why);
+    if (request_has(r->arena, type, "json"))
+        return read_json(r, body, why);
+    if (request_has(r->arena, type, "x-www-form-urlencoded"))
+        return read_form(r, body, why);
+    if (request_has(r->arena, type, "xml"))
+        return read_xml(r, body, why);
     return RC_OK;
-}
-
-static void read_parsed(struct receive_request *r, const struct receive_hook *hook)
-{
-    r->parsed = arena_array(r->arena, hook->json.count + 1, sizeof *r->parsed);
-    for (size_t i = 0; i < hook->json.count; i++) {
-        const struct receive_parameter *p = &hook->json.list[i];
-        struct json_span span;
-        struct str text;
-        if (receive_request_value(r, p, &text) == RC_OK &&
-            json_scan(text, &span, NULL) == RC_OK) /* else it stays the text it is */
-            r->parsed[r->parsed_count++] = (struct parsed){ p->source, p->name, span };
-    }
-}
-
-enum rc receive_request_new(struct arena *a, const struct receive_hook *hook,
-                            const struct grapnel_event *event, struct receive_request **out,
-                            struct buf *why)
-{
-    struct receive_request *r = ARENA_NEW(a, struct receive_request);
-    struct str type = hook->content_type;
-
-    r->arena = a;
-    r->event = event;
-    *out = r;
-    if (read_pairs(a, str_of_bytes(event->query), &r->query) != RC_OK) {
-        buf_say(why, "the query is malformed or has more than %d parameters", PAIRS_MAX);
-        return RC_INVALID;
-    }
-    if (type.len == 0)
-        (void)find_header(event, STR("content-type"), &type);
-    enum rc rc = read_payload(r, type, why);
-    if (rc == RC_OK)
-        read_parsed(r, hook);
-    return rc;
 }
 
 /* --- paths ------------------------------------------------------------------------------------------ */
@@ -239,7 +275,7 @@ static enum rc compare_index(void *ctx, size_t index, struct json_span value)
     return RC_OK;
 }
 
-static bool step(struct json_span *at, struct str name)
+static bool request_step(struct json_span *at, struct str name)
 {
     struct looking l = { .name = name };
     enum rc rc = RC_INVALID;
@@ -254,159 +290,238 @@ static bool step(struct json_span *at, struct str name)
     return true;
 }
 
-/* "commits.0.id"; a key that has dots and is the whole rest wins. */
-static bool walk(struct json_span *at, struct str path)
+/* "commits.0.id"; a key that has dots and is the whole rest wins. RC_INVALID: the path leads into null, which
+ * the original holds for an error, and not for something that is missing. */
+static enum rc request_walk(struct json_span *at, struct str path)
 {
     for (int depth = 0; depth < PATH_DEPTH_MAX; depth++) {
         struct str name;
-        if (step(at, path))
-            return true;
+        if (at->type == JSON_SPAN_NULL)
+            return RC_INVALID;
+        if (request_step(at, path))
+            return RC_OK;
         if (str_find(path, '.') == path.len || !str_split(&path, '.', &name))
-            return false;
-        if (!step(at, name))
-            return false;
+            return RC_NOT_FOUND;
+        if (!request_step(at, name))
+            return RC_NOT_FOUND;
     }
-    return false;
+    return RC_NOT_FOUND;
 }
 
-static struct str text_of(struct arena *a, struct json_span s)
+static enum rc request_written(struct receive_request *r, struct str json,
+                               const struct receive_overlay *overlays, size_t count,
+                               struct str *out)
 {
-    return s.type == JSON_SPAN_STRING ? json_span_string(a, s) : s.text;
+    struct buf text;
+
+    buf_init(&text, RECEIVE_VALUE_MAX);
+    enum rc rc = receive_json_write(r->arena, json, overlays, count, &text);
+    if (rc == RC_OK)
+        *out = arena_str(r->arena, buf_str(&text));
+    buf_fini(&text);
+    return rc == RC_OK ? RC_OK : RC_INVALID;
 }
 
-/* A list as payload is found under "root". */
-static bool from_payload(struct receive_request *r, struct str path, struct str *out)
+/* As text: what Go prints. */
+static enum rc request_text_of(struct receive_request *r, struct json_span s, struct str *out)
 {
-    struct json_span at = r->payload;
-
-    if (at.type == JSON_SPAN_ARRAY && str_eq(path, STR("root"))) {
-        *out = at.text;
-        return true;
-    }
-    if (at.type == JSON_SPAN_ARRAY && !str_skip_prefix(&path, STR("root.")))
-        return false;
-    if (!walk(&at, path))
-        return false;
-    *out = text_of(r->arena, at);
-    return true;
+    if (s.type == JSON_SPAN_OBJECT || s.type == JSON_SPAN_ARRAY)
+        return request_written(r, s.text, NULL, 0, out);
+    *out = s.type == JSON_SPAN_STRING ? json_span_string(r->arena, s)
+           : s.type == JSON_SPAN_NULL ? STR("<nil>")
+                                      : s.text;
+    return RC_OK;
 }
 
-static bool from_pairs(const struct pairs *pairs, struct str name, struct str *out)
+static enum rc from_map(struct receive_request *r, const struct map *map, struct str path,
+                        struct str *out)
 {
-    for (size_t i = 0; i < pairs->count; i++) {
-        if (str_eq(pairs->list[i].name, name)) {
-            *out = pairs->list[i].value;
-            return true;
-        }
+    const struct pair *pair = find_pair(map, path);
+    struct json_span at = map->object;
+    struct str rest = path, name = STR_NONE;
+
+    if (pair != NULL && pair->span.type == JSON_SPAN_NONE) {
+        *out = pair->text;
+        return RC_OK;
     }
-    return false;
+    if (pair != NULL)
+        return request_text_of(r, pair->span, out);
+    if (at.type == JSON_SPAN_OBJECT && request_step(&at, path))
+        return request_text_of(r, at, out);
+    if (str_find(path, '.') == path.len || !str_split(&rest, '.', &name))
+        return RC_NOT_FOUND;
+    pair = find_pair(map, name);
+    if (pair != NULL)
+        at = pair->span;
+    else if (at.type != JSON_SPAN_OBJECT || !request_step(&at, name))
+        return RC_NOT_FOUND;
+    enum rc rc = at.type == JSON_SPAN_NONE ? RC_NOT_FOUND : request_walk(&at, rest);
+    return rc == RC_OK ? request_text_of(r, at, out) : rc;
 }
 
-static bool from_parsed(struct receive_request *r, const struct parsed *list, size_t count,
-                        const struct receive_parameter *p, struct str *out)
+/* --- "parse-parameters-as-json" ---------------------------------------------------------------------- */
+
+static struct map *map_of(struct receive_request *r, enum receive_source source)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct json_span at = list[i].span;
-        struct str rest = p->name;
-        if (list[i].source != p->source || !str_skip_prefix(&rest, list[i].name))
-            continue;
-        if (rest.len == 0 || (str_skip_prefix(&rest, STR(".")) && walk(&at, rest))) {
-            *out = text_of(r->arena, at);
-            return true;
-        }
+    return source == RECEIVE_HEADER    ? &r->headers
+           : source == RECEIVE_QUERY   ? &r->query
+           : source == RECEIVE_PAYLOAD ? &r->payload
+                                       : NULL;
+}
+
+static struct str request_key_of(struct receive_request *r, const struct receive_parameter *p)
+{
+    return p->source == RECEIVE_HEADER ? request_canonical(r->arena, p->name) : p->name;
+}
+
+/* Room for a few more in front, where they are found first. */
+static void put_first(struct receive_request *r, struct map *map, struct pair one)
+{
+    struct pair *list = arena_array(r->arena, map->count + 1, sizeof *list);
+
+    list[0] = one;
+    if (map->count > 0)
+        memcpy(list + 1, map->list, map->count * sizeof *list);
+    map->list = list;
+    map->count++;
+}
+
+/* A text that is an object becomes one; any other stays the text it is. */
+static void read_parsed(struct receive_request *r, const struct receive_hook *hook)
+{
+    for (size_t i = 0; i < hook->json.count; i++) {
+        const struct receive_parameter *p = &hook->json.list[i];
+        struct map *map = map_of(r, p->source);
+        struct pair one = { .name = request_key_of(r, p) };
+        if (map != NULL && from_map(r, map, one.name, &one.text) == RC_OK &&
+            receive_json_read(r->arena, one.text, &one.span, NULL) == RC_OK &&
+            one.span.type == JSON_SPAN_OBJECT)
+            put_first(r, map, one);
     }
-    return false;
+}
+
+enum rc receive_request_new(struct arena *a, const struct receive_hook *hook,
+                            const struct grapnel_event *event, struct receive_request **out,
+                            struct buf *why)
+{
+    struct receive_request *r = ARENA_NEW(a, struct receive_request);
+    struct str type = hook->content_type;
+
+    r->arena = a;
+    r->event = event;
+    *out = r;
+    (void)read_pairs(a, str_of_bytes(event->query), &r->query); /* what is malformed is not there */
+    request_read_headers(r);
+    const struct pair *sent = find_pair(&r->headers, STR("Content-Type"));
+    if (type.len == 0 && sent != NULL)
+        type = sent->text;
+    enum rc rc = read_payload(r, type, why);
+    if (rc == RC_OK)
+        read_parsed(r, hook);
+    return rc;
 }
 
 /* --- whole things as JSON ---------------------------------------------------------------------------- */
 
-static const struct parsed *find_parsed(const struct receive_request *r, struct str name)
+static int compare_pairs(const void *a, const void *b)
 {
-    for (size_t i = 0; i < r->parsed_count; i++) {
-        if (r->parsed[i].source == RECEIVE_PAYLOAD && str_eq(r->parsed[i].name, name))
-            return &r->parsed[i];
-    }
-    for (size_t i = 0; i < r->file_count; i++) {
-        if (str_eq(r->files[i].name, name))
-            return &r->files[i];
-    }
-    return NULL;
+    const struct pair *const *x = a, *const *y = b;
+
+    return str_cmp((*x)->name, (*y)->name);
 }
 
-/* `parsed`: the member is JSON itself; NULL: text. */
-static void add_member(struct buf *out, const struct pair *p, const struct parsed *parsed)
+/* What is a map's: the first of each name, files that are not JSON left out. Sorted. */
+static const struct pair **list_pairs(struct receive_request *r, const struct map *map,
+                                      size_t *count)
 {
-    buf_say(out, "%s", out->len > 1 ? "," : "");
-    receive_say_json(out, p->name);
-    buf_say(out, "%c", ':');
-    if (parsed == NULL)
-        receive_say_json(out, p->value); /* past the limit, the end shows it: not JSON */
-    else if (buf_add_str(out, parsed->span.text) != RC_OK)
-        buf_say(out, "\"\"");
-}
+    const struct pair **list = arena_array(r->arena, map->count + 1, sizeof *list);
 
-/* The first of a name counts here, too. `is_payload`: what is JSON inside is JSON here. */
-static struct str as_json(struct receive_request *r, const struct pairs *pairs, bool is_payload)
-{
-    struct buf out;
-    struct str first;
-
-    buf_init(&out, RECEIVE_VALUE_MAX);
-    buf_say(&out, "{");
-    for (size_t i = 0; i < pairs->count; i++) {
-        const struct pair *p = &pairs->list[i];
-        const struct parsed *parsed = is_payload ? find_parsed(r, p->name) : NULL;
-        if (from_pairs(pairs, p->name, &first) && first.ptr == p->value.ptr &&
-            (!p->is_file || parsed != NULL))
-            add_member(&out, p, parsed);
+    *count = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        const struct pair *p = &map->list[i];
+        if (find_pair(map, p->name) == p && (!p->is_file || p->span.type != JSON_SPAN_NONE))
+            list[(*count)++] = p;
     }
-    buf_say(&out, "}");
-    struct str text = arena_str(r->arena, buf_str(&out));
-    buf_fini(&out);
-    return text;
+    qsort(list, *count, sizeof *list, compare_pairs);
+    return list;
 }
 
-static struct str headers_as_json(struct receive_request *r)
+static enum rc put_pair(struct receive_request *r, const struct pair *p, struct buf *out)
 {
-    const struct grapnel_event *e = r->event;
-    struct pairs pairs = { .list = arena_array(r->arena, e->header_count + 1, sizeof *pairs.list),
-                           .count = e->header_count };
+    enum rc rc = out->len > 1 ? buf_add_char(out, ',') : RC_OK;
 
-    for (size_t i = 0; i < e->header_count; i++)
-        pairs.list[i] = (struct pair){ .name = str_of_bytes(e->headers[i].name),
-                                       .value = str_of_bytes(e->headers[i].value) };
-    return as_json(r, &pairs, false);
+    if (rc == RC_OK)
+        rc = receive_json_write_text(p->name, out);
+    if (rc == RC_OK)
+        rc = buf_add_char(out, ':');
+    if (rc != RC_OK)
+        return rc;
+    return p->span.type == JSON_SPAN_NONE
+               ? receive_json_write_text(p->text, out)
+               : receive_json_write(r->arena, p->span.text, NULL, 0, out);
 }
 
-static bool find_value(struct receive_request *r, const struct receive_parameter *p,
-                       struct str *out)
+static enum rc put_pairs(struct receive_request *r, const struct map *map, struct buf *out)
 {
-    if (from_parsed(r, r->parsed, r->parsed_count, p, out) ||
-        from_parsed(r, r->files, r->file_count, p, out))
-        return true;
-    switch (p->source) {
-    case RECEIVE_HEADER: return find_header(r->event, p->name, out);
-    case RECEIVE_QUERY: return from_pairs(&r->query, p->name, out);
-    case RECEIVE_PAYLOAD:
-        return from_payload(r, p->name, out) || from_pairs(&r->form, p->name, out);
-    case RECEIVE_REQUEST:
-        *out = str_ieq(p->name, STR("method")) ? str_of_bytes(r->event->method)
-                                               : receive_request_peer(r);
-        return true;
-    case RECEIVE_STRING: *out = p->name; return true;
-    case RECEIVE_ENTIRE_PAYLOAD:
-        *out = r->form.count > 0 ? as_json(r, &r->form, true) : r->payload.text;
-        return out->len > 0;
-    case RECEIVE_ENTIRE_HEADERS: *out = headers_as_json(r); return true;
-    case RECEIVE_ENTIRE_QUERY: *out = as_json(r, &r->query, false); return true;
-    case RECEIVE_RAW_BODY: *out = receive_request_body(r); return true;
+    size_t count;
+    const struct pair **list = list_pairs(r, map, &count);
+    enum rc rc = buf_add_char(out, '{');
+
+    for (size_t i = 0; i < count && rc == RC_OK; i++)
+        rc = put_pair(r, list[i], out);
+    return rc == RC_OK ? buf_add_char(out, '}') : rc;
+}
+
+static enum rc request_whole(struct receive_request *r, const struct map *map, struct str *out)
+{
+    struct buf text;
+
+    if (!map->is_there) {
+        *out = STR("null");
+        return RC_OK;
     }
-    return false;
+    if (map->object.type == JSON_SPAN_OBJECT) {
+        struct receive_overlay *overlays = arena_array(r->arena, map->count + 1, sizeof *overlays);
+        for (size_t i = 0; i < map->count; i++)
+            overlays[i] = (struct receive_overlay){ map->list[i].name, map->list[i].span.text };
+        return request_written(r, map->object.text, overlays, map->count, out);
+    }
+    buf_init(&text, RECEIVE_VALUE_MAX);
+    enum rc rc = put_pairs(r, map, &text);
+    if (rc == RC_OK)
+        *out = arena_str(r->arena, buf_str(&text));
+    buf_fini(&text);
+    return rc == RC_OK ? RC_OK : RC_INVALID;
+}
+
+/* "192.0.2.1:54321", "[2001:db8::1]:54321" */
+static struct str remote_address(struct receive_request *r)
+{
+    struct str peer = receive_request_peer(r);
+    bool is_six = str_find(peer, ':') < peer.len;
+
+    if (r->event->peer_port == 0)
+        return peer;
+    return arena_fmt(r->arena, is_six ? "[%.*s]:%u" : "%.*s:%u", STR_ARGS(peer),
+                     r->event->peer_port);
 }
 
 enum rc receive_request_value(struct receive_request *r, const struct receive_parameter *p,
                               struct str *out)
 {
     *out = STR_NONE;
-    return find_value(r, p, out) ? RC_OK : RC_NOT_FOUND;
+    switch (p->source) {
+    case RECEIVE_HEADER:
+    case RECEIVE_QUERY:
+    case RECEIVE_PAYLOAD: return from_map(r, map_of(r, p->source), request_key_of(r, p), out);
+    case RECEIVE_REQUEST:
+        *out = str_ieq(p->name, STR("method")) ? str_of_bytes(r->event->method) : remote_address(r);
+        return RC_OK;
+    case RECEIVE_STRING: *out = p->name; return RC_OK;
+    case RECEIVE_ENTIRE_PAYLOAD: return request_whole(r, &r->payload, out);
+    case RECEIVE_ENTIRE_HEADERS: return request_whole(r, &r->headers, out);
+    case RECEIVE_ENTIRE_QUERY: return request_whole(r, &r->query, out);
+    case RECEIVE_RAW_BODY: *out = receive_request_body(r); return RC_OK;
+    }
+    return RC_NOT_FOUND;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Does a request meet a rule? As in adnanh/webhook: what is missing does not match; a signature that
- * is wrong is an error that ends the whole rule, unless failures are soft and it stands in an "or".
+ * is wrong is an error that ends the whole rule, unless failures are soft and it stands in an "or"; a path
+ * that leads into null ends it in any case.
  */
-#include "receive/hooks_priv.h"
+#include "receive/payload_priv.h"
+#include "receive/request_priv.h"
 
 #include <arpa/inet.h>
 #include <openssl/evp.h>
@@ -21,16 +23,17 @@ enum {
  * even from inside a "not", but neither an "or" nor the whole. */
 struct outcome {
     bool is_met;
-    enum { ERROR_NONE, ERROR_MISSING, ERROR_SIGNATURE } error;
+    enum { ERROR_NONE, ERROR_MISSING, ERROR_SIGNATURE, ERROR_VALUE } error;
 };
 
 static const struct outcome yes = { true, ERROR_NONE };
 static const struct outcome no = { false, ERROR_NONE };
 static const struct outcome missing = { false, ERROR_MISSING };
 static const struct outcome bad = { false, ERROR_SIGNATURE };
+static const struct outcome unreadable = { false, ERROR_VALUE };
 
-static bool hmac(enum receive_digest digest, struct str key, struct str a, struct str b,
-                 uint8_t mac[static EVP_MAX_MD_SIZE], size_t *len)
+static bool rule_hmac(enum receive_digest digest, struct str key, struct str a, struct str b,
+                      uint8_t mac[static EVP_MAX_MD_SIZE], size_t *len)
 {
     static const char *const names[] = { "SHA1", "SHA256", "SHA512" };
     OSSL_PARAM params[] = { { "digest", OSSL_PARAM_UTF8_STRING, NULL, 0, 0 },
@@ -69,7 +72,7 @@ static struct outcome check_hmac(const struct receive_rule *rule, struct receive
     size_t len;
     struct str part;
 
-    if (!hmac(rule->digest, rule->value, receive_request_body(r), STR_NONE, mac, &len))
+    if (!rule_hmac(rule->digest, rule->value, receive_request_body(r), STR_NONE, mac, &len))
         return bad;
     while (str_split(&given, ',', &part)) {
         part = str_trim(part);
@@ -94,14 +97,14 @@ static struct outcome check_scalr(const struct receive_rule *rule, struct receiv
     if (receive_request_value(r, &signature, &given) != RC_OK ||
         receive_request_value(r, &date, &at) != RC_OK || at.len >= sizeof text)
         return no;
-    if (!hmac(DIGEST_SHA1, rule->value, receive_request_body(r), at, mac, &len) ||
+    if (!rule_hmac(DIGEST_SHA1, rule->value, receive_request_body(r), at, mac, &len) ||
         !is_mac(given, mac, len))
         return bad;
     memcpy(text, at.ptr, at.len);
     text[at.len] = '\0';
-    const char *end = strptime(text, "%a %d %b %Y %H:%M:%S UTC", &time);
-    if (end == NULL || *end != '\0')
-        return bad;
+    const char *end = strptime(text, "%a %d %b %Y %H:%M:%S ", &time);
+    if (end == NULL || strspn(end, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(end) || strlen(end) < 3)
+        return bad; /* any zone's name is taken for UTC, as there */
     int64_t age_s = clock_wall_us(clock_system()) / 1000000 - (int64_t)timegm(&time);
     return age_s <= SCALR_WINDOW_S && age_s >= -SCALR_WINDOW_S ? yes : bad;
 }
@@ -159,31 +162,33 @@ static struct outcome check_match(const struct receive_rule *rule, struct receiv
         return check_ip(rule, receive_request_peer(r));
     if (rule->kind == RULE_SCALR)
         return check_scalr(rule, r);
-    if (receive_request_value(r, &rule->parameter, &value) != RC_OK)
-        return missing;
+    enum rc rc = receive_request_value(r, &rule->parameter, &value);
+    if (rc != RC_OK)
+        return rc == RC_NOT_FOUND ? missing : unreadable;
     if (rule->kind == RULE_REGEX)
-        return check_regex(rule, value);
+        return check_regex(rule, receive_text_clean(receive_request_arena(r), value));
     if (rule->kind == RULE_HMAC)
         return check_hmac(rule, r, value);
     return str_eq_constant_time(value, rule->value) ? yes : no;
 }
 
 /* Nested as deep as rules may be: RECEIVE_RULE_DEPTH_MAX. */
-static struct outcome check(const struct receive_rule *rule, bool soft_failures,
-                            struct receive_request *r)
+static struct outcome rule_check(const struct receive_rule *rule, bool soft_failures,
+                                 struct receive_request *r)
 {
     if (rule->kind == RULE_NOT) {
-        struct outcome inner = check(rule->rules, soft_failures, r);
+        struct outcome inner = rule_check(rule->rules, soft_failures, r);
         return (struct outcome){ !inner.is_met, inner.error };
     }
     if (rule->kind != RULE_AND && rule->kind != RULE_OR)
         return check_match(rule, r);
     for (size_t i = 0; i < rule->rule_count; i++) {
-        struct outcome one = check(&rule->rules[i], soft_failures, r);
+        struct outcome one = rule_check(&rule->rules[i], soft_failures, r);
         if (rule->kind == RULE_AND && (one.error != ERROR_NONE || !one.is_met))
             return (struct outcome){ false, one.error };
-        if (rule->kind == RULE_OR && one.error == ERROR_SIGNATURE && !soft_failures)
-            return bad;
+        if (rule->kind == RULE_OR &&
+            (one.error == ERROR_VALUE || (one.error == ERROR_SIGNATURE && !soft_failures)))
+            return (struct outcome){ false, one.error };
         if (rule->kind == RULE_OR && one.is_met)
             return yes;
     }
@@ -193,9 +198,11 @@ static struct outcome check(const struct receive_rule *rule, bool soft_failures,
 enum receive_verdict receive_rule_check(const struct receive_rule *rule, bool soft_failures,
                                         struct receive_request *r)
 {
-    struct outcome outcome = check(rule, soft_failures, r);
+    struct outcome outcome = rule_check(rule, soft_failures, r);
 
     if (outcome.error == ERROR_SIGNATURE)
         return RECEIVE_BAD_SIGNATURE;
+    if (outcome.error == ERROR_VALUE)
+        return RECEIVE_FAILED;
     return outcome.is_met ? RECEIVE_YES : RECEIVE_NO;
 }

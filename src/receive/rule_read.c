@@ -2,9 +2,12 @@
  *
  * Trigger rules as data into rules that can be checked: patterns compiled, address ranges parsed.
  */
-#include "receive/hooks_priv.h"
+#include "receive/rule_read_priv.h"
+
+#include "receive/hooks_read_priv.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 
 enum { NESTING_MAX = 50 };
 
@@ -45,9 +48,10 @@ static enum rc read_regex(struct receive_reading *in, const json_t *match, struc
         return receive_wrong(in, "\"regex\" is missing or longer than %d", RECEIVE_PATTERN_MAX);
     pcre2_compile_context *limits = pcre2_compile_context_create(NULL);
     (void)pcre2_set_parens_nest_limit(limits, NESTING_MAX);
+    (void)pcre2_set_newline(limits, PCRE2_NEWLINE_LF);
     out->regex = pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len,
-                               PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C,
-                               &error, &offset, limits);
+                               PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &error,
+                               &offset, limits);
     pcre2_compile_context_free(limits);
     if (out->regex == NULL) {
         PCRE2_UCHAR words[128];
@@ -90,6 +94,10 @@ static enum rc read_ranges(struct receive_reading *in, const json_t *match,
     if (rc != RC_OK)
         return rc;
     out->ranges = arena_array(in->arena, RECEIVE_LIST_MAX, sizeof *out->ranges);
+    char *blanks = arena_cstr(in->arena, text);
+    for (char *c = blanks; *c != '\0'; c++)
+        *c = (char)(isspace((unsigned char)*c) ? ' ' : *c);
+    text = str_from(blanks);
     while (str_split(&text, ' ', &part)) {
         if (part.len == 0)
             continue;
@@ -196,6 +204,10 @@ enum rc receive_read_rule(struct receive_reading *in, const json_t *value, struc
         return rc;
     if (depth >= RECEIVE_RULE_DEPTH_MAX)
         return receive_wrong(in, "rules are nested deeper than %d", RECEIVE_RULE_DEPTH_MAX);
+    if (json_object_size(value) == 0) { /* as there: never met */
+        out->kind = RULE_OR;
+        return RC_OK;
+    }
     if (json_object_size(value) != 1)
         return receive_wrong(in, "a rule is one of \"and\", \"or\", \"not\" and \"match\"");
     const json_t *what = json_object_iter_value(json_object_iter((json_t *)(uintptr_t)value));

@@ -48,7 +48,9 @@ static int set_up(posix_spawn_file_actions_t *files, posix_spawnattr_t *attribut
     (void)posix_spawnattr_setpgroup(attributes, 0);
     (void)posix_spawnattr_setsigdefault(attributes, &usual);
     (void)posix_spawnattr_setsigmask(attributes, &none);
-    int failed = posix_spawn_file_actions_adddup2(files, in, STDIN_FILENO);
+    int failed =
+        in >= 0 ? posix_spawn_file_actions_adddup2(files, in, STDIN_FILENO)
+                : posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (failed == 0 && out >= 0)
         failed = posix_spawn_file_actions_adddup2(files, out, STDOUT_FILENO);
     if (failed == 0 && out >= 0)
@@ -58,7 +60,7 @@ static int set_up(posix_spawn_file_actions_t *files, posix_spawnattr_t *attribut
     return failed;
 }
 
-static int spawn(const struct receive_run *run, int in, int out, pid_t *pid)
+static int run_spawn(const struct receive_run *run, int in, int out, pid_t *pid)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -71,23 +73,23 @@ static int spawn(const struct receive_run *run, int in, int out, pid_t *pid)
     }
     int failed = set_up(&files, &attributes, run, in, out);
     if (failed == 0)
-        failed = posix_spawnp(pid, run->argv[0], &files, &attributes, run->argv, run->envp);
+        failed = posix_spawnp(pid, run->program, &files, &attributes, run->argv, run->envp);
     (void)posix_spawnattr_destroy(&attributes);
     (void)posix_spawn_file_actions_destroy(&files);
     return failed;
 }
 
 /* 0, or why it did not start. */
-static int start(const struct receive_run *run, struct child *c)
+static int run_start(const struct receive_run *run, struct child *c)
 {
     int in[PIPE_ENDS] = { -1, -1 }, out[PIPE_ENDS] = { -1, -1 };
     int failed = 0;
 
-    if (pipe2(in, O_CLOEXEC) != 0 || (run->keeps_output && pipe2(out, O_CLOEXEC) != 0) ||
-        fcntl(in[1], F_SETFL, O_NONBLOCK) != 0)
+    if ((run->has_input && (pipe2(in, O_CLOEXEC) != 0 || fcntl(in[1], F_SETFL, O_NONBLOCK) != 0)) ||
+        (run->keeps_output && pipe2(out, O_CLOEXEC) != 0))
         failed = errno;
     if (failed == 0)
-        failed = spawn(run, in[0], out[1], &c->pid);
+        failed = run_spawn(run, in[0], out[1], &c->pid);
     close_fd(&in[0]);
     close_fd(&out[1]);
     c->in = in[1];
@@ -102,7 +104,7 @@ static int start(const struct receive_run *run, struct child *c)
     return failed;
 }
 
-static void feed(struct child *c)
+static void run_feed(struct child *c)
 {
     ssize_t n = c->input.len == 0 ? 0 : write(c->in, c->input.ptr, c->input.len);
 
@@ -112,7 +114,7 @@ static void feed(struct child *c)
         close_fd(&c->in); /* all of it, or it does not read on */
 }
 
-static void collect(struct child *c)
+static void run_collect(struct child *c)
 {
     char bytes[READ_BYTES];
     ssize_t n = read(c->out, bytes, sizeof bytes);
@@ -128,7 +130,7 @@ static void collect(struct child *c)
 
 /* Waits for anything to happen; true: the program has ended (and is still to be waited for, so that
  * its number stays its own). */
-static bool turn(struct child *c)
+static bool run_turn(struct child *c)
 {
     siginfo_t ended = { 0 };
     struct pollfd fds[] = { { .fd = c->pid_fd, .events = POLLIN },
@@ -137,22 +139,34 @@ static bool turn(struct child *c)
 
     (void)poll(fds, sizeof fds / sizeof fds[0], TICK_MS);
     if (fds[1].revents != 0)
-        feed(c);
+        run_feed(c);
     if (fds[2].revents != 0)
-        collect(c);
+        run_collect(c);
     return waitid(P_PID, (id_t)c->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
            ended.si_pid == c->pid;
 }
 
-/* What is in the pipe when the program has ended is its own; what others write later is not waited
- * for. */
-static void collect_rest(struct child *c)
+static bool is_late(const struct receive_run *run, int64_t begun_us)
 {
-    while (c->out >= 0) {
+    return run->timeout_us > 0 && clock_mono_us(clock_system()) - begun_us > run->timeout_us;
+}
+
+static bool is_cut(const struct receive_run *run)
+{
+    return run->is_cut != NULL && atomic_load(run->is_cut);
+}
+
+/* What the program has started and left behind may still write: it is read to its end, so that nothing is
+ * broken off that was meant to stay. */
+static void collect_rest(const struct receive_run *run, struct child *c, int64_t begun_us,
+                         bool is_over)
+{
+    while (c->out >= 0 && (is_over || (!is_late(run, begun_us) && !is_cut(run)))) {
         struct pollfd ready = { .fd = c->out, .events = POLLIN };
-        if (poll(&ready, 1, 0) <= 0)
+        if (poll(&ready, 1, is_over ? 0 : TICK_MS) > 0)
+            run_collect(c);
+        else if (is_over)
             break;
-        collect(c);
     }
     close_fd(&c->out);
 }
@@ -164,22 +178,25 @@ struct receive_ran receive_run(const struct receive_run *run, struct buf *output
     int64_t begun_us = clock_mono_us(clock_system());
     int status = 0;
 
-    ran.code = start(run, &c);
+    if (is_cut(run)) {
+        ran.how = RECEIVE_CUT;
+        return ran;
+    }
+    ran.code = run_start(run, &c);
     if (ran.code != 0) {
         ran.how = RECEIVE_NOT_STARTED;
         return ran;
     }
-    while (!turn(&c)) {
-        bool is_late = clock_mono_us(clock_system()) - begun_us > run->timeout_us;
-        bool is_cut = run->is_cut != NULL && atomic_load(run->is_cut);
-        if (is_late || is_cut) {
-            ran.how = is_late ? RECEIVE_TIMED_OUT : RECEIVE_CUT;
+    while (!run_turn(&c)) {
+        bool late = is_late(run, begun_us);
+        if (late || is_cut(run)) {
+            ran.how = late ? RECEIVE_TIMED_OUT : RECEIVE_CUT;
             (void)kill(-c.pid, SIGKILL);
             break;
         }
     }
     (void)waitpid(c.pid, &status, 0);
-    collect_rest(&c);
+    collect_rest(run, &c, begun_us, ran.how != RECEIVE_EXITED);
     close_fd(&c.in);
     close_fd(&c.pid_fd);
     ran.took_us = clock_mono_us(clock_system()) - begun_us;

@@ -9,15 +9,19 @@
 
 #include "base/base.h"
 
-enum { RECEIVE_OUTPUT_MAX = 65536 }; /* bytes kept; the rest is read and dropped */
+enum { RECEIVE_OUTPUT_MAX = 1 << 20 }; /* bytes kept; the rest is read and dropped */
 
 struct receive_run {
-    char **argv; /* argv[0] is looked for in PATH */
+    const char *program; /* looked for in PATH */
+    char **argv;
     char **envp;
     const char *directory; /* NULL: ours */
+    bool has_input; /* else it reads nothing, whatever it asks for */
     struct str input;
-    int64_t timeout_us;
-    bool keeps_output;         /* else it goes where ours goes */
+    int64_t timeout_us; /* 0: none */
+    /* To the output's end, even when the program has ended and others of its making still write; else it goes
+     * where ours goes. */
+    bool keeps_output;
     const atomic_bool *is_cut; /* the program is ended once true; may be NULL */
 };
 

@@ -7,6 +7,7 @@
 #include "receive/history.h"
 #include "receive/run.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -20,24 +21,25 @@ enum {
     WHY_MAX = 512
 };
 
-static struct str text(struct grapnel_bytes b)
+static struct str service_text(struct grapnel_bytes b)
 {
     return str_of(b.ptr, b.len);
 }
 
-static struct grapnel_bytes bytes(struct str s)
+static struct grapnel_bytes service_bytes(struct str s)
 {
     return (struct grapnel_bytes){ s.ptr, s.len };
 }
 
-static void say(struct grapnel_answer *answer, unsigned status, struct str words)
+static void service_say(struct grapnel_answer *answer, unsigned status, struct str words)
 {
     char *copy = words.len == 0 ? NULL : xmemdup(words.ptr, words.len);
 
-    *answer = (struct grapnel_answer){ .status = status,
-                                       .content_type = bytes(STR("text/plain; charset=utf-8")),
-                                       .body = { copy, words.len },
-                                       .owned = copy };
+    *answer =
+        (struct grapnel_answer){ .status = status,
+                                 .content_type = service_bytes(STR("text/plain; charset=utf-8")),
+                                 .body = { copy, words.len },
+                                 .owned = copy };
 }
 
 static void count_down(struct receive_service *s)
@@ -46,14 +48,14 @@ static void count_down(struct receive_service *s)
         s->on_last(s->arg);
 }
 
-static void remember(const struct receive_service *s, const struct grapnel_event *event,
-                     struct str hook, int64_t begun_us, const struct receive_ran *ran,
-                     struct str output)
+static void service_remember(const struct receive_service *s, const struct grapnel_event *event,
+                             struct str hook, int64_t begun_us, const struct receive_ran *ran,
+                             struct str output)
 {
     const struct receive_record record = { .hook = hook,
-                                           .id = text(event->id),
-                                           .type = text(event->type),
-                                           .peer = text(event->peer),
+                                           .id = service_text(event->id),
+                                           .type = service_text(event->type),
+                                           .peer = service_text(event->peer),
                                            .received_us = event->received_us,
                                            .begun_us = begun_us,
                                            .ran = ran,
@@ -77,15 +79,15 @@ static void print_json(struct buf *out, const struct grapnel_event *event, const
 {
     buf_say(out, "{\"receivedAt\":\"%s\",\"verified\":%s,\"id\":", at,
             event->is_verified ? "true" : "false");
-    receive_say_json(out, text(event->id)); /* the buffer is sized for all of it */
+    receive_say_json(out, service_text(event->id)); /* the buffer is sized for all of it */
     buf_say(out, ",\"type\":");
-    receive_say_json(out, text(event->type));
+    receive_say_json(out, service_text(event->type));
     buf_say(out, ",\"path\":");
-    receive_say_json(out, text(event->path));
-    bool is_text = str_is_utf8(text(event->body));
+    receive_say_json(out, service_text(event->path));
+    bool is_text = str_is_utf8(service_text(event->body));
     buf_say(out, "%s", is_text ? ",\"body\":" : ",\"bodyBase64\":\"");
     if (is_text) {
-        receive_say_json(out, text(event->body));
+        receive_say_json(out, service_text(event->body));
     } else if (buf_reserve(out, BASE64_LEN(event->body.len) + 1) == RC_OK) {
         base64_encode(event->body.ptr, event->body.len, out->ptr + out->len);
         out->len += BASE64_LEN(event->body.len);
@@ -96,18 +98,18 @@ static void print_json(struct buf *out, const struct grapnel_event *event, const
 
 static void print_line(struct buf *out, const struct grapnel_event *event, const char *at)
 {
-    struct str shown = str_cut_utf8(text(event->body), SHOWN_MAX);
+    struct str shown = str_cut_utf8(service_text(event->body), SHOWN_MAX);
 
-    buf_say(out, "%s %.*s %.*s  %s  %.*s  %zu bytes  ", at, STR_ARGS(text(event->method)),
-            STR_ARGS(text(event->id)), event->is_verified ? "verified" : "not signed",
-            STR_ARGS(text(event->type)), event->body.len);
+    buf_say(out, "%s %.*s %.*s  %s  %.*s  %zu bytes  ", at, STR_ARGS(service_text(event->method)),
+            STR_ARGS(service_text(event->id)), event->is_verified ? "verified" : "not signed",
+            STR_ARGS(service_text(event->type)), event->body.len);
     for (size_t i = 0; i < shown.len; i++) /* control characters would speak to the terminal */
         buf_say(out, "%c",
                 (unsigned char)shown.ptr[i] < ' ' || shown.ptr[i] == 0x7f ? ' ' : shown.ptr[i]);
     buf_say(out, "%s\n", shown.len < event->body.len ? "..." : "");
 }
 
-static bool print(struct receive_service *s, const struct grapnel_event *event)
+static bool service_print(struct receive_service *s, const struct grapnel_event *event)
 {
     char at[TIME_TEXT_LEN + 1];
     struct buf out;
@@ -132,8 +134,9 @@ static bool print(struct receive_service *s, const struct grapnel_event *event)
 /* GRAPNEL_HEADER_<NAME>: no header can name another variable. */
 static char *header_variable(struct arena *a, const struct grapnel_header *h)
 {
-    char *line = arena_cstr(a, arena_fmt(a, "GRAPNEL_HEADER_%.*s=%.*s", STR_ARGS(text(h->name)),
-                                         STR_ARGS(text(h->value))));
+    char *line =
+        arena_cstr(a, arena_fmt(a, "GRAPNEL_HEADER_%.*s=%.*s", STR_ARGS(service_text(h->name)),
+                                STR_ARGS(service_text(h->value))));
 
     for (char *c = line; *c != '='; c++) {
         if (*c >= 'a' && *c <= 'z')
@@ -144,8 +147,8 @@ static char *header_variable(struct arena *a, const struct grapnel_header *h)
     return line;
 }
 
-static char **environment(struct arena *a, const struct receive_service *s,
-                          const struct grapnel_event *event)
+static char **service_environment(struct arena *a, const struct receive_service *s,
+                                  const struct grapnel_event *event)
 {
     size_t count = 0, space = 0;
 
@@ -153,11 +156,16 @@ static char **environment(struct arena *a, const struct receive_service *s,
         count++;
     char **envp = arena_array(a, count + event->header_count + 8, sizeof *envp);
     memcpy(envp, s->envp, count * sizeof *envp);
-    envp[count++] = arena_cstr(a, arena_fmt(a, "GRAPNEL_ID=%.*s", STR_ARGS(text(event->id))));
-    envp[count++] = arena_cstr(a, arena_fmt(a, "GRAPNEL_TYPE=%.*s", STR_ARGS(text(event->type))));
-    envp[count++] = arena_cstr(a, arena_fmt(a, "GRAPNEL_PATH=%.*s", STR_ARGS(text(event->path))));
-    envp[count++] = arena_cstr(a, arena_fmt(a, "GRAPNEL_QUERY=%.*s", STR_ARGS(text(event->query))));
-    envp[count++] = arena_cstr(a, arena_fmt(a, "GRAPNEL_PEER=%.*s", STR_ARGS(text(event->peer))));
+    envp[count++] =
+        arena_cstr(a, arena_fmt(a, "GRAPNEL_ID=%.*s", STR_ARGS(service_text(event->id))));
+    envp[count++] =
+        arena_cstr(a, arena_fmt(a, "GRAPNEL_TYPE=%.*s", STR_ARGS(service_text(event->type))));
+    envp[count++] =
+        arena_cstr(a, arena_fmt(a, "GRAPNEL_PATH=%.*s", STR_ARGS(service_text(event->path))));
+    envp[count++] =
+        arena_cstr(a, arena_fmt(a, "GRAPNEL_QUERY=%.*s", STR_ARGS(service_text(event->query))));
+    envp[count++] =
+        arena_cstr(a, arena_fmt(a, "GRAPNEL_PEER=%.*s", STR_ARGS(service_text(event->peer))));
     for (size_t i = 0; i < event->header_count; i++) {
         const struct grapnel_header *h = &event->headers[i];
         space += h->name.len + h->value.len;
@@ -175,42 +183,42 @@ static struct receive_ran run_command(struct receive_service *s, const struct gr
     struct arena a;
 
     arena_init(&a);
-    const struct receive_run run = { .argv = argv,
-                                     .envp = environment(&a, s, event),
-                                     .input = text(event->body),
+    const struct receive_run run = { .program = shell,
+                                     .argv = argv,
+                                     .envp = service_environment(&a, s, event),
+                                     .has_input = true,
+                                     .input = service_text(event->body),
                                      .timeout_us = s->timeout_us,
                                      .is_cut = &s->is_cut };
     struct receive_ran ran = receive_run(&run, NULL);
-    remember(s, event, STR_NONE, begun_us, &ran, STR_NONE);
+    service_remember(s, event, STR_NONE, begun_us, &ran, STR_NONE);
     arena_fini(&a);
     xfree(argv[2]);
     return ran;
 }
 
-void receive_on_reply(void *ctx, const struct grapnel_event *event, struct grapnel_answer *answer)
+static void answer_event(void *ctx, const struct grapnel_event *event,
+                         struct grapnel_answer *answer)
 {
     struct receive_service *s = ctx;
     struct receive_ran ran = run_command(s, event);
 
     if (ran.how == RECEIVE_TIMED_OUT)
-        say(answer, 504, STR("the program took too long\n"));
+        service_say(answer, 504, STR("the program took too long\n"));
     else if (ran.how == RECEIVE_CUT || (ran.how == RECEIVE_EXITED && ran.code == EXIT_TRY_AGAIN))
-        say(answer, 503, STR("not now\n"));
+        service_say(answer, 503, STR("not now\n"));
     else if (ran.how == RECEIVE_EXITED && ran.code == EXIT_DATA)
-        say(answer, 422, STR("the program refuses this event\n"));
+        service_say(answer, 422, STR("the program refuses this event\n"));
     else if (!receive_ran_well(&ran))
-        say(answer, 500, STR("the program failed\n"));
+        service_say(answer, 500, STR("the program failed\n"));
     count_down(s);
 }
 
 /* --- hooks ------------------------------------------------------------------------------------------ */
 
-static const struct receive_hook *find_hook(const struct receive_service *s,
-                                            const struct receive_hooks *hooks,
-                                            const struct grapnel_event *event)
+static const struct receive_hook *find_at(const struct receive_service *s,
+                                          const struct receive_hooks *hooks, struct str path)
 {
-    struct str path = text(event->path);
-
     if (!str_skip_prefix(&path, STR("/")))
         return NULL;
     if (s->prefix.len > 0 &&
@@ -219,20 +227,50 @@ static const struct receive_hook *find_hook(const struct receive_service *s,
     return receive_hooks_find(hooks, path);
 }
 
+/* By the path as it is meant: "my%20hook" is "my hook". */
+static const struct receive_hook *find_hook(const struct receive_service *s,
+                                            const struct receive_hooks *hooks,
+                                            const struct grapnel_event *event)
+{
+    const struct receive_hook *hook = NULL;
+    struct buf path;
+
+    buf_init(&path, event->path.len + 1);
+    if (percent_decode(service_text(event->path), false, &path) == RC_OK)
+        hook = find_at(s, hooks, buf_str(&path));
+    buf_fini(&path);
+    return hook;
+}
+
+/* How many runs of a hook there may be at once: its own number, or its share, so that no hook can take what
+ * another needs. */
+static size_t running_max(const struct receive_service *s, const struct receive_hooks *hooks,
+                          const struct receive_hook *hook)
+{
+    size_t count = receive_hooks_count(hooks);
+    size_t share = s->concurrency / (count > 0 ? count : 1);
+
+    if (hook->concurrency > 0)
+        return hook->concurrency;
+    return share < 1 ? 1 : share;
+}
+
 static struct receive_ran run_hook(struct receive_service *s, const struct receive_hook *hook,
                                    struct receive_request *request, struct arena *a,
                                    const struct grapnel_event *event, struct buf *output)
 {
-    struct receive_ran ran = { .how = RECEIVE_NOT_STARTED, .code = 5 /* EIO: no room for files */ };
+    struct receive_ran ran = { .how = RECEIVE_NOT_STARTED };
     struct receive_command command = { 0 };
     int64_t begun_us = clock_wall_us(clock_system());
 
-    if (receive_command_new(a, hook, request, s->envp, &command) == RC_OK) {
+    enum rc rc = receive_command_new(a, hook, request, s->envp, &command);
+    ran.code = rc == RC_INVALID ? EINVAL : EIO; /* a NUL in a value; no room for files */
+    if (rc == RC_OK) {
         const struct receive_run run = {
+            .program = command.program,
             .argv = command.argv,
             .envp = command.envp,
             .directory = hook->directory.len > 0 ? hook->directory.ptr : NULL,
-            .input = text(event->body),
             .timeout_us = hook->timeout_us > 0 ? hook->timeout_us : s->timeout_us,
             .keeps_output = true,
             .is_cut = &s->is_cut,
@@ -240,7 +278,7 @@ static struct receive_ran run_hook(struct receive_service *s, const struct recei
         ran = receive_run(&run, output);
     }
     receive_files_remove(&command);
-    remember(s, event, hook->id, begun_us, &ran, buf_str(output));
+    service_remember(s, event, hook->id, begun_us, &ran, buf_str(output));
     return ran;
 }
 
@@ -253,11 +291,14 @@ static void answer_now(struct receive_service *s, const struct receive_hook *hoo
     buf_init(&output, RECEIVE_OUTPUT_MAX);
     struct receive_ran ran = run_hook(s, hook, request, a, event, &output);
     if (receive_ran_well(&ran))
-        say(answer, hook->success_code > 0 ? hook->success_code : 200, buf_str(&output));
+        service_say(answer, hook->success_code, buf_str(&output));
     else if (hook->includes_output_on_error)
-        say(answer, 500, buf_str(&output));
+        service_say(answer, 500, buf_str(&output));
     else
-        say(answer, 500, STR("Error occurred while executing the hook's command.\n"));
+        service_say(
+            answer, 500,
+            STR("Error occurred while executing the hook's command. Please check your logs for more "
+                "details."));
     buf_fini(&output);
     count_down(s);
 }
@@ -265,7 +306,7 @@ static void answer_now(struct receive_service *s, const struct receive_hook *hoo
 static bool takes_method(const struct receive_hook *hook, struct str method)
 {
     for (size_t i = 0; i < hook->method_count; i++) {
-        if (str_ieq(hook->methods[i], method))
+        if (str_eq(hook->methods[i], method))
             return true;
     }
     return hook->method_count == 0;
@@ -279,36 +320,19 @@ static bool is_wanted(const struct receive_hook *hook, struct receive_request *r
         return true;
     switch (receive_rule_check(hook->rule, hook->soft_failures, request)) {
     case RECEIVE_YES: return true;
-    case RECEIVE_BAD_SIGNATURE: say(answer, 401, STR("The signature is wrong.\n")); return false;
+    case RECEIVE_BAD_SIGNATURE:
+        service_say(answer, 401, STR("The signature is wrong.\n"));
+        return false;
+    case RECEIVE_FAILED:
+        service_say(answer, 500, STR("Error occurred while evaluating hook rules."));
+        return false;
     case RECEIVE_NO: break;
     }
-    say(answer, hook->mismatch_code > 0 ? hook->mismatch_code : 200,
-        STR("Hook rules were not satisfied."));
+    service_say(answer, hook->mismatch_code, STR("Hook rules were not satisfied."));
     return false;
 }
 
-static bool judge(struct receive_service *s, const struct receive_hook *hook,
-                  const struct grapnel_event *event, struct arena *a, struct grapnel_answer *answer)
-{
-    struct receive_request *request;
-    struct buf why;
-
-    buf_init(&why, WHY_MAX);
-    enum rc rc = receive_request_new(a, hook, event, &request, &why);
-    if (rc != RC_OK)
-        say(answer, 400, buf_str(&why));
-    buf_fini(&why);
-    if (rc != RC_OK || !is_wanted(hook, request, answer))
-        return false;
-    if (hook->includes_output) {
-        answer_now(s, hook, request, a, event, answer);
-        return false;
-    }
-    say(answer, hook->success_code > 0 ? hook->success_code : 200, hook->message);
-    return true;
-}
-
-static char *put(char **at, struct grapnel_bytes text)
+static char *service_put(char **at, struct grapnel_bytes text)
 {
     char *begin = *at;
 
@@ -316,6 +340,16 @@ static char *put(char **at, struct grapnel_bytes text)
         memcpy(begin, text.ptr, text.len);
     *at += text.len;
     return begin;
+}
+
+/* Is it the last of its name? That one counts. */
+static bool is_last(const struct receive_hook *hook, size_t at)
+{
+    for (size_t i = at + 1; i < hook->header_count; i++) {
+        if (str_ieq(service_text(hook->headers[i].name), service_text(hook->headers[at].name)))
+            return false;
+    }
+    return true;
 }
 
 /* The answer outlives the hooks, which may be read anew: headers and body in one block of its own. */
@@ -329,35 +363,64 @@ static void add_headers(struct grapnel_answer *answer, const struct receive_hook
         size += hook->headers[i].name.len + hook->headers[i].value.len;
     struct grapnel_header *headers = xmalloc(size);
     char *at = (char *)(headers + hook->header_count);
+    size_t count = 0;
     for (size_t i = 0; i < hook->header_count; i++) {
-        headers[i] = hook->headers[i];
-        headers[i].name.ptr = put(&at, headers[i].name);
-        headers[i].value.ptr = put(&at, headers[i].value);
+        if (!is_last(hook, i))
+            continue;
+        headers[count] = hook->headers[i];
+        headers[count].name.ptr = service_put(&at, headers[count].name);
+        headers[count].value.ptr = service_put(&at, headers[count].value);
+        count++;
     }
-    answer->body.ptr = put(&at, answer->body);
+    answer->body.ptr = service_put(&at, answer->body);
     xfree(answer->owned);
     answer->owned = headers;
     answer->headers = headers;
-    answer->header_count = hook->header_count;
+    answer->header_count = count;
 }
 
-static bool judge_hook(struct receive_service *s, const struct receive_hook *hook,
-                       const struct grapnel_event *event, struct grapnel_answer *answer)
+static bool service_judge(const struct receive_hook *hook, const struct grapnel_event *event,
+                          struct arena *a, struct grapnel_answer *answer)
+{
+    struct receive_request *request;
+    struct buf why;
+
+    buf_init(&why, WHY_MAX);
+    enum rc rc = receive_request_new(a, hook, event, &request, &why);
+    if (rc != RC_OK)
+        service_say(answer, 400, buf_str(&why));
+    buf_fini(&why);
+    if (rc != RC_OK || !is_wanted(hook, request, answer))
+        return false;
+    if (hook->includes_output) {
+        answer->is_deferred = true;
+        return false;
+    }
+    service_say(answer, hook->success_code, hook->message);
+    add_headers(answer, hook);
+    return true;
+}
+
+static bool judge_hook(const struct receive_hook *hook, const struct grapnel_event *event,
+                       struct grapnel_answer *answer)
 {
     struct arena a;
 
-    if (hook == NULL) {
-        say(answer, 404, STR("Hook not found."));
+    if (hook == NULL && str_eq(service_text(event->path), STR("/"))) {
+        service_say(answer, 200, STR("OK")); /* what load balancers ask */
         return false;
     }
-    if (!takes_method(hook, text(event->method))) {
-        say(answer, 405, STR_NONE);
+    if (hook == NULL) {
+        service_say(answer, 404, STR("Hook not found."));
+        return false;
+    }
+    if (!takes_method(hook, service_text(event->method))) {
+        service_say(answer, 405, STR_NONE);
         return false;
     }
     arena_init(&a);
-    bool accepted = judge(s, hook, event, &a, answer);
+    bool accepted = service_judge(hook, event, &a, answer);
     arena_fini(&a);
-    add_headers(answer, hook);
     return accepted;
 }
 
@@ -365,7 +428,7 @@ bool receive_on_judge(void *ctx, const struct grapnel_event *event, struct grapn
 {
     struct receive_service *s = ctx;
     const struct receive_hooks *hooks = receive_live_take(s->live);
-    bool accepted = judge_hook(s, find_hook(s, hooks, event), event, answer);
+    bool accepted = judge_hook(find_hook(s, hooks, event), event, answer);
 
     receive_live_give(s->live, hooks);
     return accepted;
@@ -381,7 +444,7 @@ void receive_on_lane(void *ctx, const struct grapnel_event *event, struct grapne
     const struct receive_hook *hook = find_hook(s, hooks, event);
     if (hook != NULL) {
         lane->id = str_hash(hook->id);
-        lane->running_max = hook->concurrency > 0 ? hook->concurrency : s->concurrency;
+        lane->running_max = running_max(s, hooks, hook);
         lane->queue_max = hook->queue;
     }
     receive_live_give(s->live, hooks);
@@ -407,6 +470,40 @@ static bool run_queued(struct receive_service *s, const struct receive_hook *hoo
     return receive_ran_well(&ran);
 }
 
+/* A request of a hook whose answer is its output: judged before it waited for its turn. */
+static void answer_hook(struct receive_service *s, const struct receive_hook *hook,
+                        const struct grapnel_event *event, struct grapnel_answer *answer)
+{
+    struct receive_request *request;
+    struct arena a;
+
+    if (hook == NULL) { /* the file has changed since */
+        service_say(answer, 404, STR("Hook not found."));
+        return;
+    }
+    arena_init(&a);
+    if (receive_request_new(&a, hook, event, &request, NULL) == RC_OK) {
+        answer_now(s, hook, request, &a, event, answer);
+        add_headers(answer, hook);
+    } else {
+        service_say(answer, 400, STR_NONE);
+    }
+    arena_fini(&a);
+}
+
+void receive_on_reply(void *ctx, const struct grapnel_event *event, struct grapnel_answer *answer)
+{
+    struct receive_service *s = ctx;
+
+    if (s->live == NULL) {
+        answer_event(s, event, answer);
+        return;
+    }
+    const struct receive_hooks *hooks = receive_live_take(s->live);
+    answer_hook(s, find_hook(s, hooks, event), event, answer);
+    receive_live_give(s->live, hooks);
+}
+
 bool receive_on_event(void *ctx, const struct grapnel_event *event)
 {
     struct receive_service *s = ctx;
@@ -420,7 +517,7 @@ bool receive_on_event(void *ctx, const struct grapnel_event *event)
         struct receive_ran ran = run_command(s, event);
         ok = receive_ran_well(&ran);
     } else {
-        ok = print(s, event);
+        ok = service_print(s, event);
     }
     count_down(s);
     return ok;
@@ -433,5 +530,5 @@ void receive_on_note(void *ctx, const struct grapnel_event *event, unsigned stat
 
     if (s->is_chatty && (status >= 400 || str_eq(str_from(reason), STR("duplicate"))))
         fprintf(stderr, "grapnel receive: %u %s %.*s from %.*s\n", status, reason,
-                STR_ARGS(text(event->path)), STR_ARGS(text(event->peer)));
+                STR_ARGS(service_text(event->path)), STR_ARGS(service_text(event->peer)));
 }

@@ -19,7 +19,7 @@ struct receive_service {
     const char *history;       /* file; NULL: none */
     char **envp;
     int64_t timeout_us;
-    size_t concurrency;       /* of a hook that has none of its own; 0: no limit */
+    size_t concurrency;       /* what hooks without a number of their own share */
     bool is_json;             /* printed as JSON, a line each */
     bool is_quiet;            /* nothing is printed */
     bool is_chatty;           /* refused requests are told on standard error */

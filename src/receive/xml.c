@@ -28,7 +28,7 @@ struct reading {
     const char *refused; /* why we stopped it; NULL: we did not */
 };
 
-static void stop(struct reading *r, const char *why)
+static void xml_stop(struct reading *r, const char *why)
 {
     r->refused = why;
     (void)XML_StopParser(r->parser, XML_FALSE);
@@ -39,7 +39,7 @@ static json_t *text_value(struct str s)
     return json_stringn_nocheck(s.len > 0 ? s.ptr : "", s.len); /* Expat's texts are UTF-8 */
 }
 
-static void put(json_t **slot, json_t *value)
+static void xml_put(json_t **slot, json_t *value)
 {
     json_decref(*slot);
     *slot = value;
@@ -66,12 +66,12 @@ static void end_text(struct reading *r)
 
     if (r->depth > 0 && text.len > 0) {
         struct element *e = &r->open[r->depth - 1];
-        put(json_object_size(e->members) == 0 ? &e->first : &e->last, text_value(text));
+        xml_put(json_object_size(e->members) == 0 ? &e->first : &e->last, text_value(text));
     }
     buf_reset(&r->text);
 }
 
-static const char *local(const char *name)
+static const char *xml_local(const char *name)
 {
     const char *colon = strrchr(name, ':');
 
@@ -82,7 +82,7 @@ static bool count_node(struct reading *r)
 {
     if (r->node_count++ < RECEIVE_XML_NODES_MAX)
         return true;
-    stop(r, "more than 100000 elements and attributes");
+    xml_stop(r, "more than 100000 elements and attributes");
     return false;
 }
 
@@ -92,18 +92,18 @@ static void on_start(void *ctx, const XML_Char *name, const XML_Char **attribute
 
     end_text(r);
     if (r->depth == RECEIVE_XML_DEPTH_MAX) {
-        stop(r, "elements nested deeper than 128");
+        xml_stop(r, "elements nested deeper than 128");
         return;
     }
     if (!count_node(r))
         return;
     struct element *e = &r->open[r->depth++];
-    *e = (struct element){ .name = arena_str(r->arena, str_from(local(name))),
+    *e = (struct element){ .name = arena_str(r->arena, str_from(xml_local(name))),
                            .members = json_object() };
     /* Those of the start tag only: a default of the document's type may be long, and comes with each. */
     int count = XML_GetSpecifiedAttributeCount(r->parser);
     for (int i = 0; i < count && count_node(r); i += 2) {
-        char *key = arena_cstr(r->arena, arena_fmt(r->arena, "-%s", local(attributes[i])));
+        char *key = arena_cstr(r->arena, arena_fmt(r->arena, "-%s", xml_local(attributes[i])));
         (void)json_object_set_new_nocheck(e->members, key, text_value(str_from(attributes[i + 1])));
     }
 }
@@ -162,7 +162,7 @@ static void on_text(void *ctx, const XML_Char *text, int len)
     struct reading *r = ctx;
 
     if (buf_add(&r->text, text, (size_t)len) != RC_OK)
-        stop(r, "a text that grows when it is read");
+        xml_stop(r, "a text that grows when it is read");
 }
 
 static void on_comment(void *ctx, const XML_Char *text)
@@ -195,17 +195,17 @@ static void on_entity(void *ctx, const XML_Char *name, int is_parameter, const X
     (void)system_id;
     (void)public_id;
     (void)notation;
-    stop(ctx, "entities of its own");
+    xml_stop(ctx, "entities of its own");
 }
 
 static void on_skipped(void *ctx, const XML_Char *name, int is_parameter)
 {
     (void)name;
     (void)is_parameter;
-    stop(ctx, "an entity that is not XML's own");
+    xml_stop(ctx, "an entity that is not XML's own");
 }
 
-static void listen(struct reading *r)
+static void xml_listen(struct reading *r)
 {
     XML_SetUserData(r->parser, r);
     XML_SetElementHandler(r->parser, on_start, on_end);
@@ -217,13 +217,13 @@ static void listen(struct reading *r)
     XML_SetSkippedEntityHandler(r->parser, on_skipped);
 }
 
-static enum rc read_all(struct reading *r, struct str xml, struct buf *why)
+static enum rc xml_read_all(struct reading *r, struct str xml, struct buf *why)
 {
     if (xml.len > INT32_MAX) {
         buf_say(why, "the payload is too large for XML");
         return RC_INVALID;
     }
-    listen(r);
+    xml_listen(r);
     if (XML_Parse(r->parser, xml.ptr, (int)xml.len, 1) == XML_STATUS_OK)
         return RC_OK;
     if (r->refused != NULL)
@@ -254,7 +254,7 @@ enum rc receive_xml_to_json(struct arena *a, struct str xml, struct str *json, s
     r->parser = XML_ParserCreate(NULL);
     MUST(r->parser != NULL); /* memory, as in every other allocation of ours */
     buf_init(&r->text, xml.len * TEXT_PER_BYTE + 1);
-    enum rc rc = read_all(r, xml, why);
+    enum rc rc = xml_read_all(r, xml, why);
     if (rc == RC_OK)
         rc = write_json(a, r->root, xml.len, json);
     XML_ParserFree(r->parser);

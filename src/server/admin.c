@@ -3,8 +3,12 @@
  * The server's end of the admin socket. A stale socket file of a server that was killed is replaced:
  * the lock on the folder already proves that nobody else serves it.
  */
-#include "server/admin_priv.h"
-#include "server/server_priv.h"
+#include "server/admin_client_priv.h"
+#include "server/admin_socket_priv.h"
+#include "server/console_priv.h"
+#include "server/options_priv.h"
+#include "server/tokens_priv.h"
+#include "server/users_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,21 +20,9 @@
 
 enum { ADMIN_BACKLOG = 16, ADMIN_TEXT_MAX = 1 << 20 };
 
-enum rc server_admin_address(const char *dir, struct sockaddr_un *out, int *dir_fd)
-{
-    int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd < 0)
-        return errno == ENOENT ? RC_NOT_FOUND : RC_IO;
-    *dir_fd = fd;
-    *out = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    snprintf(out->sun_path, sizeof out->sun_path, "/proc/self/fd/%d/admin.sock", fd);
-    return RC_OK;
-}
-
 /* --- routes ---------------------------------------------------------------------------------------- */
 
-static void answer(struct http_request *req, enum rc rc, struct buf *out, struct buf *why)
+static void admin_answer(struct http_request *req, enum rc rc, struct buf *out, struct buf *why)
 {
     req->reply.content_type = STR("text/plain; charset=utf-8");
     if (rc == RC_OK) {
@@ -50,7 +42,7 @@ static void answer(struct http_request *req, enum rc rc, struct buf *out, struct
     buf_fini(why);
 }
 
-static void run(struct http_request *req, const struct server_token_request *request)
+static void admin_run(struct http_request *req, const struct server_token_request *request)
 {
     struct server *s = req->ctx;
     struct buf out, why;
@@ -58,7 +50,7 @@ static void run(struct http_request *req, const struct server_token_request *req
     buf_init(&out, ADMIN_TEXT_MAX);
     buf_init(&why, SERVER_WHY_MAX);
     enum rc rc = server_tokens_on(s->store, s->access, s->org, request, &out, &why);
-    answer(req, rc, &out, &why);
+    admin_answer(req, rc, &out, &why);
 }
 
 static void change_users(struct http_request *req)
@@ -73,7 +65,7 @@ static void change_users(struct http_request *req)
     enum rc rc = json_parse(req->call->body, &request, NULL);
     if (rc == RC_OK)
         rc = server_users_on(&at, request, &out, &why);
-    answer(req, rc, &out, &why);
+    admin_answer(req, rc, &out, &why);
     json_decref(request);
 }
 
@@ -90,12 +82,12 @@ static void create_token(struct http_request *req)
         http_error(req, 422, "invalid", "lifetime_us is not a number");
         return;
     }
-    run(req, &request);
+    admin_run(req, &request);
 }
 
 static void list_tokens(struct http_request *req)
 {
-    run(req, &(struct server_token_request){ .verb = SERVER_TOKEN_LIST });
+    admin_run(req, &(struct server_token_request){ .verb = SERVER_TOKEN_LIST });
 }
 
 static void revoke_token(struct http_request *req)
@@ -105,13 +97,23 @@ static void revoke_token(struct http_request *req)
     if (str_to_i64(req->params[0], &request.num) != RC_OK)
         http_error(req, 404, "not_found", "not a token's number");
     else
-        run(req, &request);
+        admin_run(req, &request);
+}
+
+static void make_link(struct http_request *req)
+{
+    struct buf out, why;
+
+    buf_init(&out, ADMIN_TEXT_MAX);
+    buf_init(&why, SERVER_WHY_MAX);
+    admin_answer(req, server_console_link(req->ctx, &out, &why), &out, &why);
 }
 
 static const struct http_route routes[] = {
     { HTTP_POST, "/tokens", HTTP_WORKER, create_token, API_OPEN, NULL, "Make a token" },
     { HTTP_GET, "/tokens", HTTP_WORKER, list_tokens, API_OPEN, NULL, "List the tokens" },
     { HTTP_POST, "/users", HTTP_WORKER, change_users, API_OPEN, NULL, "Users and tenants" },
+    { HTTP_POST, "/console", HTTP_WORKER, make_link, API_OPEN, NULL, "A link to the console" },
     { HTTP_DELETE, "/tokens/{number}", HTTP_WORKER, revoke_token, API_OPEN, NULL, "End a token" },
 };
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The command line's end of the admin socket: one request, one answer, plain blocking code.
+ * The command line's end of the admin socket: where it is, and one request, one answer, in plain blocking code.
  */
-#include "server/admin_priv.h"
+#include "server/admin_client_priv.h"
 
 #include "http/wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -14,7 +16,19 @@
 
 enum { ANSWER_MAX = 1 << 21, HEAD_MAX = 16384, PATIENCE_S = 15 };
 
-static enum rc build(const struct server_token_request *request, struct buf *out)
+enum rc server_admin_address(const char *dir, struct sockaddr_un *out, int *dir_fd)
+{
+    int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return errno == ENOENT ? RC_NOT_FOUND : RC_IO;
+    *dir_fd = fd;
+    *out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    snprintf(out->sun_path, sizeof out->sun_path, "/proc/self/fd/%d/admin.sock", fd);
+    return RC_OK;
+}
+
+static enum rc admin_client_build(const struct server_token_request *request, struct buf *out)
 {
     static const char end[] =
         " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -36,7 +50,7 @@ static enum rc build(const struct server_token_request *request, struct buf *out
     return rc == RC_OK ? buf_add_str(out, str_from(end)) : rc;
 }
 
-static enum rc exchange(int fd, struct str request, struct buf *answer)
+static enum rc admin_client_exchange(int fd, struct str request, struct buf *answer)
 {
     ssize_t n;
 
@@ -56,7 +70,7 @@ static enum rc exchange(int fd, struct str request, struct buf *answer)
     }
 }
 
-static enum rc read_answer(struct str answer, struct buf *out, struct buf *why)
+static enum rc admin_client_read_answer(struct str answer, struct buf *out, struct buf *why)
 {
     struct http_head head;
     struct http_parse_error error;
@@ -111,7 +125,8 @@ bool server_admin_answers(const char *dir)
 }
 
 /* Sends the request's text and reads the answer; wipes both, which may hold secrets. */
-static enum rc converse(const char *dir, struct buf *text, struct buf *out, struct buf *why)
+static enum rc admin_client_converse(const char *dir, struct buf *text, struct buf *out,
+                                     struct buf *why)
 {
     struct buf answer;
     int fd = connect_to(dir);
@@ -121,9 +136,9 @@ static enum rc converse(const char *dir, struct buf *text, struct buf *out, stru
         return RC_IO;
     }
     buf_init(&answer, ANSWER_MAX);
-    enum rc rc = exchange(fd, buf_str(text), &answer);
+    enum rc rc = admin_client_exchange(fd, buf_str(text), &answer);
     if (rc == RC_OK)
-        rc = read_answer(buf_str(&answer), out, why);
+        rc = admin_client_read_answer(buf_str(&answer), out, why);
     else
         buf_say(why, "%s/admin.sock: no answer: %s", dir, strerror(errno));
     if (answer.ptr != NULL)
@@ -141,9 +156,9 @@ enum rc server_tokens_ask(const char *dir, const struct server_token_request *re
     struct buf text;
 
     buf_init(&text, HEAD_MAX);
-    enum rc rc = build(request, &text);
+    enum rc rc = admin_client_build(request, &text);
     if (rc == RC_OK)
-        rc = converse(dir, &text, out, why);
+        rc = admin_client_converse(dir, &text, out, why);
     else
         buf_say(why, "the request is too long");
     buf_fini(&text);
@@ -165,12 +180,25 @@ enum rc server_users_ask(const char *dir, const json_t *request, struct buf *out
     if (rc == RC_OK)
         rc = buf_add_str(&text, buf_str(&body));
     if (rc == RC_OK)
-        rc = converse(dir, &text, out, why);
+        rc = admin_client_converse(dir, &text, out, why);
     else
         buf_say(why, "the request is too long");
     if (body.ptr != NULL)
         mem_wipe(body.ptr, body.len);
     buf_fini(&text);
     buf_fini(&body);
+    return rc;
+}
+
+enum rc server_console_ask(const char *dir, struct buf *out, struct buf *why)
+{
+    struct buf text;
+
+    buf_init(&text, HEAD_MAX);
+    enum rc rc = buf_add_str(&text, STR("POST /console HTTP/1.1\r\nHost: localhost\r\n"
+                                        "Connection: close\r\nContent-Length: 0\r\n\r\n"));
+    if (rc == RC_OK)
+        rc = admin_client_converse(dir, &text, out, why);
+    buf_fini(&text);
     return rc;
 }

@@ -2,9 +2,13 @@
  *
  * What the server asks others with: the clients deliveries go through, and handshakes.
  */
-#include "server/server_priv.h"
+#include "server/clients_priv.h"
 
-static struct fetch_options options_of(const struct server *s)
+#include "server/listen_priv.h"
+#include "server/loops_priv.h"
+#include "server/options_priv.h"
+
+static struct fetch_options clients_options_of(const struct server *s)
 {
     const struct conf *c = s->conf;
 
@@ -13,27 +17,43 @@ static struct fetch_options options_of(const struct server *s)
                                    .idle_max = (size_t)c->fetch_idle_max,
                                    .idle_per_host = (size_t)c->fetch_idle_per_host,
                                    .idle_us = c->fetch_idle_timeout,
+                                   .age_us = c->fetch_connection_age,
                                    .proxy = server_text(c->fetch_proxy),
                                    .no_proxy = server_text(c->fetch_no_proxy),
                                    .http2 = c->fetch_http2,
                                    .resolve = server_text(c->fetch_resolve) };
 }
 
-enum rc server_fetch_start(struct server *s)
+enum rc server_fetch_policy(const struct conf *c, struct fetch_policy **out, struct buf *why)
 {
-    const struct conf *c = s->conf;
+    return fetch_policy_new(str_from(c->fetch_allow), str_from(c->fetch_deny), c->fetch_https_only,
+                            out, why);
+}
+
+enum rc server_client_tls(const struct conf *c, SSL_CTX **out, struct buf *why)
+{
     struct tls_client_options tls = { .ca_file = server_text(c->fetch_ca_file),
                                       .cert_file = server_text(c->fetch_cert),
                                       .key_file = server_text(c->fetch_key),
                                       .verify = true };
-    enum rc rc = fetch_policy_new(str_from(c->fetch_allow), str_from(c->fetch_deny),
-                                  c->fetch_https_only, &s->policy, &s->why);
+
+    return tls_client_context(&tls, out, why);
+}
+
+enum rc server_fetch_start(struct server *s)
+{
+    const struct conf *c = s->conf;
+    enum rc rc = server_fetch_policy(c, &s->policy, &s->why);
 
     if (rc == RC_OK)
-        rc = tls_client_context(&tls, &s->client_tls, &s->why);
+        rc = server_client_tls(c, &s->client_tls, &s->why);
     if (rc != RC_OK)
         return rc;
-    s->fetch_options = options_of(s);
+    server_show_expiry(METRIC_TLS_EXPIRY_CLIENT, s->client_tls);
+    if (server_text(c->fetch_ca_file) != NULL)
+        metrics_set(METRIC_TLS_EXPIRY_AUTHORITIES,
+                    tls_authorities_until_us(s->client_tls) / 1000000);
+    s->fetch_options = clients_options_of(s);
     bool curl = str_eq(str_from(c->fetch_client), STR("curl"));
     for (size_t i = 0; i < s->loop_count; i++) {
         struct loop *loop = s->loops[i].loop;
@@ -53,30 +73,30 @@ void server_fetch_stop(struct server *s)
     fetch_policy_unref(s->policy);
 }
 
-enum rc server_brokers_start(struct server *s)
+enum rc server_dest_start(struct server *s)
 {
     const struct conf *c = s->conf;
 
-    s->brokers = broker_pool_new(
-        &(struct broker_options){ .policy = s->policy,
-                                  .ca_file = server_text(c->fetch_ca_file),
-                                  .cert_file = server_text(c->fetch_cert),
-                                  .key_file = server_text(c->fetch_key),
-                                  .product_version = GRAPNEL_VERSION,
-                                  .connections_max = (size_t)c->amqp_connections_max,
-                                  .connect_us = c->deliver_connect_timeout,
-                                  .idle_us = c->amqp_idle_timeout });
-    for (size_t i = 0; i < s->loop_count; i++)
-        s->broker_list[i] = broker_client_new(s->brokers, s->loops[i].loop);
+    dest_pools_start(&s->dest_pools,
+                     &(struct dest_server){ .conf = c,
+                                            .policy = s->policy,
+                                            .ca_file = server_text(c->fetch_ca_file),
+                                            .cert_file = server_text(c->fetch_cert),
+                                            .key_file = server_text(c->fetch_key) });
+    for (size_t i = 0; i < s->loop_count; i++) {
+        const struct dest_loop on = { s->loops[i].loop, s->fetch_list[i] };
+        dest_clients_start(&s->dest_pools, &on, &s->dest_clients[i]);
+    }
     return RC_OK;
 }
 
-void server_brokers_stop(struct server *s)
+void server_dest_stop(struct server *s)
 {
-    broker_pool_free(s->brokers);
+    dest_pools_stop(&s->dest_pools);
     server_drain_loops(s);
     for (size_t i = 0; i < s->loop_count; i++)
-        broker_client_free(s->broker_list[i]);
+        dest_clients_free(&s->dest_clients[i]);
+    dest_pools_free(&s->dest_pools);
 }
 
 enum rc server_handshaker_start(struct server *s)

@@ -6,7 +6,11 @@
 
 #include "db/db.h"
 #include "server/admin_priv.h"
-#include "server/server_priv.h"
+#include "server/doctor_priv.h"
+#include "server/options_priv.h"
+#include "server/secret_priv.h"
+
+#include "base/files.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -169,15 +173,19 @@ static enum server_verdict check_sync(const struct conf *c, struct buf *text)
 
 static enum server_verdict check_descriptors(const struct conf *c, struct buf *text)
 {
-    struct rlimit files;
-    int64_t wanted = c->http_connections_max + c->deliver_in_flight_max + 256;
+    int64_t limit = files_limit_possible();
+    int64_t wanted = server_files_wanted(c);
 
-    MUST(getrlimit(RLIMIT_NOFILE, &files) == 0);
-    buf_say(text, "%lld open files allowed, %lld wanted", (long long)files.rlim_max,
-            (long long)wanted);
-    if (files.rlim_max == RLIM_INFINITY || (int64_t)files.rlim_max >= wanted)
+    if (limit == INT64_MAX)
+        buf_say(text, "no limit on open files, %lld wanted", (long long)wanted);
+    else
+        buf_say(text, "%lld open files allowed, %lld wanted", (long long)limit, (long long)wanted);
+    if (limit >= wanted)
         return SERVER_CHECK_OK;
-    buf_say(text, "; raise the hard limit (LimitNOFILE) or lower http.connections_max");
+    buf_say(text,
+            "; at most %lld connections of clients will be served at once (http.connections_max "
+            "is %lld): raise the hard limit (LimitNOFILE) or lower http.connections_max",
+            (long long)server_clients_max(c, limit), (long long)c->http_connections_max);
     return SERVER_CHECK_WARN;
 }
 
@@ -244,113 +252,44 @@ static enum server_verdict check_dns(const struct conf *c, struct buf *text)
     return SERVER_CHECK_WARN;
 }
 
-static enum server_verdict check_authorities(const struct conf *c, struct buf *text)
-{
-    struct tls_client_options o = { .ca_file = server_text(c->fetch_ca_file),
-                                    .cert_file = server_text(c->fetch_cert),
-                                    .key_file = server_text(c->fetch_key),
-                                    .verify = true };
-    SSL_CTX *ctx = NULL;
-
-    if (tls_client_context(&o, &ctx, text) != RC_OK) {
-        buf_say(text, "; install ca-certificates, or set fetch.ca_file");
-        return SERVER_CHECK_FAIL;
-    }
-    bool knows = tls_client_knows_authorities(ctx);
-    SSL_CTX_free(ctx);
-    buf_say(text, knows ? "receivers' certificates can be checked"
-                        : "none is known, so deliveries over https will fail; install "
-                          "ca-certificates, or set fetch.ca_file");
-    return knows ? SERVER_CHECK_OK : SERVER_CHECK_FAIL;
-}
-
-static enum server_verdict check_certificate(const struct conf *c, struct buf *text)
-{
-    struct tls_server_options o = { .cert_file = server_text(c->tls_cert),
-                                    .key_file = server_text(c->tls_key) };
-    SSL_CTX *ctx = NULL;
-
-    if (o.cert_file == NULL || o.key_file == NULL) {
-        buf_say(text, "no certificate: listeners speak plain HTTP, for use behind a proxy");
-        return SERVER_CHECK_OK;
-    }
-    if (tls_server_context(&o, &ctx, text) != RC_OK)
-        return SERVER_CHECK_FAIL;
-    SSL_CTX_free(ctx);
-    buf_say(text, "certificate and key belong together");
-    return SERVER_CHECK_OK;
-}
-
-static enum server_verdict check_addresses(const struct conf *c, struct buf *text)
-{
-    struct str rest = str_from(c->listen);
-    struct str part;
-    char address[256];
-
-    while (str_split(&rest, ',', &part)) {
-        part = str_trim(part);
-        snprintf(address, sizeof address, "%.*s", STR_ARGS(part));
-        enum rc rc = http_listen_check(address, text);
-        if (rc == RC_BUSY && server_admin_answers(c->data_dir)) {
-            buf_say(text, "; the server that runs on this store is there");
-            return SERVER_CHECK_OK;
-        }
-        if (rc != RC_OK) {
-            buf_say(text, rc == RC_BUSY ? "; stop what is there, or set another server.listen"
-                                        : "; see server.listen");
-            return SERVER_CHECK_FAIL;
-        }
-    }
-    buf_say(text, "%s can be opened", c->listen);
-    return SERVER_CHECK_OK;
-}
-
-static bool is_sound(const char *path, struct buf *text)
-{
-    struct db_options o = { .busy_us = 5000000 };
-    struct db *db = NULL;
-    enum rc rc;
-
-    if (db_open(path, DB_READ, &o, &db, text) != RC_OK) {
-        db_close(db);
-        return false;
-    }
-    struct db_stmt *s = db_prepare(db, "PRAGMA quick_check(1)");
-    bool sound = db_step(s, &rc) && str_eq(db_borrow(s, 0), STR("ok"));
-    if (!sound)
-        buf_say(text, "%s is damaged; restore it from a backup", path);
-    db_close(db);
-    return sound;
-}
-
 static enum server_verdict check_data(const struct conf *c, struct buf *text)
 {
+    int files;
+
+    if (store_look(c->data_dir, &files, text) != RC_OK)
+        return SERVER_CHECK_FAIL;
+    if (files == 0)
+        buf_say(text, "nothing stored yet");
+    else
+        buf_say(text, "%d files are sound", files);
+    return SERVER_CHECK_OK;
+}
+
+/* Sealed secrets are of no use without the main secret they were sealed with. */
+static enum server_verdict check_secret(const struct conf *c, struct buf *text)
+{
+    const struct db_options o = { .busy_us = 5000000 };
+    struct sign_vault *vault = NULL;
+    struct db *db = NULL;
     char path[PATH_MAX];
-    int files = 1;
 
     snprintf(path, sizeof path, "%s/config.db", c->data_dir);
-    if (access(path, F_OK) != 0) {
-        buf_say(text, "nothing stored yet");
+    if (access(path, F_OK) != 0 || db_open(path, DB_READ, &o, &db, NULL) != RC_OK) {
+        buf_say(text, "nothing to check it by"); /* a file that cannot be read is another check's */
         return SERVER_CHECK_OK;
     }
-    if (!is_sound(path, text))
-        return SERVER_CHECK_FAIL;
-    snprintf(path, sizeof path, "%s/segments", c->data_dir);
-    DIR *folder = opendir(path);
-    for (struct dirent *e; folder != NULL && (e = readdir(folder)) != NULL;) {
-        if (!str_ends(str_from(e->d_name), STR(".db")))
-            continue;
-        snprintf(path, sizeof path, "%s/segments/%s", c->data_dir, e->d_name);
-        if (!is_sound(path, text)) {
-            closedir(folder);
-            return SERVER_CHECK_FAIL;
-        }
-        files++;
-    }
-    if (folder != NULL)
-        closedir(folder);
-    buf_say(text, "%d files are sound", files);
-    return SERVER_CHECK_OK;
+    enum rc rc = server_knows_main_secret(c) ? server_vault(c, &vault, text) : RC_OK;
+    if (rc == RC_OK)
+        rc = server_vault_fits(vault, db);
+    if (rc == RC_OK || rc == RC_NOT_FOUND)
+        buf_say(text, rc == RC_OK ? "what is sealed opens" : "nothing is sealed yet");
+    else if (rc == RC_DENIED && text->len == 0)
+        server_say_wrong_secret(c, text);
+    else if (text->len == 0)
+        buf_say(text, "%s: cannot be read: %s", path, rc_name(rc));
+    sign_vault_free(vault);
+    db_close(db);
+    return rc == RC_OK || rc == RC_NOT_FOUND ? SERVER_CHECK_OK : SERVER_CHECK_FAIL;
 }
 
 static const struct check {
@@ -364,13 +303,18 @@ static const struct check {
     { "open files", check_descriptors },
     { "clock", check_clock },
     { "names", check_dns },
-    { "authorities", check_authorities },
-    { "certificate", check_certificate },
-    { "addresses", check_addresses },
+    { "authorities", server_doctor_authorities },
+    { "own certificate", server_doctor_client_certificate },
+    { "certificate", server_doctor_certificate },
+    { "addresses", server_doctor_addresses },
+    { "networks", server_doctor_networks },
+    { "presets", server_doctor_presets },
     { "stored data", check_data },
+    { "processors", server_doctor_processors },
+    { "main secret", check_secret },
 };
 
-enum server_verdict server_doctor(const struct conf *c,
+enum server_verdict server_doctor(const struct conf *c, enum server_doctor_how how,
                                   void (*say)(void *ctx, enum server_verdict verdict,
                                               const char *check, struct str text),
                                   void *ctx)
@@ -380,6 +324,8 @@ enum server_verdict server_doctor(const struct conf *c,
 
     buf_init(&text, SERVER_WHY_MAX);
     for (size_t i = 0; i < COUNT_OF(checks); i++) {
+        if (how == SERVER_DOCTOR_QUICK && checks[i].look == check_data)
+            continue;
         buf_reset(&text);
         enum server_verdict verdict = checks[i].look(c, &text);
         say(ctx, verdict, checks[i].name, buf_str(&text));

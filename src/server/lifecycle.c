@@ -3,11 +3,24 @@
  * The composition root: what the server is made of, in the order it is started. Stopping is the same
  * table read backwards, also when starting fails half-way. Nothing else makes or frees these parts.
  */
-#include "server/server_priv.h"
+#include "server/loops_priv.h"
+
+#include "server/clients_priv.h"
+#include "server/folder_priv.h"
+#include "server/listen_priv.h"
+#include "server/notify_priv.h"
+#include "server/options_priv.h"
+#include "server/reload_priv.h"
+#include "server/secret_priv.h"
+#include "server/signals_priv.h"
+#include "server/system_priv.h"
+#include "server/urls_priv.h"
+#include "server/watchdog_priv.h"
+
+#include "base/files.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { LOOPS_BY_DEFAULT_MAX = 16 };
@@ -17,14 +30,11 @@ enum { LOOPS_BY_DEFAULT_MAX = 16 };
 /* Every connection is a descriptor: take all the system lets us have. */
 static enum rc start_process(struct server *s)
 {
-    struct rlimit files;
-    int64_t wanted = s->conf->http_connections_max + s->conf->deliver_in_flight_max + 256;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &files) == 0 && (int64_t)files.rlim_cur < wanted)
-            LOG(SERVER_FEW_DESCRIPTORS, F_INT("limit", files.rlim_cur), F_INT("wanted", wanted));
-    }
+    files_raise_limit();
+    if (files_limit() < server_files_wanted(s->conf))
+        LOG(SERVER_FEW_DESCRIPTORS, F_INT("limit", files_limit()),
+            F_INT("wanted", server_files_wanted(s->conf)),
+            F_INT("clients_max", server_clients_max(s->conf, files_limit())));
     panic_set_directory(server_text(s->conf->crash_dir) ? s->conf->crash_dir : s->conf->data_dir);
     return RC_OK;
 }
@@ -44,22 +54,25 @@ static size_t count_loops(const struct conf *c)
 
 static enum rc start_loops(struct server *s)
 {
+    size_t wanted = count_loops(s->conf);
+
     s->main = loop_new("main", clock_system());
-    s->loop_count = count_loops(s->conf);
-    for (size_t i = 0; i < s->loop_count; i++) {
+    for (size_t i = 0; s->main != NULL && i < wanted; i++) {
         struct server_loop *l = &s->loops[i];
         l->server = s;
         snprintf(l->name, sizeof l->name, "loop-%zu", i);
         l->loop = s->loop_list[i] = loop_new(l->name, clock_system());
+        if (l->loop == NULL)
+            break;
+        s->loop_count++;
     }
-    s->signals = server_signals_new(s);
-    return RC_OK;
-}
-
-void server_drain_loops(struct server *s)
-{
-    for (size_t i = 0; i < s->loop_count; i++)
-        loop_turn(s->loops[i].loop, 0);
+    if (s->loop_count == wanted)
+        s->signals = server_signals_new(s);
+    if (s->signals != NULL)
+        return RC_OK;
+    buf_say(&s->why, "cannot make the loops: %s; raise the limit on open files (LimitNOFILE)",
+            strerrordesc_np(errno));
+    return RC_LIMIT;
 }
 
 static void stop_loops(struct server *s)
@@ -74,20 +87,41 @@ static void stop_loops(struct server *s)
 
 static enum rc start_store(struct server *s)
 {
-    struct store_options o = server_store_options(s->conf);
-
-    return store_open(&o, &s->store, &s->why);
+    return server_folder_for_server(s);
 }
 
+/* The store commits what is left when it closes; then the statistics are complete, too. */
 static void stop_store(struct server *s)
 {
+    stats_stop(s->stats);
     store_close(s->store);
+    stats_close(s->stats);
     server_drain_loops(s);
+}
+
+static enum rc start_stats(struct server *s)
+{
+    struct stats_options o = { .dir = s->conf->data_dir,
+                               .clock = clock_system(),
+                               .own = store_clock(s->store),
+                               .rng = rng_system(),
+                               .size_max = s->conf->stats_size_max,
+                               .loops = s->loop_list,
+                               .loop_count = s->loop_count };
+
+    s->stats = stats_open(&o);
+    if (s->stats == NULL)
+        return server_no_threads(s);
+    store_watch(s->store, stats_watcher(s->stats));
+    return RC_OK;
 }
 
 static enum rc start_vault(struct server *s)
 {
-    return server_vault(s->conf, &s->vault, &s->why);
+    enum rc rc = server_vault_open(s->conf, s->store, &s->vault, &s->why);
+    if (rc == RC_OK)
+        server_seal_urls(s->store, s->vault);
+    return rc;
 }
 
 static void stop_vault(struct server *s)
@@ -98,7 +132,7 @@ static void stop_vault(struct server *s)
 static enum rc start_workers(struct server *s)
 {
     s->pool = work_pool_new((unsigned)s->conf->workers, (size_t)s->conf->worker_queue);
-    return RC_OK;
+    return s->pool != NULL ? RC_OK : server_no_threads(s);
 }
 
 static void stop_workers(struct server *s)
@@ -110,9 +144,9 @@ static void stop_workers(struct server *s)
 
 enum { TRANSFORMS_WAITING_MAX = 4096 };
 
-static struct filter_transform_limits transform_limits(const struct conf *c)
+static struct transform_limits transform_limits(const struct conf *c)
 {
-    struct filter_transform_limits limits = filter_transform_limits_default;
+    struct transform_limits limits = transform_limits_default;
     limits.time_us = c->transform_time;
     limits.output_max = (size_t)c->transform_output_max;
     return limits;
@@ -121,41 +155,42 @@ static struct filter_transform_limits transform_limits(const struct conf *c)
 static enum rc start_transforms(struct server *s)
 {
     static const int64_t wait_us = 2000000;
-    struct filter_transform_options o = { .processes = (size_t)s->conf->transform_processes,
-                                          .memory_max = (size_t)s->conf->transform_memory,
-                                          .wait_us = wait_us };
+    struct transform_options o = { .processes = (size_t)s->conf->transform_processes,
+                                   .memory_max = (size_t)s->conf->transform_memory,
+                                   .wait_us = wait_us };
 
     if (o.processes == 0)
         return RC_OK;
-    s->transforms = filter_transform_pool_new(&o);
+    s->transforms = transform_pool_new(&o);
     s->transform_threads = work_pool_new((unsigned)o.processes, TRANSFORMS_WAITING_MAX);
-    return RC_OK;
+    return s->transform_threads != NULL ? RC_OK : server_no_threads(s);
 }
 
 static void stop_transforms(struct server *s)
 {
     work_pool_free(s->transform_threads); /* NULL as the workers' */
-    filter_transform_pool_free(s->transforms);
+    transform_pool_free(s->transforms);
 }
 
 static enum rc start_directory(struct server *s)
 {
     struct core_directory_options directory = { .store = s->store,
                                                 .vault = s->vault,
-                                                .clock = clock_system(),
-                                                .apps_max = (size_t)s->conf->core_apps_max };
-    struct core_access_options access = { .store = s->store,
-                                          .clock = clock_system(),
-                                          .rng = rng_system(),
-                                          .jwt_secret = str_from(s->conf->jwt_secret),
-                                          .cached_max = (size_t)s->conf->core_tokens_max };
+                                                .clock = store_clock(s->store),
+                                                .apps_max = (size_t)s->conf->core_apps_max,
+                                                .targets = dest_targets(dialect_envelopes) };
+    struct access_options access = { .store = s->store,
+                                     .clock = clock_system(),
+                                     .rng = rng_system(),
+                                     .jwt_secret = str_from(s->conf->jwt_secret),
+                                     .cached_max = (size_t)s->conf->core_tokens_max };
     struct arena arena;
     struct str id;
 
     s->directory = core_directory_new(&directory);
-    s->access = core_access_new(&access);
+    s->access = access_new(&access);
     arena_init(&arena);
-    enum rc rc = core_access_default_org(s->access, STR("default"), &arena, &s->org, &id);
+    enum rc rc = access_default_org(s->access, STR("default"), &arena, &s->org, &id);
     arena_fini(&arena);
     if (rc != RC_OK)
         buf_say(&s->why, "cannot read or make the first organisation: %s", rc_name(rc));
@@ -164,15 +199,15 @@ static enum rc start_directory(struct server *s)
 
 static void stop_directory(struct server *s)
 {
-    core_access_free(s->access);
+    access_free(s->access);
     core_directory_free(s->directory);
 }
 
 /* --- publishing and delivering ------------------------------------------------------------------------ */
 
 /* The publisher is made before deliver, which needs its events: the circle closes here. */
-static void hand_over(void *ctx, struct store_message *message, const int64_t *endpoints,
-                      size_t count)
+static void lifecycle_hand_over(void *ctx, struct store_message *message, const int64_t *endpoints,
+                                size_t count)
 {
     struct server *s = ctx;
 
@@ -186,7 +221,7 @@ static enum rc start_publisher(struct server *s)
                                                 .clock = clock_system(),
                                                 .loops = s->loop_list,
                                                 .loop_count = s->loop_count,
-                                                .hand_over = hand_over,
+                                                .hand_over = lifecycle_hand_over,
                                                 .hand_over_ctx = s };
     struct core_events_options events = {
         .store = s->store, .directory = s->directory, .pool = s->pool, .clock = clock_system()
@@ -215,8 +250,7 @@ static enum rc start_deliver(struct server *s)
                                  .clock = clock_system(),
                                  .rng = rng_system(),
                                  .loops = s->loop_list,
-                                 .fetches = s->fetch_list,
-                                 .brokers = s->broker_list,
+                                 .clients = s->dest_clients,
                                  .loop_count = s->loop_count,
                                  .user_agent = server_text(s->conf->user_agent),
                                  .notice = core_events_notice,
@@ -242,37 +276,32 @@ static void stop_deliver(struct server *s)
 
 /* --- webfilters --------------------------------------------------------------------------------------- */
 
-/* Applications change, and go, without the webfilters' own routes. */
-static void app_changed(void *ctx, int64_t app)
-{
-    filter_sets_changed(ctx, app);
-}
-
 static enum rc start_filters(struct server *s)
 {
-    struct filter_engine_options o = { .store = s->store,
-                                       .ids = store_ids(s->store),
-                                       .clock = clock_system(),
-                                       .pool = s->pool,
-                                       .loops = s->loop_list,
-                                       .fetches = s->fetch_list,
-                                       .loop_count = s->loop_count,
-                                       .user_agent = server_text(s->conf->user_agent),
-                                       .connect_us = s->conf->deliver_connect_timeout };
+    struct webfilter_engine_options o = { .store = s->store,
+                                          .ids = store_ids(s->store),
+                                          .clock = clock_system(),
+                                          .pool = s->pool,
+                                          .loops = s->loop_list,
+                                          .fetches = s->fetch_list,
+                                          .loop_count = s->loop_count,
+                                          .user_agent = server_text(s->conf->user_agent),
+                                          .connect_us = s->conf->deliver_connect_timeout };
 
     if (o.user_agent == NULL)
         o.user_agent = SERVER_USER_AGENT;
-    s->filter_sets =
-        filter_sets_new(s->store, s->vault, clock_system(), (size_t)s->conf->core_apps_max);
-    core_directory_on_change(s->directory, app_changed, s->filter_sets);
-    s->filter_engine = filter_engine_new(&o);
+    s->webfilter_sets = webfilter_sets_new(s->store, s->vault, (size_t)s->conf->core_apps_max);
+    enum rc rc = webfilter_sets_warm(s->webfilter_sets);
+    if (rc != RC_OK)
+        LOG(FILTER_CHAINS_COLD, F_TEXT("rc", rc_name(rc)));
+    s->webfilter_engine = webfilter_engine_new(&o);
     return RC_OK;
 }
 
 static void stop_filters(struct server *s)
 {
-    filter_engine_free(s->filter_engine);
-    filter_sets_free(s->filter_sets);
+    webfilter_engine_free(s->webfilter_engine);
+    webfilter_sets_free(s->webfilter_sets);
 }
 
 /* --- the API ------------------------------------------------------------------------------------------ */
@@ -282,7 +311,10 @@ static void find_public_url(struct server *s)
     struct str first = str_from(s->conf->listen);
 
     if (server_text(s->conf->public_url) != NULL) {
-        snprintf(s->public_url, sizeof s->public_url, "%s", s->conf->public_url);
+        struct str url = str_from(s->conf->public_url);
+        while (str_ends(url, STR("/")))
+            url.len--;
+        snprintf(s->public_url, sizeof s->public_url, "%.*s", STR_ARGS(url));
         return;
     }
     first = str_trim(str_sub(first, 0, str_find(first, ',')));
@@ -320,9 +352,16 @@ static void stop_inbound(struct server *s)
     verify_book_free(s->book);
 }
 
+static enum sign_kind default_key(const struct conf *c)
+{
+    return str_eq(str_from(c->default_signature), STR("ed25519")) ? SIGN_ED25519 : SIGN_HMAC256;
+}
+
 static enum rc start_api(struct server *s)
 {
     struct api_options o = { .store = s->store,
+                             .stats = s->stats,
+                             .operator_org = s->org,
                              .directory = s->directory,
                              .access = s->access,
                              .publisher = s->publisher,
@@ -331,6 +370,8 @@ static enum rc start_api(struct server *s)
                              .transforms = s->transforms,
                              .transform_limits = transform_limits(s->conf),
                              .handshaker = s->handshaker,
+                             .handshakes = dialect_handshakes,
+                             .envelopes = dialect_envelopes,
                              .vault = s->vault,
                              .pool = s->pool,
                              .loops = s->loop_list,
@@ -339,28 +380,68 @@ static enum rc start_api(struct server *s)
                              .rng = rng_system(),
                              .public_url = s->public_url,
                              .endpoint_https_only = s->conf->fetch_https_only,
-                             .default_key = SIGN_HMAC256,
-                             .idempotency_us = s->conf->store_idempotency,
+                             .default_key = default_key(s->conf),
                              .retention_us = s->conf->store_retention,
                              .inbound = s->inbound,
                              .book = s->book,
-                             .filter_sets = s->filter_sets,
-                             .filter_engine = s->filter_engine,
+                             .webfilter_sets = s->webfilter_sets,
+                             .webfilter_engine = s->webfilter_engine,
                              .owner = s };
 
+    server_api_faces(s->conf, &o);
     s->api = api_new(&o);
-    s->router = http_router_new(&(struct http_router_options){ .pool = s->pool, .ctx = s->api });
+    s->router = http_router_new(&(struct http_router_options){ .pool = s->pool,
+                                                               .ctx = s->api,
+                                                               .admit = api_admit,
+                                                               .observe = api_observe,
+                                                               .owner = api_request_owner });
     api_add_routes(s->api, s->router);
-    dialect_openedx_add_routes(s->router);
-    server_ops_routes(s->router);
-    return RC_OK;
+    dialect_add_routes(s->api, s->router);
+    server_system_start(s);
+    struct face_options face = server_face_options(s->conf, s->public_url);
+    face.api = s->api;
+    enum rc rc = face_new(&face, &s->face, &s->why);
+    if (rc == RC_OK)
+        face_add_routes(s->face, s->router);
+    return rc;
 }
 
 static void stop_api(struct server *s)
 {
     http_router_free(s->router);
     http_router_free(s->admin_router);
+    server_system_stop(s);
+    face_free(s->face);
     api_free(s->api);
+}
+
+static enum rc start_dialects(struct server *s)
+{
+    struct dialect_options o = { .conf = s->conf,
+                                 .public_url = s->public_url,
+                                 .api = s->api,
+                                 .store = s->store,
+                                 .directory = s->directory,
+                                 .publisher = s->publisher,
+                                 .deliver = s->deliver,
+                                 .pool = s->pool,
+                                 .vault = s->vault,
+                                 .clock = clock_system(),
+                                 .rng = rng_system(),
+                                 .org = s->org,
+                                 .retention_us = s->conf->store_retention,
+                                 .handshaker = s->handshaker,
+                                 .events = s->events };
+
+    enum rc rc = dialect_set_new(&o, &s->dialects, &s->why);
+    if (rc == RC_OK)
+        dialect_set_add_routes(s->dialects, s->router);
+    return rc;
+}
+
+static void stop_dialects(struct server *s)
+{
+    dialect_set_free(s->dialects);
 }
 
 static enum rc start_tasks(struct server *s)
@@ -379,7 +460,9 @@ static void stop_tasks(struct server *s)
 static enum rc start_watchdog(struct server *s)
 {
     s->watchdog = server_watchdog_new(s);
-    return RC_OK;
+    if (s->watchdog == NULL)
+        buf_say(&s->why, "no descriptor or no thread left for it");
+    return s->watchdog != NULL ? RC_OK : RC_LIMIT;
 }
 
 static void stop_watchdog(struct server *s)
@@ -409,19 +492,20 @@ static const struct part {
     { "process", start_process, NULL },
     { "loops", start_loops, stop_loops },
     { "store", start_store, stop_store },
+    { "stats", start_stats, NULL },
     { "vault", start_vault, stop_vault },
     { "directory", start_directory, stop_directory },
     { "workers", start_workers, stop_workers },
     { "transforms", start_transforms, stop_transforms },
     { "fetch", server_fetch_start, server_fetch_stop },
-    { "brokers", server_brokers_start, server_brokers_stop },
+    { "destinations", server_dest_start, server_dest_stop },
     { "publisher", start_publisher, stop_publisher },
     { "deliver", start_deliver, stop_deliver },
     { "filters", start_filters, stop_filters },
     { "inbound", start_inbound, stop_inbound },
     { "handshaker", server_handshaker_start, server_handshaker_stop },
     { "api", start_api, stop_api },
-    { "dialects", server_dialects_start, server_dialects_stop },
+    { "dialects", start_dialects, stop_dialects },
     { "watchdog", start_watchdog, stop_watchdog },
     { "listeners", server_listen, server_unlisten },
     { "threads", server_threads_start, server_threads_stop },
@@ -460,7 +544,7 @@ static bool something_asked(struct server *s)
     return s->stop_asked || s->reload_asked;
 }
 
-static void serve(struct server *s)
+static void lifecycle_serve(struct server *s)
 {
     while (!s->stop_asked) {
         (void)server_wait(s, something_asked, INT64_MAX);
@@ -502,7 +586,7 @@ int server_run(const struct server_sources *sources)
         fprintf(stderr, "grapnel: %.*s\n", STR_ARGS(buf_str(&s->why)));
         code = 1;
     } else {
-        serve(s);
+        lifecycle_serve(s);
     }
     stop_all(s, started);
     if (code == 0)

@@ -3,7 +3,12 @@
  * Listeners and the loops' threads. Every address is opened once a loop (SO_REUSEPORT), so that the
  * kernel spreads connections and no loop hands one to another.
  */
-#include "server/server_priv.h"
+#include "server/listen_priv.h"
+
+#include "server/admin_socket_priv.h"
+#include "server/loops_priv.h"
+#include "server/options_priv.h"
+#include "server/signals_priv.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -36,6 +41,7 @@ static enum rc listen_on(struct server *s, size_t listener)
             real_address(address, sizeof s->addresses[listener], fd);
         s->loops[i].http[listener] = http_server_new(s->loops[i].loop, fd, s->server_tls, &limits,
                                                      http_router_handle, s->router);
+        http_server_set_admission(s->loops[i].http[listener], http_router_admit, s->bodies);
     }
     if (rc != RC_OK)
         return rc;
@@ -44,40 +50,68 @@ static enum rc listen_on(struct server *s, size_t listener)
     return RC_OK;
 }
 
-enum rc server_open_tls(const struct server *s, SSL_CTX **out, struct buf *why)
+void server_show_expiry(enum metric m, SSL_CTX *ctx)
 {
-    struct tls_server_options o = { .cert_file = server_text(s->conf->tls_cert),
-                                    .key_file = server_text(s->conf->tls_key) };
+    int64_t from_us = 0, until_us = 0;
+    bool has_one = ctx != NULL && tls_own_validity(ctx, &from_us, &until_us);
+
+    metrics_set(m, has_one ? until_us / 1000000 : 0);
+}
+
+enum rc server_open_tls(const struct conf *c, SSL_CTX **out, struct buf *why)
+{
+    struct tls_server_options o = { .cert_file = server_text(c->tls_cert),
+                                    .key_file = server_text(c->tls_key) };
 
     *out = NULL;
     return o.cert_file == NULL ? RC_OK : tls_server_context(&o, out, why);
 }
 
+enum { PORT_ROOM = 8 }; /* for the real port instead of 0 */
+
+enum rc server_next_address(struct str *rest, size_t count, char out[static SERVER_ADDRESS_MAX],
+                            struct buf *why)
+{
+    struct str address;
+
+    if (!str_split(rest, ',', &address)) {
+        if (count > 0)
+            return RC_NOT_FOUND;
+        buf_say(why, "server.listen: no address");
+        return RC_INVALID;
+    }
+    address = str_trim(address);
+    if (count == SERVER_LISTENERS_MAX || address.len >= SERVER_ADDRESS_MAX - PORT_ROOM) {
+        buf_say(why, "server.listen: at most %d addresses of at most %d bytes",
+                SERVER_LISTENERS_MAX, SERVER_ADDRESS_MAX - PORT_ROOM);
+        return RC_INVALID;
+    }
+    memcpy(out, address.ptr, address.len);
+    out[address.len] = '\0';
+    return RC_OK;
+}
+
 enum rc server_listen(struct server *s)
 {
     struct str rest = str_from(s->conf->listen);
-    struct str address;
-    enum rc rc = server_open_tls(s, &s->server_tls, &s->why);
+    char address[SERVER_ADDRESS_MAX];
+    enum rc rc = server_open_tls(s->conf, &s->server_tls, &s->why);
+    size_t bodies_max = (size_t)s->conf->http_bodies_max;
 
-    while (rc == RC_OK && str_split(&rest, ',', &address)) {
-        address = str_trim(address);
-        if (s->listener_count == SERVER_LISTENERS_MAX ||
-            address.len >= sizeof s->addresses[0] - 8) {
-            buf_say(&s->why, "server.listen: at most %d addresses of at most %zu bytes",
-                    SERVER_LISTENERS_MAX, sizeof s->addresses[0] - 8);
-            return RC_INVALID;
-        }
-        memcpy(s->addresses[s->listener_count], address.ptr, address.len);
+    s->bodies = share_new(bodies_max, HTTP_BODIES_SHARE(bodies_max));
+    server_show_expiry(METRIC_TLS_EXPIRY_SERVER, s->server_tls);
+
+    while (rc == RC_OK) {
+        rc = server_next_address(&rest, s->listener_count, address, &s->why);
+        if (rc != RC_OK)
+            break;
+        memcpy(s->addresses[s->listener_count], address, sizeof address);
         rc = listen_on(s, s->listener_count++);
     }
-    if (rc == RC_OK && s->listener_count == 0) {
-        buf_say(&s->why, "server.listen: no address");
-        return RC_INVALID;
-    }
-    return rc == RC_OK ? server_admin_open(s) : rc;
+    return rc == RC_NOT_FOUND ? server_admin_open(s) : rc;
 }
 
-static void nothing(void *arg)
+static void listen_nothing(void *arg)
 {
     (void)arg;
 }
@@ -88,11 +122,11 @@ static void stop_unused(struct server *s)
     for (size_t i = 0; i < s->loop_count; i++) {
         for (size_t k = 0; k < s->listener_count; k++) {
             if (s->loops[i].http[k] != NULL)
-                http_server_stop(s->loops[i].http[k], 0, nothing, NULL);
+                http_server_stop(s->loops[i].http[k], 0, listen_nothing, NULL);
         }
     }
     if (s->admin != NULL)
-        http_server_stop(s->admin, 0, nothing, NULL);
+        http_server_stop(s->admin, 0, listen_nothing, NULL);
     server_drain_loops(s);
 }
 
@@ -107,6 +141,8 @@ void server_unlisten(struct server *s)
         }
     }
     server_admin_close(s);
+    share_free(s->bodies);
+    s->bodies = NULL;
     SSL_CTX_free(s->server_tls);
     s->server_tls = NULL;
 }
@@ -153,11 +189,29 @@ static void run_loop(void *arg)
     loop_run(l->loop);
 }
 
+/* Of those that were started. */
+static void join_loops(struct server *s)
+{
+    for (size_t i = 0; i < s->loop_count; i++) {
+        if (s->loops[i].thread != NULL)
+            loop_stop(s->loops[i].loop);
+    }
+    for (size_t i = 0; i < s->loop_count; i++) {
+        thread_join(s->loops[i].thread);
+        s->loops[i].thread = NULL;
+    }
+}
+
 enum rc server_threads_start(struct server *s)
 {
-    s->has_served = true;
-    for (size_t i = 0; i < s->loop_count; i++)
+    for (size_t i = 0; i < s->loop_count; i++) {
         s->loops[i].thread = thread_start(s->loops[i].name, THREAD_LOOP, run_loop, &s->loops[i]);
+        if (s->loops[i].thread == NULL) {
+            join_loops(s);
+            return server_no_threads(s);
+        }
+    }
+    s->has_served = true;
     return RC_OK;
 }
 
@@ -210,6 +264,8 @@ static void wait_or_cut(struct server *s, bool (*done)(struct server *s), int64_
 
 void server_threads_stop(struct server *s)
 {
+    if (!s->has_served)
+        return; /* not all threads could be started */
     const struct conf *c = s->reloaded != NULL ? s->reloaded : s->conf;
     int64_t until_us = clock_mono_us(clock_system()) + c->stop_timeout;
 
@@ -219,15 +275,10 @@ void server_threads_stop(struct server *s)
     deliver_stop(s->deliver, s->main, until_us, one_stopped, s);
     wait_or_cut(s, nothing_left, until_us);
     atomic_store(&s->stopping_left, (int)s->loop_count);
-    filter_engine_stop(s->filter_engine, one_stopped, s);
+    webfilter_engine_stop(s->webfilter_engine, one_stopped, s);
     wait_or_cut(s, nothing_left, until_us);
     wait_or_cut(s, is_settled, until_us);
-    for (size_t i = 0; i < s->loop_count; i++)
-        loop_stop(s->loops[i].loop);
-    for (size_t i = 0; i < s->loop_count; i++) {
-        thread_join(s->loops[i].thread);
-        s->loops[i].thread = NULL;
-    }
+    join_loops(s);
     /* Jobs under way use parts that stop after this one, so the workers end here; what they posted
      * is run by this thread. */
     work_pool_free(s->transform_threads);

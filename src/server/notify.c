@@ -3,7 +3,7 @@
  * systemd's notify protocol: one datagram to the socket it names. Losing one is harmless, so errors
  * are not looked at.
  */
-#include "server/server_priv.h"
+#include "server/notify_priv.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>

@@ -3,7 +3,9 @@
  * What operators look at: /metrics, and /debug/ behind its own token. Worker handlers: a scrape sums
  * per-thread counters and must not hold up a loop.
  */
-#include "server/server_priv.h"
+#include "server/ops_priv.h"
+
+#include "server/watchdog_priv.h"
 #include "work/wait.h"
 
 #include <stdio.h>
@@ -86,7 +88,7 @@ static void describe_lanes(struct server *s, struct buf *out)
     work_wait(&wait);
 }
 
-static void debug(struct http_request *req, void (*describe)(struct server *s, struct buf *out))
+static void ops_debug(struct http_request *req, void (*describe)(struct server *s, struct buf *out))
 {
     struct server *s = api_owner(req->ctx);
     struct buf text;
@@ -101,27 +103,27 @@ static void debug(struct http_request *req, void (*describe)(struct server *s, s
 
 static void get_threads(struct http_request *req)
 {
-    debug(req, describe_threads);
+    ops_debug(req, describe_threads);
 }
 
 static void get_conf(struct http_request *req)
 {
-    debug(req, describe_conf);
+    ops_debug(req, describe_conf);
 }
 
 static void get_loops(struct http_request *req)
 {
-    debug(req, describe_loops);
+    ops_debug(req, describe_loops);
 }
 
 static void get_lanes(struct http_request *req)
 {
-    debug(req, describe_lanes);
+    ops_debug(req, describe_lanes);
 }
 
 static void get_store(struct http_request *req)
 {
-    debug(req, describe_store);
+    ops_debug(req, describe_store);
 }
 
 static const struct http_route routes[] = {

@@ -2,7 +2,9 @@
  *
  * From the options table to the structs that modules take. No module reads the configuration itself.
  */
-#include "server/server_priv.h"
+#include "server/options_priv.h"
+
+#include "base/files.h"
 
 #include <unistd.h>
 
@@ -11,13 +13,31 @@ const char *server_text(const char *text)
     return text == NULL || text[0] == '\0' ? NULL : text;
 }
 
+int64_t server_files_wanted(const struct conf *c)
+{
+    static const int64_t others = FILES_KEPT_MAX + FILES_OWN;
+    int64_t out = c->deliver_in_flight_max + others;
+    int64_t clients = c->http_connections_max;
+
+    return clients + (clients + others > out ? clients + others : out);
+}
+
+int64_t server_clients_max(const struct conf *c, int64_t limit)
+{
+    int64_t share = files_for_clients(limit);
+
+    return c->http_connections_max < share ? c->http_connections_max : share;
+}
+
 struct http_limits server_http_limits(const struct conf *c, size_t loop_count)
 {
-    size_t connections = ((size_t)c->http_connections_max + loop_count - 1) / loop_count;
+    size_t all = (size_t)server_clients_max(c, files_limit());
+    size_t connections = (all + loop_count - 1) / loop_count;
 
     return (struct http_limits){
         .head_max = (size_t)c->http_head_max,
         .body_max = (size_t)c->http_body_max,
+        .any_body_max = (size_t)c->filter_body_max,
         .head_us = c->http_head_timeout,
         .body_us = c->http_body_timeout,
         .idle_us = c->http_idle_timeout,
@@ -70,12 +90,33 @@ static enum rc parse_delays(const char *text, int64_t delays[static CORE_RETRY_M
     return RC_OK;
 }
 
+static enum rc parse_statuses(const char *text, struct core_statuses *out, struct buf *why)
+{
+    struct str rest = str_from(text);
+    struct str part;
+    uint64_t status = 0;
+
+    while (str_split(&rest, ',', &part)) {
+        part = str_trim(part);
+        if (part.len > 3 || str_to_u64(part, &status) != RC_OK ||
+            !core_statuses_add(out, (int64_t)status)) {
+            buf_say(why, "deliver.retry_except_status: \"%.*s\" is not a status from 300 to 999",
+                    STR_ARGS(part));
+            return RC_INVALID;
+        }
+    }
+    return RC_OK;
+}
+
 enum rc server_deliver_limits(const struct conf *c, int64_t delays[static CORE_RETRY_MAX],
                               struct deliver_limits *limits, struct buf *why)
 {
+    struct core_statuses except = { 0 };
     size_t count;
     enum rc rc = parse_delays(c->deliver_retry, delays, &count, why);
 
+    if (rc == RC_OK)
+        rc = parse_statuses(c->deliver_retry_except_status, &except, why);
     if (rc != RC_OK)
         return rc;
     *limits = (struct deliver_limits){
@@ -91,7 +132,8 @@ enum rc server_deliver_limits(const struct conf *c, int64_t delays[static CORE_R
         .retry = { .delays_us = delays,
                    .count = count,
                    .jitter_percent = (int)c->deliver_jitter,
-                   .retry_after_max_us = c->deliver_retry_after_max },
+                   .retry_after_max_us = c->deliver_retry_after_max,
+                   .except = except },
         .disable_after_us = c->deliver_disable_after,
         .breaker_failures = (int)c->deliver_breaker_failures,
         .breaker_us = c->deliver_breaker_time,
@@ -123,13 +165,49 @@ static enum rc check_pair(const char *a, const char *a_name, const char *b, cons
     return RC_INVALID;
 }
 
+static bool has_credentials(const char *url)
+{
+    struct arena scratch;
+    struct str user;
+    arena_init(&scratch);
+    (void)text_url_split(str_from(url), &scratch, &user);
+    bool has = user.ptr != NULL;
+    arena_fini(&scratch);
+    return has;
+}
+
+struct face_options server_face_options(const struct conf *c, const char *public_url)
+{
+    return (struct face_options){
+        .public_url = public_url,
+        .console = c->console_enabled,
+        .portal = c->portal_enabled,
+        .frame_ancestors = c->portal_frame_ancestors,
+        .icon_origins = c->portal_icon_origins,
+        .name = c->portal_name,
+        .logo = c->portal_logo,
+        .support_url = c->portal_support_url,
+        .hide = c->portal_hide,
+    };
+}
+
+void server_api_faces(const struct conf *c, struct api_options *o)
+{
+    o->has_console = c->console_enabled && face_has_pages();
+    o->logins_at_once = (int)c->console_logins_at_once;
+    o->has_portal = c->portal_enabled && face_has_pages();
+    o->link_lifetime_us = c->portal_link_lifetime;
+    o->link_once = c->portal_link_once;
+}
+
 enum rc server_check(const struct conf *c, struct buf *why)
 {
+    struct face_options face = server_face_options(c, c->public_url);
     size_t main_secret = strlen(c->main_secret);
     int64_t delays[CORE_RETRY_MAX];
     struct deliver_limits limits;
 
-    if (server_deliver_limits(c, delays, &limits, why) != RC_OK)
+    if (server_deliver_limits(c, delays, &limits, why) != RC_OK || face_check(&face, why) != RC_OK)
         return RC_INVALID;
     if (check_pair(c->tls_cert, "server.tls_cert", c->tls_key, "server.tls_key", why) != RC_OK ||
         check_pair(c->fetch_cert, "fetch.cert", c->fetch_key, "fetch.key", why) != RC_OK)
@@ -137,6 +215,10 @@ enum rc server_check(const struct conf *c, struct buf *why)
     if (!str_eq(str_from(c->fetch_client), STR("curl")) &&
         (server_text(c->fetch_proxy) != NULL || c->fetch_http2)) {
         buf_say(why, "fetch.proxy and fetch.http2 need fetch.client = curl");
+        return RC_INVALID;
+    }
+    if (has_credentials(c->public_url)) {
+        buf_say(why, "server.public_url is told to everybody, so it must not hold credentials");
         return RC_INVALID;
     }
     if (main_secret > 0 && main_secret < 16) {

@@ -4,10 +4,13 @@
  * running. A configuration with an error changes nothing. The listeners' certificate is read again from
  * its files, too, so that a renewed one needs no restart; one that cannot be used leaves the old in force.
  */
-#include "server/server_priv.h"
+#include "server/reload_priv.h"
 
-static enum rc load(struct server *s, struct conf **next, struct deliver_limits *limits,
-                    int64_t delays[static CORE_RETRY_MAX], struct buf *why)
+#include "server/listen_priv.h"
+#include "server/options_priv.h"
+
+static enum rc reload_load(struct server *s, struct conf **next, struct deliver_limits *limits,
+                           int64_t delays[static CORE_RETRY_MAX], struct buf *why)
 {
     const struct server_sources *from = s->sources;
     enum rc rc = conf_load(from->file, from->argc, from->argv, from->envp, next, why);
@@ -29,20 +32,23 @@ static SSL_CTX *renew_certificate(struct server *s)
     if (before == NULL)
         return NULL;
     buf_init(&why, SERVER_WHY_MAX);
-    if (server_open_tls(s, &renewed, &why) == RC_OK)
+    if (server_open_tls(s->conf, &renewed, &why) == RC_OK)
         s->server_tls = renewed;
     else
         LOG(SERVER_CERTIFICATE_KEPT, F_STR("why", buf_str(&why)));
     buf_fini(&why);
+    server_show_expiry(METRIC_TLS_EXPIRY_SERVER, s->server_tls);
     return renewed == NULL ? NULL : before;
 }
 
-static void apply(struct server *s, struct conf *next, const struct deliver_limits *limits)
+static void reload_apply(struct server *s, struct conf *next, const struct deliver_limits *limits)
 {
     struct conf *before = s->reloaded;
     SSL_CTX *old_certificate = renew_certificate(s);
 
+    mutex_lock(&s->reloaded_lock);
     s->reloaded = next;
+    mutex_unlock(&s->reloaded_lock);
     server_configure_log(next);
     server_apply_http_limits(s, next);
     SSL_CTX_free(old_certificate);
@@ -59,14 +65,14 @@ void server_reload(struct server *s)
     struct buf text;
 
     buf_init(&text, SERVER_WHY_MAX);
-    if (load(s, &next, &limits, delays, &text) != RC_OK) {
+    if (reload_load(s, &next, &limits, delays, &text) != RC_OK) {
         LOG(SERVER_RELOAD_FAILED, F_STR("why", buf_str(&text)));
         conf_free(next);
     } else {
         conf_needs_restart(s->conf, next, &text);
         if (text.len > 0)
             LOG(SERVER_NEEDS_RESTART, F_STR("options", buf_str(&text)));
-        apply(s, next, &limits);
+        reload_apply(s, next, &limits);
         LOG(SERVER_RELOADED, F_TEXT("file", s->sources->file == NULL ? "" : s->sources->file));
     }
     buf_fini(&text);

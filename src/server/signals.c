@@ -6,8 +6,9 @@
  *   SIGTERM, SIGINT  stop: finish what is under way; a second one cuts
  *   SIGHUP           read the configuration again
  */
-#include "server/server_priv.h"
+#include "server/signals_priv.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -73,9 +74,14 @@ struct server_signals *server_signals_new(struct server *s)
     signals->io.fn = on_signal;
     signals->io.arg = signals;
     signals->io.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    MUST(signals->io.fd >= 0);
-    loop_io_start(s->main, &signals->io, EPOLLIN);
-    return signals;
+    if (signals->io.fd >= 0 && loop_io_start(s->main, &signals->io, EPOLLIN) == RC_OK)
+        return signals;
+    int saved = errno;
+    if (signals->io.fd >= 0)
+        close(signals->io.fd);
+    xfree(signals);
+    errno = saved;
+    return NULL;
 }
 
 void server_signals_free(struct server_signals *signals)

@@ -4,29 +4,44 @@
  */
 #include "server/tokens.h"
 
-#include "server/admin_priv.h"
+#include "server/admin_client_priv.h"
+#include "server/folder_command_priv.h"
 #include "server/server_priv.h"
+#include "server/tokens_priv.h"
 
-static enum rc create(struct core_access *access, int64_t org,
-                      const struct server_token_request *request, struct buf *out, struct buf *why)
+static enum rc tokens_create(struct access *access, int64_t org,
+                             const struct server_token_request *request, struct buf *out,
+                             struct buf *why)
 {
-    char text[CORE_TOKEN_TEXT + 1];
+    char text[ACCESS_TOKEN_TEXT + 1];
     int64_t num;
-    struct core_token_spec spec = { .org = org,
-                                    .name = request->name,
-                                    .read_only = request->read_only };
+    struct access_token_spec spec = { .org = org,
+                                      .name = request->name,
+                                      .read_only = request->read_only };
 
     if (request->name.len > SERVER_TOKEN_NAME_MAX || !str_is_utf8(request->name)) {
         buf_say(why, "the name must be UTF-8 of at most %d bytes", SERVER_TOKEN_NAME_MAX);
         return RC_INVALID;
     }
     if (request->lifetime_us > 0)
-        spec.expires_us = clock_wall_us(clock_system()) + request->lifetime_us;
-    enum rc rc = core_access_create(access, &spec, text, &num);
+        spec.lifetime_us = request->lifetime_us;
+    enum rc rc = access_create(access, &spec, text, &num);
     if (rc == RC_OK)
         rc = buf_addf(out, "%s\n", text);
     mem_wipe(text, sizeof text);
     return rc;
+}
+
+/* What it is good for. */
+static const char *what_is(const struct store_token *t)
+{
+    static const char *const kinds[] = { [STORE_TOKEN_SESSION] = "session",
+                                         [STORE_TOKEN_LOGIN] = "login",
+                                         [STORE_TOKEN_LINK] = "link",
+                                         [STORE_TOKEN_PORTAL] = "portal" };
+    if (t->kind != STORE_TOKEN_BEARER && (size_t)t->kind < COUNT_OF(kinds))
+        return kinds[t->kind];
+    return t->app == 0 ? "organisation" : "application";
 }
 
 static enum rc list_line(const struct store_token *t, struct buf *out)
@@ -38,10 +53,10 @@ static enum rc list_line(const struct store_token *t, struct buf *out)
     if (t->expires_us != 0)
         time_format(t->expires_us, expires);
     return buf_addf(out, "%-6lld %-28s %-28s %s %.*s\n", (long long)t->num, created, expires,
-                    t->app == 0 ? "organisation" : "application", STR_ARGS(t->name));
+                    what_is(t), STR_ARGS(t->name));
 }
 
-static enum rc list(struct store *store, int64_t org, struct buf *out)
+static enum rc tokens_list(struct store *store, int64_t org, struct buf *out)
 {
     struct store_tx *tx = NULL;
     struct store_token *tokens;
@@ -61,17 +76,17 @@ static enum rc list(struct store *store, int64_t org, struct buf *out)
     return rc;
 }
 
-enum rc server_tokens_on(struct store *store, struct core_access *access, int64_t org,
+enum rc server_tokens_on(struct store *store, struct access *access, int64_t org,
                          const struct server_token_request *request, struct buf *out,
                          struct buf *why)
 {
     switch (request->verb) {
-    case SERVER_TOKEN_CREATE: return create(access, org, request, out, why);
-    case SERVER_TOKEN_LIST: return list(store, org, out);
+    case SERVER_TOKEN_CREATE: return tokens_create(access, org, request, out, why);
+    case SERVER_TOKEN_LIST: return tokens_list(store, org, out);
     case SERVER_TOKEN_REVOKE:
     default: break;
     }
-    enum rc rc = core_access_revoke_num(access, org, request->num);
+    enum rc rc = access_revoke_num(access, org, request->num);
     if (rc == RC_NOT_FOUND)
         buf_say(why, "there is no token %lld", (long long)request->num);
     return rc;
@@ -80,34 +95,31 @@ enum rc server_tokens_on(struct store *store, struct core_access *access, int64_
 static enum rc on_folder(struct store *store, const struct server_token_request *request,
                          struct buf *out, struct buf *why)
 {
-    struct core_access_options o = {
+    struct access_options o = {
         .store = store, .clock = clock_system(), .rng = rng_system(), .cached_max = 16
     };
-    struct core_access *access = core_access_new(&o);
+    struct access *access = access_new(&o);
     struct arena arena;
     struct str id;
     int64_t org;
 
     arena_init(&arena);
-    enum rc rc = core_access_default_org(access, STR("default"), &arena, &org, &id);
+    enum rc rc = access_default_org(access, STR("default"), &arena, &org, &id);
     if (rc == RC_OK)
         rc = server_tokens_on(store, access, org, request, out, why);
     arena_fini(&arena);
-    core_access_free(access);
+    access_free(access);
     return rc;
 }
 
 enum rc server_tokens(const struct conf *c, const struct server_token_request *request,
                       struct buf *out, struct buf *why)
 {
-    struct store_options o = server_store_options(c);
     struct store *store = NULL;
-    enum rc rc = store_open(&o, &store, why);
+    enum rc rc = server_folder_for_command(c, &store, why);
 
-    if (rc == RC_BUSY) {
-        buf_reset(why);
+    if (rc == RC_BUSY)
         return server_tokens_ask(c->data_dir, request, out, why);
-    }
     if (rc == RC_OK)
         rc = on_folder(store, request, out, why);
     store_close(store);

@@ -6,9 +6,9 @@
  */
 #pragma once
 
+#include "access/access.h"
 #include "base/base.h"
 #include "conf/conf.h"
-#include "core/access.h"
 
 enum server_token_verb { SERVER_TOKEN_CREATE, SERVER_TOKEN_LIST, SERVER_TOKEN_REVOKE };
 

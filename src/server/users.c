@@ -5,9 +5,11 @@
  */
 #include "server/users.h"
 
-#include "core/user.h"
-#include "server/admin_priv.h"
-#include "server/server_priv.h"
+#include "access/user.h"
+#include "server/admin_client_priv.h"
+#include "server/folder_command_priv.h"
+#include "server/secret_priv.h"
+#include "server/users_priv.h"
 
 enum { SECRET_BYTES = 24, LIST_LINE_MAX = 1024 };
 
@@ -21,29 +23,28 @@ struct doing {
     int64_t now_us;
 };
 
-static struct str text_of(const struct doing *d, const char *name)
+static struct str users_text_of(const struct doing *d, const char *name)
 {
-    const json_t *v = json_object_get(d->request, name);
-    return json_is_string(v) ? str_of(json_string_value(v), json_string_length(v)) : STR_NONE;
+    return json_str_member(d->request, name);
 }
 
 static bool is_off(const struct doing *d)
 {
-    return str_eq(text_of(d, "off"), STR("true"));
+    return str_eq(users_text_of(d, "off"), STR("true"));
 }
 
-static enum rc invalid(struct doing *d, const char *words)
+static enum rc users_invalid(struct doing *d, const char *words)
 {
     buf_say(d->why, "%s", words);
     return RC_INVALID;
 }
 
-static bool is_name(struct str s)
+static bool users_is_name(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
         if ((unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f)
             return false;
-    return s.len > 0 && s.len <= CORE_USER_NAME_MAX && str_is_utf8(s);
+    return s.len > 0 && s.len <= ACCESS_USER_NAME_MAX && str_is_utf8(s);
 }
 
 /* --- roles ----------------------------------------------------------------------------------------- */
@@ -53,6 +54,8 @@ static const char *const short_roles[][2] = {
     { "manager", "ROLE_SDB_MANAGER_USER" },
     { "config-manager", "ROLE_SDB_CONFIG_MANAGER_USER" },
     { "user", "ROLE_SDB_USER" },
+    { "operator", "ROLE_OPERATOR" }, /* these two in the console: access/session.c */
+    { "viewer", "ROLE_VIEWER" },
 };
 
 /* Empty: not a role. */
@@ -71,14 +74,15 @@ static struct str role_of(struct str word)
 
 static enum rc roles_text(struct doing *d, struct str *out)
 {
-    struct str rest = text_of(d, "roles"), word;
+    struct str rest = users_text_of(d, "roles"), word;
     json_t *roles = json_array();
     enum rc rc = RC_OK;
     while (rc == RC_OK && str_split(&rest, ',', &word)) {
         struct str role = role_of(str_trim(word));
-        if (role.len == 0 || json_array_size(roles) == CORE_USER_ROLES_MAX)
-            rc = invalid(
-                d, "roles: at most 32 of admin, manager, config-manager, user, or ROLE_... names");
+        if (role.len == 0 || json_array_size(roles) == ACCESS_USER_ROLES_MAX)
+            rc = users_invalid(
+                d,
+                "roles: at most 32 of admin, manager, config-manager, user, operator, viewer, or ROLE_... names");
         else
             json_array_append_new(roles, json_stringn(role.ptr, role.len));
     }
@@ -91,24 +95,24 @@ static enum rc roles_text(struct doing *d, struct str *out)
 
 static enum rc find_user(struct doing *d, struct store_user *u)
 {
-    enum rc rc = store_user_find(d->tx, d->tenant.num, text_of(d, "name"), &d->arena, u);
+    enum rc rc = store_user_find(d->tx, d->tenant.num, users_text_of(d, "name"), &d->arena, u);
     if (rc == RC_NOT_FOUND)
         buf_say(d->why, "tenant %.*s has no user %.*s", STR_ARGS(d->tenant.name),
-                STR_ARGS(text_of(d, "name")));
+                STR_ARGS(users_text_of(d, "name")));
     return rc;
 }
 
 static enum rc hash_password(struct doing *d, struct str *out)
 {
-    char hash[CORE_PASSWORD_TEXT_MAX] = "";
-    struct str password = text_of(d, "password");
-    if (password.ptr != NULL && core_password_hash(rng_system(), password, hash) != RC_OK)
-        return invalid(d, "a password has 8 to 256 bytes");
+    char hash[ACCESS_PASSWORD_TEXT_MAX] = "";
+    struct str password = users_text_of(d, "password");
+    if (password.ptr != NULL && access_password_hash(rng_system(), password, hash) != RC_OK)
+        return users_invalid(d, "a password has 8 to 256 bytes");
     *out = arena_str(&d->arena, str_from(hash));
     return RC_OK;
 }
 
-static enum rc change(struct doing *d, struct store_user *u)
+static enum rc users_change(struct doing *d, struct store_user *u)
 {
     u->generation++;
     u->updated_us = d->now_us;
@@ -118,13 +122,13 @@ static enum rc change(struct doing *d, struct store_user *u)
 static enum rc create_user(struct doing *d)
 {
     struct store_user u = { .org = d->tenant.num,
-                            .name = text_of(d, "name"),
+                            .name = users_text_of(d, "name"),
                             .generation =
                                 d->now_us, /* no token of an earlier user of that number */
                             .created_us = d->now_us,
                             .updated_us = d->now_us };
-    if (!is_name(u.name))
-        return invalid(d, "a name has 1 to 256 bytes of UTF-8 without control characters");
+    if (!users_is_name(u.name))
+        return users_invalid(d, "a name has 1 to 256 bytes of UTF-8 without control characters");
     enum rc rc = roles_text(d, &u.roles);
     if (rc == RC_OK)
         rc = hash_password(d, &u.password);
@@ -139,11 +143,11 @@ static enum rc set_password(struct doing *d)
 {
     struct store_user u;
     enum rc rc = find_user(d, &u);
-    if (rc == RC_OK && text_of(d, "password").ptr == NULL)
-        return invalid(d, "which password?");
+    if (rc == RC_OK && users_text_of(d, "password").ptr == NULL)
+        return users_invalid(d, "which password?");
     if (rc == RC_OK)
         rc = hash_password(d, &u.password);
-    return rc == RC_OK ? change(d, &u) : rc;
+    return rc == RC_OK ? users_change(d, &u) : rc;
 }
 
 static enum rc set_roles(struct doing *d)
@@ -152,7 +156,7 @@ static enum rc set_roles(struct doing *d)
     enum rc rc = find_user(d, &u);
     if (rc == RC_OK)
         rc = roles_text(d, &u.roles);
-    return rc == RC_OK ? change(d, &u) : rc;
+    return rc == RC_OK ? users_change(d, &u) : rc;
 }
 
 static enum rc delete_user(struct doing *d)
@@ -162,12 +166,13 @@ static enum rc delete_user(struct doing *d)
     return rc == RC_OK ? store_user_delete(d->tx, u.num) : rc;
 }
 
-static enum rc seal(struct doing *d, enum core_user_secret what, struct str plain, struct str *out)
+static enum rc users_seal(struct doing *d, enum access_user_secret what, struct str plain,
+                          struct str *out)
 {
     struct buf sealed;
     buf_init(&sealed, 4096);
-    enum rc rc =
-        core_user_seal(d->at->vault, what, d->tenant.num, text_of(d, "name"), plain, &sealed);
+    enum rc rc = access_user_seal(d->at->vault, what, d->tenant.num, users_text_of(d, "name"),
+                                  plain, &sealed);
     *out = arena_str(&d->arena, buf_str(&sealed));
     buf_fini(&sealed);
     return rc;
@@ -175,21 +180,21 @@ static enum rc seal(struct doing *d, enum core_user_secret what, struct str plai
 
 static enum rc set_totp(struct doing *d)
 {
-    uint8_t secret[CORE_TOTP_BYTES];
-    char text[CORE_TOTP_TEXT + 1];
+    uint8_t secret[ACCESS_TOTP_BYTES];
+    char text[ACCESS_TOTP_TEXT + 1];
     struct store_user u;
     enum rc rc = find_user(d, &u);
     u.totp = STR_NONE;
     if (rc == RC_OK && !is_off(d)) {
         rng_fill(rng_system(), secret, sizeof(secret));
-        core_totp_show(secret, text);
-        rc = seal(d, CORE_USER_TOTP, str_of((const char *)secret, sizeof(secret)), &u.totp);
+        access_totp_show(secret, text);
+        rc = users_seal(d, ACCESS_USER_TOTP, str_of((const char *)secret, sizeof(secret)), &u.totp);
         if (rc == RC_OK)
             rc = buf_addf(d->out, "%s\n", text);
         mem_wipe(secret, sizeof(secret));
         mem_wipe(text, sizeof(text));
     }
-    return rc == RC_OK ? change(d, &u) : rc;
+    return rc == RC_OK ? users_change(d, &u) : rc;
 }
 
 static enum rc set_shared_secret(struct doing *d)
@@ -202,20 +207,20 @@ static enum rc set_shared_secret(struct doing *d)
     if (rc == RC_OK && !is_off(d)) {
         rng_fill(rng_system(), bytes, sizeof(bytes));
         hex_encode(bytes, sizeof(bytes), text);
-        rc = seal(d, CORE_USER_SHARED, str_from(text), &u.secret);
+        rc = users_seal(d, ACCESS_USER_SHARED, str_from(text), &u.secret);
         if (rc == RC_OK)
             rc = buf_addf(d->out, "%s\n", text);
         mem_wipe(bytes, sizeof(bytes));
         mem_wipe(text, sizeof(text));
     }
-    return rc == RC_OK ? change(d, &u) : rc;
+    return rc == RC_OK ? users_change(d, &u) : rc;
 }
 
 static enum rc list_users(struct doing *d)
 {
     struct store_user *users = NULL;
     size_t count = 0;
-    int64_t org = text_of(d, "tenant").ptr == NULL ? 0 : d->tenant.num;
+    int64_t org = users_text_of(d, "tenant").ptr == NULL ? 0 : d->tenant.num;
     enum rc rc = store_user_list(d->tx, org, &d->arena, &users, &count);
     if (rc == RC_OK)
         rc = buf_addf(d->out, "%-20s %-24s %-20s %s\n", "TENANT", "NAME", "LOGS IN BY", "ROLES");
@@ -238,11 +243,12 @@ static enum rc list_users(struct doing *d)
 static enum rc create_tenant(struct doing *d)
 {
     char text[ID_TEXT_MAX + 1];
-    struct str name = text_of(d, "tenant");
+    struct str name = users_text_of(d, "tenant");
     struct store_org known, org = { .name = name, .created_us = d->now_us };
-    if (!is_name(name) || str_starts(name, STR("org_")))
-        return invalid(d, "a tenant's name has 1 to 256 bytes of UTF-8 without control characters, "
-                          "and does not begin with org_");
+    if (!users_is_name(name) || str_starts(name, STR("org_")))
+        return users_invalid(
+            d, "a tenant's name has 1 to 256 bytes of UTF-8 without control characters, "
+               "and does not begin with org_");
     enum rc rc = store_org_named(d->tx, name, &d->arena, &known);
     if (rc == RC_OK) {
         buf_say(d->why, "there is a tenant %.*s already", STR_ARGS(name));
@@ -271,10 +277,10 @@ static enum rc list_tenants(struct doing *d)
 /* Makes an API token of the tenant; has a transaction of its own. */
 static enum rc make_token(struct doing *d)
 {
-    char text[CORE_TOKEN_TEXT + 1];
+    char text[ACCESS_TOKEN_TEXT + 1];
     int64_t num;
-    struct core_token_spec spec = { .org = d->tenant.num, .name = d->tenant.name };
-    enum rc rc = core_access_create(d->at->access, &spec, text, &num);
+    struct access_token_spec spec = { .org = d->tenant.num, .name = d->tenant.name };
+    enum rc rc = access_create(d->at->access, &spec, text, &num);
     if (rc == RC_OK)
         rc = buf_addf(d->out, "%s\n", text);
     mem_wipe(text, sizeof(text));
@@ -300,9 +306,9 @@ static enum rc list_tokens(struct doing *d)
 static enum rc revoke_token(struct doing *d)
 {
     int64_t num = 0;
-    if (str_to_i64(text_of(d, "number"), &num) != RC_OK)
-        return invalid(d, "which token? Its number, as the list shows it");
-    enum rc rc = core_access_revoke_num(d->at->access, d->tenant.num, num);
+    if (str_to_i64(users_text_of(d, "number"), &num) != RC_OK)
+        return users_invalid(d, "which token? Its number, as the list shows it");
+    enum rc rc = access_revoke_num(d->at->access, d->tenant.num, num);
     if (rc == RC_NOT_FOUND)
         buf_say(d->why, "tenant %.*s has no token %lld", STR_ARGS(d->tenant.name), (long long)num);
     return rc;
@@ -331,16 +337,16 @@ static const struct verb {
 
 static enum rc find_tenant(struct doing *d)
 {
-    struct str name = text_of(d, "tenant");
+    struct str name = users_text_of(d, "tenant");
     if (name.ptr == NULL)
         name = STR("default");
-    enum rc rc = core_tenant_find(d->tx, name, &d->arena, &d->tenant);
+    enum rc rc = access_tenant_find(d->tx, name, &d->arena, &d->tenant);
     if (rc == RC_NOT_FOUND)
         buf_say(d->why, "there is no tenant %.*s", STR_ARGS(name));
     return rc;
 }
 
-static enum rc run(struct doing *d, const struct verb *verb)
+static enum rc users_run(struct doing *d, const struct verb *verb)
 {
     enum rc rc =
         verb->is_read ? store_read(d->at->store, &d->tx) : store_write(d->at->store, &d->tx);
@@ -362,12 +368,12 @@ enum rc server_users_on(const struct server_users_at *at, const json_t *request,
                        .out = out,
                        .why = why,
                        .now_us = clock_wall_us(clock_system()) };
-    struct str name = text_of(&d, "verb");
+    struct str name = users_text_of(&d, "verb");
     enum rc rc = RC_INVALID;
     arena_init(&d.arena);
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
         if (str_eq(name, str_from(verbs[i].name)))
-            rc = run(&d, &verbs[i]);
+            rc = users_run(&d, &verbs[i]);
     if (rc != RC_OK && why->len == 0)
         buf_say(why, "%s", rc_name(rc));
     arena_fini(&d.arena);
@@ -376,15 +382,15 @@ enum rc server_users_on(const struct server_users_at *at, const json_t *request,
 
 /* For what is sealed only. A secret that were made here would not be the service's, which may have it in its
  * environment alone: nobody could log in by what it sealed. */
-static enum rc vault_for(const struct conf *c, const json_t *request, struct sign_vault **out,
-                         struct buf *why)
+static enum rc vault_for(const struct conf *c, struct store *store, const json_t *request,
+                         struct sign_vault **out, struct buf *why)
 {
     const char *verb = json_string_value(json_object_get(request, "verb"));
     if (verb == NULL || json_object_get(request, "off") != NULL ||
         (strcmp(verb, "user-totp") != 0 && strcmp(verb, "user-shared-secret") != 0))
         return RC_OK;
     if (server_knows_main_secret(c))
-        return server_vault(c, out, why);
+        return server_vault_open(c, store, out, why);
     buf_say(why, "the main secret is not known here: do this while the server runs, or give "
                  "server.main_secret as the server has it");
     return RC_INVALID;
@@ -393,38 +399,35 @@ static enum rc vault_for(const struct conf *c, const json_t *request, struct sig
 static enum rc on_folder(const struct conf *c, struct store *store, const json_t *request,
                          struct buf *out, struct buf *why)
 {
-    struct core_access_options o = {
+    struct access_options o = {
         .store = store, .clock = clock_system(), .rng = rng_system(), .cached_max = 16
     };
-    struct server_users_at at = { .store = store, .access = core_access_new(&o) };
+    struct server_users_at at = { .store = store, .access = access_new(&o) };
     struct sign_vault *vault = NULL;
     struct arena arena;
     struct str id;
     int64_t org;
 
     arena_init(&arena);
-    enum rc rc = core_access_default_org(at.access, STR("default"), &arena, &org, &id);
+    enum rc rc = access_default_org(at.access, STR("default"), &arena, &org, &id);
     if (rc == RC_OK)
-        rc = vault_for(c, request, &vault, why);
+        rc = vault_for(c, store, request, &vault, why);
     at.vault = vault;
     if (rc == RC_OK)
         rc = server_users_on(&at, request, out, why);
     arena_fini(&arena);
     sign_vault_free(vault);
-    core_access_free(at.access);
+    access_free(at.access);
     return rc;
 }
 
 enum rc server_users(const struct conf *c, const json_t *request, struct buf *out, struct buf *why)
 {
-    struct store_options o = server_store_options(c);
     struct store *store = NULL;
-    enum rc rc = store_open(&o, &store, why);
+    enum rc rc = server_folder_for_command(c, &store, why);
 
-    if (rc == RC_BUSY) {
-        buf_reset(why);
+    if (rc == RC_BUSY)
         return server_users_ask(c->data_dir, request, out, why);
-    }
     if (rc == RC_OK)
         rc = on_folder(c, store, request, out, why);
     store_close(store);

@@ -8,7 +8,7 @@
  *               tenant-create, tenant-list, tenant-token, tenant-tokens, tenant-revoke
  *   "tenant"    its name or id; "default" when absent
  *   "name"      of the user
- *   "roles"     comma-separated: admin, manager, config-manager, user, or ROLE_... in full
+ *   "roles"     comma-separated: admin, manager, config-manager, user, operator, viewer, or ROLE_... in full
  *   "password"  user-create (absent: no login by password), user-passwd
  *   "number"    tenant-revoke: of the token
  *   "off"       "true": user-totp and user-shared-secret take away instead of making one

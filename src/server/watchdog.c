@@ -4,7 +4,10 @@
  * run it for seconds is blocked by something that should be on a worker, and the log then says what
  * every thread is doing. systemd's watchdog is fed only while all loops turn.
  */
-#include "server/server_priv.h"
+#include "server/watchdog_priv.h"
+
+#include "server/loops_priv.h"
+#include "server/notify_priv.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -47,7 +50,7 @@ static void say_silent(const struct server_loop *loop, int64_t silent_us)
 }
 
 /* False: the loop is silent. */
-static bool check(struct server_watchdog *w, size_t at, int64_t now_us)
+static bool watchdog_check(struct server_watchdog *w, size_t at, int64_t now_us)
 {
     struct beat *beat = &w->beats[at];
     struct server_loop *loop = &w->server->loops[at];
@@ -69,7 +72,7 @@ static bool check(struct server_watchdog *w, size_t at, int64_t now_us)
     return silent_us <= SILENT_US;
 }
 
-static void watch(void *arg)
+static void watchdog_watch(void *arg)
 {
     struct server_watchdog *w = arg;
     struct pollfd stop = { .fd = w->stop_fd, .events = POLLIN };
@@ -77,7 +80,7 @@ static void watch(void *arg)
     while (poll(&stop, 1, BEAT_US / 1000) <= 0) {
         bool all_turn = true;
         for (size_t i = 0; i < w->server->loop_count; i++)
-            all_turn = check(w, i, clock_mono_us(clock_system())) && all_turn;
+            all_turn = watchdog_check(w, i, clock_mono_us(clock_system())) && all_turn;
         if (all_turn)
             server_notify("WATCHDOG=1");
     }
@@ -89,31 +92,43 @@ struct server_watchdog *server_watchdog_new(struct server *s)
 
     w->server = s;
     w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    MUST(w->stop_fd >= 0);
+    if (w->stop_fd < 0) {
+        xfree(w);
+        return NULL;
+    }
     for (size_t i = 0; i < s->loop_count; i++)
         w->beats[i].task = (struct loop_task){ .fn = beat_back, .arg = &w->beats[i] };
-    w->thread = thread_start("watchdog", THREAD_OTHER, watch, w);
-    return w;
+    w->thread = thread_start("watchdog", THREAD_OTHER, watchdog_watch, w);
+    if (w->thread != NULL)
+        return w;
+    close(w->stop_fd);
+    xfree(w);
+    return NULL;
 }
 
 void server_watchdog_free(struct server_watchdog *w)
 {
     if (w == NULL)
         return;
-    MUST(eventfd_write(w->stop_fd, 1) == 0);
+    MUST(eventfd_write(w->stop_fd, 1) ==
+         0); /* fails for a full counter only, and this is the first */
     thread_join(w->thread);
     close(w->stop_fd);
     server_drain_loops(w->server); /* beats still under way come home */
     xfree(w);
 }
 
+int64_t server_watchdog_waiting_us(struct server_watchdog *w, size_t loop)
+{
+    struct beat *beat = &w->beats[loop];
+
+    return atomic_load(&beat->is_out) ? clock_mono_us(clock_system()) - atomic_load(&beat->sent_us)
+                                      : 0;
+}
+
 void server_watchdog_describe(struct server_watchdog *w, struct buf *out)
 {
-    int64_t now_us = clock_mono_us(clock_system());
-
-    for (size_t i = 0; i < w->server->loop_count; i++) {
-        struct beat *beat = &w->beats[i];
-        int64_t waiting_us = atomic_load(&beat->is_out) ? now_us - atomic_load(&beat->sent_us) : 0;
-        buf_say(out, "%s waiting_us=%lld\n", w->server->loops[i].name, (long long)waiting_us);
-    }
+    for (size_t i = 0; i < w->server->loop_count; i++)
+        buf_say(out, "%s waiting_us=%lld\n", w->server->loops[i].name,
+                (long long)server_watchdog_waiting_us(w, i));
 }

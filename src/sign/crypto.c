@@ -62,7 +62,7 @@ void sign_sha256(struct str s, uint8_t out[static 32])
 }
 
 /* Ends the context. */
-static void finish(EVP_MAC_CTX *ctx, struct str rest, uint8_t out[static 32])
+static void crypto_finish(EVP_MAC_CTX *ctx, struct str rest, uint8_t out[static 32])
 {
     size_t len = 0;
     MUST(ctx != NULL && EVP_MAC_update(ctx, (const unsigned char *)rest.ptr, rest.len) == 1);
@@ -72,7 +72,7 @@ static void finish(EVP_MAC_CTX *ctx, struct str rest, uint8_t out[static 32])
 
 void sign_hmac256(struct str key, struct str s, uint8_t out[static 32])
 {
-    finish(sign_crypto_hmac(key.ptr == NULL ? "" : key.ptr, key.len), s, out);
+    crypto_finish(sign_crypto_hmac(key.ptr == NULL ? "" : key.ptr, key.len), s, out);
 }
 
 /* --- texts that begin alike ----------------------------------------------------------------------------- */
@@ -91,7 +91,7 @@ struct sign_prefix *sign_prefix_new(struct str key, struct str beginning)
 
 void sign_prefix_finish(const struct sign_prefix *p, struct str rest, uint8_t out[static 32])
 {
-    finish(EVP_MAC_CTX_dup(p->ctx), rest, out);
+    crypto_finish(EVP_MAC_CTX_dup(p->ctx), rest, out);
 }
 
 void sign_prefix_free(struct sign_prefix *p)

@@ -11,7 +11,7 @@ enum { GENERATED_BYTES = SIGN_SECRET_MIN };
 #define SECRET_PREFIX STR("whsk_")
 #define PUBLIC_PREFIX STR("whpk_")
 
-static enum rc refuse(struct buf *why, const char *reason)
+static enum rc key_refuse(struct buf *why, const char *reason)
 {
     buf_say(why, "%s", reason);
     return RC_INVALID;
@@ -22,10 +22,10 @@ static enum rc parse_hmac(struct str digits, struct sign_key *out, struct buf *w
     out->kind = SIGN_HMAC256;
     enum rc rc = base64_decode(digits, out->bytes, SIGN_SECRET_MAX, &out->len);
     if (rc == RC_INVALID) {
-        return refuse(why, "not base64 after \"whsec_\"");
+        return key_refuse(why, "not base64 after \"whsec_\"");
     }
     if (rc != RC_OK || out->len < SIGN_SECRET_MIN) {
-        return refuse(why, "a whsec_ secret holds 24 to 75 bytes");
+        return key_refuse(why, "a whsec_ secret holds 24 to 75 bytes");
     }
     return RC_OK;
 }
@@ -36,34 +36,34 @@ static enum rc parse_ed25519(struct str digits, struct sign_key *out, struct buf
     out->kind = SIGN_ED25519;
     enum rc rc = base64_decode(digits, out->bytes, sizeof(out->bytes), &out->len);
     if (rc == RC_INVALID) {
-        return refuse(why, "not base64 after \"whsk_\"");
+        return key_refuse(why, "not base64 after \"whsk_\"");
     }
     if (rc != RC_OK ||
         (out->len != SIGN_SEED_BYTES && out->len != SIGN_SEED_BYTES + SIGN_PUBLIC_BYTES)) {
-        return refuse(why, "a whsk_ secret holds 64 bytes (seed and public key) or 32 (seed)");
+        return key_refuse(why, "a whsk_ secret holds 64 bytes (seed and public key) or 32 (seed)");
     }
     sign_crypto_public(out->bytes, public);
     if (out->len != SIGN_SEED_BYTES &&
         memcmp(out->bytes + SIGN_SEED_BYTES, public, sizeof(public)) != 0) {
-        return refuse(why, "the two halves of the whsk_ secret do not belong together");
+        return key_refuse(why, "the two halves of the whsk_ secret do not belong together");
     }
     memcpy(out->bytes + SIGN_SEED_BYTES, public, sizeof(public));
     out->len = SIGN_SEED_BYTES + SIGN_PUBLIC_BYTES;
     return RC_OK;
 }
 
-static enum rc parse(struct str text, struct sign_key *out, struct buf *why)
+static enum rc key_parse(struct str text, struct sign_key *out, struct buf *why)
 {
     struct str digits = text;
     if (str_starts(text, PUBLIC_PREFIX)) {
-        return refuse(why, "whpk_ is a public key; signing takes the secret one, whsk_");
+        return key_refuse(why, "whpk_ is a public key; signing takes the secret one, whsk_");
     }
     bool ed25519 = str_skip_prefix(&digits, SECRET_PREFIX);
     if (!ed25519) {
         (void)str_skip_prefix(&digits, HMAC_PREFIX);
     }
     if (str_find(digits, '-') != digits.len || str_find(digits, '_') != digits.len) {
-        return refuse(why, "neither whsec_ nor whsk_ followed by standard base64");
+        return key_refuse(why, "neither whsec_ nor whsk_ followed by standard base64");
     }
     return ed25519 ? parse_ed25519(digits, out, why) : parse_hmac(digits, out, why);
 }
@@ -71,7 +71,7 @@ static enum rc parse(struct str text, struct sign_key *out, struct buf *why)
 enum rc sign_key_parse(struct str text, struct sign_key *out, struct buf *why)
 {
     mem_wipe(out, sizeof(*out));
-    enum rc rc = parse(text, out, why);
+    enum rc rc = key_parse(text, out, why);
     if (rc != RC_OK) {
         mem_wipe(out, sizeof(*out));
     }
@@ -92,8 +92,8 @@ void sign_key_generate(enum sign_kind kind, const struct rng *rng, struct sign_k
     sign_crypto_public(out->bytes, out->bytes + SIGN_SEED_BYTES);
 }
 
-static struct str show(struct str prefix, const uint8_t *bytes, size_t len,
-                       char out[static SIGN_SECRET_TEXT_MAX])
+static struct str key_show(struct str prefix, const uint8_t *bytes, size_t len,
+                           char out[static SIGN_SECRET_TEXT_MAX])
 {
     memcpy(out, prefix.ptr, prefix.len);
     base64_encode(bytes, len, out + prefix.len);
@@ -103,12 +103,13 @@ static struct str show(struct str prefix, const uint8_t *bytes, size_t len,
 struct str sign_key_show(const struct sign_key *key, char out[static SIGN_SECRET_TEXT_MAX])
 {
     if (key->kind == SIGN_ED25519) {
-        return show(PUBLIC_PREFIX, key->bytes + SIGN_SEED_BYTES, SIGN_PUBLIC_BYTES, out);
+        return key_show(PUBLIC_PREFIX, key->bytes + SIGN_SEED_BYTES, SIGN_PUBLIC_BYTES, out);
     }
-    return show(HMAC_PREFIX, key->bytes, key->len, out);
+    return key_show(HMAC_PREFIX, key->bytes, key->len, out);
 }
 
 struct str sign_key_secret(const struct sign_key *key, char out[static SIGN_SECRET_TEXT_MAX])
 {
-    return show(key->kind == SIGN_ED25519 ? SECRET_PREFIX : HMAC_PREFIX, key->bytes, key->len, out);
+    return key_show(key->kind == SIGN_ED25519 ? SECRET_PREFIX : HMAC_PREFIX, key->bytes, key->len,
+                    out);
 }

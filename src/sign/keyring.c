@@ -19,7 +19,7 @@ struct sign_keyring {
     struct ring_key keys[SIGN_KEYS_MAX];
 };
 
-static bool is_whole(const struct sign_key *key)
+static bool keyring_is_whole(const struct sign_key *key)
 {
     if (key->kind == SIGN_HMAC256) {
         return key->len >= SIGN_SECRET_MIN && key->len <= SIGN_SECRET_MAX;
@@ -39,7 +39,7 @@ enum rc sign_keyring_new(const struct sign_key *keys, size_t count, struct sign_
         return RC_INVALID;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!is_whole(&keys[i])) {
+        if (!keyring_is_whole(&keys[i])) {
             return RC_INVALID;
         }
     }
@@ -102,7 +102,7 @@ static size_t sign_hmac(const EVP_MAC_CTX *keyed, const struct sign_message *msg
     return len;
 }
 
-static char *put(char *at, const char *bytes, size_t len)
+static char *keyring_put(char *at, const char *bytes, size_t len)
 {
     if (len > 0) {
         memcpy(at, bytes, len);
@@ -118,9 +118,9 @@ static size_t sign_ed25519(EVP_PKEY *private, const struct sign_message *msg,
     size_t total = p.id.len + p.rest_len + msg->body.len;
     size_t len = SIGNATURE_MAX;
     char *whole = xmalloc(total);
-    char *at = put(whole, p.id.ptr, p.id.len);
-    at = put(at, p.rest, p.rest_len);
-    (void)put(at, msg->body.ptr, msg->body.len);
+    char *at = keyring_put(whole, p.id.ptr, p.id.len);
+    at = keyring_put(at, p.rest, p.rest_len);
+    (void)keyring_put(at, msg->body.ptr, msg->body.len);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     MUST(ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, private, NULL) == 1);
     MUST(EVP_DigestSign(ctx, out, &len, (const unsigned char *)whole, total) == 1);

@@ -67,8 +67,9 @@ static const unsigned char *bytes_of(struct str s)
 }
 
 /* A context ready for the text: key, nonce and associated data are in. */
-static EVP_CIPHER_CTX *start(const struct sign_vault *v, const uint8_t nonce[static NONCE_BYTES],
-                             struct str context, int encrypt)
+static EVP_CIPHER_CTX *vault_start(const struct sign_vault *v,
+                                   const uint8_t nonce[static NONCE_BYTES], struct str context,
+                                   int encrypt)
 {
     static const unsigned char version = VERSION;
     int len = 0;
@@ -96,7 +97,7 @@ enum rc sign_seal(const struct sign_vault *v, struct str context, struct str pla
     at[0] = VERSION;
     memcpy(at + 1, nonce, sizeof(nonce));
     at += HEAD_BYTES;
-    EVP_CIPHER_CTX *ctx = start(v, nonce, context, 1);
+    EVP_CIPHER_CTX *ctx = vault_start(v, nonce, context, 1);
     MUST(EVP_CipherUpdate(ctx, at, &len, bytes_of(plain), (int)plain.len) == 1);
     MUST(len == (int)plain.len && EVP_CipherFinal_ex(ctx, at + len, &len) == 1);
     MUST(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, at + plain.len) == 1);
@@ -123,7 +124,7 @@ enum rc sign_open(const struct sign_vault *v, struct str context, struct str sea
     }
     uint8_t *at = (uint8_t *)out->ptr + out->len;
     memcpy(tag, from + HEAD_BYTES + plain_len, sizeof(tag));
-    EVP_CIPHER_CTX *ctx = start(v, from + 1, context, 0);
+    EVP_CIPHER_CTX *ctx = vault_start(v, from + 1, context, 0);
     MUST(EVP_CipherUpdate(ctx, at, &len, from + HEAD_BYTES, (int)plain_len) == 1);
     MUST(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, tag) == 1);
     bool is_ours = EVP_CipherFinal_ex(ctx, at + plain_len, &len) == 1;

@@ -53,6 +53,23 @@ struct store_application_filter {
     bool with_endpoint;     /* only those that have an endpoint */
     bool not_all_disabled;  /* none whose endpoints are all disabled; those without endpoints stay */
 };
+/* Searching: `text` is a part of the name or uid, or the id; empty: all. ASCII letters in any case. */
+enum store_application_order {
+    STORE_APPLICATIONS_BY_NAME,
+    STORE_APPLICATIONS_BY_CREATION,
+    STORE_APPLICATIONS_BY_UPDATE,
+    STORE_APPLICATIONS_BY_ENDPOINTS, /* how many it has */
+    STORE_APPLICATION_ORDERS
+};
+struct store_application_found {
+    struct store_application app;
+    int64_t endpoint_count, failing_count, disabled_count; /* disabled ones do not count as failing */
+};
+/* `out` has room for page->limit. page->after: an id, of one that may have been deleted since; forwards only. Reads all of
+ * the organisation's applications. RC_INVALID: the id is none of the organisation's. */
+MUST_USE enum rc store_application_search(struct store_tx *tx, int64_t org, struct str text, enum store_application_order order,
+                                          const struct store_page *page, struct arena *a,
+                                          struct store_application_found *out, struct store_page_end *end);
 /* `out` has room for page->limit. Always in canonical order (descending or not), also backwards. `f`: NULL for all. */
 MUST_USE enum rc store_application_list(struct store_tx *tx, int64_t org,
                                         const struct store_application_filter *f,

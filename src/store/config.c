@@ -5,16 +5,61 @@
  */
 #include "store/config_priv.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "store/migrations_priv.h"
+
+static enum rc take_notes(struct store_tx *tx)
+{
+    enum rc rc = RC_OK;
+    if (tx->is_write && tx->config->is_migrated)
+        rc = store_notes_watch(tx->db, &tx->config->notes);
+    if (rc != RC_OK) {
+        db_close(tx->db); /* nothing is written without them */
+        tx->db = NULL;
+    }
+    return rc;
+}
 
 static enum rc tx_connect(struct store_tx *tx, struct buf *why)
 {
     if (tx->db != NULL)
         return RC_OK;
-    return db_open(tx->config->path, tx->is_write ? DB_CREATE : DB_READ, &tx->config->db_options,
-                   &tx->db, why);
+    enum rc rc = db_open(tx->config->path, tx->is_write ? DB_CREATE : DB_READ,
+                         &tx->config->db_options, &tx->db, why);
+    return rc == RC_OK ? take_notes(tx) : rc;
+}
+
+static bool has_segments(const char *dir)
+{
+    char path[PATH_MAX];
+    bool has = false;
+    (void)snprintf(path, sizeof path, "%s/segments", dir);
+    DIR *folder = opendir(path);
+    for (const struct dirent *e; folder != NULL && !has && (e = readdir(folder)) != NULL;)
+        has = str_ends(str_from(e->d_name), STR(".db"));
+    if (folder != NULL)
+        (void)closedir(folder);
+    return has;
+}
+
+/* Messages without the applications and endpoints they belong to: a new, empty configuration would only hide
+ * that it is gone. */
+enum rc store_config_is_there(const char *path, const char *dir, struct buf *why)
+{
+    struct stat st;
+    bool is_missing = stat(path, &st) != 0 ? errno == ENOENT : st.st_size == 0;
+    if (!is_missing || !has_segments(dir))
+        return RC_OK;
+    buf_say(why,
+            "%s: missing or empty, though %s/segments holds messages: restore it from a backup, or "
+            "move the segments away to start anew",
+            path, dir);
+    return RC_CORRUPT;
 }
 
 enum rc store_config_open(struct store_config *c, const struct store_options *o, struct buf *why)
@@ -24,8 +69,9 @@ enum rc store_config_open(struct store_config *c, const struct store_options *o,
     (void)snprintf(c->path, size, "%s/config.db", o->dir);
     c->db_options = (struct db_options){ .cache_bytes = CONFIG_CACHE_BYTES,
                                          .busy_us = CONFIG_WRITE_WAIT_US,
-                                         .no_sync = o->no_sync };
-    c->idempotency_us = o->idempotency_us;
+                                         .no_sync = o->no_sync,
+                                         .sync_failed = &c->sync_failed };
+    atomic_init(&c->idempotency_us, o->idempotency_us);
     mutex_init(&c->lock);
     cond_init(&c->freed);
     c->writer = (struct store_tx){ .config = c, .is_write = true };
@@ -33,7 +79,9 @@ enum rc store_config_open(struct store_config *c, const struct store_options *o,
         c->readers[i] = (struct store_tx){ .config = c };
 
     int64_t left;
-    enum rc rc = tx_connect(&c->writer, why);
+    enum rc rc = store_config_is_there(c->path, o->dir, why);
+    if (rc == RC_OK)
+        rc = tx_connect(&c->writer, why);
     if (rc == RC_OK)
         rc = store_migrate(c->writer.db, store_config_migrations, store_config_migration_count,
                            o->clock, c->path, why);
@@ -41,6 +89,12 @@ enum rc store_config_open(struct store_config *c, const struct store_options *o,
         buf_say(why, "%s: %s; restore it from a backup", c->path, db_error(c->writer.db));
         rc = RC_CORRUPT;
     } /* a full disk only leaves the log as it is */
+    c->is_migrated = rc == RC_OK;
+    if (rc == RC_OK) {
+        rc = take_notes(&c->writer);
+        if (rc != RC_OK)
+            buf_say(why, "%s: cannot be watched for changes: %s", c->path, rc_name(rc));
+    }
     return rc;
 }
 
@@ -72,6 +126,10 @@ static struct store_tx *free_reader(struct store_config *c)
 static void give_back(struct store_tx *tx)
 {
     struct store_config *c = tx->config;
+    if (tx->db != NULL && db_is_stale(tx->db)) {
+        db_close(tx->db);
+        tx->db = NULL;
+    }
     mutex_lock(&c->lock);
     tx->is_busy = false;
     cond_broadcast(&c->freed);
@@ -82,6 +140,8 @@ static void give_back(struct store_tx *tx)
 static enum rc tx_start(struct store_tx *tx, struct store_tx **out)
 {
     enum rc rc = tx_connect(tx, NULL);
+    if (tx->is_write)
+        tx->config->notes.count = 0;
     if (rc == RC_OK)
         rc = db_begin(tx->db, tx->is_write);
     if (rc != RC_OK) {
@@ -122,10 +182,17 @@ enum rc store_write_config(struct store_config *c, struct store_tx **out)
     return tx_start(&c->writer, out);
 }
 
+/* Listeners read, and the next may write meanwhile: the notes are told from a copy. */
 enum rc store_commit(struct store_tx *tx)
 {
+    struct store_config *c = tx->config;
+    struct store_notes notes;
+    notes.count = tx->is_write ? c->notes.count : 0;
+    memcpy(notes.list, c->notes.list, notes.count * sizeof(notes.list[0]));
     enum rc rc = db_commit(tx->db);
     give_back(tx);
+    for (size_t i = 0; rc == RC_OK && notes.count > 0 && i < c->listener_count; i++)
+        c->listeners[i].fn(c->listeners[i].ctx, notes.list, notes.count);
     return rc;
 }
 
@@ -149,8 +216,27 @@ void store_config_checkpoint(struct store_config *c)
     if (!idle)
         return;
     enum rc rc = db_checkpoint(tx->db, false, &left);
-    (void)rc; /* tried again at the next round; a disk that fails shows in the next commit */
+    (void)rc; /* tried again at the next round */
     give_back(tx);
+    if (atomic_load(&c->sync_failed) && !c->is_told) {
+        c->is_told = true;
+        LOG(STORE_SYNC_FAILED, F_TEXT("file", c->path));
+    }
+}
+
+enum rc store_rewrite_config(struct store_config *c)
+{
+    struct store_tx *tx = NULL;
+    int64_t left = 0;
+    enum rc rc = store_write_config(c, &tx);
+    if (rc != RC_OK)
+        return rc;
+    db_rollback(tx->db); /* nobody else writes, and VACUUM wants no transaction */
+    rc = db_exec(tx->db, "VACUUM");
+    if (rc == RC_OK)
+        rc = db_checkpoint(tx->db, true, &left);
+    give_back(tx);
+    return rc == RC_OK && left > 0 ? RC_BUSY : rc;
 }
 
 /* --- rows ------------------------------------------------------------------------------------------ */
@@ -240,7 +326,7 @@ enum rc store_page_rows(struct db_stmt *s, store_row_fn read, size_t size,
 
 /* --- settings and answers --------------------------------------------------------------------------- */
 
-static void read_text(struct db_stmt *s, struct arena *a, void *row)
+static void config_read_text(struct db_stmt *s, struct arena *a, void *row)
 {
     *(struct str *)row = db_text(s, 0, a);
 }
@@ -249,7 +335,7 @@ enum rc store_setting_get(struct store_tx *tx, const char *name, struct arena *a
 {
     struct db_stmt *s = db_prepare(tx->db, "SELECT value FROM setting WHERE name = ?");
     db_bind_text(s, 1, str_from(name));
-    return store_row_one(s, read_text, a, out);
+    return store_row_one(s, config_read_text, a, out);
 }
 
 enum rc store_setting_set(struct store_tx *tx, const char *name, struct str value)
@@ -262,7 +348,7 @@ enum rc store_setting_set(struct store_tx *tx, const char *name, struct str valu
     return db_run(s);
 }
 
-static void read_answer(struct db_stmt *s, struct arena *a, void *row)
+static void config_read_answer(struct db_stmt *s, struct arena *a, void *row)
 {
     struct store_answer *answer = row;
     struct str hash = db_borrow(s, 2);
@@ -280,7 +366,7 @@ enum rc store_answer_find(struct store_tx *tx, const uint8_t key[static 16], int
         db_prepare(tx->db, "SELECT status, body, body_hash FROM answer WHERE key = ? AND at >= ?");
     db_bind_blob(s, 1, str_of((const char *)key, 16));
     db_bind_int(s, 2, not_before_us);
-    return store_row_one(s, read_answer, a, out);
+    return store_row_one(s, config_read_answer, a, out);
 }
 
 /* Forgets what is past the window on the way, so that the table holds one window's worth. */
@@ -288,7 +374,7 @@ enum rc store_answer_put(struct store_tx *tx, const uint8_t key[static 16], int6
                          const struct store_answer *answer)
 {
     struct db_stmt *s = db_prepare(tx->db, "DELETE FROM answer WHERE at < ?");
-    db_bind_int(s, 1, now_us - tx->config->idempotency_us);
+    db_bind_int(s, 1, now_us - atomic_load(&tx->config->idempotency_us));
     enum rc rc = db_run(s);
     if (rc != RC_OK)
         return rc;

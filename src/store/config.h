@@ -29,6 +29,7 @@ struct store_page {
     struct str after;
     bool backwards; /* the iterator was "-<id>": the page that ends before it */
     bool descending;
+    bool is_forward; /* from a time on: pages go towards what is newer (set by the API, for its iterators) */
     /* What flows, with a filter: come back short after looking at so many rows; 0: never. */
     int64_t rows_max;
 };

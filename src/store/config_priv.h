@@ -5,7 +5,8 @@
  */
 #pragma once
 
-#include "store/config.h"
+#include "store/notes_priv.h"
+#include "store/table.h"
 
 enum {
     CONFIG_READERS = 4,
@@ -23,13 +24,21 @@ struct store_tx {
 struct store_config {
     char *path;
     struct db_options db_options;
-    int64_t idempotency_us;
+    _Atomic int64_t idempotency_us;
+    atomic_bool sync_failed; /* see struct db_options */
+    bool is_told;            /* ... and that was logged. Keeper thread */
+    struct store_listener listeners[COMMIT_LISTENERS_MAX];
+    size_t listener_count;
     struct mutex lock; /* guards is_busy of all transactions */
     struct cond freed;
     struct store_tx writer;
+    struct store_notes notes; /* the writer's, of the transaction under way */
+    bool is_migrated;         /* notes can be taken of all tables */
     struct store_tx readers[CONFIG_READERS];
 };
 
+/* RC_CORRUPT: there are segments, and no configuration. */
+MUST_USE enum rc store_config_is_there(const char *path, const char *dir, struct buf *why);
 /* Opens and migrates `dir`/config.db. Fails as store_open(). */
 MUST_USE enum rc store_config_open(struct store_config *c, const struct store_options *o,
                                    struct buf *why);
@@ -38,19 +47,11 @@ void store_config_close(struct store_config *c);
 /* Moves the log into the file if it has grown. Not a loop thread. */
 void store_config_checkpoint(struct store_config *c);
 
+/* See store_config_forget(). */
+MUST_USE enum rc store_rewrite_config(struct store_config *c);
+
 MUST_USE enum rc store_read_config(struct store_config *c, struct store_tx **out);
 MUST_USE enum rc store_write_config(struct store_config *c, struct store_tx **out);
-
-/* Fills one row from the statement's columns; strings into the arena. */
-typedef void (*store_row_fn)(struct db_stmt *s, struct arena *a, void *row);
-
-/* The one row of a bound statement. RC_NOT_FOUND. */
-MUST_USE enum rc store_row_one(struct db_stmt *s, store_row_fn read, struct arena *a, void *out);
-/* All rows; *out in the arena. */
-MUST_USE enum rc store_row_all(struct db_stmt *s, store_row_fn read, size_t size, struct arena *a,
-                               void **out, size_t *count);
-/* Runs a bound UPDATE or DELETE of one row. RC_NOT_FOUND: there was none. */
-MUST_USE enum rc store_row_change(struct db *db, struct db_stmt *s);
 
 /* Lists: which way the statement must run, and the bound to bind for "after". */
 bool store_page_ascending(const struct store_page *page);

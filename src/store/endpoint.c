@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Endpoints: rows of `endpoint`, their signing keys in `endpoint_key` (position 0 is the current
- * one). A deleted one stays as a row, because deliveries name it by number; its secrets go.
+ * one), their health in `endpoint_health` (no row: it never failed). A deleted one stays as a row, because
+ * deliveries name it by number; its secrets go.
  */
 #include "store/endpoint.h"
 
@@ -9,7 +10,9 @@
 
 #define COLUMNS \
     "num, app, id, uid, kind, url, description, event_types, channels, metadata, headers, options," \
-    " options_sealed, throttle, version, disabled, disabled_reason, failing_since, created, updated, deleted"
+    " options_sealed, throttle, version, disabled, disabled_reason, coalesce(h.failing_since, 0), created," \
+    " updated, deleted, coalesce(h.last_failure, 0)"
+#define SELECT "SELECT " COLUMNS " FROM endpoint LEFT JOIN endpoint_health h ON h.endpoint = num"
 
 static void read_endpoint(struct db_stmt *s, struct arena *a, void *row)
 {
@@ -33,6 +36,7 @@ static void read_endpoint(struct db_stmt *s, struct arena *a, void *row)
         .disabled = db_int(s, 15) != 0,
         .disabled_reason = db_text(s, 16, a),
         .failing_since_us = db_int(s, 17),
+        .last_failure_us = db_int(s, 21),
         .created_us = db_int(s, 18),
         .updated_us = db_int(s, 19),
         .deleted = db_int(s, 20) != 0,
@@ -105,8 +109,8 @@ static void bind_blob_or_null(struct db_stmt *s, int at, struct str value)
         db_bind_blob(s, at, value);
 }
 
-/* What an endpoint may change, parameters 1 to 17. */
-static void bind_changeable(struct db_stmt *s, const struct store_endpoint *ep)
+/* What an endpoint may change, parameters 1 to 16. */
+static void endpoint_bind_changeable(struct db_stmt *s, const struct store_endpoint *ep)
 {
     db_bind_opt_text(s, 1, ep->uid);
     db_bind_text(s, 2, ep->kind);
@@ -122,9 +126,28 @@ static void bind_changeable(struct db_stmt *s, const struct store_endpoint *ep)
     db_bind_int(s, 12, ep->version);
     db_bind_int(s, 13, ep->disabled);
     db_bind_text(s, 14, ep->disabled_reason);
-    db_bind_int(s, 15, ep->failing_since_us);
-    db_bind_int(s, 16, ep->created_us);
-    db_bind_int(s, 17, ep->updated_us);
+    db_bind_int(s, 15, ep->created_us);
+    db_bind_int(s, 16, ep->updated_us);
+}
+
+/* An endpoint that never failed needs no row to say so. */
+static enum rc put_failing(struct store_tx *tx, const struct store_endpoint *ep)
+{
+    struct db_stmt *s = db_prepare(
+        tx->db,
+        "INSERT INTO endpoint_health(endpoint, failing_since, last_failure) SELECT ?1, ?2, 0"
+        " WHERE ?2 <> 0 OR EXISTS(SELECT 1 FROM endpoint_health WHERE endpoint = ?1)"
+        " ON CONFLICT(endpoint) DO UPDATE SET failing_since = excluded.failing_since"
+        " WHERE failing_since <> excluded.failing_since");
+    db_bind_int(s, 1, ep->num);
+    db_bind_int(s, 2, ep->failing_since_us);
+    return db_run(s);
+}
+
+static enum rc put_rest(struct store_tx *tx, const struct store_endpoint *ep)
+{
+    enum rc rc = put_failing(tx, ep);
+    return rc == RC_OK ? put_keys(tx, ep) : rc;
 }
 
 enum rc store_endpoint_insert(struct store_tx *tx, struct store_endpoint *ep)
@@ -132,16 +155,16 @@ enum rc store_endpoint_insert(struct store_tx *tx, struct store_endpoint *ep)
     struct db_stmt *s = db_prepare(
         tx->db,
         "INSERT INTO endpoint(uid, kind, url, description, event_types, channels, metadata, headers, options,"
-        " options_sealed, throttle, version, disabled, disabled_reason, failing_since, created, updated, app, id)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    bind_changeable(s, ep);
-    db_bind_int(s, 18, ep->app);
-    db_bind_text(s, 19, ep->id);
+        " options_sealed, throttle, version, disabled, disabled_reason, created, updated, app, id, failing_since)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)");
+    endpoint_bind_changeable(s, ep);
+    db_bind_int(s, 17, ep->app);
+    db_bind_text(s, 18, ep->id);
     enum rc rc = db_run(s);
     if (rc != RC_OK)
         return rc;
     ep->num = db_last_rowid(tx->db);
-    return put_keys(tx, ep);
+    return put_rest(tx, ep);
 }
 
 enum rc store_endpoint_update(struct store_tx *tx, const struct store_endpoint *ep)
@@ -150,11 +173,11 @@ enum rc store_endpoint_update(struct store_tx *tx, const struct store_endpoint *
         tx->db,
         "UPDATE endpoint SET uid = ?, kind = ?, url = ?, description = ?, event_types = ?, channels = ?,"
         " metadata = ?, headers = ?, options = ?, options_sealed = ?, throttle = ?, version = ?, disabled = ?,"
-        " disabled_reason = ?, failing_since = ?, created = ?, updated = ? WHERE num = ? AND deleted = 0");
-    bind_changeable(s, ep);
-    db_bind_int(s, 18, ep->num);
+        " disabled_reason = ?, created = ?, updated = ? WHERE num = ? AND deleted = 0");
+    endpoint_bind_changeable(s, ep);
+    db_bind_int(s, 17, ep->num);
     enum rc rc = store_row_change(tx->db, s);
-    return rc == RC_OK ? put_keys(tx, ep) : rc;
+    return rc == RC_OK ? put_rest(tx, ep) : rc;
 }
 
 enum rc store_endpoint_delete(struct store_tx *tx, int64_t num, int64_t now_us)
@@ -165,20 +188,47 @@ enum rc store_endpoint_delete(struct store_tx *tx, int64_t num, int64_t now_us)
     db_bind_int(s, 1, now_us);
     db_bind_int(s, 2, num);
     enum rc rc = store_row_change(tx->db, s);
+    if (rc != RC_OK)
+        return rc;
+    s = db_prepare(tx->db, "DELETE FROM endpoint_health WHERE endpoint = ?");
+    db_bind_int(s, 1, num);
+    rc = db_run(s);
     return rc == RC_OK ? drop_keys(tx, num) : rc;
 }
 
 enum rc store_endpoint_set_health(struct store_tx *tx, int64_t num, int64_t failing_since_us,
-                                  bool disabled, struct str reason, int64_t now_us)
+                                  int64_t last_failure_us, bool disabled, struct str reason,
+                                  int64_t now_us)
 {
-    struct db_stmt *s =
-        db_prepare(tx->db, "UPDATE endpoint SET failing_since = ?, disabled = ?,"
-                           " disabled_reason = ?, updated = ? WHERE num = ? AND deleted = 0");
-    db_bind_int(s, 1, failing_since_us);
+    struct db_stmt *s = db_prepare(
+        tx->db, "INSERT INTO endpoint_health(endpoint, failing_since, last_failure)"
+                " SELECT num, ?2, ?3 FROM endpoint WHERE num = ?1 AND deleted = 0"
+                " ON CONFLICT(endpoint) DO UPDATE SET failing_since = excluded.failing_since,"
+                " last_failure = excluded.last_failure");
+    db_bind_int(s, 1, num);
+    db_bind_int(s, 2, failing_since_us);
+    db_bind_int(s, 3, last_failure_us);
+    enum rc rc = store_row_change(tx->db, s);
+    if (rc != RC_OK)
+        return rc;
+    s = db_prepare(tx->db,
+                   "UPDATE endpoint SET disabled = ?2, disabled_reason = ?3, updated = ?4"
+                   " WHERE num = ?1 AND deleted = 0 AND (disabled <> ?2 OR disabled_reason <> ?3)");
+    db_bind_int(s, 1, num);
     db_bind_int(s, 2, disabled);
     db_bind_text(s, 3, reason);
     db_bind_int(s, 4, now_us);
-    db_bind_int(s, 5, num);
+    return db_run(s);
+}
+
+enum rc store_endpoint_put_url(struct store_tx *tx, const struct store_endpoint *ep)
+{
+    struct db_stmt *s = db_prepare(
+        tx->db, "UPDATE endpoint SET url = ?, options = ?, options_sealed = ? WHERE num = ?");
+    db_bind_text(s, 1, ep->url);
+    db_bind_opt_text(s, 2, ep->options);
+    bind_blob_or_null(s, 3, ep->options_sealed);
+    db_bind_int(s, 4, ep->num);
     return store_row_change(tx->db, s);
 }
 
@@ -195,17 +245,27 @@ enum rc store_endpoint_find(struct store_tx *tx, int64_t app, struct str id_or_u
                             struct store_endpoint *out)
 {
     struct db_stmt *s = db_prepare(
-        tx->db, "SELECT " COLUMNS " FROM endpoint WHERE app = ?1"
-                " AND (id = ?2 OR uid = ?2) AND deleted = 0 ORDER BY id = ?2 DESC LIMIT 1");
+        tx->db, SELECT " WHERE num = coalesce("
+                       "(SELECT num FROM endpoint WHERE app = ?1 AND id = ?2 AND deleted = 0),"
+                       " (SELECT num FROM endpoint WHERE app = ?1 AND uid = ?2 AND deleted = 0))");
     db_bind_int(s, 1, app);
     db_bind_text(s, 2, id_or_uid);
+    return load_one(tx, s, a, out);
+}
+
+enum rc store_endpoint_by_id(struct store_tx *tx, int64_t app, struct str id, struct arena *a,
+                             struct store_endpoint *out)
+{
+    struct db_stmt *s = db_prepare(tx->db, SELECT " WHERE app = ?1 AND id = ?2");
+    db_bind_int(s, 1, app);
+    db_bind_text(s, 2, id);
     return load_one(tx, s, a, out);
 }
 
 enum rc store_endpoint_by_num(struct store_tx *tx, int64_t num, struct arena *a,
                               struct store_endpoint *out)
 {
-    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM endpoint WHERE num = ?");
+    struct db_stmt *s = db_prepare(tx->db, SELECT " WHERE num = ?");
     db_bind_int(s, 1, num);
     return load_one(tx, s, a, out);
 }
@@ -215,26 +275,135 @@ enum rc store_endpoint_list(struct store_tx *tx, int64_t app, const struct store
 {
     struct db_stmt *s = db_prepare(
         tx->db, store_page_ascending(page)
-                    ? "SELECT " COLUMNS
-                      " FROM endpoint WHERE app = ? AND deleted = 0 AND id > ? ORDER BY id"
-                    : "SELECT " COLUMNS
-                      " FROM endpoint WHERE app = ? AND deleted = 0 AND id < ? ORDER BY id DESC");
+                    ? SELECT " WHERE app = ? AND deleted = 0 AND id > ? ORDER BY id"
+                    : SELECT " WHERE app = ? AND deleted = 0 AND id < ? ORDER BY id DESC");
     db_bind_int(s, 1, app);
     db_bind_text(s, 2, store_page_bound(page));
     enum rc rc = store_page_rows(s, read_endpoint, sizeof *out, page, a, out, end);
     return rc == RC_OK ? load_keys_of(tx, a, out, end->count) : rc;
 }
 
+/* Both are in order of the endpoints' numbers. */
+static enum rc load_all_keys(struct store_tx *tx, int64_t app, struct arena *a,
+                             struct store_endpoint *eps, size_t count)
+{
+    enum rc rc;
+    struct store_endpoint *end = eps + count;
+    struct db_stmt *s = db_prepare(
+        tx->db,
+        "SELECT k.endpoint, k.sealed, k.expires FROM endpoint e JOIN endpoint_key k ON k.endpoint = e.num"
+        " WHERE e.app = ? AND e.deleted = 0 ORDER BY k.endpoint, k.position");
+    db_bind_int(s, 1, app);
+    while (db_step(s, &rc)) {
+        while (eps < end && eps->num < db_int(s, 0))
+            eps++;
+        if (eps == end || eps->num != db_int(s, 0) || eps->key_count == COUNT_OF(eps->keys)) {
+            db_reset(s);
+            return RC_CORRUPT;
+        }
+        struct store_endpoint_key *key = &eps->keys[eps->key_count++];
+        key->sealed = db_text(s, 1, a);
+        key->expires_us = db_int(s, 2);
+    }
+    return rc;
+}
+
 enum rc store_endpoint_all(struct store_tx *tx, int64_t app, struct arena *a,
                            struct store_endpoint **out, size_t *count)
 {
     void *rows;
-    struct db_stmt *s = db_prepare(
-        tx->db, "SELECT " COLUMNS " FROM endpoint WHERE app = ? AND deleted = 0 ORDER BY num");
+    struct db_stmt *s = db_prepare(tx->db, SELECT " WHERE app = ? AND deleted = 0 ORDER BY num");
     db_bind_int(s, 1, app);
     enum rc rc = store_row_all(s, read_endpoint, sizeof **out, a, &rows, count);
     if (rc != RC_OK)
         return rc;
     *out = rows;
-    return load_keys_of(tx, a, *out, *count);
+    return load_all_keys(tx, app, a, *out, *count);
+}
+
+static enum rc read_int(struct db_stmt *s, int64_t *out)
+{
+    enum rc rc;
+    if (db_step(s, &rc)) {
+        *out = db_int(s, 0);
+        db_reset(s);
+    }
+    return rc;
+}
+
+enum rc store_endpoint_count(struct store_tx *tx, int64_t app, int64_t *count)
+{
+    struct db_stmt *s = db_prepare(tx->db, "SELECT live FROM endpoint_count WHERE app = ?");
+    *count = 0;
+    db_bind_int(s, 1, app);
+    return read_int(s, count);
+}
+
+enum rc store_endpoint_health(struct store_tx *tx, int64_t num, int64_t *failing_since_us,
+                              int64_t *last_failure_us)
+{
+    enum rc rc;
+    struct db_stmt *s = db_prepare(
+        tx->db, "SELECT failing_since, last_failure FROM endpoint_health WHERE endpoint = ?");
+    *failing_since_us = *last_failure_us = 0;
+    db_bind_int(s, 1, num);
+    if (db_step(s, &rc)) {
+        *failing_since_us = db_int(s, 0);
+        *last_failure_us = db_int(s, 1);
+        db_reset(s);
+    }
+    return rc;
+}
+
+enum rc store_endpoint_unsealed(struct store_tx *tx, int64_t after, int64_t max, struct arena *a,
+                                struct store_endpoint **out, size_t *count)
+{
+    void *rows = NULL;
+    struct db_stmt *s = db_prepare(tx->db, SELECT " WHERE num > ? AND url LIKE '%://%@%'"
+                                                  " ORDER BY num LIMIT ?");
+    db_bind_int(s, 1, after);
+    db_bind_int(s, 2, max);
+    enum rc rc = store_row_all(s, read_endpoint, sizeof **out, a, &rows, count);
+    *out = rows;
+    return rc;
+}
+
+/* The name is looked for as it stands in the list, in quotes: names need no escaping. */
+static struct db_stmt *select_listeners(struct store_tx *tx, const struct store_listeners *l,
+                                        struct arena *a)
+{
+    struct db_stmt *s = db_prepare(
+        tx->db, "SELECT e.num, e.event_types IS NULL OR instr(e.event_types, ?5) > 0, a.id, e.id"
+                " FROM application a CROSS JOIN endpoint e ON e.app = a.num AND e.deleted = 0"
+                " WHERE a.org = ?1 AND a.deleted = 0 AND a.id >= ?2 AND (a.id > ?2 OR e.id > ?3)"
+                " ORDER BY a.id, e.id LIMIT ?4");
+    db_bind_int(s, 1, l->org);
+    db_bind_text(s, 2, l->after_app);
+    db_bind_text(s, 3, l->after);
+    db_bind_int(s, 4, l->rows_max + 1);
+    db_bind_text(s, 5, arena_fmt(a, "\"%.*s\"", STR_ARGS(l->event_type)));
+    return s;
+}
+
+enum rc store_endpoint_listeners(struct store_tx *tx, struct store_listeners *l, struct arena *a,
+                                 int64_t *nums, size_t *count, bool *done)
+{
+    struct db_stmt *s = select_listeners(tx, l, a);
+    int64_t looked = 0;
+    enum rc rc = RC_OK;
+    *count = 0;
+    while (db_step(s, &rc)) {
+        if (db_int(s, 1) != 0)
+            nums[(*count)++] = db_int(s, 0);
+        if (*count < l->max && ++looked < l->rows_max)
+            continue;
+        l->after_app = db_text(s, 2, a);
+        l->after = db_text(s, 3, a);
+        *done = !db_step(s, &rc);
+        if (!*done)
+            db_reset(s);
+        return rc;
+    }
+    *done = rc == RC_OK;
+    return rc;
 }

@@ -34,6 +34,7 @@ struct store_endpoint {
     bool disabled;
     struct str disabled_reason; /* "", "manual", "failing", "gone", "unverified" */
     int64_t failing_since_us;   /* first failure of an unbroken run; 0: healthy */
+    int64_t last_failure_us;    /* its last one, or one not long before it */
     int64_t created_us;
     int64_t updated_us;
     struct store_endpoint_key keys[1 + STORE_OLD_KEYS_MAX]; /* current first */
@@ -47,6 +48,9 @@ MUST_USE enum rc store_endpoint_update(struct store_tx *tx,
 MUST_USE enum rc store_endpoint_delete(struct store_tx *tx, int64_t num, int64_t now_us);
 MUST_USE enum rc store_endpoint_find(struct store_tx *tx, int64_t app, struct str id_or_uid,
                                      struct arena *a, struct store_endpoint *out);
+/* By its id alone, also when it is deleted: for where a list goes on. */
+MUST_USE enum rc store_endpoint_by_id(struct store_tx *tx, int64_t app, struct str id,
+                                      struct arena *a, struct store_endpoint *out);
 MUST_USE enum rc store_endpoint_by_num(struct store_tx *tx, int64_t num, struct arena *a,
                                        struct store_endpoint *out);
 MUST_USE enum rc store_endpoint_list(struct store_tx *tx, int64_t app,
@@ -55,7 +59,32 @@ MUST_USE enum rc store_endpoint_list(struct store_tx *tx, int64_t app,
 /* All live endpoints of an application, oldest first; *out in the arena. */
 MUST_USE enum rc store_endpoint_all(struct store_tx *tx, int64_t app, struct arena *a,
                                     struct store_endpoint **out, size_t *count);
-/* Health, written often: only failing_since_us, disabled, disabled_reason. */
+/* Who of an organisation listens to an event type: who names it, or names none. In order of the application's id and
+ * the endpoint's. */
+struct store_listeners {
+    int64_t org;
+    struct str event_type;
+    struct str after_app, after; /* ids: where to go on; on return, the last that was looked at */
+    size_t max;
+    int64_t rows_max; /* come back after looking at so many endpoints */
+};
+/* Their numbers; `nums` has room for l->max. */
+MUST_USE enum rc store_endpoint_listeners(struct store_tx *tx, struct store_listeners *l,
+                                          struct arena *a, int64_t *nums, size_t *count,
+                                          bool *done);
+/* How many those are, without reading them. */
+MUST_USE enum rc store_endpoint_count(struct store_tx *tx, int64_t app, int64_t *count);
+/* Of all applications, by number after `after`, deleted ones too and without keys: those whose URL may hold
+ * credentials, as builds before kept them. At most `max`; *out in the arena. */
+MUST_USE enum rc store_endpoint_unsealed(struct store_tx *tx, int64_t after, int64_t max,
+                                         struct arena *a, struct store_endpoint **out,
+                                         size_t *count);
+/* Only url, options and options_sealed; of a deleted one, too. */
+MUST_USE enum rc store_endpoint_put_url(struct store_tx *tx, const struct store_endpoint *ep);
+/* Both 0: it never failed, or there is no such endpoint. */
+MUST_USE enum rc store_endpoint_health(struct store_tx *tx, int64_t num, int64_t *failing_since_us,
+                                       int64_t *last_failure_us);
+/* Health, written often. The endpoint's own row is written only if `disabled` or the reason is another. */
 MUST_USE enum rc store_endpoint_set_health(struct store_tx *tx, int64_t num,
-                                           int64_t failing_since_us, bool disabled,
-                                           struct str reason, int64_t now_us);
+                                           int64_t failing_since_us, int64_t last_failure_us,
+                                           bool disabled, struct str reason, int64_t now_us);

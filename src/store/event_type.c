@@ -33,7 +33,7 @@ static void read_event_type(struct db_stmt *s, struct arena *a, void *row)
     };
 }
 
-static void bind_changeable(struct db_stmt *s, const struct store_event_type *et)
+static void event_type_bind_changeable(struct db_stmt *s, const struct store_event_type *et)
 {
     db_bind_text(s, 1, et->description);
     db_bind_opt_text(s, 2, et->schemas);
@@ -51,7 +51,7 @@ enum rc store_event_type_insert(struct store_tx *tx, struct store_event_type *et
         tx->db,
         "INSERT INTO event_type(description, schemas, feature_flags, group_name, deprecated, archived, created,"
         " updated, org, id, name) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    bind_changeable(s, et);
+    event_type_bind_changeable(s, et);
     db_bind_int(s, 9, et->org);
     db_bind_text(s, 10, et->id);
     db_bind_text(s, 11, et->name);
@@ -67,7 +67,7 @@ enum rc store_event_type_update(struct store_tx *tx, const struct store_event_ty
         tx->db,
         "UPDATE event_type SET description = ?, schemas = ?, feature_flags = ?, group_name = ?, deprecated = ?,"
         " archived = ?, created = ?, updated = ? WHERE num = ?");
-    bind_changeable(s, et);
+    event_type_bind_changeable(s, et);
     db_bind_int(s, 9, et->num);
     return store_row_change(tx->db, s);
 }
@@ -104,4 +104,18 @@ enum rc store_event_type_list(struct store_tx *tx, int64_t org, bool archived_to
     db_bind_int(s, 3, archived_too);
     db_bind_opt_text(s, 4, flags);
     return store_page_rows(s, read_event_type, sizeof *out, page, a, out, end);
+}
+
+enum rc store_event_type_names(struct store_tx *tx, int64_t org,
+                               void (*fn)(void *ctx, struct str name), void *ctx)
+{
+    struct arena a;
+    struct db_stmt *s = db_prepare(tx->db, "SELECT name FROM event_type WHERE org = ?");
+    enum rc rc = RC_OK;
+    db_bind_int(s, 1, org);
+    arena_init(&a);
+    while (db_step(s, &rc))
+        fn(ctx, db_text(s, 0, &a));
+    arena_fini(&a);
+    return rc;
 }

@@ -33,3 +33,6 @@ MUST_USE enum rc store_event_type_list(struct store_tx *tx, int64_t org, bool ar
                                        struct str flags, const struct store_page *page,
                                        struct arena *a, struct store_event_type *out,
                                        struct store_page_end *end);
+/* Every name, archived ones included; `name` is valid during the call. RC_IO. */
+MUST_USE enum rc store_event_type_names(struct store_tx *tx, int64_t org,
+                                        void (*fn)(void *ctx, struct str name), void *ctx);

@@ -8,7 +8,8 @@
 #include "store/config_priv.h"
 
 #define COLUMNS \
-    "num, app, id, event, url, description, position, settings, secret, enabled, created, updated"
+    "num, app, id, event, url, description, position, settings, secret, enabled, created, updated," \
+    " credentials"
 
 static void read_filter(struct db_stmt *s, struct arena *a, void *row)
 {
@@ -26,11 +27,20 @@ static void read_filter(struct db_stmt *s, struct arena *a, void *row)
         .enabled = db_int(s, 9) != 0,
         .created_us = db_int(s, 10),
         .updated_us = db_int(s, 11),
+        .credentials = db_text(s, 12, a),
     };
 }
 
-/* What a filter may change, parameters 1 to 9. */
-static void bind_changeable(struct db_stmt *s, const struct store_filter *f)
+static void bind_opt_blob(struct db_stmt *s, int at, struct str value)
+{
+    if (value.ptr == NULL)
+        db_bind_null(s, at);
+    else
+        db_bind_blob(s, at, value);
+}
+
+/* What a filter may change, parameters 1 to 10. */
+static void filter_bind_changeable(struct db_stmt *s, const struct store_filter *f)
 {
     db_bind_text(s, 1, f->event);
     db_bind_text(s, 2, f->url);
@@ -41,16 +51,18 @@ static void bind_changeable(struct db_stmt *s, const struct store_filter *f)
     db_bind_int(s, 7, f->enabled);
     db_bind_int(s, 8, f->created_us);
     db_bind_int(s, 9, f->updated_us);
+    bind_opt_blob(s, 10, f->credentials);
 }
 
 enum rc store_filter_insert(struct store_tx *tx, struct store_filter *f)
 {
     struct db_stmt *s = db_prepare(
         tx->db, "INSERT INTO filter(event, url, description, position, settings, secret, enabled,"
-                " created, updated, app, id) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    bind_changeable(s, f);
-    db_bind_int(s, 10, f->app);
-    db_bind_text(s, 11, f->id);
+                " created, updated, credentials, app, id)"
+                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    filter_bind_changeable(s, f);
+    db_bind_int(s, 11, f->app);
+    db_bind_text(s, 12, f->id);
     enum rc rc = db_run(s);
     if (rc == RC_OK)
         f->num = db_last_rowid(tx->db);
@@ -60,10 +72,11 @@ enum rc store_filter_insert(struct store_tx *tx, struct store_filter *f)
 enum rc store_filter_update(struct store_tx *tx, const struct store_filter *f)
 {
     struct db_stmt *s = db_prepare(
-        tx->db, "UPDATE filter SET event = ?, url = ?, description = ?, position = ?, settings = ?,"
-                " secret = ?, enabled = ?, created = ?, updated = ? WHERE num = ?");
-    bind_changeable(s, f);
-    db_bind_int(s, 10, f->num);
+        tx->db,
+        "UPDATE filter SET event = ?, url = ?, description = ?, position = ?, settings = ?,"
+        " secret = ?, enabled = ?, created = ?, updated = ?, credentials = ? WHERE num = ?");
+    filter_bind_changeable(s, f);
+    db_bind_int(s, 11, f->num);
     return store_row_change(tx->db, s);
 }
 
@@ -112,6 +125,20 @@ enum rc store_filter_all(struct store_tx *tx, int64_t app, struct arena *a,
     return rc;
 }
 
+enum rc store_filter_unsealed(struct store_tx *tx, int64_t after, int64_t max, struct arena *a,
+                              struct store_filter **out, size_t *count)
+{
+    void *rows = NULL;
+    struct db_stmt *s =
+        db_prepare(tx->db, "SELECT " COLUMNS " FROM filter WHERE num > ? AND url LIKE '%://%@%'"
+                           " ORDER BY num LIMIT ?");
+    db_bind_int(s, 1, after);
+    db_bind_int(s, 2, max);
+    enum rc rc = store_row_all(s, read_filter, sizeof **out, a, &rows, count);
+    *out = rows;
+    return rc;
+}
+
 /* --- chains ----------------------------------------------------------------------------------------- */
 
 #define CHAIN_COLUMNS \
@@ -134,14 +161,6 @@ static void read_chain(struct db_stmt *s, struct arena *a, void *row)
         .created_us = db_int(s, 9),
         .updated_us = db_int(s, 10),
     };
-}
-
-static void bind_opt_blob(struct db_stmt *s, int at, struct str value)
-{
-    if (value.ptr == NULL)
-        db_bind_null(s, at);
-    else
-        db_bind_blob(s, at, value);
 }
 
 enum rc store_filter_chain_get(struct store_tx *tx, int64_t app, struct str event, struct arena *a,
@@ -196,4 +215,24 @@ enum rc store_filter_chain_by_token(struct store_tx *tx, struct str hash, int64_
     db_bind_blob(s, 1, hash);
     db_bind_int(s, 2, now_us);
     return store_row_one(s, read_chain, a, out);
+}
+
+static void read_num(struct db_stmt *s, struct arena *a, void *row)
+{
+    (void)a;
+    *(int64_t *)row = db_int(s, 0);
+}
+
+enum rc store_filter_chain_apps(struct store_tx *tx, int64_t max, struct arena *a, int64_t **out,
+                                size_t *count)
+{
+    void *rows = NULL;
+    struct db_stmt *s =
+        db_prepare(tx->db, "SELECT DISTINCT c.app FROM filter_chain c"
+                           " JOIN application p ON p.num = c.app AND p.deleted = 0"
+                           " WHERE c.token_hash IS NOT NULL ORDER BY c.app DESC LIMIT ?");
+    db_bind_int(s, 1, max);
+    enum rc rc = store_row_all(s, read_num, sizeof **out, a, &rows, count);
+    *out = rows;
+    return rc;
 }

@@ -12,7 +12,8 @@ struct store_filter {
     int64_t app;
     struct str id; /* "flt_..." */
     struct str event;
-    struct str url;
+    struct str url;         /* without credentials */
+    struct str credentials; /* the URL's user part, sealed; ptr NULL: none */
     struct str description;
     int64_t position;    /* the order in the chain; equal ones go by age */
     struct str settings; /* JSON object text: everything else; never secrets */
@@ -25,6 +26,10 @@ MUST_USE enum rc store_filter_insert(struct store_tx *tx, struct store_filter *f
 MUST_USE enum rc store_filter_update(struct store_tx *tx,
                                      const struct store_filter *f); /* by num */
 MUST_USE enum rc store_filter_delete(struct store_tx *tx, int64_t num);
+/* Of all applications, by number after `after`: those whose URL may hold credentials, as builds before kept them.
+ * At most `max`. */
+MUST_USE enum rc store_filter_unsealed(struct store_tx *tx, int64_t after, int64_t max,
+                                       struct arena *a, struct store_filter **out, size_t *count);
 /* RC_NOT_FOUND. */
 MUST_USE enum rc store_filter_find(struct store_tx *tx, int64_t app, struct str id, struct arena *a,
                                    struct store_filter *out);
@@ -57,6 +62,9 @@ MUST_USE enum rc store_filter_chain_get(struct store_tx *tx, int64_t app, struct
                                         struct arena *a, struct store_filter_chain *out);
 MUST_USE enum rc store_filter_chain_put(struct store_tx *tx,
                                         const struct store_filter_chain *chain);
+/* Live applications that have a chain with a token, at most `max`; *out in the arena. */
+MUST_USE enum rc store_filter_chain_apps(struct store_tx *tx, int64_t max, struct arena *a,
+                                         int64_t **out, size_t *count);
 MUST_USE enum rc store_filter_chain_all(struct store_tx *tx, int64_t app, struct arena *a,
                                         struct store_filter_chain **out, size_t *count);
 /* The chain whose current token, or whose old one at that time, has the hash; of live applications only. */

@@ -10,6 +10,13 @@
 
 enum { STORE_FILTER_RUN_MAX = 4 * 1024 * 1024 }; /* bytes of `detail` */
 
+/* What one filter did in a run; for whoever watches (store/watch.h), not kept. */
+struct store_filter_part {
+    int64_t filter; /* its number */
+    bool halted, answered;
+    int64_t took_us;
+};
+
 /* Borrowed texts; ptr NULL: none. */
 struct store_filter_run {
     struct id id; /* "frun_..." */
@@ -24,6 +31,9 @@ struct store_filter_run {
         filters; /* ids that took part, parted by blanks, with a blank at both ends; for searching */
     struct str summary; /* JSON object text: shown in lists */
     struct str detail;  /* JSON object text: shown for one run; not read by lists */
+    int64_t org;        /* not kept, nor are these: for whoever watches */
+    const struct store_filter_part *parts;
+    size_t part_count;
 };
 
 struct store_filter_run_job {

@@ -5,7 +5,7 @@
  */
 #include "store/flow.h"
 
-static void place(struct str *s, char **at)
+static void message_place(struct str *s, char **at)
 {
     if (s->ptr == NULL)
         return;
@@ -30,6 +30,7 @@ struct store_message *store_message_new(const struct store_message *from)
     m->org = from->org;
     m->app = from->app;
     m->created_us = from->created_us;
+    m->due_us = from->due_us;
     m->deliver_at_us = from->deliver_at_us;
     m->payload_expires_us = from->payload_expires_us;
     m->event_type = from->event_type;
@@ -43,7 +44,7 @@ struct store_message *store_message_new(const struct store_message *from)
     struct str *copies[] = { &m->event_type,   &m->event_id, &m->channels, &m->tags,
                              &m->content_type, &m->headers,  &m->payload };
     for (size_t i = 0; i < COUNT_OF(copies); i++)
-        place(copies[i], &at);
+        message_place(copies[i], &at);
     return m;
 }
 
@@ -87,6 +88,13 @@ int store_state_svix(enum store_state state)
 #undef DELIVERY_MOVE
     }
     return -1;
+}
+
+bool store_state_is(enum store_state state, int svix, bool expanded)
+{
+    if (state == STORE_CANCELED && !expanded && svix == store_state_svix(STORE_FAILED))
+        return true;
+    return store_state_svix(state) == svix;
 }
 
 struct str store_reason_name(enum store_reason r)

@@ -85,6 +85,52 @@ const struct store_migration store_config_migrations[] = {
       " event TEXT NOT NULL, ts_field TEXT, api_token BLOB NOT NULL, host TEXT NOT NULL,"
       " created INTEGER NOT NULL, PRIMARY KEY(org, token)) WITHOUT ROWID;"
       "CREATE UNIQUE INDEX gaia_webhook_same ON gaia_webhook(org, tenant, datasource, event);" },
+    { "imported gaia webhooks may have a datasource and event in common",
+      "DROP INDEX gaia_webhook_same;"
+      "CREATE INDEX gaia_webhook_same ON gaia_webhook(org, tenant, datasource, event, token);" },
+    { "when an endpoint failed last",
+      "ALTER TABLE endpoint ADD COLUMN last_failure INTEGER NOT NULL DEFAULT 0;" },
+    { "credentials of webfilters' URLs", "ALTER TABLE filter ADD COLUMN credentials BLOB;" },
+    /* Health is written often, and nothing but health changes then. endpoint.failing_since and .last_failure are
+     * no longer used. The count is kept by the database itself, so that no statement can get it wrong. */
+    { "an endpoint's health, and how many an application has, in tables of their own",
+      "CREATE TABLE endpoint_health(endpoint INTEGER PRIMARY KEY, failing_since INTEGER NOT NULL,"
+      " last_failure INTEGER NOT NULL);"
+      "INSERT INTO endpoint_health(endpoint, failing_since, last_failure)"
+      " SELECT num, failing_since, last_failure FROM endpoint"
+      " WHERE deleted = 0 AND (failing_since <> 0 OR last_failure <> 0);"
+      "CREATE TABLE endpoint_count(app INTEGER PRIMARY KEY, live INTEGER NOT NULL);"
+      "INSERT INTO endpoint_count(app, live) SELECT app, count(*) FROM endpoint WHERE deleted = 0 GROUP BY app;"
+      "CREATE TRIGGER endpoint_count_insert AFTER INSERT ON endpoint WHEN NEW.deleted = 0 BEGIN"
+      " INSERT INTO endpoint_count(app, live) VALUES(NEW.app, 1)"
+      " ON CONFLICT(app) DO UPDATE SET live = live + 1; END;"
+      "CREATE TRIGGER endpoint_count_update AFTER UPDATE OF deleted ON endpoint"
+      " WHEN NEW.deleted <> OLD.deleted BEGIN"
+      " UPDATE endpoint_count SET live = live + OLD.deleted - NEW.deleted WHERE app = NEW.app; END;"
+      "CREATE TRIGGER endpoint_count_delete AFTER DELETE ON endpoint WHEN OLD.deleted = 0 BEGIN"
+      " UPDATE endpoint_count SET live = live - 1 WHERE app = OLD.app; END;" },
+    { "tasks that are held, paced and somebody's",
+      "ALTER TABLE task ADD COLUMN rate INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE task ADD COLUMN hold INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE task ADD COLUMN paced_from INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE task ADD COLUMN paced_done INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE task ADD COLUMN started_by TEXT;" },
+    /* What ends with a token or a change of a user is ended by the database itself, so that no statement can forget it. */
+    { "sessions and codes beside API tokens",
+      "ALTER TABLE token ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE token ADD COLUMN parent INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE token ADD COLUMN user INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE token ADD COLUMN used INTEGER NOT NULL DEFAULT 0;"
+      "CREATE INDEX token_parent ON token(parent) WHERE parent <> 0;"
+      "CREATE INDEX token_user ON token(user) WHERE user <> 0;"
+      "CREATE INDEX token_passing ON token(expires) WHERE kind <> 0;"
+      "CREATE TRIGGER token_children AFTER DELETE ON token WHEN OLD.kind = 0 BEGIN"
+      " DELETE FROM token WHERE parent = OLD.num AND parent <> 0; END;"
+      "CREATE TRIGGER token_user_delete AFTER DELETE ON user BEGIN"
+      " DELETE FROM token WHERE user = OLD.num AND user <> 0; END;"
+      "CREATE TRIGGER token_user_update AFTER UPDATE OF generation ON user"
+      " WHEN NEW.generation <> OLD.generation BEGIN"
+      " DELETE FROM token WHERE user = OLD.num AND user <> 0; END;" },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 
@@ -159,6 +205,14 @@ const struct store_migration store_segment_migrations[] = {
       " status, CAST(NULL AS TEXT), method, url, peer, request_headers, headers, CAST(NULL AS BLOB), body_bytes,"
       " request_type, dedupe_id, CAST(NULL AS BLOB), CAST(NULL AS TEXT)"
       " FROM message WHERE request_stretch IS NOT NULL;" },
+    /* struct store_due says what they mean. */
+    { "attempts asked for ahead of the schedule",
+      "ALTER TABLE delivery ADD COLUMN retry_at INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE delivery ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE delivery ADD COLUMN ahead INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE delivery ADD COLUMN task INTEGER NOT NULL DEFAULT 0;" },
+    { "times shown against times in keys",
+      "CREATE TABLE shown(one INTEGER PRIMARY KEY CHECK(one = 1), low INTEGER NOT NULL, high INTEGER NOT NULL);" },
 };
 const size_t store_segment_migration_count = COUNT_OF(store_segment_migrations);
 
@@ -173,31 +227,30 @@ static enum rc query_int(struct db *db, const char *sql, int64_t *out)
     return rc;
 }
 
-/* The version the file is at; a file without any table is version 0 and gets the list's table. */
-static enum rc version_of(struct db *db, const char *file, int64_t *version, struct buf *why)
+/* The version the file is at; a file without any table is at version 0. */
+static enum rc version_of(struct db *db, const char *file, int64_t *version, bool *is_empty,
+                          struct buf *why)
 {
     int64_t tables = 0, ours = 0;
     enum rc rc = query_int(db, "SELECT count(*) FROM sqlite_schema", &tables);
+    *is_empty = tables == 0;
     if (rc == RC_OK)
         rc = query_int(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'migration'", &ours);
-    if (rc == RC_OK && tables == 0)
-        rc = db_exec(
-            db, "CREATE TABLE migration(version INTEGER PRIMARY KEY, applied INTEGER NOT NULL)");
-    else if (rc == RC_OK && ours == 0) {
+    if (rc == RC_OK && !*is_empty && ours == 0) {
         buf_say(why,
                 "%s: a database, but not one of Grapnel's: choose another folder or move it away",
                 file);
         return RC_CORRUPT;
     }
-    if (rc == RC_OK)
+    if (rc == RC_OK && ours != 0)
         rc = query_int(db, "SELECT coalesce(max(version), 0) FROM migration", version);
     if (rc != RC_OK)
         buf_say(why, "%s: cannot read the schema's version: %s", file, db_error(db));
     return rc;
 }
 
-static enum rc apply(struct db *db, const struct store_migration *m, int64_t version,
-                     const struct clock *clock)
+static enum rc migrations_apply(struct db *db, const struct store_migration *m, int64_t version,
+                                const struct clock *clock)
 {
     enum rc rc = db_begin(db, true);
     if (rc != RC_OK)
@@ -216,22 +269,42 @@ static enum rc apply(struct db *db, const struct store_migration *m, int64_t ver
     return db_commit(db);
 }
 
+static enum rc known_version_of(struct db *db, size_t count, const char *file, int64_t *version,
+                                bool *is_empty, struct buf *why)
+{
+    enum rc rc = version_of(db, file, version, is_empty, why);
+    if (rc != RC_OK || *version <= (int64_t)count)
+        return rc;
+    buf_say(why,
+            "%s: schema version %lld, this program knows up to %zu: start the newer program, "
+            "or restore a backup made before the upgrade",
+            file, (long long)*version, count);
+    return RC_CORRUPT;
+}
+
+enum rc store_migrations_fit(struct db *db, size_t count, const char *file, struct buf *why)
+{
+    int64_t version = 0;
+    bool is_empty;
+    return known_version_of(db, count, file, &version, &is_empty, why);
+}
+
 enum rc store_migrate(struct db *db, const struct store_migration *list, size_t count,
                       const struct clock *clock, const char *file, struct buf *why)
 {
     int64_t version = 0;
-    enum rc rc = version_of(db, file, &version, why);
+    bool is_empty = false;
+    enum rc rc = known_version_of(db, count, file, &version, &is_empty, why);
+    if (rc == RC_OK && is_empty) {
+        rc = db_exec(
+            db, "CREATE TABLE migration(version INTEGER PRIMARY KEY, applied INTEGER NOT NULL)");
+        if (rc != RC_OK)
+            buf_say(why, "%s: cannot make the schema: %s", file, db_error(db));
+    }
     if (rc != RC_OK)
         return rc;
-    if (version > (int64_t)count) {
-        buf_say(why,
-                "%s: schema version %lld, this program knows up to %zu: start the newer program, "
-                "or restore a backup made before the upgrade",
-                file, (long long)version, count);
-        return RC_CORRUPT;
-    }
     for (size_t i = (size_t)version; i < count; i++) {
-        rc = apply(db, &list[i], (int64_t)i + 1, clock);
+        rc = migrations_apply(db, &list[i], (int64_t)i + 1, clock);
         if (rc != RC_OK) {
             buf_say(why, "%s: schema change %zu (%s) failed: %s", file, i + 1, list[i].what,
                     db_error(db));

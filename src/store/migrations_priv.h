@@ -22,3 +22,6 @@ extern const size_t store_segment_migration_count;
  * for the words. */
 MUST_USE enum rc store_migrate(struct db *db, const struct store_migration *list, size_t count,
                                const struct clock *clock, const char *file, struct buf *why);
+/* Could store_migrate() do so? Only reads. The same errors. */
+MUST_USE enum rc store_migrations_fit(struct db *db, size_t count, const char *file,
+                                      struct buf *why);

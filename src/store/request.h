@@ -25,6 +25,7 @@ enum { STORE_REQUESTS_BOUND = 1000, STORE_REQUEST_BODY_MAX = 65536 };
 struct store_request {
     struct id id; /* "req_..." */
     int64_t source, app;
+    int64_t org; /* not kept; for whoever watches (store/watch.h) */
     int64_t at_us;
     enum store_request_outcome outcome;
     bool has_message;  /* body and type are the message's of the same id */

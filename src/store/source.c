@@ -83,7 +83,7 @@ static enum rc put_tokens(struct store_tx *tx, const struct store_source *source
 /* --- writing --------------------------------------------------------------------------------------- */
 
 /* What a source may change, parameters 1 to 9. */
-static void bind_changeable(struct db_stmt *s, const struct store_source *source)
+static void source_bind_changeable(struct db_stmt *s, const struct store_source *source)
 {
     db_bind_opt_text(s, 1, source->uid);
     db_bind_text(s, 2, source->name);
@@ -103,7 +103,7 @@ enum rc store_source_insert(struct store_tx *tx, struct store_source *source)
         db_prepare(tx->db, "INSERT INTO source(uid, name, metadata, kind, scheme, config, secrets,"
                            " paused, updated, created, org, app, id)"
                            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    bind_changeable(s, source);
+    source_bind_changeable(s, source);
     db_bind_int(s, 10, source->created_us);
     db_bind_int(s, 11, source->org);
     db_bind_int(s, 12, source->app);
@@ -121,7 +121,7 @@ enum rc store_source_update(struct store_tx *tx, const struct store_source *sour
         tx->db, "UPDATE source SET uid = ?, name = ?, metadata = ?, kind = ?, scheme = ?,"
                 " config = ?, secrets = ?, paused = ?, updated = ?"
                 " WHERE num = ? AND deleted = 0");
-    bind_changeable(s, source);
+    source_bind_changeable(s, source);
     db_bind_int(s, 10, source->num);
     enum rc rc = store_row_change(tx->db, s);
     return rc == RC_OK ? put_tokens(tx, source) : rc;
@@ -150,9 +150,10 @@ static enum rc load_one(struct store_tx *tx, struct db_stmt *s, struct arena *a,
 enum rc store_source_find(struct store_tx *tx, int64_t org, struct str id_or_uid, struct arena *a,
                           struct store_source *out)
 {
-    struct db_stmt *s =
-        db_prepare(tx->db, "SELECT " COLUMNS " FROM source WHERE org = ?1 AND (id = ?2 OR uid = ?2)"
-                           " AND deleted = 0 ORDER BY id = ?2 DESC LIMIT 1");
+    struct db_stmt *s = db_prepare(
+        tx->db, "SELECT " COLUMNS " FROM source WHERE num = coalesce("
+                "(SELECT num FROM source WHERE org = ?1 AND id = ?2 AND deleted = 0),"
+                " (SELECT num FROM source WHERE org = ?1 AND uid = ?2 AND deleted = 0))");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, id_or_uid);
     return load_one(tx, s, a, out);
@@ -201,4 +202,26 @@ enum rc store_source_list(struct store_tx *tx, int64_t org, const struct store_p
     for (size_t i = 0; rc == RC_OK && i < end->count; i++)
         rc = load_tokens(tx, a, &out[i]);
     return rc;
+}
+
+enum rc store_source_unsealed(struct store_tx *tx, int64_t after, int64_t max, struct arena *a,
+                              struct store_source **out, size_t *count)
+{
+    void *rows = NULL;
+    struct db_stmt *s =
+        db_prepare(tx->db, "SELECT " COLUMNS " FROM source WHERE num > ? AND config LIKE '%://%@%'"
+                           " ORDER BY num LIMIT ?");
+    db_bind_int(s, 1, after);
+    db_bind_int(s, 2, max);
+    enum rc rc = store_row_all(s, read_source, sizeof **out, a, &rows, count);
+    *out = rows;
+    return rc;
+}
+
+enum rc store_source_put_config(struct store_tx *tx, int64_t num, struct str config)
+{
+    struct db_stmt *s = db_prepare(tx->db, "UPDATE source SET config = ? WHERE num = ?");
+    db_bind_text(s, 1, config);
+    db_bind_int(s, 2, num);
+    return store_row_change(tx->db, s);
 }

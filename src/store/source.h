@@ -49,6 +49,12 @@ MUST_USE enum rc store_source_by_id(struct store_tx *tx, struct str id, struct a
                                     struct store_source *out);
 MUST_USE enum rc store_source_by_token(struct store_tx *tx, const uint8_t hash[static 32],
                                        struct arena *a, struct store_source *out);
+/* Of all organisations, by number after `after`, deleted ones too and without tokens: those whose settings may hold a
+ * URL with credentials, as builds before kept them. At most `max`; *out in the arena. */
+MUST_USE enum rc store_source_unsealed(struct store_tx *tx, int64_t after, int64_t max,
+                                       struct arena *a, struct store_source **out, size_t *count);
+/* Only the settings; of a deleted one, too. */
+MUST_USE enum rc store_source_put_config(struct store_tx *tx, int64_t num, struct str config);
 MUST_USE enum rc store_source_list(struct store_tx *tx, int64_t org, const struct store_page *page,
                                    struct arena *a, struct store_source *out,
                                    struct store_page_end *end);

@@ -1,217 +1,117 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opening and closing, in this order: folder, lock, config.db, segments, threads.
+ * The facade: what is true of every store, and the way to the backend that keeps the messages.
  */
-#include "store/store.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "store/store_priv.h"
 
-enum { TICK_US = 4000, SEED_BYTES = 8 };
-
-void store_options_defaults(struct store_options *o)
+int64_t store_kept_us(const struct store *s)
 {
-    *o = (struct store_options){
-        .dir = "./grapnel-data",
-        .clock = clock_system(),
-        .rng = rng_system(),
-        .segment_messages = 500000,
-        .segment_bytes = INT64_C(1) << 30,
-        .segment_us = INT64_C(86400) * 1000000,
-        .retention_us = INT64_C(90) * 86400 * 1000000,
-        .idempotency_us = INT64_C(12) * 3600 * 1000000,
-        .group_max = 256,
-        .queue_max = 20000,
-        .cache_bytes = 24 << 20,
-        .readers = 8,
-        .free_min_bytes = 256 << 20,
-    };
+    int64_t retention_us = atomic_load(&s->retention_us);
+    int64_t idempotency_us = atomic_load(&s->idempotency_us);
+    return retention_us > idempotency_us ? retention_us : idempotency_us;
 }
 
-/* --- folder and lock --------------------------------------------------------------------------------- */
-
-static enum rc make_folder(const char *path, struct buf *why)
+static void warn_of_retention(const struct store *s)
 {
-    struct stat st;
-    if (mkdir(path, 0700) == 0)
-        return RC_OK;
-    if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        return RC_OK;
-    int error = errno;
-    buf_say(why, "%s: cannot make the folder: %s", path, strerror(error));
-    if (error == EACCES || error == EROFS || error == ENOENT)
-        buf_say(why, "; make it and let the server's user own it, or set another store.dir");
-    return error == ENOSPC ? RC_LIMIT : RC_IO;
-}
-
-static enum rc take_lock(struct store *s, struct arena *scratch, struct buf *why)
-{
-    struct str path = arena_fmt(scratch, "%s/lock", s->dir);
-    s->lock_fd = open(path.ptr, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0) {
-        buf_say(why, "%s: %s: the store's folder must be writable", path.ptr, strerror(errno));
-        return errno == ENOSPC ? RC_LIMIT : RC_IO;
-    }
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return RC_OK;
-    if (errno == EWOULDBLOCK) {
-        buf_say(why, "%s: another process has this store open", path.ptr);
-        return RC_BUSY;
-    }
-    buf_say(why, "%s: %s", path.ptr, strerror(errno));
-    return RC_IO;
-}
-
-static enum rc open_folder(struct store *s, struct buf *why)
-{
-    struct arena scratch;
-    arena_init(&scratch);
-    struct str segments = arena_fmt(&scratch, "%s/segments", s->dir);
-    enum rc rc = make_folder(s->dir, why);
-    if (rc == RC_OK)
-        rc = make_folder(segments.ptr, why);
-    if (rc == RC_OK)
-        rc = take_lock(s, &scratch, why);
-    arena_fini(&scratch);
-    return rc;
-}
-
-/* --- ids and seeds ------------------------------------------------------------------------------------ */
-
-/* A clock set back between two runs must not make keys that are in the store already. */
-static int64_t id_wall_us(void *ctx)
-{
-    const struct store *s = ctx;
-    int64_t now_us = clock_wall_us(s->o.clock);
-    return now_us > s->id_floor_us ? now_us : s->id_floor_us;
-}
-
-static int64_t id_mono_us(void *ctx)
-{
-    const struct store *s = ctx;
-    return clock_mono_us(s->o.clock);
-}
-
-static void make_ids(struct store *s)
-{
-    const struct store_segment *newest = s->segments[s->segment_count - 1];
-    int64_t last_key = store_segment_last_key(newest);
-    if (last_key > 0)
-        s->id_floor_us = store_key_time_us(last_key) + 2 * TICK_US;
-    s->id_clock = (struct clock){ .wall_us = id_wall_us, .mono_us = id_mono_us, .ctx = s };
-    s->ids = id_source_new(&s->id_clock, s->o.rng);
-}
-
-/* The seed of event ids' hashes: chosen once, because hashes are stored. */
-static enum rc load_seed(struct store *s)
-{
-    static const char name[] = "event id hash seed";
-    struct str value;
-    struct store_tx *tx;
-    struct arena scratch;
-    arena_init(&scratch);
-    enum rc rc = store_write_config(&s->config, &tx);
-    if (rc == RC_OK) {
-        rc = store_setting_get(tx, name, &scratch, &value);
-        if (rc == RC_OK && value.len == SEED_BYTES) {
-            memcpy(&s->hash_seed, value.ptr, SEED_BYTES);
-            store_end(tx);
-        } else {
-            s->hash_seed = rng_u64(s->o.rng);
-            rc = store_setting_set(tx, name, str_of((const char *)&s->hash_seed, SEED_BYTES));
-            if (rc == RC_OK)
-                rc = store_commit(tx);
-            else
-                store_end(tx);
-        }
-    }
-    arena_fini(&scratch);
-    return rc;
-}
-
-/* --- open and close ------------------------------------------------------------------------------------- */
-
-static enum rc open_parts(struct store *s, struct buf *why)
-{
-    enum rc rc = open_folder(s, why);
-    if (rc == RC_OK)
-        rc = store_config_open(&s->config, &s->o, why);
-    if (rc == RC_OK && (rc = load_seed(s)) != RC_OK)
-        buf_say(why, "%s: cannot write: %s", s->config.path, db_error(s->config.writer.db));
-    if (rc == RC_OK)
-        rc = store_segments_load(s, why);
-    return rc;
-}
-
-static void log_opened(struct store *s)
-{
-    struct store_stats stats;
-    store_stats(s, &stats);
-    LOG(STORE_OPENED, F_TEXT("dir", s->dir), F_INT("segments", stats.segments),
-        F_INT("messages", stats.messages), F_INT("pending", stats.pending));
+    int64_t retention_us = atomic_load(&s->retention_us);
+    int64_t kept_us = store_kept_us(s);
+    if (retention_us < kept_us)
+        LOG(STORE_RETENTION_RAISED, F_INT("retention_s", retention_us / 1000000),
+            F_INT("kept_s", kept_us / 1000000));
 }
 
 enum rc store_open(const struct store_options *o, struct store **out, struct buf *why)
 {
-    struct store *s = XNEW(struct store);
-    s->o = *o;
-    s->dir = xstrdup(o->dir);
-    s->o.dir = s->dir;
-    if (s->o.group_max == 0)
-        s->o.group_max = 1;
-    s->lock_fd = -1;
-    atomic_init(&s->retention_us, o->retention_us);
-    atomic_init(&s->idempotency_us, o->idempotency_us);
-    mutex_init(&s->segments_lock);
-    mutex_init(&s->keys_lock);
-    mutex_init(&s->health_lock);
-    mutex_init(&s->keeper_lock);
-    cond_init(&s->keeper_wake);
-    store_readers_init(s);
-    enum rc rc = open_parts(s, why);
-    if (rc != RC_OK) {
-        store_close(s);
-        return rc;
-    }
-    make_ids(s);
-    store_queue_start(s);
-    store_keeper_start(s);
-    log_opened(s);
-    *out = s;
-    return RC_OK;
+    enum rc rc = o->backend->open(o, out, why);
+    if (rc == RC_OK)
+        warn_of_retention(*out);
+    return rc;
 }
 
-/* The keeper goes first: it submits to the store thread. */
 void store_close(struct store *s)
 {
-    if (s == NULL)
-        return;
-    store_keeper_stop(s);
-    store_queue_stop(s);
-    store_readers_fini(s);
-    store_segments_free(s);
-    store_config_close(&s->config);
-    id_source_free(s->ids);
-    if (s->lock_fd >= 0)
-        (void)close(s->lock_fd);
-    cond_fini(&s->keeper_wake);
-    mutex_fini(&s->keeper_lock);
-    mutex_fini(&s->health_lock);
-    mutex_fini(&s->keys_lock);
-    mutex_fini(&s->segments_lock);
-    xfree(s->dir);
-    xfree(s);
+    if (s != NULL)
+        s->backend->close(s);
 }
+
+/* --- time --------------------------------------------------------------------------------------------- */
+
+static const char time_name[] = "store time";
+
+enum rc store_time_load(struct store *s)
+{
+    struct str kept = STR_NONE;
+    struct store_tx *tx;
+    struct arena scratch;
+    arena_init(&scratch);
+    enum rc rc = store_read_config(&s->config, &tx);
+    if (rc == RC_OK) {
+        rc = store_setting_get(tx, time_name, &scratch, &kept);
+        store_end(tx);
+    }
+    if (rc == RC_NOT_FOUND)
+        rc = RC_OK;
+    if (rc == RC_OK) {
+        store_time_init(&s->time, s->o.clock, kept);
+        s->o.clock = &s->time.clock;
+        s->is_time_kept = true;
+    }
+    arena_fini(&scratch);
+    return rc;
+}
+
+/* What cannot be written now is written later; until then a restart after another boot only finds a
+ * time further back. */
+void store_time_keep(struct store *s)
+{
+    char text[STORE_TIME_TEXT];
+    struct store_tx *tx;
+    if (!s->is_time_kept || store_write_config(&s->config, &tx) != RC_OK)
+        return;
+    enum rc rc = store_setting_set(tx, time_name, store_time_write(&s->time, text));
+    if (rc == RC_OK)
+        rc = store_commit(tx);
+    else
+        store_end(tx);
+    (void)rc;
+}
+
+/* --- what all have -------------------------------------------------------------------------------------- */
 
 struct id_source *store_ids(struct store *s)
 {
     return s->ids;
+}
+
+const struct clock *store_clock(struct store *s)
+{
+    return &s->time.clock;
+}
+
+const struct clock *store_clock_later(struct store *s)
+{
+    return &s->time.later;
+}
+
+int64_t store_shown_us(struct store *s, int64_t own_us)
+{
+    return own_us == 0 ? 0 : own_us + store_time_ahead_us(&s->time);
+}
+
+int64_t store_own_us(struct store *s, int64_t wall_us)
+{
+    return wall_us == 0 ? 0 : wall_us - store_time_ahead_us(&s->time);
+}
+
+void store_stamp(struct store *s, struct store_message *m, int64_t keep_us)
+{
+    int64_t wall_us = clock_wall_us(s->time.source);
+    m->id = id_new(s->ids);
+    m->created_us = wall_us;
+    int64_t now_us = id_time_us(&m->id);
+    int64_t wait_us = m->deliver_at_us > wall_us ? m->deliver_at_us - wall_us : 0;
+    m->due_us = now_us + wait_us;
+    m->payload_expires_us = m->due_us + keep_us;
 }
 
 enum rc store_read(struct store *s, struct store_tx **out)
@@ -224,65 +124,220 @@ enum rc store_write(struct store *s, struct store_tx **out)
     return store_write_config(&s->config, out);
 }
 
+void store_on_commit(struct store *s, store_commit_fn fn, void *ctx)
+{
+    struct store_config *c = &s->config;
+    MUST(c->listener_count < COMMIT_LISTENERS_MAX);
+    c->listeners[c->listener_count++] = (struct store_listener){ fn, ctx };
+}
+
+void store_off_commit(struct store *s, store_commit_fn fn, void *ctx)
+{
+    struct store_config *c = &s->config;
+    size_t kept = 0;
+    for (size_t i = 0; i < c->listener_count; i++)
+        if (c->listeners[i].fn != fn || c->listeners[i].ctx != ctx)
+            c->listeners[kept++] = c->listeners[i];
+    c->listener_count = kept;
+}
+
+void store_watch(struct store *s, const struct store_watcher *w)
+{
+    atomic_store(&s->watcher, w);
+}
+
+int64_t store_idempotency_us(const struct store *s)
+{
+    return atomic_load(&s->idempotency_us);
+}
+
 void store_set_retention(struct store *s, int64_t retention_us, int64_t idempotency_us)
 {
     atomic_store(&s->retention_us, retention_us);
     atomic_store(&s->idempotency_us, idempotency_us);
-    atomic_store(&s->keeper_round, true);
-    store_keeper_ask(s);
+    atomic_store(&s->config.idempotency_us, idempotency_us);
+    warn_of_retention(s);
+    s->backend->retention_changed(s);
 }
 
-/* --- health and numbers ---------------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------------------- */
 
-void store_health_set(struct store *s, enum rc rc, struct str words)
+enum rc store_submit_publish(struct store *s, struct store_publish *p)
 {
-    mutex_lock(&s->health_lock);
-    enum rc before = s->commit_rc;
-    s->commit_rc = rc;
-    if (rc != RC_OK)
-        (void)snprintf(s->commit_words, sizeof s->commit_words, "%.*s", STR_ARGS(words));
-    mutex_unlock(&s->health_lock);
-    if (rc != RC_OK && before == RC_OK)
-        LOG(STORE_COMMIT_FAILED, F_TEXT("rc", rc_name(rc)), F_STR("why", words));
-    if (rc == RC_OK && before != RC_OK)
-        LOG(STORE_COMMIT_RECOVERED);
+    return s->backend->submit(s, STORE_JOB_PUBLISH, &p->job);
+}
+
+enum rc store_submit_publishes(struct store *s, struct store_publish **list, size_t count)
+{
+    if (count == 0)
+        return RC_OK;
+    for (size_t i = 0; i < count; i++)
+        MUST(list[i]->endpoint_count <= STORE_DESTINATIONS_MAX);
+    return s->backend->submit_publishes(s, list, count);
+}
+
+void store_submit_outcome(struct store *s, struct store_outcome *o)
+{
+    enum rc rc = s->backend->submit(s, STORE_JOB_OUTCOME, &o->job);
+    MUST(rc == RC_OK);
+}
+
+enum rc store_submit_requeue(struct store *s, struct store_requeue *r)
+{
+    r->message_out = NULL;
+    return s->backend->submit(s, STORE_JOB_REQUEUE, &r->job);
+}
+
+enum rc store_submit_expunge(struct store *s, struct store_expunge *e)
+{
+    return s->backend->submit(s, STORE_JOB_EXPUNGE, &e->job);
+}
+
+enum rc store_submit_record(struct store *s, struct store_record *r)
+{
+    return s->backend->submit(s, STORE_JOB_RECORD, &r->job);
+}
+
+enum rc store_submit_filter_run(struct store *s, struct store_filter_run_job *j)
+{
+    return s->backend->submit(s, STORE_JOB_FILTER_RUN, &j->job);
+}
+
+/* --- reading --------------------------------------------------------------------------------------------- */
+
+enum rc store_due_endpoints(struct store *s, struct arena *a, struct store_due_endpoint **out,
+                            size_t *count)
+{
+    return s->backend->due_endpoints(s, a, out, count);
+}
+
+enum rc store_due_list(struct store *s, int64_t endpoint, int64_t after_due_us,
+                       const struct id *after_message, size_t max, struct store_due *out,
+                       size_t *count)
+{
+    return s->backend->due_list(s, endpoint, after_due_us, after_message, max, out, count);
 }
 
 enum rc store_health(struct store *s, struct buf *why)
 {
-    mutex_lock(&s->health_lock);
-    enum rc rc = s->commit_rc == RC_OK ? RC_OK : RC_IO;
-    if (rc != RC_OK)
-        buf_say(why, "the last commit failed: %s", s->commit_words);
-    mutex_unlock(&s->health_lock);
-    if (rc == RC_OK && atomic_load(&s->disk_low)) {
-        buf_say(why, "less than %lld bytes of disk are free in %s", (long long)s->o.free_min_bytes,
-                s->dir);
-        rc = RC_LIMIT;
-    }
-    return rc;
-}
-
-static int64_t file_bytes(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+    return s->backend->health(s, why);
 }
 
 void store_stats(struct store *s, struct store_stats *out)
 {
-    struct store_segment_list list = store_segment_list_get(s);
-    *out = (struct store_stats){ .segments = (int64_t)list.count };
-    for (size_t i = 0; i < list.count; i++) {
-        out->messages += atomic_load(&list.at[i]->messages);
-        out->attempts += atomic_load(&list.at[i]->attempts);
-        out->pending += atomic_load(&list.at[i]->pending);
-        out->bytes += file_bytes(list.at[i]->path);
-    }
-    store_segment_list_free(&list);
-    if (s->writer == NULL)
-        return;
-    mutex_lock(&s->queue_lock);
-    out->queued = s->queue_count;
-    mutex_unlock(&s->queue_lock);
+    s->backend->stats(s, out);
+}
+
+size_t store_pieces(struct store *s, struct store_piece *out, size_t max)
+{
+    return s->backend->pieces(s, out, max);
+}
+
+enum rc store_filter_run_get(struct store *s, int64_t app, const struct id *id, struct arena *a,
+                             struct store_filter_run *out)
+{
+    return s->backend->filter_run_get(s, app, id, a, out);
+}
+
+enum rc store_filter_run_list(struct store *s, const struct store_filter_run_filter *f,
+                              const struct store_page *page, struct arena *a,
+                              struct store_filter_run *out, struct store_page_end *end)
+{
+    return s->backend->filter_run_list(s, f, page, a, out, end);
+}
+
+enum rc store_attempt_get(struct store *s, int64_t app, const struct id *message,
+                          const struct id *attempt, struct arena *a, struct store_attempt_row *out)
+{
+    return s->backend->attempt_get(s, app, message, attempt, a, out);
+}
+
+enum rc store_attempt_list(struct store *s, const struct store_attempt_filter *f,
+                           const struct store_page *page, struct arena *a,
+                           struct store_attempt_row *out, struct store_page_end *end)
+{
+    return s->backend->attempt_list(s, f, page, a, out, end);
+}
+
+enum rc store_delivery_by_endpoint(struct store *s, const struct store_message_filter *f,
+                                   int64_t endpoint, unsigned states, const struct store_page *page,
+                                   struct arena *a, struct store_delivery_row *out,
+                                   struct store_page_end *end)
+{
+    return s->backend->delivery_by_endpoint(s, f, endpoint, states, page, a, out, end);
+}
+
+enum rc store_message_list(struct store *s, const struct store_message_filter *f,
+                           const struct store_page *page, struct arena *a,
+                           struct store_message_row *out, struct store_page_end *end)
+{
+    return s->backend->message_list(s, f, page, a, out, end);
+}
+
+enum rc store_delivery_by_message(struct store *s, int64_t app, const struct id *message,
+                                  struct arena *a, struct store_delivery_row **out, size_t *count)
+{
+    return s->backend->delivery_by_message(s, app, message, a, out, count);
+}
+
+enum rc store_delivery_counts(struct store *s, int64_t app, int64_t endpoint, int64_t since_us,
+                              int64_t until_us, struct store_counts *out)
+{
+    return s->backend->delivery_counts(s, app, endpoint, since_us, until_us, out);
+}
+
+enum rc store_message_by_event_id(struct store *s, int64_t app, struct str event_id,
+                                  struct arena *a, struct store_message_row *out)
+{
+    return s->backend->message_by_event_id(s, app, event_id, a, out);
+}
+
+enum rc store_message_get(struct store *s, int64_t app, const struct id *id, struct arena *a,
+                          struct store_message_row *out)
+{
+    return s->backend->message_get(s, app, id, a, out);
+}
+
+enum rc store_message_load(struct store *s, const struct id *id, struct store_message **out)
+{
+    return s->backend->message_load(s, id, out);
+}
+
+enum rc store_delivery_search(struct store *s, const struct store_delivery_search *f,
+                              struct arena *a, struct store_delivery_found *out, size_t max,
+                              struct store_delivery_search_end *end)
+{
+    return s->backend->delivery_search(s, f, a, out, max, end);
+}
+
+enum rc store_request_refused(struct store *s, int64_t source, int64_t since_us, struct arena *a,
+                              struct store_refused *out)
+{
+    return s->backend->request_refused(s, source, since_us, a, out);
+}
+
+enum rc store_find_flowing(struct store *s, enum store_flowing kind, const struct id *id,
+                           struct arena *a, struct store_flowing_row *out, bool *is_complete)
+{
+    return s->backend->find_flowing(s, kind, id, a, out, is_complete);
+}
+
+enum rc store_find_messages(struct store *s, const struct store_find_keys *f, struct arena *a,
+                            struct store_flowing_row *out, size_t max, size_t *count,
+                            bool *is_complete)
+{
+    return s->backend->find_messages(s, f, a, out, max, count, is_complete);
+}
+
+enum rc store_request_get(struct store *s, int64_t source, const struct id *id, struct arena *a,
+                          struct store_request *out)
+{
+    return s->backend->request_get(s, source, id, a, out);
+}
+
+enum rc store_request_list(struct store *s, const struct store_request_filter *f,
+                           const struct store_page *page, struct arena *a,
+                           struct store_request *out, struct store_page_end *end)
+{
+    return s->backend->request_list(s, f, page, a, out, end);
 }

@@ -16,35 +16,69 @@
 
 struct store;
 
+struct store_backend;
 struct store_options {
+    const struct store_backend *backend; /* store/backend.h */
     const char *dir; /* made if missing, mode 0700 */
     const struct clock *clock;
     const struct rng *rng;
     int64_t segment_messages; /* a new segment after this many */
     int64_t segment_bytes;    /* or this many bytes of payload */
     int64_t segment_us;       /* or this much time */
-    int64_t retention_us;     /* sealed segments whose messages are all older are removed */
+    int64_t retention_us;     /* sealed segments whose messages are all older than this and idempotency_us are removed */
     int64_t idempotency_us;   /* how long a key is remembered */
     size_t group_max;         /* jobs in one commit */
     size_t queue_max;         /* jobs waiting; more are RC_BUSY */
     int64_t cache_bytes;      /* page cache, all connections together */
     int readers;              /* read connections */
     int64_t free_min_bytes;   /* refuse new messages below this much free disk */
-    bool no_sync;             /* tests only: skip fsync */
+    /* Pages of a write-ahead log: from how many the keeper moves them, the store thread does, and how few the keeper
+     * leaves to it. */
+    int64_t wal_soft, wal_hard, wal_little;
+    bool is_server; /* noted in the lock, for others: store_holder() */
+    bool no_sync;   /* tests only: skip fsync */
 };
-void store_options_defaults(struct store_options *o);
+void store_options_defaults(struct store_options *o); /* files in ./grapnel-data */
 
 /* Opens or makes the store, migrates it, recovers. RC_BUSY: another process has it. RC_CORRUPT: not
  * ours, newer than this program, or damaged: `why` names the file and what to do. RC_IO, RC_LIMIT. */
 MUST_USE enum rc store_open(const struct store_options *o, struct store **out, struct buf *why);
+
+/* Takes a segment that cannot be read out of a store that nobody has open: its files go to `dir`/set-aside, and nothing
+ * is deleted. `file`: its name, a folder before it does not matter. `place`: where it is now. RC_BUSY: the store is open;
+ * RC_NOT_FOUND, RC_INVALID: no such segment, no segment's name; RC_IO, RC_LIMIT. `why` says so. */
+MUST_USE enum rc store_set_aside(const char *dir, const char *file, struct buf *place, struct buf *why);
+
+/* Looks whether store_open() would succeed, apart from the lock: owners, schema versions, damage. Changes nothing,
+ * and is fine beside a server. RC_DENIED, RC_CORRUPT, RC_IO: `why` names the file and what to do. */
+MUST_USE enum rc store_look(const char *dir, int *databases, struct buf *why);
+
+/* Who has it open, as noted by whoever took the lock. Only a hint: the note is written after the lock is taken, and
+ * stays when its writer is killed, so look more than once before giving up because of it. */
+enum store_holder { STORE_HOLDER_UNKNOWN, STORE_HOLDER_COMMAND, STORE_HOLDER_SERVER };
+enum store_holder store_holder(const char *dir);
+
 /* Commits what is queued, checkpoints, closes. NULL is fine. */
 void store_close(struct store *s);
 
 /* Ids made here are placed in segments by their time. Any thread. */
 struct id_source *store_ids(struct store *s);
 
-/* Is the store able to accept? RC_OK, RC_LIMIT (disk nearly full), RC_IO (last commit failed). Any thread, cheap. */
+/* The store's own time, as the wall face of a clock: it starts as the wall clock's and then runs with
+ * the monotonic one, so that it does not care when the wall clock is set (docs/internals/time.md).
+ * Whatever is stored and waited for is measured on it: due times, retention, windows. Any thread. */
+const struct clock *store_clock(struct store *s);
+/* The later of the store's time and the wall clock: for what must not live too long. Any thread. */
+const struct clock *store_clock_later(struct store *s);
+/* A time of the store's as the wall clock to show, and back. 0 stays 0. Any thread. */
+int64_t store_shown_us(struct store *s, int64_t own_us);
+int64_t store_own_us(struct store *s, int64_t wall_us);
+
+/* Is the store able to accept? RC_OK, RC_LIMIT (disk nearly full), RC_IO (the last commit failed, or
+ * the file that messages go to could not be synced and there is no other yet). Any thread, cheap. */
 enum rc store_health(struct store *s, struct buf *why);
 
+/* How long a key is remembered, as last set. Any thread. */
+int64_t store_idempotency_us(const struct store *s);
 /* Reload: retention, limits. */
 void store_set_retention(struct store *s, int64_t retention_us, int64_t idempotency_us);

@@ -6,7 +6,9 @@
 
 #include "store/config_priv.h"
 
-#define COLUMNS "num, org, app, endpoint, id, kind, status, input, cursor, data, created, updated"
+#define COLUMNS \
+    "num, org, app, endpoint, id, kind, status, input, cursor, data, created, updated, " \
+    "rate, hold, paced_from, paced_done, started_by"
 
 static void read_task(struct db_stmt *s, struct arena *a, void *row)
 {
@@ -24,6 +26,11 @@ static void read_task(struct db_stmt *s, struct arena *a, void *row)
         .data = db_text(s, 9, a),
         .created_us = db_int(s, 10),
         .updated_us = db_int(s, 11),
+        .rate = db_int(s, 12),
+        .hold = (enum store_task_hold)db_int(s, 13),
+        .paced_from_us = db_int(s, 14),
+        .paced_done = db_int(s, 15),
+        .started_by = db_text(s, 16, a),
     };
 }
 
@@ -31,8 +38,8 @@ enum rc store_task_insert(struct store_tx *tx, struct store_task *t)
 {
     struct db_stmt *s = db_prepare(
         tx->db,
-        "INSERT INTO task(org, app, endpoint, id, kind, status, input, cursor, data, created, updated)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        "INSERT INTO task(org, app, endpoint, id, kind, status, input, cursor, data, created, updated,"
+        " rate, paced_from, started_by) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_int(s, 1, t->org);
     db_bind_int(s, 2, t->app);
     db_bind_int(s, 3, t->endpoint);
@@ -44,6 +51,9 @@ enum rc store_task_insert(struct store_tx *tx, struct store_task *t)
     db_bind_text(s, 9, t->data);
     db_bind_int(s, 10, t->created_us);
     db_bind_int(s, 11, t->updated_us);
+    db_bind_int(s, 12, t->rate);
+    db_bind_int(s, 13, t->created_us);
+    db_bind_opt_text(s, 14, t->started_by);
     enum rc rc = db_run(s);
     if (rc == RC_OK)
         t->num = db_last_rowid(tx->db);
@@ -58,6 +68,19 @@ enum rc store_task_update(struct store_tx *tx, const struct store_task *t)
     db_bind_text(s, 2, t->cursor);
     db_bind_text(s, 3, t->data);
     db_bind_int(s, 4, t->updated_us);
+    db_bind_int(s, 5, t->num);
+    return store_row_change(tx->db, s);
+}
+
+enum rc store_task_control(struct store_tx *tx, const struct store_task *t)
+{
+    struct db_stmt *s =
+        db_prepare(tx->db, "UPDATE task SET rate = ?, hold = ?, paced_from = ?, paced_done = ?"
+                           " WHERE num = ? AND status = 'running'");
+    db_bind_int(s, 1, t->rate);
+    db_bind_int(s, 2, t->hold);
+    db_bind_int(s, 3, t->paced_from_us);
+    db_bind_int(s, 4, t->paced_done);
     db_bind_int(s, 5, t->num);
     return store_row_change(tx->db, s);
 }
@@ -78,21 +101,25 @@ enum rc store_task_by_num(struct store_tx *tx, int64_t num, struct arena *a, str
     return store_row_one(s, read_task, a, out);
 }
 
-enum rc store_task_list(struct store_tx *tx, int64_t org, struct str status, struct str kind,
+#define FITS \
+    " AND (?3 = '' OR status = ?3) AND (?5 = 0 OR app = ?5)" \
+    " AND CASE ?4 WHEN '' THEN (kind GLOB 'bulk.*') = ?6 ELSE kind = ?4 END"
+
+enum rc store_task_list(struct store_tx *tx, const struct store_task_filter *f,
                         const struct store_page *page, struct arena *a, struct store_task *out,
                         struct store_page_end *end)
 {
     struct db_stmt *s = db_prepare(
-        tx->db,
-        store_page_ascending(page)
-            ? "SELECT " COLUMNS " FROM task WHERE org = ?1 AND id > ?2 AND (?3 = '' OR status = ?3)"
-              " AND (?4 = '' OR kind = ?4) ORDER BY id"
-            : "SELECT " COLUMNS " FROM task WHERE org = ?1 AND id < ?2 AND (?3 = '' OR status = ?3)"
-              " AND (?4 = '' OR kind = ?4) ORDER BY id DESC");
-    db_bind_int(s, 1, org);
+        tx->db, store_page_ascending(page)
+                    ? "SELECT " COLUMNS " FROM task WHERE org = ?1 AND id > ?2" FITS " ORDER BY id"
+                    : "SELECT " COLUMNS " FROM task WHERE org = ?1 AND id < ?2" FITS
+                      " ORDER BY id DESC");
+    db_bind_int(s, 1, f->org);
     db_bind_text(s, 2, store_page_bound(page));
-    db_bind_text(s, 3, status);
-    db_bind_text(s, 4, kind);
+    db_bind_text(s, 3, f->status);
+    db_bind_text(s, 4, f->kind);
+    db_bind_int(s, 5, f->app);
+    db_bind_int(s, 6, f->is_bulk);
     return store_page_rows(s, read_task, sizeof *out, page, a, out, end);
 }
 

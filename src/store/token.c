@@ -6,7 +6,9 @@
 
 #include "store/config_priv.h"
 
-#define COLUMNS "num, org, app, name, scopes, hash, created, expires"
+#define COLUMNS "num, org, app, name, scopes, hash, created, expires, kind, parent, user, used"
+
+enum { FORGOTTEN_AT_ONCE = 256 };
 
 static void read_token(struct db_stmt *s, struct arena *a, void *row)
 {
@@ -20,6 +22,10 @@ static void read_token(struct db_stmt *s, struct arena *a, void *row)
         .scopes = db_text(s, 4, a),
         .created_us = db_int(s, 6),
         .expires_us = db_int(s, 7),
+        .kind = (enum store_token_kind)db_int(s, 8),
+        .parent = db_int(s, 9),
+        .user = db_int(s, 10),
+        .used_us = db_int(s, 11),
     };
     if (hash.len == sizeof t->hash)
         memcpy(t->hash, hash.ptr, sizeof t->hash);
@@ -27,9 +33,9 @@ static void read_token(struct db_stmt *s, struct arena *a, void *row)
 
 enum rc store_token_insert(struct store_tx *tx, struct store_token *t)
 {
-    struct db_stmt *s =
-        db_prepare(tx->db, "INSERT INTO token(org, app, name, scopes, hash, created, expires)"
-                           " VALUES(?, ?, ?, ?, ?, ?, ?)");
+    struct db_stmt *s = db_prepare(
+        tx->db, "INSERT INTO token(org, app, name, scopes, hash, created, expires, kind, parent,"
+                " user, used) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     db_bind_int(s, 1, t->org);
     db_bind_int(s, 2, t->app);
     db_bind_text(s, 3, t->name);
@@ -37,6 +43,10 @@ enum rc store_token_insert(struct store_tx *tx, struct store_token *t)
     db_bind_blob(s, 5, str_of((const char *)t->hash, sizeof t->hash));
     db_bind_int(s, 6, t->created_us);
     db_bind_int(s, 7, t->expires_us);
+    db_bind_int(s, 8, t->kind);
+    db_bind_int(s, 9, t->parent);
+    db_bind_int(s, 10, t->user);
+    db_bind_int(s, 11, t->used_us);
     enum rc rc = db_run(s);
     if (rc == RC_OK)
         t->num = db_last_rowid(tx->db);
@@ -51,11 +61,49 @@ enum rc store_token_find(struct store_tx *tx, const uint8_t hash[static 32], str
     return store_row_one(s, read_token, a, out);
 }
 
+enum rc store_token_by_num(struct store_tx *tx, int64_t num, struct arena *a,
+                           struct store_token *out)
+{
+    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM token WHERE num = ?");
+    db_bind_int(s, 1, num);
+    return store_row_one(s, read_token, a, out);
+}
+
 enum rc store_token_delete(struct store_tx *tx, int64_t num)
 {
     struct db_stmt *s = db_prepare(tx->db, "DELETE FROM token WHERE num = ?");
     db_bind_int(s, 1, num);
     return store_row_change(tx->db, s);
+}
+
+enum rc store_token_use(struct store_tx *tx, int64_t num, int64_t used_us)
+{
+    struct db_stmt *s = db_prepare(tx->db, "UPDATE token SET used = ? WHERE num = ?");
+    db_bind_int(s, 1, used_us);
+    db_bind_int(s, 2, num);
+    return store_row_change(tx->db, s);
+}
+
+enum rc store_token_trim(struct store_tx *tx, int64_t parent, enum store_token_kind kind,
+                         int64_t kept)
+{
+    struct db_stmt *s =
+        db_prepare(tx->db, "DELETE FROM token WHERE num IN (SELECT num FROM token WHERE parent = ?1"
+                           " AND parent <> 0 AND kind = ?2 ORDER BY num DESC LIMIT -1 OFFSET ?3)");
+    db_bind_int(s, 1, parent);
+    db_bind_int(s, 2, kind);
+    db_bind_int(s, 3, kept);
+    return db_run(s);
+}
+
+enum rc store_token_forget_expired(struct store_tx *tx, int64_t before_us)
+{
+    struct db_stmt *s =
+        db_prepare(tx->db, "DELETE FROM token WHERE num IN (SELECT num FROM token"
+                           " WHERE kind <> 0 AND expires < ? ORDER BY expires LIMIT ?)");
+    db_bind_int(s, 1, before_us);
+    db_bind_int(s, 2, FORGOTTEN_AT_ONCE);
+    return db_run(s);
 }
 
 enum rc store_token_expire_app(struct store_tx *tx, int64_t app, struct str session, int64_t *count)
@@ -95,4 +143,23 @@ enum rc store_token_list(struct store_tx *tx, int64_t org, struct arena *a,
     if (rc == RC_OK)
         *out = rows;
     return rc;
+}
+
+enum rc store_token_page(struct store_tx *tx, int64_t org, const struct store_page *page,
+                         struct arena *a, struct store_token *out, struct store_page_end *end)
+{
+    bool ascending = store_page_ascending(page);
+    int64_t after = ascending ? 0 : INT64_MAX;
+    if (page->after.len > 0 && str_to_i64(page->after, &after) != RC_OK)
+        return RC_INVALID;
+    struct db_stmt *s = db_prepare(
+        tx->db, ascending
+                    ? "SELECT " COLUMNS " FROM token WHERE org = ? AND kind = 0 AND expires <> ?"
+                      " AND num > ? ORDER BY num"
+                    : "SELECT " COLUMNS " FROM token WHERE org = ? AND kind = 0 AND expires <> ?"
+                      " AND num < ? ORDER BY num DESC");
+    db_bind_int(s, 1, org);
+    db_bind_int(s, 2, STORE_TOKEN_ENDED_US);
+    db_bind_int(s, 3, after);
+    return store_page_rows(s, read_token, sizeof *out, page, a, out, end);
 }

@@ -8,6 +8,15 @@
 
 enum { STORE_TOKEN_ENDED_US = 1 };
 
+/* What a row is good for. All but the first are passing: their rows are removed once they have expired. */
+enum store_token_kind {
+    STORE_TOKEN_BEARER,  /* an API token */
+    STORE_TOKEN_SESSION, /* a browser's cookie in the console */
+    STORE_TOKEN_LOGIN,   /* a code for one login to the console */
+    STORE_TOKEN_LINK,    /* the code in a portal link */
+    STORE_TOKEN_PORTAL   /* the API token that such a code was changed for */
+};
+
 struct store_token {
     int64_t num;
     int64_t org;
@@ -18,11 +27,22 @@ struct store_token {
     uint8_t hash[32];
     int64_t created_us;
     int64_t expires_us; /* 0: never; STORE_TOKEN_ENDED_US: refused for good, the row stays to say so */
+    enum store_token_kind kind;
+    int64_t parent; /* num of the token it was made with: it ends with it; 0: none */
+    int64_t user;   /* num of the user who logged in: it ends when what they may do changes; 0: nobody */
+    int64_t used_us; /* sessions: about when it was used last */
 };
 MUST_USE enum rc store_token_insert(struct store_tx *tx, struct store_token *t);
 MUST_USE enum rc store_token_find(struct store_tx *tx, const uint8_t hash[static 32],
                                   struct arena *a, struct store_token *out);
+MUST_USE enum rc store_token_by_num(struct store_tx *tx, int64_t num, struct arena *a, struct store_token *out); /* RC_NOT_FOUND */
+/* And those that were made with it. */
 MUST_USE enum rc store_token_delete(struct store_tx *tx, int64_t num);
+MUST_USE enum rc store_token_use(struct store_tx *tx, int64_t num, int64_t used_us); /* RC_NOT_FOUND */
+/* Removes those of `kind` that were made with `parent`, but the `kept` newest. */
+MUST_USE enum rc store_token_trim(struct store_tx *tx, int64_t parent, enum store_token_kind kind, int64_t kept);
+/* Removes up to some hundred passing ones that expired before `before_us`. */
+MUST_USE enum rc store_token_forget_expired(struct store_tx *tx, int64_t before_us);
 /* Ends all tokens of an application (rows of ended ones stay); `session` (in scopes) narrows it when not empty. */
 MUST_USE enum rc store_token_expire_app(struct store_tx *tx, int64_t app, struct str session,
                                         int64_t *count);
@@ -31,3 +51,6 @@ MUST_USE enum rc store_token_shorten_app(struct store_tx *tx, int64_t app, struc
                                          int64_t expires_us);
 MUST_USE enum rc store_token_list(struct store_tx *tx, int64_t org, struct arena *a,
                                   struct store_token **out, size_t *count);
+/* Bearer tokens that were not ended. page->after: a number. RC_INVALID: it is none. */
+MUST_USE enum rc store_token_page(struct store_tx *tx, int64_t org, const struct store_page *page, struct arena *a,
+                                  struct store_token *out, struct store_page_end *end);

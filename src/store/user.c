@@ -36,7 +36,7 @@ static void bind_sealed(struct db_stmt *s, int at, struct str value)
 }
 
 /* Parameters 1 to 6. */
-static void bind_changeable(struct db_stmt *s, const struct store_user *u)
+static void user_bind_changeable(struct db_stmt *s, const struct store_user *u)
 {
     db_bind_text(s, 1, u->roles);
     db_bind_text(s, 2, u->password);
@@ -51,7 +51,7 @@ enum rc store_user_insert(struct store_tx *tx, struct store_user *u)
     struct db_stmt *s = db_prepare(
         tx->db, "INSERT INTO user(roles, password, totp, secret, generation, updated, org, name,"
                 " totp_step, created) VALUES(?, ?, ?, ?, ?, ?, ?, ?, 0, ?)");
-    bind_changeable(s, u);
+    user_bind_changeable(s, u);
     db_bind_int(s, 7, u->org);
     db_bind_text(s, 8, u->name);
     db_bind_int(s, 9, u->created_us);
@@ -66,7 +66,7 @@ enum rc store_user_update(struct store_tx *tx, const struct store_user *u)
     struct db_stmt *s =
         db_prepare(tx->db, "UPDATE user SET roles = ?, password = ?, totp = ?, secret = ?,"
                            " generation = ?, updated = ? WHERE num = ?");
-    bind_changeable(s, u);
+    user_bind_changeable(s, u);
     db_bind_int(s, 7, u->num);
     return store_row_change(tx->db, s);
 }

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Where systems keep their bundle. One file, read once: looking certificates up in a folder costs
@@ -17,17 +18,20 @@ static const char *const BUNDLES[] = { "/etc/ssl/certs/ca-certificates.crt",
 
 void tls_errors(struct buf *out)
 {
-    unsigned long code;
-    bool is_first = true;
-    while ((code = ERR_get_error()) != 0) {
-        char text[256];
+    unsigned long code = ERR_get_error(); /* the first is the cause, the others what came of it */
+    const char *words = code == 0 ? NULL : ERR_reason_error_string(code);
+    char text[256];
+
+    if (code != 0 && ERR_SYSTEM_ERROR(code))
+        words = strerror_r(ERR_GET_REASON(code), text, sizeof(text));
+    if (code != 0 && words == NULL)
         ERR_error_string_n(code, text, sizeof(text));
-        buf_say(out, "%s%s", is_first ? "" : "; ", text);
-        is_first = false;
-    }
+    if (code != 0)
+        buf_say(out, "%s", words == NULL ? text : words);
+    ERR_clear_error();
 }
 
-static enum rc refuse(struct buf *why, const char *what, const char *file)
+static enum rc tls_refuse(struct buf *why, const char *what, const char *file)
 {
     buf_say(why, "%s '%s': ", what, file);
     tls_errors(why);
@@ -50,13 +54,13 @@ static enum rc use_certificate(SSL_CTX *ctx, const char *cert_file, const char *
                                struct buf *why)
 {
     if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1) {
-        return refuse(why, "cannot use the certificate chain", cert_file);
+        return tls_refuse(why, "cannot use the certificate chain", cert_file);
     }
     if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
-        return refuse(why, "cannot use the private key", key_file);
+        return tls_refuse(why, "cannot use the private key", key_file);
     }
     if (SSL_CTX_check_private_key(ctx) != 1) {
-        return refuse(why, "the private key does not belong to the certificate:", key_file);
+        return tls_refuse(why, "the private key does not belong to the certificate:", key_file);
     }
     return RC_OK;
 }
@@ -96,18 +100,18 @@ static enum rc use_system_bundle(SSL_CTX *ctx, struct buf *why)
     if (from_env != NULL) {
         return SSL_CTX_load_verify_file(ctx, from_env) == 1
                    ? RC_OK
-                   : refuse(why, "cannot read the CA certificates of SSL_CERT_FILE", from_env);
+                   : tls_refuse(why, "cannot read the CA certificates of SSL_CERT_FILE", from_env);
     }
     for (size_t i = 0; i < COUNT_OF(BUNDLES); i++) {
         if (access(BUNDLES[i], R_OK) != 0)
             continue;
         return SSL_CTX_load_verify_file(ctx, BUNDLES[i]) == 1
                    ? RC_OK
-                   : refuse(why, "cannot read the system's CA certificates", BUNDLES[i]);
+                   : tls_refuse(why, "cannot read the system's CA certificates", BUNDLES[i]);
     }
     if (SSL_CTX_set_default_verify_paths(ctx) == 1)
         return RC_OK;
-    return refuse(why, "cannot find the system's CA certificates", "default paths");
+    return tls_refuse(why, "cannot find the system's CA certificates", "default paths");
 }
 
 /* Files of OpenSSL's own folder are read when they are needed: there is no list to look at. */
@@ -129,13 +133,70 @@ bool tls_client_knows_authorities(const SSL_CTX *ctx)
            has_entries(X509_get_default_cert_dir());
 }
 
+static int64_t wall_us(const ASN1_TIME *time)
+{
+    struct tm tm = { 0 };
+    return time != NULL && ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) * 1000000 : 0;
+}
+
+static void tls_narrow(const X509 *cert, int64_t *from_us, int64_t *until_us)
+{
+    int64_t from = wall_us(X509_get0_notBefore(cert));
+    int64_t until = wall_us(X509_get0_notAfter(cert));
+    *from_us = from > *from_us ? from : *from_us;
+    *until_us = until < *until_us ? until : *until_us;
+}
+
+bool tls_own_validity(SSL_CTX *ctx, int64_t *from_us, int64_t *until_us)
+{
+    const X509 *own = SSL_CTX_get0_certificate(ctx);
+    STACK_OF(X509) *chain = NULL;
+    *from_us = 0;
+    *until_us = INT64_MAX;
+    if (own == NULL)
+        return false;
+    tls_narrow(own, from_us, until_us);
+    if (SSL_CTX_get0_chain_certs(ctx, &chain) != 1)
+        return true;
+    for (int i = 0; i < sk_X509_num(chain); i++)
+        tls_narrow(sk_X509_value(chain, i), from_us, until_us);
+    return true;
+}
+
+int64_t tls_authorities_until_us(const SSL_CTX *ctx)
+{
+    STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
+    int64_t last_us = 0;
+    for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+        const X509 *cert = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+        int64_t until_us = cert == NULL ? 0 : wall_us(X509_get0_notAfter(cert));
+        last_us = until_us > last_us ? until_us : last_us;
+    }
+    return last_us;
+}
+
+bool tls_client_authorities_valid(const SSL_CTX *ctx, int64_t now_us)
+{
+    STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
+    for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+        const X509 *cert = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+        int64_t from_us = 0, until_us = INT64_MAX;
+        if (cert == NULL)
+            continue; /* a revocation list */
+        tls_narrow(cert, &from_us, &until_us);
+        if (from_us <= now_us && now_us < until_us)
+            return true;
+    }
+    return sk_X509_OBJECT_num(all) == 0;
+}
+
 enum rc tls_client_context(const struct tls_client_options *o, SSL_CTX **out, struct buf *why)
 {
     SSL_CTX *ctx = new_context(TLS_client_method());
     enum rc rc = RC_OK;
     if (o->ca_file != NULL) {
         if (SSL_CTX_load_verify_file(ctx, o->ca_file) != 1) {
-            rc = refuse(why, "cannot read the CA certificates", o->ca_file);
+            rc = tls_refuse(why, "cannot read the CA certificates", o->ca_file);
         }
     } else if (o->verify) {
         rc = use_system_bundle(ctx, why);

@@ -31,5 +31,13 @@ MUST_USE enum rc tls_client_context(const struct tls_client_options *o, SSL_CTX 
 /* Whether there is any authority a receiver's certificate could be checked against. */
 bool tls_client_knows_authorities(const SSL_CTX *ctx);
 
-/* Appends OpenSSL's queued errors in words and clears the queue. */
+/* When the context's own certificate, or one of its chain, stops (*until_us) and the last of them starts (*from_us)
+ * to be valid, in wall-clock time. False: it has none. */
+bool tls_own_validity(SSL_CTX *ctx, int64_t *from_us, int64_t *until_us);
+/* When the last of the authorities that were read stops to be valid, in wall-clock time; 0: none was read. */
+int64_t tls_authorities_until_us(const SSL_CTX *ctx);
+/* Whether one of the authorities that were read is valid at that time; true where there is no list to look at. */
+bool tls_client_authorities_valid(const SSL_CTX *ctx, int64_t now_us);
+
+/* Appends OpenSSL's first queued error in words and clears the queue. */
 void tls_errors(struct buf *out);

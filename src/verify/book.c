@@ -47,7 +47,7 @@ const struct verify_scheme *verify_book_at(const struct verify_book *book, size_
     return book->list[index];
 }
 
-static const struct verify_scheme *find(const struct verify_book *book, struct str name)
+static const struct verify_scheme *book_find(const struct verify_book *book, struct str name)
 {
     size_t low = 0, high = book->count;
     while (low < high) {
@@ -65,21 +65,21 @@ static const struct verify_scheme *find(const struct verify_book *book, struct s
 
 const struct verify_scheme *verify_book_find(const struct verify_book *book, struct str name)
 {
-    const struct verify_scheme *found = find(book, name);
+    const struct verify_scheme *found = book_find(book, name);
     for (size_t i = 0; found == NULL && i < COUNT_OF(other_names); i++)
         if (str_eq(name, str_from(other_names[i].name)))
-            found = find(book, str_from(other_names[i].preset));
+            found = book_find(book, str_from(other_names[i].preset));
     return found;
 }
 
-static int compare(const void *a, const void *b)
+static int book_compare(const void *a, const void *b)
 {
     return str_cmp((*(struct verify_scheme *const *)a)->name,
                    (*(struct verify_scheme *const *)b)->name);
 }
 
 /* Takes the scheme over. */
-static void add(struct verify_book *book, struct verify_scheme *scheme)
+static void book_add(struct verify_book *book, struct verify_scheme *scheme)
 {
     if (book->count == book->room) {
         book->room = book->room == 0 ? 256 : book->room * 2;
@@ -94,12 +94,12 @@ static void add_known(struct verify_book *book, const struct grapnel_preset *pre
     struct str text = str_from(preset->text);
     struct grapnel_scheme *engine = NULL;
     MUST(grapnel_scheme_parse(verify_bytes(text), &engine, NULL) == GRAPNEL_VERIFIED);
-    add(book, verify_scheme_wrap(engine, str_from(preset->name), text, "built in"));
+    book_add(book, verify_scheme_wrap(engine, str_from(preset->name), text, "built in"));
 }
 
 /* --- the operator's folder ------------------------------------------------------------------------ */
 
-static bool is_name(struct str s)
+static bool book_is_name(struct str s)
 {
     if (s.len == 0 || s.len > VERIFY_NAME_MAX)
         return false;
@@ -135,9 +135,9 @@ static enum rc read_file(const char *path, struct buf *out)
 /* File names are unique: only a built-in name can clash. */
 static const char *name_fault(const struct verify_book *known, struct str name)
 {
-    if (!is_name(name))
+    if (!book_is_name(name))
         return "a preset's name has a-z, 0-9 and '-', and at most 64 of them";
-    return find(known, name) != NULL ? "there is a built-in preset of this name" : NULL;
+    return book_find(known, name) != NULL ? "there is a built-in preset of this name" : NULL;
 }
 
 static enum rc add_file(const struct verify_book *known, struct verify_book *own, const char *path,
@@ -164,7 +164,7 @@ static enum rc add_file(const struct verify_book *known, struct verify_book *own
                 error.reason == NULL ? "not a scheme" : error.reason);
         rc = RC_INVALID;
     } else {
-        add(own, verify_scheme_wrap(engine, name, buf_str(&text), path));
+        book_add(own, verify_scheme_wrap(engine, name, buf_str(&text), path));
     }
     buf_fini(&text);
     return rc;
@@ -202,7 +202,7 @@ static enum rc add_folder(struct verify_book *book, const char *folder, struct b
     enum rc rc = add_entries(book, &own, folder, dir, why);
     (void)closedir(dir);
     for (size_t i = 0; i < own.count; i++)
-        add(book, own.list[i]);
+        book_add(book, own.list[i]);
     xfree(own.list);
     return rc;
 }
@@ -215,14 +215,14 @@ enum rc verify_book_open(const char *folder, struct verify_book **out, struct bu
         add_known(book, grapnel_preset_at(i));
     for (size_t i = 0; i < COUNT_OF(more_presets); i++)
         add_known(book, &more_presets[i]);
-    qsort(book->list, book->count, sizeof(*book->list), compare);
+    qsort(book->list, book->count, sizeof(*book->list), book_compare);
     if (folder != NULL && folder[0] != '\0')
         rc = add_folder(book, folder, why);
     if (rc != RC_OK) {
         verify_book_free(book);
         return rc;
     }
-    qsort(book->list, book->count, sizeof(*book->list), compare);
+    qsort(book->list, book->count, sizeof(*book->list), book_compare);
     *out = book;
     return RC_OK;
 }

@@ -18,12 +18,20 @@ struct verify_scheme {
     const struct grapnel_scheme *engine;
     bool is_slow;  /* pairs of keys or fetched certificates: verify on a worker */
     bool is_sns;   /* wants a certificate function, and its subscriptions confirmed */
+    bool fetches_keys; /* the provider's, over the network */
     bool is_token; /* the request carries the secret itself */
     bool needs_secret;
 };
 
 /* RC_INVALID: `why` has the line and the reason. verify_scheme_free()d by the caller. */
 MUST_USE enum rc verify_scheme_read(struct str text, struct verify_scheme **out, struct buf *why);
+/* The same, but events are told apart by these fields (grapnel_scheme_dedupe()). RC_INVALID: also if they are wrong. */
+MUST_USE enum rc verify_scheme_read_with(struct str text, struct str identity,
+                                         struct verify_scheme **out, struct buf *why);
+/* The value of the index-th line of that name, those of handshakes included; ptr NULL: there are not so many. */
+struct str verify_scheme_line(const struct verify_scheme *s, struct str name, size_t index);
+/* NULL, or what is wrong with such fields. */
+const char *verify_identity_fault(struct str identity);
 void verify_scheme_free(struct verify_scheme *s); /* NULL is fine */
 
 /* --- all presets ---------------------------------------------------------------------------------- */

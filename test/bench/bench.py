@@ -46,6 +46,8 @@ FIGURES = [
     ("isolation_p99_ratio", "", 2, False, "the same, against the run without them"),
     ("end_to_end_5m_ratio", "", 0.9, True, "end-to-end rate with millions stored, against a fresh store"),
     ("end_to_end_5000_endpoints_ratio", "", 0.9, True, "end-to-end rate over 5,000 endpoints, against 100"),
+    ("endpoint_change_ms", "ms", 2, False, "a change of an endpoint over the API (PUT, PATCH, POST or DELETE, the slowest median), application of 10,000"),
+    ("endpoint_change_ratio", "", 1.2, False, "the same, against an application of 10 (the largest ratio of these four)"),
     ("filter_added_p50_ms", "ms", 1, False, "a filter chain's latency over asking its processor directly, 1,000 a second"),
     ("filter_added_p99_ms", "ms", 5, False, "the same, 99 in 100"),
     ("filter_hung_over_ms", "ms", 20, False, "the most a processor that hangs cost beyond its timeout, by the server's clock"),
@@ -274,6 +276,45 @@ class Bench:
             lambda count: self.deliver(server, sink, many, count, types)[0],
             lambda count: self.deliver(server, sink, few, count)[0])
 
+    def endpoint_change(self):
+        """Changes of single endpoints of a small and a large application, in turns. Nothing is delivered."""
+        server = self.server("change")
+        api = Api(server)
+        api.event_type("bench.change")
+        kept = []
+        for count in (10, self.scale(9900, 1900)):
+            app = api.call("POST", "/api/v1/app", {"name": f"of {count}"})["id"]
+            ids = [self.new_endpoint(api, app) for _ in range(count)]
+            api.call("POST", f"/api/v1/app/{app}/msg", {"eventType": "bench.load", "payload": {}})
+            kept.append((app, ids, {"PUT": [], "PATCH": [], "POST": [], "DELETE": []}))
+        for i in range(self.scale(300, 100)):
+            for app, ids, took in kept:
+                self.change_endpoints(api, app, ids[i * 37 % len(ids)], i, took)
+        small, large = ({what: statistics.median(list_) for what, list_ in took.items()} for _, _, took in kept)
+        for what in small:
+            print(f"{what}: {small[what] * 1000:.2f} ms of {len(kept[0][1])}, {large[what] * 1000:.2f} ms of {len(kept[1][1])}")
+        self.figures["endpoint_change_ms"] = max(large.values()) * 1000
+        pairs = {what: zip(kept[1][2][what], kept[0][2][what]) for what in small}  # taken right after each other
+        self.figures["endpoint_change_ratio"] = max(statistics.median(m / f for m, f in list_) for list_ in pairs.values())
+        server.stop()
+        shutil.rmtree(server.folder)
+
+    def new_endpoint(self, api, app):
+        return api.call("POST", f"/api/v1/app/{app}/endpoint",
+                        {"url": "http://127.0.0.1:9/", "eventTypes": ["bench.change"]})["id"]
+
+    def change_endpoints(self, api, app, id_, turn, took):
+        def timed(what, do):
+            start = time.monotonic()
+            result = do()
+            took[what].append(time.monotonic() - start)
+            return result
+        path = f"/api/v1/app/{app}/endpoint/{id_}"
+        timed("PUT", lambda: api.call("PUT", path, {"url": f"http://127.0.0.1:9/{turn}", "eventTypes": ["bench.change"]}))
+        timed("PATCH", lambda: api.call("PATCH", path, {"description": f"turn {turn}"}))
+        new = timed("POST", lambda: self.new_endpoint(api, app))
+        timed("DELETE", lambda: api.call("DELETE", f"/api/v1/app/{app}/endpoint/{new}"))
+
     def compare(self, one, other):
         """The median of three ratios, each of two runs side by side."""
         count = self.scale(100000, 20000)
@@ -446,7 +487,7 @@ def main():
     parser.add_argument("--only", nargs="*", help="names of parts")
     options = parser.parse_args()
     bench = Bench(options)
-    parts = [bench.raw_limits, bench.accept, bench.inbound, bench.end_to_end, bench.isolation, bench.amqp, bench.tls, bench.idle_connections, bench.filter_chain,
+    parts = [bench.raw_limits, bench.accept, bench.inbound, bench.end_to_end, bench.endpoint_change, bench.isolation, bench.amqp, bench.tls, bench.idle_connections, bench.filter_chain,
              bench.filter_hung, bench.pending]
     try:
         for part in parts:

@@ -91,15 +91,20 @@ class Grapnel:
         self.env = {**os.environ, **(env or {})}
         self.child, self.port, self._token, self.flags, self.scheme = None, None, None, [], "http"
         self.held = None
+        self.patience_s = PATIENCE_S  # for an answer
 
     # --- process ---
+
+    def take_port(self):
+        """Makes `port` and `url` known before the first start, for options that name them."""
+        if self.port is None:
+            self.held = hold_port()
+            self.port = self.held.getsockname()[1]
 
     def spawn(self, *flags, preexec=None):
         """Starts without waiting; `flags` may override the defaults given here."""
         self.flags = list(flags)
-        if self.port is None:
-            self.held = hold_port()
-            self.port = self.held.getsockname()[1]
+        self.take_port()
         command = [binary(), "serve", f"--store.dir={self.store}", f"--server.listen=127.0.0.1:{self.port}",
                    "--fetch.allow=127.0.0.0/8,::1/128", *("--" + flag for flag in flags)]
         self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
@@ -184,7 +189,7 @@ class Grapnel:
 
     def raw(self, method, path, body=None, headers=None):
         """One request without token; an Answer with bytes."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience_s)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()

@@ -56,6 +56,12 @@ class Preset:
     def is_bound_to_body(self):
         return "{body}" in (self.first("msg") or "")
 
+    @property
+    def is_known_again(self):
+        """Does the made request hold what its provider identifies an event by?"""
+        return not self.all("dedupe") and any(place.startswith("header ") or place == "json /id"
+                                              for place in self.all("id"))
+
     def headers(self, delivery):
         found = {"content-type": "application/json"}
         for rule in self.all("require"):

@@ -53,6 +53,8 @@ OPERATIONS = {
     "v1.event-type.upsert": (ORG, WRITE, {"description": ""}),
     "v1.event-type.patch": (ORG, WRITE, {"description": ""}),
     "v1.event-type.delete": (ORG, WRITE, None),
+    "v1.event-type.example": (ANY, READ, None),
+    "v1.event-type.usage": (ORG, READ, None),
     "v1.event-type.import-openapi": (ORG, WRITE, {"spec": {}}),
     "v1.environment.export": (ORG, READ, None),
     "v1.environment.import": (ORG, WRITE, {}),
@@ -63,6 +65,12 @@ OPERATIONS = {
     "v1.message.expunge-content": (ORG, WRITE, None),
     "v1.message.bulk-expunge-content": (ORG, WRITE, {"ids": []}),
     "v1.message.expunge-all-contents": (ORG, WRITE, None),
+    "v1.application.search": (ORG, READ, None),
+    "v1.delivery.list": (APP, READ, None),
+    "v1.trouble.get": (ANY, READ, None),
+    "v1.find": (ANY, READ, None),
+    "v1.message.explain": (APP, READ, {"eventType": "a.b", "payload": {}}),
+    "v1.message.explain-stored": (APP, READ, None),
     "v1.message.precheck": (ORG, READ, {"eventType": "a.b"}),
     "v1.message-attempt.list-by-endpoint": (APP, READ, None),
     "v1.message-attempt.list-by-msg": (APP, READ, None),
@@ -74,10 +82,30 @@ OPERATIONS = {
     "v1.authentication.app-portal-access": (ORG, WRITE, {}),
     "v1.authentication.expire-all": (ORG, WRITE, {}),
     "v1.authentication.logout": (ANY, READ, None),
+    "v1.authentication.whoami": (ANY, READ, None),
+    "v1.authentication.portal-session": (OPEN, READ, {"code": "x"}),
+    "v1.portal.get-config": (OPEN, READ, None),
+    "v1.console.session.create": (OPEN, READ, {}),
+    "v1.console.session.get": (OPEN, READ, None),
+    "v1.console.session.delete": (ANY, READ, None),
     "v1.statistics.aggregate-app-stats": (ORG, READ, RANGE),
     "v1.statistics.aggregate-event-types": (ORG, READ, None),
+    "v1.series.get": (ANY, READ, None),
+    "v1.series.rows": (ANY, READ, None),
+    "v1.stream.get": (ANY, READ, None),
     "v1.background-task.list": (ORG, READ, None),
-    "v1.background-task.get": (ORG, READ, None),
+    "v1.background-task.get": (ANY, READ, None),
+    "v1.background-task.cancel": (ANY, WRITE, None),
+    "v1.background-task.pause": (ANY, WRITE, None),
+    "v1.background-task.resume": (ANY, WRITE, None),
+    "v1.background-task.rate": (ANY, WRITE, {"rate": 5}),
+    "v1.token.list": (ORG, READ, None),
+    "v1.token.create": (ORG, WRITE, {"name": "x"}),
+    "v1.token.revoke": (ORG, WRITE, None),
+    "v1.bulk.count": (ANY, READ, {"action": "recover", "appId": "ours"}),
+    "v1.bulk.create": (ANY, WRITE, {"plan": "x"}),
+    "v1.bulk.list": (ANY, READ, None),
+    "v1.bulk.get": (ANY, READ, None),
     "v1.operational-webhook.endpoint.list": (ORG, READ, None),
     "v1.operational-webhook.endpoint.create": (ORG, WRITE, {"url": "http://127.0.0.1:1/"}),
     "v1.operational-webhook.endpoint.get": (ORG, READ, None),
@@ -107,6 +135,8 @@ OPERATIONS = {
     "v1.filter-run.list": (APP, READ, None),
     "v1.filter-run.get": (APP, READ, None),
     "v1.filter-run.replay": (APP, WRITE, {"url": "http://127.0.0.1:1/"}),
+    "v1.ingest.preset.list": (ORG, READ, None),
+    "v1.ingest.preset.get": (ORG, READ, None),
     "v1.ingest.source.list": (ORG, READ, None),
     "v1.ingest.source.create": (ORG, WRITE, {"name": "x", "type": "generic-webhook"}),
     "v1.ingest.source.get": (ORG, READ, None),
@@ -133,10 +163,20 @@ OPERATIONS = {
     "v1.ingest.request.replay": (ORG, WRITE, None),
     "v1.ingest.request.bulk-replay": (ORG, WRITE, {}),
     "v1.ingest.log.list": (ORG, READ, None),
+    "v1.openedx.catalogue.get": (ANY, READ, None),
+    "v1.ckan.webhook.list": (ORG, READ, None),
+    "v1.preservica.subscription.list": (ORG, READ, None),
+    "v1.gaia.webhook.list": (ORG, READ, None),
+    "v1.system.get": (ORG, READ, None),
+    "v1.system.doctor": (ORG, READ, None),
     "v1.health.get": (OPEN, READ, None),
 }
+QUERIES = {"/api/v1/find": "?q=ours", "/api/v1/stream": "?seconds=1"}  # what some operations cannot do without
 UPSERTS = {"v1.application.upsert", "v1.event-type.upsert", "v1.operational-webhook.endpoint.upsert",
            "v1.ingest.source.upsert"}
+
+# These end what they are asked with, or need something else than a token: test_face_sessions.py has them.
+NOT_BY_TOKEN = {"v1.authentication.logout", "v1.authentication.portal-session", "v1.console.session.create", "v1.console.session.delete"}
 
 
 def jwt(claims, secret=SECRET, algorithm="HS256"):
@@ -155,13 +195,15 @@ class World:
         self.server = server
         self.app = server.application("ours", uid="ours")
         self.other_app = server.application("other")
-        server.ok("POST", "/event-type", {"name": "a.b", "description": ""})
+        server.ok("POST", "/event-type", {"name": "a.b", "description": "", "schemas": {"1": {"type": "object"}}})
         self.endpoint = server.endpoint(self.app, receiver.url)
         self.message = server.publish(self.app, event_type="a.b")
         receiver.wait()
         self.attempt = wait_until(lambda: server.attempts(self.app, self.message), "an attempt")[0]["id"]
         self.own_endpoint = server.ok("POST", "/operational-webhook/endpoint", {"url": receiver.url})["id"]
-        self.task = server.ok("PUT", "/stats/usage/event-types")["id"]
+        self.task = server.ok("POST", f"/app/{self.app}/endpoint/{self.endpoint}/recover", {"since": SINCE})["id"]
+        plan = server.ok("POST", "/bulk/count", {"action": "recover", "appId": self.app})["plan"]
+        self.bulk = server.ok("POST", "/bulk", {"plan": plan})["id"]
         self.filter = server.ok("POST", f"/app/{self.app}/filter", {"event": "Login", "url": receiver.url})["id"]
         server.ok("POST", f"/app/{self.app}/filter-chain/Login", {"data": {}})
         runs = f"/app/{self.app}/filter-run"
@@ -169,6 +211,7 @@ class World:
         self.make_source(receiver)
         self.other_token = self.portal(self.other_app)
         self.read_only = self.portal(self.app, readOnly=True)
+        self.token = server.ok("POST", "/token", {"name": "to be revoked"})["id"]
         self.stranger = jwt({"sub": "org_" + "S" * 27})
 
     def make_source(self, receiver):
@@ -198,13 +241,14 @@ class World:
         endpoint = self.own_endpoint if "operational" in path else self.endpoint
         if path.startswith("/ingest"):
             endpoint = self.source_endpoint
-        for name, value in {"app_id": self.app, "endpoint_id": endpoint, "msg_id": self.message, "task_id": self.task,
+        task = self.bulk if "/bulk/" in path else self.task
+        for name, value in {"app_id": self.app, "endpoint_id": endpoint, "msg_id": self.message, "task_id": task, "token_id": self.token,
                             "attempt_id": self.attempt, "event_type_name": "a.b", "event": "Login",
                             "filter_id": self.filter, "run_id": self.run, "source_id": self.source,
-                            "request_id": self.request}.items():
+                            "request_id": self.request, "preset": "github"}.items():
             path = path.replace("{" + name + "}", value)
         assert "{" not in path
-        return path
+        return path + QUERIES.get(path, "")
 
     def call(self, operation, method, path, token):
         body = OPERATIONS[operation][2]
@@ -222,7 +266,7 @@ def world(make_grapnel, make_receiver):
 
 def names_of(world):
     return [i.encode() for i in (world.app, world.endpoint, world.message, world.attempt, world.own_endpoint,
-                                 world.task, world.filter, world.run, world.source, world.source_endpoint,
+                                 world.task, world.bulk, world.filter, world.run, world.source, world.source_endpoint,
                                  world.request)]
 
 
@@ -242,7 +286,7 @@ def test_without_or_with_a_wrong_token_every_route_answers_401(world):
 
 def test_a_stranger_finds_nothing_of_ours(world):
     for operation, method, path in world.routes():
-        if operation in ("v1.authentication.logout", "v1.health.get"):
+        if operation in NOT_BY_TOKEN | {"v1.health.get"}:
             continue
         answer = world.call(operation, method, path, world.stranger)
         if any(n.decode() in path for n in names_of(world)) and operation not in UPSERTS:
@@ -252,6 +296,11 @@ def test_a_stranger_finds_nothing_of_ours(world):
     # and all of ours is still as it was
     assert world.server.ok("GET", f"/app/{world.app}")["name"] == "ours"
     assert world.server.ok("GET", f"/app/{world.app}/endpoint/{world.endpoint}")["description"] == ""
+
+
+def test_only_the_first_organisation_sees_the_server(world):
+    assert world.server.call("GET", "/system", token=world.stranger).status == 403
+    assert world.server.call("POST", "/system/doctor", token=world.stranger).status == 403
 
 
 def test_another_applications_token_gets_404_or_403(world):
@@ -266,14 +315,51 @@ def test_another_applications_token_gets_404_or_403(world):
 def test_a_read_only_token_reads_and_changes_nothing(world):
     for operation, method, path in world.routes():
         whose, writes, _ = OPERATIONS[operation]
-        if operation == "v1.authentication.logout":
+        if operation in NOT_BY_TOKEN:
             continue
         answer = world.call(operation, method, path, world.read_only)
         if whose == ORG or writes:
             assert answer.status == 403, (operation, answer)
             assert json.loads(answer.body)["code"] == "insufficient access"
+            reasons = {"may only read"} if writes else set()
+            if whose == ORG:
+                reasons |= {"bound to one application", "not of this source"}
+            detail = json.loads(answer.body)["detail"]
+            assert any(reason in detail for reason in reasons), (operation, detail)
         else:
             assert answer.status == 200, (operation, answer)
+
+
+def test_a_viewer_reads_all_but_secrets_and_changes_nothing(world):
+    viewer = world.server.ok("POST", "/token", {"name": "viewer", "role": "viewer"})["token"]
+    for operation, method, path in world.routes():
+        _, writes, _ = OPERATIONS[operation]
+        if operation in NOT_BY_TOKEN:
+            continue
+        answer = world.call(operation, method, path, viewer)
+        if writes or operation.startswith("v1.token.") or operation.endswith("get-secret") or operation == "v1.bulk.count":
+            assert answer.status == 403, (operation, answer)
+        else:
+            assert answer.status < 300 or answer.status == 422, (operation, answer)
+            assert b"whsec_" not in answer.body, operation
+
+
+def test_an_operator_may_do_everything_but_administer_access(world):
+    operator = world.server.ok("POST", "/token", {"name": "operator", "role": "operator"})["token"]
+    for operation, method, path in world.routes():
+        if operation in NOT_BY_TOKEN or method == "DELETE":
+            continue
+        answer = world.call(operation, method, path, operator)
+        assert (answer.status == 403) == operation.startswith("v1.token."), (operation, answer)
+    refused = world.server.call("POST", "/token", {"name": "more"}, token=operator)
+    assert "its role is operator" in refused.body["detail"]
+
+
+def test_a_capability_that_is_none_is_named_with_those_there_are(world):
+    answer = world.server.call("POST", f"/auth/app-portal-access/{world.app}", {"capabilities": ["ViewBase", "ViewAll"]})
+    fault = answer.body["detail"][0]
+    assert answer.status == 422 and fault["loc"] == ["body", "capabilities"]
+    assert fault["msg"].startswith('"ViewAll" is not a capability. The capabilities are ViewBase, ViewEndpointSecret, ')
 
 
 def test_capabilities_narrow_what_a_token_may_do(world):
@@ -286,6 +372,15 @@ def test_capabilities_narrow_what_a_token_may_do(world):
     assert world.server.call("PATCH", base, {"description": "x"}, token=manager).status == 200
     assert world.server.call("POST", base + "/secret/rotate", {}, token=manager).status == 403
     assert world.server.call("POST", base + "/recover", {"since": SINCE}, token=manager).status == 403
+
+
+def test_a_refusal_names_the_capability_that_is_missing(world):
+    viewer = world.portal(world.app, capabilities=["ViewBase"])
+    base = f"/app/{world.app}/endpoint/{world.endpoint}"
+    secret = world.server.call("GET", base + "/secret", token=viewer)
+    change = world.server.call("PATCH", base, {"description": "x"}, token=viewer)
+    assert "capability ViewEndpointSecret" in secret.body["detail"], secret
+    assert "capability ManageEndpoint" in change.body["detail"], change
 
 
 def test_logging_out_ends_the_token_at_once(world):

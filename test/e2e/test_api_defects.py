@@ -46,7 +46,9 @@ def test_stats_count_deliveries_not_attempts_and_in_every_state(grapnel, make_re
 
 
 @pytest.mark.parametrize("iterator", ["msg_" + "!" * 27, "msg_" + "z" * 27, "msg_", "atmpt_" + "1" * 27, "x"])
-def test_a_malformed_iterator_is_a_422(grapnel, iterator):
+def test_a_malformed_iterator_is_named_with_what_to_do(grapnel, iterator):
     app = grapnel.application()
     answer = grapnel.call("GET", f"/app/{app}/msg?iterator={iterator}")
     assert answer.status == 422 and answer.body["detail"][0]["loc"] == ["query", "iterator"]
+    said = answer.body["detail"][0]["msg"]
+    assert f'"{iterator}" is not an iterator of this list' in said and "leave it out" in said

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import json
+import urllib.parse
 
 import pytest
 
@@ -66,6 +67,46 @@ def test_raw_payloads_and_headers_of_a_message_are_delivered(grapnel, receiver):
     wait_until(lambda: stats(grapnel, app, endpoint)["success"] == 1, "the outcome")
     grapnel.ok("POST", f"/app/{app}/msg/{message}/endpoint/{endpoint}/resend")
     assert receiver.wait(2)[1].body == got.body
+
+
+def test_a_list_from_a_time_on_misses_nothing(grapnel):
+    app = grapnel.application()
+    since = datetime.datetime.now(datetime.timezone.utc)
+
+    def page(after, **more):
+        query = urllib.parse.urlencode({"after": after, "limit": 7, **more})
+        return grapnel.ok("GET", f"/app/{app}/msg?{query}")
+
+    ids = [grapnel.publish(app, {"n": n}) for n in range(40)]
+    by_time, after = [], since.isoformat()
+    while fresh := [m for m in reversed(page(after)["data"]) if m["id"] not in by_time]:
+        by_time += [m["id"] for m in fresh]
+        after = fresh[-1]["timestamp"]
+    by_iterator, got = [], page(since.isoformat())
+    while got["data"]:
+        by_iterator += [m["id"] for m in reversed(got["data"])]
+        assert got["done"] == (len(by_iterator) == 40) and got["prevIterator"] == "-" + got["data"][0]["id"]
+        got = page(since.isoformat(), iterator=got["iterator"])
+    assert by_time == ids and by_iterator == ids
+    assert got["done"] and got["iterator"] == "-" + ids[-1]
+    late = grapnel.publish(app)
+    assert [m["id"] for m in page(since.isoformat(), iterator=got["iterator"])["data"]] == [late]
+
+
+def test_a_message_is_shown_with_the_time_it_was_accepted(grapnel, receiver):
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, receiver.url)
+    for _ in range(20):
+        before = datetime.datetime.now(datetime.timezone.utc)
+        message = grapnel.ok("POST", f"/app/{app}/msg", {"eventType": "a", "payload": {}})
+        after = datetime.datetime.now(datetime.timezone.utc)
+        assert before <= datetime.datetime.fromisoformat(message["timestamp"]) <= after
+        assert grapnel.ok("GET", f"/app/{app}/msg/{message['id']}")["timestamp"] == message["timestamp"]
+        query = urllib.parse.urlencode({"after": before.isoformat()})
+        assert [m["id"] for m in grapnel.ok("GET", f"/app/{app}/msg?{query}")["data"]] == [message["id"]]
+    query = urllib.parse.urlencode({"after": before.isoformat(), "limit": 250})
+    wait_until(lambda: message["id"] in [a["msgId"] for a in grapnel.ok(
+        "GET", f"/app/{app}/attempt/endpoint/{endpoint}?{query}")["data"]], "the last attempt in the list")
 
 
 def test_an_event_id_is_taken_once(grapnel):
@@ -195,6 +236,64 @@ def test_the_history_says_why_a_delivery_ended_without_success(make_grapnel, mak
     ends(message, endpoint, "canceled", "endpoint_disabled")
 
 
+def test_a_receiver_ends_a_message_or_its_endpoint_with_a_header(make_grapnel, make_receiver):
+    grapnel = make_grapnel().serve("deliver.retry=100ms,100ms")
+    app = grapnel.application()
+    answers = {(status, word): make_receiver((status, {"Webhook-Delivery": word}, b""))
+               for status in (200, 500) for word in ("abort-message", "disable")}
+    endpoints = {key: grapnel.endpoint(app, receiver.url) for key, receiver in answers.items()}
+    message = grapnel.publish(app)
+
+    def states():
+        rows = grapnel.ok("GET", f"/app/{app}/msg/{message}/endpoint?expanded_statuses=true")["data"]
+        shown = {row["id"]: (row["statusText"], row.get("statusReason")) for row in rows}
+        return [shown[endpoints[key]] for key in answers]
+    wait_until(lambda: all(text in ("success", "fail") for text, _ in states()), "all four to end")
+    assert states() == [("success", None), ("success", None), ("fail", "aborted"), ("fail", "gone")]
+    for (status, word), endpoint in endpoints.items():
+        path = f"/app/{app}/endpoint/{endpoint}"
+        wait_until(lambda p=path, w=word: grapnel.ok("GET", p)["disabled"] == (w == "disable"), f"{status} {word}")
+    assert [len(r.received) for r in answers.values()] == [1, 1, 1, 1]
+
+
+def test_statuses_that_are_not_worth_a_retry_end_a_delivery(make_grapnel, make_receiver):
+    grapnel = make_grapnel().serve("deliver.retry=100ms,100ms", "deliver.retry_except_status=400, 422")
+    app = grapnel.application()
+    by_server, by_endpoint, retried = make_receiver(422), make_receiver(404), make_receiver(400)
+    grapnel.endpoint(app, by_server.url)
+    own = grapnel.endpoint(app, by_endpoint.url, retryExceptStatuses=[404])
+    grapnel.endpoint(app, retried.url, retryExceptStatuses=[])
+    message = grapnel.publish(app)
+
+    def ends():
+        rows = grapnel.ok("GET", f"/app/{app}/msg/{message}/endpoint?expanded_statuses=true")["data"]
+        return sorted(row.get("statusReason") or "" for row in rows)
+    wait_until(lambda: ends() == ["exhausted", "status", "status"], "all three to end")
+    assert [len(r.received) for r in (by_server, by_endpoint, retried)] == [1, 1, 3]
+    assert grapnel.ok("GET", f"/app/{app}/endpoint/{own}")["retryExceptStatuses"] == [404]
+    for bad in ([200], [1000], [4.5], ["404"]):
+        assert grapnel.call("PATCH", f"/app/{app}/endpoint/{own}", {"retryExceptStatuses": bad})[0] == 422
+
+
+def test_a_url_is_taken_as_people_paste_it(make_grapnel, make_receiver):
+    receiver = make_receiver()
+    grapnel = make_grapnel().serve("fetch.resolve=xn--bcher-kva.test=127.0.0.1")
+    app = grapnel.application()
+    endpoint = grapnel.endpoint(app, f" http://b\u00fccher.test:{receiver.port}/a b?token=12|abc\n")
+    shown = grapnel.ok("GET", f"/app/{app}/endpoint/{endpoint}")["url"]
+    assert shown == f"http://xn--bcher-kva.test:{receiver.port}/a%20b?token=12%7Cabc"
+    grapnel.publish(app)
+    got = receiver.wait()[0]
+    assert got.path == "/a%20b?token=12%7Cabc" and got.headers["host"] == f"xn--bcher-kva.test:{receiver.port}"
+
+
+def test_deliveries_accept_any_answer_and_say_so(grapnel, receiver):
+    app = grapnel.application()
+    grapnel.endpoint(app, receiver.url)
+    grapnel.publish(app)
+    assert receiver.wait()[0].headers.get_all("accept") == ["*/*"]
+
+
 def test_a_resend_with_a_key_is_done_once(grapnel, receiver):
     app = grapnel.application()
     endpoint = grapnel.endpoint(app, receiver.url)
@@ -298,7 +397,7 @@ def test_usage_tasks_count_and_purge_forgets(grapnel, receiver):
     types = finished(grapnel, grapnel.ok("PUT", "/stats/usage/event-types")["id"])["data"]["event_types"]
     assert types == [{"appId": app, "explicitlySubscribedEventTypes": [], "hasCatchAllEndpoint": True}]
     purge = finished(grapnel, grapnel.ok("POST", f"/app/{app}/msg/expunge-all-contents")["id"])
-    assert purge["data"] == {"messages_purged": 1}
+    assert purge["data"]["messages_purged"] == 1
     assert grapnel.ok("GET", f"/app/{app}/msg/{message}")["payload"] == {"expired": True}
     listed = grapnel.ok("GET", "/background-task?task=application.stats&status=finished")["data"]
     assert [t["id"] for t in listed] == [task["id"]]

@@ -120,6 +120,17 @@ def dataset(name="ds", **more):
     return {"id": f"id-{name}", "name": name, "private": False, "state": "active", "owner_org": ORG, **more}
 
 
+def test_events_of_the_site_count_as_accepted_or_refused_messages(grapnel):
+    send_event(grapnel, "dataset/create", dataset())
+    assert grapnel.metrics()["grapnel_messages_accepted_total"] == 1
+    assert action(grapnel, "webhook_event", {"topic": "dataset/create"}, f"Bearer {grapnel.token}")[0] == 409
+    assert action(grapnel, "webhook_event", {"topic": "dataset/create", "entity": dataset()}, "Bearer wrong")[0] == 401
+    assert action(grapnel, "webhook_list", {}, "wrong")[0] == 403
+    rows = {name: value for name, value in grapnel.metrics().items() if name.startswith("grapnel_messages_refused") and value}
+    assert rows == {'grapnel_messages_refused_total{reason="invalid"}': 1,
+                    'grapnel_messages_refused_total{reason="unauthorized"}': 1}
+
+
 # --- the actions ---
 
 def test_a_webhook_is_created_shown_listed_and_deleted_with_ckanapi(grapnel, receiver):
@@ -138,6 +149,19 @@ def test_a_webhook_is_created_shown_listed_and_deleted_with_ckanapi(grapnel, rec
     with pytest.raises(ckanapi.NotFound):
         editor.action.webhook_show(id=first)
     assert editor.action.webhook_list() == [second]
+
+
+def test_an_operator_sees_everybodys_webhooks(grapnel, receiver):
+    mine = client(grapnel, "editor").action.webhook_create(topic="dataset/create", address=receiver.url)
+    client(grapnel, "admin").action.webhook_create(topic="resource/delete", address=receiver.url, entity_id="my-set")
+    rows = grapnel.ok("GET", "/ckan/webhook?order=ascending")["data"]
+    assert [(r["user"], r["topic"], r["entity"], r["disabled"]) for r in rows] == [
+        ("user-editor", "dataset/create", None, False), ("user-admin", "resource/delete", "my-set", False)]
+    assert rows[0]["id"] == mine and rows[0]["address"] == receiver.url
+    assert [r["user"] for r in grapnel.ok("GET", "/ckan/webhook?topic=resource/delete")["data"]] == ["user-admin"]
+    grapnel.ok("PATCH", f"/app/ckan/endpoint/{rows[0]['endpointId']}", {"disabled": True})
+    disabled = grapnel.ok("GET", "/ckan/webhook?user=user-editor")["data"][0]
+    assert (disabled["disabled"], disabled["disabledReason"], disabled["deletedAfter"]) == (True, "manual", None)
 
 
 def test_reads_work_with_get_and_under_both_paths(grapnel, receiver):
@@ -243,6 +267,12 @@ def test_the_sites_word_is_cached_for_a_while(make, site):
     del site.users["cred-editor"]
     with pytest.raises(ckanapi.NotAuthorized):
         client(fresh, "editor").action.webhook_list()
+
+
+@pytest.mark.parametrize("minimum", ["Sysadmin", " SYSADMIN ", "sysadmin"])
+def test_minimum_auth_may_be_in_any_case(make, minimum):
+    server = make(f"ckan.minimum_auth={minimum}")
+    assert isinstance(client(server, "sysadmin").action.webhook_list(), list)
 
 
 def test_a_site_that_does_not_answer_lets_nobody_in(make, site):
@@ -557,6 +587,19 @@ def test_the_old_table_is_imported_and_its_ids_stay_valid(grapnel, tmp_path, rec
     send_event(grapnel, "dataset/create", dataset())
     assert json.loads(receiver.wait()[0].body)["webhook_id"] == rows[0]["id"]
     assert editor.action.webhook_delete(id=rows[0]["id"]) == rows[0]["id"]
+
+
+def test_an_import_names_addresses_that_need_an_allowance_once_a_host(grapnel, tmp_path):
+    rows = [{**OLD[0], "address": "http://10.1.2.3/a"}, {**OLD[1], "address": "http://10.1.2.3/b"},
+            {**OLD[1], "id": "third", "address": "http://[fd00::7]/c"}, {**OLD[1], "id": "fourth", "address": "http://8.8.8.8/"}]
+    dump = tmp_path / "webhooks.json"
+    dump.write_text(json.dumps(rows))
+    done = grapnel.run("import", "ckan", f"--url={grapnel.url}/", f"--token={grapnel.token}", str(dump))
+    assert done.returncode == 0, done.stderr
+    notes = [line for line in done.stderr.splitlines() if "fetch.allow" in line]
+    assert len(notes) == 2
+    assert rows[0]["id"] in notes[0] and "--fetch.allow=10.1.2.3/32" in notes[0]
+    assert "third" in notes[1] and "--fetch.allow=fd00::7/128" in notes[1]
 
 
 def test_rows_that_cannot_be_imported_are_named_and_the_others_are(grapnel, tmp_path):

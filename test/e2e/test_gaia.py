@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Gaia webhook service's APIs, driven by a Node client, with a stand-in tenant service and a real RabbitMQ;
 and the import from a real etcd."""
+import concurrent.futures
 import http.server
+import gzip
 import json
 import pathlib
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -83,6 +86,16 @@ def make_hook(server, token="seven", **body):
     return json.loads(answer.body)
 
 
+def test_an_operator_sees_all_tenants_webhooks_and_no_credential(make_grapnel, sts, broker):
+    server = make_grapnel().serve(*flags(sts, broker))
+    hook = make_hook(server, tsField="time")
+    shown = server.ok("GET", "/gaia/webhook")
+    assert [(r["tenant"], r["datasource"], r["event"], r["tsField"], r["routingKey"], r["disabled"]) for r in shown["data"]] == [
+        (7, "jira", "made", "time", "event.7.jira.made", False)]
+    assert hook["token"] not in json.dumps(shown) and hook["apiToken"] not in json.dumps(shown)
+    assert server.ok("GET", "/gaia/webhook?tenant=8")["data"] == []
+
+
 def push(server, hook, body=b"{}"):
     return server.raw("POST", f"/wh/{hook['apiToken']}/{hook['token']}", body, {"content-type": "application/json"})
 
@@ -121,7 +134,7 @@ def test_an_event_is_answered_when_it_is_durable_and_survives_a_dead_broker(make
     server.serve(*server.flags)
     got = broker.collect("later", lambda m: len({b for _, _, b in m}) == 20, "all of them", 60 * SLOWER)
     assert {json.loads(body)["n"] for _, _, body in got} == set(range(20))
-    assert all(properties.headers is None for _, properties, _ in got), "no tsField, no header"
+    assert all(properties.headers == {} for _, properties, _ in got), "no tsField, an empty table"
 
 
 def test_answering_after_the_broker(make_grapnel, sts, broker):
@@ -135,6 +148,12 @@ def test_answering_after_the_broker(make_grapnel, sts, broker):
         answer = push(server, hook, b'{"n":2}')
         assert answer.status == 500
         assert json.loads(answer.body) == {"status": "error", "msg": "Data push for event enricher failure"}
+        rows = server.metrics()
+        assert rows["grapnel_messages_accepted_total"] == 2, "it is kept, whatever was answered"
+        assert sum(value for name, value in rows.items() if name.startswith("grapnel_messages_refused")) == 0
+        wrong = {**hook, "apiToken": "wrong"}
+        assert push(server, wrong).status == 400
+        assert server.metrics()['grapnel_messages_refused_total{reason="unauthorized"}'] == 1
     finally:
         broker.start()
     broker.collect("now", lambda m: b'{"n":2}' in [b for _, _, b in m], "the retried one", 60 * SLOWER)
@@ -213,6 +232,105 @@ def test_an_installation_moves_with_every_url_valid(make_grapnel, sts, broker, e
     assert properties.headers == {"tsField": "at"}
     listed = json.loads(server.raw("GET", "/wh/config", headers={"authorization": "Bearer seven"}).body)
     assert [{k: v for k, v in hook.items() if k != "event"} for hook in listed] == list(old.values())
+
+
+def test_a_dry_run_says_what_the_run_does_and_every_url_stays_valid(make_grapnel, sts, broker, etcd):
+    """Two webhooks of a tenant for one event, as the old service could come to have; a record with another's token; one that cannot be."""
+    server = make_grapnel().serve(*flags(sts, broker))
+    record = {"datasource": "jira", "eventType": "made", "createdAt": 1, "apiToken": "seven", "tenantId": 7}
+    for token, more in (("first", {}), ("second", {"apiToken": "seven-too"}), ("third", {"token": "first", "tsField": "at"}), ("long", {"eventType": "e" * 101}),
+                        ("slash", {"apiToken": "a/b"})):
+        etcd(f"webhooks/{token}", json.dumps({**record, "token": token, **more}))
+
+    def run(*more):
+        return server.run("import", "gaia", f"--url={server.url}", f"--token={server.token}", f"--etcd={etcd.url}", *more).stdout
+    for says in ("3 made, 0 changed, 0 as they were, 2 left out", "0 made, 0 changed, 3 as they were, 2 left out"):
+        assert run("--dry-run") == "would be: " + says + "\n"
+        assert run() == says + "\n"
+    etcd("webhooks/second", json.dumps({**record, "token": "second", "apiToken": "seven-too", "tsField": "when"}))
+    says = "0 made, 1 changed, 2 as they were, 2 left out\n"
+    assert (run("--dry-run"), run("--dry-run"), run()) == ("would be: " + says, "would be: " + says, says)
+    for api_token, token in (("seven", "first"), ("seven-too", "second"), ("seven", "third")):
+        assert server.raw("HEAD", f"/wh/{api_token}/{token}").status == 200
+        assert push(server, {"apiToken": api_token, "token": token}).status == 204
+
+
+def test_a_push_may_begin_with_a_mark_and_expect_nothing_and_its_message_has_headers(make_grapnel, sts, broker):
+    server = make_grapnel().serve(*flags(sts, broker))
+    hook = make_hook(server, event="marked")
+    broker.queue("marked", EXCHANGE, key="event.7.jira.marked")
+    answer = server.raw("POST", f"/wh/{hook['apiToken']}/{hook['token']}", b'\xef\xbb\xbf{"a": 1}', {"content-type": "application/json", "expect": ""})
+    assert answer.status == 204
+    (_, properties, body), = broker.collect("marked", lambda m: len(m) == 1, "the event")
+    assert (properties.headers, body) == ({}, b'{"a": 1}')
+
+
+def test_a_packed_push_arrives_unpacked_and_is_bounded(make_grapnel, sts, broker):
+    server = make_grapnel().serve(*flags(sts, broker))
+    hook = make_hook(server, event="packed")
+    broker.queue("packed", EXCHANGE, key="event.7.jira.packed")
+    def packed_push(body, encoding="gzip"):
+        return server.raw("POST", f"/wh/{hook['apiToken']}/{hook['token']}", body, {"content-type": "application/json", "content-encoding": encoding}).status
+    assert packed_push(gzip.compress(b'{"a": 1}')) == packed_push(gzip.compress(b'\xef\xbb\xbf{"a": 2}')) == 204
+    assert packed_push(gzip.compress(b" " * (64 << 20))) == 413
+    assert packed_push(b'{"a": 1}') == 400 and packed_push(b"x", "br") == 415
+    messages = broker.collect("packed", lambda m: len(m) == 2, "the events")
+    assert sorted(body for _, _, body in messages) == [b'{"a": 1}', b'{"a": 2}']
+    config = b'\xef\xbb\xbf' + json.dumps({"datasource": "jira", "event": "two"}).encode()
+    answer = server.raw("POST", "/wh/config", gzip.compress(config), {
+        "authorization": "Bearer seven", "x-orig-server": "h", "content-type": "application/json", "content-encoding": "gzip"})
+    assert answer.status == 200, answer.body
+
+
+def silent(connection):
+    connection.recv(65536)
+    time.sleep(20 * SLOWER)
+
+
+STS_PEERS = {
+    "refusing": (None, 503), "silent": (silent, 503), "closing": (lambda c: c.recv(65536), 503),
+    "babbling": (lambda c: c.sendall(b"SSH-2.0-OpenSSH_9.2\r\n" * 100), 503),
+    "cut_short": (lambda c: (c.recv(65536), c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"tenantId": 7}')), 503),
+    "endless": (lambda c: (c.recv(65536), c.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 1_000_000)), 503),
+    "failing": (lambda c: (c.recv(65536), c.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")), 503),
+    "lying": (lambda c: (c.recv(65536), c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"tenantId": "7"}')), 401),
+    "redirecting": (lambda c: (c.recv(65536), c.sendall(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")), 401),
+}
+
+
+@pytest.mark.parametrize("name", STS_PEERS)
+def test_a_tenant_service_that_does_not_answer_is_a_503_and_nobody_elses_loss(make_grapnel, sts, broker, name):
+    talk, status = STS_PEERS[name]
+    listener = socket.create_server(("127.0.0.1", 0))
+    sts.address = f"127.0.0.1:{listener.getsockname()[1]}"
+
+    def accept():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    def serve(connection):
+        with connection:
+            try:
+                talk(connection)
+            except OSError:
+                pass
+    if talk is None:
+        listener.close()
+    threading.Thread(target=accept, daemon=True).start()
+    server = make_grapnel().serve(*flags(sts, broker))
+
+    def ask(n):
+        return server.raw("GET", "/wh/config", headers={"authorization": f"Bearer t{n}"}).status
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        asked = [pool.submit(ask, n) for n in range(12)]
+        assert server.ok("GET", "/app")["data"] == []  # the workers are not all waiting
+        assert {one.result() for one in asked} <= {status, 503} and asked[0].result() is not None
+    assert ask(99) == status
+    listener.close()
 
 
 def test_settings_that_cannot_be_stop_the_start(make_grapnel, sts):

@@ -355,6 +355,43 @@ def test_a_dump_comes_through_a_pipe_and_what_was_changed_here_since_stays(grapn
     assert (endpoint["url"], endpoint["disabled"]) == ("https://new.example/", True)
 
 
+def test_what_the_plugins_form_offers_is_taken_over_as_what_its_code_asks_for(grapnel, plugin, tmp_path):
+    asked_for = set(re.findall(r"^class (\w+)WebFilter\(", inspect.getsource(plugin.filters), re.M))
+    offered = [choice for choice, _ in plugin.models.Webfilter.filter_list]
+    rows = [{"model": "openedx_webhooks.webfilter", "pk": n, "fields": {"event": event, "webhook_url": f"https://192.0.2.1/{n}"}}
+            for n, event in enumerate(offered)]
+    (tmp_path / "dump.json").write_text(json.dumps(rows))
+    done = grapnel.run("import", "openedx", f"--url={grapnel.url}", f"--token={grapnel.token}", str(tmp_path / "dump.json"))
+    assert done.returncode == 0, done.stderr
+    made = grapnel.ok("GET", "/app/openedx/filter?limit=250")["data"]
+    assert {f["event"] for f in made} == asked_for and len(made) == len(offered)
+    assert {f["timeoutMs"] for f in made} == {10000}  # as long as the plugin would wait
+    for event in set(offered) - asked_for:
+        assert f'the plugin never asks for "{event}"' in done.stderr
+
+
+def test_an_import_says_which_processors_are_at_private_addresses(grapnel, tmp_path):
+    rows = [{"model": f"openedx_webhooks.{what}", "pk": n, "fields": {"event": event, "webhook_url": url}} for n, (what, event, url) in enumerate([
+        ("webfilter", "StudentLoginRequested", "http://10.0.0.5:8000/login"), ("webfilter", "StudentLoginRequested", "http://localhost/"),
+        ("webfilter", "StudentLoginRequested", "http://8.8.8.8/"), ("webhook", "SESSION_LOGIN_COMPLETED", "http://[fd00::1]/")])]
+    (tmp_path / "dump.json").write_text(json.dumps(rows))
+    done = grapnel.run("import", "openedx", f"--url={grapnel.url}", f"--token={grapnel.token}", str(tmp_path / "dump.json"))
+    lines = {line.split(": ", 1)[0]: line for line in done.stderr.splitlines()}
+    assert "--fetch.allow=10.0.0.5/32" in lines["webfilter 0"] and "fetch.allow" in lines["webfilter 1"]
+    assert "webfilter 2" not in lines and "--fetch.allow=fd00::1/128" in lines["webhook 3"]
+
+
+def test_the_doctor_names_processors_that_are_out_of_reach(make_grapnel):
+    server = make_grapnel().serve()
+    app = server.application("site")
+    server.ok("POST", f"/app/{app}/filter", {"event": "Login", "url": "http://10.0.0.5:8000/"})
+    server.stop()
+    seen = {allow: server.run("doctor", f"--store.dir={server.store}", "--server.listen=127.0.0.1:0", f"--fetch.allow={allow}").stdout
+            for allow in ("127.0.0.0/8", "10.0.0.0/24")}
+    assert re.search(r"warn +processors .*10\.0\.0\.5.*fetch\.allow", seen["127.0.0.0/8"])
+    assert re.search(r"ok +processors +1 webfilters", seen["10.0.0.0/24"])
+
+
 @pytest.mark.parametrize("text", ["", "{}", "not json"])
 def test_what_is_no_dump_is_refused(grapnel, tmp_path, text):
     (tmp_path / "dump.json").write_text(text)

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When the disk is full."""
+"""When the disk is full, or fails in places."""
+import contextlib
+import datetime
 import os
 import resource
+import sqlite3
 import subprocess
 
 import pytest
 
-from conftest import wait_until
+from conftest import PATIENCE_S, wait_until
+
+HOUR_AGO = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)).isoformat()
 
 
 def publish_until_refused(server, app, most=3000):
@@ -121,3 +126,53 @@ def test_a_file_size_limit_is_a_refusal_and_not_an_end(make_grapnel):
     listed = server.ok("GET", f"/app/{app}/msg/{accepted[-1]}")
     assert listed["id"] == accepted[-1]
     assert os.path.getsize(server.store / "config.db") > 0
+
+
+def test_a_recovery_waits_for_a_full_disk_and_then_sends_all_of_it(make_grapnel, make_receiver, small_disk):
+    server, ballast, receiver = make_grapnel(), Ballast(small_disk), make_receiver(500)
+    server.store = small_disk / "store"
+    server.serve("store.free_min=0", "deliver.retry=10ms", "deliver.jitter=0", "deliver.breaker_failures=100000")
+    app = server.application()
+    endpoint = server.endpoint(app, receiver.url)
+    base = f"/app/{app}/endpoint/{endpoint}"
+    for n in range(150):
+        server.publish(app, {"n": n})
+    wait_until(lambda: server.ok("GET", base + "/stats")["fail"] == 150, "all to be given up")
+    receiver.answers[:] = [204]
+    task = server.ok("POST", base + "/recover", {"since": HOUR_AGO})["id"]
+    ballast.fill()
+    ballast.drop()
+
+    def look():
+        shown = server.ok("GET", f"/background-task/{task}")
+        return shown if shown["status"] != "running" else None
+    shown = wait_until(look, "the task to end")
+    assert (shown["status"], shown["data"]["messages_sent"]) == ("finished", 150)
+    wait_until(lambda: server.ok("GET", base + "/stats")["success"] == 150, "all of it to arrive")
+
+
+def test_an_outcome_that_cannot_be_written_holds_up_nobody_else(grapnel, make_receiver):
+    """A row that cannot be changed stands for one on a page that went bad."""
+    app, bad, good = grapnel.application(), make_receiver(), make_receiver()
+    spoilt, fine = grapnel.endpoint(app, bad.url), grapnel.endpoint(app, good.url)
+    with contextlib.closing(sqlite3.connect(grapnel.store / "config.db")) as config:
+        number, = config.execute("SELECT num FROM endpoint WHERE id = ?", (spoilt,)).fetchone()
+    segment = max((grapnel.store / "segments").glob("*.db"))
+    def change(sql):
+        with contextlib.closing(sqlite3.connect(segment, timeout=PATIENCE_S)) as db:
+            db.execute(sql)
+    change(f"CREATE TRIGGER spoilt BEFORE UPDATE ON delivery WHEN OLD.endpoint = {number} BEGIN SELECT abs(-9223372036854775807 - 1); END")
+    messages = [grapnel.publish(app, {"n": n}) for n in range(30)]
+    good.wait(30)
+    grapnel.wait_log("deliver.record_failed")
+    def ended(endpoint):
+        page = grapnel.ok("GET", f"/app/{app}/attempt/endpoint/{endpoint}?limit=250&status=0")["data"]
+        return {attempt["msgId"] for attempt in page} == set(messages)
+    wait_until(lambda: ended(fine), "the outcomes of the other endpoint")
+    assert not ended(spoilt)
+    more = [grapnel.publish(app, {"n": n}) for n in range(3)]  # nothing that is accepted is refused for it
+    good.wait(33)
+    change("DROP TRIGGER spoilt")
+    messages += more
+    wait_until(lambda: ended(spoilt), "the outcomes that were held up")
+    assert len(bad.ids()) == 33 == len(set(bad.ids()))  # and none was sent twice

@@ -4,6 +4,7 @@ import concurrent.futures
 import http.client
 import json
 import resource
+import socket
 import threading
 
 from conftest import PATIENCE_S, wait_until
@@ -26,6 +27,30 @@ def ask(connection, server, method="GET", path="/app", body=None):
     return answer.status, json.loads(answer.read()), answer.getheader("connection") == "close"
 
 
+def answers(server):
+    try:
+        return server.raw("GET", "/metrics").status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def wait_until_refused(connection):
+    """The server has come to this one, and has no room for it: it says so or closes."""
+    connection.settimeout(PATIENCE_S)
+    try:
+        assert connection.recv(1) in (b"", b"H")
+    except ConnectionResetError:
+        pass
+
+
+def is_answered(server):
+    """A refusal may come as a reset: what it says is lost when the request is sent after it."""
+    try:
+        return server.raw("GET", "/metrics").status == 200
+    except OSError:
+        return False
+
+
 def test_connections_past_the_limit_are_told_and_the_others_go_on(make_grapnel):
     server = make_grapnel().serve("server.loops=1", "http.connections_max=4")
     refusals = 'grapnel_http_refused_total{reason="connections"}'
@@ -41,7 +66,7 @@ def test_connections_past_the_limit_are_told_and_the_others_go_on(make_grapnel):
         more.close()
     assert [ask(c, server)[0] for c in kept] == [200] * 4
     kept.pop().close()
-    wait_until(lambda: server.raw("GET", "/metrics").status == 200, "room for another one")
+    wait_until(lambda: is_answered(server), "room for another one")
     assert server.metrics()[refusals] >= 10
     for connection in kept:
         connection.close()
@@ -55,8 +80,8 @@ def test_out_of_descriptors_what_is_connected_goes_on_and_all_is_well_after(make
     server.endpoint(app, receiver.url)
     before = connect(server)
     assert ask(before, server)[0] == 200
-    crowd = [connect(server) for _ in range(2 * DESCRIPTORS)]  # the kernel takes them; the server cannot
-    server.wait_log("http.accept_failed")
+    crowd = [connect(server) for _ in range(2 * DESCRIPTORS)]  # the kernel takes them; the server takes its share
+    wait_until_refused(crowd[-1].sock)
     sent = []
     for n in range(20):
         status, message, _ = ask(before, server, "POST", f"/app/{app}/msg", {"eventType": "a.b", "payload": {"n": n}})
@@ -65,7 +90,7 @@ def test_out_of_descriptors_what_is_connected_goes_on_and_all_is_well_after(make
     assert server.child.poll() is None
     for connection in crowd:
         connection.close()
-    wait_until(lambda: server.raw("GET", "/metrics").status == 200, "new connections")
+    wait_until(lambda: answers(server), "new connections")
     wait_until(lambda: set(receiver.ids()) == set(sent), "every message that was accepted meanwhile")
     before.close()
     assert server.stop() == 0
@@ -87,12 +112,42 @@ def test_past_the_workers_queue_calls_are_told_to_come_again_and_publishing_goes
         shaking = pool.submit(server.call, "POST", f"/app/{app}/endpoint", {"url": held.url, "handshake": {"kind": "ping"}})
         held.wait(1)  # the one worker is in there
         asked = [pool.submit(server.call, "GET", "/app") for _ in range(40)]
-        refused = wait_until(lambda: [a for a in asked if a.done()] if sum(a.done() for a in asked) == 24 else None,
+        refused = wait_until(lambda: [a for a in asked if a.done()] if sum(a.done() for a in asked) == 36 else None,
                              "the refusals")
         assert {(a.result().status, a.result().headers["retry-after"] is not None) for a in refused} == {(503, True)}
         server.publish(app)
         gate.set()
         assert shaking.result().status == 201
-        assert sorted(a.result().status for a in asked) == [200] * 16 + [503] * 24
-    assert server.metrics()["grapnel_work_refused_total"] == 24
+        assert sorted(a.result().status for a in asked) == [200] * 4 + [503] * 36  # a quarter of the queue is one owner's
+    assert server.metrics()["grapnel_work_refused_total"] == 36
     receiver.wait(2)
+
+
+def test_idle_connections_leave_descriptors_for_the_store_for_deliveries_and_for_questions(make_grapnel, receiver):
+    limit = 160
+    server = make_grapnel().serve("store.segment_messages=5", "gaia.enabled=true", "gaia.auth_server=127.0.0.1:1", "server.loops=2",
+                                  "transform.processes=1",
+                                  preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+    assert "server.few_descriptors" in server.log() and "clients_max=32" in server.log()
+    app = server.application()
+    server.endpoint(app, receiver.url)
+    kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    kept.request("GET", "/api/v1/health")
+    kept.getresponse().read()
+    idle = []
+    for _ in range(300):
+        idle.append(socket.create_connection(("127.0.0.1", server.port)))
+        idle[-1].sendall(b"GET / HTTP/1.1\r\n")
+    wait_until_refused(idle[-1])
+    for n in range(20):  # through four segments
+        kept.request("POST", f"/api/v1/app/{app}/msg", json.dumps({"eventType": "a.b", "payload": {"n": n}}),
+                     {"authorization": f"Bearer {server.token}", "content-type": "application/json"})
+        answer = kept.getresponse()
+        assert answer.status == 202, answer.read()
+        answer.read()
+    kept.request("GET", "/wh/config", headers={"authorization": "Bearer whatever"})
+    assert kept.getresponse().status >= 400
+    receiver.wait(20)
+    for connection in idle:
+        connection.close()
+    assert server.stop() == 0

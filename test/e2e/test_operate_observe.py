@@ -72,6 +72,42 @@ def test_debug_pages_need_their_token(make_grapnel, page, word):
     assert seen.status == 200 and word in seen.body.decode()
 
 
+def test_the_system_is_one_answer_for_operators(make_grapnel, make_receiver):
+    server = make_grapnel().serve("server.main_secret=a-very-secret-main-secret", "server.loops=2", "deliver.retry=1h")
+    app = server.application()
+    endpoint = server.endpoint(app, make_receiver(*[500] * 20).url)
+    server.publish(app)
+
+    def seen():
+        system = server.ok("GET", "/system")
+        return system if [lane["waiting"] for lane in system["delivering"]["busiest"]] == [1] else None
+    system = wait_until(seen, "a delivery that waits for its next try")
+    assert system["version"] and system["uptimeSeconds"] >= 0 and abs(system["clock"]["aheadMs"]) < 5000
+    assert [loop["name"] for loop in system["loops"]] == ["loop-0", "loop-1"]
+    lane = system["delivering"]["busiest"][0]
+    assert lane["endpointId"] == endpoint and lane["failuresInRow"] == 1 and not lane["moreInStore"]
+    store = system["store"]
+    assert store["healthy"] and store["reason"] is None and store["freeBytes"] > store["freeMinBytes"]
+    assert store["daysLeft"] is None and store["segmentCount"] == len(store["segments"]) == 1
+    assert store["segments"][0]["messages"] == 1 and store["segments"][0]["until"] is None
+    options = {option["name"]: option for option in system["options"]}
+    assert options["server.main_secret"]["value"] == "(set)" and options["server.main_secret"]["secret"]
+    assert options["server.loops"]["value"] == "2" and options["server.loops"]["source"] == "flag"
+    limits = {limit["name"]: limit for limit in system["limits"]}
+    assert limits["deliver.items_max"]["used"] == 1
+    assert limits["deliver.items_max"]["max"] == 2 * int(options["deliver.items_max"]["value"])
+    assert "a-very-secret" not in json.dumps(system) and server.token not in json.dumps(system)
+
+
+def test_the_doctor_comes_to_a_running_server(grapnel):
+    found = grapnel.ok("POST", "/system/doctor")
+    checks = {check["name"]: check for check in found["checks"]}
+    assert {"configuration", "disk space", "clock", "addresses", "main secret"} <= checks.keys()
+    assert "stored data" not in checks
+    assert checks["configuration"]["verdict"] == checks["addresses"]["verdict"] == "ok"
+    assert found["verdict"] in ("ok", "warn", "fail")
+
+
 def test_lanes_show_what_an_endpoint_is_up_to(make_grapnel, make_receiver):
     headers = {"authorization": "Bearer 0123456789abcdef"}
     server = make_grapnel().serve("debug.enabled=true", "debug.token=0123456789abcdef", "deliver.breaker_failures=2",

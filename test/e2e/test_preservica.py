@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Preservica dialect with the real pyPreservica: its client, and its own receivers."""
 import hashlib
+import http.client
 import http.server
 import json
 import pathlib
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import flask
 import pyotp
@@ -52,6 +54,15 @@ class Tenants:
     def login(self, path="login", **fields):
         answer = requests.post(f"{self.grapnel.url}/api/accesstoken/{path}", data=fields, timeout=30)
         return answer.status_code, answer.json()
+
+    def login_from(self, address, **fields):
+        """The status of a login that comes from an address of this machine."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.grapnel.port, timeout=30, source_address=(address, 0))
+        connection.request("POST", "/api/accesstoken/login", urllib.parse.urlencode(fields),
+                           {"content-type": "application/x-www-form-urlencoded"})
+        status = connection.getresponse().status
+        connection.close()
+        return status
 
     def api(self, tenant):
         """A call to the native API with a token of the tenant."""
@@ -180,6 +191,18 @@ def test_the_client_subscribes_lists_and_unsubscribes_one_and_all(tenants, recei
     assert client.subscriptions() == []
 
 
+def test_an_operator_sees_the_tenants_subscriptions_and_no_others(tenants, receiver):
+    client = tenants.client()
+    made = json.loads(client.subscribe(receiver.url, TriggerType.MOVED, SECRET))
+    client.subscribe(receiver.url, TriggerType.INDEXED, SECRET)
+    rows = tenants.api("LIB")("GET", "/preservica/subscription?trigger=MOVED").body["data"]
+    assert [(r["id"], r["url"], r["handshakePassed"], r["disabled"]) for r in rows] == [
+        (made["id"], receiver.url, True, False)]
+    assert len(tenants.api("LIB")("GET", "/preservica/subscription").body["data"]) == 2
+    tenants.tenant("MUSEUM")
+    assert tenants.api("MUSEUM")("GET", "/preservica/subscription").body["data"] == []
+
+
 def test_each_trigger_arrives_verified_at_the_packages_own_receivers(tenants, receiver):
     client = tenants.client()
     ids = {t.value: json.loads(client.subscribe(receiver.url, t, SECRET))["id"] for t in TriggerType}
@@ -220,6 +243,18 @@ def test_a_subscription_is_an_ordinary_endpoint_with_history_and_may_be_made_nat
     wait_until(lambda: len(plain.worked) == 2, "both")
     assert {w["subscriptionId"] for w in plain.worked} == {first, native.body["id"]}
     wait_until(lambda: len(api("GET", f"/app/preservica/attempt/msg/{message}").body["data"]) == 2, "the history")
+
+
+def test_a_subscriptions_credentials_are_used_and_not_shown(tenants, plain):
+    client = tenants.client()
+    with_user = plain.url.replace("://", "://boat:anchor-77@")
+    made = json.loads(client.subscribe(with_user, TriggerType.MOVED, SECRET))
+    shown = tenants.api("LIB")("GET", f"/app/preservica/endpoint/{made['id']}").body
+    assert (made["url"], shown["url"], shown["handshake"]["verified"]) == (plain.url, plain.url, True)
+    assert [s["url"] for s in client.subscriptions()] == [plain.url]
+    tenants.trigger("LIB", "MOVED", {"entityRef": "a", "entityType": "IO"})
+    wait_until(lambda: plain.worked, "the event")
+    assert not [path for path in tenants.grapnel.store.rglob("*") if path.is_file() and b"anchor-77" in path.read_bytes()]
 
 
 # --- handshakes ---------------------------------------------------------------------------------------
@@ -321,6 +356,28 @@ def test_guessing_is_limited_for_those_who_are_there_and_those_who_are_not(tenan
         assert seen == [401] * 10 + [429] * 2
     assert tenants.login(username="ann", password=PASSWORD, tenant="LIB")[0] == 429
     assert tenants.login(username="bob", password=PASSWORD, tenant="LIB")[0] == 200
+
+
+def test_guessers_do_not_lock_out_who_knows_the_password(tenants):
+    tenants.user("bob", "LIB")
+    assert tenants.login_from("127.0.0.3", username="bob", password=PASSWORD, tenant="LIB") == 200
+    for n in range(11):
+        guessed = tenants.login_from("127.0.0.2", username="ann", password=f"guess {n}", tenant="LIB")
+    assert guessed == 429
+    assert tenants.login_from("127.0.0.3", username="ann", password=PASSWORD, tenant="LIB") == 200
+    for guesser in range(10, 22):  # together they use up what strangers may try with this name
+        for n in range(10):
+            guessed = tenants.login_from(f"127.0.0.{guesser}", username="bob", password=f"guess {n}", tenant="LIB")
+    assert guessed == 429
+    assert tenants.login_from("127.0.0.30", username="bob", password=PASSWORD, tenant="LIB") == 429
+    assert tenants.login_from("127.0.0.3", username="bob", password=PASSWORD, tenant="LIB") == 200
+
+
+def test_an_address_that_guesses_at_many_names_is_limited(tenants):
+    seen = [tenants.login_from("127.0.0.2", username=f"user {n}", password="guess", tenant="LIB") for n in range(100)]
+    assert seen[:50] == [401] * 50
+    assert 429 in seen[50:]  # another guess is free each six seconds
+    assert tenants.login_from("127.0.0.3", username="ann", password=PASSWORD, tenant="LIB") == 200
 
 
 def test_who_is_not_there_takes_as_long_as_who_is(tenants):

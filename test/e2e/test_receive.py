@@ -265,6 +265,42 @@ def test_thumbnails_of_preservica_events_are_fetched(start, make_receiver, tmp_p
     assert len(system.received) == 1
 
 
+def test_an_access_token_that_has_ended_is_replaced_by_logging_in(make_receiver, tmp_path):
+    """Each token is good for one picture; the next event finds the one that was kept, and replaces it."""
+    logins, refused = [], (401, {}, b"")
+
+    def system(handler):
+        if handler.path == "/api/accesstoken/login":
+            logins.append(peer.received[-1].body)
+            body, status = json.dumps({"token": f"t{len(logins)}"}).encode(), 200
+        else:
+            good = handler.headers["Preservica-Access-Token"] == f"t{len(logins)}" and not (tmp_path / "used").exists()
+            status, body = (200, b"a picture") if good else refused[::2]
+        handler.send_response(status)
+        handler.send_header("content-length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+    peer = make_receiver(system)
+    environment = {**os.environ, "PRESERVICA_URL": f"http://127.0.0.1:{peer.port}", "PRESERVICA_TOKEN": "ended", "PRESERVICA_USERNAME": "ann@x&y",
+                   "PRESERVICA_PASSWORD": "p%w d", "PRESERVICA_TENANT": "L", "THUMBNAILS": str(tmp_path)}
+
+    def run(reference, **more):
+        event = json.dumps({"events": [{"entityRef": reference, "entityType": "SO"}]})
+        return subprocess.run(["sh", ROOT / "integrations" / "receiver" / "thumbnail.sh"], input=event, text=True, capture_output=True, check=False,
+                              env={**environment, **more}, timeout=60)
+    first = run("a1")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert (run("a2").returncode, len(logins)) == (0, 1)
+    assert logins[0] == b"username=ann%40x%26y&password=p%25w%20d&tenant=L"
+    assert (tmp_path / ".token").stat().st_mode & 0o777 == 0o600
+    assert sorted(p.name for p in tmp_path.glob("*.jpg")) == ["a1.jpg", "a2.jpg"]
+    (tmp_path / "used").touch()
+    done = run("a3")
+    assert (done.returncode, len(logins)) == (1, 2)
+    done = run("a4", PRESERVICA_USERNAME="")
+    assert done.returncode == 1 and "logging in fails" in done.stderr
+
+
 def test_a_secret_learned_in_a_handshake_is_kept_in_the_file_and_not_printed(tmp_path):
     secrets = tmp_path / "secrets"
     secrets.touch()

@@ -4,10 +4,15 @@ import concurrent.futures
 import hashlib
 import hmac
 import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
 import signal
 
 import pytest
-from conftest import wait_until
+from conftest import binary, wait_until
 from test_receive import Command, start  # noqa: F401 (a fixture)
 
 REFUSED = "Hook rules were not satisfied."
@@ -49,7 +54,7 @@ def push(ref="refs/heads/main", secret=b"mysecret"):
 
 
 def test_github_push_deploys(start, tmp_path):
-    command = script(tmp_path, 'printf "%s|%s" "$1" "$2" > args.new; cat > body; mv args.new args\n')
+    command = script(tmp_path, 'cat > input; printf "%s|%s" "$1" "$2" > args.new; mv args.new args\n')
     receiver = start(hooks_file(tmp_path, github(tmp_path, command, **{"response-message": "deploying",
                                 "response-headers": [{"name": "X-Deploy", "value": "yes"}]})))
     answer = receiver.post(*push(), path="/hooks/deploy")
@@ -57,7 +62,7 @@ def test_github_push_deploys(start, tmp_path):
     assert b"X-Deploy: yes\r\n" in answer[1]
     wait_until((tmp_path / "args").exists, "the command")
     assert (tmp_path / "args").read_text() == "0123abcd|a $(touch pwned) b"
-    assert (tmp_path / "body").read_bytes() == push()[0]
+    assert (tmp_path / "input").read_bytes() == b""
     assert not (tmp_path / "pwned").exists()
     assert receiver.post(*push(secret=b"other"), path="/hooks/deploy")[0] == 401
     answer = receiver.post(*push(ref="refs/heads/x"), path="/hooks/deploy")
@@ -100,7 +105,7 @@ def test_environment_files_and_forms(start, tmp_path):
                                  {"source": "entire-payload", "envname": "FILE"}]}))
     answer = receiver.post(b"user=a+b&data=aGVsbG8%3D", {"content-type": "application/x-www-form-urlencoded"},
                            "/hooks/form?q=x%20y")
-    assert text(answer) == 'a b x y form hello {"user":"a b","data":"aGVsbG8="}\n'
+    assert text(answer) == 'a b x y form hello {"data":"aGVsbG8=","user":"a b"}\n'
     answer = receiver.post(b"user=%zz", {"content-type": "application/x-www-form-urlencoded"}, "/hooks/form")
     assert answer[0] == 400 and "form is malformed" in text(answer)
 
@@ -188,10 +193,10 @@ def test_the_whole_payload_headers_and_query_are_handed_on_as_json(start, tmp_pa
     for sent, kind, payload in ((body, headers["content-type"], {"user": "a", "event": [1]}),
                                 (b"u=1&u=2", "application/x-www-form-urlencoded", {"u": "1"}),
                                 (b"<a><b/></a>", "text/xml", {"a": {"b": ""}}),
-                                (b'[{"k":1}]', "application/json", [{"k": 1}])):
+                                (b'[{"k":1}]', "application/json", {"root": [{"k": 1}]})):
         got = text(receiver.post(sent, {"content-type": kind}, "/hooks/all?q=1")).split("\036")
         assert (json.loads(got[0]), json.loads(got[1])) == (payload, {"q": "1"})
-        assert json.loads(got[2])["content-type"] == kind
+        assert json.loads(got[2])["Content-Type"] == kind and "Host" not in json.loads(got[2])
         assert got[3:] == [sent.decode(), "POST", ""]
 
 
@@ -311,6 +316,109 @@ def test_a_full_queue_of_a_hook_is_503_and_others_go_on(start, tmp_path):
     gate.touch()
 
 
+def test_a_shell_as_a_command_does_not_run_what_strangers_send(start, tmp_path):
+    receiver = start(hooks_file(tmp_path, {"id": "sh", "execute-command": "/bin/sh", "include-command-output-in-response": True}))
+    answer = receiver.post(b"echo ran-$((40+2))", path="/hooks/sh")
+    assert (answer[0], text(answer)) == (200, "")
+
+
+def test_a_hooks_variable_replaces_the_services(start, tmp_path):
+    command = script(tmp_path, "env | grep -c ^BRANCH=; echo $BRANCH\n")
+    receiver = start(hooks_file(tmp_path, {
+        "id": "e", "execute-command": command, "include-command-output-in-response": True,
+        "pass-environment-to-command": [{"source": "url", "name": "b", "envname": "BRANCH"}]}), environment={"BRANCH": "the-services"})
+    assert text(receiver.post(b"", path="/hooks/e?b=of-the-request")) == "1\nof-the-request\n"
+    assert text(receiver.post(b"", path="/hooks/e")) == "1\nthe-services\n"
+
+
+def test_a_value_with_a_zero_byte_starts_nothing(start, tmp_path):
+    receiver = start(hooks_file(tmp_path, {**echo_arguments(tmp_path, "a"), "include-command-output-in-response-on-error": True}))
+    answer = receiver.post(b'{"a":"x\\u0000y"}', {"content-type": "application/json"}, "/hooks/echo")
+    assert (answer[0], text(answer)) == (500, "")
+
+
+def test_base64_with_line_ends_is_decoded(start, tmp_path):
+    receiver = start(hooks_file(tmp_path, {
+        "id": "f", "execute-command": script(tmp_path, 'cat "$F"\n'), "include-command-output-in-response": True,
+        "pass-file-to-command": [{"source": "payload", "name": "f", "envname": "F", "base64decode": True}]}))
+    answer = receiver.post(json.dumps({"f": "aGVs\nbG8h\r\n"}).encode(), {"content-type": "application/json"}, "/hooks/f")
+    assert text(answer) == "hello!"
+
+
+def test_paths_name_hooks_as_they_are_meant(start, tmp_path):
+    ids = ["my hook", "h\u00f6ren", "a/b", "c+d"]
+    receiver = start(hooks_file(tmp_path, *[{**one_hook("ran"), "id": i} for i in ids], {**one_hook("put"), "id": "put", "http-methods": [" put "]}))
+    for path in ("my%20hook", "h%C3%B6ren", "h\u00f6ren", "a/b", "a%2Fb", "c+d", "c%2bd"):
+        assert receiver.request(f"POST /hooks/{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())[0] == 200, path
+    assert receiver.request(b"GET http://x/hooks/a/b HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")[0] == 200
+    assert [receiver.post(b"", path="/hooks/put", method=m)[0] for m in ("PUT", "put", "POST")] == [200, 405, 405]
+    answer = receiver.post(b"", path="/", method="GET")
+    assert (answer[0], text(answer)) == (200, "OK")
+
+
+def test_a_hooks_headers_replace_ours_and_come_with_its_run_only(start, tmp_path):
+    receiver = start(hooks_file(tmp_path, {
+        "id": "h", "execute-command": "/bin/true", "response-message": "{}", "success-http-response-code": 799,
+        "response-headers": [{"name": "Content-Type", "value": "application/json"}, {"name": "X-A", "value": "1"},
+                             {"name": "x-a", "value": "2"}, {"name": "Content-Length", "value": "99"},
+                             {"name": "x-a b", "value": "3"}],
+        "trigger-rule": {"match": {"type": "value", "value": "1", "parameter": {"source": "url", "name": "run"}}}}))
+    status, answer = receiver.post(b"", path="/hooks/h?run=1")
+    lines = [line.lower() for line in answer.split(b"\r\n\r\n")[0].split(b"\r\n")]
+    assert status == 200 and [line for line in lines if line.startswith((b"content-", b"x-a"))] == [
+        b"content-length: 2", b"content-type: application/json", b"x-a: 2"]
+    assert b"x-a" not in receiver.post(b"", path="/hooks/h")[1].lower()
+
+
+def test_a_path_into_null_is_an_error_of_the_rule(start, tmp_path):
+    rule = {"match": {"type": "value", "value": "main", "parameter": {"source": "payload", "name": "head_commit.branch"}}}
+    receiver = start(hooks_file(tmp_path, {**one_hook("ran"), "trigger-rule": {"not": rule}}))
+    for body, expected in ((b'{"head_commit":null}', (500, "Error occurred while evaluating hook rules.")), (b"{}", (200, "ran"))):
+        answer = receiver.post(body, {"content-type": "application/json"}, "/hooks/one")
+        assert (answer[0], text(answer)) == expected
+
+
+def test_output_is_read_to_its_end(start, tmp_path):
+    receiver = start(hooks_file(
+        tmp_path, {"id": "late", "execute-command": script(tmp_path, "(sleep 0.3; echo late) & echo early\n"), "include-command-output-in-response": True},
+        {"id": "much", "execute-command": script(tmp_path, "head -c 300000 /dev/zero | tr '\\0' x\n", "much"), "include-command-output-in-response": True}))
+    assert text(receiver.post(b"", path="/hooks/late")) == "early\nlate\n"
+    assert text(receiver.post(b"", path="/hooks/much")) == "x" * 300000
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_slow_runs_of_a_hook_hold_up_no_other(start, tmp_path, answers):
+    gate = tmp_path / "gate"
+    slow = script(tmp_path, f"touch {tmp_path}/began.$$; while ! test -e {gate}; do sleep 0.05; done; echo done\n")
+    receiver = start(hooks_file(tmp_path, {"id": "slow", "execute-command": slow, "include-command-output-in-response": answers},
+                                {"id": "quick", "execute-command": script(tmp_path, "echo quick\n", "quick"),
+                                 "include-command-output-in-response": True}))
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        slow_ones = [pool.submit(receiver.post, b"", None, "/hooks/slow") for _ in range(12)]
+        wait_until(lambda: len(list(tmp_path.glob("began.*"))) == 12, "all of them")
+        assert text(receiver.post(b"", path="/hooks/quick")) == "quick\n"
+        gate.touch()
+        assert [one.result()[0] for one in slow_ones] == [200] * 12
+
+
+def test_max_concurrency_and_queue_hold_for_hooks_that_answer_with_their_output(start, tmp_path):
+    gate = tmp_path / "gate"
+    command = script(tmp_path, f'touch {tmp_path}/began.$1; while ! test -e {gate}; do sleep 0.05; done; echo "$1" >> {tmp_path}/ran\n')
+    receiver = start(hooks_file(tmp_path, {"id": "one", "execute-command": command, "max-concurrency": 1, "max-queue": 1,
+                                           "include-command-output-in-response": True,
+                                           "pass-arguments-to-command": [{"source": "url", "name": "n"}]}))
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        first = pool.submit(receiver.post, b"", None, "/hooks/one?n=1")
+        wait_until((tmp_path / "began.1").exists, "the first run")
+        others = [pool.submit(receiver.post, b"", None, f"/hooks/one?n={n}") for n in (2, 3)]
+        refused = next(concurrent.futures.as_completed(others))
+        assert refused.result()[0] == 503
+        assert len(list(tmp_path.glob("began.*"))) == 1
+        gate.touch()
+        assert sorted(one.result()[0] for one in (first, *others)) == [200, 200, 503]
+    assert len((tmp_path / "ran").read_text().split()) == 2
+
+
 @pytest.mark.parametrize("hooks,words", [
     ([{"id": "a"}], 'hook 1: "execute-command" is missing'),
     ([{"id": "a", "execute-command": "x", "trigger-rule": {"match": {"type": "value", "secret": "s", "parameter": {}}}}],
@@ -318,3 +426,40 @@ def test_a_full_queue_of_a_hook_is_503_and_others_go_on(start, tmp_path):
 def test_a_wrong_file_is_refused_with_the_place(grapnel, tmp_path, hooks, words):
     ended = grapnel.run("receive", hooks_file(tmp_path, *hooks))
     assert ended.returncode != 0 and words in ended.stderr
+
+
+def takes_a_library(environment):
+    """The thread sanitizer's own start reads the clock, and waits for itself when that allocates."""
+    try:
+        done = subprocess.run([binary(), "version"], env={**os.environ, **environment}, capture_output=True, check=False, timeout=30)
+        return done.returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def test_a_hook_without_a_limit_runs_as_long_as_it_takes_and_one_with_a_limit_does_not(start, tmp_path):
+    """The receiver's clock goes a day ahead while both run: the one with a limit ends, which shows that time was looked at."""
+    clock = tmp_path / "mono"
+    clock.write_text(f"{0:+021d}")
+    library = tmp_path / "clock.so"
+    subprocess.run([shutil.which("cc") or "gcc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-o", library,
+                    pathlib.Path(__file__).with_name("wall_clock.c"), "-ldl"], check=True)
+    environment = {"LD_PRELOAD": str(library), "MONO_CLOCK": str(clock)}
+    if not takes_a_library(environment):
+        pytest.skip("this build's sanitizer takes no other clock")
+    for name in ("free", "bound"):
+        os.mkfifo(tmp_path / f"{name}.go")
+    command = script(tmp_path, 'touch "$1.began"; read line < "$1.go"; echo "$line" > "$1.new"; mv "$1.new" "$1.done"\n')
+    hooks = [{"id": name, "execute-command": command, "command-working-directory": str(tmp_path),
+              "pass-arguments-to-command": [{"source": "string", "name": name}], **more}
+             for name, more in (("free", {}), ("bound", {"max-seconds": 60}))]
+    receiver = start(hooks_file(tmp_path, *hooks), environment=environment)
+    for name in ("free", "bound"):
+        assert receiver.post(b"{}", {"content-type": "application/json"}, path=f"/hooks/{name}")[0] == 200
+        wait_until((tmp_path / f"{name}.began").exists, name)
+    clock.write_text(f"{86400:+021d}")
+    wait_until(lambda: re.search(r"killed|timeout|too long|time", receiver.log.read_text()), "the end of the one with a limit")
+    with open(tmp_path / "free.go", "w", encoding="ascii") as go:
+        go.write("done\n")
+    wait_until((tmp_path / "free.done").exists, "the one without a limit")
+    assert not (tmp_path / "bound.done").exists()

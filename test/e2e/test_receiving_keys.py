@@ -353,3 +353,147 @@ def test_xeros_intent_to_receive_gets_200_and_401(grapnel):
 def test_a_type_that_is_not_there_says_why(grapnel, kind, words):
     status, answer = ingest(grapnel, "POST", "/source", {"name": kind, "type": kind, "config": {"schedule": "* * * * *", "payload": "{}"}})
     assert status == 422 and words in json.dumps(answer)
+
+
+# --- keys as providers hand them out, and what tokens must say -------------------------------------------
+
+
+def test_a_certificate_and_a_json_web_key_are_taken_as_public_keys(grapnel, tmp_path):
+    openssl("req", "-x509", "-key", str(rsa().path), "-out", str(tmp_path / "cert.pem"), "-subj", "/CN=x", "-days", "9")
+    numbers = {"n": bytes.fromhex(openssl("rsa", "-in", str(rsa().path), "-noout", "-modulus").decode().strip().split("=")[1])}
+    point = p256().der[-64:]
+    body = b'{"event_type":"x"}'
+    for kind, key, headers in [
+            ("wise", (tmp_path / "cert.pem").read_text(), {"x-signature-sha256": b64(rsa().sign(body))}),
+            ("wise", json.dumps({"kty": "RSA", "n": b64url(numbers["n"]), "e": "AQAB"}), {"x-signature-sha256": b64(rsa().sign(body))}),
+            ("sendgrid", json.dumps({"kty": "EC", "crv": "P-256", "x": b64url(point[:32]), "y": b64url(point[32:])}),
+             {"x-twilio-email-event-webhook-timestamp": "1", "x-twilio-email-event-webhook-signature": b64(p256().sign(b"1" + body))}),
+            ("discord", json.dumps({"kty": "OKP", "crv": "Ed25519", "x": b64url(ed25519().raw)}), discord(body, ed25519()))]:
+        source = make_source(grapnel, kind, None, config={"publicKey": key})
+        assert grapnel.raw("POST", door(source), body, {**JSON, **headers}).status == 200, (kind, key)
+        assert grapnel.raw("POST", door(source), body + b" ", {**JSON, **headers}).status == 401, (kind, key)
+    for broken in ('{"kty":"RSA","n":"AQAB"}', '{"kty":"EC","crv":"P-521","x":"AA","y":"AA"}', "{}", '{"kty":"oct","k":"AA"}'):
+        status, _ = ingest(grapnel, "POST", "/source", {"name": "x", "type": "wise", "config": {"publicKey": broken}})
+        assert status == 422
+
+
+def test_vonages_requests_without_a_body_need_no_hash_of_one(grapnel):
+    source = make_source(grapnel, "vonage")
+
+    def send(method, body, **claims):
+        bearer = token({"iss": "Vonage", "iat": int(time.time()), **claims}, hs256)
+        return grapnel.raw(method, door(source) + "?to=1", body, {**JSON, "authorization": f"Bearer {bearer}"}).status
+    assert send("GET", b"") == 200
+    assert send("POST", b"{}", payload_hash=hashlib.sha256(b"{}").hexdigest()) == 200
+    assert send("POST", b"{}") == 401
+    assert send("POST", b"{ }", payload_hash=hashlib.sha256(b"{}").hexdigest()) == 401
+
+
+def test_mailguns_routed_mail_is_a_form_with_its_signature_beside_the_rest(grapnel):
+    source = make_source(grapnel, "mailgun")
+    at = str(int(time.time()))
+    form = f"sender=a%40b.c&timestamp={at}&token={'a' * 50}&signature={mac(at + 'a' * 50)}"
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert grapnel.raw("POST", door(source), form.encode(), headers).status == 200
+    assert grapnel.raw("POST", door(source), form.replace("token=a", "token=b").encode(), headers).status == 401
+    assert grapnel.raw("POST", door(source), form.encode(), headers).status == 200
+    assert outcome(grapnel, source) == ("duplicate", None)
+
+
+def multipart(*parts):
+    lines = [f'--b1\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n{value}\r\n' for name, more, value in parts]
+    return "".join([*lines, "--b1--\r\n"]).encode()
+
+
+def test_mail_with_attachments_comes_as_a_multipart_form(grapnel):
+    source = make_source(grapnel, "mailgun")
+    at = str(int(time.time()))
+
+    def send(token="a" * 50, signature=None, extra=()):
+        body = multipart(("sender", "", "a@b.c"), ("attachment-1", '; filename="signature"\r\nContent-Type: image/png', "\x89--b1"),
+                         ("timestamp", "", at), ("token", "", token), ("signature", "", signature or mac(at + "a" * 50)), *extra)
+        return grapnel.raw("POST", door(source), body, {"content-type": "multipart/form-data; boundary=b1"}).status
+    assert send() == 200
+    assert outcome(grapnel, source) == ("accepted", None)
+    assert send("b" * 50) == 401
+    assert send(signature="0" * 64) == 401
+    assert send(extra=[("token", "", "b" * 50)]) == 401  # which of the two would be the reader's?
+    assert outcome(grapnel, source) == ("rejected", "duplicate_header")
+    assert send() == 200
+    assert outcome(grapnel, source) == ("duplicate", None)
+
+
+def test_elevenlabs_signs_as_its_own_library_checks(grapnel):
+    source = make_source(grapnel, "elevenlabs")
+    body = '{"type":"post_call_transcription"}'
+
+    def send(at, text=body):
+        headers = {**JSON, "elevenlabs-signature": f"t={at},v0={mac(f'{at}.{body}')}"}
+        return grapnel.raw("POST", door(source), text.encode(), headers).status
+    now = int(time.time())
+    assert [send(now), send(now - 1200), send(now - 2400), send(now, body + " ")] == [200, 200, 401, 401]
+
+
+def test_notions_token_is_shown_and_replaced_until_an_event_verifies(grapnel):
+    source = make_source(grapnel, "notion", secret=None)
+    path = f"/source/{source['id']}"
+
+    def hand_over(secret):
+        return grapnel.raw("POST", door(source), json.dumps({"verification_token": secret}).encode(), JSON).status
+
+    def send(secret, number):
+        body = json.dumps({"id": f"e-{number}", "type": "page.created"})
+        headers = {**JSON, "x-notion-signature": "sha256=" + mac(body, secret=secret)}
+        return grapnel.raw("POST", door(source), body.encode(), headers).status
+
+    def shown():
+        return ingest(grapnel, "GET", path)[1]["config"].get("verificationToken")
+    assert hand_over("secret_first_token") == 200 and shown() == "secret_first_token"
+    assert hand_over("secret_second_token") == 200 and shown() == "secret_second_token"
+    assert requests_of(grapnel, source) == []  # nothing of it is kept in clear
+    assert ingest(grapnel, "POST", f"{path}/dashboard")[0] == 200
+    assert send("secret_first_token", 1) == 401
+    grapnel.restart()
+    assert send("secret_second_token", 2) == 200
+    assert shown() is None
+    assert hand_over("secret_third_token") == 401
+    assert send("secret_second_token", 3) == 200
+
+
+def test_mandrill_asks_for_its_address_before_there_is_a_key(grapnel):
+    source = make_source(grapnel, "mandrill", secret=None)
+    assert grapnel.raw("HEAD", door(source)).status == 200
+    assert grapnel.raw("POST", door(source), b"mandrill_events=[]", {"content-type": "application/x-www-form-urlencoded"}).status == 401
+
+
+def test_events_come_by_the_methods_that_the_source_takes(grapnel):
+    def methods_taken(source):
+        return [method for method in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+                if grapnel.raw(method, door(source), b"{}" if method not in ("GET", "HEAD", "OPTIONS") else b"").status == 200]
+    source = make_source(grapnel, "generic-webhook", None)
+    assert methods_taken(source) == ["POST", "PUT"]
+    rejected = [r for r in requests_of(grapnel, source) if r["outcome"] == "rejected"]
+    assert {r["reason"] for r in rejected} == {"method_not_allowed"} and len(rejected) == 5
+    answer = grapnel.raw("GET", door(source))
+    assert (answer.status, answer.headers["allow"]) == (405, "POST, PUT")
+    wide = make_source(grapnel, "generic-webhook", None, settings={"methods": ["GET", "DELETE"]})
+    assert methods_taken(wide) == ["GET", "DELETE"]
+    status, _ = ingest(grapnel, "POST", "/source", {"name": "x", "type": "generic-webhook", "settings": {"methods": ["HEAD"]}})
+    assert status == 422
+
+
+def test_a_challenge_code_may_hold_what_is_no_token(grapnel):
+    source = make_source(grapnel, "preservica")
+    code = 'a b"c\\d{e}:f'
+    answer = grapnel.raw("POST", door(source) + "?challengeCode=" + urllib.parse.quote(code), b"")
+    assert json.loads(answer.body) == {"challengeCode": code, "challengeResponse": mac(code)}
+    oracle = urllib.parse.quote('preservica-webhook-auth{"events":[]}')
+    assert grapnel.raw("POST", door(source) + "?challengeCode=" + oracle, b"").status == 401
+
+
+def test_preservicas_trigger_is_the_type(grapnel):
+    source = make_source(grapnel, "preservica")
+    body = '{"trigger":"MOVED","events":[{"ref":"1"},{"ref":"2"}]}'
+    headers = {**JSON, "preservica-signature": mac("preservica-webhook-auth" + body)}
+    assert grapnel.raw("POST", door(source), body.encode(), headers).status == 200
+    assert requests_of(grapnel, source)[0]["eventType"] == "MOVED"

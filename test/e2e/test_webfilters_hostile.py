@@ -237,27 +237,99 @@ def test_redirects_are_seen_and_not_followed(grapnel, app, make_receiver):
         make(grapnel, app, make_receiver((status, {"location": inner.url}, b"")).url, event="Moved", failClosed=True, breakerFailures=0)
     verdict = run(grapnel, app, {}, "Moved")
     assert (verdict["data"], verdict["halt"], verdict["status"]) == ({}, True, 301)
+    assert verdict["filters"][0]["error"] == "redirect"
+    make(grapnel, app, make_receiver((307, {"location": inner.url}, b"")).url, event="Minded", haltOnRequestException=True)
+    assert run(grapnel, app, {}, "Minded")["halt"]
     assert inner.received == []
 
 
-def test_a_compressed_answer_is_no_json_and_is_not_blown_up(grapnel, app, make_receiver):
-    asked = make_receiver((200, {"content-encoding": "gzip", "content-type": "application/json"}, gzip.compress(b" " * 150_000_000, 1)))
-    make(grapnel, app, asked.url)
+def test_a_compressed_answer_is_taken_and_is_not_blown_up(grapnel, app, make_receiver):
+    packed = {"content-encoding": "gzip", "content-type": "application/json"}
+    good = make_receiver((200, packed, gzip.compress(b'{"data": {"a": 1}}')))
+    make(grapnel, app, good.url, event="Packed")
+    assert run(grapnel, app, {}, "Packed")["data"] == {"a": 1} and "accept-encoding" not in good.received[0].headers
+    bomb = make_receiver((200, packed, gzip.compress(b" " * 150_000_000, 1)))
+    make(grapnel, app, bomb.url)
     with open(f"/proc/{grapnel.child.pid}/statm", encoding="ascii") as before:
         pages = int(before.read().split()[1])
     verdict = run(grapnel, app, {})
-    assert (verdict["data"], verdict["filters"][0]["effect"]) == ({}, "none")
-    assert "accept-encoding" not in asked.received[0].headers
+    assert (verdict["data"], verdict["filters"][0]["effect"], verdict["filters"][0]["error"]) == ({}, "none", "answer")
     with open(f"/proc/{grapnel.child.pid}/statm", encoding="ascii") as after:
         assert (int(after.read().split()[1]) - pages) * os.sysconf("SC_PAGE_SIZE") < 100_000_000
 
 
+PACKED = {"not_gzip": ("gzip", b"\x00\x01"), "cut_short": ("gzip", gzip.compress(b'{"data": {"a": 1}}')[:-4]), "brotli": ("br", b"\x0b\x02\x80{}\x03"),
+          "too_long": ("gzip", gzip.compress(b" " * (2 << 20)))}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_an_answer_that_cannot_be_unpacked_fails_as_set_and_its_status_counts(grapnel, app, make_receiver, name):
+    encoding, text = PACKED[name]
+    odd = make_receiver((200, {"content-encoding": encoding}, text))
+    make(grapnel, app, odd.url, event="Closed", failClosed=True)
+    verdict = run(grapnel, app, {}, "Closed")
+    assert verdict["halt"] and verdict["filters"][0]["error"] == "answer"
+    no = make_receiver((403, {"content-encoding": encoding}, text))
+    make(grapnel, app, no.url, event="Refused", haltOn4xx=True)
+    assert run(grapnel, app, {}, "Refused")["halt"]
+
+
+# Answers that are none, or only half of one: each is heard or fails as set, and is in the run.
+ANSWERS = {
+    "reset_in_the_middle": (b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", True),
+    "closed_before_a_word": (b"", True), "closed_in_the_head": (b"HTTP/1.1 200 OK\r\nx: ", True),
+    "no_content": (b"HTTP/1.1 204 No Content\r\n\r\n", True), "not_modified": (b"HTTP/1.1 304 Not Modified\r\n\r\n", True),
+    "several_choices": (b"HTTP/1.1 300 Multiple Choices\r\ncontent-length: 0\r\n\r\n", True),
+    "an_odd_status": (b"HTTP/1.1 777 Jackpot\r\ncontent-length: 0\r\n\r\n", True),
+    "two_documents": (b'HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n{"a":1}{"b":2}', True),
+    "a_head_of_megabytes": (b"HTTP/1.1 200 OK\r\n" + b"x: " + b"y" * 3_000_000, True),
+    "another_switch": (b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n", True),
+    "chunks_cut_short": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n12\r\n" + b'{"data": {"a": 1}}' + b"\r\n", True),
+    "chunks_with_trailers": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n12;x=y\r\n" + b'{"data": {"a": 1}}' + b"\r\n0\r\nx-sum: 1\r\n\r\n", False),
+    "early_hints_first": (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 18\r\n\r\n"
+                          b'{"data": {"a": 1}}', False),
+    "no_type_and_no_length": (b'HTTP/1.0 200 OK\r\n\r\n{"data": {"a": 1}}', False),
+    "a_mark_before_it": (b'HTTP/1.1 200 OK\r\ncontent-length: 21\r\n\r\n\xef\xbb\xbf{"data": {"a": 1}}', False),
+}
+
+
+@pytest.mark.parametrize("client", ["own", "curl"])
+def test_every_answer_is_heard_or_fails_as_set_and_is_recorded(make_grapnel, raw, client):
+    grapnel = make_grapnel().serve(f"fetch.client={client}")
+    app = grapnel.application("site", uid="site")
+    for name, (text, fails) in ANSWERS.items():
+        def talk(connection, ended, text=text):
+            connection.recv(65536)
+            if text:
+                connection.sendall(text)
+        closed, asked = f"Closed.{name}", f"Asked.{name}"
+        make(grapnel, app, raw(talk).url, event=closed, failClosed=True, timeoutMs=2000, breakerFailures=0)
+        make(grapnel, app, raw(talk).url, event=asked, timeoutMs=2000, breakerFailures=0)
+        verdict = run(grapnel, app, {"kept": 1}, closed)
+        assert verdict["halt"] == fails, (name, verdict)
+        verdict = run(grapnel, app, {"kept": 1}, asked)
+        part, = verdict["filters"]
+        assert not verdict["halt"] and verdict["data"] == ({} if fails else {"a": 1}), (name, verdict)
+        assert bool(part["error"]) == fails, (name, part)
+    conftest.wait_until(lambda: len(grapnel.ok("GET", f"/app/{app}/filter-run?limit=250")["data"]) == 2 * len(ANSWERS), "every run on record")
+
+
 @pytest.mark.parametrize("text", [b"\x00\xff\xfe", b'{"data": {"a": 1}', b'{"data": {"a": 1}} trailing', b"[" * 600, b'{"a":' * 600 + b"1" + b"}" * 600,
-                                  b'{"data": {"a": 1, "a": 2}}', b'{"data": {"a": 1e999}}', b'{"data": {"\\u0000": 1}}', b'{"data": {"a": "\\ud800"}}', b"NaN"])
-def test_broken_json_counts_as_nothing(grapnel, app, make_receiver, text):
-    make(grapnel, app, make_receiver((200, {"content-type": "application/json"}, text)).url)
+                                  b'{"data": {"a": "\xe9"}}', '{"data": {"a": 1}}'.encode("utf-16"), b"NaN", b"<html>", b"[1]", b'"x"'])
+def test_an_answer_that_is_no_json_object_changes_nothing_and_is_an_error(grapnel, app, make_receiver, text):
+    odd = make_receiver((200, {"content-type": "application/json"}, text))
+    make(grapnel, app, odd.url)
     verdict = run(grapnel, app, {"kept": 1})
-    assert (verdict["data"], verdict["halt"], verdict["filters"][0]["effect"]) == ({}, False, "none")
+    assert (verdict["data"], verdict["halt"]) == ({}, False)
+    assert (verdict["filters"][0]["effect"], verdict["filters"][0]["error"]) == ("none", "answer")
+    make(grapnel, app, odd.url, event="Closed", failClosed=True)
+    assert run(grapnel, app, {}, "Closed")["halt"]
+
+
+@pytest.mark.parametrize("status, text, error", [(200, b"", "empty"), (204, b"", "empty"), (404, b"<html>", None), (500, b"", None)])
+def test_an_empty_answer_is_told_from_a_status_that_says_it(grapnel, app, make_receiver, status, text, error):
+    make(grapnel, app, make_receiver((status, {}, text)).url)
+    assert run(grapnel, app, {})["filters"][0]["error"] == error
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1/", "http://192.168.1.1/", "http://169.254.169.254/latest/meta-data/", "http://[::ffff:10.0.0.1]/",
@@ -274,7 +346,7 @@ def test_private_addresses_are_not_asked(make_grapnel, url):
 
 def test_a_question_too_large_is_refused_before_anybody_is_asked(grapnel, app, receiver):
     make(grapnel, app, receiver.url)
-    assert grapnel.call("POST", f"/app/{app}/filter-chain/Login", {"data": {"a": "x" * (1024 * 1024 + 1)}}).status == 413
+    assert grapnel.call("POST", f"/app/{app}/filter-chain/Login", {"data": {"a": "x" * (2 * 1024 * 1024 + 1)}}).status == 413
     assert receiver.received == []
 
 

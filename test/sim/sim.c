@@ -4,6 +4,9 @@
  */
 #include "sim.h"
 
+#include "core/app_priv.h"
+#include "core/endpoint_priv.h"
+
 /* --- events ----------------------------------------------------------------------------------- */
 
 static bool is_sooner(const struct sim_event *a, const struct sim_event *b)
@@ -59,6 +62,7 @@ static struct sim_event *take_event(struct sim *sim, size_t at)
 static void free_event(struct sim_event *e)
 {
     core_app_unref(e->view);
+    store_message_unref(e->loaded);
     xfree(e->rows);
     xfree(e);
 }
@@ -75,40 +79,47 @@ void sim_event_drop(struct sim *sim, struct fetch_call *c)
 
 /* --- views ------------------------------------------------------------------------------------ */
 
+static struct core_endpoint *make_endpoint(struct sim *sim, int64_t num)
+{
+    const struct sim_endpoint *from = &sim->endpoints[num];
+    const struct core_targets targets = dest_targets(NULL);
+    struct core_endpoint *ep = core_endpoint_new();
+    ep->num = num;
+    ep->app = SIM_APP;
+    ep->url = arena_str(&ep->_arena, str_from(from->url));
+    ep->keyring = sim->keyring;
+    ep->throttle = from->throttle;
+    ep->ordered = from->is_ordered;
+    ep->disabled = from->is_disabled;
+    core_endpoint_fares(ep, from->failing_since_us, from->last_failure_us);
+    targets.compile(targets.ctx, &ep->_arena, STR("http"), NULL, NULL, ep);
+    return ep;
+}
+
 static struct core_app *make_view(struct sim *sim)
 {
-    struct core_app *app = XNEW(struct core_app);
-    size_t count = 0;
-    arena_init(&app->_arena);
-    atomic_init(&app->_refs, 1);
-    struct core_endpoint *list =
-        arena_array(&app->_arena, (size_t)sim->endpoint_count + 1, sizeof(*list));
+    struct core_app *app = core_app_new();
+    core_app_describe(app, &(struct core_app){ .num = SIM_APP, .throttle = sim->app_throttle });
     for (int64_t num = 1; num <= sim->endpoint_count; num++) {
-        struct sim_endpoint *ep = &sim->endpoints[num];
-        if (ep->is_deleted)
+        if (sim->endpoints[num].is_deleted)
             continue;
-        list[count++] = (struct core_endpoint){ .num = num,
-                                                .app = SIM_APP,
-                                                .kind = STR("http"),
-                                                .url = str_from(ep->url),
-                                                .keyring = sim->keyring,
-                                                .throttle = ep->throttle,
-                                                .disabled = ep->is_disabled,
-                                                .failing_since_us = ep->failing_since_us };
+        struct core_endpoint *ep = make_endpoint(sim, num);
+        core_app_put(app, ep);
+        core_endpoint_unref(ep);
     }
-    app->num = SIM_APP;
-    app->throttle = sim->app_throttle;
-    app->fresh_until_us = INT64_MAX;
-    app->endpoints = list;
-    app->endpoint_count = count;
     return app;
+}
+
+static void changed(struct sim *sim, int64_t what)
+{
+    core_app_unref(sim->view);
+    sim->view = make_view(sim);
+    sim_event(sim, SIM_EVENT_CHANGED, sim_dice(sim, 0, SIM_MS))->endpoint = what;
 }
 
 void sim_changed(struct sim *sim)
 {
-    core_app_unref(sim->view);
-    sim->view = make_view(sim);
-    (void)sim_event(sim, SIM_EVENT_CHANGED, sim_dice(sim, 0, SIM_MS));
+    changed(sim, CORE_CHANGED_ALL);
 }
 
 /* --- the backend ------------------------------------------------------------------------------ */
@@ -116,7 +127,9 @@ void sim_changed(struct sim *sim)
 static void record(void *ctx, struct deliver_shard *shard, struct store_outcome *o)
 {
     (void)shard;
-    sim_event(ctx, SIM_EVENT_RECORD, sim_dice(ctx, SIM_MS, 5 * SIM_MS))->outcome = o;
+    struct sim *sim = ctx;
+    int64_t most_us = sim->o.commit_max_us == 0 ? 5 * SIM_MS : sim->o.commit_max_us;
+    sim_event(sim, SIM_EVENT_RECORD, sim_dice(sim, SIM_MS, most_us))->outcome = o;
 }
 
 /* The store is read now, and the answer comes later: refills must bear what happens in between. */
@@ -135,7 +148,9 @@ static void refill(void *ctx, struct deliver_shard *shard, int64_t endpoint, int
 static void load(void *ctx, struct deliver_shard *shard, struct id message)
 {
     (void)shard;
-    sim_event(ctx, SIM_EVENT_LOAD, sim_dice(ctx, 0, 3 * SIM_MS))->message = message;
+    struct sim_event *e = sim_event(ctx, SIM_EVENT_LOAD, sim_dice(ctx, 0, 3 * SIM_MS));
+    e->message = message;
+    e->loaded = sim_store_message(ctx, &message); /* as it is now */
 }
 
 static struct core_app *app(void *ctx, int64_t num)
@@ -157,16 +172,22 @@ static void want_app(void *ctx, struct deliver_shard *shard, int64_t num)
 }
 
 static void health(void *ctx, struct deliver_shard *shard, int64_t num, int64_t endpoint,
-                   int64_t failing_since_us, bool disable, const char *reason)
+                   const struct deliver_health *h)
 {
     struct sim *sim = ctx;
     struct sim_endpoint *ep = &sim->endpoints[endpoint];
     (void)shard;
     (void)num;
-    SIM_CHECK(sim, disable == (reason[0] != '\0'), "reason '%s'", reason);
-    ep->failing_since_us = failing_since_us;
-    ep->is_disabled = ep->is_disabled || disable;
-    sim_changed(sim);
+    SIM_CHECK(sim, h->disable == (h->reason[0] != '\0'), "reason '%s'", h->reason);
+    ep->failing_since_us = h->failing_since_us;
+    ep->last_failure_us = h->last_failure_us;
+    const struct core_endpoint *seen = core_app_endpoint(sim->view, endpoint);
+    if (seen != NULL)
+        core_endpoint_fares(seen, h->failing_since_us, h->last_failure_us);
+    if (h->disable && !ep->is_disabled) {
+        ep->is_disabled = true;
+        changed(sim, endpoint);
+    }
 }
 
 static void notice(void *ctx, const char *what, const struct store_outcome *o)
@@ -184,23 +205,23 @@ static void wake(void *ctx)
 
 static void boot(struct sim *sim)
 {
-    sim->shard =
-        deliver_shard_new(&(struct deliver_shard_options){ .clock = &sim->clock.clock,
-                                                           .rng = &sim->rng.rng,
-                                                           .ids = sim->ids,
-                                                           .fetch = &sim->fetch,
-                                                           .backend = { .ctx = sim,
-                                                                        .record = record,
-                                                                        .refill = refill,
-                                                                        .load = load,
-                                                                        .app = app,
-                                                                        .want_app = want_app,
-                                                                        .health = health,
-                                                                        .notice = notice },
-                                                           .limits = sim->o.limits,
-                                                           .user_agent = "sim",
-                                                           .wake = wake,
-                                                           .wake_ctx = sim });
+    sim->shard = deliver_shard_new(
+        &(struct deliver_shard_options){ .clock = &sim->clock.clock,
+                                         .rng = &sim->rng.rng,
+                                         .ids = sim->ids,
+                                         .clients = { .of = { [DEST_HTTP] = &sim->fetch } },
+                                         .backend = { .ctx = sim,
+                                                      .record = record,
+                                                      .refill = refill,
+                                                      .load = load,
+                                                      .app = app,
+                                                      .want_app = want_app,
+                                                      .health = health,
+                                                      .notice = notice },
+                                         .limits = sim->o.limits,
+                                         .user_agent = "sim",
+                                         .wake = wake,
+                                         .wake_ctx = sim });
     for (int64_t num = 1; num <= sim->endpoint_count; num++) {
         struct store_due first;
         struct id none = { { 0 } };
@@ -227,7 +248,10 @@ struct sim_options sim_defaults(uint64_t seed)
                     .in_flight_max = 256,
                     .items_max = 4096,
                     .payload_max = 1 << 20,
-                    .retry = { delays, COUNT_OF(delays), 20, SIM_HOUR },
+                    .retry = { .delays_us = delays,
+                               .count = COUNT_OF(delays),
+                               .jitter_percent = 20,
+                               .retry_after_max_us = SIM_HOUR },
                     .disable_after_us = 5 * SIM_DAY,
                     .breaker_failures = 10,
                     .breaker_us = 5 * SIM_SECOND,
@@ -283,6 +307,12 @@ int64_t sim_add(struct sim *sim, enum sim_kind kind, int64_t throttle)
     core_app_unref(sim->view);
     sim->view = make_view(sim);
     return num;
+}
+
+int64_t sim_add_ordered(struct sim *sim, enum sim_kind kind)
+{
+    sim->endpoints[sim->endpoint_count + 1].is_ordered = true;
+    return sim_add(sim, kind, 0);
 }
 
 /* What is under way ends here: an outcome on its way to the store gets there or not. */
@@ -368,12 +398,24 @@ static struct sim_message *accept(struct sim *sim, const int64_t *endpoints, siz
     return m;
 }
 
+/* What is accepted one after the other is handed over in that order, as one loop's tasks are. */
+static int64_t hand_over_delay(struct sim *sim, const struct sim_delivery *d)
+{
+    struct sim_endpoint *ep = &sim->endpoints[d->endpoint];
+    int64_t at_us = sim->clock.now_us + sim_dice(sim, 0, 4 * SIM_MS);
+    if (ep->is_ordered && at_us < ep->handed_us)
+        at_us = ep->handed_us;
+    ep->handed_us = at_us;
+    return at_us - sim->clock.now_us;
+}
+
 void sim_publish(struct sim *sim, const int64_t *endpoints, size_t count, int64_t deliver_at_us)
 {
     struct sim_message *m = accept(sim, endpoints, count, deliver_at_us);
-    for (size_t i = 0; i < m->count; i++)
-        sim_event(sim, SIM_EVENT_HAND_OVER, sim_dice(sim, 0, 4 * SIM_MS))->delivery =
-            &sim->deliveries[m->first + i];
+    for (size_t i = 0; i < m->count; i++) {
+        struct sim_delivery *d = &sim->deliveries[m->first + i];
+        sim_event(sim, SIM_EVENT_HAND_OVER, hand_over_delay(sim, d))->delivery = d;
+    }
 }
 
 void sim_publish_all(struct sim *sim)
@@ -390,19 +432,69 @@ void sim_store_only(struct sim *sim, int64_t endpoint, size_t count)
         (void)accept(sim, &endpoint, 1, 0);
 }
 
-void sim_resend(struct sim *sim, struct sim_delivery *d)
+static bool waits(const struct sim_delivery *d)
 {
-    d->state = STORE_PENDING;
-    d->due_us = sim->clock.now_us;
-    d->trigger = STORE_MANUAL;
-    sim_store_insert(sim, d);
-    sim_event(sim, SIM_EVENT_HAND_OVER, 0)->delivery = d;
+    return d->state == STORE_PENDING || d->state == STORE_SENDING;
 }
 
+void sim_resend(struct sim *sim, struct sim_delivery *d)
+{
+    int64_t now_us = sim->clock.now_us;
+    if (waits(d)) {
+        sim_store_remove(sim, d);
+        if (d->trigger == STORE_SCHEDULED && d->retry_at_us == 0)
+            d->retry_at_us = d->due_us;
+        d->due_us = d->due_us < now_us ? d->due_us : now_us;
+    } else {
+        d->state = STORE_PENDING;
+        d->due_us = now_us;
+        d->retry_at_us = 0;
+        d->ahead_count = 0;
+    }
+    d->asked_us = now_us > d->asked_us ? now_us : d->asked_us + 1;
+    d->trigger = STORE_MANUAL;
+    sim_store_insert(sim, d);
+    struct sim_event *e = sim_event(sim, SIM_EVENT_ASK, 0);
+    e->delivery = d;
+    e->rows = xcalloc(1, sizeof(*e->rows));
+    e->rows[0] = sim_store_row(sim, d);
+}
+
+/* The note comes after everything that was handed over before the commit. */
+void sim_erase(struct sim *sim, size_t message)
+{
+    struct sim_message *m = &sim->messages[message];
+    m->is_expired = true;
+    for (size_t i = m->first; i < m->first + m->count; i++) {
+        struct sim_delivery *d = &sim->deliveries[i];
+        if (!waits(d))
+            continue;
+        sim_store_remove(sim, d);
+        d->state = STORE_CANCELED;
+        d->reason = STORE_REASON_PAYLOAD_GONE;
+        d->asked_us = d->retry_at_us = 0;
+        sim_event(sim, SIM_EVENT_ERASE, 5 * SIM_MS)->delivery = d;
+    }
+}
+
+/* As it was published: what happened to the message since then is another event. */
 static void hand_over(struct sim *sim, const struct sim_delivery *d)
 {
+    struct sim_message *of = &sim->messages[d->message];
+    bool is_expired = of->is_expired;
+    of->is_expired = false;
+    struct store_message *m = sim_store_message(sim, &of->id);
+    of->is_expired = is_expired;
+    deliver_shard_add(sim->shard, m, d->endpoint,
+                      of->deliver_at_us != 0 ? of->deliver_at_us : of->created_us, 0,
+                      STORE_SCHEDULED);
+    store_message_unref(m);
+}
+
+static void ask(struct sim *sim, const struct sim_delivery *d, const struct store_due *row)
+{
     struct store_message *m = sim_store_message(sim, &sim->messages[d->message].id);
-    deliver_shard_add(sim->shard, m, d->endpoint, d->due_us, d->attempt_count, d->trigger);
+    deliver_shard_ask(sim->shard, m, row);
     store_message_unref(m);
 }
 
@@ -426,7 +518,6 @@ static void finish_record(struct sim *sim, struct store_outcome *o)
 
 static void happen(struct sim *sim, struct sim_event *e)
 {
-    struct store_message *m = NULL;
     switch (e->kind) {
     case SIM_EVENT_ANSWER: sim_receivers_answer(sim, e->call); break;
     case SIM_EVENT_RECORD: finish_record(sim, e->outcome); break;
@@ -434,17 +525,19 @@ static void happen(struct sim *sim, struct sim_event *e)
     case SIM_EVENT_REFILL:
         deliver_shard_refilled(sim->shard, e->endpoint, RC_OK, e->rows, e->count, e->max);
         break;
-    case SIM_EVENT_LOAD:
-        m = sim_store_message(sim, &e->message);
-        deliver_shard_loaded(sim->shard, &e->message, RC_OK, m);
-        store_message_unref(m);
-        break;
+    case SIM_EVENT_LOAD: deliver_shard_loaded(sim->shard, &e->message, RC_OK, e->loaded); break;
     case SIM_EVENT_APP:
         deliver_shard_app_loaded(sim->shard, SIM_APP, e->view == NULL ? RC_NOT_FOUND : RC_OK,
                                  e->view);
         break;
-    case SIM_EVENT_CHANGED: deliver_shard_app_changed(sim->shard, SIM_APP); break;
+    case SIM_EVENT_CHANGED: deliver_shard_app_changed(sim->shard, SIM_APP, e->endpoint); break;
     case SIM_EVENT_HAND_OVER: hand_over(sim, e->delivery); break;
+    case SIM_EVENT_ASK: ask(sim, e->delivery, e->rows); break;
+    case SIM_EVENT_ERASE:
+        sim->messages[e->delivery->message].is_erased = true;
+        deliver_shard_erase(sim->shard, &sim->messages[e->delivery->message].id,
+                            e->delivery->endpoint, false);
+        break;
     }
 }
 

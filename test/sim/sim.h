@@ -43,6 +43,8 @@ struct sim_delivery {
     int64_t due_us;
     int attempt_count;
     enum store_trigger trigger;
+    int64_t retry_at_us, asked_us;
+    int ahead_count;
     bool is_flying;
     bool may_repeat;  /* an outcome was lost in a crash: it may be sent again */
     int sent;         /* attempts that reached the receiver */
@@ -55,13 +57,16 @@ struct sim_message {
     int64_t created_us, deliver_at_us;
     size_t first, count; /* deliveries */
     bool is_expired;
+    bool is_erased; /* and the shard was told */
 };
 
 struct sim_endpoint {
     enum sim_kind kind;
     int64_t throttle;
     bool is_disabled, is_deleted;
-    int64_t failing_since_us;
+    bool is_ordered;
+    int64_t handed_us;                  /* ordered: when the last one is handed over */
+    int64_t failing_since_us, last_failure_us;
     struct sim_delivery *pending; /* treap */
     int in_flight, most_in_flight;
     int64_t starts[SIM_RATE_RING];
@@ -73,7 +78,7 @@ struct sim_endpoint {
     char url[48];
 };
 
-enum sim_event_kind { SIM_EVENT_ANSWER, SIM_EVENT_RECORD, SIM_EVENT_TOLD, SIM_EVENT_REFILL, SIM_EVENT_LOAD, SIM_EVENT_APP, SIM_EVENT_CHANGED, SIM_EVENT_HAND_OVER };
+enum sim_event_kind { SIM_EVENT_ANSWER, SIM_EVENT_RECORD, SIM_EVENT_TOLD, SIM_EVENT_REFILL, SIM_EVENT_LOAD, SIM_EVENT_APP, SIM_EVENT_CHANGED, SIM_EVENT_HAND_OVER, SIM_EVENT_ASK, SIM_EVENT_ERASE };
 
 struct sim_event {
     int64_t at_us;
@@ -88,6 +93,7 @@ struct sim_event {
     struct store_due *rows;
     size_t count, max;
     struct core_app *view;
+    struct store_message *loaded;
 };
 
 struct sim_options {
@@ -97,6 +103,7 @@ struct sim_options {
     bool store_fails;  /* one record in 50 is refused */
     bool is_punctual;  /* no attempt may start more than 100 ms after it is due */
     bool views_vanish; /* half of the look-ups find no cached view */
+    int64_t commit_max_us; /* how long a commit may take; 0: 5 ms */
     bool tells_late;   /* the shard hears of an outcome some time after it was committed */
     size_t resends;    /* that many deliveries are sent again by hand in the very group that ends them */
 };
@@ -143,6 +150,7 @@ struct sim_options sim_defaults(uint64_t seed);
 struct sim *sim_new(const struct sim_options *o);
 void sim_free(struct sim *sim);
 int64_t sim_add(struct sim *sim, enum sim_kind kind, int64_t throttle); /* before the first view */
+int64_t sim_add_ordered(struct sim *sim, enum sim_kind kind);
 void sim_changed(struct sim *sim); /* the configuration: new view, the shard is told */
 
 /* A message to these endpoints; due at once or at `deliver_at_us`. */
@@ -150,8 +158,10 @@ void sim_publish(struct sim *sim, const int64_t *endpoints, size_t count, int64_
 void sim_publish_all(struct sim *sim);
 /* Straight into the store, as if from before the start. */
 void sim_store_only(struct sim *sim, int64_t endpoint, size_t count);
-/* Sent again by hand: what is final becomes pending. */
+/* Asked for by hand: what is final becomes pending, what waits is due now. */
 void sim_resend(struct sim *sim, struct sim_delivery *d);
+/* Its payload is erased: what waits is canceled at once, and the shard is told soon after. */
+void sim_erase(struct sim *sim, size_t message);
 void sim_run(struct sim *sim, int64_t for_us);
 /* Somebody sets the wall clock, forward or back. No request may be under way. */
 void sim_step_clock(struct sim *sim, int64_t by_us);
@@ -165,9 +175,11 @@ size_t sim_count(const struct sim *sim, int64_t endpoint, enum store_state state
 int64_t sim_dice(struct sim *sim, int64_t low, int64_t high);
 void sim_store_insert(struct sim *sim, struct sim_delivery *d);
 void sim_store_remove(struct sim *sim, struct sim_delivery *d);
+struct store_due sim_store_row(const struct sim *sim, const struct sim_delivery *d);
 size_t sim_store_due(struct sim *sim, int64_t endpoint, int64_t after_due_us, const struct id *after, struct store_due *out, size_t max);
+struct sim_delivery *sim_store_first(const struct sim *sim, int64_t endpoint); /* of what is pending; NULL: nothing */
 struct sim_delivery *sim_store_find(struct sim *sim, const struct id *message, int64_t endpoint);
-enum rc sim_store_apply(struct sim *sim, const struct store_outcome *o);
+enum rc sim_store_apply(struct sim *sim, struct store_outcome *o); /* fills `after` */
 struct store_message *sim_store_message(struct sim *sim, const struct id *id);
 /* sim_receivers.c */
 void sim_receivers_init(struct sim *sim);

@@ -62,7 +62,10 @@ static void check_start(struct sim *sim, struct sim_delivery *d)
 {
     struct sim_endpoint *ep = &sim->endpoints[d->endpoint];
     SIM_CHECK(sim, !d->is_flying, "sent twice at a time");
-    SIM_CHECK(sim, d->may_repeat || d->state == STORE_PENDING || d->state == STORE_SENDING,
+    SIM_CHECK(sim, !sim->messages[d->message].is_erased, "it was erased");
+    bool was_erased = sim->messages[d->message].is_expired; /* and the shard does not know yet */
+    SIM_CHECK(sim,
+              d->may_repeat || was_erased || d->state == STORE_PENDING || d->state == STORE_SENDING,
               "already in state %d", (int)d->state);
     SIM_CHECK(sim, d->may_repeat || sim->clock.now_us >= d->due_us, "%lld us too soon",
               (long long)(d->due_us - sim->clock.now_us));
@@ -70,6 +73,9 @@ static void check_start(struct sim *sim, struct sim_delivery *d)
               d->sent, d->attempt_count);
     SIM_CHECK(sim, !sim->o.is_punctual || sim->clock.now_us <= d->due_us + 100 * SIM_MS,
               "%lld us late", (long long)(sim->clock.now_us - d->due_us));
+    SIM_CHECK(sim, was_erased || !ep->is_ordered || d == sim_store_first(sim, d->endpoint),
+              "message %zu is sent while an earlier one is pending", d->message);
+    SIM_CHECK(sim, !ep->is_ordered || ep->in_flight == 0, "two at a time on an ordered endpoint");
     d->is_flying = true;
     d->sent++;
     sim->attempts++;

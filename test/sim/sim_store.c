@@ -61,6 +61,20 @@ void sim_store_remove(struct sim *sim, struct sim_delivery *d)
     *at = merge(d->left, d->right);
 }
 
+struct store_due sim_store_row(const struct sim *sim, const struct sim_delivery *d)
+{
+    return (struct store_due){ .message = sim->messages[d->message].id,
+                               .app = SIM_APP,
+                               .endpoint = d->endpoint,
+                               .due_us = d->due_us,
+                               .attempt_count = d->attempt_count,
+                               .state = d->state,
+                               .trigger = d->trigger,
+                               .retry_at_us = d->retry_at_us,
+                               .asked_us = d->asked_us,
+                               .ahead_count = d->ahead_count };
+}
+
 static void collect(const struct sim *sim, const struct sim_delivery *t, int64_t after_due_us,
                     const struct id *after, struct store_due *out, size_t *count, size_t max)
 {
@@ -72,9 +86,7 @@ static void collect(const struct sim *sim, const struct sim_delivery *t, int64_t
     if (is_after)
         collect(sim, t->left, after_due_us, after, out, count, max);
     if (is_after && *count < max)
-        out[(*count)++] =
-            (struct store_due){ m->id,    SIM_APP,   t->endpoint, t->due_us, t->attempt_count,
-                                t->state, t->trigger };
+        out[(*count)++] = sim_store_row(sim, t);
     collect(sim, t->right, after_due_us, after, out, count, max);
 }
 
@@ -84,6 +96,14 @@ size_t sim_store_due(struct sim *sim, int64_t endpoint, int64_t after_due_us,
     size_t count = 0;
     collect(sim, sim->endpoints[endpoint].pending, after_due_us, after, out, &count, max);
     return count;
+}
+
+struct sim_delivery *sim_store_first(const struct sim *sim, int64_t endpoint)
+{
+    struct sim_delivery *d = sim->endpoints[endpoint].pending;
+    while (d != NULL && d->left != NULL)
+        d = d->left;
+    return d;
 }
 
 struct sim_delivery *sim_store_find(struct sim *sim, const struct id *message, int64_t endpoint)
@@ -100,29 +120,74 @@ static bool waits(enum store_state state)
     return state == STORE_PENDING || state == STORE_SENDING;
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 static void check_next_due(struct sim *sim, const struct sim_delivery *d,
                            const struct store_outcome *o)
 {
     const struct core_retry_policy *p = &sim->o.limits.retry;
-    enum sim_kind kind = sim->endpoints[d->endpoint].kind;
-    if (o->to != STORE_SENDING || kind == SIM_BUSY || kind == SIM_BUSY_TILL)
+    const struct sim_endpoint *ep = &sim->endpoints[d->endpoint];
+    int64_t next_us = later(o->next_due_us, o->retry_at_us);
+    if (o->to != STORE_SENDING || ep->kind == SIM_BUSY || ep->kind == SIM_BUSY_TILL)
         return;
+    SIM_CHECK(sim, !ep->is_ordered || o->next_due_us == o->was_due_us, "it lost its place");
+    if (o->ahead_count > d->ahead_count) {
+        SIM_CHECK(sim,
+                  next_us == later(d->retry_at_us, o->was_due_us) || d->asked_us != o->was_asked_us,
+                  "the schedule moved");
+        return;
+    }
     int64_t ended_us = o->started_us + o->took_us;
-    double delay = (double)p->delays_us[o->attempt_count - 1];
-    double asked = (double)(o->next_due_us - ended_us);
+    double delay = (double)p->delays_us[o->attempt_count - o->ahead_count - 1];
+    double asked = (double)(next_us - ended_us);
     double swing = delay * p->jitter_percent / 100.0 + 2;
     SIM_CHECK(sim, asked >= delay - swing && asked <= delay + swing,
               "attempt %d: %.0f us instead of %.0f", o->attempt_count, asked, delay);
 }
 
-enum rc sim_store_apply(struct sim *sim, const struct store_outcome *o)
+/* Erased while the attempt was under way. */
+static enum rc apply_erased(struct sim *sim, struct sim_delivery *d, struct store_outcome *o)
+{
+    if (d->state != STORE_CANCELED || d->reason != STORE_REASON_PAYLOAD_GONE || !o->has_attempt)
+        return RC_CONFLICT;
+    d->attempt_count = o->attempt_count;
+    d->state = o->success ? STORE_SUCCESS : STORE_CANCELED;
+    d->reason = o->success ? STORE_REASON_NONE : STORE_REASON_PAYLOAD_GONE;
+    o->after = sim_store_row(sim, d);
+    return RC_OK;
+}
+
+static void take_plan(struct sim_delivery *d, const struct store_outcome *o)
+{
+    bool is_asked =
+        d->asked_us != o->was_asked_us && o->to != STORE_SUCCESS && o->to != STORE_CANCELED;
+    d->state = o->to;
+    d->reason = o->reason;
+    d->ahead_count = o->ahead_count;
+    if (is_asked) {
+        d->state = waits(o->to) ? o->to : STORE_PENDING;
+        d->reason = STORE_REASON_NONE;
+        d->retry_at_us = waits(o->to) ? later(o->next_due_us, o->retry_at_us) : 0;
+        d->trigger = STORE_MANUAL;
+        return;
+    }
+    d->due_us = o->next_due_us;
+    d->retry_at_us = o->retry_at_us;
+    d->asked_us = 0;
+    d->trigger = waits(o->to) ? STORE_SCHEDULED : o->trigger;
+}
+
+enum rc sim_store_apply(struct sim *sim, struct store_outcome *o)
 {
     struct sim_delivery *d = sim_store_find(sim, &o->message, o->endpoint);
     SIM_CHECK(sim, d != NULL, "outcome of an unknown delivery");
     if (d->state != o->from)
-        return RC_CONFLICT;
+        return apply_erased(sim, d, o);
     SIM_CHECK(sim, store_state_may(o->from, o->to), "%d to %d", (int)o->from, (int)o->to);
-    SIM_CHECK(sim, o->was_due_us == d->due_us, "due %lld",
+    SIM_CHECK(sim, o->was_due_us == d->due_us || d->asked_us != o->was_asked_us, "due %lld",
               (long long)(o->was_due_us - sim->started_us));
     check_next_due(sim, d, o);
     sim_store_remove(sim, d);
@@ -134,11 +199,10 @@ enum rc sim_store_apply(struct sim *sim, const struct store_outcome *o)
     bool ended_badly = o->to == STORE_FAILED || o->to == STORE_CANCELED;
     SIM_CHECK(sim, ended_badly == (o->reason != STORE_REASON_NONE), "state %d, reason %d",
               (int)o->to, (int)o->reason);
-    d->state = o->to;
-    d->reason = o->reason;
-    d->due_us = o->next_due_us;
-    if (waits(o->to))
+    take_plan(d, o);
+    if (waits(d->state))
         sim_store_insert(sim, d);
+    o->after = sim_store_row(sim, d);
     if (o->success) {
         struct sim_endpoint *ep = &sim->endpoints[d->endpoint];
         int64_t latency_us = o->started_us + o->took_us - sim->messages[d->message].created_us;

@@ -140,6 +140,69 @@ static void a_wall_clock_set_forward_or_back_loses_nothing_and_stops_no_lane(voi
     sim_free(sim);
 }
 
+/* One message a day for `days`, each given up within it; a restart each day, as lanes forget. */
+static void fail_daily(struct sim *sim, int64_t num, int days)
+{
+    for (int day = 0; day < days && !sim->endpoints[num].is_disabled; day++) {
+        sim_publish(sim, &num, 1, 0);
+        sim_run(sim, SIM_DAY);
+        sim_crash(sim);
+    }
+}
+
+static struct sim *with_quick_schedule(uint64_t seed, int64_t *num)
+{
+    static const int64_t delays[] = { SIM_MINUTE, SIM_MINUTE };
+    struct sim_options o = sim_defaults(seed);
+    o.limits.retry.delays_us = delays;
+    o.limits.retry.count = COUNT_OF(delays);
+    struct sim *sim = sim_new(&o);
+    *num = sim_add(sim, SIM_DEAD, 0);
+    return sim;
+}
+
+static void failures_spread_over_the_period_disable_and_only_when_a_message_is_given_up(
+    void **state)
+{
+    (void)state;
+    int64_t num = 0;
+    struct sim *sim = with_quick_schedule(11600, &num);
+    fail_daily(sim, num, 5);
+    SIM_CHECK(sim, !sim->endpoints[num].is_disabled, "too soon");
+    sim_publish(sim, &num, 1, 0);
+    sim_run(sim, 30 * SIM_SECOND);
+    const struct sim_delivery *d = &sim->deliveries[sim->delivery_count - 1];
+    SIM_CHECK(sim, d->state == STORE_SENDING && !sim->endpoints[num].is_disabled,
+              "a fresh message did not get its retries");
+    sim_run(sim, 10 * SIM_MINUTE);
+    SIM_CHECK(sim, d->state == STORE_FAILED && d->reason == STORE_REASON_EXHAUSTED, "state %d",
+              (int)d->state);
+    SIM_CHECK(sim, sim->endpoints[num].is_disabled, "six days of nothing but failures");
+    sim_free(sim);
+}
+
+static void a_quiet_time_or_a_success_forgives_what_failed_before(void **state)
+{
+    (void)state;
+    for (int is_success = 0; is_success <= 1; is_success++) {
+        int64_t num = 0;
+        struct sim *sim = with_quick_schedule(11700, &num);
+        fail_daily(sim, num, 4);
+        if (is_success) {
+            sim->endpoints[num].kind = SIM_HEALTHY;
+            fail_daily(sim, num, 1);
+            sim->endpoints[num].kind = SIM_DEAD;
+        } else {
+            sim_run(sim, 3 * SIM_DAY);
+        }
+        fail_daily(sim, num, 5);
+        SIM_CHECK(sim, !sim->endpoints[num].is_disabled, "%s", is_success ? "success" : "quiet");
+        fail_daily(sim, num, 1);
+        SIM_CHECK(sim, sim->endpoints[num].is_disabled, "%s", is_success ? "success" : "quiet");
+        sim_free(sim);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +212,9 @@ int main(void)
         cmocka_unit_test(
             what_is_in_flight_when_its_endpoint_is_deleted_ends_and_the_rest_is_canceled),
         cmocka_unit_test(a_restart_during_a_backoff_keeps_its_time_and_its_count),
+        cmocka_unit_test(
+            failures_spread_over_the_period_disable_and_only_when_a_message_is_given_up),
+        cmocka_unit_test(a_quiet_time_or_a_success_forgives_what_failed_before),
         cmocka_unit_test(a_wall_clock_set_forward_or_back_loses_nothing_and_stops_no_lane),
     };
     log_set_level(LOG_LEVEL_ERROR + 1);

@@ -8,17 +8,30 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/backend.h"
+
 /* --- time ------------------------------------------------------------------------------------------- */
 
 static _Atomic int64_t now_us = INT64_C(1800000000) * SECOND;
+static _Atomic int64_t wall_ahead_us;
 
-static int64_t read_clock(void *ctx)
+static int64_t read_mono(void *ctx)
 {
     (void)ctx;
     return atomic_load(&now_us);
 }
 
-static const struct clock test_clock = { read_clock, read_clock, NULL };
+static int64_t read_wall(void *ctx)
+{
+    return read_mono(ctx) + atomic_load(&wall_ahead_us);
+}
+
+static const struct clock test_clock = { read_wall, read_mono, NULL };
+
+void test_set_wall_ahead_us(int64_t us)
+{
+    atomic_store(&wall_ahead_us, us);
+}
 
 int64_t test_now_us(void)
 {
@@ -32,11 +45,12 @@ void test_advance_us(int64_t us)
 
 void wait_until(bool (*is_so)(void *arg), void *arg)
 {
-    const struct timespec pause = { .tv_nsec = 2000000 };
-    for (int i = 0; i < 10000; i++) {
+    enum { SHORT = 200 }; /* most things are there in a moment */
+    const struct timespec moment = { .tv_nsec = 20000 }, pause = { .tv_nsec = 2000000 };
+    for (int i = 0; i < 40000 + SHORT; i++) {
         if (is_so(arg))
             return;
-        (void)nanosleep(&pause, NULL);
+        (void)nanosleep(i < SHORT ? &moment : &pause, NULL);
     }
     fail_msg("waited too long");
 }
@@ -56,15 +70,27 @@ void remove_folder(const char *dir)
     (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static const struct store_backend *backend_of(const char *name)
+{
+    static const struct store_backend *const all[] = { &store_files_backend };
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        if (name == NULL || strcmp(name, all[i]->name) == 0)
+            return all[i];
+    fail_msg("there is no backend '%s'", name);
+    return NULL;
+}
+
 int fixture_open(void **state)
 {
     struct fixture *f = XNEW(struct fixture);
+    test_set_wall_ahead_us(0);
     (void)snprintf(f->dir, sizeof f->dir, "/tmp/grapnel-store-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     arena_init(&f->arena);
     store_options_defaults(&f->options);
     f->options.dir = f->dir;
     f->options.clock = &test_clock;
+    f->options.backend = backend_of(getenv("STORE_BACKEND"));
     f->options.no_sync = true;
     f->options.free_min_bytes = 0;
     *state = f;
@@ -135,8 +161,9 @@ struct published publish(struct fixture *f, struct publish_spec spec)
         .id = id_new(store_ids(f->store)),
         .org = TEST_ORG,
         .app = spec.app == 0 ? TEST_APP : spec.app,
-        .created_us = test_now_us(),
+        .created_us = read_wall(NULL),
         .deliver_at_us = spec.deliver_at_us,
+        .due_us = spec.deliver_at_us > 0 ? spec.deliver_at_us : test_now_us(),
         .payload_expires_us = spec.expires_us,
         .event_type = str_from(spec.event_type == NULL ? "invoice.paid" : spec.event_type),
         .event_id = text_or_none(spec.event_id),
@@ -160,6 +187,7 @@ struct published publish(struct fixture *f, struct publish_spec spec)
         out.rc = await(&p.job, before);
         out.result = p.result;
         out.first = p.first;
+        out.first_created_us = p.first_created_us;
     }
     store_message_unref(p.message);
     return out;
@@ -230,7 +258,11 @@ enum rc expunge(struct fixture *f, struct store_expunge *e)
     int before = atomic_load(&done_count);
     e->job.done = count_done;
     enum rc rc = store_submit_expunge(f->store, e);
-    return rc == RC_OK ? await(&e->job, before) : rc;
+    if (rc == RC_OK)
+        rc = await(&e->job, before);
+    xfree(e->canceled);
+    e->canceled = NULL;
+    return rc;
 }
 
 int state_of(struct fixture *f, struct id message, int64_t endpoint)

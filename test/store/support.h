@@ -42,6 +42,8 @@ void remove_folder(const char *dir);
 /* The clock of all fixtures. */
 int64_t test_now_us(void);
 void test_advance_us(int64_t us);
+/* Sets the wall clock alone, ahead of the monotonic one by so much; fixture_open() sets it right. */
+void test_set_wall_ahead_us(int64_t us);
 
 /* Polls until `is_so(arg)`, at most 20 s of real time; fails the test otherwise. */
 void wait_until(bool (*is_so)(void *arg), void *arg);
@@ -58,6 +60,7 @@ struct published {
     enum rc rc;
     enum store_published result;
     struct id id, first;
+    int64_t first_created_us;
 };
 struct published publish(struct fixture *f, struct publish_spec spec);
 /* Publishes a message that was made before (its id is taken as it is) under a key; RC_OK is required. */

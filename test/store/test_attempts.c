@@ -93,7 +93,8 @@ static void attempts_are_filtered_by_status_class_type_and_time(void **state)
              rows, 8),
         1);
     assert_int_equal(
-        list(f, (struct store_attempt_filter){ .endpoint = 1, .after_us = start_us, ANY }, rows, 8),
+        list(f, (struct store_attempt_filter){ .endpoint = 1, .after_us = start_us + SECOND, ANY },
+             rows, 8),
         2);
     assert_int_equal(
         list(f, (struct store_attempt_filter){ .endpoint = 1, .app = 55, ANY }, rows, 8), 0);

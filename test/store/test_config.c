@@ -246,14 +246,15 @@ static void health_changes_nothing_else(void **state)
     struct store_tx *tx = begin(f);
     struct store_endpoint out, ep = new_endpoint(f, 11, "uid");
     assert_int_equal(store_endpoint_insert(tx, &ep), RC_OK);
-    assert_int_equal(store_endpoint_set_health(tx, ep.num, 77, true, STR("failing"), 5), RC_OK);
+    assert_int_equal(store_endpoint_set_health(tx, ep.num, 77, 78, true, STR("failing"), 5), RC_OK);
     assert_int_equal(store_endpoint_by_num(tx, ep.num, &f->arena, &out), RC_OK);
     assert_int_equal(out.failing_since_us, 77);
+    assert_int_equal(out.last_failure_us, 78);
     assert_true(out.disabled);
     assert_true(str_eq(out.disabled_reason, STR("failing")));
     assert_true(str_eq(out.url, ep.url));
     assert_int_equal(out.key_count, 2);
-    assert_int_equal(store_endpoint_set_health(tx, ep.num + 1, 77, true, STR("failing"), 5),
+    assert_int_equal(store_endpoint_set_health(tx, ep.num + 1, 77, 78, true, STR("failing"), 5),
                      RC_NOT_FOUND);
     store_end(tx);
 }

@@ -16,7 +16,7 @@ static void a_delivery_is_pending_from_the_moment_of_acceptance(void **state)
     assert_int_equal(rows[1].endpoint, 77);
     assert_int_equal(rows[2].endpoint, 900000);
     assert_int_equal(rows[0].state, STORE_PENDING);
-    assert_int_equal(rows[0].next_due_us, test_now_us());
+    assert_int_equal(rows[0].due_us, test_now_us());
     assert_int_equal(rows[0].attempt_count, 0);
     assert_int_equal(store_delivery_by_message(f->store, 1, &p.id, &f->arena, &rows, &count),
                      RC_NOT_FOUND);
@@ -91,7 +91,7 @@ static void the_reason_of_an_end_is_kept_until_it_is_sent_again(void **state)
     assert_int_equal(record(f, &o), RC_OK);
     fixture_reopen(f);
     assert_int_equal(reason_of(f, p.id), STORE_REASON_ENDPOINT_DISABLED);
-    assert_int_equal(store_delivery_by_endpoint(f->store, &filter, 1, STORE_CANCELED, &page,
+    assert_int_equal(store_delivery_by_endpoint(f->store, &filter, 1, 1U << STORE_CANCELED, &page,
                                                 &f->arena, &row, &end),
                      RC_OK);
     assert_int_equal(end.count, 1);
@@ -100,6 +100,29 @@ static void the_reason_of_an_end_is_kept_until_it_is_sent_again(void **state)
     assert_int_equal(requeue(f, &r), RC_OK);
     store_message_unref(r.message_out);
     assert_int_equal(reason_of(f, p.id), STORE_REASON_NONE);
+}
+
+/* Canceled while an attempt is under way, which then ends like this. */
+static struct id cancel_under_way(struct fixture *f, enum store_state to)
+{
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    struct store_outcome cancel = outcome_of(f, p.id, 1, STORE_PENDING, STORE_CANCELED);
+    cancel.has_attempt = false;
+    cancel.reason = STORE_REASON_BY_HAND;
+    assert_int_equal(record(f, &cancel), RC_OK);
+    assert_int_equal(finish(f, p.id, 1, STORE_PENDING, to), RC_OK);
+    return p.id;
+}
+
+static void an_attempt_under_way_counts_though_its_delivery_was_canceled(void **state)
+{
+    struct fixture *f = *state;
+    struct id failed = cancel_under_way(f, STORE_SENDING);
+    assert_int_equal(state_of(f, failed, 1), STORE_CANCELED);
+    assert_int_equal(reason_of(f, failed), STORE_REASON_BY_HAND);
+    struct id arrived = cancel_under_way(f, STORE_SUCCESS);
+    assert_int_equal(state_of(f, arrived, 1), STORE_SUCCESS);
+    assert_int_equal(reason_of(f, arrived), STORE_REASON_NONE);
 }
 
 static void the_reason_shows_with_the_last_attempt_only(void **state)
@@ -142,7 +165,7 @@ static void every_reason_has_a_name_of_its_own(void **state)
             assert_false(str_eq(seen[i], name));
         seen[count++] = name;
     }
-    assert_int_equal(count, STORE_REASON_TRANSFORM);
+    assert_int_equal(count, STORE_REASON_BY_HAND);
     assert_null(store_reason_name(STORE_REASON_NONE).ptr);
 }
 
@@ -187,7 +210,7 @@ static void a_change_without_an_attempt_keeps_the_attempts(void **state)
     assert_int_equal(rows[0].state, STORE_CANCELED);
     assert_int_equal(rows[0].attempt_count, 1);
     assert_int_equal(rows[0].last_at_us, test_now_us());
-    assert_int_equal(rows[0].next_due_us, 0);
+    assert_int_equal(rows[0].due_us, 0);
 }
 
 /* --- sending again ------------------------------------------------------------------------------------------ */
@@ -196,24 +219,133 @@ static void a_finished_delivery_is_sent_again_with_its_message(void **state)
 {
     struct fixture *f = *state;
     struct published p = publish(f, (struct publish_spec){ .payload = "{\"p\":1}" });
-    struct store_requeue r = {
-        .message = p.id, .app = TEST_APP, .endpoint = 1, .due_us = 42, .trigger = STORE_MANUAL
-    };
-    assert_int_equal(requeue(f, &r), RC_CONFLICT); /* under way */
-    assert_null(r.message_out);
+    struct store_requeue r = { .message = p.id, .app = TEST_APP, .endpoint = 1, .now_us = 42 };
     assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_FAILED), RC_OK);
     assert_int_equal(requeue(f, &r), RC_OK);
     assert_true(str_eq(r.message_out->payload, STR("{\"p\":1}")));
-    assert_int_equal(r.attempt_count_out, 1);
+    assert_int_equal(r.due.attempt_count, 1);
+    assert_int_equal(r.due.due_us, 42);
+    assert_int_equal(r.due.trigger, STORE_MANUAL);
+    assert_int_equal(r.due.retry_at_us, 0);
     store_message_unref(r.message_out);
     assert_int_equal(state_of(f, p.id, 1), STORE_PENDING);
+}
+
+static void a_waiting_delivery_asked_for_is_due_now_and_keeps_its_schedule(void **state)
+{
+    struct fixture *f = *state;
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    struct store_requeue r = { .message = p.id, .app = TEST_APP, .endpoint = 1 };
+    assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_SENDING), RC_OK);
+    int64_t planned_us = test_now_us() + 5 * SECOND;
+    test_advance_us(SECOND);
+    r.now_us = test_now_us();
+    assert_int_equal(requeue(f, &r), RC_OK);
+    store_message_unref(r.message_out);
+    assert_int_equal(r.due.state, STORE_SENDING);
+    assert_int_equal(r.due.due_us, r.now_us);
+    assert_int_equal(r.due.retry_at_us, planned_us);
+    struct store_outcome o = outcome_of(f, p.id, 1, STORE_SENDING, STORE_SENDING);
+    o.attempt_count = 2;
+    o.was_asked_us = r.due.asked_us;
+    o.trigger = STORE_MANUAL;
+    o.ahead_count = 1;
+    o.next_due_us = planned_us;
+    assert_int_equal(record(f, &o), RC_OK);
+    assert_int_equal(o.after.due_us, planned_us);
+    assert_int_equal(o.after.trigger, STORE_SCHEDULED);
+    struct store_due due;
+    size_t count;
+    assert_int_equal(store_due_list(f->store, 1, 0, NULL, 1, &due, &count), RC_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(due.due_us, planned_us);
+    assert_int_equal(due.ahead_count, 1);
+    assert_int_equal(due.asked_us, 0);
+    assert_int_equal(due.retry_at_us, 0);
+}
+
+/* What the attempt under way comes to, and how the delivery stands afterwards. */
+static void what_is_asked_for_while_an_attempt_is_under_way_is_not_lost(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        enum store_state to, after;
+    } cases[] = { { STORE_SUCCESS, STORE_SUCCESS },
+                  { STORE_SENDING, STORE_SENDING },
+                  { STORE_FAILED, STORE_PENDING },
+                  { STORE_CANCELED, STORE_CANCELED } };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct published p = publish(f, (struct publish_spec){ 0 });
+        struct store_requeue r = {
+            .message = p.id, .app = TEST_APP, .endpoint = 1, .now_us = test_now_us()
+        };
+        struct store_outcome o = outcome_of(f, p.id, 1, STORE_PENDING, cases[i].to);
+        assert_int_equal(requeue(f, &r), RC_OK);
+        store_message_unref(r.message_out);
+        assert_int_equal(record(f, &o), RC_OK);
+        assert_int_equal(o.after.state, cases[i].after);
+        assert_int_equal(state_of(f, p.id, 1), (int)cases[i].after);
+        bool is_once_more = cases[i].after <= STORE_SENDING;
+        assert_int_equal(o.after.asked_us, is_once_more ? r.due.asked_us : 0);
+        if (is_once_more) {
+            assert_int_equal(o.after.due_us, r.due.due_us);
+            assert_int_equal(o.after.trigger, STORE_MANUAL);
+        }
+    }
+}
+
+static void a_task_that_asks_twice_gets_a_delivery_once(void **state)
+{
+    struct fixture *f = *state;
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    struct store_requeue r = { .message = p.id, .app = TEST_APP, .endpoint = 1, .task = 5 };
+    assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_FAILED), RC_OK);
+    assert_int_equal(requeue(f, &r), RC_OK);
+    assert_false(r.was_done);
+    store_message_unref(r.message_out);
+    assert_int_equal(requeue(f, &r), RC_OK);
+    assert_true(r.was_done);
+    assert_null(r.message_out);
+    r.task = 6;
+    assert_int_equal(requeue(f, &r), RC_OK);
+    assert_false(r.was_done);
+    store_message_unref(r.message_out);
+}
+
+static void erasing_a_payload_cancels_what_waits_and_keeps_what_ended(void **state)
+{
+    struct fixture *f = *state;
+    static const int64_t endpoints[] = { 1, 2, 3 };
+    struct published p =
+        publish(f, (struct publish_spec){ .endpoints = endpoints, .endpoint_count = 3 });
+    assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_SUCCESS), RC_OK);
+    assert_int_equal(finish(f, p.id, 2, STORE_PENDING, STORE_SENDING), RC_OK);
+    struct store_expunge e = { .message = p.id, .app = TEST_APP };
+    assert_int_equal(expunge(f, &e), RC_OK);
+    assert_int_equal(e.canceled_count, 2);
+    assert_int_equal(state_of(f, p.id, 1), STORE_SUCCESS);
+    assert_int_equal(state_of(f, p.id, 2), STORE_CANCELED);
+    assert_int_equal(state_of(f, p.id, 3), STORE_CANCELED);
+    struct store_due due;
+    size_t count;
+    assert_int_equal(store_due_list(f->store, 2, 0, NULL, 1, &due, &count), RC_OK);
+    assert_int_equal(count, 0);
+    /* An attempt that was under way is kept, and says whether it got through. */
+    struct store_outcome o = outcome_of(f, p.id, 3, STORE_PENDING, STORE_SUCCESS);
+    assert_int_equal(record(f, &o), RC_OK);
+    assert_int_equal(state_of(f, p.id, 3), STORE_SUCCESS);
+    o = outcome_of(f, p.id, 2, STORE_SENDING, STORE_FAILED);
+    o.attempt_count = 2;
+    o.reason = STORE_REASON_EXHAUSTED;
+    assert_int_equal(record(f, &o), RC_OK);
+    assert_int_equal(o.after.state, STORE_CANCELED);
 }
 
 static void a_missing_delivery_is_made_only_when_asked_for(void **state)
 {
     struct fixture *f = *state;
     struct published p = publish(f, (struct publish_spec){ 0 });
-    struct store_requeue r = { .message = p.id, .app = TEST_APP, .endpoint = 9, .due_us = 42 };
+    struct store_requeue r = { .message = p.id, .app = TEST_APP, .endpoint = 9, .now_us = 42 };
     assert_int_equal(requeue(f, &r), RC_NOT_FOUND);
     r.create_missing = true;
     assert_int_equal(requeue(f, &r), RC_OK);
@@ -234,7 +366,7 @@ static void sending_again_needs_the_message_and_its_payload(void **state)
     r.message = p.id;
     assert_int_equal(expunge(f, &(struct store_expunge){ .message = p.id, .app = TEST_APP }),
                      RC_OK);
-    assert_int_equal(requeue(f, &r), RC_LIMIT);
+    assert_int_equal(requeue(f, &r), RC_INVALID);
     assert_null(r.message_out);
 }
 
@@ -395,7 +527,7 @@ static void deliveries_of_an_endpoint_are_listed_newest_first(void **state)
     assert_int_equal(end.count, 2);
     assert_true(end.done);
     assert_memory_equal(rows[1].message.bytes, ids[0].bytes, ID_BYTES);
-    assert_int_equal(store_delivery_by_endpoint(f->store, &filter, 2, STORE_FAILED, &page,
+    assert_int_equal(store_delivery_by_endpoint(f->store, &filter, 2, 1U << STORE_FAILED, &page,
                                                 &f->arena, rows, &end),
                      RC_OK);
     assert_int_equal(end.count, 1);
@@ -412,12 +544,17 @@ int main(void)
         T(ten_thousand_destinations_are_one_commit),
         T(an_outcome_records_attempt_and_state_together),
         T(the_reason_of_an_end_is_kept_until_it_is_sent_again),
+        T(an_attempt_under_way_counts_though_its_delivery_was_canceled),
         T(the_reason_shows_with_the_last_attempt_only),
         T(every_reason_has_a_name_of_its_own),
         T(an_outcome_for_another_state_is_a_conflict_and_writes_nothing),
         T(states_move_along_the_table_only),
         T(a_change_without_an_attempt_keeps_the_attempts),
         T(a_finished_delivery_is_sent_again_with_its_message),
+        T(a_waiting_delivery_asked_for_is_due_now_and_keeps_its_schedule),
+        T(what_is_asked_for_while_an_attempt_is_under_way_is_not_lost),
+        T(a_task_that_asks_twice_gets_a_delivery_once),
+        T(erasing_a_payload_cancels_what_waits_and_keeps_what_ended),
         T(a_missing_delivery_is_made_only_when_asked_for),
         T(sending_again_needs_the_message_and_its_payload),
         T(due_deliveries_come_in_order_and_page_by_page),

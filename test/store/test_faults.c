@@ -206,6 +206,62 @@ static void writes_that_the_disk_refuses_fail_and_work_again_later(void **state)
     assert_int_equal(publish(f, (struct publish_spec){ .key = "before" }).result, STORE_REPLAYED);
 }
 
+static void change_newest(struct fixture *f, const char *sql)
+{
+    struct db *db;
+    assert_int_equal(
+        db_open(newest_file(f), DB_WRITE, &(struct db_options){ .busy_us = 5 * SECOND }, &db, NULL),
+        RC_OK);
+    assert_int_equal(db_exec(db, sql), RC_OK);
+    db_close(db);
+}
+
+enum { OUTCOMES = 40, SPOILT = 20 };
+
+/* A row that cannot be changed stands for one on a bad page. */
+static void an_outcome_that_cannot_be_stored_fails_alone(void **state)
+{
+    struct fixture *f = *state;
+    static struct late_outcome late[OUTCOMES];
+    int64_t endpoints[OUTCOMES];
+    for (int64_t i = 0; i < OUTCOMES; i++)
+        endpoints[i] = i + 1;
+    struct published p =
+        publish(f, (struct publish_spec){ .endpoints = endpoints, .endpoint_count = OUTCOMES });
+    assert_int_equal(p.rc, RC_OK);
+    change_newest(f, "CREATE TRIGGER spoilt BEFORE UPDATE ON delivery WHEN OLD.endpoint = 21"
+                     " BEGIN SELECT abs(-9223372036854775807 - 1); END");
+    for (int64_t i = 0; i < OUTCOMES; i++) {
+        late[i].o = outcome_of(f, p.id, endpoints[i], STORE_PENDING, STORE_SUCCESS);
+        late[i].o.job.done = late_done;
+        atomic_store(&late[i].done, false);
+    }
+    for (size_t i = 0; i < OUTCOMES; i++)
+        store_submit_outcome(f->store, &late[i].o);
+    assert_int_equal(publish(f, (struct publish_spec){ 0 }).rc, RC_OK);
+    for (size_t i = 0; i < OUTCOMES; i++) {
+        wait_until(is_late_done, &late[i]);
+        assert_int_equal(late[i].o.job.rc, i == SPOILT ? RC_CORRUPT : RC_OK);
+        assert_int_equal(late[i].o.job.is_own_fault, i == SPOILT);
+    }
+    assert_int_equal(state_of(f, p.id, 20), STORE_SUCCESS);
+    assert_int_equal(state_of(f, p.id, 21), STORE_PENDING);
+
+    late[SPOILT].o.job = (struct store_job){ .done = late_done, .is_alone = true };
+    atomic_store(&late[SPOILT].done, false);
+    store_submit_outcome(f->store, &late[SPOILT].o);
+    assert_int_equal(publish(f, (struct publish_spec){ 0 }).rc, RC_OK);
+    wait_until(is_late_done, &late[SPOILT]);
+    assert_true(late[SPOILT].o.job.is_own_fault);
+    change_newest(f, "DROP TRIGGER spoilt");
+    late[SPOILT].o.job = (struct store_job){ .done = late_done, .is_alone = true };
+    atomic_store(&late[SPOILT].done, false);
+    store_submit_outcome(f->store, &late[SPOILT].o);
+    wait_until(is_late_done, &late[SPOILT]);
+    assert_int_equal(late[SPOILT].o.job.rc, RC_OK);
+    assert_int_equal(state_of(f, p.id, 21), STORE_SUCCESS);
+}
+
 static void the_store_gets_well_without_anyone_writing(void **state)
 {
     struct fixture *f = *state;
@@ -241,6 +297,7 @@ int main(void)
         T(a_segment_torn_while_it_was_made_is_made_again),
         T(a_damaged_segment_is_refused_by_name),
         T(writes_that_the_disk_refuses_fail_and_work_again_later),
+        T(an_outcome_that_cannot_be_stored_fails_alone),
         T(the_store_gets_well_without_anyone_writing),
         T(little_free_space_refuses_messages_and_takes_outcomes),
     };

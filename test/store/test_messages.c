@@ -123,7 +123,7 @@ static enum rc publish_whole(struct fixture *f, struct whole *w, char name, cons
     }
     w->jobs[0].also = w->also;
     w->jobs[0].also_count = WHOLE - 1;
-    w->jobs[0].is_batch = true;
+    w->jobs[0].rule = STORE_RULE_BATCH;
     return submit_and_wait(f, &w->jobs[0]);
 }
 
@@ -403,7 +403,8 @@ static void lists_filter_by_type_channel_tag_and_time(void **state)
         list(f, (struct store_message_filter){ .before_us = start_us + SECOND }, page, rows, &done),
         1);
     assert_int_equal(
-        list(f, (struct store_message_filter){ .after_us = start_us }, page, rows, &done), 2);
+        list(f, (struct store_message_filter){ .after_us = start_us + SECOND }, page, rows, &done),
+        2);
     assert_int_equal(
         list(f, (struct store_message_filter){ .with_payload = true }, page, rows, &done), 3);
     assert_true(str_eq(rows[0].message.payload, STR("{\"a\":1}")));

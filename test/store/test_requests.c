@@ -187,7 +187,7 @@ static void publish_events(struct fixture *f, const char *const ids[EVENTS], str
                                              .request = &request,
                                              .also = e->also,
                                              .also_count = count,
-                                             .is_items = true } };
+                                             .rule = STORE_RULE_ITEMS } };
     publish_and_wait(f, &e->p);
     assert_int_equal(e->p.publish.job.rc, RC_OK);
 }

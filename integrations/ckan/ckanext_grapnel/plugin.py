@@ -5,7 +5,7 @@ import logging
 import ckan.model as model
 import ckan.plugins as plugins
 
-from ckanext_grapnel import actions, changes, cli, outbox
+from ckanext_grapnel import actions, bulk, changes, cli, outbox, settings
 
 log = logging.getLogger(__name__)
 
@@ -13,6 +13,7 @@ _listening = False
 
 
 class GrapnelPlugin(plugins.SingletonPlugin):
+    plugins.implements(plugins.IConfigDeclaration)
     plugins.implements(plugins.IConfigurable)
     plugins.implements(plugins.IDomainObjectModification, inherit=True)
     plugins.implements(plugins.IOrganizationController, inherit=True)
@@ -20,6 +21,10 @@ class GrapnelPlugin(plugins.SingletonPlugin):
     plugins.implements(plugins.IActions)
     plugins.implements(plugins.IAuthFunctions)
     plugins.implements(plugins.IClick)
+
+    # IConfigDeclaration: CKAN warns of each look at what is not declared
+    def declare_config_options(self, declaration, key):
+        settings.declare(declaration, key)
 
     # IConfigurable
     def configure(self, _config):
@@ -53,7 +58,7 @@ class GrapnelPlugin(plugins.SingletonPlugin):
 
     # IActions, IAuthFunctions, IClick
     def get_actions(self):
-        return actions.ACTIONS
+        return {**actions.ACTIONS, **bulk.ACTIONS}
 
     def get_auth_functions(self):
         return {"webhook_access": actions.webhook_access}

@@ -241,6 +241,80 @@ def test_a_draft_is_announced_when_it_is_published(both, receiver):  # noqa: F81
         ckan.boss.action.webhook_delete(id=hook)
 
 
+@pytest.fixture
+def heard(both, receiver):  # noqa: F811
+    """heard(topics): what reaches webhooks on them, up to an organization that is made last."""
+    ckan, _ = both
+    hooks = {}
+
+    def listen(*topics):
+        hooks.update(subscribe(ckan.boss, receiver, *topics, "organization/create"))
+        receiver.received.clear()
+
+    def told():
+        last = f"last-{os.urandom(4).hex()}"
+        ckan.boss.action.organization_create(name=last)
+        ckan.work()
+        wait_until(lambda: ("organization/create", last) in topics_of(receiver.received), "the last change", PATIENCE_S)
+        return [one for one in topics_of(receiver.received) if one[0] != "organization/create"]
+    listen.told, listen.received = told, receiver.received
+    yield listen
+    for hook in hooks.values():
+        ckan.boss.action.webhook_delete(id=hook)
+
+
+@pytest.mark.parametrize("name, more", [("bare", {}), ("with-resource", {"resources": [{"url": "http://a.example/1"}]}),
+                                        ("with-tag", {"tags": [{"name": "t1"}]})])
+def test_a_dataset_is_deleted_once_however_it_goes(both, heard, name, more):
+    ckan, _ = both
+    purged = ckan.boss.action.package_create(name=name, owner_org="office", **more)
+    deleted = ckan.boss.action.package_create(name=name + "-2", owner_org="office", **more)
+    ckan.work()
+    heard("dataset/delete", "dataset/update")
+    ckan.boss.action.dataset_purge(id=purged["id"])
+    ckan.boss.action.package_delete(id=deleted["id"])
+    ckan.boss.action.dataset_purge(id=deleted["id"])
+    assert heard.told() == [("dataset/delete", name), ("dataset/delete", name + "-2")]
+
+
+def test_bulk_changes_are_announced(both, heard):
+    ckan, _ = both
+    made = [ckan.boss.action.package_create(name=f"bulk-{n}", owner_org="office")["id"] for n in range(3)]
+    ckan.work()
+    heard("dataset/delete", "dataset/update")
+    ckan.boss.action.bulk_update_private(datasets=made[:1], org_id=ckan.boss.action.organization_show(id="office")["id"])
+    ckan.boss.action.bulk_update_private(datasets=made[:1], org_id=ckan.boss.action.organization_show(id="office")["id"])
+    ckan.boss.action.bulk_update_delete(datasets=made[1:], org_id=ckan.boss.action.organization_show(id="office")["id"])
+    assert sorted(heard.told()) == [("dataset/delete", "bulk-1"), ("dataset/delete", "bulk-2"), ("dataset/update", "bulk-0")]
+    assert [json.loads(r.body)["entity"]["private"] for r in heard.received if b"bulk-0" in r.body] == [True]
+
+
+def test_users_and_purged_groups_are_announced(both, heard):
+    ckan, _ = both
+    ckan.boss.action.group_create(name="purged-group")
+    ckan.boss.action.group_create(name="deleted-group")
+    ckan.boss.action.organization_create(name="purged-office")
+    ckan.work()
+    heard("user/create", "user/update", "user/delete", "group/delete", "organization/delete")
+    ckan.boss.action.user_create(name="ann", email="ann@ckan.example", password="correct-horse")
+    ckan.boss.action.user_patch(id="ann", fullname="Ann")
+    ckan.boss.action.user_delete(id="ann")
+    ckan.boss.action.group_purge(id="purged-group")
+    ckan.boss.action.group_delete(id="deleted-group")
+    ckan.boss.action.group_purge(id="deleted-group")
+    ckan.boss.action.organization_purge(id="purged-office")
+    assert sorted(heard.told()) == [("group/delete", "deleted-group"), ("group/delete", "purged-group"), ("organization/delete", "purged-office"),
+                                    ("user/create", "ann"), ("user/delete", "ann"), ("user/update", "ann")]
+    shown = next(json.loads(r.body)["entity"] for r in heard.received if b"user/update" in r.body)
+    assert shown["fullname"] == "Ann" and not {"password", "email", "apikey", "reset_key", "plugin_extras"} & set(shown)
+
+
+def test_ckan_does_not_warn_of_our_options(both):
+    ckan, _ = both
+    said = (ckan.folder / "ckan.log").read_text() + ckan.tool("grapnel", "waiting").stderr
+    assert "Option ckanext." not in said  # CKAN has some of its own
+
+
 def test_what_is_refused_by_the_page_is_not_announced(both, receiver):  # noqa: F811
     ckan, _ = both
     hooks = subscribe(ckan.boss, receiver, "dataset/create")

@@ -33,7 +33,7 @@ static bool add_line(struct buf *out, json_t *row, bool names)
         if (!json_is_string(value))
             return false;
         struct str name = str_of(json_object_iter_key(at), json_object_iter_key_len(at));
-        struct str text = str_of(json_string_value(value), json_string_length(value));
+        struct str text = json_str_of(value);
         add_field(out, names ? name : text, --left == 0);
     }
     return true;

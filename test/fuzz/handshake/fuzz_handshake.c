@@ -7,6 +7,7 @@
 #include "../fuzz.h"
 
 #include "deliver/handshake_priv.h"
+#include "dialect/dialect.h"
 #include "json/json.h"
 
 enum { HEAD_BYTES = 3, KINDS = 4 };
@@ -16,7 +17,7 @@ enum { HEAD_BYTES = 3, KINDS = 4 };
 static const struct str secret = { "shared", 6 };
 
 /* The proof that only the secret's owner can make. */
-static void check_preservica(const struct fetch_call *c)
+static void check_proof(const struct fetch_call *c)
 {
     char expected[HEX_LEN(32) + 1];
     uint8_t mac[32];
@@ -33,9 +34,9 @@ static void check_yes(const struct deliver_handshake *s, const struct fetch_call
 {
     MUST(c->status >= 200 && c->status <= 299 && !c->response_cut);
     MUST(s->allowed_per_minute >= 0 && s->allowed_per_minute <= DELIVER_HANDSHAKE_RATE_MAX);
-    if (s->kind == DELIVER_HANDSHAKE_PRESERVICA)
-        check_preservica(c);
-    else if (s->kind == DELIVER_HANDSHAKE_WEBSUB)
+    if (s->kind->proves_secret)
+        check_proof(c);
+    else if (s->kind == &deliver_handshake_websub)
         MUST(str_eq(c->response, STR(CHALLENGE)));
 }
 
@@ -47,11 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(&status, data + 1, sizeof(status));
     struct str rest = str_of((const char *)data + HEAD_BYTES, size - HEAD_BYTES);
     struct str headers = str_sub(rest, 0, str_find(rest, '\0'));
-    struct deliver_handshake s = { .kind = (enum deliver_handshake_kind)(data[0] % KINDS),
+    struct deliver_handshake s = { .kind = dialect_handshakes[data[0] % KINDS],
                                    .secret = secret,
                                    .origin = STR("us.example"),
                                    .rate = 60 };
-    struct handshake_ask ask = { .challenge = CHALLENGE };
+    struct deliver_handshake_ask ask = { .challenge = CHALLENGE };
     struct fetch_call c = { .status = 100 + status % 900,
                             .response_cut = (data[0] & 128) != 0,
                             .response_headers = headers,

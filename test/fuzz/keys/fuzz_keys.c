@@ -6,7 +6,7 @@
  */
 #include "../fuzz.h"
 
-#include "store/keys_priv.h"
+#include "store/files/keys_priv.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -41,8 +41,10 @@ static void look_up(const struct store_key_file *f, uint64_t hash)
 {
     size_t at = 0;
     size_t found = 0;
-    while (store_key_file_find(f, hash, &at) != 0)
-        found++;
+    int64_t k = 0;
+    MUST(store_key_file_find(f, hash, &at, &k) == RC_OK);
+    for (; k != 0; found++)
+        MUST(store_key_file_find(f, hash, &at, &k) == RC_OK);
     MUST(found <= store_key_file_count(f) && at <= store_key_file_count(f));
 }
 
@@ -80,9 +82,10 @@ static void check_found(const struct store_key *keys, size_t count)
     MUST(store_key_file_open(path, &f) == RC_OK && store_key_file_count(f) == count);
     for (size_t i = 0; i < count; i++) {
         size_t at = 0;
-        int64_t k = store_key_file_find(f, keys[i].hash, &at);
+        int64_t k = 0;
+        MUST(store_key_file_find(f, keys[i].hash, &at, &k) == RC_OK);
         while (k != keys[i].k && k != 0)
-            k = store_key_file_find(f, keys[i].hash, &at);
+            MUST(store_key_file_find(f, keys[i].hash, &at, &k) == RC_OK);
         MUST(k == keys[i].k);
     }
     store_key_file_close(f);

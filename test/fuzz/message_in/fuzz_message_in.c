@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "api/message_in.h"
+#include "api/resource/message_in.h"
 #include "json/json.h"
 
 #define CHECK(cond) ((cond) ? (void)0 : abort())

@@ -5,7 +5,7 @@
  */
 #include "../fuzz.h"
 
-#include "api/api_priv.h"
+#include "api/kit/kit_priv.h"
 
 enum { QUERY_MAX = 2048 };
 

@@ -5,7 +5,7 @@
  */
 #include "../fuzz.h"
 
-#include "api/schemas.h"
+#include "api/schemas/schemas.h"
 
 static const struct api_schema *const shapes[] = {
     &api_schema_ApplicationIn,     &api_schema_ApplicationPatch,

@@ -6,7 +6,7 @@
  */
 #include "../fuzz.h"
 
-#include "core/jwt.h"
+#include "access/jwt.h"
 #include "sign/sign.h"
 
 enum { TOKEN_MAX = 1 << 16 };
@@ -23,11 +23,11 @@ static void add_base64url(struct buf *out, struct str bytes)
     xfree(text);
 }
 
-static enum rc check(struct str token, struct core_jwt *out, struct arena *a)
+static enum rc check(struct str token, struct access_jwt *out, struct arena *a)
 {
     struct buf why;
     buf_init(&why, 256);
-    enum rc rc = core_jwt_check(secret, token, now_s * 1000000, a, out, &why);
+    enum rc rc = access_jwt_check(secret, token, now_s * 1000000, a, out, &why);
     MUST(rc == RC_OK || rc == RC_DENIED);
     MUST((rc == RC_OK) == (why.len == 0));
     buf_fini(&why);
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = str_of((const char *)data, size);
     struct str header = str_sub(text, 0, str_find(text, '\0'));
-    struct core_jwt claims;
+    struct access_jwt claims;
     struct buf token;
     struct arena a;
     uint8_t mac[32];
@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     add_base64url(&token, str_of((const char *)mac, sizeof(mac)));
     if (check(buf_str(&token), &claims, &a) == RC_OK) {
         MUST(claims.subject.len > 0 && claims.issued_s >= 0);
-        MUST(claims.expires_s == 0 || claims.expires_s + CORE_JWT_LEEWAY_S > now_s);
+        MUST(claims.expires_s == 0 || claims.expires_s + ACCESS_JWT_LEEWAY_S > now_s);
         MUST(claims.feature_flags.ptr == NULL || claims.feature_flags.ptr[0] == '[');
     }
     buf_fini(&token);

@@ -6,7 +6,7 @@
  */
 #include "../fuzz.h"
 
-#include "filter/transform_message.h"
+#include "transform/message.h"
 
 enum { DOCUMENT_MAX = 1 << 20 };
 
@@ -20,16 +20,16 @@ static struct str part(struct str *rest)
 static void check_document(struct str body, struct str value)
 {
     const struct filter_pair pairs[] = { { value, body }, { STR("x"), value }, { value, value } };
-    struct filter_message m = { .body = body,
-                                .event_type = value,
-                                .headers = pairs,
-                                .header_count = COUNT_OF(pairs),
-                                .query = pairs,
-                                .query_count = COUNT_OF(pairs) };
+    struct transform_message m = { .body = body,
+                                   .event_type = value,
+                                   .headers = pairs,
+                                   .header_count = COUNT_OF(pairs),
+                                   .query = pairs,
+                                   .query_count = COUNT_OF(pairs) };
     struct json_member member = { .name = STR("body") };
     struct buf out;
     buf_init(&out, DOCUMENT_MAX);
-    if (filter_message_write(&m, &out) == RC_OK) {
+    if (transform_message_write(&m, &out) == RC_OK) {
         MUST(json_scan_object(buf_str(&out), &member, 1, NULL) == RC_OK);
         MUST(member.value.type != JSON_SPAN_NONE);
     }
@@ -38,14 +38,14 @@ static void check_document(struct str body, struct str value)
 
 static void check_result(struct str text)
 {
-    struct filter_message_result r;
+    struct transform_message_result r;
     struct arena a;
     struct buf why;
     arena_init(&a);
     buf_init(&why, 512);
-    if (filter_message_read(text, &a, &r, &why) == RC_OK) {
+    if (transform_message_read(text, &a, &r, &why) == RC_OK) {
         MUST(r.body.ptr == NULL || json_validate(r.body, NULL) == RC_OK);
-        MUST(r.header_count <= FILTER_RESULT_HEADERS_MAX);
+        MUST(r.header_count <= TRANSFORM_RESULT_HEADERS_MAX);
         for (size_t i = 0; i < r.header_count; i++) {
             MUST(r.headers[i].name.len > 0 &&
                  str_find(r.headers[i].name, ':') == r.headers[i].name.len);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/message_in.h"
+#include "api/kit/span.h"
+#include "api/resource/message_in.h"
+#include "api/schemas/schemas.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +50,7 @@ static void the_payload_is_the_bytes_that_were_sent(void **state)
     assert_ptr_equal(in.message.payload.ptr, strstr(text, "{ \"x\""));
     assert_null(in.message.content_type.ptr);
     assert_null(in.message.channels.ptr);
-    assert_int_equal(in.message.payload_expires_us, NOW_US + 90 * DAY_US);
+    assert_int_equal(in.keep_us, 90 * DAY_US);
 }
 
 static void all_members_are_read(void **state)
@@ -70,7 +72,7 @@ static void all_members_are_read(void **state)
     assert_str(in.channels[1], "c2");
     assert_str(in.message.tags, "[\"t/1\"]");
     assert_int_equal(in.message.deliver_at_us, NOW_US + 1000000);
-    assert_int_equal(in.message.payload_expires_us, NOW_US + 1000000 + DAY_US / 12);
+    assert_int_equal(in.keep_us, DAY_US / 12);
     assert_str(in.application, "{\"name\":\"n\"}");
 }
 
@@ -110,7 +112,8 @@ static void what_is_wrong_is_named(void **state)
         { "{\"eventType\":\"a\"}", "body.payload", "value_error" },
         { "{\"eventType\":\"a\",\"payload\":null}", "body.payload", "value_error" },
         { "{\"eventType\":\"a\",\"payload\":\"{}\"}", "body.payload", "value_error" },
-        { "{\"eventType\":\"a\",\"payload\":{},\"channels\":[1]}", "body.channels", "value_error" },
+        { "{\"eventType\":\"a\",\"payload\":{},\"channels\":[1]}", "body.channels.0",
+          "value_error" },
         { "{\"eventType\":\"a\",\"payload\":{},\"channels\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"a\",\"b\"]}",
           "body.channels", "value_error" },
         { "{\"eventType\":\"a\",\"payload\":{},\"tags\":\"x\"}", "body.tags", "value_error" },
@@ -135,6 +138,109 @@ static void what_is_wrong_is_named(void **state)
         assert_int_equal(parse(rows[i].text, &in, &fault), RC_INVALID);
         assert_string_equal(fault.where, rows[i].where);
         assert_string_equal(fault.type, rows[i].type);
+    }
+}
+
+/* Values that fit, nearly fit and do not fit at all. */
+static const char *const tried[] = {
+    "null",
+    "true",
+    "0",
+    "1",
+    "90",
+    "91",
+    "2160",
+    "2161",
+    "-1",
+    "1.5",
+    "1e2",
+    "99999999999999999999",
+    "\"\"",
+    "\"a\"",
+    "\"a b\"",
+    "\"a\\u002eb\"",
+    "\"\\u0000\"",
+    "\"msg_1\"",
+    "\"\xc3\xa4\"",
+    "\"2023-11-14T22:13:21Z\"",
+    "\"2023-11-14 22:13:21 UTC\"",
+    "\"tomorrow\"",
+    "[]",
+    "[1]",
+    "[\"a\"]",
+    "[\"a\",\"a\"]",
+    "[\"a b\"]",
+    "[\"x:y\"]",
+    "[\"x#y\"]",
+    "[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\"]",
+    "[\"\\u0061\"]",
+    "[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"a\",\"b\"]",
+    "{}",
+    "{\"a\":1}",
+    "{\"name\":\"n\"}",
+    "{\"rawPayload\":\"x\"}",
+};
+
+/* True: refused. Whatever the outcome, it is the schema's, in the schema's words. */
+static bool compare_with_schema(const char *text)
+{
+    struct api_message_in in;
+    struct api_fault fault = { .where = "" }, expected = { .where = "" };
+    json_t *object = NULL;
+    if (json_parse(str_from(text), &object, NULL) != RC_OK) { /* U+0000 and the like */
+        assert_int_equal(parse(text, &in, &fault), RC_INVALID);
+        return true;
+    }
+    enum rc want = api_schema_check(&api_schema_MessageIn, object, "body", &expected);
+    enum rc got = parse(text, &in, &fault);
+    json_decref(object);
+    if (got != want || strcmp(fault.where, expected.where) != 0 ||
+        strcmp(fault.words, expected.words) != 0)
+        fail_msg("%s: %s '%s', but by the schema %s '%s'", text, fault.where, fault.words,
+                 expected.where, expected.words);
+    return got != RC_OK;
+}
+
+static void the_publish_call_refuses_what_its_schema_refuses_in_the_same_words(void **state)
+{
+    (void)state;
+    size_t refused = 0;
+    for (size_t f = 0; f < api_schema_MessageIn.count; f++) {
+        const char *name = api_schema_MessageIn.fields[f].name;
+        bool is_type = strcmp(name, "eventType") == 0, is_payload = strcmp(name, "payload") == 0;
+        for (size_t v = 0; v < COUNT_OF(tried); v++)
+            refused += compare_with_schema(
+                arena_fmt(&arena, "{%s%s\"%s\":%s}", is_type ? "" : "\"eventType\":\"a\",",
+                          is_payload ? "" : "\"payload\":{},", name, tried[v])
+                    .ptr);
+    }
+    assert_true(refused > 150);
+}
+
+/* The hot path: an ordinary message costs no tree of its members. */
+static void what_surely_fits_is_recognised_without_parsing_it(void **state)
+{
+    static const struct {
+        const char *name, *value;
+    } ordinary[] = { { "eventType", "\"user.made\"" },
+                     { "eventId", "\"invoice-42\"" },
+                     { "payload", "{\"a\":[1]}" },
+                     { "channels", "[\"eu:1\",\"b+c\"]" },
+                     { "tags", "[\"a/b\"]" },
+                     { "deliverAt", "\"2026-01-02T03:04:05Z\"" },
+                     { "payloadRetentionPeriod", "30" },
+                     { "payloadRetentionHours", "24" } };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ordinary); i++) {
+        struct json_member m = { .name = str_from(ordinary[i].name) };
+        struct str text = arena_fmt(&arena, "{\"%s\":%s}", ordinary[i].name, ordinary[i].value);
+        struct json_error error;
+        size_t f = 0;
+        while (strcmp(api_schema_MessageIn.fields[f].name, ordinary[i].name) != 0)
+            f++;
+        assert_int_equal(json_scan_members(text, &m, 1, NULL, NULL, &error), RC_OK);
+        if (!api_field_fits(&api_schema_MessageIn.fields[f], m.value))
+            fail_msg("%s is parsed to see whether it fits", text.ptr);
     }
 }
 
@@ -176,6 +282,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_members_are_read, begin, end),
         cmocka_unit_test_setup_teardown(a_raw_payload_takes_the_payloads_place, begin, end),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_named, begin, end),
+        cmocka_unit_test_setup_teardown(
+            the_publish_call_refuses_what_its_schema_refuses_in_the_same_words, begin, end),
+        cmocka_unit_test_setup_teardown(what_surely_fits_is_recognised_without_parsing_it, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(channels_and_tags_are_sets, begin, end),
         cmocka_unit_test_setup_teardown(null_members_are_absent, begin, end),
     };

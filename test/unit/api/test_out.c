@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/out.h"
+#include "api/kit/out.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/schemas.h"
+#include "api/schemas/schemas.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

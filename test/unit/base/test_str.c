@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/str_priv.h"
+#include "base/hash.h"
+#include "base/utf8.h"
 #include "test_base.h"
 
 static void compares_by_bytes_then_by_length(void **state)
@@ -193,6 +194,42 @@ static void every_code_has_its_own_name(void **state)
     }
 }
 
+static void counts_slips_of_the_pen(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        size_t steps;
+    } cases[] = {
+        { "", "", 0 },
+        { "", "abc", 3 },
+        { "kitten", "sitting", 3 },
+        { "ab", "ba", 1 },
+        { "payload", "pyaload", 1 },
+        { "channel", "channels", 1 },
+        { "abc", "abc", 0 },
+        { "ca", "abc", 3 },
+    };
+    char longer[STR_DISTANCE_MAX + 2];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(str_distance(str_from(cases[i].a), str_from(cases[i].b)), cases[i].steps);
+        assert_int_equal(str_distance(str_from(cases[i].b), str_from(cases[i].a)), cases[i].steps);
+    }
+    memset(longer, 'x', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    assert_true(str_distance(str_from(longer), STR("x")) == SIZE_MAX);
+}
+
+static void lengths_are_of_characters(void **state)
+{
+    (void)state;
+    assert_int_equal(str_utf8_length(STR("")), 0);
+    assert_int_equal(str_utf8_length(STR("boat")), 4);
+    assert_int_equal(str_utf8_length(STR("b\xc3\xbc"
+                                         "cher \xf0\x9f\x9a\xa4")),
+                     8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +239,8 @@ int main(void)
         cmocka_unit_test(reads_numbers_up_to_their_type),
         cmocka_unit_test(accepts_utf8_as_rfc_3629_has_it),
         cmocka_unit_test(cuts_between_characters),
+        cmocka_unit_test(counts_slips_of_the_pen),
+        cmocka_unit_test(lengths_are_of_characters),
         cmocka_unit_test(hashes_depend_on_every_byte),
         cmocka_unit_test(siphash_gives_its_published_values),
         cmocka_unit_test(compares_secrets_by_content),

@@ -120,6 +120,50 @@ static void percent_is_strict_and_adds_all_or_nothing(void **state)
     buf_fini(&out);
 }
 
+static void user_parts_of_urls_are_taken_out_and_put_back(void **state)
+{
+    static const struct {
+        const char *url, *bare, *user; /* user NULL: there is none */
+    } cases[] = {
+        { "https://a.example/x?y", "https://a.example/x?y", NULL },
+        { "https://a:b@c.example/x", "https://c.example/x", "a:b" },
+        { "amqps://a@c.example", "amqps://c.example", "a" },
+        { "http://@c.example/", "http://c.example/", "" },
+        { "http://a:b@", "http://", "a:b" },
+        { "http://a@b:c@d.example/", "http://d.example/", "a@b:c" },
+        { "http://c.example/@x", "http://c.example/@x", NULL },
+        { "http://c.example?q=http://a:b@d/", "http://c.example?q=http://a:b@d/", NULL },
+        { "mailto:a@b.example", "mailto:a@b.example", NULL },
+        { "", "", NULL },
+    };
+    struct arena arena;
+    struct str user;
+    (void)state;
+    arena_init(&arena);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct str bare = text_url_split(str_from(cases[i].url), &arena, &user);
+        assert_true(str_eq(bare, str_from(cases[i].bare)));
+        assert_int_equal(user.ptr == NULL, cases[i].user == NULL);
+        if (user.ptr == NULL)
+            continue;
+        assert_true(str_eq(user, str_from(cases[i].user)));
+        assert_true(str_eq(text_url_join(bare, user, &arena), str_from(cases[i].url)));
+    }
+    arena_fini(&arena);
+}
+
+static void words_that_are_shown_have_no_user_parts(void **state)
+{
+    struct buf out;
+    (void)state;
+    buf_init(&out, 200);
+    assert_int_equal(
+        text_hide_users(STR("{\"u\":\"http://a:b@c/\"} at https://d@e and x@y, http://f/@g"), &out),
+        RC_OK);
+    assert_string_equal(out.ptr, "{\"u\":\"http://c/\"} at https://e and x@y, http://f/@g");
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +173,8 @@ int main(void)
         cmocka_unit_test(base64_refuses_what_no_encoder_writes),
         cmocka_unit_test(percent_goes_there_and_back),
         cmocka_unit_test(percent_is_strict_and_adds_all_or_nothing),
+        cmocka_unit_test(user_parts_of_urls_are_taken_out_and_put_back),
+        cmocka_unit_test(words_that_are_shown_have_no_user_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

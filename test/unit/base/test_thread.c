@@ -180,6 +180,37 @@ static void describing_while_threads_work_is_safe(void **state)
     buf_fini(&text);
 }
 
+static void wait_for_the_lock(void *arg)
+{
+    struct mutex *gate = arg;
+    mutex_lock(gate);
+    mutex_unlock(gate);
+}
+
+static void more_threads_than_there_are_slots_are_refused(void **state)
+{
+    (void)state;
+    static struct thread *threads[THREAD_SLOTS];
+    struct mutex gate;
+    size_t count = 0;
+    mutex_init(&gate);
+    mutex_lock(&gate);
+    while (count < THREAD_SLOTS) {
+        threads[count] = thread_start("held", THREAD_OTHER, wait_for_the_lock, &gate);
+        if (threads[count] == NULL)
+            break;
+        count++;
+    }
+    assert_true(count > 0 && count < THREAD_SLOTS); /* this thread has one, too */
+    mutex_unlock(&gate);
+    for (size_t i = 0; i < count; i++)
+        thread_join(threads[i]);
+    threads[0] = thread_start("again", THREAD_OTHER, wait_for_the_lock, &gate);
+    assert_non_null(threads[0]);
+    thread_join(threads[0]);
+    mutex_fini(&gate);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +222,7 @@ int main(void)
         cmocka_unit_test(waiting_ends_at_its_deadline),
         cmocka_unit_test(describes_what_threads_do),
         cmocka_unit_test(describing_while_threads_work_is_safe),
+        cmocka_unit_test(more_threads_than_there_are_slots_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,6 +133,36 @@ static void parses_the_three_http_dates(void **state)
     assert_true(us == INT64_C(3124224000) * S); /* 2069 */
 }
 
+static void reads_dates_as_people_write_them(void **state)
+{
+    static const char *const same[] = {
+        "2026-01-02T03:04:00Z",      "2026-01-02 03:04:00Z",      "2026-01-02T03:04Z",
+        "2026-01-02 03:04:00 UTC",   "2026-01-02 03:04 utc",      "2026-01-02T04:04:00+01:00",
+        "2026-01-02T04:04:00 01:00", "2026-01-02 04:04:00 +0100", "2026-01-02 02:04:00-01:00",
+        " 2026-01-02t03:04:00.000z",
+    };
+    static const char *const wrong[] = {
+        "",
+        "2026-01-02",
+        "2026-01-02T03:04",
+        "2026-01-02T03:04:00",
+        "2026-01-02T03:04:0Z",
+        "2026-01-02T03:04:00 soon",
+        "2026-01-02T03:04:00+25:00",
+        "2026-02-30T03:04:00Z",
+        "2026-01-02T03:04:00ZZ",
+    };
+    int64_t want, us;
+    (void)state;
+    assert_rc(time_parse(STR("2026-01-02T03:04:00Z"), &want), RC_OK);
+    for (size_t i = 0; i < COUNT_OF(same); i++) {
+        assert_rc(time_parse_relaxed(str_from(same[i]), &us), RC_OK);
+        assert_true(us == want);
+    }
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        assert_rc(time_parse_relaxed(str_from(wrong[i]), &us), RC_INVALID);
+}
+
 static void clocks_go_as_they_should(void **state)
 {
     struct clock_fake fake;
@@ -155,6 +185,7 @@ int main(void)
         cmocka_unit_test(refuses_all_else),
         cmocka_unit_test(every_day_of_400_years_comes_back),
         cmocka_unit_test(parses_the_three_http_dates),
+        cmocka_unit_test(reads_dates_as_people_write_them),
         cmocka_unit_test(clocks_go_as_they_should),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

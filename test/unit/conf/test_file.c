@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test_conf.h"
 
+#include <stdio.h>
+
 static void reads_sections_names_and_comments(void **state)
 {
     static const char text[] = "# a comment\n"
@@ -83,7 +85,7 @@ static void mistakes_name_the_line_and_what_would_do(void **state)
         { "lisen = x", "t.conf:1: there is no option \"lisen\"; did you mean server.listen?" },
         { "zzzzzzzzzzzz = 1", "t.conf:1: there is no option \"zzzzzzzzzzzz\"" },
         { "[sever]",
-          "t.conf:1: there is no section [sever]; sections are server log debug http store" },
+          "t.conf:1: there is no section [sever]; sections are server log debug http filter store" },
         { "[server", "t.conf:1: a section is written [name], alone on its line" },
         { "[server] x = 1", "t.conf:1: a section is written [name], alone on its line" },
         { "just words", "t.conf:1: expected name = value, [section] or # comment" },
@@ -162,6 +164,44 @@ static void a_description_is_a_file(void **state)
     buf_fini(&second);
 }
 
+struct seen {
+    size_t count, secrets, reloadable;
+    char proxy[64], secret[16], workers[16];
+};
+
+static void see(void *arg, const struct conf_shown *o)
+{
+    struct seen *seen = arg;
+    seen->count++;
+    seen->secrets += o->is_secret;
+    seen->reloadable += o->is_reloadable;
+    char *into = strcmp(o->name, "fetch.proxy") == 0          ? seen->proxy
+                 : strcmp(o->name, "server.main_secret") == 0 ? seen->secret
+                 : strcmp(o->name, "server.workers") == 0     ? seen->workers
+                                                              : NULL;
+    if (into != NULL)
+        snprintf(into, sizeof seen->secret, "%.*s", STR_ARGS(o->value));
+}
+
+static void options_are_shown_without_secrets(void **state)
+{
+    struct seen seen = { 0 };
+    (void)state;
+    struct conf *c = conf_new();
+    assert_int_equal(conf_parse(c,
+                                STR("server.main_secret=hush-hush-hush-hush\nserver.workers=3\n"
+                                    "fetch.proxy=http://u:hush@p:1"),
+                                "t", NULL),
+                     RC_OK);
+    conf_show(c, see, &seen);
+    assert_true(seen.count == conf_option_count);
+    assert_true(seen.secrets > 0 && seen.reloadable > 0 && seen.reloadable < seen.count);
+    assert_string_equal(seen.secret, "(set)");
+    assert_string_equal(seen.workers, "3");
+    assert_null(strstr(seen.proxy, "hush"));
+    conf_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +210,7 @@ int main(void)
         cmocka_unit_test(mistakes_name_the_line_and_what_would_do),
         cmocka_unit_test(a_mistake_does_not_show_a_secret),
         cmocka_unit_test(a_description_is_a_file),
+        cmocka_unit_test(options_are_shown_without_secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

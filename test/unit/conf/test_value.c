@@ -109,7 +109,7 @@ static void defaults_are_in_their_fields(void **state)
     struct conf *c = conf_new();
     assert_string_equal(c->listen, "127.0.0.1:8071");
     assert_true(c->deliver_timeout == 15000000);
-    assert_true(c->http_body_max == 1 << 20);
+    assert_true(c->http_body_max == 2 << 20);
     assert_true(c->workers == 8);
     assert_false(c->debug_enabled);
     conf_free(c);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/filters.h"
 
+#include "core/app_priv.h"
+#include "core/endpoint_priv.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,23 +17,28 @@ enum { ENDPOINTS = 3 };
 
 static struct world {
     struct core_endpoint endpoints[ENDPOINTS];
-    struct core_app app;
+    struct core_app *app;
     struct arena arena;
 } w;
 
 /* The options of the endpoints; NULL: none. */
 static void make(const char *const options[ENDPOINTS])
 {
-    w = (struct world){ .app = { .endpoints = w.endpoints, .endpoint_count = ENDPOINTS } };
+    memset(&w, 0, sizeof(w));
+    w.app = core_app_new();
     arena_init(&w.arena);
     for (int i = 0; i < ENDPOINTS; i++) {
         json_t *parsed = NULL;
-        w.endpoints[i] = (struct core_endpoint){ .num = i + 1, .id = STR("ep_1") };
-        if (options[i] == NULL)
+        w.endpoints[i] = (struct core_endpoint){
+            ._refs = 1, .num = i + 1, .id = STR("ep_1"), .fresh_until_us = INT64_MAX
+        };
+        if (options[i] == NULL) {
+            core_app_put(w.app, &w.endpoints[i]);
             continue;
+        }
         assert_int_equal(json_parse(str_from(options[i]), &parsed, NULL), RC_OK);
         core_endpoint_read_filter(&w.arena, parsed, &w.endpoints[i]);
-        w.app.has_filters = w.app.has_filters || w.endpoints[i].has_filter;
+        core_app_put(w.app, &w.endpoints[i]);
         json_decref(parsed);
     }
 }
@@ -38,6 +46,7 @@ static void make(const char *const options[ENDPOINTS])
 static int tear_down(void **state)
 {
     (void)state;
+    core_app_unref(w.app);
     arena_fini(&w.arena);
     return 0;
 }
@@ -45,7 +54,7 @@ static int tear_down(void **state)
 static void keeps(const struct store_message *m, const int64_t *expected, size_t count)
 {
     int64_t endpoints[ENDPOINTS] = { 1, 2, 3 };
-    assert_int_equal(core_filter(&w.app, m, endpoints, ENDPOINTS), count);
+    assert_int_equal(core_filter(w.app, m, endpoints, ENDPOINTS), count);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(endpoints[i], expected[i]);
 }

@@ -16,15 +16,10 @@ static json_t *options_with(const char *url)
                      "allowedPerMinute", 30);
 }
 
-static struct core_endpoint read_it(const json_t *options, const char *sealed, struct arena *a)
+static struct core_endpoint read_it(const json_t *options)
 {
-    struct sign_key key;
     struct core_endpoint ep = { .url = here };
-    if (sealed != NULL)
-        ep.options_sealed = str_from(sealed);
-    assert_int_equal(
-        sign_key_parse(STR("whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMA=="), &key, NULL), RC_OK);
-    core_endpoint_read_scheme(a, options, &key, &ep);
+    core_endpoint_read_handshake(options, &ep);
     return ep;
 }
 
@@ -47,38 +42,41 @@ static void an_unverified_endpoint_counts_as_disabled_and_a_verified_one_keeps_t
     void **state)
 {
     (void)state;
-    struct arena a;
-    arena_init(&a);
     json_t *other = options_with("https://elsewhere.example/");
     json_t *same = options_with("https://a.example/x");
-    assert_true(read_it(other, NULL, &a).disabled);
-    struct core_endpoint ep = read_it(same, NULL, &a);
+    assert_true(read_it(other).disabled);
+    struct core_endpoint ep = read_it(same);
     assert_false(ep.disabled);
     assert_int_equal(ep.gap_us, 2000000);
-    assert_int_equal(ep.scheme, CORE_SCHEME_STANDARD);
     json_decref(other);
     json_decref(same);
-    arena_fini(&a);
 }
 
-static void a_scheme_signs_with_its_own_secret_or_else_the_endpoints(void **state)
+static void sealed_options_that_do_not_open_are_an_error_and_never_an_empty_object(void **state)
 {
     (void)state;
-    static struct core_endpoint own, shared; /* wiped with the arena */
     struct arena a;
+    struct sign_vault *vault = NULL, *other = NULL;
+    struct store_endpoint row = { .id = STR("ep_1") };
+    json_t *options = NULL;
     arena_init(&a);
-    json_t *options = json_pack("{s:s, s:b}", "scheme", "preservica", "includeIdentifiers", 0);
-    struct sign_key key;
-    assert_int_equal(
-        sign_key_parse(STR("whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMA=="), &key, NULL), RC_OK);
-    own.options_sealed = STR("{\"schemeSecret\":\"between us\"}");
-    core_endpoint_read_scheme(&a, options, &key, &own);
-    core_endpoint_read_scheme(&a, options, &key, &shared);
-    assert_int_equal(own.scheme, CORE_SCHEME_PRESERVICA);
-    assert_false(own.includes_identifiers);
-    assert_true(str_eq(own.scheme_key, STR("between us")));
-    assert_true(str_eq(shared.scheme_key, STR("whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMA==")));
+    assert_int_equal(sign_vault_new(STR("a main secret of some length"), &vault), RC_OK);
+    assert_int_equal(sign_vault_new(STR("another secret of some length"), &other), RC_OK);
+    assert_int_equal(core_options_open(vault, &a, &row, &options), RC_OK);
+    assert_int_equal(json_object_size(options), 0);
+    assert_int_equal(json_object_set_new(options, "schemeSecret", json_string("between us")), 0);
+    assert_int_equal(core_options_seal(vault, &a, options, &row), RC_OK);
     json_decref(options);
+    assert_int_equal(core_options_open(other, &a, &row, &options), RC_CORRUPT);
+    assert_null(options);
+    assert_int_equal(core_options_open(vault, &a, &row, &options), RC_OK);
+    assert_string_equal(json_string_value(json_object_get(options, "schemeSecret")), "between us");
+    json_object_clear(options);
+    assert_int_equal(core_options_seal(vault, &a, options, &row), RC_OK);
+    assert_null(row.options_sealed.ptr);
+    json_decref(options);
+    sign_vault_free(vault);
+    sign_vault_free(other);
     arena_fini(&a);
 }
 
@@ -116,7 +114,7 @@ int main(void)
         cmocka_unit_test(a_proof_stands_for_its_url_and_kind_only),
         cmocka_unit_test(
             an_unverified_endpoint_counts_as_disabled_and_a_verified_one_keeps_the_allowed_rate),
-        cmocka_unit_test(a_scheme_signs_with_its_own_secret_or_else_the_endpoints),
+        cmocka_unit_test(sealed_options_that_do_not_open_are_an_error_and_never_an_empty_object),
         cmocka_unit_test(a_kept_secret_is_wiped_when_its_arena_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

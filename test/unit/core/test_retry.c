@@ -9,7 +9,13 @@
 enum { S = 1000000 };
 
 static const int64_t delays[] = { 5LL * S, 300LL * S, 100000 };
-static const struct core_retry_policy policy = { delays, COUNT_OF(delays), 20, 3600LL * S };
+static const struct core_retry_policy policy = {
+    .delays_us = delays,
+    .count = COUNT_OF(delays),
+    .jitter_percent = 20,
+    .retry_after_max_us = 3600LL * S,
+    .except = { .bits = { [422 / 64] = UINT64_C(1) << (422 % 64) } },
+};
 static const uint64_t dice_low = 0, dice_mid = UINT64_C(1) << 63, dice_high = UINT64_MAX;
 
 struct judge_case {
@@ -25,28 +31,42 @@ struct judge_case {
 
 #define RESPONSE(status) \
     { \
-        true, status, false, 0 \
+        true, status, false, 0, CORE_WISH_NONE \
     }
 #define ASKED(status, after_us) \
     { \
-        true, status, false, after_us \
+        true, status, false, after_us, CORE_WISH_NONE \
+    }
+#define WISHES(status, wish) \
+    { \
+        true, status, false, 0, wish \
     }
 #define NO_RESPONSE \
     { \
-        false, 0, false, 0 \
+        false, 0, false, 0, CORE_WISH_NONE \
     }
 #define REFUSED \
     { \
-        false, 0, true, 0 \
+        false, 0, true, 0, CORE_WISH_NONE \
     }
 
 static const struct judge_case cases[] = {
     { "200", RESPONSE(200), 1, false, 0, CORE_DONE, "2xx", 0 },
     { "204", RESPONSE(204), 1, false, 0, CORE_DONE, "2xx", 0 },
     { "299", RESPONSE(299), 4, false, 0, CORE_DONE, "2xx", 0 },
+    { "a status that is not worth a retry", RESPONSE(422), 1, false, 0, CORE_GIVE_UP, "status", 0 },
+    { "the same by hand", RESPONSE(422), 1, true, 0, CORE_GIVE_UP, "manual", 0 },
+    { "the receiver wants no more", WISHES(500, CORE_WISH_ABORT), 1, false, 0, CORE_GIVE_UP,
+      "abort", 0 },
+    { "the receiver has it and wants no more", WISHES(200, CORE_WISH_ABORT), 1, false, 0, CORE_DONE,
+      "2xx", 0 },
+    { "the receiver wants to be disabled", WISHES(500, CORE_WISH_DISABLE), 1, false, 0,
+      CORE_DISABLE, "disable", 0 },
+    { "the receiver has it and wants to be disabled", WISHES(204, CORE_WISH_DISABLE), 1, false, 0,
+      CORE_DONE, "2xx", 0 },
     { "manual 200", RESPONSE(200), 9, true, 0, CORE_DONE, "2xx", 0 },
     { "a status without a response is no success",
-      { false, 200, false, 0 },
+      { false, 200, false, 0, CORE_WISH_NONE },
       9,
       false,
       0,
@@ -100,7 +120,7 @@ static void judges_each_case_of_the_table(void **state)
 static void never_retries_without_a_schedule(void **state)
 {
     (void)state;
-    struct core_retry_policy none = { NULL, 0, 20, S };
+    struct core_retry_policy none = { .jitter_percent = 20, .retry_after_max_us = S };
     struct core_attempt_result failed = RESPONSE(500);
     assert_int_equal(core_judge(&failed, 1, false, &none, 0, 0).verdict, CORE_GIVE_UP);
 }
@@ -155,9 +175,40 @@ static void reads_retry_after(void **state)
                      (long long)core_retry_after(str_from(values[i].text), now_us));
 }
 
+static void an_attempt_ahead_of_the_schedule_leaves_it_as_it_was(void **state)
+{
+    (void)state;
+    const int64_t now_us = 1000 * S;
+    int64_t planned_us = now_us + 3600LL * S;
+    struct core_judgement j;
+    static const struct {
+        struct core_attempt_result result;
+        enum core_verdict verdict;
+        int64_t retry_in_us;
+    } ahead[] = {
+        { RESPONSE(200), CORE_DONE, 0 },
+        { RESPONSE(410), CORE_DISABLE, 0 },
+        { REFUSED, CORE_GIVE_UP, 0 },
+        { RESPONSE(500), CORE_RETRY, 3600LL * S },
+        { NO_RESPONSE, CORE_RETRY, 3600LL * S },
+        { ASKED(503, 60LL * S), CORE_RETRY, 3600LL * S },
+    };
+    for (size_t i = 0; i < COUNT_OF(ahead); i++) {
+        j = core_judge_ahead(&ahead[i].result, planned_us, &policy, now_us, dice_low);
+        assert_int_equal(j.verdict, ahead[i].verdict);
+        assert_int_equal(j.retry_at_us,
+                         ahead[i].verdict == CORE_RETRY ? now_us + ahead[i].retry_in_us : 0);
+    }
+    const struct core_attempt_result asked = ASKED(503, 7200LL * S);
+    planned_us = now_us + 1800LL * S;
+    j = core_judge_ahead(&asked, planned_us, &policy, now_us, dice_low);
+    assert_true(j.retry_at_us > planned_us);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_attempt_ahead_of_the_schedule_leaves_it_as_it_was),
         cmocka_unit_test(judges_each_case_of_the_table),
         cmocka_unit_test(never_retries_without_a_schedule),
         cmocka_unit_test(keeps_every_delay_within_the_jitter),

@@ -24,7 +24,7 @@ static struct world {
     struct core_directory *directory;
     struct work_pool *pool;
     struct loop *loops[LOOPS];
-    struct fetch *fetches[LOOPS];
+    struct dest_clients clients[LOOPS];
     struct thread *threads[LOOPS];
     struct deliver *deliver;
     int64_t app, endpoints[ENDPOINTS];
@@ -188,12 +188,16 @@ static void run_loop(void *arg)
 static void start_engine(void)
 {
     static const int64_t delays[] = { 10000, 20000 };
-    w.directory = core_directory_new(&(struct core_directory_options){
-        .store = w.store, .vault = w.vault, .clock = clock_system(), .apps_max = 10 });
+    w.directory =
+        core_directory_new(&(struct core_directory_options){ .store = w.store,
+                                                             .vault = w.vault,
+                                                             .clock = clock_system(),
+                                                             .apps_max = 10,
+                                                             .targets = dest_targets(NULL) });
     w.pool = work_pool_new(2, 4); /* so short a queue that jobs are refused */
     for (size_t i = 0; i < LOOPS; i++) {
         w.loops[i] = loop_new("test", clock_system());
-        w.fetches[i] = receiver_new(w.loops[i]);
+        w.clients[i].of[DEST_HTTP] = receiver_new(w.loops[i]);
     }
     struct deliver_options o = {
         .store = w.store,
@@ -202,7 +206,7 @@ static void start_engine(void)
         .clock = clock_system(),
         .rng = rng_system(),
         .loops = w.loops,
-        .fetches = w.fetches,
+        .clients = w.clients,
         .loop_count = LOOPS,
         .limits = { .attempt_us = 1000000,
                     .connect_us = 1000000,
@@ -213,7 +217,10 @@ static void start_engine(void)
                     .in_flight_max = 64,
                     .items_max = 200,
                     .payload_max = 100000,
-                    .retry = { delays, COUNT_OF(delays), 10, 1000000 },
+                    .retry = { .delays_us = delays,
+                               .count = COUNT_OF(delays),
+                               .jitter_percent = 10,
+                               .retry_after_max_us = 1000000 },
                     .breaker_failures = 50,
                     .breaker_us = 10000,
                     .breaker_max_us = 100000 },
@@ -244,12 +251,12 @@ static void stop_engine(int64_t patience_us)
     }
     work_pool_free(w.pool);
     deliver_free(w.deliver);
+    core_directory_free(w.directory);
     store_close(w.store); /* its thread may still be in loop_post() */
     for (size_t i = 0; i < LOOPS; i++) {
-        fetch_free(w.fetches[i]);
+        fetch_free(w.clients[i].of[DEST_HTTP]);
         loop_free(w.loops[i]);
     }
-    core_directory_free(w.directory);
     open_store();
 }
 
@@ -302,6 +309,7 @@ static struct id publish(const int64_t *endpoints, size_t count, bool is_handed)
                                .org = 1,
                                .app = w.app,
                                .created_us = clock_wall_us(clock_system()),
+                               .due_us = clock_wall_us(store_clock(w.store)),
                                .payload_expires_us = INT64_MAX,
                                .event_type = STR("test"),
                                .payload = STR("{\"a\":1}") };
@@ -375,19 +383,13 @@ static void write_url(int64_t num, const char *url)
     arena_fini(&a);
 }
 
-static void set_url(int64_t num, const char *url)
-{
-    write_url(num, url);
-    core_directory_changed(w.directory, w.app);
-}
-
 static void an_endpoint_that_is_gone_is_disabled_for_everyone(void **state)
 {
     (void)state;
     start_engine();
     struct id first = publish(w.endpoints, ENDPOINTS, true);
     wait_for(&w.answered, ENDPOINTS);
-    set_url(w.endpoints[1], "http://gone.test/");
+    write_url(w.endpoints[1], "http://gone.test/");
     struct id second = publish(&w.endpoints[1], 1, true);
     wait_for(&w.refused, 1);
     wait_for(&w.disabled_notices, 1);
@@ -409,7 +411,7 @@ static void stopping_cuts_what_hangs_and_leaves_it_pending(void **state)
 {
     (void)state;
     start_engine();
-    set_url(w.endpoints[0], "http://mute.test/");
+    write_url(w.endpoints[0], "http://mute.test/");
     struct id id = publish(w.endpoints, 1, true);
     wait_for(&w.published, 1);
     stop_engine(50000);

@@ -2,6 +2,8 @@
  *
  * One delivery by one shard, with a receiver that keeps what it got and answers as told.
  */
+#include "core/app_priv.h"
+#include "core/endpoint_priv.h"
 #include "deliver/shard.h"
 #include "deliver/transform.h"
 
@@ -21,6 +23,7 @@ static struct world {
     struct deliver_shard *shard;
     struct sign_keyring *keyring;
     struct core_endpoint ep;
+    const char *options; /* of the endpoint */
     struct core_app *view;
     struct arena arena;
     /* what came, and what is answered */
@@ -95,6 +98,14 @@ static void record(void *ctx, struct deliver_shard *shard, struct store_outcome 
     o->job.done(&o->job);
 }
 
+static struct core_app *view_of(const struct core_endpoint *ep)
+{
+    struct core_app *view = core_app_new();
+    core_app_describe(view, &(struct core_app){ .num = 1 });
+    core_app_put(view, ep);
+    return view;
+}
+
 static struct core_app *app(void *ctx, int64_t num)
 {
     (void)ctx;
@@ -103,15 +114,13 @@ static struct core_app *app(void *ctx, int64_t num)
 }
 
 static void health(void *ctx, struct deliver_shard *shard, int64_t num, int64_t endpoint,
-                   int64_t since_us, bool disable, const char *reason)
+                   const struct deliver_health *h)
 {
     (void)ctx;
     (void)shard;
     (void)num;
     (void)endpoint;
-    (void)since_us;
-    (void)disable;
-    (void)reason;
+    (void)h;
 }
 
 static void notice(void *ctx, const char *what, const struct store_outcome *o)
@@ -134,6 +143,18 @@ static void wake(void *ctx)
     (void)ctx;
 }
 
+/* As a view does it, from the endpoint and its options as they are now. */
+static void compile(void)
+{
+    json_t *options = NULL;
+    static const struct dest_envelope *const envelopes[] = { &dest_envelope_form, NULL };
+    const struct core_targets t = dest_targets(envelopes);
+    if (w.options != NULL)
+        assert_int_equal(json_parse(str_from(w.options), &options, NULL), RC_OK);
+    t.compile(t.ctx, &w.arena, STR("http"), options, NULL, &w.ep);
+    json_decref(options);
+}
+
 static int set_up(void **state)
 {
     static const struct fetch_ops ops = { start_call, cancel_call, NULL };
@@ -151,23 +172,19 @@ static int set_up(void **state)
     assert_int_equal(sign_key_parse(STR("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), &key, NULL),
                      RC_OK);
     assert_int_equal(sign_keyring_new(&key, 1, &w.keyring), RC_OK);
-    w.ep = (struct core_endpoint){ .num = 5,
+    w.ep = (struct core_endpoint){ ._refs = 1, /* never let go */
+                                   .fresh_until_us = INT64_MAX,
+                                   .num = 5,
                                    .app = 1,
-                                   .kind = STR("http"),
                                    .url = STR("https://receiver.test/hook"),
                                    .keyring = w.keyring };
-    w.view = XNEW(struct core_app);
-    arena_init(&w.view->_arena);
-    atomic_init(&w.view->_refs, 1);
-    w.view->num = 1;
-    w.view->fresh_until_us = INT64_MAX;
-    w.view->endpoints = &w.ep;
-    w.view->endpoint_count = 1;
+    compile();
+    w.view = view_of(&w.ep);
     w.shard = deliver_shard_new(
         &(struct deliver_shard_options){ .clock = &w.both,
                                          .rng = &w.rng.rng,
                                          .ids = w.ids,
-                                         .fetch = &w.fetch,
+                                         .clients = { .of = { [DEST_HTTP] = &w.fetch } },
                                          .backend = { .record = record,
                                                       .app = app,
                                                       .health = health,
@@ -182,7 +199,10 @@ static int set_up(void **state)
                                                      .in_flight_max = 8,
                                                      .items_max = 8,
                                                      .payload_max = 1000,
-                                                     .retry = { delays, 1, 0, 100000000 },
+                                                     .retry = { .delays_us = delays,
+                                                                .count = 1,
+                                                                .jitter_percent = 0,
+                                                                .retry_after_max_us = 100000000 },
                                                      .breaker_max_us = 60000000 },
                                          .user_agent = "Grapnel/0",
                                          .wake = wake });
@@ -202,6 +222,7 @@ static int tear_down(void **state)
 
 static struct id hand_over(struct store_message m)
 {
+    compile();
     m.id = id_new(w.ids);
     m.app = 1;
     m.created_us = wall_us(NULL);
@@ -342,55 +363,24 @@ static void a_response_is_cut_between_characters_and_other_bytes_as_they_are(voi
     assert_true(str_eq(w.outcome.response, STR("short")));
 }
 
-static void under_the_preservica_scheme_events_go_out_chunked_in_an_envelope_signed_with_its_key(
-    void **state)
+static void a_form_that_came_as_one_stays_byte_for_byte(void **state)
 {
     (void)state;
-    char id_text[ID_TEXT_MAX + 1], stamp[TIME_TEXT_LEN + 1], body[512], auth[600], line[128];
-    uint8_t mac[32];
-    char hex[HEX_LEN(32) + 1];
-    w.ep.scheme = CORE_SCHEME_PRESERVICA;
-    w.ep.scheme_key = STR("between us");
-    w.ep.id = STR("ep_1");
-    w.view->org_name = STR("LIBRARY");
-    struct id id = deliver_one((struct store_message){
-        .payload = STR(
-            "{\"entityRef\":\"a1\", \"title\":\"caf\xc3\xa9\", \"identifiers\":[{\"isbn\":\"7\"}]}"),
-        .headers = STR("Preservica-Signature: forged\r\n") });
-    (void)id_format(STR("msg_"), &id, id_text);
-    time_format(id_time_us(&id), stamp);
-    (void)snprintf(
-        body, sizeof(body),
-        "{\"subscriptionId\":\"ep_1\",\"tenant\":\"LIBRARY\",\"trigger\":\"test\","
-        "\"timestamp\":\"%s\",\"events\":[{\"entityRef\":\"a1\",\"title\":\"caf\\u00E9\"}]}",
-        stamp);
-    assert_true(str_eq(w.body, str_from(body)));
-    assert_true(w.is_chunked);
-    (void)snprintf(auth, sizeof(auth), "preservica-webhook-auth%s", body);
-    sign_hmac256(STR("between us"), str_from(auth), mac);
-    hex_encode(mac, sizeof(mac), hex);
-    (void)snprintf(line, sizeof(line), "Preservica-Signature: %s\r\n", hex);
-    assert_int_equal(count_of(w.headers, line), 1);
-    assert_int_equal(count_of(w.headers, "forged"), 0);
-    assert_int_equal(count_of(w.headers, "webhook-signature: v1,"), 1);
-
-    w.ep.includes_identifiers = true;
+    w.options = "{\"encoding\":\"form\"}";
     (void)deliver_one((struct store_message){
-        .payload =
-            STR("{\"events\":[{\"entityRef\":\"a1\",\"identifiers\":[{\"isbn\":\"7\"}]},{}]}") });
-    assert_true(str_ends(
-        w.body, STR("\"events\":[{\"entityRef\":\"a1\",\"identifiers\":[{\"isbn\":\"7\"}]},{}]}")));
-}
-
-static void what_cannot_go_out_under_the_preservica_scheme_is_not_sent(void **state)
-{
-    (void)state;
-    w.ep.scheme = CORE_SCHEME_PRESERVICA;
-    (void)deliver_one((struct store_message){ .payload = STR("{}") });
-    assert_true(str_eq(w.outcome.error, STR("key")));
-    w.ep.scheme_key = STR("between us");
+        .payload = STR("b=2&a=%31"), .content_type = STR("application/x-www-form-urlencoded") });
+    assert_true(str_eq(w.body, STR("b=2&a=%31")));
     (void)deliver_one((struct store_message){ .payload = STR("[1]") });
     assert_true(str_eq(w.outcome.error, STR("payload")));
+    assert_int_equal(w.requests, 1);
+}
+
+static void an_endpoint_whose_url_cannot_be_read_is_never_sent_to(void **state)
+{
+    (void)state;
+    w.ep.url = STR("https://receiver.test:99999/");
+    (void)deliver_one((struct store_message){ .payload = STR("{}") });
+    assert_true(str_eq(w.outcome.error, STR("bad_url")));
     assert_int_equal(w.outcome.to, STORE_FAILED);
     assert_int_equal(w.requests, 0);
 }
@@ -421,7 +411,8 @@ static void answer_transform(enum rc rc, const char *text)
     w.asked = NULL;
     t->rc = rc;
     if (rc == RC_OK)
-        assert_int_equal(filter_message_read(str_from(text), &t->arena, &t->result, NULL), RC_OK);
+        assert_int_equal(transform_message_read(str_from(text), &t->arena, &t->result, NULL),
+                         RC_OK);
     else
         buf_say(&t->why, "%s", text);
     for (size_t i = 0; i < t->result.header_count; i++)
@@ -514,15 +505,9 @@ static void a_transform_changed_meanwhile_is_run_as_it_is_now(void **state)
     w.ep.transform = STR("1");
     (void)hand_over((struct store_message){ .payload = STR("{}") });
     struct core_app *old = w.view;
-    w.view = XNEW(struct core_app);
-    arena_init(&w.view->_arena);
-    atomic_init(&w.view->_refs, 1);
-    w.view->num = 1;
-    w.view->fresh_until_us = INT64_MAX;
     renewed.transform = STR("2");
-    w.view->endpoints = &renewed;
-    w.view->endpoint_count = 1;
-    deliver_shard_app_changed(w.shard, 1);
+    w.view = view_of(&renewed);
+    deliver_shard_app_changed(w.shard, 1, CORE_CHANGED_ALL);
     answer_transform(RC_OK, "1");
     assert_int_equal(w.requests, 0);
     (void)deliver_shard_run(w.shard);
@@ -555,8 +540,6 @@ int main(void)
         TEST(credentials_in_the_url_become_basic_and_are_not_recorded),
         TEST(an_endpoint_without_a_readable_key_gets_nothing_unsigned),
         TEST(a_bad_url_or_a_refused_address_is_given_up),
-        TEST(under_the_preservica_scheme_events_go_out_chunked_in_an_envelope_signed_with_its_key),
-        TEST(what_cannot_go_out_under_the_preservica_scheme_is_not_sent),
         TEST(a_lane_held_by_retry_after_stays_held_when_the_wall_clock_jumps),
         TEST(an_endpoints_own_schedule_wins),
         TEST(what_a_transform_makes_is_sent_and_signed),
@@ -566,6 +549,8 @@ int main(void)
         TEST(a_transform_that_found_no_helper_is_no_attempt_and_asked_again),
         TEST(a_transform_changed_meanwhile_is_run_as_it_is_now),
         TEST(a_stop_meanwhile_leaves_the_delivery_as_it_was),
+        TEST(a_form_that_came_as_one_stays_byte_for_byte),
+        TEST(an_endpoint_whose_url_cannot_be_read_is_never_sent_to),
         TEST(a_response_is_cut_between_characters_and_other_bytes_as_they_are),
     };
     log_set_level(LOG_LEVEL_ERROR);

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "dialect/ckan_priv.h"
+#include "dialect/ckan_cache_priv.h"
 
 #include <stdio.h>
 

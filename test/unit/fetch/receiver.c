@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -117,6 +118,15 @@ static void play(struct peer *p, const struct step *s)
     switch (s->kind) {
     case STEP_REQUEST: read_request(p); break;
     case STEP_SEND: put(p, s->text, strlen(s->text)); break;
+    case STEP_SEND_NUL: {
+        char *bytes = xmemdup(s->text, strlen(s->text));
+        for (size_t i = 0; i < strlen(s->text); i++)
+            if (s->text[i] == '^')
+                bytes[i] = '\0';
+        put(p, bytes, strlen(s->text));
+        xfree(bytes);
+        break;
+    }
     case STEP_DRIP:
         for (const char *c = s->text; *c != '\0' && !p->is_broken; c++) {
             put(p, c, 1);
@@ -264,4 +274,33 @@ void receiver_stop(struct receiver *r)
     cond_fini(&r->changed);
     mutex_fini(&r->lock);
     xfree(r);
+}
+
+/* Whether more connections wait to be accepted than listen() asked for. For a listening socket the kernel reports these
+ * two numbers in the fields that count segments elsewhere (tcp_get_info() in Linux). */
+static bool is_backlog_full(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+
+    MUST(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0);
+    return info.tcpi_unacked > info.tcpi_sacked;
+}
+
+int receiver_fill_backlog(int fd)
+{
+    struct sockaddr_in at;
+    socklen_t len = sizeof(at);
+    int waiting = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int64_t until_us = clock_mono_us(clock_system()) + 30 * 1000000;
+
+    /* With a backlog of none and a connection in it, the kernel leaves further ones unanswered. */
+    MUST(listen(fd, 0) == 0);
+    MUST(getsockname(fd, (struct sockaddr *)&at, &len) == 0);
+    MUST(connect(waiting, (struct sockaddr *)&at, sizeof(at)) == 0);
+    while (!is_backlog_full(fd)) {
+        MUST(clock_mono_us(clock_system()) < until_us);
+        (void)sched_yield();
+    }
+    return waiting;
 }

@@ -12,6 +12,7 @@ enum step_kind {
     STEP_END = 0, /* closes */
     STEP_REQUEST, /* reads one whole request */
     STEP_SEND,
+    STEP_SEND_NUL, /* the text, with each '^' as a NUL */
     STEP_DRIP,    /* sends byte by byte, 1 ms between them */
     STEP_FLOOD,   /* sends the text `times` times, or until the other side closes */
     STEP_PAUSE,       /* `times` milliseconds */
@@ -45,3 +46,7 @@ struct str receiver_last_request(struct receiver *r);
 /* Waits until the other side has closed that many connections; panics after 60 s. */
 void receiver_wait_closed(struct receiver *r, int count);
 void receiver_stop(struct receiver *r);
+
+/* Makes a bound socket listen, and fills its queue with a connection that nobody accepts; its descriptor. On a busy machine the
+ * kernel answers a connection some time after connect() has returned, so the kernel is asked whether the queue is full. */
+int receiver_fill_backlog(int fd);

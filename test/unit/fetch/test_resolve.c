@@ -6,112 +6,13 @@
 #include <stdint.h>
 
 #include "fetch/resolve_priv.h"
+#include "name_server.h"
 #include "support.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <stdlib.h>
 
-enum { PACKET_MAX = 1024, HEADER = 12, TYPE_A = 1, TYPE_AAAA = 28, SECOND_US = 1000000 };
-
-/* --- a name server ------------------------------------------------------------------------- */
-
-/* Names: none.* do not exist, silent.* are not answered, short.* live for 2 s, others for 300 s; all
- * have 127.0.0.1, 127.0.0.2 and ::1. */
-struct server {
-    int fd;
-    char address[32];
-    struct thread *thread;
-    atomic_int queries;
-};
-
-static size_t add_record(uint8_t *at, int type, uint32_t ttl, const void *data, size_t len)
-{
-    const uint8_t head[] = { 0xc0, HEADER,      0, (uint8_t)type,       0,
-                             1,    0,           0, (uint8_t)(ttl >> 8), (uint8_t)ttl,
-                             0,    (uint8_t)len };
-    memcpy(at, head, sizeof(head));
-    memcpy(at + sizeof(head), data, len);
-    return sizeof(head) + len;
-}
-
-/* Turns the query in `p` into its answer; returns the length, 0: none. */
-static size_t make_answer(uint8_t *p, size_t len)
-{
-    size_t label = p[HEADER];
-    size_t end = HEADER;
-    struct str first = str_of((const char *)p + HEADER + 1, label);
-
-    while (p[end] != 0)
-        end += (size_t)p[end] + 1;
-    int type = p[end + 2];
-    size_t at = end + 5;
-    MUST(at <= len);
-    p[2] = 0x84;
-    p[3] = 0;
-    p[7] = p[9] = p[11] = 0;
-    if (str_eq(first, STR("silent")))
-        return 0;
-    if (str_eq(first, STR("none"))) {
-        p[3] = 3;
-        return at;
-    }
-    uint32_t ttl = str_eq(first, STR("short")) ? 2 : 300;
-    if (type == TYPE_AAAA) {
-        at += add_record(p + at, type, ttl, &in6addr_loopback, 16);
-        p[7] = 1;
-    } else if (type == TYPE_A) {
-        at += add_record(p + at, type, ttl, "\x7f\0\0\1", 4);
-        at += add_record(p + at, type, ttl, "\x7f\0\0\2", 4);
-        p[7] = 2;
-    }
-    return at;
-}
-
-static void serve(void *arg)
-{
-    struct server *s = arg;
-    uint8_t packet[PACKET_MAX];
-    struct sockaddr_in from;
-    socklen_t from_len = sizeof(from);
-    ssize_t n;
-
-    while ((n = recvfrom(s->fd, packet, sizeof(packet) / 2, 0, (struct sockaddr *)&from,
-                         &from_len)) > HEADER) {
-        atomic_fetch_add(&s->queries, 1);
-        size_t len = make_answer(packet, (size_t)n);
-        if (len > 0)
-            (void)sendto(s->fd, packet, len, 0, (struct sockaddr *)&from, from_len);
-    }
-}
-
-static void server_start(struct server *s)
-{
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof(at);
-
-    atomic_init(&s->queries, 0);
-    s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    MUST(bind(s->fd, (struct sockaddr *)&at, sizeof(at)) == 0 &&
-         getsockname(s->fd, (struct sockaddr *)&at, &len) == 0);
-    (void)snprintf(s->address, sizeof(s->address), "127.0.0.1:%u", ntohs(at.sin_port));
-    s->thread = thread_start("names", THREAD_OTHER, serve, s);
-}
-
-static void server_stop(struct server *s)
-{
-    struct sockaddr_in at;
-    socklen_t len = sizeof(at);
-
-    /* An empty packet ends it. */
-    MUST(getsockname(s->fd, (struct sockaddr *)&at, &len) == 0);
-    MUST(sendto(s->fd, "", 0, 0, (struct sockaddr *)&at, len) == 0);
-    thread_join(s->thread);
-    (void)close(s->fd);
-}
+enum { SECOND_US = 1000000 };
 
 /* --- the resolver on it -------------------------------------------------------------------- */
 
@@ -121,10 +22,11 @@ struct ask {
     bool ok;
     struct fetch_addresses found;
     char why[128];
+    struct fetch_resolver *resolver;
 };
 
 struct fixture {
-    struct server server;
+    struct name_server server;
     struct clock_fake clock;
     struct loop *loop;
     struct fetch_resolver *resolver;
@@ -162,17 +64,28 @@ static void look_up(struct fixture *f, struct ask *ask, const char *name)
     finish(f, ask);
 }
 
-static int set_up(void **state)
+static int set_up_on(const struct clock *clock, struct fixture *f, void **state)
 {
-    struct fixture *f = XNEW(struct fixture);
-
-    server_start(&f->server);
-    clock_fake_init(&f->clock, 1000LL * SECOND_US);
-    f->loop = loop_new("test", &f->clock.clock);
+    name_server_start(&f->server);
+    f->loop = loop_new("test", clock);
     f->resolver =
         fetch_resolver_new(f->loop, "fixed.test=10.0.0.1,fixed.test=::2", f->server.address);
     *state = f;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = XNEW(struct fixture);
+
+    clock_fake_init(&f->clock, 1000LL * SECOND_US);
+    return set_up_on(&f->clock.clock, f, state);
+}
+
+/* For what depends on c-ares's own timeouts. */
+static int set_up_in_real_time(void **state)
+{
+    return set_up_on(clock_system(), XNEW(struct fixture), state);
 }
 
 static int tear_down(void **state)
@@ -182,7 +95,7 @@ static int tear_down(void **state)
     fetch_resolver_free(f->resolver);
     loop_turn(f->loop, 0);
     loop_free(f->loop);
-    server_stop(&f->server);
+    name_server_stop(&f->server);
     xfree(f);
     return 0;
 }
@@ -344,6 +257,168 @@ static void the_oldest_names_are_forgotten_past_the_limit(void **state)
     assert_int_equal(atomic_load(&f->server.queries), queries + 2);
 }
 
+struct answer_row {
+    const char *name;
+    const char *addresses; /* NULL: it fails */
+    const char *why;       /* in the words of the failure */
+    bool is_quick;         /* nobody waits for the silent family */
+};
+
+static const struct answer_row ANSWER_ROWS[] = {
+    { "ok-ok.test", "::1 127.0.0.1 127.0.0.2", NULL, true },
+    { "ok-silent.test", "127.0.0.1 127.0.0.2", NULL, true },
+    { "silent-ok.test", "::1", NULL, true },
+    { "ok-none.test", "127.0.0.1 127.0.0.2", NULL, true },
+    { "none-ok.test", "::1", NULL, true },
+    { "ok-nodata.test", "127.0.0.1 127.0.0.2", NULL, true },
+    { "nodata-ok.test", "::1", NULL, true },
+    { "ok-fail.test", "127.0.0.1 127.0.0.2", NULL, true },
+    { "fail-ok.test", "::1", NULL, true },
+    { "ok-refused.test", "127.0.0.1 127.0.0.2", NULL, true },
+    { "refused-ok.test", "::1", NULL, true },
+    { "ok-loop.test", "127.0.0.1 127.0.0.2", NULL, true },
+    { "loop-ok.test", "::1", NULL, true },
+    { "ok-garbage.test", "127.0.0.1 127.0.0.2", NULL, true },
+    { "garbage-ok.test", "::1", NULL, true },
+    { "private-ok.test", "::1 10.0.0.1", NULL, true },
+    { "ok-private.test", "fd00::1 127.0.0.1 127.0.0.2", NULL, true },
+    { "none-none.test", NULL, "not found", false },
+    { "nodata-nodata.test", NULL, "the name has no address", false },
+    { "loop-loop.test", NULL, "the name has no address", false },
+    { "fail-fail.test", NULL, "failed, refused", false },
+    { "refused-refused.test", NULL, "failed, refused", false },
+    { "garbage-garbage.test", NULL, "isformatted", false },
+    { "nodata-fail.test", NULL, "failed, refused", false },
+    { "fail-nodata.test", NULL, "failed, refused", false },
+    { "none-fail.test", NULL, "failed, refused", false },
+    { "silent-silent.test", NULL, "did not answer", false },
+    { "nodata-silent.test", NULL, "did not answer", false },
+    { "silent-none.test", NULL, "did not answer", false },
+};
+
+static bool row_holds(const struct answer_row *row, const struct ask *ask, int64_t took_us)
+{
+    char text[256] = "";
+    char one[64];
+
+    for (size_t i = 0; ask->ok && i < ask->found.count; i++) {
+        fetch_address_text(&ask->found.items[i], one, sizeof(one));
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i == 0 ? "" : " ",
+                       one);
+    }
+    bool holds =
+        ask->done_count == 1 && ask->ok == (row->addresses != NULL) &&
+        (ask->ok ? strcmp(text, row->addresses) == 0 : strstr(ask->why, row->why) != NULL) &&
+        (!row->is_quick || took_us < 3 * (int64_t)SECOND_US);
+    if (!holds)
+        print_error("%s: done %d, addresses \"%s\", why \"%s\", %lld us\n", row->name,
+                    ask->done_count, text, ask->why, (long long)took_us);
+    return holds;
+}
+
+static void no_answer_in_one_family_spoils_the_other(void **state)
+{
+    struct fixture *f = *state;
+    struct ask asks[COUNT_OF(ANSWER_ROWS)];
+    int64_t took_us[COUNT_OF(ANSWER_ROWS)] = { 0 };
+    int64_t start_us = clock_mono_us(clock_system());
+    size_t left = COUNT_OF(ANSWER_ROWS);
+    int wrong = 0;
+
+    for (size_t i = 0; i < COUNT_OF(asks); i++)
+        start(f, &asks[i], ANSWER_ROWS[i].name);
+    while (left > 0 && clock_mono_us(clock_system()) - start_us < 60 * (int64_t)SECOND_US) {
+        loop_turn(f->loop, 10 * 1000);
+        left = 0;
+        for (size_t i = 0; i < COUNT_OF(asks); i++) {
+            left += asks[i].done_count == 0 ? 1 : 0;
+            if (asks[i].done_count > 0 && took_us[i] == 0)
+                took_us[i] = clock_mono_us(clock_system()) - start_us;
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(asks); i++)
+        wrong += !row_holds(&ANSWER_ROWS[i], &asks[i], took_us[i]);
+    assert_int_equal(wrong, 0);
+}
+
+static void a_name_whose_answers_are_too_long_for_a_packet_fails_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct ask ask;
+
+    look_up(f, &ask, "ok-cut.test");
+    assert_addresses(&ask, "127.0.0.1 127.0.0.2");
+    look_up(f, &ask, "cut-ok.test");
+    assert_addresses(&ask, "::1");
+    look_up(f, &ask, "cut-cut.test");
+    assert_false(ask.ok);
+    look_up(f, &ask, "ok.test");
+    assert_addresses(&ask, "::1 127.0.0.1 127.0.0.2");
+}
+
+static void a_late_family_is_there_for_the_next_lookup(void **state)
+{
+    struct fixture *f = *state;
+    struct ask ask;
+
+    look_up(f, &ask, "ok-late.test");
+    assert_addresses(&ask, "127.0.0.1 127.0.0.2");
+    for (int i = 0; i < 1000 && ask.found.count < 3; i++) {
+        loop_turn(f->loop, 10 * 1000);
+        look_up(f, &ask, "ok-late.test");
+    }
+    assert_addresses(&ask, "::1 127.0.0.1 127.0.0.2");
+    assert_int_equal(atomic_load(&f->server.queries), 2);
+}
+
+/* As in every pod of Kubernetes; c-ares takes both from the environment as from resolv.conf. */
+static void names_are_looked_up_as_they_are_written(void **state)
+{
+    static const char *const names[] = { "hooks.customer.test", "none.customer.test", "single" };
+    struct fixture *f = *state;
+
+    (void)setenv("LOCALDOMAIN", "operator.test", 1);
+    (void)setenv("RES_OPTIONS", "ndots:5", 1);
+    fetch_resolver_free(f->resolver);
+    f->resolver = fetch_resolver_new(f->loop, NULL, f->server.address);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct ask ask;
+        look_up(f, &ask, names[i]);
+        mutex_lock(&f->server.lock);
+        assert_string_equal(f->server.last_asked, names[i]);
+        mutex_unlock(&f->server.lock);
+        assert_int_equal(atomic_load(&f->server.queries), 2 * (i + 1));
+    }
+    (void)unsetenv("LOCALDOMAIN");
+    (void)unsetenv("RES_OPTIONS");
+}
+
+/* The callback of a failed lookup may ask again at once. */
+static void on_done_ask_again(void *arg, const struct fetch_addresses *found, const char *why)
+{
+    struct ask *ask = arg;
+
+    (void)found;
+    (void)why;
+    if (++ask->done_count > 3)
+        return;
+    ask->lookup = (struct fetch_lookup){ .done = on_done_ask_again, .arg = ask };
+    fetch_resolve(ask->resolver, STR("none.test"), &ask->lookup);
+}
+
+static void a_failed_lookup_may_be_started_again_by_who_hears_of_it(void **state)
+{
+    struct fixture *f = *state;
+    struct ask ask = { .resolver = f->resolver };
+
+    ask.lookup = (struct fetch_lookup){ .done = on_done_ask_again, .arg = &ask };
+    fetch_resolve(f->resolver, STR("none.test"), &ask.lookup);
+    for (int i = 0; i < 1000 && ask.done_count < 4; i++)
+        loop_turn(f->loop, 10 * 1000);
+    assert_int_equal(ask.done_count, 4);
+    assert_int_equal(atomic_load(&f->server.queries), 8);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -357,6 +432,14 @@ int main(void)
         CASE(what_cannot_be_a_name_is_not_asked_for),
         CASE(a_canceled_lookup_is_silent_and_others_go_on),
         CASE(freeing_ends_lookups_silently),
+        CASE(names_are_looked_up_as_they_are_written),
+        CASE(a_failed_lookup_may_be_started_again_by_who_hears_of_it),
+        cmocka_unit_test_setup_teardown(no_answer_in_one_family_spoils_the_other,
+                                        set_up_in_real_time, tear_down),
+        cmocka_unit_test_setup_teardown(a_name_whose_answers_are_too_long_for_a_packet_fails_alone,
+                                        set_up_in_real_time, tear_down),
+        cmocka_unit_test_setup_teardown(a_late_family_is_there_for_the_next_lookup,
+                                        set_up_in_real_time, tear_down),
         CASE(the_oldest_names_are_forgotten_past_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

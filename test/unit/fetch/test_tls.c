@@ -432,6 +432,47 @@ static void the_system_ca_certificates_are_not_parsed_per_connection(void **stat
     SSL_CTX_free(client);
 }
 
+/* With 1.3 the receiver judges after the handshake is over for us. libcurl may then find the connection
+ * closed before it has read why. */
+static void a_refusal_is_told_in_the_receivers_words_in_every_version(void **state)
+{
+    static const struct {
+        int version;
+        const char *words;
+    } rows[] = { { TLS1_2_VERSION, "handshake failure" },
+                 { TLS1_3_VERSION, "certificate required" } };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        FOR_BOTH(kind)
+        {
+            const struct step *scripts[] = { ANSWERS };
+            struct cert leaf = cert_new("DNS:hook.test", -DAY_S, DAY_S, &g_ca);
+            SSL_CTX *server = cert_server(&leaf, &g_ca); /* wants a certificate; we have none */
+            struct fetch_options o = { .tls = g_client, .resolve = "hook.test=127.0.0.1" };
+            struct bench b;
+            struct test_call t;
+            assert_int_equal(SSL_CTX_set_min_proto_version(server, rows[i].version), 1);
+            assert_int_equal(SSL_CTX_set_max_proto_version(server, rows[i].version), 1);
+            struct receiver *r = receiver_start(scripts, 1, server);
+            bench_open(&b, kind, &o);
+            test_call_init(&t, "https://hook.test:%u/", receiver_port(r));
+            test_call_run(&b, &t);
+            bool may_be_closed = kind == CLIENT_CURL && rows[i].version == TLS1_3_VERSION;
+            if (may_be_closed && t.call.error == FETCH_CLOSED)
+                print_message("libcurl found it closed: %s\n", t.call.detail);
+            else if (t.call.error != FETCH_TLS || strstr(t.call.detail, rows[i].words) == NULL ||
+                     strstr(t.call.detail, "the receiver refused") == NULL)
+                fail_msg("%s, %x: %s, %s", CLIENT_NAMES[kind], (unsigned)rows[i].version,
+                         fetch_error_name(t.call.error), t.call.detail);
+            test_call_fini(&t);
+            bench_close(&b);
+            receiver_stop(r);
+            SSL_CTX_free(server);
+            cert_free(&leaf);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +486,7 @@ int main(void)
         cmocka_unit_test(a_body_until_close_is_whole_only_with_a_goodbye),
         cmocka_unit_test(a_receiver_without_tls_is_a_tls_error),
         cmocka_unit_test(a_receiver_that_never_shakes_hands_ends_at_the_connect_deadline),
+        cmocka_unit_test(a_refusal_is_told_in_the_receivers_words_in_every_version),
         cmocka_unit_test(a_client_certificate_belongs_to_its_call),
         cmocka_unit_test(the_system_ca_certificates_are_not_parsed_per_connection),
     };

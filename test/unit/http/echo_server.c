@@ -94,7 +94,7 @@ static void run(int fd, SSL_CTX *tls)
     http_router_add(router, ROUTES, COUNT_OF(ROUTES));
     p.server = http_server_new(p.loop, fd, tls, &limits, http_router_handle, router);
     p.input = (struct loop_io){ .fn = on_input, .arg = &p, .fd = STDIN_FILENO };
-    loop_io_start(p.loop, &p.input, EPOLLIN);
+    MUST(loop_io_start(p.loop, &p.input, EPOLLIN) == RC_OK);
     loop_run(p.loop);
     work_pool_free(pool);
     http_server_free(p.server);

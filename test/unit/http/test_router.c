@@ -89,12 +89,22 @@ struct routed_server {
     int fd;
 };
 
+static uint64_t owner_turn;
+static bool owners_differ;
+
+/* Everybody is one owner, or each request is another's. */
+static uint64_t owner(const struct http_request *req)
+{
+    (void)req;
+    return owners_differ ? ++owner_turn : 1;
+}
+
 static void start(struct routed_server *s, unsigned threads, size_t queue_max)
 {
     *s = (struct routed_server){ 0 };
     s->pool = work_pool_new(threads, queue_max);
-    s->router = http_router_new(
-        &(struct http_router_options){ .pool = s->pool, .before = before, .observe = observe });
+    s->router = http_router_new(&(struct http_router_options){
+        .pool = s->pool, .before = before, .observe = observe, .owner = owner });
     http_router_add(s->router, ROUTES, 6);
     http_router_add(s->router, ROUTES + 6, COUNT_OF(ROUTES) - 6);
     s->h.handler = http_router_handle;
@@ -234,15 +244,15 @@ static void runs_worker_routes_on_workers(void **state)
     stop(&s);
 }
 
-static void answers_503_when_the_workers_have_too_much_to_do(void **state)
+/* More requests than the workers' queue of four takes; how many were answered 200, the others by `refusal`. */
+static size_t serve_too_many(const char *refusal)
 {
-    (void)state;
-    enum { CLIENTS = 6 };
+    enum { CLIENTS = 8 };
     struct routed_server s;
     int fds[CLIENTS];
     size_t refused = 0, served = 0;
     mutex_init(&gate);
-    start(&s, 1, 2);
+    start(&s, 1, 4);
     mutex_lock(&gate);
     for (int i = 0; i < CLIENTS; i++) {
         fds[i] = client_connect(&s.h);
@@ -252,19 +262,34 @@ static void answers_503_when_the_workers_have_too_much_to_do(void **state)
     mutex_unlock(&gate);
     for (int i = 0; i < CLIENTS; i++) {
         bool closed;
-        struct str got = client_read(&s.h, fds[i], 60, &closed);
+        struct str got = client_read(&s.h, fds[i], 230, &closed);
         if (str_contains(got, STR("200 OK")))
             served++;
-        if (str_contains(got, STR("503 "))) {
+        if (str_contains(got, str_from(refusal))) {
             refused++;
             assert_has(got, "Retry-After: 1\r\n");
         }
         (void)close(fds[i]);
     }
     assert_int_equal(served + refused, CLIENTS);
-    assert_in_range(served, 2, 3); /* one running, if it was taken in time, and two waiting */
     stop(&s);
     mutex_fini(&gate);
+    return served;
+}
+
+static void answers_503_when_the_workers_have_too_much_to_do(void **state)
+{
+    (void)state;
+    owners_differ = true;
+    size_t served = serve_too_many("the server has too much");
+    owners_differ = false;
+    assert_in_range(served, 4, 5); /* four waiting, and one running if it was taken in time */
+}
+
+static void refuses_whoever_has_its_share_of_the_workers_already(void **state)
+{
+    (void)state;
+    assert_in_range(serve_too_many("too many of your requests"), 1, 2);
 }
 
 static void count_route(void *ctx, const struct http_route *route)
@@ -293,6 +318,7 @@ int main(void)
         cmocka_unit_test(allows_every_origin),
         cmocka_unit_test(runs_worker_routes_on_workers),
         cmocka_unit_test(answers_503_when_the_workers_have_too_much_to_do),
+        cmocka_unit_test(refuses_whoever_has_its_share_of_the_workers_already),
         cmocka_unit_test(lists_its_routes_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

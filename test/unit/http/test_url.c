@@ -140,9 +140,64 @@ static void an_escape_ends_with_its_url_whatever_stands_behind(void **state)
     assert_int_equal(http_url_parse(str_sub(text, 0, text.len - 2), &url, NULL), RC_INVALID);
 }
 
+/* What people paste, and what becomes of it; NULL: refused. */
+static void cleans_what_people_paste(void **state)
+{
+    static const char *const rows[][2] = {
+        { "http://example.com/a?b=c", "http://example.com/a?b=c" },
+        { " http://example.com/a", "http://example.com/a" },
+        { "\t\r\nhttp://example.com/a \n", "http://example.com/a" },
+        { "http://example.com/a b?c=d e", "http://example.com/a%20b?c=d%20e" },
+        { "http://example.com/?token=12|abc&f={x}",
+          "http://example.com/?token=12%7Cabc&f=%7Bx%7D" },
+        { "http://example.com/a%20b", "http://example.com/a%20b" },
+        { "http://example.com/\xc3\xbc#\xc3\xbc", "http://example.com/%C3%BC#%C3%BC" },
+        { "http://b\xc3\xbc"
+          "cher.example/",
+          "http://xn--bcher-kva.example/" },
+        { "https://user:pass@B\xc3\x9c"
+          "CHER.example:8443/x",
+          "https://user:pass@xn--bcher-kva.example:8443/x" },
+        { "http://stra\xc3\x9f"
+          "e.example/",
+          "http://xn--strae-oqa.example/" },
+        { "http://\xe4\xbe\x8b\xe3\x81\x88.\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88/",
+          "http://xn--r8jz45g.xn--zckzah/" },
+        { "http://\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1/", "http://127.0.0.1/" },
+        { "http://user:a b@example.com/", "http://user:a%20b@example.com/" },
+        { "http://[::1]:80/ ", "http://[::1]:80/" },
+        { "http://exam ple.com/", NULL },
+        { "http://example.com/a\nb", NULL },
+        { "http://\xff.example/", NULL },
+        { "http://a\xe2\x80\x8f.example/", NULL },
+        { "example.com/ ", NULL },
+        { "", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct http_url url;
+        struct buf clean, why;
+        buf_init(&clean, 4096);
+        buf_init(&why, 256);
+        enum rc rc = http_url_clean(str_from(rows[i][0]), &clean, &why);
+        if (rc == RC_OK)
+            rc = http_url_parse(buf_str(&clean), &url, &why);
+        bool holds = rows[i][1] == NULL
+                         ? rc == RC_INVALID && why.len > 0
+                         : rc == RC_OK && str_eq(buf_str(&clean), str_from(rows[i][1]));
+        if (!holds)
+            fail_msg("\"%s\": %s, \"%.*s\", %.*s", rows[i][0], rc_name(rc),
+                     STR_ARGS(buf_str(&clean)), STR_ARGS(buf_str(&why)));
+        buf_fini(&clean);
+        buf_fini(&why);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cleans_what_people_paste),
         cmocka_unit_test(reads_each_url_in_the_one_way_it_can_be_read),
         cmocka_unit_test(tells_scheme_user_and_address_kind),
         cmocka_unit_test(refuses_names_longer_than_dns_has_them),

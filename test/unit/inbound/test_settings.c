@@ -37,7 +37,8 @@ static void nothing_said_means_the_documented_defaults(void **state)
     struct read r = read_text("{}");
     assert_int_equal(r.rc, RC_OK);
     assert_true(r.settings.dedupe_by_id);
-    assert_int_equal(r.settings.dedupe_by_body, INBOUND_BODY_UNSIGNED);
+    assert_int_equal(r.settings.dedupe_by_body, INBOUND_BODY_NEVER);
+    assert_int_equal(r.settings.identity.len, 0);
     assert_true(r.settings.forward_headers);
     assert_false(r.settings.has_window);
     assert_int_equal(r.settings.accept.status, 0);
@@ -105,6 +106,34 @@ static void null_counts_as_absent(void **state)
     end(&r);
 }
 
+static void a_source_says_which_events_are_the_same(void **state)
+{
+    static const struct {
+        const char *text;
+        bool by_id;
+        enum inbound_body_dedupe by_body;
+        const char *identity;
+    } rows[] = {
+        { "{\"deduplicate\":\"preset\"}", true, INBOUND_BODY_NEVER, "" },
+        { "{\"deduplicate\":\"off\"}", false, INBOUND_BODY_NEVER, "" },
+        { "{\"deduplicate\":\"body\"}", true, INBOUND_BODY_ALWAYS, "" },
+        { "{\"deduplicate\":[\"header X-Id\"]}", true, INBOUND_BODY_NEVER, "header X-Id" },
+        { "{\"deduplicate\":[\"header X-Id\",\"json /a/b\"]}", true, INBOUND_BODY_NEVER,
+          "header X-Id + json /a/b" },
+        { "{\"dedupe\":{\"id\":false}}", false, INBOUND_BODY_NEVER, "" },
+        { "{\"dedupe\":{\"body\":\"unsigned\"}}", true, INBOUND_BODY_UNSIGNED, "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct read r = read_text(rows[i].text);
+        assert_int_equal(r.rc, RC_OK);
+        assert_int_equal(r.settings.dedupe_by_id, rows[i].by_id);
+        assert_int_equal(r.settings.dedupe_by_body, rows[i].by_body);
+        assert_true(str_eq(r.settings.identity, str_from(rows[i].identity)));
+        end(&r);
+    }
+}
+
 static void what_is_wrong_is_told_with_its_place(void **state)
 {
     static const struct {
@@ -120,6 +149,14 @@ static void what_is_wrong_is_told_with_its_place(void **state)
         { "{\"accept\":{\"status\":\"200\"}}", "accept" },
         { "{\"accept\":{\"contentType\":\"a\\r\\nb\"}}", "accept" },
         { "{\"dedupe\":{\"body\":\"maybe\"}}", "dedupe.body" },
+        { "{\"deduplicate\":\"maybe\"}", "deduplicate" },
+        { "{\"deduplicate\":[]}", "deduplicate" },
+        { "{\"deduplicate\":[1]}", "deduplicate" },
+        { "{\"deduplicate\":[\"X-Id\"]}", "deduplicate" },
+        { "{\"deduplicate\":[\"body\"]}", "deduplicate" },
+        { "{\"deduplicate\":[\"json /1\",\"json /2\",\"json /3\",\"json /4\",\"json /5\",\"json "
+          "/6\",\"json /7\",\"json /8\",\"json /9\"]}",
+          "deduplicate" },
         { "{\"eventType\":\"a b\"}", "eventType" },
         { "{\"forwardHeaders\":1}", "forwardHeaders" },
         { "{\"maxBodyBytes\":0}", "maxBodyBytes" },
@@ -147,6 +184,7 @@ int main(void)
         cmocka_unit_test(every_member_is_read),
         cmocka_unit_test(numbers_of_a_filter_stay_as_they_are_written),
         cmocka_unit_test(null_counts_as_absent),
+        cmocka_unit_test(a_source_says_which_events_are_the_same),
         cmocka_unit_test(what_is_wrong_is_told_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,12 +77,36 @@ static void writing_past_the_limit_leaves_the_buffer_as_it_was(void **state)
     buf_fini(&out);
 }
 
+static void numbers_have_the_digits_they_need(void **state)
+{
+    static const struct {
+        double d;
+        const char *text;
+    } cases[] = { { 0.594, "[0.594]" }, { 3, "[3.0]" },        { 0.1, "[0.1]" },
+                  { 1e-7, "[1e-07]" },  { 1e300, "[1e+300]" }, { 1.0 / 3, "[0.3333333333333333]" },
+                  { -2.5, "[-2.5]" } };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buf out;
+        json_t *back = NULL, *tree = json_pack("[f]", cases[i].d);
+        buf_init(&out, 64);
+        assert_int_equal(json_write(tree, &out), RC_OK);
+        assert_string_equal(out.ptr, cases[i].text);
+        assert_int_equal(json_parse(buf_str(&out), &back, NULL), RC_OK);
+        assert_true(json_equal(tree, back));
+        json_decref(back);
+        json_decref(tree);
+        buf_fini(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parses_and_writes_back_compactly),
         cmocka_unit_test(refuses_what_a_tree_cannot_hold),
         cmocka_unit_test(writes_a_line_a_member_for_people),
+        cmocka_unit_test(numbers_have_the_digits_they_need),
         cmocka_unit_test(writing_past_the_limit_leaves_the_buffer_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -281,6 +281,67 @@ static void a_detached_token_signs_the_body(void **state)
     fixture_fini(&f);
 }
 
+/* A provider that serves its keys, of which one signs. */
+struct keeper {
+    char set[PEM_MAX];
+    char url[128];
+};
+
+static void make_key_set(struct keeper *k, EVP_PKEY *key)
+{
+    BIGNUM *n = NULL;
+    unsigned char bytes[256];
+    char modulus[512] = { 0 };
+    assert_int_equal(EVP_PKEY_get_bn_param(key, "n", &n), 1);
+    assert_int_equal(BN_bn2binpad(n, bytes, sizeof(bytes)), sizeof(bytes));
+    BN_free(n);
+    gn_base64_encode(bytes, sizeof(bytes), GN_BASE64URL, modulus);
+    snprintf(k->set, sizeof(k->set),
+             "{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"k\",\"n\":\"%s\",\"e\":\"AQAB\"}]}", modulus);
+}
+
+static bool fetch_key_set(void *ctx, struct grapnel_bytes url, char *set, size_t cap, size_t *len)
+{
+    struct keeper *k = ctx;
+    snprintf(k->url, sizeof(k->url), "%.*s", (int)url.len, url.ptr);
+    *len = strlen(k->set);
+    assert_true(*len <= cap);
+    memcpy(set, k->set, *len);
+    return true;
+}
+
+static void a_detached_token_verifies_with_its_regions_key_set(void **state)
+{
+    static const char *const regions[][2] = {
+        { "fireblocks-v2-us", "https://keys.fireblocks.io/.well-known/jwks.json" },
+        { "fireblocks-v2-eu", "https://eu-keys.fireblocks.io/.well-known/jwks.json" },
+        { "fireblocks-v2-eu2", "https://eu2-keys.fireblocks.io/.well-known/jwks.json" },
+        { "fireblocks-v2-sandbox", "https://sandbox-keys.fireblocks.io/.well-known/jwks.json" },
+    };
+    static struct keeper k;
+    EVP_PKEY *key = EVP_RSA_gen(2048);
+    (void)state;
+    make_key_set(&k, key);
+    for (size_t i = 0; i < GN_COUNT(regions); i++) {
+        struct fixture f;
+        fixture_init(&f, regions[i][0]);
+        f.config.key_set = fetch_key_set;
+        f.config.key_set_ctx = &k;
+        fixture_body(&f, "{\"eventType\":\"x\"}");
+        struct token t =
+            with_pair("{\"alg\":\"RS512\",\"kid\":\"k\"}", f.request.body, key, EVP_sha512(), true);
+        fixture_header(&f, "Fireblocks-Webhook-Signature", t.text);
+        assert_status(fixture_verify(&f), GRAPNEL_VERIFIED);
+        assert_string_equal(k.url, regions[i][1]);
+        struct token other =
+            with_pair("{\"alg\":\"RS512\",\"kid\":\"l\"}", f.request.body, key, EVP_sha512(), true);
+        f.headers[0].value = gn_cstr(other.text);
+        assert_status(fixture_verify(&f), GRAPNEL_NO_MATCHING_KEY);
+        fixture_fini(&f);
+    }
+    EVP_PKEY_free(key);
+}
+
 static void keys_of_another_kind_are_malformed(void **state)
 {
     char rsa_pem[PEM_MAX];
@@ -507,6 +568,7 @@ int main(void)
         cmocka_unit_test(the_algorithm_has_to_fit_the_key),
         cmocka_unit_test(plaid_tokens_have_an_age),
         cmocka_unit_test(a_detached_token_signs_the_body),
+        cmocka_unit_test(a_detached_token_verifies_with_its_regions_key_set),
         cmocka_unit_test(keys_of_another_kind_are_malformed),
         cmocka_unit_test(sns_messages_verify_with_the_fetched_certificate),
         cmocka_unit_test(sns_messages_of_another_topic_are_refused_once_one_is_named),

@@ -406,6 +406,21 @@ static void wants_the_verify_token_and_never_the_secret_for_it(void **state)
                   GRAPNEL_UNCONFIGURED);
 }
 
+static void fronts_challenge_counts_only_with_its_signature(void **state)
+{
+    struct fixture f;
+    (void)state;
+    fixture_init(&f, "front");
+    fixture_secret(&f, "secret");
+    fixture_body(&f, "{\"type\":\"sync\"}");
+    fixture_header(&f, "X-Front-Challenge", "c1");
+    assert_status(fixture_verify(&f), GRAPNEL_MISSING_HEADER);
+    assert_status(fixture_sign(&f), GRAPNEL_VERIFIED);
+    assert_status(fixture_verify(&f), GRAPNEL_HANDSHAKE);
+    assert_bytes(f.verdict.reply.body, "c1");
+    fixture_fini(&f);
+}
+
 static void does_not_learn_over_a_secret_it_has(void **state)
 {
     static const char *const presets[] = { "asana", "notion" };
@@ -451,6 +466,7 @@ int main(void)
         cmocka_unit_test(refuses_those_that_need_proof_without_it),
         cmocka_unit_test(does_not_sign_what_an_attacker_would_have_signed),
         cmocka_unit_test(wants_the_verify_token_and_never_the_secret_for_it),
+        cmocka_unit_test(fronts_challenge_counts_only_with_its_signature),
         cmocka_unit_test(does_not_learn_over_a_secret_it_has),
         cmocka_unit_test(an_answer_with_a_hash_needs_a_secret),
         cmocka_unit_test(a_reply_cannot_be_split_into_headers),

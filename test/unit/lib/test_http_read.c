@@ -4,6 +4,7 @@
  */
 #include "../../../lib/http_read.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "fixture.h"
@@ -47,7 +48,13 @@ static const struct row rows[] = {
     { "\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n", 400, NULL },
     { "GET  / HTTP/1.1\r\nhost: x\r\n\r\n", 400, NULL },
     { "GET /a b HTTP/1.1\r\nhost: x\r\n\r\n", 400, NULL },
-    { "GET http://x/ HTTP/1.1\r\nhost: x\r\n\r\n", 400, NULL },
+    { "GET http://x/ HTTP/1.1\r\nhost: x\r\n\r\n", 1, "" },
+    { "GET HTTPS://x:8?b HTTP/1.1\r\nhost: x\r\n\r\n", 1, "" },
+    { "GET /h\xc3\xb6ren HTTP/1.1\r\nhost: x\r\n\r\n", 1, "" },
+    { "GET http:///a HTTP/1.1\r\nhost: x\r\n\r\n", 400, NULL },
+    { "GET ftp://x/ HTTP/1.1\r\nhost: x\r\n\r\n", 400, NULL },
+    { "GET x HTTP/1.1\r\nhost: x\r\n\r\n", 400, NULL },
+    { "GET /a#b HTTP/1.1\r\nhost: x\r\n\r\n", 400, NULL },
     { "GET / HTTP/2.0\r\nhost: x\r\n\r\n", 505, NULL },
     { "GET / SPDY/1.1\r\nhost: x\r\n\r\n", 400, NULL },
     { "GET / HTTP/1.1\r\nhost: x\r\n folded: y\r\n\r\n", 400, NULL },
@@ -173,9 +180,33 @@ static void a_promised_length_takes_no_memory_and_a_spent_budget_is_503(void **s
     assert_int_equal(budget.used, 0);
 }
 
+static void an_absolute_target_has_the_path_and_query_behind_its_host(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target, *path, *query;
+    } cases[] = {
+        { "http://x/a/b?c=d", "/a/b", "c=d" }, { "HTTPS://x:8", "/", "" },
+        { "http://x?c=/d", "/", "c=/d" },      { "http://x/?c=http://y/", "/", "c=http://y/" },
+        { "/http://x/a", "/http://x/a", "" },
+    };
+    for (size_t i = 0; i < GN_COUNT(cases); i++) {
+        struct gn_budget budget = { .max = MEMORY_MAX };
+        struct gn_http h;
+        char text[128];
+        (void)snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nhost: x\r\n\r\n", cases[i].target);
+        gn_http_init(&h, HEAD_MAX, BODY_MAX, &budget);
+        assert_int_equal(read_in_steps(&h, text, 1000), 1);
+        assert_true(gn_eq(h.path, gn_cstr(cases[i].path)));
+        assert_true(gn_eq(h.query, gn_cstr(cases[i].query)));
+        gn_http_reset(&h);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_absolute_target_has_the_path_and_query_behind_its_host),
         cmocka_unit_test(requests_are_read_alike_whole_and_in_pieces),
         cmocka_unit_test(method_path_query_and_headers_are_handed_out),
         cmocka_unit_test(the_next_request_is_not_touched),

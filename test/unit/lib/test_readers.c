@@ -157,6 +157,115 @@ static void reads_forms(void **state)
     reset();
 }
 
+#define FIELD(name, value) \
+    "--x\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n" value "\r\n"
+#define END "--x--\r\n"
+
+struct multipart_case {
+    const char *body;
+    const char *value; /* of the field "a" */
+    enum grapnel_status status;
+};
+
+static void check_multipart(const struct multipart_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct grapnel_bytes out = GN_NONE;
+        print_message("# %s\n", cases[i].body);
+        assert_status(gn_multipart_find(gn_cstr(cases[i].body), GN_TEXT("x"), GN_TEXT("a"), &out),
+                      cases[i].status);
+        if (cases[i].value != NULL) {
+            assert_bytes(out, cases[i].value);
+        }
+    }
+}
+
+static void finds_a_field_of_a_multipart_form(void **state)
+{
+    static const struct multipart_case cases[] = {
+        { FIELD("a", "1") END, "1", 0 },
+        { "preamble\r\n" FIELD("b", "2") FIELD("a", "1") FIELD("c", "3") END "epilogue", "1", 0 },
+        { FIELD("a", "") END, "", 0 },
+        { FIELD("a", "\r\n--y\r\n--xx\r\n-- x") END, "\r\n--y\r\n--xx\r\n-- x", 0 },
+        { "--x \t\r\ncontent-disposition:form-data;NAME=a\r\nX: y\r\n\r\n1\r\n--x--", "1", 0 },
+        { "--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\nbytes\r\n" FIELD(
+              "a", "1") END,
+          "1", 0 },
+        { "--x\r\nContent-Transfer-Encoding: 8bit\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n" END,
+          "1", 0 },
+        { "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n--x--\r\n", "", 0 },
+        { FIELD("b", "1") END, NULL, GRAPNEL_MISSING_HEADER },
+        { END, NULL, GRAPNEL_MISSING_HEADER },
+        { FIELD("a", "1") FIELD("a", "1") END, NULL, GRAPNEL_DUPLICATE_HEADER },
+    };
+    (void)state;
+    check_multipart(cases, GN_COUNT(cases));
+}
+
+static void a_multipart_form_that_can_be_read_in_two_ways_is_malformed(void **state)
+{
+    static const char *const bodies[] = {
+        "",
+        "a=1",
+        "--x",
+        "--x\r\n",
+        FIELD("a", "1"),                                                    /* no end */
+        FIELD("a", "1") "--x\r\n" END,                                      /* a part of nothing */
+        "--x\nContent-Disposition: form-data; name=a\n\n1\n--x--\n",        /* bare line feeds */
+        "--x\r\nContent-Type: text/plain\r\n\r\n1\r\n" FIELD("a", "1") END, /* no name */
+        "--x\r\nContent-Disposition: form-data; name=b; name=a\r\n\r\n1\r\n" END,
+        "--x\r\nContent-Disposition: form-data; name=b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n" END,
+        "--x\r\nContent-Disposition: form-data;\r\n name=a\r\n\r\n1\r\n" END, /* a continued line */
+        "--x\r\nContent-Disposition: attachment; name=a\r\n\r\n1\r\n" END,
+        "--x\r\nContent-Disposition: form-data; name=\"a\r\n\r\n1\r\n" END,
+        "--x\r\nContent-Disposition: form-data; name=\"\\a\"\r\n\r\n1\r\n" END,
+        "--x\r\nContent-Disposition: form-data; name=\"a\" b\r\n\r\n1\r\n" END,
+        "--x\r\nContent-Disposition: form-data; name=a; filename=f\r\n\r\n1\r\n" END, /* a file */
+        "--x\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: form-data; name=a\r\n\r\nMQ==\r\n" END,
+    };
+    (void)state;
+    for (size_t i = 0; i < GN_COUNT(bodies); i++) {
+        check_multipart(&(struct multipart_case){ bodies[i], NULL, GRAPNEL_MALFORMED_BODY }, 1);
+    }
+}
+
+static void multipart_forms_have_a_limit(void **state)
+{
+    static char body[64 * (GRAPNEL_FORM_MAX + 2)];
+    size_t len = 0;
+    struct grapnel_bytes out;
+    (void)state;
+    for (int i = 0; i <= GRAPNEL_FORM_MAX; i++) {
+        len += (size_t)snprintf(body + len, sizeof(body) - len, FIELD("b", "%d"), i);
+    }
+    memcpy(body + len, END, sizeof(END));
+    assert_status(gn_multipart_find(gn_cstr(body), GN_TEXT("x"), GN_TEXT("a"), &out),
+                  GRAPNEL_TOO_LARGE);
+}
+
+static void finds_the_boundary_of_a_multipart_form(void **state)
+{
+    const struct {
+        const char *type;
+        const char *boundary;
+    } cases[] = {
+        { "multipart/form-data; boundary=x", "x" },
+        { "Multipart/Form-Data;charset=utf-8 ;Boundary=\"a b;c\"", "a b;c" },
+        { "multipart/form-data", "" },
+        { "multipart/form-data; boundary=", "" },
+        { "multipart/form-data; boundary=\"x", "" },
+        { "multipart/form-data; boundary=x; boundary=y", "" },
+        { "multipart/mixed; boundary=x", "" },
+        { "application/json", "" },
+        { "multipart/form-data; boundary=01234567890123456789012345678901234567890123456789012345678901234567890",
+          "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < GN_COUNT(cases); i++) {
+        assert_bytes(gn_multipart_boundary(gn_cstr(cases[i].type)), cases[i].boundary);
+    }
+}
+
 static void sorts_forms_and_drops_equal_pairs(void **state)
 {
     struct grapnel_bytes *list;
@@ -270,6 +379,10 @@ int main(void)
         cmocka_unit_test(broken_json_is_malformed),
         cmocka_unit_test(json_depth_is_limited),
         cmocka_unit_test(reads_forms),
+        cmocka_unit_test(finds_a_field_of_a_multipart_form),
+        cmocka_unit_test(a_multipart_form_that_can_be_read_in_two_ways_is_malformed),
+        cmocka_unit_test(multipart_forms_have_a_limit),
+        cmocka_unit_test(finds_the_boundary_of_a_multipart_form),
         cmocka_unit_test(sorts_forms_and_drops_equal_pairs),
         cmocka_unit_test(forms_have_a_limit),
         cmocka_unit_test(reads_times_strictly),

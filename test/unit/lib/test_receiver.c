@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/select.h>
@@ -185,8 +186,8 @@ static void a_replay_is_answered_and_not_run_again(void **state)
     start(&p, &config);
     assert_int_equal(post(&p, "secret", "1", "{\"n\":1}") / 100, 2);
     assert_int_equal(post(&p, "secret", "1", "{\"n\":1}") / 100, 2);
-    assert_int_equal(post(&p, "secret", "2", "{\"n\":1}") / 100, 2); /* the id is not signed */
-    assert_int_equal(post(&p, "secret", "3", "{\"n\":3}") / 100, 2);
+    assert_int_equal(post(&p, "secret", "1", "{\"n\":3}") / 100, 2);
+    assert_int_equal(post(&p, "secret", "2", "{\"n\":1}") / 100, 2); /* alike, but another event */
     place_fini(&p);
     assert_int_equal(p.done, 2);
 }
@@ -244,6 +245,87 @@ static void a_processor_makes_the_answer(void **state)
                      422);
     assert_non_null(strstr(answer, "content-type: text/plain\r\n"));
     assert_non_null(strstr(answer, "\r\n\r\nabc"));
+    place_fini(&p);
+}
+
+/* Those that ask for it are answered later. */
+static bool judge(void *ctx, const struct grapnel_event *event, struct grapnel_answer *answer)
+{
+    (void)ctx;
+    answer->status = 200;
+    answer->is_deferred = gn_eq(event->path, GN_TEXT("/later"));
+    return false;
+}
+
+static void one_at_a_time(void *ctx, const struct grapnel_event *event, struct grapnel_lane *lane)
+{
+    (void)ctx;
+    (void)event;
+    *lane = (struct grapnel_lane){ .id = 1, .running_max = 1, .queue_max = 1 };
+}
+
+static void answer_later(void *ctx, const struct grapnel_event *event,
+                         struct grapnel_answer *answer)
+{
+    (void)work(ctx, event);
+    answer->status = 201;
+}
+
+struct asking {
+    pthread_t thread;
+    struct place *place;
+    int status;
+};
+
+static void *ask_later(void *arg)
+{
+    struct asking *a = arg;
+    char answer[ANSWER_MAX];
+    a->status =
+        exchange(a->place, "GET /later HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", answer);
+    return NULL;
+}
+
+static void answers_that_are_put_off_hold_up_nobody_and_keep_to_their_lane(void **state)
+{
+    (void)state;
+    struct place p;
+    char answer[ANSWER_MAX];
+    struct asking asking[3];
+    place_init(&p);
+    p.may_go = false;
+    struct grapnel_receiver_config config = config_of(&p);
+    config.scheme = NULL;
+    config.secret_count = 0;
+    config.on_judge = judge;
+    config.on_reply = answer_later;
+    config.on_lane = one_at_a_time;
+    config.handlers = 1;
+    start(&p, &config);
+    for (size_t i = 0; i < GN_COUNT(asking); i++) {
+        asking[i] = (struct asking){ .place = &p };
+        assert_int_equal(pthread_create(&asking[i].thread, NULL, ask_later, &asking[i]), 0);
+        while (grapnel_receiver_waiting(p.receiver) < (i < 2 ? i + 1 : 2)) {
+            (void)sched_yield();
+        }
+        pthread_mutex_lock(&p.mutex);
+        while (p.begun == 0) { /* else the second would find no room to wait */
+            pthread_mutex_unlock(&p.mutex);
+            (void)sched_yield();
+            pthread_mutex_lock(&p.mutex);
+        }
+        pthread_mutex_unlock(&p.mutex);
+    }
+    assert_int_equal(pthread_join(asking[2].thread, NULL), 0); /* one runs, one waits: no room */
+    assert_int_equal(asking[2].status, 503);
+    assert_int_equal(exchange(&p, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", answer),
+                     200);
+    assert_int_equal(p.begun, 1);
+    let_go(&p);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(asking[i].thread, NULL), 0);
+        assert_int_equal(asking[i].status, 201);
+    }
     place_fini(&p);
 }
 
@@ -444,6 +526,7 @@ int main(void)
         cmocka_unit_test(a_replay_is_answered_and_not_run_again),
         cmocka_unit_test(a_full_queue_is_503_and_the_sender_may_try_again),
         cmocka_unit_test(a_processor_makes_the_answer),
+        cmocka_unit_test(answers_that_are_put_off_hold_up_nobody_and_keep_to_their_lane),
         cmocka_unit_test(requests_in_a_row_are_answered_in_order),
         cmocka_unit_test(a_connection_that_a_child_still_holds_is_forgotten_when_it_is_closed),
         cmocka_unit_test(what_was_in_the_spool_runs_at_the_next_start),

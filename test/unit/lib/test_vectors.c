@@ -81,6 +81,7 @@ static const struct {
     { "preservica", verifies, "preservica" },
     { "trello", verifies, "trello" },
     { "vercel", verifies, "vercel" },
+    { "checkbook-doc", verifies, "checkbook" },
 };
 
 static const char *text(json_t *row, const char *key)
@@ -285,7 +286,7 @@ static void signs_the_item(json_t *row, const char *preset)
     fixture_secret(&f, text(row, "secret"));
     fixture_body(&f, body);
     assert_status(fixture_verify(&f), GRAPNEL_VERIFIED);
-    assert_bytes(f.verdict.id, "pspReference");
+    assert_bytes(f.verdict.id, "pspReference REPORT_AVAILABLE true");
     assert_bytes(f.verdict.type, "REPORT_AVAILABLE");
     assert_bytes(f.verdict.reply.body, "[accepted]");
     fixture_fini(&f);

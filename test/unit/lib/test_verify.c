@@ -334,13 +334,13 @@ static void visits_the_events_of_a_batch(void **state)
     struct fixture f;
     char text[256] = "";
     (void)state;
-    fixture_init(&f, "hubspot-v3");
+    fixture_init(&f, "sendgrid");
     fixture_body(
         &f,
-        "[{\"eventId\":1,\"subscriptionType\":\"contact.creation\"},{\"eventId\":2},{\"eventId\":3}]");
+        "[{\"sg_event_id\":1,\"event\":\"contact.creation\"},{\"sg_event_id\":2},{\"sg_event_id\":3}]");
     assert_status(grapnel_each_item(f.scheme, &f.request, note_item, text), GRAPNEL_VERIFIED);
     assert_string_equal(text, "0 1 contact.creation;1 2 ;");
-    fixture_body(&f, "[{\"eventId\":1,\"eventId\":2}]");
+    fixture_body(&f, "[{\"sg_event_id\":1,\"sg_event_id\":2}]");
     assert_status(grapnel_each_item(f.scheme, &f.request, note_item, text),
                   GRAPNEL_DUPLICATE_HEADER);
     fixture_body(&f, "{}");
@@ -363,8 +363,8 @@ static void an_id_in_a_signed_body_is_signed_and_one_beside_a_token_is_not(void 
     struct fixture f;
     bool is_signed = false;
     (void)state;
-    fixture_init(&f, "hubspot-v3");
-    fixture_body(&f, "[{\"eventId\":1}]");
+    fixture_init(&f, "sendgrid");
+    fixture_body(&f, "[{\"sg_event_id\":1}]");
     assert_status(grapnel_each_item(f.scheme, &f.request, note_signed, &is_signed),
                   GRAPNEL_VERIFIED);
     assert_true(is_signed);

@@ -215,13 +215,13 @@ static void gives_no_event_to_a_descriptor_stopped_in_the_same_turn(void **state
     p.io[0] = (struct loop_io){ .fn = stop_the_other, .arg = &p, .fd = a[0] };
     p.io[1] = (struct loop_io){ .fn = stop_the_other, .arg = &p, .fd = b[0] };
     assert_int_equal(write(a[1], "x", 1) + write(b[1], "x", 1), 2);
-    loop_io_start(l, &p.io[0], EPOLLIN);
-    loop_io_start(l, &p.io[1], EPOLLIN);
+    assert_int_equal(loop_io_start(l, &p.io[0], EPOLLIN), RC_OK);
+    assert_int_equal(loop_io_start(l, &p.io[1], EPOLLIN), RC_OK);
     loop_turn(l, 0);
     assert_int_equal(p.fired, 1);
     loop_turn(l, 0);
     assert_int_equal(p.fired, 1);
-    loop_io_start(l, &p.io[0], 0);
+    assert_int_equal(loop_io_start(l, &p.io[0], 0), RC_OK);
     loop_io_change(l, &p.io[0], EPOLLIN);
     loop_turn(l, 0);
     assert_int_equal(p.fired, 2);
@@ -248,7 +248,7 @@ static void gives_no_event_to_a_descriptor_that_a_message_has_stopped(void **sta
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, a), 0);
     p.io[0] = (struct loop_io){ .fn = stop_the_other, .arg = &p, .fd = a[0] };
     assert_int_equal(write(a[1], "x", 1), 1);
-    loop_io_start(l, &p.io[0], EPOLLIN);
+    assert_int_equal(loop_io_start(l, &p.io[0], EPOLLIN), RC_OK);
     loop_post(l, &task);
     loop_turn(l, 0);
     assert_int_equal(p.fired, 0);

@@ -37,9 +37,12 @@ static void wrong_files_are_refused_with_the_place(void **state)
           "hook 2 (a): there is another hook of this id" },
         { "[{\"id\":\"a\",\"execute-command\":\"x\",\"execute\":1}]",
           "there is no \"execute\" here" },
-        { "[{\"id\":\"a\",\"execute-command\":1}]", "\"execute-command\" must be a string" },
-        { "[{\"id\":\"a\",\"execute-command\":\"x\",\"success-http-response-code\":99}]",
-          "\"success-http-response-code\" must be a number from 200 to 599" },
+        { "[{\"id\":\"a\",\"execute-command\":[]}]", "\"execute-command\" must be a string" },
+        { "[{\"id\":\"a\",\"execute-command\":\"x\",\"success-http-response-code\":\"200\"}]",
+          "\"success-http-response-code\" must be a number" },
+        { "[{\"id\":\"a\",\"execute-command\":\"x\",\"max-concurrency\":300},"
+          "{\"id\":\"b\",\"execute-command\":\"x\",\"max-concurrency\":300}]",
+          "hook 2 (b): \"max-concurrency\" of all hooks adds up to more than 512" },
         { "[{\"id\":\"a\",\"execute-command\":\"x\",\"trigger-rule\":{\"and\":[{\"match\":{\"type\":"
           "\"value\",\"secret\":\"x\",\"parameter\":{\"source\":\"header\",\"name\":\"x\"}}}]}}]",
           "hook 1 (a): trigger-rule.and[0].match: there is no \"secret\" here" },
@@ -90,6 +93,7 @@ static struct receive_hooks *hooks_of(const char *members)
 static const struct grapnel_header json_headers[] = {
     { BYTES("Content-Type"), BYTES("application/json; charset=utf-8") },
     { BYTES("X-Event"), BYTES("push") },
+    { BYTES("Host"), BYTES("hooks.example.com") },
     { BYTES("X-Hub-Signature"),
       BYTES("sha256=0000, sha256=9f3ba4a96f7ca80a08b7dc90a0b1e9d3a1f0b9f6") },
 };
@@ -97,12 +101,13 @@ static const struct grapnel_header json_headers[] = {
 static const struct grapnel_event event = {
     .method = BYTES("POST"),
     .peer = BYTES("192.0.2.77"),
+    .peer_port = 443,
     .query = BYTES("q=a%20b&q=second&empty"),
     .headers = json_headers,
     .header_count = COUNT(json_headers),
     .body = BYTES(
         "{\"ref\":\"refs/heads/main\",\"n\":12345678901234567890.10,\"a\":{\"b\":[{\"c\":1},true]},"
-        "\"x.y\":\"dotted\",\"inner\":\"{\\\"k\\\":[7]}\",\"u\":\"\\u00e9\"}"),
+        "\"x.y\":\"dotted\",\"inner\":\"{\\\"k\\\":[7]}\",\"u\":\"\\u00e9\",\"nil\":null}"),
 };
 
 static void parameters_have_the_values_that_the_original_gives(void **state)
@@ -127,10 +132,12 @@ static void parameters_have_the_values_that_the_original_gives(void **state)
         { "payload", "inner.k.0", "7" },
         { "payload", "u", "\xc3\xa9" },
         { "payload", "ref.deeper", NULL },
+        { "payload", "nil", "<nil>" },
         { "request", "method", "POST" },
-        { "request", "remote-addr", "192.0.2.77" },
+        { "request", "remote-addr", "192.0.2.77:443" },
+        { "header", "Host", NULL },
         { "string", "literal", "literal" },
-        { "entire-query", "", "{\"q\":\"a b\",\"empty\":\"\"}" },
+        { "entire-query", "", "{\"empty\":\"\",\"q\":\"a b\"}" },
     };
     struct receive_hooks *hooks =
         hooks_of("\"parse-parameters-as-json\":[{\"source\":\"payload\",\"name\":\"inner\"}]");
@@ -165,6 +172,8 @@ static void parameters_have_the_values_that_the_original_gives(void **state)
     MATCH("value", "\"value\":\"push\",\"parameter\":{\"source\":\"header\",\"name\":\"X-Event\"}")
 #define PULL \
     MATCH("value", "\"value\":\"pull\",\"parameter\":{\"source\":\"header\",\"name\":\"X-Event\"}")
+#define NULLED \
+    MATCH("value", "\"value\":\"x\",\"parameter\":{\"source\":\"payload\",\"name\":\"nil.x\"}")
 #define SIGNED \
     MATCH("payload-hmac-sha256", \
           "\"secret\":\"s\",\"parameter\":{\"source\":\"header\",\"name\":\"X-Hub-Signature\"}")
@@ -191,6 +200,12 @@ static void rules_judge_as_the_original_does(void **state)
         { "{\"or\":[" PULL "," PUSH "]}", false, RECEIVE_YES },
         { "{\"or\":[" PULL "]}", false, RECEIVE_NO },
         { "{\"or\":[]}", false, RECEIVE_NO },
+        { "{}", false, RECEIVE_NO },
+        { "{\"not\":" NULLED "}", false, RECEIVE_FAILED },
+        { "{\"or\":[" NULLED "," PUSH "]}", true, RECEIVE_FAILED },
+        { "{\"or\":[" PUSH "," NULLED "]}", false, RECEIVE_YES },
+        { "{\"and\":[" PULL "," NULLED "]}", false, RECEIVE_NO },
+        { REGEX("main$"), false, RECEIVE_YES },
         { REGEX("^refs/(heads|tags)/"), false, RECEIVE_YES },
         { REGEX("master$"), false, RECEIVE_NO },
         { REGEX("(((((a?)*)*)*)*)*$x"), false, RECEIVE_NO }, /* within limits, whatever it costs */
@@ -384,8 +399,8 @@ static void xml_is_walked_as_json_is(void **state)
         { "app.messages.message.#text", "Hello!!" },
         { "app.users.user.2.-name", NULL },
         { "app.users.user.0", "{\"-name\":\"Jeff\"}" },
-        { "*", "{\"app\":{\"users\":{\"user\":[{\"-name\":\"Jeff\"},\"\"]},"
-               "\"messages\":{\"message\":{\"-id\":\"1\",\"#text\":\"Hello!!\"}}}}" },
+        { "*", "{\"app\":{\"messages\":{\"message\":{\"#text\":\"Hello!!\",\"-id\":\"1\"}},"
+               "\"users\":{\"user\":[{\"-name\":\"Jeff\"},\"\"]}}}" },
     };
 
     check_values("text/xml; charset=utf-8",
@@ -407,7 +422,7 @@ static void multipart_fields_are_text_and_files_of_json_are_walked(void **state)
         { "raw", "\x01\xff" },
         { "broken", "{" },
         { "none", NULL },
-        { "*", "{\"user\":\"a\",\"inner\":{\"k\":[7]},\"event\":{\"n\":{\"deep\":1}}}" },
+        { "*", "{\"event\":{\"n\":{\"deep\":1}},\"inner\":{\"k\":[7]},\"user\":\"a\"}" },
     };
 
     check_values("multipart/form-data; boundary=b",
@@ -455,9 +470,92 @@ static void names_on_a_values_way_cost_no_memory(void **state)
     arena_fini(&a);
 }
 
+/* The values of one JSON body, as the original hands them on. */
+static void json_is_read_and_handed_on_as_go_does(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        const char *rows[3][2];
+    } cases[] = {
+        { "[{\"b\":1, \"a\":2}]",
+          { { "*", "{\"root\":[{\"a\":2,\"b\":1}]}" }, { "root.0.a", "2" } } },
+        { "{\"b\":\"main\",\"t\":\"cut \\ud83d\"}",
+          { { "b", "main" }, { "t", "cut \xef\xbf\xbd" } } },
+        { "{\"b\":\"main\",\"t\":\"caf\xe9\"}", { { "b", "main" }, { "t", "caf\xef\xbf\xbd" } } },
+        { "{\"t\":\"\\ud83d\\ude00\"}", { { "t", "\xf0\x9f\x98\x80" } } },
+        { "{\"z\":1.50,\"a\":\"<&>\\u2028\\b\\u0001\",\"z\":1e5}",
+          { { "*", "{\"a\":\"\\u003c\\u0026\\u003e\\u2028\\b\\u0001\",\"z\":1e5}" } } },
+        { "{\"a\":1} and more", { { "a", "1" } } },
+        { "null", { { "*", "null" }, { "a", NULL } } },
+        { "\"text\"", { { "*", "null" } } },
+        { "", { { "*", "null" } } },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t count = 0;
+        while (count < COUNT(cases[i].rows) && cases[i].rows[count][0] != NULL)
+            count++;
+        check_values("application/json", str_from(cases[i].body), cases[i].rows, count);
+    }
+}
+
+static void multipart_may_have_bare_line_feeds_and_quoted_parts(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        { "a", "1" },
+        { "q", "1=2" },
+        { "empty", "x" },
+        { "other", NULL },
+        { "*", "{\"a\":\"1\",\"empty\":\"x\",\"q\":\"1=2\"}" },
+    };
+
+    check_values("multipart/form-data; boundary=B",
+                 STR("--B\nContent-Disposition: form-data; name=\"a\"\n\n1\n"
+                     "--B\nContent-Disposition: form-data; name=q\n"
+                     "Content-Transfer-Encoding: quoted-printable\n\n1=3D=\n2\n"
+                     "--B\nContent-Disposition: form-data; name=empty; filename=\"\"\n\nx\n"
+                     "--B\nContent-Disposition: attachment; name=other\n\nx\n--B--"),
+                 rows, COUNT(rows));
+}
+
+static void files_are_read_as_the_original_reads_them(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "[{\"id\":1,\"execute-command\":\"x\",\"trigger-rule\":null,\"pass-arguments-to-command\":null}]",
+        "[{\"ID\":\"1\",\"Execute-Command\":\"x\"}]",
+        "[ # a comment\n{\"id\":\"1\",\"execute-command\":\"x # no comment, ]\",},\n]",
+        "[{\"id\":\"1\",\"execute-command\":\"x\",\"trigger-rule\":{\"and\":[\"or\" :[\"and\":[],],\"not\":{}]}}]",
+        "[{\"id\":\"1\",\"execute-command\":\"x\",\"success-http-response-code\":799}]",
+        "[{\"id\":\"1\",\"execute-command\":\"x\",\"pass-arguments-to-command\":[{\"source\":\"string\","
+        "\"name\":\"\"}]}]",
+        "[{\"id\":\"1\",\"execute-command\":\"x\",\"trigger-rule\":{\"match\":{\"type\":\"ip-whitelist\","
+        "\"ip-range\":\"10.0.0.0/8\\t127.0.0.1/32\"}}}]",
+        "[{\"id\":\"1\",\"execute-command\":\"x\",\"trigger-rule\":{\"match\":{\"type\":\"value\","
+        "\"value\":true,\"parameter\":{\"source\":\"payload\",\"name\":\"a\"}}}}]",
+    };
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct receive_hooks *hooks;
+        struct buf why;
+        buf_init(&why, 1024);
+        if (receive_hooks_read(str_from(texts[i]), &hooks, &why) != RC_OK)
+            fail_msg("%zu: %.*s", i, STR_ARGS(buf_str(&why)));
+        assert_non_null(receive_hooks_find(hooks, STR("1")));
+        assert_int_equal(receive_hooks_find(hooks, STR("1"))->success_code, 200);
+        receive_hooks_free(hooks);
+        buf_fini(&why);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_is_read_and_handed_on_as_go_does),
+        cmocka_unit_test(multipart_may_have_bare_line_feeds_and_quoted_parts),
+        cmocka_unit_test(files_are_read_as_the_original_reads_them),
         cmocka_unit_test(wrong_files_are_refused_with_the_place),
         cmocka_unit_test(parameters_have_the_values_that_the_original_gives),
         cmocka_unit_test(rules_judge_as_the_original_does),

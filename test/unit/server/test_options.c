@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "server/server_priv.h"
+#include "server/options_priv.h"
 
 /* The configuration with one flag. */
 static struct conf *load(const char *flag)

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "server/server_priv.h"
+#include "server/secret_priv.h"
 
 static char folder[64];
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/keys_priv.h"
+#include "store/files/keys_priv.h"
 
 enum { MANY = 20000 };
 
@@ -91,6 +91,60 @@ static int remove_folder(void **state)
     return 0;
 }
 
+static int64_t found_in(const struct store_key_file *file, uint64_t hash, size_t *at)
+{
+    int64_t k = -1;
+    assert_int_equal(store_key_file_find(file, hash, at, &k), RC_OK);
+    return k;
+}
+
+/* A mapped file that is cut ends the process by a signal. */
+static void a_file_that_cannot_be_read_any_more_is_an_error(void **state)
+{
+    struct folder *f = *state;
+    struct store_key_file *file;
+    assert_int_equal(store_key_file_write(f->path, f->keys, MANY, true), RC_OK);
+    assert_int_equal(store_key_file_open(f->path, &file), RC_OK);
+    assert_int_equal(truncate(f->path, 100), 0);
+    store_key_file_rest(file);
+    size_t failed = 0;
+    for (int64_t i = 0; i < 100; i++) {
+        size_t at = 0;
+        int64_t k = -1;
+        assert_true(store_key_file_may_have(file, hash_of(i)));
+        failed += store_key_file_find(file, hash_of(i), &at, &k) == RC_IO;
+    }
+    assert_int_equal(failed, 100);
+    struct store_key_group *g = store_key_group_new(MANY);
+    store_key_group_add_file(g, file);
+    assert_true(store_key_group_may_have(g, hash_of(0)));
+    assert_true(store_key_group_may_have(g, hash_of(MANY + 1)));
+    store_key_group_unref(g);
+    store_key_file_close(file);
+}
+
+static void hashes_that_lie_anyhow_are_found(void **state)
+{
+    struct folder *f = *state;
+    struct store_key_file *file;
+    static struct store_key keys[3000];
+    for (size_t i = 0; i < COUNT_OF(keys); i++) /* runs, heaps at both ends, one far out */
+        keys[i] = (struct store_key){ i < 1000   ? i
+                                      : i < 2000 ? UINT64_MAX - i
+                                                 : UINT64_C(7) << 40,
+                                      (int64_t)i + 1 };
+    assert_int_equal(store_key_file_write(f->path, keys, COUNT_OF(keys), true), RC_OK);
+    assert_int_equal(store_key_file_open(f->path, &file), RC_OK);
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        size_t at = 0;
+        int64_t k = found_in(file, keys[i].hash, &at);
+        while (k != keys[i].k && k != 0)
+            k = found_in(file, keys[i].hash, &at);
+        assert_int_equal(k, keys[i].k);
+    }
+    store_key_file_close(file);
+}
+
 static void a_file_finds_every_match_and_nothing_else(void **state)
 {
     struct folder *f = *state;
@@ -101,11 +155,13 @@ static void a_file_finds_every_match_and_nothing_else(void **state)
     assert_int_equal(store_key_file_count(file), MANY);
     for (int64_t i = 0; i < MANY / 2; i++) {
         size_t at = 0;
-        assert_int_equal(store_key_file_find(file, hash_of(i), &at), 2 * i + 1);
-        assert_int_equal(store_key_file_find(file, hash_of(i), &at), 2 * i + 2);
-        assert_int_equal(store_key_file_find(file, hash_of(i), &at), 0);
+        assert_int_equal(found_in(file, hash_of(i), &at), 2 * i + 1);
+        assert_int_equal(found_in(file, hash_of(i), &at), 2 * i + 2);
+        assert_int_equal(found_in(file, hash_of(i), &at), 0);
         at = 0;
-        assert_int_equal(store_key_file_find(file, hash_of(i + MANY), &at), 0);
+        assert_int_equal(found_in(file, hash_of(i + MANY), &at), 0);
+        if (i == MANY / 4)
+            store_key_file_rest(file); /* from here on the filter is read as it is needed */
     }
     store_key_file_close(file);
 }
@@ -139,7 +195,7 @@ static void an_empty_file_finds_nothing(void **state)
     size_t at = 0;
     assert_int_equal(store_key_file_write(f->path, f->keys, 0, true), RC_OK);
     assert_int_equal(store_key_file_open(f->path, &file), RC_OK);
-    assert_int_equal(store_key_file_find(file, 1, &at), 0);
+    assert_int_equal(found_in(file, 1, &at), 0);
     store_key_file_close(file);
 }
 
@@ -193,6 +249,10 @@ int main(void)
         cmocka_unit_test(a_table_finds_what_was_added_and_nothing_else),
         cmocka_unit_test(removing_keeps_the_others_findable),
         cmocka_unit_test_setup_teardown(a_file_finds_every_match_and_nothing_else, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_read_any_more_is_an_error,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(hashes_that_lie_anyhow_are_found, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_group_knows_all_of_its_files_and_little_else, make_folder,
                                         remove_folder),

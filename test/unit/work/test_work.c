@@ -80,11 +80,100 @@ static void refuses_jobs_past_its_queue(void **state)
     mutex_fini(&g.mutex);
 }
 
+/* --- shares ------------------------------------------------------------------------------------------ */
+
+enum { FLOOD = 40, EVIL = 7, GOOD = 8 };
+
+struct hold {
+    struct gate gate;
+    atomic_int running;
+    atomic_int good_ran;
+};
+
+static void hold_thread(void *arg)
+{
+    struct hold *h = arg;
+    atomic_fetch_add(&h->running, 1);
+    wait_at_gate(&h->gate);
+}
+
+static void run_good(void *arg)
+{
+    struct hold *h = arg;
+    mutex_lock(&h->gate.mutex);
+    atomic_fetch_add(&h->good_ran, 1);
+    cond_broadcast(&h->gate.changed);
+    mutex_unlock(&h->gate.mutex);
+}
+
+static void hold_open(struct hold *h)
+{
+    mutex_lock(&h->gate.mutex);
+    h->gate.is_open = true;
+    cond_broadcast(&h->gate.changed);
+    mutex_unlock(&h->gate.mutex);
+}
+
+static void an_owner_that_floods_the_pool_delays_nobody_else(void **state)
+{
+    (void)state;
+    struct hold h = { 0 };
+    struct work_job flood[FLOOD], good[3];
+    mutex_init(&h.gate.mutex);
+    cond_init(&h.gate.changed);
+    struct work_pool *p = work_pool_new(4, 1000);
+    for (int i = 0; i < FLOOD; i++) {
+        flood[i] = (struct work_job){ .fn = hold_thread, .arg = &h };
+        assert_int_equal(work_submit_for(p, EVIL, &flood[i]), RC_OK);
+    }
+    for (int i = 0; i < 3; i++) {
+        good[i] = (struct work_job){ .fn = run_good, .arg = &h };
+        assert_int_equal(work_submit_for(p, GOOD, &good[i]), RC_OK);
+    }
+    mutex_lock(&h.gate.mutex); /* the flood's jobs stay where they are until the gate opens */
+    while (atomic_load(&h.good_ran) < 3)
+        cond_wait(&h.gate.changed, &h.gate.mutex);
+    mutex_unlock(&h.gate.mutex);
+    assert_true(atomic_load(&h.running) <= (int)WORK_OWNER_THREADS(4));
+    hold_open(&h);
+    work_pool_free(p);
+    assert_int_equal(atomic_load(&h.running), FLOOD);
+    cond_fini(&h.gate.changed);
+    mutex_fini(&h.gate.mutex);
+}
+
+static void an_owner_may_fill_a_quarter_of_the_queue_only(void **state)
+{
+    (void)state;
+    struct hold h = { 0 };
+    struct work_job flood[FLOOD], good;
+    size_t taken = 0;
+    mutex_init(&h.gate.mutex);
+    cond_init(&h.gate.changed);
+    struct work_pool *p = work_pool_new(1, FLOOD);
+    for (int i = 0; i < FLOOD; i++) {
+        flood[i] = (struct work_job){ .fn = hold_thread, .arg = &h };
+        enum rc rc = work_submit_for(p, EVIL, &flood[i]);
+        assert_true(rc == RC_OK || rc == RC_LIMIT);
+        taken += rc == RC_OK;
+    }
+    assert_in_range(taken, WORK_OWNER_QUEUE(FLOOD), WORK_OWNER_QUEUE(FLOOD) + 1); /* one may run */
+    good = (struct work_job){ .fn = run_good, .arg = &h };
+    assert_int_equal(work_submit_for(p, GOOD, &good), RC_OK);
+    hold_open(&h);
+    work_pool_free(p);
+    assert_int_equal(atomic_load(&h.good_ran), 1);
+    cond_fini(&h.gate.changed);
+    mutex_fini(&h.gate.mutex);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_every_job_before_it_is_freed),
         cmocka_unit_test(refuses_jobs_past_its_queue),
+        cmocka_unit_test(an_owner_that_floods_the_pool_delays_nobody_else),
+        cmocka_unit_test(an_owner_may_fill_a_quarter_of_the_queue_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

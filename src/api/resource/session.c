@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The console's sessions. Somebody proves who they are once and gets a cookie that scripts cannot read; access/browser.h
+ * says when it counts. These answers are for our own pages: no other origin may read them.
+ */
+#include "access/session.h"
+#include "access/browser.h"
+#include "api/resource/who_priv.h"
+#include "api/schemas/schemas.h"
+
+enum { COOKIE_DAYS = 7 };
+
+/* --- what somebody proves themselves with ---------------------------------------------------------------- */
+
+struct sign_in {
+    struct access_session_of of;
+    const char *how;
+};
+
+static void session_refuse(struct api_ctx *c, const char *how, const char *why, int status,
+                           const char *code, const char *words)
+{
+    LOG(ACCESS_SIGN_IN_REFUSED, F_STR("peer", c->req->call->peer), F_TEXT("how", how),
+        F_TEXT("why", why));
+    http_error(c->req, status, code, "%s", words);
+    if (status == 429 || status == 503)
+        http_add_header(c->req, STR("Retry-After"), status == 429 ? STR("30") : STR("1"));
+}
+
+static bool refuse_wrong(struct api_ctx *c, const char *how, const char *words)
+{
+    (void)core_meter_take(c->api->sign_ins, http_call_stranger(c->req->call),
+                          clock_mono_us(c->api->o.clock));
+    session_refuse(c, how, "wrong", 401, "wrong_login", words);
+    return false;
+}
+
+static bool refuse_limited(struct api_ctx *c, const char *how)
+{
+    session_refuse(
+        c, how, "limited", 429, "too_many_failures",
+        "Too many failed logins from your address or with this name. Try again in a minute.");
+    return false;
+}
+
+/* A session ends with its token, and a JWT has no row that it could end with. */
+static bool judge_token(struct api_ctx *c, const struct access_identity *who)
+{
+    if (who->app == 0 && who->token != 0 && who->kind == STORE_TOKEN_BEARER)
+        return true;
+    session_refuse(c, "token", "kind", 403, "wrong_token",
+                   who->token == 0
+                       ? "A JWT cannot open a session. Use a token made by `grapnel token create`, "
+                         "or the link of `grapnel console`."
+                       : "This token is bound to one application. Use one of the organisation.");
+    return false;
+}
+
+static struct str name_of_token(struct api_ctx *c, int64_t num)
+{
+    struct store_tx *tx = NULL;
+    struct store_token row = { .name = STR("") };
+    if (store_read(c->api->o.store, &tx) != RC_OK)
+        return row.name;
+    if (store_token_by_num(tx, num, c->arena, &row) != RC_OK)
+        row.name = STR("");
+    store_end(tx);
+    return row.name;
+}
+
+static bool by_token(struct api_ctx *c, struct sign_in *in)
+{
+    struct access_identity *who = NULL;
+    struct access_proof proof = { str_trim(api_get_str(c, "token")), false };
+    enum rc rc = access_load(c->api->o.access, proof, &who, NULL);
+    in->how = "token";
+    if (rc == RC_DENIED)
+        return refuse_wrong(c, "token", "This token is not valid.");
+    if (!api_ok(c, rc))
+        return false;
+    bool is_fine = judge_token(c, who);
+    if (is_fine)
+        in->of = (struct access_session_of){ .org = who->org,
+                                             .read_only = who->read_only,
+                                             .role = who->role,
+                                             .name = name_of_token(c, who->token),
+                                             .parent = who->token };
+    access_identity_unref(who);
+    return is_fine;
+}
+
+static bool by_code(struct api_ctx *c, struct sign_in *in)
+{
+    struct store_token row;
+    enum rc rc = access_code_take(c->api->o.access, STORE_TOKEN_LOGIN, api_get_str(c, "code"), true,
+                                  c->arena, &row);
+    in->how = "code";
+    if (rc == RC_NOT_FOUND)
+        return refuse_wrong(c, "code",
+                            "This link was used before or is older than five minutes. Run "
+                            "`grapnel console` again.");
+    if (!api_ok(c, rc))
+        return false;
+    in->of = (struct access_session_of){ .org = row.org, .name = row.name };
+    return true;
+}
+
+static bool judge_login(struct api_ctx *c, enum access_login verdict, const char *words)
+{
+    if (verdict == ACCESS_LOGIN_LIMITED)
+        return refuse_limited(c, "password");
+    if (verdict == ACCESS_LOGIN_BUSY)
+        session_refuse(c, "password", "busy", 503, "busy", "The server is busy. Try again.");
+    else if (verdict != ACCESS_LOGIN_OK)
+        session_refuse(c, "password", "wrong", 401, "wrong_login", words);
+    return verdict == ACCESS_LOGIN_OK;
+}
+
+static bool check_second(struct api_ctx *c, const struct access_user *user)
+{
+    struct str otp = str_trim(api_get_str(c, "otp"));
+    if (user->row.totp.ptr == NULL)
+        return true;
+    if (otp.len == 0) {
+        http_error(c->req, 401, "second_factor_needed",
+                   "Give the code that your authenticator shows, too.");
+        return false;
+    }
+    return judge_login(c, access_login_code(c->api->users, user, otp, c->arena),
+                       "The code is wrong, or was used already.");
+}
+
+static bool by_password(struct api_ctx *c, struct sign_in *in)
+{
+    struct access_user user;
+    struct str tenant = api_get_str(c, "tenant");
+    in->how = "password";
+    enum access_login verdict = access_login_password(
+        c->api->users, http_call_stranger(c->req->call), tenant.ptr == NULL ? STR("") : tenant,
+        api_get_str(c, "name"), api_get_str(c, "password"), c->arena, &user);
+    if (!judge_login(c, verdict, "The name, the tenant or the password is wrong.") ||
+        !check_second(c, &user))
+        return false;
+    in->of = (struct access_session_of){ .org = user.row.org,
+                                         .name = user.row.name,
+                                         .user = user.row.num };
+    if (access_console_rights(&user, &in->of.role) == RC_OK)
+        return true;
+    session_refuse(
+        c, "password", "role", 403, API_INSUFFICIENT,
+        "This user may not use the console. The role admin, operator or viewer is needed "
+        "(grapnel user roles).");
+    return false;
+}
+
+static bool session_prove(struct api_ctx *c, struct sign_in *in)
+{
+    bool has_token = api_has(c, "token"), has_code = api_has(c, "code");
+    bool has_name = api_has(c, "name") && api_has(c, "password");
+    if (has_token + has_code + has_name != 1) {
+        http_invalid(c->req, "body", "value_error", "Give one of: token; code; name and password.");
+        return false;
+    }
+    if (has_name)
+        return by_password(c, in);
+    const char *how = has_token ? "token" : "code";
+    if (!core_meter_has_room(c->api->sign_ins, http_call_stranger(c->req->call),
+                             clock_mono_us(c->api->o.clock)))
+        return refuse_limited(c, how);
+    return has_token ? by_token(c, in) : by_code(c, in);
+}
+
+/* --- answers -------------------------------------------------------------------------------------------- */
+
+static void set_cookie(struct api_ctx *c, struct str value, int64_t age_s)
+{
+    http_add_header(c->req, STR("Set-Cookie"),
+                    arena_fmt(c->arena,
+                              "%s=%.*s; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=%lld",
+                              ACCESS_COOKIE, STR_ARGS(value), (long long)age_s));
+}
+
+static void reply_session(struct api_ctx *c, struct str cookie, const struct access_identity *who)
+{
+    char csrf[ACCESS_CSRF_TEXT + 1];
+    struct api_out o;
+    api_out_open(c, &o);
+    api_out_begin(&o, '{');
+    api_out_bool(&o, "signedIn", who != NULL);
+    if (who != NULL) {
+        access_csrf_of(cookie, csrf);
+        api_out_str(&o, "csrf", str_from(csrf));
+        if (!api_who_write(c, &o, "who", who))
+            return;
+    }
+    api_out_end(&o, '}');
+    api_reply(c, 200, &o);
+}
+
+/* False: answered. */
+static bool session_enter(struct api_ctx *c)
+{
+    if (!c->req->is_private) /* no session was asked for, and so nothing has been said yet */
+        http_add_header(c->req, STR("Cache-Control"), STR("no-store"));
+    c->req->is_private = true;
+    if (!c->api->door.has_console)
+        http_error(c->req, 404, "not_found", "this server has no console");
+    else if (!api_is_from_here(&c->api->door, c->req->call))
+        http_error(c->req, 403, "foreign_origin",
+                   "This call is for the console's own page. If it came from there, set "
+                   "server.public_url to the address you use.");
+    else
+        return true;
+    return false;
+}
+
+/* --- the calls ------------------------------------------------------------------------------------------ */
+
+/* The session that the cookie stands for; NULL: none (RC_OK), or RC_IO. */
+static enum rc load_cookie(struct api_ctx *c, struct str cookie, struct access_identity **out)
+{
+    *out = NULL;
+    if (cookie.len == 0 || cookie.len > ACCESS_TOKEN_MAX)
+        return RC_OK;
+    enum rc rc = access_load(c->api->o.access, (struct access_proof){ cookie, true }, out, NULL);
+    return rc == RC_DENIED ? RC_OK : rc;
+}
+
+/* The cookie is about to be replaced, and nobody could end it later. */
+static void end_old(struct api_ctx *c)
+{
+    struct access_identity *who = NULL;
+    enum rc rc = load_cookie(c, api_cookie(&c->api->door, c->req->call), &who);
+    if (rc == RC_OK && who != NULL)
+        rc = access_revoke(c->api->o.access, who);
+    (void)rc; /* it ends by itself when nobody uses it */
+    access_identity_unref(who);
+}
+
+static void open_session(struct api_ctx *c, const struct sign_in *in)
+{
+    char text[ACCESS_TOKEN_TEXT + 1];
+    struct access_identity *who = NULL;
+    struct str cookie = str_of(text, ACCESS_TOKEN_TEXT);
+    enum rc rc = access_session_open(c->api->o.access, &in->of, text);
+    if (rc == RC_OK)
+        rc = load_cookie(c, cookie, &who);
+    if (rc == RC_OK && who == NULL)
+        rc = RC_NOT_FOUND; /* what it ends with has just ended */
+    if (api_ok(c, rc)) {
+        LOG(ACCESS_SIGNED_IN, F_STR("name", in->of.name), F_TEXT("how", in->how),
+            F_STR("peer", c->req->call->peer));
+        set_cookie(c, cookie, COOKIE_DAYS * INT64_C(86400));
+        reply_session(c, cookie, who);
+    }
+    access_identity_unref(who);
+    mem_wipe(text, sizeof(text));
+}
+
+static void sign_in(struct api_ctx *c)
+{
+    struct sign_in in = { 0 };
+    if (!session_enter(c))
+        return;
+    if (!access_origin_keeps_secure(http_call_header(c->req->call, "origin"))) {
+        http_error(
+            c->req, 400, "https_needed",
+            "Browsers keep the session only over https, or on the server's own machine. Use https, "
+            "or reach this server through a tunnel (ssh -L).");
+        return;
+    }
+    if (!session_prove(c, &in))
+        return;
+    end_old(c);
+    open_session(c, &in);
+}
+
+static void show_session(struct api_ctx *c)
+{
+    struct access_identity *who = NULL;
+    if (!session_enter(c))
+        return;
+    struct str cookie = api_cookie(&c->api->door, c->req->call);
+    if (api_ok(c, load_cookie(c, cookie, &who))) {
+        if (who != NULL)
+            access_session_touch(c->api->o.access, who);
+        reply_session(c, cookie, who);
+    }
+    access_identity_unref(who);
+}
+
+static void sign_out(struct api_ctx *c)
+{
+    if (!session_enter(c))
+        return;
+    if (c->who->kind == STORE_TOKEN_SESSION) {
+        if (!api_ok(c, access_revoke(c->api->o.access, c->who)))
+            return;
+        LOG(ACCESS_SIGNED_OUT, F_STR("peer", c->req->call->peer));
+    }
+    set_cookie(c, STR(""), 0);
+    api_reply_empty(c, 204);
+}
+
+#define PATH "/console/api/session"
+static const struct api_route routes[] = {
+    { API_ROUTE(HTTP_POST, PATH, API_OPEN, "v1.console.session.create", "Sign in to the console"),
+      .run = sign_in, .in = &api_schema_ConsoleSessionIn, .out = &api_schema_ConsoleSessionOut,
+      .status = 200 },
+    { API_ROUTE(HTTP_GET, PATH, API_OPEN, "v1.console.session.get",
+                "The browser's session of the console"),
+      .run = show_session, .out = &api_schema_ConsoleSessionOut, .status = 200 },
+    { API_ROUTE(HTTP_DELETE, PATH, API_ANY, "v1.console.session.delete", "Sign out of the console"),
+      .run = sign_out, .status = 204 },
+};
+API_ROUTES(session, routes);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The live stream: stream_ask.c reads what is wanted, stream_text.c writes events, stream.c is the rest.
+ */
+#pragma once
+
+#include "api/kit/kit_priv.h"
+#include "base/map.h"
+#include "stats/live.h"
+
+enum {
+    API_STREAM_SAMPLE_MAX = 200, /* events a second */
+    API_STREAM_PENDING_MAX = 100,
+    API_STREAM_NAMES_MAX = 4096, /* ids that are remembered by their numbers */
+    API_STREAM_TEXT_MAX = 128 * 1024
+};
+
+struct api_stream_ask {
+    unsigned kinds;        /* bits 1 << enum stats_event_kind */
+    int64_t org;           /* always this one's only */
+    int64_t app;           /* 0: any, as below */
+    int64_t endpoint, source;
+    unsigned words;        /* of what became of it; 0: any */
+    int64_t sample;        /* events a second */
+    int64_t seconds;       /* then it ends; 0: never */
+};
+/* Needs c->tx. False: answered. */
+bool api_stream_ask(struct api_ctx *c, struct api_stream_ask *out);
+bool api_stream_wants(const struct api_stream_ask *ask, const struct stats_event *e);
+
+/* Ids by numbers, remembered. One owner at a time. */
+struct api_stream_names {
+    struct map64 *map; /* to texts of their own */
+};
+void api_stream_names_init(struct api_stream_names *n);
+void api_stream_names_fini(struct api_stream_names *n);
+/* Events as text/event-stream, behind each other in `out`; ends[i] is where event i ends. Worker. */
+void api_stream_text(struct api *api, struct api_stream_names *names, const struct stats_event *events, size_t count,
+                     struct buf *out, size_t *ends);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The files of web/ as tools/web-build embedded them: read-only memory of the program, so answers borrow it. Any thread.
+ */
+#pragma once
+
+#include "face/coding_priv.h"
+
+struct face_span {
+    uint32_t at, len; /* in face_web_bytes */
+};
+
+struct face_file {
+    const char *name; /* "console-4KJ2NAQX.js" */
+    const char *type; /* for Content-Type */
+    struct face_span coded[FACE_CODINGS]; /* [FACE_RAW] always; of the others an empty one is not there */
+    const char *etag; /* 16 hex digits, of the raw bytes */
+};
+
+/* NULL: there is no such file; its name is of another build, or nobody's. */
+const struct face_file *face_asset_find(struct str name);
+/* "console.html" or "portal.html", with {{base}} in it. NULL: this build has no pages, face_missing() says why. */
+const struct face_file *face_page_find(const char *name);
+/* Bits 1 << FACE_RAW and the like: what the file is there in. */
+unsigned face_file_codings(const struct face_file *f);
+struct str face_file_bytes(const struct face_file *f, enum face_coding coding);
+/* Why this build has no pages, to go on "this server has no console: "; NULL: it has them. */
+const char *face_missing(void);

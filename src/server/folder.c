@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Opening the store's folder when somebody else may have it. One process at a time has it, for a moment (a command)
+ * or for good (a server), so being late is no failure: a server waits for a command, and a command waits for a
+ * server that is starting, whose socket it then asks. Only two servers exclude each other.
+ */
+#include "server/folder_command_priv.h"
+
+#include "server/admin_client_priv.h"
+#include "server/folder_priv.h"
+#include "server/options_priv.h"
+#include "server/signals_priv.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TURN_US = 20000, COMMAND_PATIENCE_US = 30000000, SERVER_PATIENCE_US = 10000000 };
+
+/* Consecutive looks at the lock's note that must all name a server: it may be that of the holder before. */
+enum { LOOKS = 10 };
+
+static void pause_a_turn(void)
+{
+    (void)nanosleep(&(struct timespec){ .tv_nsec = TURN_US * 1000L }, NULL);
+}
+
+/* What root makes in the folder of a server's user would keep that server from starting. */
+static enum rc become_owner(const char *dir, struct buf *why)
+{
+    struct stat st;
+
+    if (geteuid() != 0 || stat(dir, &st) != 0 || st.st_uid == 0)
+        return RC_OK;
+    if (setgroups(0, NULL) == 0 && setresgid(st.st_gid, st.st_gid, st.st_gid) == 0 &&
+        setresuid(st.st_uid, st.st_uid, st.st_uid) == 0)
+        return RC_OK;
+    buf_say(why,
+            "%s belongs to user %u, and this command cannot act as that user: %s; run it as the "
+            "server's user",
+            dir, (unsigned)st.st_uid, strerror(errno));
+    return RC_DENIED;
+}
+
+enum rc server_folder_for_command(const struct conf *c, struct store **out, struct buf *why)
+{
+    struct store_options o = server_store_options(c);
+    int64_t until_us = clock_mono_us(clock_system()) + COMMAND_PATIENCE_US;
+    enum rc rc = become_owner(c->data_dir, why);
+
+    if (rc != RC_OK)
+        return rc;
+    for (;;) {
+        buf_reset(why);
+        rc = store_open(&o, out, why);
+        if (rc != RC_BUSY)
+            return rc;
+        buf_reset(why);
+        if (server_admin_answers(c->data_dir))
+            return RC_BUSY;
+        if (clock_mono_us(clock_system()) >= until_us)
+            break;
+        pause_a_turn();
+    }
+    buf_say(why, "%s: %s has had this store open for %d s, and nothing answers at its admin.sock",
+            c->data_dir,
+            store_holder(c->data_dir) == STORE_HOLDER_SERVER ? "a server" : "another process",
+            COMMAND_PATIENCE_US / 1000000);
+    return RC_IO;
+}
+
+static bool stop_asked(struct server *s)
+{
+    return s->stop_asked;
+}
+
+static void say_who(struct server *s, bool is_server)
+{
+    buf_reset(&s->why);
+    if (is_server)
+        buf_say(&s->why,
+                "%s: another server has this store open; stop it, or give this one a store.dir of "
+                "its own",
+                s->conf->data_dir);
+    else if (s->stop_asked)
+        buf_say(&s->why, "asked to stop while another process had %s open", s->conf->data_dir);
+    else
+        buf_say(&s->why, "%s: another process has had this store open for %d s; wait for it to end",
+                s->conf->data_dir, SERVER_PATIENCE_US / 1000000);
+}
+
+enum rc server_folder_for_server(struct server *s)
+{
+    struct store_options o = server_store_options(s->conf);
+    int64_t until_us = clock_mono_us(clock_system()) + SERVER_PATIENCE_US;
+    int servers_seen = 0;
+    bool has_said = false;
+
+    o.is_server = true;
+    for (;;) {
+        buf_reset(&s->why);
+        enum rc rc = store_open(&o, &s->store, &s->why);
+        if (rc != RC_BUSY)
+            return rc;
+        bool is_server = store_holder(s->conf->data_dir) == STORE_HOLDER_SERVER;
+        servers_seen = is_server ? servers_seen + 1 : 0;
+        if (!is_server && !has_said)
+            LOG(SERVER_WAITING, F_TEXT("store", s->conf->data_dir));
+        has_said = has_said || !is_server;
+        if (servers_seen == LOOKS || clock_mono_us(clock_system()) >= until_us)
+            break;
+        if (server_wait(s, stop_asked, clock_mono_us(clock_system()) + TURN_US))
+            break;
+    }
+    say_who(s, servers_seen == LOOKS);
+    return RC_BUSY;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The store's folder, for a command.
+ */
+#pragma once
+
+#include "server/admin_priv.h"
+
+/* Opens the store of `c` for a command (folder.c). While another has it, this waits, at most half a minute: for a
+ * command to end, for a server that is starting to answer, for one that is stopping to be gone. RC_BUSY: a server
+ * answers at its socket, to be asked instead; `why` is empty then. Otherwise as store_open(), or RC_IO: it stayed
+ * in use. Blocks. */
+MUST_USE enum rc server_folder_for_command(const struct conf *c, struct store **out,
+                                           struct buf *why);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Loops and threads, as the parts that have some of their own need them.
+ */
+#pragma once
+
+#include "server/server_priv.h"
+
+/* Runs what was posted to the loops after their threads ended: completions free memory. */
+void server_drain_loops(struct server *s);
+/* Says in s->why that a thread was not to be had. */
+MUST_USE enum rc server_no_threads(struct server *s);

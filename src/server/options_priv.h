@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From options to what modules take.
+ */
+#pragma once
+
+#include "server/server_priv.h"
+
+/* The open files that the configured limits may come to. */
+int64_t server_files_wanted(const struct conf *c);
+/* Connections of clients at once, where `limit` files may be open: half of them are for others. */
+int64_t server_clients_max(const struct conf *c, int64_t limit);
+struct http_limits server_http_limits(const struct conf *c, size_t loop_count);
+/* All but `api`. */
+struct face_options server_face_options(const struct conf *c, const char *public_url);
+/* What the API has to know of the pages. */
+void server_api_faces(const struct conf *c, struct api_options *o);
+struct store_options server_store_options(const struct conf *c);
+/* Fills *limits; its retry delays point into `delays`. RC_INVALID: why. */
+MUST_USE enum rc server_deliver_limits(const struct conf *c, int64_t delays[static CORE_RETRY_MAX],
+                                       struct deliver_limits *limits, struct buf *why);
+/* Level and format of the log. */
+void server_configure_log(const struct conf *c);
+/* What no single option's range can say, such as a certificate without its key, or the retry
+ * schedule. What passes here cannot fail server_deliver_limits(). */
+MUST_USE enum rc server_check(const struct conf *c, struct buf *why);
+/* NULL for the empty text. */
+const char *server_text(const char *text);

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The statistics' thread: takes over the minute that is over, writes it, packs, and keeps the file within its bounds.
+ */
+#include "stats/stats_priv.h"
+
+#include "metrics/metrics.h"
+
+#include <stdio.h>
+
+enum {
+    TICK_LATE_US = 50000,    /* after the turn of the minute */
+    TICK_AGAIN_US = 1000000, /* while something of an earlier minute could not be written */
+    CATCH_UP_MINUTES = 5,    /* of which nothing says that there was no server */
+    PACKS_A_TICK = 4
+};
+
+/* --- the file --------------------------------------------------------------------------------------------- */
+
+static void say_failed(struct stats *s, enum rc rc, struct str why)
+{
+    if (!s->has_failed)
+        LOG(STATS_FAILED, F_TEXT("rc", rc_name(rc)), F_TEXT("file", s->file.path),
+            F_STR("why", why));
+    s->has_failed = true;
+}
+
+static enum rc open_file(struct stats *s)
+{
+    struct buf why;
+    buf_init(&why, 1024);
+    memcpy(s->file.key, s->key, sizeof(s->key));
+    enum rc rc = stats_file_open(&s->file, &why);
+    if (rc == RC_CORRUPT) {
+        LOG(STATS_RENEWED, F_TEXT("file", s->file.path), F_STR("why", buf_str(&why)));
+        stats_file_remove(&s->file);
+        buf_reset(&why);
+        rc = stats_file_open(&s->file, &why);
+    }
+    if (rc != RC_OK)
+        say_failed(s, rc, buf_str(&why));
+    buf_fini(&why);
+    return rc;
+}
+
+/* What a failure means for the file: it is opened again at the next tick, damaged anew. */
+static void close_failed(struct stats *s, enum rc rc)
+{
+    if (rc == RC_CORRUPT)
+        LOG(STATS_RENEWED, F_TEXT("file", s->file.path), F_TEXT("why", "a row cannot be read"));
+    else
+        say_failed(s, rc, str_from(db_error(s->file.writer)));
+    if (rc == RC_CORRUPT)
+        stats_file_remove(&s->file);
+    else
+        stats_file_close(&s->file);
+}
+
+/* --- a tick ------------------------------------------------------------------------------------------------- */
+
+/* The store thread may have it just now: then it gives it up itself with its next group, or we get it at the next tick. */
+static void take_over(struct stats *s, int64_t minute_us, bool at_end)
+{
+    struct stats_table *t = atomic_load(&s->current);
+    if (t == NULL || (!at_end && atomic_load(&t->minute_us) == minute_us))
+        return;
+    if (atomic_compare_exchange_strong(&s->current, &t, NULL))
+        atomic_store(&t->state, STATS_TABLE_FULL);
+}
+
+static enum rc write_full(struct stats *s)
+{
+    for (size_t i = 0; i < STATS_TABLES; i++) {
+        struct stats_table *t = &s->tables[i];
+        if (atomic_load(&t->state) != STATS_TABLE_FULL)
+            continue;
+        enum rc rc = stats_file_put(&s->file, atomic_load(&t->minute_us) / STATS_MINUTE_US, t);
+        if (rc != RC_OK)
+            return rc;
+        stats_table_clear(t);
+        atomic_store(&t->state, STATS_TABLE_FREE);
+    }
+    return RC_OK;
+}
+
+/* Also of a minute in which nothing moved: else it could not be told from one without a server. */
+static enum rc mark_alive(struct stats *s, int64_t until_us)
+{
+    enum rc rc = RC_OK;
+    int64_t from_us = s->alive_until_us;
+    if (until_us - from_us > CATCH_UP_MINUTES * STATS_MINUTE_US || until_us < from_us)
+        from_us = until_us - STATS_MINUTE_US;
+    for (int64_t at = from_us; rc == RC_OK && at < until_us; at += STATS_MINUTE_US)
+        rc = stats_file_put(&s->file, at / STATS_MINUTE_US, NULL);
+    if (rc == RC_OK)
+        s->alive_until_us = until_us;
+    return rc;
+}
+
+static bool has_full(struct stats *s)
+{
+    for (size_t i = 0; i < STATS_TABLES; i++)
+        if (atomic_load(&s->tables[i].state) == STATS_TABLE_FULL)
+            return true;
+    return false;
+}
+
+/* However the wall clock is set, nothing is old before it is so by the store's time, too. */
+static int64_t oldest_now(const struct stats *s, int64_t now_us)
+{
+    int64_t own_us = clock_wall_us(s->o.own);
+    return own_us < now_us ? own_us : now_us;
+}
+
+static enum rc roll_up(struct stats *s, int64_t now_us)
+{
+    bool more = true;
+    enum rc rc = RC_OK;
+    for (int i = 0; rc == RC_OK && more && i < PACKS_A_TICK; i++)
+        rc = stats_pack_next(&s->file, now_us, &more);
+    if (rc == RC_OK)
+        rc = stats_file_expire(&s->file, oldest_now(s, now_us));
+    if (rc == RC_OK)
+        rc = stats_file_shrink(&s->file, s->o.size_max);
+    return rc;
+}
+
+static void tell_size(struct stats *s)
+{
+    int64_t bytes = 0;
+    if (stats_file_size(&s->file, &bytes) == RC_OK)
+        metrics_set(METRIC_STATS_BYTES, bytes);
+}
+
+void stats_tick(struct stats *s, bool at_end)
+{
+    int64_t began_us = clock_mono_us(s->o.clock), now_us = clock_wall_us(s->o.clock);
+    int64_t minute_us = now_us - now_us % STATS_MINUTE_US;
+    take_over(s, minute_us, at_end);
+    if (!has_full(s) && s->alive_until_us == minute_us && !at_end)
+        return;
+    mutex_lock(&s->lock);
+    enum rc rc = s->file.writer != NULL ? RC_OK : open_file(s);
+    bool was_open = rc == RC_OK;
+    if (rc == RC_OK)
+        rc = write_full(s);
+    if (rc == RC_OK)
+        rc = mark_alive(s, at_end ? minute_us + STATS_MINUTE_US : minute_us);
+    mutex_unlock(&s->lock);
+    if (rc == RC_OK && !at_end) {
+        rc = roll_up(s, now_us); /* readers see the file as it was before */
+        tell_size(s);
+    }
+    if (rc != RC_OK && was_open) {
+        mutex_lock(&s->lock);
+        close_failed(s, rc);
+        mutex_unlock(&s->lock);
+    }
+    if (rc == RC_OK && s->has_failed) {
+        s->has_failed = false;
+        LOG(STATS_RECOVERED, F_TEXT("file", s->file.path));
+    }
+    metrics_observe(METRIC_STATS_TICK, clock_mono_us(s->o.clock) - began_us);
+}
+
+/* --- the thread ------------------------------------------------------------------------------------------------ */
+
+static int64_t next_tick_us(struct stats *s)
+{
+    int64_t mono_us = clock_mono_us(s->o.clock), now_us = clock_wall_us(s->o.clock);
+    int64_t wait_us = STATS_MINUTE_US - now_us % STATS_MINUTE_US + TICK_LATE_US;
+    const struct stats_table *t = atomic_load(&s->current);
+    bool is_late =
+        t != NULL && atomic_load(&t->minute_us) / STATS_MINUTE_US != now_us / STATS_MINUTE_US;
+    if (is_late || has_full(s) || s->has_failed)
+        wait_us = wait_us < TICK_AGAIN_US ? wait_us : TICK_AGAIN_US;
+    return mono_us + wait_us;
+}
+
+static void stats_run(void *arg)
+{
+    struct stats *s = arg;
+    mutex_lock(&s->wake_lock);
+    while (!s->is_stopping) {
+        (void)cond_wait_until(&s->wake, &s->wake_lock, next_tick_us(s));
+        if (s->is_stopping)
+            break;
+        mutex_unlock(&s->wake_lock);
+        stats_tick(s, false);
+        mutex_lock(&s->wake_lock);
+    }
+    mutex_unlock(&s->wake_lock);
+}
+
+/* --- life ---------------------------------------------------------------------------------------------------------- */
+
+int64_t stats_type_id(const struct stats *s, int64_t org, struct str event_type)
+{
+    const uint64_t key[2] = { s->key[0] ^ (uint64_t)org, s->key[1] };
+    int64_t id = (int64_t)str_siphash(key, event_type);
+    return id == 0 ? 1 : id;
+}
+
+const struct store_watcher *stats_watcher(struct stats *s)
+{
+    return &s->watcher;
+}
+
+struct stats *stats_open(const struct stats_options *o)
+{
+    struct stats *s = XNEW(struct stats);
+    char path[4096];
+    s->o = *o;
+    s->watcher = stats_count_watcher;
+    s->watcher.ctx = s;
+    stats_live_init(&s->live, o->loops, o->loop_count);
+    (void)snprintf(path, sizeof(path), "%s/stats.db", o->dir);
+    s->file.path = xstrdup(path);
+    for (size_t i = 0; i < STATS_TABLES; i++)
+        stats_table_init(&s->tables[i]);
+    mutex_init(&s->lock);
+    mutex_init(&s->wake_lock);
+    cond_init(&s->wake);
+    s->key[0] = rng_u64(o->rng);
+    s->key[1] = rng_u64(o->rng);
+    s->counts = o->size_max > 0;
+    if (s->counts && open_file(s) == RC_OK)
+        memcpy(s->key, s->file.key, sizeof(s->key));
+    s->alive_until_us = clock_wall_us(o->clock);
+    s->alive_until_us -= s->alive_until_us % STATS_MINUTE_US;
+    if (o->no_thread || !s->counts)
+        return s;
+    s->thread = thread_start("stats", THREAD_OTHER, stats_run, s);
+    if (s->thread != NULL)
+        return s;
+    stats_close(s);
+    return NULL;
+}
+
+void stats_stop(struct stats *s)
+{
+    if (s == NULL)
+        return;
+    mutex_lock(&s->wake_lock);
+    s->is_stopping = true;
+    mutex_unlock(&s->wake_lock);
+    cond_signal(&s->wake);
+    thread_join(s->thread);
+    s->thread = NULL;
+}
+
+void stats_close(struct stats *s)
+{
+    if (s == NULL)
+        return;
+    stats_stop(s);
+    if (s->counts)
+        stats_tick(s, true);
+    stats_file_close(&s->file);
+    for (size_t i = 0; i < STATS_TABLES; i++)
+        stats_table_fini(&s->tables[i]);
+    cond_fini(&s->wake);
+    mutex_fini(&s->wake_lock);
+    mutex_fini(&s->lock);
+    xfree(s->file.path);
+    xfree(s);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rows of filter runs, written by the store thread and walked as messages are: segment by segment,
+ * stretch by stretch, newest first as a rule.
+ */
+#include "store/files/filter_run_priv.h"
+
+#include "store/files/read_one_priv.h"
+#include "store/files/readers_priv.h"
+#include "store/files/rows_priv.h"
+#include "store/files/segment_priv.h"
+#include "store/files/segments_priv.h"
+#include "store/files/stretch_priv.h"
+#include "store/files/walk_priv.h"
+#include "store/filter_run.h"
+
+enum {
+    ROW_BYTES = 256, /* of a row beside its texts, for when a segment is full */
+    HAS_DATA = 1,    /* in the column has_data */
+    HAS_REDACTED_DATA = 2
+};
+
+enum rc store_apply_filter_run(struct store_files *s, struct store_filter_run_job *j)
+{
+    const struct store_filter_run *r = &j->run;
+    int64_t k = id_key(&r->id);
+    struct store_segment *seg = store_segment_of(s, k);
+    enum rc rc = store_segment_begin(seg);
+    if (rc != RC_OK)
+        return rc;
+    files_job(&j->job)->segment = seg;
+    struct db_stmt *st = db_prepare(
+        seg->writer,
+        "INSERT INTO filter_run(k, tail, stretch, app, started, took, event, halted,"
+        " has_data, filters, summary, detail) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    db_bind_int(st, 1, k);
+    db_bind_blob(st, 2, store_id_tail(&r->id));
+    db_bind_int(st, 3, store_stretch_take(seg, STRETCH_RUNS, k, 1));
+    db_bind_int(st, 4, r->app);
+    db_bind_int(st, 5, r->started_us);
+    db_bind_int(st, 6, r->took_us);
+    db_bind_text(st, 7, r->event);
+    db_bind_int(st, 8, r->halted);
+    db_bind_int(st, 9, !r->has_data ? 0 : r->is_redacted ? HAS_REDACTED_DATA : HAS_DATA);
+    db_bind_text(st, 10, r->filters);
+    db_bind_text(st, 11, r->summary);
+    db_bind_opt_text(st, 12, r->detail);
+    rc = db_run(st);
+    store_segment_note_shown(seg, k, r->started_us);
+    if (rc == RC_OK)
+        seg->new_bytes += (int64_t)(r->summary.len + r->detail.len + ROW_BYTES);
+    return store_settle(seg, rc);
+}
+
+/* --- reading ----------------------------------------------------------------------------------------- */
+
+#define COLUMNS(detail) \
+    "k, tail, app, started, took, event, halted, has_data, filters, summary, " detail
+
+static void read_run(struct db_stmt *s, struct arena *a, struct store_filter_run *out)
+{
+    *out = (struct store_filter_run){
+        .id = store_id_of(db_int(s, 0), db_borrow(s, 1)),
+        .app = db_int(s, 2),
+        .started_us = db_int(s, 3),
+        .took_us = db_int(s, 4),
+        .event = db_text(s, 5, a),
+        .halted = db_int(s, 6) != 0,
+        .has_data = db_int(s, 7) != 0,
+        .is_redacted = db_int(s, 7) == HAS_REDACTED_DATA,
+        .filters = db_text(s, 8, a),
+        .summary = db_text(s, 9, a),
+        .detail = db_text(s, 10, a),
+    };
+}
+
+#define LIST(order) \
+    "SELECT " COLUMNS( \
+        "CASE WHEN ?11 THEN detail END") " FROM filter_run WHERE stretch = ?1 AND app = ?2 AND k > ?3 AND k < ?4" \
+                                         " AND (?5 IS NULL OR event = ?5) AND (?6 < 0 OR halted = ?6) AND (?7 = 0 OR has_data > 0)" \
+                                         " AND (?8 IS NULL OR instr(filters, ?8)) AND started >= ?9 AND started < ?10" \
+                                         " ORDER BY k " order " LIMIT ?12"
+
+#define COUNT_ROWS \
+    "SELECT count(*) FROM filter_run WHERE stretch = ?1 AND app = ?2 AND k > ?3 AND k < ?4"
+
+struct search {
+    const struct store_filter_run_filter *filter;
+    struct store_walk walk;
+    struct store_filter_run *out;
+    struct arena *arena;
+    size_t count, limit;
+    bool more;
+};
+
+static void filter_run_bind(struct db_stmt *s, const struct search *q, int64_t stretch)
+{
+    const struct store_filter_run_filter *f = q->filter;
+    db_bind_int(s, 1, stretch);
+    db_bind_int(s, 2, f->app);
+    db_bind_int(s, 3, q->walk.low);
+    db_bind_int(s, 4, q->walk.high);
+    if (f->event.len > 0)
+        db_bind_text(s, 5, f->event);
+    db_bind_int(s, 6, f->halted);
+    db_bind_int(s, 7, f->with_data);
+    if (f->filter.len > 0)
+        db_bind_text(s, 8, arena_fmt(q->arena, " %.*s ", STR_ARGS(f->filter)));
+    db_bind_int(s, 9, f->after_us > 0 ? f->after_us : -1);
+    db_bind_int(s, 10, f->before_us > 0 ? f->before_us : INT64_MAX);
+    db_bind_int(s, 11, f->with_detail);
+    db_bind_int(s, 12, (int64_t)(q->limit + 1 - q->count));
+}
+
+static enum rc list_stretch(void *ctx, struct db *db, int64_t stretch, bool *is_full)
+{
+    enum rc rc;
+    struct search *q = ctx;
+    struct db_stmt *s = db_prepare(db, q->walk.ascending ? LIST("ASC") : LIST("DESC"));
+    filter_run_bind(s, q, stretch);
+    while (db_step(s, &rc)) {
+        if (q->count == q->limit) {
+            q->more = *is_full = true;
+            db_reset(s);
+            break;
+        }
+        read_run(s, q->arena, &q->out[q->count++]);
+    }
+    return rc;
+}
+
+static bool filter_run_is_filtered(const struct store_filter_run_filter *f)
+{
+    return f->event.len > 0 || f->filter.len > 0 || f->halted >= 0 || f->with_data;
+}
+
+enum rc store_files_filter_run_list(struct store *store, const struct store_filter_run_filter *f,
+                                    const struct store_page *page, struct arena *a,
+                                    struct store_filter_run *out, struct store_page_end *end)
+{
+    struct store_files *s = store_files_of(store);
+    struct search q = { .filter = f, .out = out, .arena = a, .limit = (size_t)page->limit };
+    *end = (struct store_page_end){ .done = true };
+    enum rc rc = store_walk_bounds(&q.walk, page, STR("frun_"), f->after_us, f->before_us);
+    store_walk_limit(&q.walk, filter_run_is_filtered(f) ? page->rows_max : 0, COUNT_ROWS, f->app);
+    if (rc == RC_OK)
+        rc = store_walk_segments(s, &q.walk, STRETCH_RUNS, a, list_stretch, &q);
+    if (rc != RC_OK)
+        return rc;
+    if (page->backwards)
+        store_page_reverse(out, q.count, sizeof *out);
+    store_walk_end(&q.walk, q.count, q.more, end);
+    return RC_OK;
+}
+
+struct run_read {
+    struct arena *arena;
+    struct store_filter_run *out;
+};
+
+static void read_run_row(void *ctx, struct db_stmt *row)
+{
+    const struct run_read *r = ctx;
+    read_run(row, r->arena, r->out);
+}
+
+enum rc store_files_filter_run_get(struct store *store, int64_t app, const struct id *id,
+                                   struct arena *a, struct store_filter_run *out)
+{
+    struct run_read r = { a, out };
+    return store_read_by_id(
+        store_files_of(store),
+        "SELECT " COLUMNS("detail") " FROM filter_run WHERE k = ? AND tail = ? AND app = ?", id,
+        app, read_run_row, &r);
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lists of messages, of an application or of an endpoint; and searching deliveries.
+ */
+#include "store/files/read_messages_priv.h"
+
+#include "store/files/rows_priv.h"
+#include "store/files/walk_priv.h"
+
+#include <stdlib.h>
+
+/* What a statement is bound to beside its filter: ?1 stretch, ?2 whose, ?3 and ?4 bounds, ?8 after,
+ * ?9 before, ?10 limit, ?11 states. */
+struct listing {
+    const char *up, *down, *count;
+    int64_t whose;
+    unsigned states;
+    const struct store_message_filter *filter;
+    bool with_delivery;
+};
+
+static void read_messages_bind(struct db_stmt *s, const struct listing *l,
+                               const struct store_walk *w, int64_t stretch, size_t room,
+                               struct arena *a)
+{
+    db_bind_int(s, 1, stretch);
+    db_bind_int(s, 2, l->whose);
+    db_bind_int(s, 3, w->low);
+    db_bind_int(s, 4, w->high);
+    store_bind_filter(s, a, l->filter->event_types, l->filter->event_type_count, l->filter->channel,
+                      l->filter->tag);
+    db_bind_int(s, 8, l->filter->after_us);
+    db_bind_int(s, 9, l->filter->before_us > 0 ? l->filter->before_us : INT64_MAX);
+    db_bind_int(s, 10, (int64_t)room);
+    if (l->with_delivery)
+        db_bind_int(s, 11, l->states);
+    else
+        db_bind_int(s, 11, l->filter->with_payload);
+}
+
+struct target {
+    const struct listing *listing;
+    struct store_walk walk;
+    struct arena *arena;
+    struct store_message_row *messages;
+    struct store_delivery_row *deliveries; /* one of the two */
+    size_t count, limit;
+    bool more;
+    int64_t now_us;
+};
+
+static void read_row(struct db_stmt *s, struct target *t, struct arena *a)
+{
+    if (t->messages != NULL) {
+        store_read_message(s, 0, t->now_us, a, &t->messages[t->count].message);
+        return;
+    }
+    struct store_delivery_row *d = &t->deliveries[t->count];
+    *d = (struct store_delivery_row){ .endpoint = db_int(s, MESSAGE_COLUMN_COUNT) };
+    store_read_message(s, 0, t->now_us, a, &d->message_row.message);
+    d->message = d->message_row.message.id;
+    d->state = (enum store_state)db_int(s, MESSAGE_COLUMN_COUNT + 1);
+    d->due_us = db_int(s, MESSAGE_COLUMN_COUNT + 2);
+    d->attempt_count = (int)db_int(s, MESSAGE_COLUMN_COUNT + 3);
+    d->last_at_us = db_int(s, MESSAGE_COLUMN_COUNT + 4);
+    d->reason = (enum store_reason)db_int(s, MESSAGE_COLUMN_COUNT + 5);
+    d->retry_at_us = db_int(s, MESSAGE_COLUMN_COUNT + 6);
+    d->trigger = (enum store_trigger)db_int(s, MESSAGE_COLUMN_COUNT + 7);
+    d->task = db_int(s, MESSAGE_COLUMN_COUNT + 8);
+}
+
+static enum rc list_stretch(void *ctx, struct db *db, int64_t stretch, bool *is_full)
+{
+    enum rc rc;
+    struct target *t = ctx;
+    struct db_stmt *s = db_prepare(db, t->walk.ascending ? t->listing->up : t->listing->down);
+    read_messages_bind(s, t->listing, &t->walk, stretch, t->limit + 1 - t->count, t->arena);
+    while (db_step(s, &rc)) {
+        if (t->count == t->limit) {
+            t->more = *is_full = true;
+            db_reset(s);
+            break;
+        }
+        read_row(s, t, t->arena);
+        t->count++;
+    }
+    return rc;
+}
+
+static bool read_messages_has_filter(const struct listing *l)
+{
+    const struct store_message_filter *f = l->filter;
+    return f->event_type_count > 0 || f->channel.len > 0 || f->tag.len > 0 || l->states != 0;
+}
+
+static enum rc list_all(struct store_files *s, const struct listing *l,
+                        const struct store_page *page, struct arena *a, struct target *t,
+                        struct store_page_end *end)
+{
+    *end = (struct store_page_end){ .done = true };
+    t->listing = l;
+    t->arena = a;
+    t->limit = (size_t)page->limit;
+    t->now_us = clock_wall_us(s->base.o.clock);
+    enum rc rc =
+        store_walk_bounds(&t->walk, page, STR("msg_"), l->filter->after_us, l->filter->before_us);
+    store_walk_limit(&t->walk, read_messages_has_filter(l) ? page->rows_max : 0, l->count,
+                     l->whose);
+    if (rc == RC_OK)
+        rc = store_walk_segments(s, &t->walk, STRETCH_MESSAGES, a, list_stretch, t);
+    if (rc == RC_OK)
+        store_walk_end(&t->walk, t->count, t->more, end);
+    return rc;
+}
+
+#define COUNT_MESSAGES \
+    "SELECT count(*) FROM message WHERE stretch = ?1 AND app = ?2 AND k > ?3 AND k < ?4"
+#define COUNT_DELIVERIES \
+    "SELECT count(*) FROM delivery WHERE stretch = ?1 AND endpoint = ?2 AND msg > ?3 AND msg < ?4"
+
+#define LIST_MESSAGES(order) \
+    "SELECT " MESSAGE_COLUMNS( \
+        "", \
+        "CASE WHEN ?11 THEN payload END") " FROM message" \
+                                          " WHERE stretch = ?1 AND app = ?2 AND k > ?3 AND k < ?4 AND created >= ?8 AND created < ?9" MESSAGE_FILTER( \
+                                              "") " ORDER BY k " order " LIMIT ?10"
+
+enum rc store_files_message_list(struct store *store, const struct store_message_filter *f,
+                                 const struct store_page *page, struct arena *a,
+                                 struct store_message_row *out, struct store_page_end *end)
+{
+    struct store_files *s = store_files_of(store);
+    const struct listing l = {
+        LIST_MESSAGES("ASC"), LIST_MESSAGES("DESC"), COUNT_MESSAGES, f->app, 0, f, false
+    };
+    struct target t = { .messages = out };
+    enum rc rc = list_all(s, &l, page, a, &t, end);
+    if (rc == RC_OK && page->backwards)
+        store_page_reverse(out, t.count, sizeof *out);
+    return rc;
+}
+
+#define LIST_DELIVERIES(payload, order) \
+    "SELECT " MESSAGE_COLUMNS( \
+        "m.", \
+        payload) ", d.endpoint, d.state, d.due, d.attempts, d.last_at, d.reason, d.retry_at, d.trigger, d.task FROM delivery d CROSS JOIN message m ON m.k = d.msg" \
+                 " WHERE d.stretch = ?1 AND d.endpoint = ?2 AND d.msg > ?3 AND d.msg < ?4 AND (?11 = 0 OR (?11 >> d.state) & 1)" \
+                 " AND m.created >= ?8 AND m.created < ?9" MESSAGE_FILTER( \
+                     "m.") " ORDER BY d.msg " order " LIMIT ?10"
+
+enum rc store_files_delivery_by_endpoint(struct store *store, const struct store_message_filter *f,
+                                         int64_t endpoint, unsigned states,
+                                         const struct store_page *page, struct arena *a,
+                                         struct store_delivery_row *out, struct store_page_end *end)
+{
+    struct store_files *s = store_files_of(store);
+    struct listing l = { LIST_DELIVERIES("NULL", "ASC"),
+                         LIST_DELIVERIES("NULL", "DESC"),
+                         COUNT_DELIVERIES,
+                         endpoint,
+                         states,
+                         f,
+                         true };
+    struct target t = { .deliveries = out };
+    if (f->with_payload) {
+        l.up = LIST_DELIVERIES("m.payload", "ASC");
+        l.down = LIST_DELIVERIES("m.payload", "DESC");
+    }
+    enum rc rc = list_all(s, &l, page, a, &t, end);
+    if (rc == RC_OK && page->backwards)
+        store_page_reverse(out, t.count, sizeof *out);
+    return rc;
+}
+
+/* --- searching deliveries ---------------------------------------------------------------------------------- */
+
+/* ?1 stretch, ?2 application, ?3 and ?4 bounds, ?5 text, ?6 endpoint, ?7 now, ?8 after, ?9 before. After the columns of a
+ * message: its endpoints, whether its payload has the text, how long it is. */
+#define HAS_PAYLOAD "(m.expires = 0 OR m.expires > ?7)"
+#define SEARCHED \
+    "SELECT " MESSAGE_COLUMNS("m.", "NULL") ", m.endpoints," \
+                                            " CASE WHEN ?5 IS NULL OR NOT " HAS_PAYLOAD \
+                                            " THEN 0 ELSE instr(CAST(m.payload AS TEXT), ?5) END," \
+                                            " coalesce(length(m.payload), 0) FROM "
+#define SEARCHED_TIME " AND m.created >= ?8 AND m.created < ?9"
+#define SEARCH_APP \
+    SEARCHED \
+    "message m WHERE m.stretch = ?1 AND m.app = ?2 AND m.k > ?3 AND m.k < ?4 AND ?6 = 0" SEARCHED_TIME \
+    " ORDER BY m.k DESC"
+#define SEARCH_ENDPOINT \
+    SEARCHED \
+    "delivery d CROSS JOIN message m ON m.k = d.msg WHERE d.stretch = ?1 AND d.endpoint = ?6" \
+    " AND d.msg > ?3 AND d.msg < ?4 AND m.app = ?2" SEARCHED_TIME " ORDER BY d.msg DESC"
+
+struct searching {
+    struct store_files *store;
+    const struct store_delivery_search *f;
+    struct store_walk walk;
+    struct arena *arena;
+    struct store_delivery_found *out;
+    size_t count, max;
+    int64_t rows, bytes, now_us;
+    int64_t *endpoints; /* room for those of one message */
+    size_t room;
+    bool is_stopped;
+    struct id last; /* the message looked at last */
+    int64_t last_endpoint, last_shown_us;
+};
+
+static bool is_spent(const struct searching *q)
+{
+    return q->rows >= q->f->rows_max || q->bytes >= q->f->bytes_max ||
+           clock_mono_us(q->store->base.o.clock) > q->f->until_us;
+}
+
+static int read_messages_by_number(const void *left, const void *right)
+{
+    const int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* The message's endpoints that are wanted, ascending. */
+static size_t endpoints_of(struct searching *q, struct str packed)
+{
+    size_t count = 0;
+    if (q->f->endpoint != 0) {
+        q->endpoints[0] = q->f->endpoint;
+        return 1;
+    }
+    if (packed.len > q->room) {
+        q->room = packed.len;
+        q->endpoints = arena_array(q->arena, q->room, sizeof(*q->endpoints));
+    }
+    while (count < q->room && store_endpoints_next(&packed, &q->endpoints[count]))
+        count++;
+    if (count > 1)
+        qsort(q->endpoints, count, sizeof(*q->endpoints), read_messages_by_number);
+    return count;
+}
+
+static enum rc read_delivery(struct db *db, int64_t stretch, const struct id *message,
+                             int64_t endpoint, struct store_delivery_row *row)
+{
+    enum rc rc;
+    struct db_stmt *s = db_prepare(
+        db, "SELECT state, due, attempts, last_at, reason, retry_at, trigger FROM delivery"
+            " WHERE stretch = ? AND endpoint = ? AND msg = ?");
+    db_bind_int(s, 1, stretch);
+    db_bind_int(s, 2, endpoint);
+    db_bind_int(s, 3, id_key(message));
+    *row = (struct store_delivery_row){ .message = *message, .endpoint = endpoint };
+    if (!db_step(s, &rc))
+        return rc;
+    row->state = (enum store_state)db_int(s, 0);
+    row->due_us = db_int(s, 1);
+    row->attempt_count = (int)db_int(s, 2);
+    row->last_at_us = db_int(s, 3);
+    row->reason = (enum store_reason)db_int(s, 4);
+    row->retry_at_us = db_int(s, 5);
+    row->trigger = (enum store_trigger)db_int(s, 6);
+    db_reset(s);
+    return RC_OK;
+}
+
+/* Does the statement's row (of the last attempt) have the text? */
+static const char *matched_in(const struct searching *q, struct db_stmt *s)
+{
+    if (str_contains(db_borrow(s, 10), q->f->text))
+        return "response";
+    if (str_contains(db_borrow(s, 8), q->f->text) || str_contains(db_borrow(s, 7), q->f->text))
+        return "error";
+    return NULL;
+}
+
+static void read_last(struct db_stmt *s, const struct searching *q,
+                      struct store_delivery_found *found)
+{
+    found->has_last = true;
+    found->last = (struct store_attempt_row){
+        .id = store_id_of(db_int(s, 0), db_borrow(s, 1)),
+        .message = found->row.message,
+        .endpoint = found->row.endpoint,
+        .number = (int)db_int(s, 2),
+        .success = db_int(s, 3) != 0,
+        .http_status = (int)db_int(s, 4),
+        .started_us = db_int(s, 5),
+        .took_us = db_int(s, 6),
+        .error = db_text(s, 7, q->arena),
+        .detail = db_text(s, 8, q->arena),
+        .url = db_text(s, 9, q->arena),
+        .response = db_text(s, 10, q->arena),
+        .trigger = (enum store_trigger)db_int(s, 11),
+        .next_due_us = store_shown_us(&q->store->base, db_int(s, 12)),
+    };
+}
+
+/* Fills in the last attempt, if the delivery is wanted by it. *wanted: in, whether it is without it. */
+static enum rc judge_last(struct searching *q, struct db *db, struct store_delivery_found *found,
+                          bool *wanted)
+{
+    enum rc rc;
+    const struct store_delivery_search *f = q->f;
+    struct db_stmt *s = db_prepare(
+        db,
+        "SELECT ak, tail, number, success, http_status, started, took, error, detail, url, response,"
+        " trigger, next_due FROM attempt WHERE msg = ? AND endpoint = ? ORDER BY ak DESC LIMIT 1");
+    db_bind_int(s, 1, id_key(&found->row.message));
+    db_bind_int(s, 2, found->row.endpoint);
+    if (!db_step(s, &rc)) {
+        *wanted = *wanted && f->http_status < 0;
+        return rc;
+    }
+    if (!*wanted)
+        *wanted = (found->matched = matched_in(q, s)) != NULL;
+    *wanted = *wanted && (f->http_status < 0 || db_int(s, 4) == f->http_status);
+    if (*wanted)
+        read_last(s, q, found);
+    db_reset(s);
+    return RC_OK;
+}
+
+static bool is_type_wanted(const struct store_delivery_search *f, struct str type)
+{
+    for (size_t i = 0; i < f->event_type_count; i++)
+        if (str_eq(f->event_types[i], type))
+            return true;
+    return f->event_type_count == 0;
+}
+
+/* One delivery. `s`: the statement at its message. */
+static enum rc search_one(struct searching *q, struct db *db, int64_t stretch, struct db_stmt *s,
+                          int64_t endpoint)
+{
+    const struct store_delivery_search *f = q->f;
+    bool in_payload = db_int(s, MESSAGE_COLUMN_COUNT + 1) > 0;
+    bool wanted = f->text.len == 0 || in_payload;
+    struct store_delivery_found *found = &q->out[q->count];
+    *found = (struct store_delivery_found){ .matched = in_payload ? "payload" : NULL };
+    enum rc rc = read_delivery(db, stretch, &q->last, endpoint, &found->row);
+    q->rows++;
+    q->last_endpoint = endpoint;
+    if (rc != RC_OK || found->row.state == 0 ||
+        (f->states != 0 && ((f->states >> found->row.state) & 1) == 0))
+        return rc;
+    rc = judge_last(q, db, found, &wanted);
+    if (rc == RC_OK && wanted) {
+        store_read_message(s, 0, q->now_us, q->arena, &found->row.message_row.message);
+        q->count++;
+    }
+    return rc;
+}
+
+/* Looks at a message: how many of its endpoints are to be looked at, and after which. */
+static size_t begin_message(struct searching *q, struct db_stmt *s)
+{
+    const struct store_delivery_search *f = q->f;
+    q->last = store_id_of(db_int(s, 0), db_borrow(s, 1));
+    q->last_shown_us = db_int(s, 4);
+    q->rows++;
+    q->bytes += f->text.len > 0 ? db_int(s, MESSAGE_COLUMN_COUNT + 2) : 0;
+    bool goes_on = f->has_after && f->after_endpoint != 0 && id_key(&q->last) == id_key(&f->after);
+    q->last_endpoint = goes_on ? f->after_endpoint : 0;
+    return is_type_wanted(f, db_borrow(s, 7)) ? endpoints_of(q, db_borrow(s, MESSAGE_COLUMN_COUNT))
+                                              : 0;
+}
+
+static enum rc search_message(struct searching *q, struct db *db, int64_t stretch,
+                              struct db_stmt *s)
+{
+    enum rc rc = RC_OK;
+    size_t count = begin_message(q, s);
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        if (q->endpoints[i] <= q->last_endpoint) /* named twice, or before the page */
+            continue;
+        bool may_stop = q->last_endpoint != 0 && q->rows > 1; /* each page looks at something */
+        if (may_stop && (q->count == q->max || is_spent(q))) {
+            q->is_stopped = true;
+            return RC_OK;
+        }
+        rc = search_one(q, db, stretch, s, q->endpoints[i]);
+    }
+    q->last_endpoint = 0; /* all of it was looked at */
+    q->is_stopped = q->count == q->max || is_spent(q);
+    return rc;
+}
+
+static enum rc search_stretch(void *ctx, struct db *db, int64_t stretch, bool *is_full)
+{
+    enum rc rc, rc_one = RC_OK;
+    struct searching *q = ctx;
+    const struct store_delivery_search *f = q->f;
+    struct db_stmt *s = db_prepare(db, f->endpoint != 0 ? SEARCH_ENDPOINT : SEARCH_APP);
+    db_bind_int(s, 1, stretch);
+    db_bind_int(s, 2, f->app);
+    db_bind_int(s, 3, q->walk.low);
+    db_bind_int(s, 4, q->walk.high);
+    if (f->text.len > 0)
+        db_bind_text(s, 5, f->text);
+    db_bind_int(s, 6, f->endpoint);
+    db_bind_int(s, 7, q->now_us);
+    db_bind_int(s, 8, f->after_us);
+    db_bind_int(s, 9, f->before_us > 0 ? f->before_us : INT64_MAX);
+    while (!q->is_stopped && rc_one == RC_OK && db_step(s, &rc))
+        rc_one = search_message(q, db, stretch, s);
+    db_reset(s);
+    *is_full = q->is_stopped;
+    return rc_one != RC_OK ? rc_one : q->is_stopped ? RC_OK : rc;
+}
+
+enum rc store_files_delivery_search(struct store *store, const struct store_delivery_search *f,
+                                    struct arena *a, struct store_delivery_found *out, size_t max,
+                                    struct store_delivery_search_end *end)
+{
+    const struct store_page page = { .descending = true };
+    struct searching q = { .store = store_files_of(store),
+                           .f = f,
+                           .arena = a,
+                           .out = out,
+                           .max = max,
+                           .room = STORE_DESTINATIONS_MAX };
+    *end = (struct store_delivery_search_end){ .done = true };
+    q.endpoints = arena_array(a, q.room, sizeof(*q.endpoints));
+    q.now_us = clock_wall_us(q.store->base.o.clock);
+    enum rc rc = store_walk_bounds(&q.walk, &page, STR("msg_"), f->after_us, f->before_us);
+    if (f->has_after)
+        q.walk.page_high = id_key(&f->after) + (f->after_endpoint != 0 ? 1 : 0);
+    if (rc == RC_OK)
+        rc = store_walk_segments(q.store, &q.walk, STRETCH_MESSAGES, a, search_stretch, &q);
+    *end = (struct store_delivery_search_end){ .count = q.count,
+                                               .done = !q.is_stopped,
+                                               .resume = q.last,
+                                               .resume_endpoint = q.last_endpoint,
+                                               .row_count = q.rows,
+                                               .looked_us = q.last_shown_us };
+    return rc;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rows of requests. An accepted one that fits is kept in its message's row, which makes it half as dear; the
+ * view any_request shows both. Those without a message are what anybody with the URL can make us write, so each
+ * source keeps a bounded number of them: every BOUND_STEP-th insert trims what is beyond.
+ */
+#include "store/files/request_priv.h"
+
+#include "store/files/rows_priv.h"
+#include "store/files/segment_priv.h"
+#include "store/files/segments_priv.h"
+#include "store/files/stretch_priv.h"
+#include "store/request.h"
+
+enum { BOUND_STEP = 64, ITEM_TEXT_MAX = 64 };
+
+static const char *const outcome_names[] = {
+    [STORE_REQUEST_ACCEPTED] = "accepted",
+    [STORE_REQUEST_REJECTED] = "rejected",
+    [STORE_REQUEST_DUPLICATE] = "duplicate",
+    [STORE_REQUEST_IGNORED] = "ignored",
+};
+
+const char *store_request_outcome_text(enum store_request_outcome o)
+{
+    return outcome_names[o];
+}
+
+enum rc store_request_outcome_find(struct str text, enum store_request_outcome *out)
+{
+    for (size_t i = 0; i < COUNT_OF(outcome_names); i++) {
+        if (str_eq(text, str_from(outcome_names[i]))) {
+            *out = (enum store_request_outcome)i;
+            return RC_OK;
+        }
+    }
+    return RC_NOT_FOUND;
+}
+
+static enum rc request_trim(struct store_segment *seg, int64_t source)
+{
+    struct db_stmt *s = db_prepare(
+        seg->writer,
+        "DELETE FROM request WHERE source = ?1 AND has_message = 0 AND k <="
+        " (SELECT k FROM request INDEXED BY request_bounded WHERE source = ?1 AND has_message = 0"
+        " ORDER BY k DESC LIMIT 1 OFFSET ?2)");
+    db_bind_int(s, 1, source);
+    db_bind_int(s, 2, STORE_REQUESTS_BOUND);
+    return db_run(s);
+}
+
+/* The map's values are counts, not pointers. */
+static enum rc request_bound(struct store_segment *seg, int64_t source)
+{
+    uintptr_t count = (uintptr_t)map64_get(seg->bounded, (uint64_t)source) + 1;
+    if (count >= BOUND_STEP) {
+        (void)map64_remove(seg->bounded, (uint64_t)source);
+        return request_trim(seg, source);
+    }
+    (void)map64_set(seg->bounded, (uint64_t)source, (void *)count);
+    return RC_OK;
+}
+
+/* --- events of a request ------------------------------------------------------------------------------ */
+
+/* Row keys, to join with, and the same as ids. */
+static void add_message(const struct store_publish *p, bool leads, struct buf *keys,
+                        struct buf *ids)
+{
+    char text[ID_TEXT_MAX + 1];
+    if (!leads || p->result != STORE_CREATED)
+        return;
+    const char *comma = keys->len == 0 ? "" : ",";
+    (void)id_format(STR(""), &p->message->id, text);
+    MUST(buf_addf(keys, "%s%lld", comma, (long long)id_key(&p->message->id)) == RC_OK);
+    MUST(buf_addf(ids, "%s\"%s\"", comma, text) == RC_OK);
+}
+
+/* The column "items". */
+static struct str items_text(const struct store_request *r, const struct store_publish *p,
+                             struct buf *out)
+{
+    struct buf keys, ids;
+    size_t room = p == NULL ? 1 : (p->also_count + 2) * ITEM_TEXT_MAX;
+    buf_init(&keys, room);
+    buf_init(&ids, room);
+    buf_init(out, 2 * room + ITEM_TEXT_MAX);
+    if (p != NULL)
+        add_message(p, true, &keys, &ids);
+    for (size_t i = 0; p != NULL && i < p->also_count; i++)
+        add_message(p->also[i], p->also[i]->leads, &keys, &ids);
+    MUST(buf_addf(out, "{\"count\":%zu,\"k\":[%.*s],\"id\":[%.*s]}", r->item_count,
+                  STR_ARGS(buf_str(&keys)), STR_ARGS(buf_str(&ids))) == RC_OK);
+    buf_fini(&keys);
+    buf_fini(&ids);
+    return buf_str(out);
+}
+
+bool store_publish_is_new(const struct store_publish *p)
+{
+    bool is_new = p->result == STORE_CREATED;
+    for (size_t i = 0; p->rule == STORE_RULE_ITEMS && i < p->also_count; i++)
+        is_new = is_new || p->also[i]->result == STORE_CREATED;
+    return is_new;
+}
+
+/* --- rows ---------------------------------------------------------------------------------------------- */
+
+static void request_bind(struct db_stmt *s, const struct store_request *r)
+{
+    db_bind_int(s, 1, id_key(&r->id));
+    db_bind_blob(s, 2, store_id_tail(&r->id));
+    db_bind_int(s, 4, r->source);
+    db_bind_int(s, 5, r->app);
+    db_bind_int(s, 6, r->at_us);
+    db_bind_int(s, 7, r->outcome);
+    db_bind_int(s, 8, r->has_message);
+    db_bind_int(s, 9, r->status);
+    db_bind_opt_text(s, 10, r->reason);
+    db_bind_opt_text(s, 11, r->method);
+    db_bind_opt_text(s, 12, r->url);
+    db_bind_opt_text(s, 13, r->peer);
+    db_bind_opt_text(s, 14, r->headers);
+    if (r->body.ptr != NULL && !r->has_message)
+        db_bind_blob(s, 15, str_sub(r->body, 0, STORE_REQUEST_BODY_MAX));
+    db_bind_int(s, 16, r->body_bytes);
+    db_bind_opt_text(s, 17, r->event_type);
+    db_bind_opt_text(s, 18, r->dedupe_id);
+    if (r->has_original)
+        db_bind_blob(s, 19, str_of((const char *)r->original.bytes, ID_BYTES));
+}
+
+/* --- headers ---------------------------------------------------------------------------------------- */
+
+enum { HEADERS_MAX = 1 << 20 };
+
+static enum rc request_add_line(struct buf *out, struct str *lines)
+{
+    struct str line = STR_NONE;
+    (void)str_split(lines, '\n', &line);
+    line = str_sub(line, 0, str_find(line, '\r'));
+    size_t colon = str_find(line, ':');
+    const struct str pair[] = { str_sub(line, 0, colon), str_sub(line, colon + 2, line.len) };
+    return buf_add_json_list(out, pair, COUNT_OF(pair));
+}
+
+/* Outside of strings there is no other 0. */
+struct str store_request_headers(struct str headers, struct str lines, struct buf *out)
+{
+    enum rc rc = RC_OK;
+    bool quoted = false;
+    buf_init(out, HEADERS_MAX);
+    for (size_t i = 0; rc == RC_OK && i < headers.len; i++) {
+        char c = headers.ptr[i];
+        if (quoted && c == '\\' && i + 1 < headers.len) {
+            rc = buf_add(out, headers.ptr + i++, 2);
+            continue;
+        }
+        quoted = quoted != (c == '"');
+        rc = c == '0' && !quoted ? request_add_line(out, &lines) : buf_add_char(out, c);
+    }
+    MUST(rc == RC_OK);
+    return buf_str(out);
+}
+
+/* --- rows --------------------------------------------------------------------------------------------- */
+
+/* What has to fit beside the rest of a message's row for both to lie on one page: a list of requests reads no
+ * other pages then, however long the bodies are. */
+enum { IN_MESSAGE_MAX = 7500 };
+
+bool store_request_is_in_message(const struct store_publish *p)
+{
+    const struct store_request *r = p->request;
+    const struct store_message *m = p->message;
+    return r != NULL && p->result == STORE_CREATED && r->outcome == STORE_REQUEST_ACCEPTED &&
+           r->has_message && r->item_count == 0 && r->reason.ptr == NULL && !r->has_original &&
+           r->app == m->app && str_eq(r->lines, m->headers) &&
+           memcmp(r->id.bytes, m->id.bytes, ID_BYTES) == 0 &&
+           m->payload.len + m->headers.len + r->headers.len + r->url.len <= IN_MESSAGE_MAX;
+}
+
+void store_request_bind(struct store_segment *seg, struct db_stmt *s, int first,
+                        const struct store_request *r)
+{
+    db_bind_int(s, first, store_stretch_take(seg, STRETCH_REQUESTS, id_key(&r->id), 1));
+    store_segment_note_shown(seg, id_key(&r->id), r->at_us);
+    db_bind_int(s, first + 1, r->source);
+    db_bind_int(s, first + 2, r->at_us);
+    db_bind_int(s, first + 3, r->status);
+    db_bind_opt_text(s, first + 4, r->method);
+    db_bind_opt_text(s, first + 5, r->url);
+    db_bind_opt_text(s, first + 6, r->peer);
+    db_bind_opt_text(s, first + 7, r->headers);
+    db_bind_int(s, first + 8, r->body_bytes);
+    db_bind_opt_text(s, first + 9, r->event_type);
+    db_bind_opt_text(s, first + 10, r->dedupe_id);
+}
+
+enum rc store_request_insert(struct store_segment *seg, const struct store_request *r,
+                             const struct store_publish *p)
+{
+    struct buf items = { 0 }, headers = { 0 };
+    struct db_stmt *s = db_prepare(
+        seg->writer,
+        "INSERT INTO request(k, tail, stretch, source, app, at, outcome, has_message, status, reason, method, url,"
+        " peer, headers, body, body_bytes, event_type, dedupe_id, original, items)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    request_bind(s, r);
+    store_segment_note_shown(seg, id_key(&r->id), r->at_us);
+    if (r->lines.ptr != NULL)
+        db_bind_text(s, 14, store_request_headers(r->headers, r->lines, &headers));
+    db_bind_int(s, 3, store_stretch_take(seg, STRETCH_REQUESTS, id_key(&r->id), 1));
+    if (r->item_count > 0)
+        db_bind_text(s, 20, items_text(r, p, &items));
+    enum rc rc = db_run(s);
+    buf_fini(&items);
+    buf_fini(&headers);
+    if (rc != RC_OK || r->has_message)
+        return rc;
+    seg->new_bytes +=
+        (int64_t)(r->body.len < STORE_REQUEST_BODY_MAX ? r->body.len : STORE_REQUEST_BODY_MAX);
+    return request_bound(seg, r->source);
+}
+
+enum rc store_apply_record(struct store_files *s, struct store_record *r)
+{
+    struct store_segment *seg = store_segment_of(s, id_key(&r->request->id));
+    enum rc rc = store_segment_begin(seg);
+    if (rc != RC_OK)
+        return rc;
+    files_job(&r->job)->segment = seg;
+    return store_settle(seg, store_request_insert(seg, r->request, NULL));
+}

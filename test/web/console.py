@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How tests come into the console: by the link that `grapnel console` prints."""
+import hashlib
+import hmac
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+REFUSED = r"console: Failed to load resource.*(40[134]|409|422)"  # what the browser says of an answer that is not 2xx
+
+
+def link_of(server):
+    """A link that signs in once."""
+    made = server.run("console", f"--store.dir={server.store}")
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip().splitlines()[-1]
+
+
+@pytest.fixture(name="console")
+def make_console(open_page, world):
+    """console("/apps", width=390): a page of the console, signed in."""
+    def go(path="/", server=None, **how):
+        server = server or world.server
+        page = open_page(**how)
+        page.watched.may_ask(server.url)
+        page.goto(link_of(server))
+        expect(page.get_by_role("banner")).to_be_visible()
+        page.goto(server.url + "/console" + path)
+        expect(page.get_by_role("main").get_by_role("heading", level=1).first).to_be_visible()
+        return page
+    return go
+
+
+def is_settled(page):
+    """Nothing is loading any more. (A page with a live stream never has an idle network.)"""
+    expect(page.get_by_role("main")).to_be_visible()
+    expect(page.locator("html[data-loading]")).to_have_count(0)
+    expect(page.locator(".skel")).to_have_count(0)
+
+
+SECRET = "it's a secret to everybody"
+
+
+def ingest(server, method, path, body=None):
+    """A call of the API of sources that must succeed."""
+    headers = {"authorization": f"Bearer {server.token}", "content-type": "application/json"}
+    answer = server.raw(method, f"/ingest/api/v1{path}", None if body is None else json.dumps(body), headers)
+    assert 200 <= answer.status < 300, f"{method} {path}: {answer.status} {answer.body}"
+    return json.loads(answer.body) if answer.body else None
+
+
+def make_source(server, name="Shop", secret=SECRET):
+    """A source of GitHub's webhooks; `path` is where they are sent to."""
+    made = ingest(server, "POST", "/source", {"name": name, "type": "github", "config": {"secret": secret}})
+    return {**made, "path": made["ingestUrl"][made["ingestUrl"].index("/in/"):]}
+
+
+def send(server, source, body, secret=SECRET, event="push", delivery="d-1"):
+    """A webhook of GitHub's, signed with `secret`; the status it was answered with."""
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return server.raw("POST", source["path"], body, {
+        "x-hub-signature-256": f"sha256={signature}", "x-github-event": event, "x-github-delivery": delivery,
+        "content-type": "application/json"}).status
+
+
+def requests_of(server, source):
+    return ingest(server, "GET", f"/source/{source['id']}/request")["data"]

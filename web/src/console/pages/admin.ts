@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pages that are opened now and then, which are loaded together when the first of them is.
+import "../first";
+
+export { Access } from "./access";
+export { LivePage } from "./live";
+export { Settings } from "./settings";
+export { SystemPage } from "./system";
+export { OtherTasks, TaskPage, Tasks } from "./tasks";
+export { EventTypePage, EventTypes } from "./types";

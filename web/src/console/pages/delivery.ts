@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pages of applications, endpoints and messages, which are loaded together when the first of them is opened.
+import "../first";
+
+export { AppEndpoints, AppMessages, AppSettings } from "./app";
+export { EndpointHeadersPage, EndpointMessagesPage, EndpointPage } from "./endpoint";
+export { MessagePage } from "./message";

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// An endpoint's settings, to create it or to change them. Only what was changed is sent, so that somebody else's
+// change of another setting is not undone.
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { api, ApiError, Button, Check, Dialog, ErrorPanel, Field, Input, isJson, Select, TextArea, toast, useAct } from "../../kit";
+import { W } from "../../words/en";
+import { C } from "../../words/console_delivery";
+import { appPath, endpointName, endpointPath, listOf, metadataOf, metadataText, numberOf } from "../common";
+import type { Endpoint, Json } from "../types";
+
+interface Draft {
+  url: string;
+  description: string;
+  uid: string;
+  types: string;
+  channels: string;
+  filter: string;
+  transform: string;
+  rate: string;
+  timeout: string;
+  retries: string;
+  ordered: boolean;
+  encoding: string;
+  metadata: string;
+}
+
+function draftOf(endpoint: Endpoint | undefined): Draft {
+  return {
+    url: endpoint?.url ?? "",
+    description: endpoint?.description ?? "",
+    uid: endpoint?.uid ?? "",
+    types: endpoint?.eventTypes?.join(", ") ?? "",
+    channels: endpoint?.channels?.join(", ") ?? "",
+    filter: endpoint?.filter ? JSON.stringify(endpoint.filter, null, 2) : "",
+    transform: endpoint?.transform ?? "",
+    rate: endpoint?.throttleRate ? String(endpoint.throttleRate) : "",
+    timeout: endpoint?.timeoutMs ? String(endpoint.timeoutMs) : "",
+    retries: endpoint?.retrySchedule ? endpoint.retrySchedule.length ? endpoint.retrySchedule.join(", ") : "0" : "",
+    ordered: endpoint?.ordered ?? false,
+    encoding: endpoint?.encoding ?? "json",
+    metadata: metadataText(endpoint?.metadata),
+  };
+}
+
+function scheduleOf(text: string): number[] | null {
+  const parts = listOf(text);
+  if (!parts) return null;
+  if (parts.length === 1 && Number(parts[0]) === 0) return [];
+  return parts.map(Number);
+}
+
+/** How each field goes to the API. */
+const MEMBERS: { [key in keyof Draft]: readonly [string, (draft: Draft) => Json] } = {
+  url: ["url", (d) => d.url.trim()],
+  description: ["description", (d) => d.description.trim()],
+  uid: ["uid", (d) => d.uid.trim() || null],
+  types: ["eventTypes", (d) => listOf(d.types)],
+  channels: ["channels", (d) => listOf(d.channels)],
+  filter: ["filter", (d) => (d.filter.trim() ? JSON.parse(d.filter) : null)],
+  transform: ["transform", (d) => d.transform.trim() || null],
+  rate: ["throttleRate", (d) => numberOf(d.rate)],
+  timeout: ["timeoutMs", (d) => numberOf(d.timeout)],
+  retries: ["retrySchedule", (d) => scheduleOf(d.retries)],
+  ordered: ["ordered", (d) => d.ordered],
+  encoding: ["encoding", (d) => d.encoding],
+  metadata: ["metadata", (d) => metadataOf(d.metadata)],
+};
+
+function changesOf(draft: Draft, before: Draft): Record<string, Json> {
+  const changes: Record<string, Json> = {};
+  for (const key of Object.keys(MEMBERS) as (keyof Draft)[]) {
+    if (draft[key] !== before[key]) changes[MEMBERS[key][0]] = MEMBERS[key][1](draft);
+  }
+  return changes;
+}
+
+interface Props {
+  app: string;
+  endpoint?: Endpoint;
+  /** Preset for one that is created, such as the encoding of an integration. */
+  start?: Partial<Draft>;
+  onClose: () => void;
+  onDone: (endpoint: Endpoint) => void;
+}
+
+/** The server's words beside the field they are about. */
+function fieldError(error: unknown, member: string): string | null {
+  if (!(error instanceof ApiError)) return null;
+  return error.fields.find((one) => one.field === member || one.field.startsWith(`${member}.`))?.message ?? null;
+}
+
+export function EndpointDialog({ app, endpoint, start, onClose, onDone }: Props): JSX.Element {
+  const before = draftOf(endpoint);
+  const [draft, setDraft] = useState<Draft>({ ...before, ...start });
+  const { isBusy, error, run } = useAct();
+  const put = (change: Partial<Draft>) => setDraft((was) => ({ ...was, ...change }));
+  const filterProblem = draft.filter.trim() && !isJson(draft.filter) ? C.send.notJson : fieldError(error, "filter");
+  const save = async () => {
+    let made: Endpoint | undefined;
+    const isDone = await run(async () => {
+      const changes = changesOf(draft, endpoint ? before : draftOf(undefined));
+      made = endpoint ? await api.patch<Endpoint>(endpointPath(app, endpoint.id), changes) : await api.post<Endpoint>(`${appPath(app)}/endpoint`, { ...changes, url: draft.url.trim() });
+    });
+    if (!isDone || !made) return;
+    toast.say(endpoint ? C.common.saved : C.endpoint.created(endpointName(made)));
+    onClose();
+    onDone(made);
+  };
+  const shows = (member: string) => fieldError(error, member) !== null;
+  return (
+    <Dialog wide title={endpoint ? C.endpoint.edit : C.endpoint.new} onClose={onClose} onSubmit={save}
+      footer={<><Button kind="quiet" onClick={onClose}>{W.dialog.cancel}</Button><Button kind="primary" type="submit" busy={isBusy} disabled={!draft.url.trim() || !!filterProblem && !error}>{endpoint ? C.common.save : C.common.create}</Button></>}>
+      <Field label={C.endpoint.url} hint={C.endpoint.urlHint} error={fieldError(error, "url")}><Input type="url" mono value={draft.url} bad={shows("url")} onValue={(url) => put({ url })} placeholder="https://" data-first="" /></Field>
+      <Field label={C.endpoint.description}><Input value={draft.description} onValue={(description) => put({ description })} /></Field>
+      <Field label={C.endpoint.types} hint={C.endpoint.typesHint} error={fieldError(error, "eventTypes")}><Input mono value={draft.types} onValue={(types) => put({ types })} /></Field>
+      <details class="fold-more" open={!!endpoint}>
+        <summary>{C.endpoint.advanced}</summary>
+        <div class="fields">
+          <div class="two">
+            <Field label={C.endpoint.rate} hint={C.endpoint.rateHint} error={fieldError(error, "throttleRate")}><Input type="number" min={1} value={draft.rate} onValue={(rate) => put({ rate })} /></Field>
+            <Field label={C.endpoint.timeout} hint={C.endpoint.timeoutHint} error={fieldError(error, "timeoutMs")}><Input type="number" min={1} value={draft.timeout} onValue={(timeout) => put({ timeout })} /></Field>
+          </div>
+          <div class="two">
+            <Field label={C.endpoint.retries} hint={C.endpoint.retriesHint} error={fieldError(error, "retrySchedule")}><Input mono value={draft.retries} onValue={(retries) => put({ retries })} /></Field>
+            <Field label={C.endpoint.encoding}><Select value={draft.encoding} options={C.endpoint.encodings} onValue={(encoding) => put({ encoding })} /></Field>
+          </div>
+          <Check sw checked={draft.ordered} onValue={(ordered) => put({ ordered })}>{C.endpoint.ordered}</Check>
+          <Field label={C.endpoint.channels} hint={C.endpoint.channelsHint} error={fieldError(error, "channels")}><Input mono value={draft.channels} onValue={(channels) => put({ channels })} /></Field>
+          <Field label={C.endpoint.filter} hint={C.endpoint.filterHint} error={filterProblem}><TextArea mono rows={5} value={draft.filter} bad={!!filterProblem} onValue={(filter) => put({ filter })} /></Field>
+          <Field label={C.endpoint.transform} hint={C.endpoint.transformHint} error={fieldError(error, "transform")}><TextArea mono rows={5} value={draft.transform} bad={shows("transform")} onValue={(transform) => put({ transform })} /></Field>
+          <Field label={C.common.uid} hint={C.common.uidHint} error={fieldError(error, "uid")}><Input mono value={draft.uid} onValue={(uid) => put({ uid })} /></Field>
+          <Field label={C.common.metadata} hint={C.common.metadataHint}><TextArea mono rows={3} value={draft.metadata} onValue={(metadata) => put({ metadata })} /></Field>
+        </div>
+      </details>
+      {error != null && <ErrorPanel error={error} />}
+    </Dialog>
+  );
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words of the portal. Its readers run a server somewhere and may never have heard of us: plain words, "event"
+// and "your server", nothing of how this server works. A sentence stands here as a whole.
+import { count, plural } from "../kit/format";
+
+/** "Kestrel sends ..." where the host has a name, else "Events are sent ...". */
+type Name = string;
+
+export const P = {
+  title: "Webhooks",
+  skip: "Go to the content",
+  nav: { label: "Webhooks", endpoints: "Endpoints", messages: "Events", types: "Event types", support: "Help", light: "Light colours", dark: "Dark colours" },
+  readOnly: "You can look at everything here, and change nothing.",
+  start: {
+    opening: "Opening",
+    none: "Open this page by the link that you were given",
+    noneMore: "This page shows the webhooks of one customer. Which one, the link says. Go back to the site that sent you here and open it again.",
+    expired: "This page has been open for long, and its session has ended",
+    expiredMore: "Nothing is lost, and events go on being delivered. Reload the page of the site around this one, or open the link again.",
+    used: "This link cannot be used any more",
+    usedMore: "Links work for a short time only. Go back to the site that sent you here and open the page again.",
+    failed: "The page could not be opened",
+    reload: "Reload",
+    newVersion: "This part of the page could not be fetched. There may be a new version of it.",
+  },
+  notFound: {
+    title: "There is no such page",
+    more: "It may have been deleted, or the link to it was cut.",
+    back: "See all endpoints",
+  },
+  endpoints: {
+    title: "Endpoints",
+    lead: (name: Name) => (name ? `${name} sends events to these URLs as they happen.` : "Events are sent to these URLs as they happen."),
+    add: "Add endpoint",
+    emptyTitle: (name: Name) => (name ? `Tell ${name} where to send events` : "Say where events are to be sent"),
+    empty: (name: Name) =>
+      name
+        ? `An endpoint is a URL on your server. ${name} sends a POST request to it as soon as something happens, so your server need not ask.`
+        : "An endpoint is a URL on your server. It gets a POST request as soon as something happens, so your server need not ask.",
+    emptyReadOnly: "There is no endpoint yet, so no events are sent anywhere.",
+    seeTypes: (n: number) => `See all ${plural(n, "event type", "event types")}`,
+    tryTitle: "No server yet?",
+    tryMore: "This command is one. It shows what comes. Run it on a machine that can be reached from the internet.",
+    tryCommand: "grapnel listen --listen=0.0.0.0:8080",
+    tryCopy: "Copy the command",
+    share: "24 h",
+    none: "none",
+    spark: (up: number, down: number) => `The last 24 hours: ${count(up)} delivered, ${count(down)} failed tries`,
+    allTypes: "all event types",
+    types: (n: number) => plural(n, "event type", "event types"),
+    more: "There are more endpoints than fit on this page.",
+    seeFailed: "See what failed",
+  },
+  state: {
+    delivering: "Delivering",
+    quiet: "No events yet",
+    failing: "Failing",
+    off: "Off",
+    ping: "ping (a test)",
+  },
+  delivery: {
+    success: "Delivered",
+    pending: "Waiting",
+    sending: "Again soon",
+    again: (at: string) => `Again at ${at}`,
+    fail: "Failed",
+    canceled: "Canceled",
+    notWanted: "Not sent",
+  },
+  problem: {
+    since: (what: string, at: string) => `${what} since ${at}.`,
+    answered: (who: string, code: string) => `${who} has answered ${code}`,
+    noAnswer: (who: string, why: string) => `${who} cannot be reached (${why})`,
+    failing: (who: string) => `${who} has failed`,
+    yours: "Your server",
+    said: "What your server said",
+    saidNothing: "Your server's answer was empty.",
+    off: "This endpoint is off. Nothing is sent to it.",
+    offFailing: "This endpoint was turned off, because everything sent to it failed for a long time.",
+    offGone: "This endpoint was turned off, because your server answered 410 Gone, which means: send nothing here again.",
+    offUnverified: "Nothing is sent until your server has consented.",
+    offMore: "Turn it on when your server is ready. What was missed can be sent then.",
+    turnOn: "Turn on",
+    lost: (n: number) => `${plural(n, "event has", "events have")} not arrived.`,
+    advice: {
+      gone: "Turn the endpoint on only if this address is meant to get events.",
+      404: "There is nothing at this address. Was it moved? Correct the URL, send a test event, then send again what failed.",
+      auth: "Your server asks for a password or a token, or refuses the signature. A header can be added under Settings; the secret stands under Verify.",
+      400: "Your server got the event and did not accept it. Often the signature is checked on a body that was already parsed: check it on the bytes as they came.",
+      405: "The address is there, but takes no POST requests.",
+      408: "Your server takes too long. Answer first, with any status from 200 to 299, and do the work afterwards.",
+      413: "Your server takes no bodies of this size.",
+      429: "Your server says that it gets too much at once. Set a limit under Settings.",
+      redirect: "The address leads elsewhere, and redirects are not followed. Enter the address it leads to.",
+      server: "Your server met an error of its own. Its log says more about it.",
+      dns: "The host name is not known to the DNS. Is it spelled right?",
+      address: "The address is one that events must not be sent to, such as one inside a private network.",
+      connect: "Nothing listens at this address, or a firewall is in between.",
+      tls: "The encrypted connection could not be made. The certificate may have ended, or be for another name.",
+      closed: "The connection was closed before an answer came.",
+      protocol: "What came back was not an answer of a web server.",
+      other: "Correct what is wrong, send a test event, then send again what failed.",
+    },
+  },
+} as const;
