@@ -12,7 +12,7 @@
 #include "core/filters.h"
 #include "deliver/transform.h"
 
-enum { ATTEMPTS_MAX = 50, RESPONSE_SHOWN = 500, REASONS_MAX = 8, NAMES_SHOWN = 10 };
+enum { ATTEMPTS_MAX = 50, RESPONSE_SHOWN = 500, REASONS_MAX = 8, NAMES_SHOWN = 10, REREADS_MAX = 3 };
 
 struct reason {
     const char *rule;
@@ -500,15 +500,45 @@ static size_t read_attempts(const struct finding *f, struct store_attempt_row *o
     return end.count;
 }
 
-void api_explain_write(struct api_ctx *c, struct api_out *o, struct api_explain *q,
-                       const struct api_explained *e)
+/* Reads the delivery again; what cannot be read stays as it was. */
+static void reread_delivery(const struct finding *f, struct api_explained *e)
 {
-    struct finding f = { .c = c, .q = q, .e = e, .now = core_app_endpoint(q->view, e->num) };
+    struct store_delivery_row *rows;
+    size_t count;
+    if (store_delivery_by_message(f->c->api->o.store, f->c->app.num, &f->q->message->id,
+                                  f->c->arena, &rows, &count) != RC_OK)
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].endpoint == e->num)
+            e->row = &rows[i];
+}
+
+/*
+ * The attempts are read after the delivery and may know of one more than it does: the answer would list an attempt
+ * and say beside it that none was made. Then both are read again, until they are of one moment.
+ */
+static size_t read_one_moment(const struct finding *f, struct api_explained *e,
+                              struct store_attempt_row *attempts)
+{
+    size_t count = read_attempts(f, attempts);
+    for (int i = 0; i < REREADS_MAX && count > 0 && attempts[0].number > e->row->attempt_count;
+         i++) {
+        reread_delivery(f, e);
+        count = read_attempts(f, attempts);
+    }
+    return count;
+}
+
+void api_explain_write(struct api_ctx *c, struct api_out *o, struct api_explain *q,
+                       const struct api_explained *found)
+{
+    struct api_explained e = *found;
+    struct finding f = { .c = c, .q = q, .e = &e, .now = core_app_endpoint(q->view, e.num) };
     struct store_attempt_row *attempts = arena_array(c->arena, ATTEMPTS_MAX, sizeof(*attempts));
-    size_t count = read_attempts(&f, attempts);
+    size_t count = read_one_moment(&f, &e, attempts);
     ask_rules(&f);
     run_transform(&f);
-    api_waiting_at(c, c->app.num, e->num, &f.waiting);
+    api_waiting_at(c, c->app.num, e.num, &f.waiting);
     api_out_begin(o, '{');
     write_endpoint(&f, o);
     write_then(&f, o, count > 0 ? &attempts[count - 1] : NULL);
