@@ -40,6 +40,7 @@ enum {
     ACCESS_TOKEN_MAX = 4096,       /* longer bearer tokens are refused unread */
     ACCESS_SESSION_MAX = 64,
     ACCESS_FLAGS_MAX = 25,
+    ACCESS_USES_SEEN = 8,
     ACCESS_CHILDREN_MAX = 100      /* sessions of one kind made with one token; of more, the oldest end */
 };
 
@@ -63,6 +64,9 @@ struct access_identity {
     enum store_token_kind kind;
     int64_t parent;           /* number of the row it ends with; 0: none */
     int64_t used_us;          /* of a session: when its row said last that it was used; store_clock() */
+    int64_t proved_us;        /* of a session: when whoever has it proved last who they are; store_clock() */
+    int64_t user;             /* of a session: the user's number; 0: not opened by one */
+    atomic_ullong uses[ACCESS_USES_SEEN]; /* hours and addresses that were noted (access/uses.h) */
 };
 
 struct access;
@@ -106,10 +110,15 @@ struct access_token_spec {
     int64_t lifetime_us;       /* 0: it never expires */
     enum store_token_kind kind;
     int64_t parent, user;      /* numbers of what it ends with; 0: nothing */
+    struct str how, peer;      /* of a session: in a word, what it was opened with, and the address from where */
+    struct str made_by;        /* who made it, as api_actor() has it; ptr NULL: not said */
     struct str scopes;         /* as another row has them, in place of all of the above that limits; ptr NULL: none */
 };
 /* Worker (or main before threads start). Makes a token and stores its hash; `text` is the only time it is seen. */
 MUST_USE enum rc access_create(struct access *a, const struct access_token_spec *spec, char text[static ACCESS_TOKEN_TEXT + 1], int64_t *num);
+/* The same within the write transaction of whoever calls. */
+MUST_USE enum rc access_create_in(struct access *a, struct store_tx *tx, const struct access_token_spec *spec,
+                                  char text[static ACCESS_TOKEN_TEXT + 1], int64_t *num);
 
 /* Worker. Ends one token (logout), also a JWT: RC_OK also when it was gone already. */
 MUST_USE enum rc access_revoke(struct access *a, const struct access_identity *id);

@@ -162,6 +162,8 @@ static enum rc from_row(struct access *a, struct store_tx *tx, const struct stor
     id->kind = row->kind;
     id->parent = row->parent;
     id->used_us = row->used_us;
+    id->proved_us = row->proved_us;
+    id->user = row->user;
     if (row->kind == STORE_TOKEN_SESSION)
         end_earlier(id, row->used_us + ACCESS_SESSION_UNUSED_US);
     enum rc rc = end_with_parent(tx, arena, id);
@@ -344,29 +346,23 @@ static struct str scopes_text(const struct access_token_spec *spec, struct arena
 }
 
 /* Rows that nobody misses go as new ones come, so that their number stays that of the living. */
-static enum rc read_insert(struct access *a, struct store_token *row)
+static enum rc read_insert(struct access *a, struct store_tx *tx, struct store_token *row)
 {
-    struct store_tx *tx = NULL;
-    enum rc rc = store_write(a->store, &tx);
-    if (rc != RC_OK)
-        return rc;
+    enum rc rc = RC_OK;
     if (row->kind != STORE_TOKEN_BEARER)
         rc = store_token_forget_expired(tx, clock_wall_us(store_clock(a->store)));
     if (rc == RC_OK && row->parent != 0)
         rc = store_token_trim(tx, row->parent, row->kind, ACCESS_CHILDREN_MAX - 1);
-    if (rc == RC_OK)
-        rc = store_token_insert(tx, row);
-    if (rc == RC_OK)
-        return store_commit(tx);
-    store_end(tx);
-    return rc;
+    return rc == RC_OK ? store_token_insert(tx, row) : rc;
 }
 
-enum rc access_create(struct access *a, const struct access_token_spec *spec,
-                      char text[static ACCESS_TOKEN_TEXT + 1], int64_t *num)
+enum rc access_create_in(struct access *a, struct store_tx *tx,
+                         const struct access_token_spec *spec,
+                         char text[static ACCESS_TOKEN_TEXT + 1], int64_t *num)
 {
     struct arena arena;
     int64_t now_us = clock_wall_us(store_clock(a->store));
+    bool is_session = spec->kind == STORE_TOKEN_SESSION;
     arena_init(&arena);
     struct store_token row = { .org = spec->org,
                                .app = spec->app,
@@ -377,14 +373,32 @@ enum rc access_create(struct access *a, const struct access_token_spec *spec,
                                .kind = spec->kind,
                                .parent = spec->parent,
                                .user = spec->user,
-                               .used_us = spec->kind == STORE_TOKEN_SESSION ? now_us : 0 };
+                               .used_us = is_session ? now_us : 0,
+                               .proved_us = is_session ? now_us : 0,
+                               .how = spec->how,
+                               .peer = spec->peer,
+                               .made_by = spec->made_by };
     row.scopes = scopes_text(spec, &arena);
     new_text(a, spec->kind, text);
     sign_sha256(str_of(text, ACCESS_TOKEN_TEXT), row.hash);
-    enum rc rc = read_insert(a, &row);
+    enum rc rc = read_insert(a, tx, &row);
     if (rc == RC_OK && num != NULL)
         *num = row.num;
     arena_fini(&arena);
+    return rc;
+}
+
+enum rc access_create(struct access *a, const struct access_token_spec *spec,
+                      char text[static ACCESS_TOKEN_TEXT + 1], int64_t *num)
+{
+    struct store_tx *tx = NULL;
+    enum rc rc = store_write(a->store, &tx);
+    if (rc != RC_OK)
+        return rc;
+    rc = access_create_in(a, tx, spec, text, num);
+    if (rc == RC_OK)
+        return store_commit(tx);
+    store_end(tx);
     return rc;
 }
 

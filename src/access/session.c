@@ -19,7 +19,9 @@ enum rc access_session_open(struct access *a, const struct access_session_of *of
                                       .lifetime_us = ACCESS_SESSION_US,
                                       .kind = STORE_TOKEN_SESSION,
                                       .parent = of->parent,
-                                      .user = of->user };
+                                      .user = of->user,
+                                      .how = of->how,
+                                      .peer = of->peer };
     return access_create(a, &spec, text, NULL);
 }
 

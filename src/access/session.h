@@ -19,6 +19,8 @@ struct access_session_of {
     struct str name;
     int64_t parent; /* number of the token they proved themselves with; 0: none */
     int64_t user;   /* number of the user who logged in; 0: none */
+    struct str how; /* in a word, what they proved themselves with: "token", "code", "password", ... */
+    struct str peer; /* from which address */
 };
 /* `text` is the cookie's value, seen only here. */
 MUST_USE enum rc access_session_open(struct access *a, const struct access_session_of *of, char text[static ACCESS_TOKEN_TEXT + 1]);

@@ -25,6 +25,9 @@ MUST_USE enum rc store_org_named(struct store_tx *tx, struct str name, struct ar
 /* All that are for customers, oldest first; *out in the arena. */
 MUST_USE enum rc store_org_list(struct store_tx *tx, struct arena *a, struct store_org **out,
                                 size_t *count);
+/* Of them, by id. */
+MUST_USE enum rc store_org_page(struct store_tx *tx, const struct store_page *page, struct arena *a,
+                                struct store_org *out, struct store_page_end *end);
 
 struct store_application {
     int64_t num;

@@ -131,6 +131,18 @@ const struct store_migration store_config_migrations[] = {
       "CREATE TRIGGER token_user_update AFTER UPDATE OF generation ON user"
       " WHEN NEW.generation <> OLD.generation BEGIN"
       " DELETE FROM token WHERE user = OLD.num AND user <> 0; END;" },
+    { "how sessions were opened, who made tokens, and from where both are used",
+      "ALTER TABLE token ADD COLUMN how TEXT NOT NULL DEFAULT '';"
+      "ALTER TABLE token ADD COLUMN peer TEXT NOT NULL DEFAULT '';"
+      "ALTER TABLE token ADD COLUMN proved INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE token ADD COLUMN made_by TEXT;"
+      "CREATE INDEX token_session ON token(org, num) WHERE kind = 1;"
+      "CREATE TABLE token_use(token INTEGER NOT NULL, peer TEXT NOT NULL, first INTEGER NOT NULL,"
+      " last INTEGER NOT NULL, PRIMARY KEY(token, peer)) WITHOUT ROWID;"
+      "CREATE TRIGGER token_use_delete AFTER DELETE ON token BEGIN"
+      " DELETE FROM token_use WHERE token = OLD.num; END;"
+      "ALTER TABLE user ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE user ADD COLUMN totp_new BLOB;" },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 

@@ -66,3 +66,17 @@ enum rc store_org_list(struct store_tx *tx, struct arena *a, struct store_org **
         *out = rows;
     return rc;
 }
+
+enum rc store_org_page(struct store_tx *tx, const struct store_page *page, struct arena *a,
+                       struct store_org *out, struct store_page_end *end)
+{
+#define CUSTOMERS \
+    "SELECT " COLUMNS " FROM organisation WHERE id NOT IN (SELECT CAST(value AS TEXT)" \
+    " FROM setting WHERE name = 'operational_org')"
+    struct db_stmt *s =
+        db_prepare(tx->db, store_page_ascending(page) ? CUSTOMERS " AND id > ? ORDER BY id"
+                                                      : CUSTOMERS " AND id < ? ORDER BY id DESC");
+    db_bind_text(s, 1, store_page_bound(page));
+    return store_page_rows(s, read_org, sizeof *out, page, a, out, end);
+#undef CUSTOMERS
+}

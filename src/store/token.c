@@ -6,7 +6,9 @@
 
 #include "store/config_priv.h"
 
-#define COLUMNS "num, org, app, name, scopes, hash, created, expires, kind, parent, user, used"
+#define COLUMNS \
+    "num, org, app, name, scopes, hash, created, expires, kind, parent, user, used," \
+    " how, peer, proved, made_by"
 
 enum { FORGOTTEN_AT_ONCE = 256 };
 
@@ -26,6 +28,10 @@ static void read_token(struct db_stmt *s, struct arena *a, void *row)
         .parent = db_int(s, 9),
         .user = db_int(s, 10),
         .used_us = db_int(s, 11),
+        .how = db_text(s, 12, a),
+        .peer = db_text(s, 13, a),
+        .proved_us = db_int(s, 14),
+        .made_by = db_text(s, 15, a),
     };
     if (hash.len == sizeof t->hash)
         memcpy(t->hash, hash.ptr, sizeof t->hash);
@@ -35,7 +41,8 @@ enum rc store_token_insert(struct store_tx *tx, struct store_token *t)
 {
     struct db_stmt *s = db_prepare(
         tx->db, "INSERT INTO token(org, app, name, scopes, hash, created, expires, kind, parent,"
-                " user, used) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                " user, used, how, peer, proved, made_by, num)"
+                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0))");
     db_bind_int(s, 1, t->org);
     db_bind_int(s, 2, t->app);
     db_bind_text(s, 3, t->name);
@@ -47,6 +54,11 @@ enum rc store_token_insert(struct store_tx *tx, struct store_token *t)
     db_bind_int(s, 9, t->parent);
     db_bind_int(s, 10, t->user);
     db_bind_int(s, 11, t->used_us);
+    db_bind_text(s, 12, t->how);
+    db_bind_text(s, 13, t->peer);
+    db_bind_int(s, 14, t->proved_us);
+    db_bind_opt_text(s, 15, t->made_by);
+    db_bind_int(s, 16, t->num);
     enum rc rc = db_run(s);
     if (rc == RC_OK)
         t->num = db_last_rowid(tx->db);
@@ -80,6 +92,24 @@ enum rc store_token_use(struct store_tx *tx, int64_t num, int64_t used_us)
 {
     struct db_stmt *s = db_prepare(tx->db, "UPDATE token SET used = ? WHERE num = ?");
     db_bind_int(s, 1, used_us);
+    db_bind_int(s, 2, num);
+    return store_row_change(tx->db, s);
+}
+
+enum rc store_token_prove(struct store_tx *tx, int64_t num, int64_t proved_us)
+{
+    struct db_stmt *s = db_prepare(tx->db, "UPDATE token SET proved = ? WHERE num = ?");
+    db_bind_int(s, 1, proved_us);
+    db_bind_int(s, 2, num);
+    return store_row_change(tx->db, s);
+}
+
+enum rc store_token_shorten(struct store_tx *tx, int64_t num, int64_t expires_us)
+{
+    struct db_stmt *s =
+        db_prepare(tx->db, "UPDATE token SET expires = CASE WHEN expires = 0 OR expires > ?1"
+                           " THEN ?1 ELSE expires END WHERE num = ?2");
+    db_bind_int(s, 1, expires_us);
     db_bind_int(s, 2, num);
     return store_row_change(tx->db, s);
 }
@@ -162,4 +192,108 @@ enum rc store_token_page(struct store_tx *tx, int64_t org, const struct store_pa
     db_bind_int(s, 2, STORE_TOKEN_ENDED_US);
     db_bind_int(s, 3, after);
     return store_page_rows(s, read_token, sizeof *out, page, a, out, end);
+}
+
+/* --- sessions -------------------------------------------------------------------------------------- */
+
+/* Parameters 1 to 5. */
+#define SESSIONS \
+    " FROM token WHERE org = ?1 AND kind = 1 AND expires > ?4 AND used > ?5" \
+    " AND (?2 = 0 OR user = ?2) AND (?3 = 0 OR parent = ?3)"
+
+static void bind_sessions(struct db_stmt *s, const struct store_session_filter *f)
+{
+    db_bind_int(s, 1, f->org);
+    db_bind_int(s, 2, f->user);
+    db_bind_int(s, 3, f->parent);
+    db_bind_int(s, 4, f->now_us);
+    db_bind_int(s, 5, f->now_us - f->unused_us);
+}
+
+enum rc store_token_sessions(struct store_tx *tx, const struct store_session_filter *f,
+                             const struct store_page *page, struct arena *a,
+                             struct store_token *out, struct store_page_end *end)
+{
+    bool ascending = store_page_ascending(page);
+    int64_t after = ascending ? 0 : INT64_MAX;
+    if (page->after.len > 0 && str_to_i64(page->after, &after) != RC_OK)
+        return RC_INVALID;
+    struct db_stmt *s = db_prepare(
+        tx->db, ascending ? "SELECT " COLUMNS SESSIONS " AND num > ?6 ORDER BY num"
+                          : "SELECT " COLUMNS SESSIONS " AND num < ?6 ORDER BY num DESC");
+    bind_sessions(s, f);
+    db_bind_int(s, 6, after);
+    return store_page_rows(s, read_token, sizeof *out, page, a, out, end);
+}
+
+enum rc store_token_end_sessions(struct store_tx *tx, const struct store_session_filter *f,
+                                 int64_t kept, int64_t *count)
+{
+    struct db_stmt *s = db_prepare(tx->db, "DELETE" SESSIONS " AND num <> ?6");
+    bind_sessions(s, f);
+    db_bind_int(s, 6, kept);
+    enum rc rc = db_run(s);
+    *count = rc == RC_OK ? db_changes(tx->db) : 0;
+    return rc;
+}
+
+/* --- uses ------------------------------------------------------------------------------------------ */
+
+static enum rc trim_uses(struct store_tx *tx, int64_t num)
+{
+    struct db_stmt *s = db_prepare(
+        tx->db, "DELETE FROM token_use WHERE token = ?1 AND peer IN (SELECT peer FROM token_use"
+                " WHERE token = ?1 ORDER BY last DESC, peer LIMIT -1 OFFSET ?2)");
+    db_bind_int(s, 1, num);
+    db_bind_int(s, 2, STORE_TOKEN_USES_MAX);
+    return db_run(s);
+}
+
+enum rc store_token_note_use(struct store_tx *tx, int64_t num, struct str peer, int64_t at_us)
+{
+    const int64_t hour_us = INT64_C(3600) * 1000000;
+    struct db_stmt *s =
+        db_prepare(tx->db, "INSERT INTO token_use(token, peer, first, last)"
+                           " SELECT num, ?2, ?3, ?3 FROM token WHERE num = ?1"
+                           " ON CONFLICT(token, peer) DO UPDATE SET last = max(last, ?3)");
+    db_bind_int(s, 1, num);
+    db_bind_text(s, 2, peer);
+    db_bind_int(s, 3, at_us / hour_us * hour_us);
+    enum rc rc = db_run(s);
+    return rc == RC_OK ? trim_uses(tx, num) : rc;
+}
+
+static void read_use(struct db_stmt *s, struct arena *a, void *row)
+{
+    struct store_token_use *u = row;
+    *u = (struct store_token_use){ .peer = db_text(s, 0, a),
+                                   .first_us = db_int(s, 1),
+                                   .last_us = db_int(s, 2) };
+}
+
+enum rc store_token_uses(struct store_tx *tx, int64_t num, struct arena *a,
+                         struct store_token_use **out, size_t *count)
+{
+    void *rows;
+    struct db_stmt *s = db_prepare(tx->db, "SELECT peer, first, last FROM token_use"
+                                           " WHERE token = ? ORDER BY last DESC, peer");
+    db_bind_int(s, 1, num);
+    enum rc rc = store_row_all(s, read_use, sizeof **out, a, &rows, count);
+    if (rc == RC_OK)
+        *out = rows;
+    return rc;
+}
+
+enum rc store_token_last_use(struct store_tx *tx, int64_t num, int64_t *at_us)
+{
+    enum rc rc;
+    struct db_stmt *s =
+        db_prepare(tx->db, "SELECT coalesce(max(last), 0) FROM token_use WHERE token = ?");
+    db_bind_int(s, 1, num);
+    *at_us = 0;
+    if (db_step(s, &rc)) {
+        *at_us = db_int(s, 0);
+        db_reset(s);
+    }
+    return rc;
 }

@@ -7,7 +7,8 @@
 #include "store/config_priv.h"
 
 #define COLUMNS \
-    "num, org, name, roles, password, totp, secret, totp_step, generation, created, updated"
+    "num, org, name, roles, password, totp, secret, totp_step, generation, created, updated," \
+    " totp_new, disabled"
 
 static void read_user(struct db_stmt *s, struct arena *a, void *row)
 {
@@ -24,6 +25,8 @@ static void read_user(struct db_stmt *s, struct arena *a, void *row)
         .generation = db_int(s, 8),
         .created_us = db_int(s, 9),
         .updated_us = db_int(s, 10),
+        .totp_new = db_text(s, 11, a),
+        .is_disabled = db_int(s, 12) != 0,
     };
 }
 
@@ -35,7 +38,7 @@ static void bind_sealed(struct db_stmt *s, int at, struct str value)
         db_bind_blob(s, at, value);
 }
 
-/* Parameters 1 to 6. */
+/* Parameters 1 to 8. */
 static void user_bind_changeable(struct db_stmt *s, const struct store_user *u)
 {
     db_bind_text(s, 1, u->roles);
@@ -44,17 +47,20 @@ static void user_bind_changeable(struct db_stmt *s, const struct store_user *u)
     bind_sealed(s, 4, u->secret);
     db_bind_int(s, 5, u->generation);
     db_bind_int(s, 6, u->updated_us);
+    bind_sealed(s, 7, u->totp_new);
+    db_bind_int(s, 8, u->is_disabled ? 1 : 0);
 }
 
 enum rc store_user_insert(struct store_tx *tx, struct store_user *u)
 {
     struct db_stmt *s = db_prepare(
-        tx->db, "INSERT INTO user(roles, password, totp, secret, generation, updated, org, name,"
-                " totp_step, created) VALUES(?, ?, ?, ?, ?, ?, ?, ?, 0, ?)");
+        tx->db, "INSERT INTO user(roles, password, totp, secret, generation, updated, totp_new,"
+                " disabled, org, name, totp_step, created)"
+                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)");
     user_bind_changeable(s, u);
-    db_bind_int(s, 7, u->org);
-    db_bind_text(s, 8, u->name);
-    db_bind_int(s, 9, u->created_us);
+    db_bind_int(s, 9, u->org);
+    db_bind_text(s, 10, u->name);
+    db_bind_int(s, 11, u->created_us);
     enum rc rc = db_run(s);
     if (rc == RC_OK)
         u->num = db_last_rowid(tx->db);
@@ -65,9 +71,10 @@ enum rc store_user_update(struct store_tx *tx, const struct store_user *u)
 {
     struct db_stmt *s =
         db_prepare(tx->db, "UPDATE user SET roles = ?, password = ?, totp = ?, secret = ?,"
-                           " generation = ?, updated = ? WHERE num = ?");
+                           " generation = ?, updated = ?, totp_new = ?, disabled = ?"
+                           " WHERE num = ?");
     user_bind_changeable(s, u);
-    db_bind_int(s, 7, u->num);
+    db_bind_int(s, 9, u->num);
     return store_row_change(tx->db, s);
 }
 
@@ -123,6 +130,22 @@ enum rc store_user_list(struct store_tx *tx, int64_t org, struct arena *a, struc
     if (rc == RC_OK)
         *out = rows;
     return rc;
+}
+
+enum rc store_user_page(struct store_tx *tx, int64_t org, const struct store_page *page,
+                        struct arena *a, struct store_user *out, struct store_page_end *end)
+{
+    bool ascending = store_page_ascending(page);
+    int64_t after = ascending ? 0 : INT64_MAX;
+    if (page->after.len > 0 && str_to_i64(page->after, &after) != RC_OK)
+        return RC_INVALID;
+    struct db_stmt *s = db_prepare(
+        tx->db, ascending ? "SELECT " COLUMNS " FROM user WHERE org = ? AND num > ? ORDER BY num"
+                          : "SELECT " COLUMNS
+                            " FROM user WHERE org = ? AND num < ? ORDER BY num DESC");
+    db_bind_int(s, 1, org);
+    db_bind_int(s, 2, after);
+    return store_page_rows(s, read_user, sizeof *out, page, a, out, end);
 }
 
 enum rc store_user_use_step(struct store_tx *tx, int64_t num, int64_t step)

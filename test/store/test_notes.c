@@ -93,6 +93,15 @@ ACT(store_filter_chain_put, store_filter_chain_put(tx, &t->chain))
 ACT(store_token_insert, (more->token.app = t->app.num, store_token_insert(tx, &more->token)))
 ACT(store_token_delete, store_token_delete(tx, t->token.num))
 ACT(store_token_use, store_token_use(tx, t->token.num, 5))
+ACT(store_token_prove, store_token_prove(tx, t->token.num, 5))
+ACT(store_token_shorten, store_token_shorten(tx, t->token.num, 5))
+ACT(store_token_end_sessions,
+    store_token_end_sessions(tx,
+                             &(struct store_session_filter){ .org = t->session.org,
+                                                             .parent = t->token.num,
+                                                             .unused_us = INT64_C(1) << 60 },
+                             0, &t->app.throttle))
+ACT(store_token_note_use, store_token_note_use(tx, t->token.num, STR("::1"), 5))
 ACT(store_token_forget_expired, store_token_forget_expired(tx, t->session.expires_us + 1))
 ACT(store_token_trim, store_token_trim(tx, t->token.num, STORE_TOKEN_SESSION, 0))
 ACT(store_token_expire_app, store_token_expire_app(tx, t->app.num, STR_NONE, &t->app.throttle))
@@ -176,6 +185,9 @@ static const struct {
     ROW(store_token_insert, { STORE_NOTE_TOKEN, NEW_TOKEN }),
     ROW(store_token_delete, { STORE_NOTE_TOKEN, TOKEN }, { STORE_NOTE_TOKEN, SESSION }),
     ROW(store_token_use, { STORE_NOTE_TOKEN, TOKEN }),
+    ROW(store_token_prove, { STORE_NOTE_TOKEN, TOKEN }),
+    ROW(store_token_shorten, { STORE_NOTE_TOKEN, TOKEN }),
+    ROW(store_token_end_sessions, { STORE_NOTE_TOKEN, SESSION }),
     ROW(store_token_forget_expired, { STORE_NOTE_TOKEN, SESSION }),
     ROW(store_token_trim, { STORE_NOTE_TOKEN, SESSION }),
     ROW(store_token_expire_app, { STORE_NOTE_TOKEN, TOKEN }, { STORE_NOTE_TOKEN, SESSION }),
@@ -188,6 +200,7 @@ static const struct {
     ROW(a_user_who_may_something_else, { STORE_NOTE_TOKEN, SESSION }),
     ROW(store_user_delete, { STORE_NOTE_TOKEN, SESSION }),
     /* Nothing in memory depends on these. */
+    ROW(store_token_note_use, { 0, NOTHING }),
     ROW(store_setting_set, { 0, NOTHING }),
     ROW(store_org_insert, { 0, NOTHING }),
     ROW(store_task_insert, { 0, NOTHING }),
@@ -285,6 +298,7 @@ static const char *const readers[] = {
     "store_org_find",
     "store_org_list",
     "store_org_named",
+    "store_org_page",
     "store_owner_find",
     "store_setting_get",
     "store_source_by_app",
@@ -301,7 +315,10 @@ static const char *const readers[] = {
     "store_token_by_num",
     "store_token_find",
     "store_token_list",
+    "store_token_last_use",
     "store_token_page",
+    "store_token_sessions",
+    "store_token_uses",
     "store_trouble_endpoints",
     "store_trouble_filter_apps",
     "store_trouble_sources",
@@ -310,6 +327,7 @@ static const char *const readers[] = {
     "store_user_find",
     "store_user_list",
     "store_user_only",
+    "store_user_page",
 };
 
 static bool is_placed(struct str name)
@@ -390,7 +408,7 @@ static bool next_table(struct db_stmt *s, char name[static 64])
 
 /* Read whenever they are needed, so that nothing in memory depends on them; triggers keep the count. */
 static const char *const unwatched[] = {
-    "answer", "endpoint_count", "gaia_webhook", "migration", "task", "user",
+    "answer", "endpoint_count", "gaia_webhook", "migration", "task", "token_use", "user",
 };
 
 static bool matters(const char *table)

@@ -242,7 +242,10 @@ static void open_session(struct api_ctx *c, const struct sign_in *in)
     char text[ACCESS_TOKEN_TEXT + 1];
     struct access_identity *who = NULL;
     struct str cookie = str_of(text, ACCESS_TOKEN_TEXT);
-    enum rc rc = access_session_open(c->api->o.access, &in->of, text);
+    struct access_session_of of = in->of;
+    of.how = str_from(in->how);
+    of.peer = c->req->call->peer;
+    enum rc rc = access_session_open(c->api->o.access, &of, text);
     if (rc == RC_OK)
         rc = load_cookie(c, cookie, &who);
     if (rc == RC_OK && who == NULL)
