@@ -6,13 +6,9 @@
  */
 #include "cli/import_priv.h"
 #include "cli/remote.h"
-#include "dialect/openedx.h"
+#include "dialect/openedx_dump.h"
 
 #include <stdio.h>
-
-/* The plugin waits so long for each of its URLs. The chain's own deadline, which is below it, holds for all filters of
- * an event together. */
-enum { PLUGIN_WAITS_MS = 10000 };
 
 struct import {
     struct cli *cli;
@@ -44,17 +40,6 @@ static bool put_event_type(struct import *im, const char *type, const char *word
 
 /* --- webhooks ----------------------------------------------------------------------------------------- */
 
-static bool import_openedx_is_set(const json_t *fields, const char *name, bool absent)
-{
-    const json_t *v = json_object_get(fields, name);
-    return json_is_boolean(v) ? json_is_true(v) : absent;
-}
-
-static const char *encoding_of(const json_t *fields)
-{
-    return import_openedx_is_set(fields, "use_www_form_encoding", false) ? "form" : "json";
-}
-
 static bool has_endpoint(const struct import *im, struct str uid)
 {
     for (size_t i = 0; i < json_array_size(im->endpoints); i++)
@@ -63,51 +48,30 @@ static bool has_endpoint(const struct import *im, struct str uid)
     return false;
 }
 
-static bool import_webhook(struct import *im, json_int_t pk, const json_t *fields)
+static bool import_webhook(struct import *im, struct openedx_dump_row *row)
 {
-    struct str name = json_str_member(fields, "event"),
-               url = json_str_member(fields, "webhook_url");
-    const struct openedx_event *event = openedx_event_find(name);
-    if (event == NULL) {
-        (void)cli_failed(im->cli, "webhook %lld: the event \"%.*s\" is not known", (long long)pk,
-                         STR_ARGS(name));
+    if (row->signal == NULL) {
+        (void)cli_failed(im->cli, "webhook %lld: the event \"%.*s\" is not known",
+                         (long long)row->pk, STR_ARGS(row->event));
         return false;
     }
-    struct str uid = arena_fmt(&im->remote.arena, "openedx-webhook-%lld", (long long)pk);
-    if (has_endpoint(im, uid)) {
+    if (has_endpoint(im, row->uid)) {
         im->there++;
         return true;
     }
-    if (!put_event_type(im, event->type, event->name))
+    if (!put_event_type(im, row->signal->type, row->signal->name))
         return false;
-    struct str path = arena_fmt(&im->remote.arena, "/app/%s/endpoint/%s", im->app, uid.ptr);
-    json_t *body =
-        json_pack("{s:s, s:s%, s:s, s:[s], s:b, s:s}", "uid", uid.ptr, "url", url.ptr, url.len,
-                  "description", event->name, "eventTypes", event->type, "disabled",
-                  !import_openedx_is_set(fields, "enabled", true), "encoding", encoding_of(fields));
-    json_t *answer = import_openedx_call(im, HTTP_PUT, path.ptr, body);
+    struct str path = arena_fmt(&im->remote.arena, "/app/%s/endpoint/%s", im->app, row->uid.ptr);
+    json_t *answer = import_openedx_call(im, HTTP_PUT, path.ptr, json_incref(row->body));
     json_decref(answer);
     im->done += answer != NULL;
     if (answer != NULL)
-        cli_note_address(arena_fmt(&im->remote.arena, "webhook %lld", (long long)pk).ptr, url);
+        cli_note_address(arena_fmt(&im->remote.arena, "webhook %lld", (long long)row->pk).ptr,
+                         row->url);
     return answer != NULL;
 }
 
 /* --- webfilters ----------------------------------------------------------------------------------------- */
-
-/* The plugin's columns, and ours. */
-static const struct {
-    const char *theirs, *ours;
-} flags[] = { { "disable_filtering", "disableFiltering" },
-              { "disable_halt", "disableHalt" },
-              { "halt_on_4xx", "haltOn4xx" },
-              { "halt_on_5xx", "haltOn5xx" },
-              { "halt_on_request_exception", "haltOnRequestException" } },
-  texts[] = { { "redirect_on_4xx", "redirectOn4xx" },
-              { "redirect_on_5xx", "redirectOn5xx" },
-              { "redirect_on_request_exception", "redirectOnRequestException" },
-              { "description", "description" },
-              { "webhook_url", "url" } };
 
 /* The server shows URLs cleaned and without credentials. */
 static bool is_there(struct import *im, struct str event, struct str url)
@@ -139,58 +103,33 @@ static bool show_url(struct import *im, struct str event)
     return chain != NULL;
 }
 
-/* The event that the plugin's code asks for. Its form offers some under other names, which the code never asks for. */
-static struct str event_of(json_int_t pk, const json_t *fields)
+/* What becomes of an event that the plugin's code does not ask for under this name. */
+static void say_event(const struct openedx_dump_row *row)
 {
-    struct str event = json_str_member(fields, "event");
-    const struct openedx_filter *f = openedx_filter_find(event);
-    if (f != NULL)
-        return event;
-    f = openedx_filter_of_choice(event);
-    if (f == NULL) {
+    if (!row->is_known)
         fprintf(stderr,
                 "webfilter %lld: \"%.*s\" is not in the catalogue; taken over all the same\n",
-                (long long)pk, STR_ARGS(event));
-        return event;
-    }
-    fprintf(
-        stderr,
-        "webfilter %lld: the plugin never asks for \"%.*s\", which its form offers, but for \"%s\"; taken over as that. "
-        "In the site's shell: Webfilter.objects.filter(pk=%lld).update(event=\"%s\", webhook_url=\"...\")\n",
-        (long long)pk, STR_ARGS(event), f->name, (long long)pk, f->name);
-    return str_from(f->name);
+                (long long)row->pk, STR_ARGS(row->event));
+    else if (!str_eq(row->event, row->taken))
+        fprintf(
+            stderr,
+            "webfilter %lld: the plugin never asks for \"%.*s\", which its form offers, but for \"%.*s\"; taken over as that. "
+            "In the site's shell: Webfilter.objects.filter(pk=%lld).update(event=\"%.*s\", webhook_url=\"...\")\n",
+            (long long)row->pk, STR_ARGS(row->event), STR_ARGS(row->taken), (long long)row->pk,
+            STR_ARGS(row->taken));
 }
 
-static json_t *filter_body(json_int_t pk, const json_t *fields, struct str event)
+static bool import_webfilter(struct import *im, struct openedx_dump_row *row)
 {
-    json_t *body = json_object();
-    for (size_t i = 0; i < COUNT_OF(flags); i++)
-        json_object_set_new(body, flags[i].ours,
-                            json_boolean(import_openedx_is_set(fields, flags[i].theirs, false)));
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        struct str value = json_str_member(fields, texts[i].theirs);
-        json_object_set_new(body, texts[i].ours, json_stringn(value.ptr, value.len));
-    }
-    json_object_set_new(body, "event", json_stringn(event.ptr, event.len));
-    json_object_set_new(body, "enabled",
-                        json_boolean(import_openedx_is_set(fields, "enabled", true)));
-    json_object_set_new(body, "encoding", json_string(encoding_of(fields)));
-    json_object_set_new(body, "order", json_integer(pk));
-    json_object_set_new(body, "timeoutMs", json_integer(PLUGIN_WAITS_MS));
-    return body;
-}
-
-static bool import_webfilter(struct import *im, json_int_t pk, const json_t *fields,
-                             struct str event)
-{
-    struct str url = json_str_member(fields, "webhook_url");
-    cli_note_address(arena_fmt(&im->remote.arena, "webfilter %lld", (long long)pk).ptr, url);
-    if (is_there(im, event, url)) {
+    say_event(row);
+    cli_note_address(arena_fmt(&im->remote.arena, "webfilter %lld", (long long)row->pk).ptr,
+                     row->url);
+    if (is_there(im, row->taken, row->url)) {
         im->there++;
         return true;
     }
     struct str path = arena_fmt(&im->remote.arena, "/app/%s/filter", im->app);
-    json_t *answer = import_openedx_call(im, HTTP_POST, path.ptr, filter_body(pk, fields, event));
+    json_t *answer = import_openedx_call(im, HTTP_POST, path.ptr, json_incref(row->body));
     json_decref(answer);
     im->done += answer != NULL;
     return answer != NULL;
@@ -198,20 +137,18 @@ static bool import_webfilter(struct import *im, json_int_t pk, const json_t *fie
 
 /* --- dumps ---------------------------------------------------------------------------------------------- */
 
-static void import_row(struct import *im, const json_t *row, json_t *events)
+static void import_row(struct import *im, const json_t *given, json_t *events)
 {
-    struct str model = json_str_member(row, "model");
-    const json_t *fields = json_object_get(row, "fields");
-    json_int_t pk = json_integer_value(json_object_get(row, "pk"));
+    struct openedx_dump_row row;
     bool fine = true;
-    if (str_eq(model, STR("openedx_webhooks.webhook"))) {
-        fine = import_webhook(im, pk, fields);
-    } else if (str_eq(model, STR("openedx_webhooks.webfilter"))) {
-        struct str event = event_of(pk, fields);
-        fine = import_webfilter(im, pk, fields, event);
-        if (fine)
-            json_object_set_new(events, arena_cstr(&im->remote.arena, event), json_true());
-    }
+    openedx_dump_read(given, &im->remote.arena, &row);
+    if (row.kind == OPENEDX_DUMP_WEBHOOK)
+        fine = import_webhook(im, &row);
+    else if (row.kind == OPENEDX_DUMP_WEBFILTER)
+        fine = import_webfilter(im, &row);
+    if (fine && row.kind == OPENEDX_DUMP_WEBFILTER)
+        json_object_set_new(events, arena_cstr(&im->remote.arena, row.taken), json_true());
+    json_decref(row.body);
     im->failed += !fine;
 }
 

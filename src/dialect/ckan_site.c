@@ -42,8 +42,17 @@ static enum rc ckan_site_judge(const struct fetch_call *call, struct str what, j
     return RC_IO;
 }
 
-static enum rc ckan_site_ask(struct dialect_ckan *ckan, struct str action, struct str credential,
-                             struct arena *a, json_t **result)
+/* Of the last call, for who wants to see more than its result. */
+static void ckan_site_note(const struct fetch_call *call, struct arena *a, struct ckan_probe *out)
+{
+    out->status = call->error == FETCH_OK ? call->status : 0;
+    if (call->detail[0] != '\0')
+        out->detail = arena_str(a, str_from(call->detail));
+}
+
+/* `probe`: NULL where nobody looks at the call. */
+static enum rc ckan_site_call(struct dialect_ckan *ckan, struct str action, struct str credential,
+                              struct arena *a, struct ckan_probe *probe, json_t **result)
 {
     struct http_url url;
     struct fetch_call call;
@@ -63,8 +72,16 @@ static enum rc ckan_site_ask(struct dialect_ckan *ckan, struct str action, struc
     ckan_site_run(ckan, &call);
     atomic_fetch_sub(&ckan->asking, 1);
     enum rc rc = ckan_site_judge(&call, action, result);
+    if (probe != NULL)
+        ckan_site_note(&call, a, probe);
     fetch_call_fini(&call);
     return rc;
+}
+
+static enum rc ckan_site_ask(struct dialect_ckan *ckan, struct str action, struct str credential,
+                             struct arena *a, json_t **result)
+{
+    return ckan_site_call(ckan, action, credential, a, NULL, result);
 }
 
 /* What is remembered under `key`: JSON text, "null" for a refusal. */
@@ -228,5 +245,46 @@ enum rc ckan_site_is_sysadmin(struct dialect_ckan *ckan, struct str user, struct
     }
     *out = rc == RC_OK && json_is_true(json_array_get(shown, 0));
     json_decref(shown);
+    return rc;
+}
+
+/* --- for operators ------------------------------------------------------------------------------- */
+
+enum rc ckan_site_name(struct dialect_ckan *ckan, struct str user, struct arena *a, struct str *out)
+{
+    json_t *shown = NULL;
+    struct str action = STR("");
+    enum rc rc = RC_DENIED;
+    struct str key = ckan_site_key_of(a, "name", user);
+    if (!ckan_site_remembered(ckan, key, a, &shown, &rc)) {
+        rc = with_id(a, "user_show", user, "", &action);
+        if (rc == RC_OK)
+            rc = ckan_site_ask(ckan, action, str_from(ckan->conf->ckan_token), a, &shown);
+        if (rc == RC_OK) {
+            json_t *kept = json_pack("[O]", json_object_get(shown, "name"));
+            json_decref(shown);
+            shown = kept != NULL ? kept : json_array();
+        }
+        ckan_site_remember(ckan, key, a, rc, shown);
+    }
+    if (rc == RC_OK)
+        *out = arena_str(a, json_str_of(json_array_get(shown, 0)));
+    json_decref(shown);
+    return rc;
+}
+
+enum rc ckan_site_probe(struct dialect_ckan *ckan, struct arena *a, struct ckan_probe *out)
+{
+    json_t *user = NULL;
+    const char *token = ckan->conf->ckan_token;
+    int64_t begun_us = clock_mono_us(clock_system());
+    enum rc rc =
+        ckan_site_call(ckan, STR("user_show"), str_from(token != NULL ? token : ""), a, out, &user);
+    out->took_us = clock_mono_us(clock_system()) - begun_us;
+    if (rc == RC_OK) {
+        out->user = arena_str(a, json_str_member(user, "name"));
+        out->is_sysadmin = json_is_true(json_object_get(user, "sysadmin"));
+    }
+    json_decref(user);
     return rc;
 }

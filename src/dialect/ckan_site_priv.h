@@ -15,3 +15,16 @@ MUST_USE enum rc ckan_site_members(struct dialect_ckan *ckan, struct str organis
 /* Is the user (still) a sysadmin? */
 MUST_USE enum rc ckan_site_is_sysadmin(struct dialect_ckan *ckan, struct str user, struct arena *a,
                                        bool *out);
+/* What a user is called at the site. */
+MUST_USE enum rc ckan_site_name(struct dialect_ckan *ckan, struct str user, struct arena *a, struct str *out);
+
+/* Whether the site answers, and whose our own token is. */
+struct ckan_probe {
+    int status;        /* 0: no answer */
+    int64_t took_us;
+    struct str user;   /* ptr NULL: the site did not say */
+    struct str detail; /* what went wrong on the way; ptr NULL: nothing */
+    bool is_sysadmin;
+};
+/* Asks anew. RC_OK: it knows the token; the other rcs as above, with what there is in *out. */
+MUST_USE enum rc ckan_site_probe(struct dialect_ckan *ckan, struct arena *a, struct ckan_probe *out);

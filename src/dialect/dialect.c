@@ -46,8 +46,11 @@ void dialect_add_routes(struct api *api, struct http_router *router)
     dialect_openedx_add_routes(router);
     api_add_table(api, router, &dialect_openedx_list);
     api_add_table(api, router, &dialect_ckan_list);
+    api_add_table(api, router, &dialect_ckan_operate);
     api_add_table(api, router, &dialect_preservica_list);
+    api_add_table(api, router, &dialect_preservica_operate);
     api_add_table(api, router, &dialect_gaia_list);
+    api_add_table(api, router, &dialect_gaia_operate);
 }
 
 void dialect_set_add_routes(struct dialect_set *set, struct http_router *router)

@@ -3,23 +3,13 @@
  * All webhooks of the Gaia dialect, of all its tenants. Their URLs are credentials and are not shown, so a page goes on
  * by the number of the endpoint, not by the token.
  */
-#include "dialect/gaia_store.h"
-#include "dialect/lists_priv.h"
-
-#include "store/application.h"
+#include "dialect/gaia_list_priv.h"
 
 #include <inttypes.h>
 
-struct row {
-    struct str place; /* in the list: the endpoint's number */
-    struct gaia_row webhook;
-    struct store_application app;
-    struct store_endpoint endpoint;
-};
-
-static void write_webhook(struct api_ctx *c, struct api_out *o, const void *row, const void *arg)
+void gaia_list_write(struct api_ctx *c, struct api_out *o, const void *row, const void *arg)
 {
-    const struct row *r = row;
+    const struct gaia_listed *r = row;
     json_t *options = dialect_options_of(&r->endpoint);
     (void)c;
     (void)arg;
@@ -37,10 +27,10 @@ static void write_webhook(struct api_ctx *c, struct api_out *o, const void *row,
 }
 
 /* Row by row: the store has no list of endpoints across applications. */
-static enum rc gaia_list_load(struct api_ctx *c, const struct gaia_row *webhook, struct row *out)
+enum rc gaia_list_load(struct api_ctx *c, const struct gaia_row *webhook, struct gaia_listed *out)
 {
-    *out = (struct row){ .place = arena_fmt(c->arena, "%" PRId64, webhook->endpoint),
-                         .webhook = *webhook };
+    *out = (struct gaia_listed){ .place = arena_fmt(c->arena, "%" PRId64, webhook->endpoint),
+                                 .webhook = *webhook };
     enum rc rc = store_application_by_num(c->tx, webhook->app, c->arena, &out->app);
     if (rc == RC_OK)
         rc = store_endpoint_by_num(c->tx, webhook->endpoint, c->arena, &out->endpoint);
@@ -69,13 +59,13 @@ static void list_webhooks(struct api_ctx *c)
     size_t count = 0;
     if (!api_page(c, "", true, &page) || !read_query(c, &page, &p))
         return;
-    struct row *rows = api_page_room(c, &page, sizeof(*rows));
+    struct gaia_listed *rows = api_page_room(c, &page, sizeof(*rows));
     enum rc rc = gaia_row_page(c->tx, &p, c->arena, &webhooks, &count);
     struct store_page_end end = { .done = count < p.max };
     end.count = end.done ? count : p.max - 1;
     for (size_t i = 0; rc == RC_OK && i < end.count; i++)
         rc = gaia_list_load(c, &webhooks[i], &rows[page.backwards ? end.count - 1 - i : i]);
-    api_reply_page(c, rc, &page, &end, API_ROWS(rows, place, NULL, write_webhook, NULL));
+    api_reply_page(c, rc, &page, &end, API_ROWS(rows, place, NULL, gaia_list_write, NULL));
 }
 
 static const struct api_route routes[] = {

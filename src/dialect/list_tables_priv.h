@@ -7,4 +7,5 @@
 
 #include "api/kit/route.h"
 
-extern const struct api_route_table dialect_openedx_list, dialect_ckan_list, dialect_preservica_list, dialect_gaia_list;
+extern const struct api_route_table dialect_openedx_list, dialect_ckan_list, dialect_ckan_operate, dialect_preservica_list;
+extern const struct api_route_table dialect_preservica_operate, dialect_gaia_list, dialect_gaia_operate;

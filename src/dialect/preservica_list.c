@@ -2,22 +2,29 @@
  *
  * All subscriptions of the Preservica dialect in a tenant, for who holds the tenant's token.
  */
-#include "dialect/lists_priv.h"
-#include "dialect/preservica_priv.h"
+#include "dialect/preservica_list_priv.h"
 
 #include "core/options.h"
 
-/* ptr NULL: it is no subscription. */
-static struct str trigger_of(struct arena *a, const struct store_endpoint *ep)
+/* Its one event type. */
+static struct str only_type(struct arena *a, const struct store_endpoint *ep)
 {
     json_t *types = NULL;
-    struct str trigger = STR_NONE;
+    struct str type = STR_NONE;
     if (ep->event_types.ptr == NULL || json_parse(ep->event_types, &types, NULL) != RC_OK)
         return STR_NONE;
     if (json_array_size(types) == 1)
-        trigger = arena_str(a, json_str_of(json_array_get(types, 0)));
+        type = arena_str(a, json_str_of(json_array_get(types, 0)));
     json_decref(types);
-    return trigger;
+    return type;
+}
+
+struct str preservica_list_trigger(struct arena *a, const struct store_endpoint *ep)
+{
+    json_t *options = dialect_options_of(ep);
+    bool is_one = str_eq(json_str_member(options, "scheme"), STR("preservica"));
+    json_decref(options);
+    return is_one ? only_type(a, ep) : STR_NONE;
 }
 
 struct wanted {
@@ -28,29 +35,26 @@ struct wanted {
 static bool preservica_list_fits(const struct store_endpoint *ep, const void *arg)
 {
     const struct wanted *w = arg;
-    json_t *options = dialect_options_of(ep);
-    bool is_one = str_eq(json_str_member(options, "scheme"), STR("preservica"));
-    struct str trigger = is_one ? trigger_of(w->arena, ep) : STR_NONE;
-    json_decref(options);
+    struct str trigger = preservica_list_trigger(w->arena, ep);
     return trigger.ptr != NULL && (w->trigger.len == 0 || str_eq(trigger, w->trigger));
 }
 
-static void write_subscription(struct api_ctx *c, struct api_out *o, const void *row,
-                               const void *arg)
+void preservica_list_write(struct api_ctx *c, struct api_out *o, const void *row, const void *arg)
 {
     const struct store_endpoint *ep = row;
-    const struct wanted *w = arg;
     json_t *options = dialect_options_of(ep);
-    (void)c;
+    const json_t *at = json_object_get(json_object_get(options, "handshake"), "at");
+    bool is_passed =
+        json_object_get(options, "handshake") != NULL && core_handshake_stands(options, ep->url);
+    (void)arg;
     api_out_begin(o, '{');
     api_out_str(o, "id", ep->id);
-    api_out_str(o, "trigger", trigger_of(w->arena, ep));
+    api_out_str(o, "trigger", preservica_list_trigger(c->arena, ep));
     api_out_str(o, "url", ep->url);
     api_out_bool(o, "includeIdentifiers",
                  !json_is_false(json_object_get(options, "includeIdentifiers")));
-    api_out_bool(o, "handshakePassed",
-                 json_object_get(options, "handshake") != NULL &&
-                     core_handshake_stands(options, ep->url));
+    api_out_bool(o, "handshakePassed", is_passed);
+    api_out_opt_date(o, "handshakeAt", is_passed ? json_integer_value(at) : 0);
     dialect_write_state(o, ep);
     api_out_end(o, '}');
     json_decref(options);
@@ -61,7 +65,7 @@ static void list_subscriptions(struct api_ctx *c)
     struct wanted w = { .arena = c->arena, .trigger = STR("") };
     (void)http_query(c->req, "trigger", 0, &w.trigger);
     dialect_list_endpoints(c, &(struct dialect_listing){ PRESERVICA_APP_UID, preservica_list_fits,
-                                                         write_subscription, &w });
+                                                         preservica_list_write, &w });
 }
 
 static const struct api_route routes[] = {

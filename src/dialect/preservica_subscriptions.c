@@ -219,9 +219,9 @@ static struct str options_text(struct making *m, const struct wanted *w, struct 
 {
     char proof[CORE_PROOF_LEN + 1];
     core_handshake_proof(STR("preservica"), url, proof);
-    json_t *options =
-        json_pack("{s:s, s:b, s:{s:s, s:s}}", "scheme", "preservica", "includeIdentifiers",
-                  w->includes_identifiers, "handshake", "kind", "preservica", "proof", proof);
+    json_t *options = json_pack("{s:s, s:b, s:{s:s, s:s, s:I}}", "scheme", "preservica",
+                                "includeIdentifiers", w->includes_identifiers, "handshake", "kind",
+                                "preservica", "proof", proof, "at", (json_int_t)m->now_us);
     struct str text = json_text(m->arena, options);
     json_decref(options);
     return text;

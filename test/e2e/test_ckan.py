@@ -131,6 +131,22 @@ def test_events_of_the_site_count_as_accepted_or_refused_messages(grapnel):
                     'grapnel_messages_refused_total{reason="unauthorized"}': 1}
 
 
+def test_an_operator_sees_how_the_site_is_set_and_tries_it(grapnel, site):
+    shown = grapnel.ok("GET", "/ckan/site")
+    assert (shown["enabled"], shown["siteUrl"], shown["hasToken"]) == (True, site.url, True)
+    assert "cred-us" not in json.dumps(shown)
+    tried = grapnel.ok("POST", "/ckan/site/test")
+    assert (tried["reached"], tried["accepted"], tried["user"], tried["sysadmin"], tried["status"]) == (True, True, "user-us", True, 200)
+    assert grapnel.ok("GET", "/ckan/user/user-editor") == {"id": "user-editor", "name": "user-editor"}
+    assert grapnel.call("GET", "/ckan/user/nobody-known").status == 404
+    site.users.pop("cred-us")
+    refused = grapnel.ok("POST", "/ckan/site/test")
+    assert (refused["reached"], refused["accepted"], refused["user"]) == (True, False, None)
+    site.close()
+    gone = grapnel.ok("POST", "/ckan/site/test")
+    assert (gone["reached"], gone["accepted"], gone["status"]) == (False, False, None) and gone["detail"]
+
+
 # --- the actions ---
 
 def test_a_webhook_is_created_shown_listed_and_deleted_with_ckanapi(grapnel, receiver):

@@ -96,6 +96,26 @@ def test_an_operator_sees_all_tenants_webhooks_and_no_credential(make_grapnel, s
     assert server.ok("GET", "/gaia/webhook?tenant=8")["data"] == []
 
 
+def test_an_operator_makes_changes_shows_and_deletes_a_tenants_webhook(make_grapnel, sts, broker):
+    server = make_grapnel().serve(*flags(sts, broker))
+    body = {"tenant": 7, "datasource": "github", "event": "push", "host": "webhook.h.example"}
+    refused = server.call("POST", "/gaia/webhook", body)
+    assert refused.status == 422 and refused.body["detail"][0]["loc"] == ["body", "apiToken"]
+    assert server.call("POST", "/gaia/webhook", {**body, "apiToken": "seven", "host": "a/b"}).status == 422
+    made = server.call("POST", "/gaia/webhook", {**body, "apiToken": "seven"})
+    assert (made.status, made.body["routingKey"], made.body["tsField"]) == (201, "event.7.github.push", None)
+    changed = server.call("POST", "/gaia/webhook", {**body, "tsField": "at"})
+    assert (changed.status, changed.body["tsField"], changed.body["applicationId"]) == (200, "at", made.body["applicationId"])
+    url = server.ok("GET", f"/gaia/webhook/{made.body['applicationId']}/url")["url"]
+    assert url.startswith("https://webhook.h.example/wh/seven/")
+    path = url.removeprefix("https://webhook.h.example")
+    assert server.raw("POST", path, b"{}", {"content-type": "application/json"}).status == 204
+    assert [hook["token"] for hook in json.loads(server.raw("GET", "/wh/config", headers={"authorization": "Bearer seven"}).body)] == [path.split("/")[-1]]
+    server.ok("DELETE", f"/gaia/webhook/{made.body['applicationId']}")
+    assert server.raw("POST", path, b"{}", {"content-type": "application/json"}).status == 400
+    assert server.ok("GET", "/gaia/webhook")["data"] == []
+
+
 def push(server, hook, body=b"{}"):
     return server.raw("POST", f"/wh/{hook['apiToken']}/{hook['token']}", body, {"content-type": "application/json"})
 

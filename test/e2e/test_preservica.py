@@ -257,6 +257,22 @@ def test_a_subscriptions_credentials_are_used_and_not_shown(tenants, plain):
     assert not [path for path in tenants.grapnel.store.rglob("*") if path.is_file() and b"anchor-77" in path.read_bytes()]
 
 
+def test_an_operator_has_a_receiver_asked_again(tenants):
+    plain, call = Plain(), tenants.api("LIB")
+    made = json.loads(tenants.client().subscribe(plain.url, TriggerType.MOVED, SECRET))["id"]
+    before = call("GET", "/preservica/subscription").body["data"][0]["handshakeAt"]
+    again = call("POST", f"/preservica/subscription/{made}/handshake")
+    assert (again.status, again.body["handshakePassed"]) == (200, True) and again.body["handshakeAt"] > before
+    assert "at" not in call("GET", f"/app/preservica/endpoint/{made}").body["handshake"]
+    plain.server.secret_key = "another one"
+    refused = call("POST", f"/preservica/subscription/{made}/handshake")
+    assert (refused.status, refused.body["code"]) == (422, "handshake_failed")
+    assert call("GET", "/preservica/subscription").body["data"][0]["handshakeAt"] == again.body["handshakeAt"]
+    other = call("POST", "/app/preservica/endpoint", {"url": plain.url, "eventTypes": ["MOVED"]}).body["id"]
+    assert call("POST", f"/preservica/subscription/{other}/handshake").status == 404
+    plain.close()
+
+
 # --- handshakes ---------------------------------------------------------------------------------------
 
 def test_a_receiver_with_another_secret_is_not_subscribed_and_nothing_is_stored(tenants):

@@ -183,6 +183,7 @@ static void keep_proof(struct api_ctx *c, json_t *handshake, struct str url)
     if (c->proof == NULL || strcmp(text, c->proof->text) != 0)
         return;
     json_object_set_new(handshake, "proof", json_string(text));
+    json_object_set_new(handshake, "at", json_integer(c->now_us));
     if (c->proof->allowed_per_minute > 0)
         json_object_set_new(handshake, "allowedPerMinute",
                             json_integer(c->proof->allowed_per_minute));

@@ -146,6 +146,7 @@ void api_scheme_write(struct api_ctx *c, struct api_out *o, const struct store_e
         return;
     json_t *shown = json_copy((json_t *)(uintptr_t)handshake); /* a copy of what is only read */
     json_object_del(shown, "proof");
+    json_object_del(shown, "at");
     json_object_set_new(shown, "verified", json_boolean(core_handshake_stands(options, ep->url)));
     api_out_raw(o, "handshake", json_text(c->arena, shown));
     json_decref(shown);

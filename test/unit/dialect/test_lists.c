@@ -13,6 +13,7 @@
 #define PRESERVICA "/api/v1/preservica/subscription"
 #define GAIA "/api/v1/gaia/webhook"
 #define CATALOGUE "/api/v1/openedx/catalogue"
+#define DUMP "/api/v1/openedx/dump"
 
 static int open_world(void **state)
 {
@@ -220,6 +221,66 @@ static void the_catalogue_has_exceptions_and_says_what_can_redirect(void **state
     assert_true(can_redirect && cannot_halt);
 }
 
+static void a_dump_is_read_in_our_terms_and_nothing_is_stored(void **state)
+{
+    struct caller *c = *state;
+    struct answer a = call(
+        c, "POST", DUMP,
+        "{\"rows\":["
+        "{\"model\":\"openedx_webhooks.webhook\",\"pk\":3,\"fields\":{\"description\":\"CRM\",\"event\":"
+        "\"SESSION_LOGIN_COMPLETED\",\"webhook_url\":\"https://crm.test/\",\"enabled\":false,"
+        "\"use_www_form_encoding\":true}},"
+        "{\"model\":\"openedx_webhooks.webhook\",\"pk\":4,\"fields\":{\"event\":\"NO_SUCH\"}},"
+        "{\"model\":\"openedx_webhooks.webfilter\",\"pk\":5,\"fields\":{\"event\":\"HomeEnrollmentApiRendered\","
+        "\"webhook_url\":\"https://p.test/\",\"halt_on_5xx\":true,\"redirect_on_5xx\":\"https://no.test/\"}},"
+        "{\"model\":\"auth.user\",\"pk\":1,\"fields\":{\"password\":\"x\"}}]}");
+    assert_int_equal(a.status, 200);
+    assert_string_equal(text_at(a, "data.0.kind"), "webhook");
+    assert_string_equal(text_at(a, "data.0.body.uid"), "openedx-webhook-3");
+    assert_string_equal(text_at(a, "data.0.body.description"), "CRM");
+    assert_string_equal(text_at(a, "data.0.body.encoding"), "form");
+    assert_true(json_is_true(at(a, "data.0.body.disabled")));
+    assert_true(json_is_false(at(a, "data.1.known")) && json_is_null(at(a, "data.1.body")));
+    assert_string_equal(text_at(a, "data.2.takenAs"), "CourseEnrollmentAPIRenderStarted");
+    assert_string_equal(text_at(a, "data.2.body.redirectOn5xx"), "https://no.test/");
+    assert_int_equal(json_integer_value(at(a, "data.2.body.order")), 5);
+    assert_string_equal(text_at(a, "data.3.kind"), "other");
+    assert_int_equal(call(c, "POST", DUMP, "{\"rows\":{}}").status, 422);
+    assert_int_equal(call(c, "POST", DUMP, "{}").status, 422);
+}
+
+static void a_tenants_webhook_is_deleted_by_its_application(void **state)
+{
+    struct caller *c = *state;
+    add_gaia(c, "one", 7);
+    make_app(c, "ordinary");
+    make_app(c, "gaia-forged");
+    assert_int_equal(call(c, "DELETE", GAIA "/ordinary", NULL).status, 404);
+    assert_int_equal(call(c, "DELETE", GAIA "/gaia-forged", NULL).status, 404);
+    assert_int_equal(call(c, "DELETE", GAIA "/gaia-one", NULL).status, 204);
+    assert_int_equal(count_of(call(c, "GET", GAIA, NULL)), 0);
+    assert_int_equal(call(c, "GET", "/api/v1/app/gaia-one", NULL).status, 404);
+    assert_int_equal(call(c, "DELETE", GAIA "/gaia-one", NULL).status, 404);
+}
+
+static void what_needs_a_dialect_says_that_it_is_off(void **state)
+{
+    struct caller *c = *state;
+    struct answer a = call(
+        c, "POST", GAIA, "{\"tenant\":1,\"datasource\":\"a\",\"event\":\"b\",\"apiToken\":\"t\"}");
+    assert_int_equal(a.status, 404);
+    assert_true(str_contains(a.text, STR("gaia.enabled")));
+    a = call(c, "GET", "/api/v1/ckan/site", NULL);
+    assert_int_equal(a.status, 200);
+    assert_true(json_is_false(at(a, "enabled")) && json_is_null(at(a, "siteUrl")));
+    assert_int_equal(call(c, "POST", "/api/v1/ckan/site/test", NULL).status, 404);
+    assert_int_equal(call(c, "GET", "/api/v1/ckan/user/ann", NULL).status, 404);
+    make_app(c, "preservica");
+    add_endpoint(c, "preservica", "[\"MOVED\"]", NULL, NULL);
+    assert_int_equal(
+        call(c, "POST", PRESERVICA "/ep_2zIhXWVBqWZUkVDSzVwVk8xnWoQ/handshake", NULL).status, 404);
+}
+
 static void only_the_organisation_sees_the_lists(void **state)
 {
     static const char *const lists[] = { CKAN, PRESERVICA, GAIA };
@@ -244,6 +305,9 @@ int main(void)
         T(subscriptions_are_listed_with_trigger_and_handshake),
         T(tenants_webhooks_are_listed_without_their_tokens),
         T(the_catalogue_has_exceptions_and_says_what_can_redirect),
+        T(a_dump_is_read_in_our_terms_and_nothing_is_stored),
+        T(a_tenants_webhook_is_deleted_by_its_application),
+        T(what_needs_a_dialect_says_that_it_is_off),
         T(only_the_organisation_sees_the_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
