@@ -4,15 +4,7 @@
  */
 #pragma once
 
-#include "base/base.h"
-
-enum face_coding { FACE_RAW, FACE_BROTLI, FACE_GZIP, FACE_CODINGS };
-
-/* What to answer with: of the codings in `has` (bits 1 << FACE_...; FACE_RAW is always there) the one that
- * Accept-Encoding (RFC 9110, 12.5.3) puts highest; of equals the smallest. Without anything that fits it is FACE_RAW. */
-enum face_coding face_coding_pick(struct str accept_encoding, unsigned has);
-/* For Content-Encoding; empty: none. */
-struct str face_coding_name(enum face_coding coding);
+#include "http/coding.h"
 
 /* Whether If-None-Match (a list, weak ones too, or "*") names `etag` (with its quotes). */
 bool face_etag_matches(struct str if_none_match, struct str etag);

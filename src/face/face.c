@@ -71,9 +71,9 @@ static void show_asset(struct http_request *req)
         answer_not_found(req, "there is no such file in this version; load the page again");
         return;
     }
-    enum face_coding coding =
-        face_coding_pick(http_call_header(req->call, "accept-encoding"), face_file_codings(file));
-    struct str name = face_coding_name(coding);
+    enum http_coding coding =
+        http_coding_pick(http_call_header(req->call, "accept-encoding"), face_file_codings(file));
+    struct str name = http_coding_name(coding);
     struct str etag =
         arena_fmt(req->arena, "\"%s%s%.*s\"", file->etag, name.len > 0 ? "-" : "", STR_ARGS(name));
     req->is_private = true;

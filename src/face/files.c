@@ -73,13 +73,13 @@ const struct face_file *face_page_find(const char *name)
 unsigned face_file_codings(const struct face_file *f)
 {
     unsigned bits = 0;
-    for (unsigned c = 0; c < FACE_CODINGS; c++)
-        if (c == FACE_RAW || f->coded[c].len > 0)
+    for (unsigned c = 0; c < HTTP_CODINGS; c++)
+        if (c == HTTP_CODING_NONE || f->coded[c].len > 0)
             bits |= 1u << c;
     return bits;
 }
 
-struct str face_file_bytes(const struct face_file *f, enum face_coding coding)
+struct str face_file_bytes(const struct face_file *f, enum http_coding coding)
 {
     return str_of(face_web_bytes + f->coded[coding].at, f->coded[coding].len);
 }

@@ -13,7 +13,7 @@ struct face_span {
 struct face_file {
     const char *name; /* "console-4KJ2NAQX.js" */
     const char *type; /* for Content-Type */
-    struct face_span coded[FACE_CODINGS]; /* [FACE_RAW] always; of the others an empty one is not there */
+    struct face_span coded[HTTP_CODINGS]; /* [HTTP_CODING_NONE] always; of the others an empty one is not there */
     const char *etag; /* 16 hex digits, of the raw bytes */
 };
 
@@ -21,8 +21,8 @@ struct face_file {
 const struct face_file *face_asset_find(struct str name);
 /* "console.html" or "portal.html", with {{base}} in it. NULL: this build has no pages, face_missing() says why. */
 const struct face_file *face_page_find(const char *name);
-/* Bits 1 << FACE_RAW and the like: what the file is there in. */
+/* Bits 1 << HTTP_CODING_NONE and the like: what the file is there in. */
 unsigned face_file_codings(const struct face_file *f);
-struct str face_file_bytes(const struct face_file *f, enum face_coding coding);
+struct str face_file_bytes(const struct face_file *f, enum http_coding coding);
 /* Why this build has no pages, to go on "this server has no console: "; NULL: it has them. */
 const char *face_missing(void);

@@ -89,7 +89,8 @@ static struct str page_policy(struct face *f, struct str pictures, struct str an
 
 static void make_page(struct face *f, const char *name, struct str csp, struct face_page *p)
 {
-    p->text = face_fill_base(face_file_bytes(face_page_find(name), FACE_RAW), f->prefix, &f->arena);
+    p->text = face_fill_base(face_file_bytes(face_page_find(name), HTTP_CODING_NONE), f->prefix,
+                             &f->arena);
     p->etag = face_etag(p->text, &f->arena);
     page_add_header(p, "Content-Security-Policy", csp);
     page_add_header(p, "X-Content-Type-Options", STR("nosniff"));
