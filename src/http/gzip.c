@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See http/gzip.h. What is unpacked goes through a small window, so that a body that would grow beyond
+ * See http/gzip.h. What is unpacked or packed goes through a small window, so that a body that would grow beyond
  * its limit costs no more than the limit.
  */
 #include "http/gzip.h"
@@ -8,7 +8,7 @@
 #define ZLIB_CONST /* its input is only read */
 #include <zlib.h>
 
-enum { WINDOW = 16 * 1024, GZIP_ONLY = 16 + MAX_WBITS };
+enum { WINDOW = 16 * 1024, GZIP_ONLY = 16 + MAX_WBITS, MEMORY_LEVEL = 8 };
 
 /* One call of inflate() and what it gave. */
 static enum rc unpack_some(z_stream *z, struct buf *out, bool *is_over)
@@ -48,5 +48,31 @@ enum rc http_gunzip(struct str packed, struct buf *out)
         return RC_LIMIT;
     enum rc rc = unpack_all(&z, out);
     (void)inflateEnd(&z);
+    return rc;
+}
+
+static enum rc pack_all(z_stream *z, struct buf *out)
+{
+    unsigned char window[WINDOW];
+    enum rc rc = RC_OK;
+    int result = Z_OK;
+    while (rc == RC_OK && result == Z_OK) {
+        z->next_out = window;
+        z->avail_out = sizeof(window);
+        result = deflate(z, Z_FINISH);
+        rc = buf_add(out, window, sizeof(window) - z->avail_out);
+    }
+    MUST(rc != RC_OK || result == Z_STREAM_END); /* there is always room in the window */
+    return rc;
+}
+
+enum rc http_gzip(struct str plain, struct buf *out)
+{
+    z_stream z = { .next_in = (z_const Bytef *)plain.ptr, .avail_in = (uInt)plain.len };
+    if (plain.len > UINT32_MAX || deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_ONLY,
+                                               MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
+        return RC_LIMIT;
+    enum rc rc = pack_all(&z, out);
+    (void)deflateEnd(&z);
     return rc;
 }

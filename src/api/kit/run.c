@@ -7,6 +7,7 @@
 #include "api/kit/context.h"
 #include "api/kit/find.h"
 #include "api/kit/input.h"
+#include "api/kit/pack.h"
 
 static bool find_endpoint(struct api_ctx *c)
 {
@@ -78,4 +79,5 @@ void api_run(struct http_request *req)
         (void)api_tx_commit(&c);
     else
         api_tx_end(&c);
+    api_pack(&c);
 }

@@ -10,6 +10,8 @@
 #include <math.h>
 #include <stdio.h>
 
+enum { NESTED_MAX = 16 };
+
 static const struct {
     const char *pattern;
     const char *extra; /* besides letters and digits */
@@ -322,6 +324,23 @@ enum rc api_schema_check(const struct api_schema *schema, const json_t *object, 
         rc = api_field_check(schema, f, json_object_get(object, f->name), where, fault);
     }
     return rc;
+}
+
+/* Shapes are a few deep; one that goes on for ever is treated as what must be guarded. */
+static bool schema_holds_secret(const struct api_schema *schema, unsigned depth)
+{
+    bool found = depth == NESTED_MAX;
+    for (size_t i = 0; i < schema->count && !found; i++) {
+        const struct api_field *f = &schema->fields[i];
+        found = (f->flags & API_SECRET) != 0 ||
+                (f->schema != NULL && schema_holds_secret(f->schema, depth + 1));
+    }
+    return found;
+}
+
+bool api_schema_is_secret(const struct api_schema *schema)
+{
+    return schema_holds_secret(schema, 0);
 }
 
 static void drop_repeats(json_t *list)

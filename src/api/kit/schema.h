@@ -42,7 +42,8 @@ enum {
     API_REQUIRED = 1,
     API_NULLABLE = 2,
     API_HIDDEN = 4,  /* an alias or a relic: accepted, not documented */
-    API_EMBEDDED = 8 /* of an answer: the members of `schema` stand beside these, and the name nowhere */
+    API_EMBEDDED = 8, /* of an answer: the members of `schema` stand beside these, and the name nowhere */
+    API_SECRET = 16 /* of an answer: lets whoever has it in; an answer with such a field is never compressed */
 };
 
 struct api_schema;
@@ -79,5 +80,7 @@ struct api_fault {
 MUST_USE enum rc api_schema_check(const struct api_schema *schema, const json_t *object, const char *where, struct api_fault *fault);
 /* The same of one of its fields. `v` NULL: the member is not there. */
 MUST_USE enum rc api_field_check(const struct api_schema *schema, const struct api_field *f, const json_t *v, const char *where, struct api_fault *fault);
+/* Whether an answer of this shape may hold a field that is API_SECRET, at whatever depth. */
+bool api_schema_is_secret(const struct api_schema *schema);
 /* Takes out what a list of strings of an object that was checked holds once more: it is a set to whoever reads it. */
 void api_schema_settle(const struct api_schema *schema, json_t *object);

@@ -80,10 +80,45 @@ static void a_bomb_costs_no_more_than_the_limit(void **state)
     free(zeros);
 }
 
+static void what_was_packed_is_unpacked_again(void **state)
+{
+    static const size_t lengths[] = { 0, 1, 1000, 16 * 1024, 300 * 1000 };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+        struct buf text, packed, plain;
+        buf_init(&text, LARGE);
+        while (text.len < lengths[i])
+            assert_int_equal(buf_addf(&text, "{\"id\":%zu},", text.len), RC_OK);
+        buf_init(&packed, LARGE);
+        assert_int_equal(http_gzip(buf_str(&text), &packed), RC_OK);
+        assert_true(text.len < 1000 || packed.len < text.len / 3);
+        assert_int_equal(unpack(buf_str(&packed), LARGE, &plain), RC_OK);
+        assert_true(str_eq(buf_str(&plain), buf_str(&text)));
+        buf_fini(&plain);
+        buf_fini(&packed);
+        buf_fini(&text);
+    }
+}
+
+static void packing_stops_at_the_limit(void **state)
+{
+    char noise[40000];
+    uint32_t x = 1;
+    struct buf packed;
+    (void)state;
+    for (size_t i = 0; i < sizeof(noise); i++)
+        noise[i] = (char)((x = x * 1664525 + 1013904223) >> 24);
+    buf_init(&packed, sizeof(noise) - sizeof(noise) / 8);
+    assert_int_equal(http_gzip(str_of(noise, sizeof(noise)), &packed), RC_LIMIT);
+    buf_fini(&packed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_in_a_row_are_one_body),
+        cmocka_unit_test(what_was_packed_is_unpacked_again),
+        cmocka_unit_test(packing_stops_at_the_limit),
         cmocka_unit_test(what_is_cut_or_damaged_is_refused),
         cmocka_unit_test(a_bomb_costs_no_more_than_the_limit),
     };
