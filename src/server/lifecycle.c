@@ -105,9 +105,7 @@ static enum rc start_stats(struct server *s)
                                .clock = clock_system(),
                                .own = store_clock(s->store),
                                .rng = rng_system(),
-                               .size_max = s->conf->stats_size_max,
-                               .loops = s->loop_list,
-                               .loop_count = s->loop_count };
+                               .size_max = s->conf->stats_size_max };
 
     s->stats = stats_open(&o);
     if (s->stats == NULL)

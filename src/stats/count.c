@@ -43,7 +43,7 @@ static void count_begin(void *ctx)
 static void count_end(void *ctx)
 {
     struct stats *s = ctx;
-    if (s->live.is_on)
+    if (s->live.group != NULL)
         stats_live_end(&s->live);
     if (s->table != NULL)
         atomic_store_explicit(&s->current, s->table, memory_order_release);
@@ -231,7 +231,7 @@ static void count_run(struct stats *s, const struct store_filter_run *r)
 static void count_job(void *ctx, enum store_job_kind kind, struct store_job *job)
 {
     struct stats *s = ctx;
-    if (s->live.is_on)
+    if (s->live.group != NULL)
         stats_live_job(&s->live, s->wall_us, kind, job);
     if (!s->counts)
         return;

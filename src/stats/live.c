@@ -1,59 +1,232 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From committed jobs to the loops. A block is written by the store thread, then read by the loops it is posted to, and freed
- * by the last of them.
+ * From committed jobs to those who look on. The list of audiences is a snapshot: the store thread takes it for a group. An
+ * audience's counts are atomic; its ring is locked for as long as a record is copied, and that is at most STATS_SAMPLE times a second.
  */
 #include "stats/live_priv.h"
 
 #include "stats/stats_priv.h"
 
-struct stats_block {
-    struct stats_live *live;
+#define SECOND_US INT64_C(1000000)
+
+struct stats_audience {
+    struct stats_want want;
     atomic_int refs;
-    size_t count;
-    struct loop_task tasks[STATS_LIVE_LOOPS];
-    struct block_stop {
-        struct stats_block *block;
-        struct stats_live_loop *at;
-    } stops[STATS_LIVE_LOOPS];
-    struct stats_event events[STATS_BLOCK_EVENTS];
+    int lookers; /* under stats_live.lock */
+    _Atomic uint64_t kinds[STATS_EVENT_KINDS], left_out;
+    atomic_int allowance; /* records that may be written now */
+    struct mutex lock;    /* over the rest */
+    int64_t refilled_us;  /* 0: never */
+    uint64_t next;        /* records ever written */
+    struct stats_event ring[STATS_RING];
 };
 
-/* --- lookers ---------------------------------------------------------------------------------------- */
+struct stats_audiences {
+    atomic_int refs;
+    size_t count;
+    struct stats_audience *list[STATS_AUDIENCES_MAX];
+};
 
-static struct stats_live_loop *loop_of(struct stats_live *l, const struct loop *loop)
+/* --- what is wanted ----------------------------------------------------------------------------------- */
+
+static unsigned words_of_attempt(const struct stats_event *e)
 {
-    for (size_t i = 0; i < l->loop_count; i++)
-        if (l->loops[i].loop == loop)
-            return &l->loops[i];
+    unsigned word = e->state == STORE_SUCCESS    ? STATS_WORD_SUCCESS
+                    : e->state == STORE_CANCELED ? STATS_WORD_CANCELED
+                                                 : STATS_WORD_FAIL;
+    int class = e->status >= 100 && e->status <= 599 ? e->status / 100 : 0;
+    return 1u << word | (e->has_attempt ? 1u << (STATS_WORD_NONE + class) : 0);
+}
+
+_Static_assert(STORE_REQUEST_ACCEPTED == 0 && STORE_REQUEST_IGNORED == 3,
+               "words of requests are in their order");
+
+static unsigned words_of(const struct stats_event *e)
+{
+    switch (e->kind) {
+    case STATS_EVENT_ATTEMPT: return words_of_attempt(e);
+    case STATS_EVENT_REQUEST: return 1u << (STATS_WORD_ACCEPTED + e->state);
+    case STATS_EVENT_RUN: return 1u << (e->state != 0 ? STATS_WORD_HALTED : STATS_WORD_PASSED);
+    case STATS_EVENT_MESSAGE:
+    case STATS_EVENT_TASK:
+    case STATS_EVENT_KINDS: break;
+    }
+    return 0;
+}
+
+bool stats_want_matches(const struct stats_want *want, const struct stats_event *e)
+{
+    if (e->org != want->org || (want->kinds & 1u << e->kind) == 0)
+        return false;
+    if (want->app != 0 && e->app != want->app)
+        return false;
+    if (want->endpoint != 0 && (e->kind != STATS_EVENT_ATTEMPT || e->object != want->endpoint))
+        return false;
+    if (want->source != 0 && (e->kind != STATS_EVENT_REQUEST || e->object != want->source))
+        return false;
+    return want->words == 0 || (want->words & words_of(e)) != 0;
+}
+
+static bool is_same_want(const struct stats_want *a, const struct stats_want *b)
+{
+    return a->org == b->org && a->app == b->app && a->endpoint == b->endpoint &&
+           a->source == b->source && a->kinds == b->kinds && a->words == b->words;
+}
+
+/* --- audiences ---------------------------------------------------------------------------------------- */
+
+static void audience_unref(struct stats_audience *a)
+{
+    if (atomic_fetch_sub(&a->refs, 1) != 1)
+        return;
+    mutex_fini(&a->lock);
+    xfree(a);
+}
+
+static void audiences_unref(struct stats_audiences *all)
+{
+    if (all == NULL || atomic_fetch_sub(&all->refs, 1) != 1)
+        return;
+    for (size_t i = 0; i < all->count; i++)
+        audience_unref(all->list[i]);
+    xfree(all);
+}
+
+struct stats_audiences *stats_live_audiences(struct stats_live *l)
+{
+    mutex_lock(&l->lock);
+    struct stats_audiences *all = l->all;
+    if (all != NULL)
+        atomic_fetch_add(&all->refs, 1);
+    mutex_unlock(&l->lock);
+    return all;
+}
+
+static struct stats_audience *audience_new(const struct stats_want *want)
+{
+    struct stats_audience *a = XNEW(struct stats_audience);
+    a->want = *want;
+    atomic_store(&a->refs, 1);
+    atomic_store(&a->allowance, STATS_SAMPLE_BURST);
+    mutex_init(&a->lock);
+    return a;
+}
+
+static struct stats_audience *audience_find(const struct stats_audiences *all,
+                                            const struct stats_want *want)
+{
+    for (size_t i = 0; all != NULL && i < all->count; i++)
+        if (is_same_want(&all->list[i]->want, want))
+            return all->list[i];
     return NULL;
 }
 
-void stats_live_add(struct stats *s, struct loop *loop, struct stats_looker *looker)
+/* Swaps the list for one with `more` (which the list takes), and without those nobody looks at. */
+static void renew_audiences(struct stats_live *l, struct stats_audience *more)
 {
-    struct stats_live_loop *at = loop_of(&s->live, loop);
-    MUST(at != NULL);
-    looker->_prev = NULL;
-    looker->_next = at->first;
-    looker->_lost = atomic_load(&s->live.lost);
-    if (at->first != NULL)
-        at->first->_prev = looker;
-    at->first = looker;
-    atomic_fetch_add(&at->count, 1);
-    atomic_fetch_add(&s->live.lookers, 1);
+    struct stats_audiences *before = l->all, *now = XNEW(struct stats_audiences);
+    atomic_store(&now->refs, 1);
+    for (size_t i = 0; before != NULL && i < before->count; i++) {
+        struct stats_audience *a = before->list[i];
+        if (a->lookers == 0)
+            continue;
+        atomic_fetch_add(&a->refs, 1);
+        now->list[now->count++] = a;
+    }
+    if (more != NULL)
+        now->list[now->count++] = more;
+    l->all = now;
+    if (now->count == 0) {
+        xfree(now);
+        l->all = NULL;
+    }
+    audiences_unref(before);
 }
 
-void stats_live_remove(struct stats *s, struct loop *loop, struct stats_looker *looker)
+/* --- lookers ------------------------------------------------------------------------------------------ */
+
+static struct stats_seen read_seen(const struct stats_audience *a)
 {
-    struct stats_live_loop *at = loop_of(&s->live, loop);
-    if (looker->_prev != NULL)
-        looker->_prev->_next = looker->_next;
-    else
-        at->first = looker->_next;
-    if (looker->_next != NULL)
-        looker->_next->_prev = looker->_prev;
-    atomic_fetch_sub(&at->count, 1);
-    atomic_fetch_sub(&s->live.lookers, 1);
+    struct stats_seen seen;
+    for (size_t i = 0; i < STATS_EVENT_KINDS; i++)
+        seen.kinds[i] = atomic_load_explicit(&a->kinds[i], memory_order_relaxed);
+    seen.left_out = atomic_load_explicit(&a->left_out, memory_order_relaxed);
+    return seen;
+}
+
+enum rc stats_live_add(struct stats *s, const struct stats_want *want, struct stats_looker *looker)
+{
+    struct stats_live *l = &s->live;
+    enum rc rc = RC_OK;
+    mutex_lock(&l->lock);
+    struct stats_audience *a = audience_find(l->all, want);
+    if (a == NULL && l->all != NULL && l->all->count == STATS_AUDIENCES_MAX) {
+        rc = RC_LIMIT;
+    } else {
+        if (a == NULL) {
+            a = audience_new(want);
+            renew_audiences(l, a);
+        }
+        a->lookers++;
+        atomic_fetch_add(&a->refs, 1);
+        mutex_lock(&a->lock);
+        *looker = (struct stats_looker){ ._audience = a, ._at = a->next, ._before = read_seen(a) };
+        mutex_unlock(&a->lock);
+        atomic_fetch_add(&l->lookers, 1);
+    }
+    mutex_unlock(&l->lock);
+    return rc;
+}
+
+void stats_live_remove(struct stats *s, struct stats_looker *looker)
+{
+    struct stats_live *l = &s->live;
+    struct stats_audience *a = looker->_audience;
+    mutex_lock(&l->lock);
+    if (--a->lookers == 0)
+        renew_audiences(l, NULL);
+    mutex_unlock(&l->lock);
+    atomic_fetch_sub(&l->lookers, 1);
+    audience_unref(a);
+    looker->_audience = NULL;
+}
+
+/* Time brings new records. Locked. */
+static void audience_refill(struct stats_audience *a, int64_t now_us)
+{
+    int64_t past_us = a->refilled_us == 0 ? 0 : now_us - a->refilled_us;
+    if (past_us >= SECOND_US)
+        past_us = SECOND_US;
+    int more = (int)(past_us * STATS_SAMPLE / SECOND_US);
+    if (a->refilled_us != 0 && more <= 0)
+        return;
+    a->refilled_us = now_us;
+    int left = atomic_load(&a->allowance);
+    if (left + more > STATS_SAMPLE_BURST)
+        more = STATS_SAMPLE_BURST - left;
+    atomic_fetch_add(&a->allowance, more);
+}
+
+size_t stats_live_take(struct stats_looker *l, int64_t now_us, struct stats_event *events,
+                       size_t max, struct stats_seen *seen, uint64_t *lost)
+{
+    struct stats_audience *a = l->_audience;
+    size_t count = 0;
+    mutex_lock(&a->lock);
+    audience_refill(a, now_us);
+    if (a->next - l->_at > STATS_RING) {
+        *lost += a->next - l->_at - STATS_RING;
+        l->_at = a->next - STATS_RING;
+    }
+    while (count < max && l->_at < a->next)
+        events[count++] = a->ring[l->_at++ % STATS_RING];
+    mutex_unlock(&a->lock);
+    struct stats_seen now = read_seen(a);
+    for (size_t i = 0; i < STATS_EVENT_KINDS; i++)
+        seen->kinds[i] += now.kinds[i] - l->_before.kinds[i];
+    seen->left_out += now.left_out - l->_before.left_out;
+    l->_before = now;
+    return count;
 }
 
 bool stats_live_is_watched(const struct stats *s)
@@ -61,110 +234,18 @@ bool stats_live_is_watched(const struct stats *s)
     return atomic_load_explicit(&s->live.lookers, memory_order_relaxed) > 0;
 }
 
-void stats_live_init(struct stats_live *l, struct loop *const *loops, size_t count)
+void stats_live_init(struct stats_live *l)
 {
-    MUST(count <= STATS_LIVE_LOOPS);
-    for (size_t i = 0; i < count; i++)
-        l->loops[i].loop = loops[i];
-    l->loop_count = count;
+    mutex_init(&l->lock);
 }
 
-/* --- blocks ------------------------------------------------------------------------------------------- */
-
-static void drop_block(struct stats_block *b)
+void stats_live_fini(struct stats_live *l)
 {
-    if (atomic_fetch_sub(&b->refs, 1) != 1)
-        return;
-    atomic_fetch_sub(&b->live->blocks, 1);
-    xfree(b);
+    audiences_unref(l->all);
+    mutex_fini(&l->lock);
 }
 
-/* On a loop. */
-static void see_block(void *arg)
-{
-    struct block_stop *stop = arg;
-    struct stats_block *b = stop->block;
-    uint64_t lost = atomic_load(&b->live->lost);
-    for (struct stats_looker *l = stop->at->first, *next; l != NULL; l = next) {
-        next = l->_next;
-        l->see(l->arg, b->events, b->count, lost - l->_lost);
-        l->_lost = lost;
-    }
-    drop_block(b);
-}
-
-/* NULL: too many are under way. */
-static struct stats_block *new_block(struct stats_live *l)
-{
-    if (atomic_fetch_add(&l->blocks, 1) >= STATS_BLOCKS_MAX) {
-        atomic_fetch_sub(&l->blocks, 1);
-        return NULL;
-    }
-    struct stats_block *b =
-        xmalloc(sizeof(*b)); /* its events stay as they come: they are written one by one */
-    memset(b, 0, offsetof(struct stats_block, events));
-    b->live = l;
-    return b;
-}
-
-/* Takes the block. */
-static void post_block(struct stats_live *l, struct stats_block *b)
-{
-    atomic_store(&b->refs, 1);
-    for (size_t i = 0; i < l->loop_count; i++) {
-        if (atomic_load_explicit(&l->loops[i].count, memory_order_relaxed) == 0)
-            continue;
-        b->stops[i] = (struct block_stop){ b, &l->loops[i] };
-        b->tasks[i] = (struct loop_task){ .fn = see_block, .arg = &b->stops[i] };
-        atomic_fetch_add(&b->refs, 1);
-        loop_post(l->loops[i].loop, &b->tasks[i]);
-    }
-    drop_block(b);
-}
-
-/* The next event to write, zeroed; NULL: it is left out. */
-static struct stats_event *next_event(struct stats_live *l)
-{
-    if (l->block == NULL)
-        l->block = new_block(l);
-    if (l->block == NULL) {
-        atomic_fetch_add_explicit(&l->lost, 1, memory_order_relaxed);
-        return NULL;
-    }
-    struct stats_event *e = &l->block->events[l->block->count++];
-    *e = (struct stats_event){ .kind = STATS_EVENT_MESSAGE };
-    return e;
-}
-
-static void flush_full(struct stats_live *l)
-{
-    if (l->block == NULL || l->block->count < STATS_BLOCK_EVENTS)
-        return;
-    post_block(l, l->block);
-    l->block = NULL;
-}
-
-void stats_live_end(struct stats_live *l)
-{
-    if (l->block != NULL)
-        post_block(l, l->block);
-    l->block = NULL;
-}
-
-void stats_live_show(struct stats *s, const struct stats_event *e)
-{
-    if (!stats_live_is_watched(s))
-        return;
-    struct stats_block *b = new_block(&s->live);
-    if (b == NULL) {
-        atomic_fetch_add(&s->live.lost, 1);
-        return;
-    }
-    b->events[b->count++] = *e;
-    post_block(&s->live, b);
-}
-
-/* --- events ------------------------------------------------------------------------------------------- */
+/* --- showing ------------------------------------------------------------------------------------------ */
 
 static void set_type(struct stats_event *e, struct str type)
 {
@@ -173,6 +254,50 @@ static void set_type(struct stats_event *e, struct str type)
     e->type_len = (uint8_t)cut.len;
 }
 
+static void audience_keep(struct stats_audience *a, const struct stats_event *e, struct str type)
+{
+    mutex_lock(&a->lock);
+    struct stats_event *kept = &a->ring[a->next++ % STATS_RING];
+    *kept = *e;
+    set_type(kept, type);
+    mutex_unlock(&a->lock);
+}
+
+/* The type is copied for those few that are kept. */
+static void live_show(struct stats_audiences *all, const struct stats_event *e, struct str type)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        struct stats_audience *a = all->list[i];
+        if (!stats_want_matches(&a->want, e))
+            continue;
+        atomic_fetch_add_explicit(&a->kinds[e->kind], 1, memory_order_relaxed);
+        if (atomic_load_explicit(&a->allowance, memory_order_relaxed) <= 0) {
+            atomic_fetch_add_explicit(&a->left_out, 1, memory_order_relaxed);
+            continue;
+        }
+        atomic_fetch_sub_explicit(&a->allowance, 1, memory_order_relaxed);
+        audience_keep(a, e, type);
+    }
+}
+
+void stats_live_show(struct stats *s, const struct stats_event *e)
+{
+    if (!stats_live_is_watched(s))
+        return;
+    struct stats_audiences *all = stats_live_audiences(&s->live);
+    if (all != NULL)
+        live_show(all, e, str_of(e->type, e->type_len));
+    audiences_unref(all);
+}
+
+void stats_live_end(struct stats_live *l)
+{
+    audiences_unref(l->group);
+    l->group = NULL;
+}
+
+/* --- events --------------------------------------------------------------------------------------------- */
+
 static uint16_t live_small(size_t n)
 {
     return n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
@@ -180,35 +305,28 @@ static uint16_t live_small(size_t n)
 
 static void show_message(struct stats_live *l, int64_t wall_us, const struct store_publish *p)
 {
-    struct stats_event *e = next_event(l);
-    if (e == NULL)
-        return;
-    e->kind = STATS_EVENT_MESSAGE;
-    e->id = p->message->id;
-    e->org = p->message->org;
-    e->app = p->message->app;
-    e->at_us = wall_us;
-    e->number = live_small(p->endpoint_count);
-    set_type(e, p->message->event_type);
-    flush_full(l);
+    const struct store_message *m = p->message;
+    const struct stats_event e = { .kind = STATS_EVENT_MESSAGE,
+                                   .id = m->id,
+                                   .org = m->org,
+                                   .app = m->app,
+                                   .at_us = wall_us,
+                                   .number = live_small(p->endpoint_count) };
+    live_show(l->group, &e, m->event_type);
 }
 
 static void show_request(struct stats_live *l, int64_t wall_us, const struct store_request *r,
                          enum store_request_outcome outcome)
 {
-    struct stats_event *e = next_event(l);
-    if (e == NULL)
-        return;
-    e->kind = STATS_EVENT_REQUEST;
-    e->state = (uint8_t)outcome;
-    e->status = (int16_t)r->status;
-    e->id = r->id;
-    e->org = r->org;
-    e->app = r->app;
-    e->object = r->source;
-    e->at_us = wall_us;
-    set_type(e, r->event_type);
-    flush_full(l);
+    const struct stats_event e = { .kind = STATS_EVENT_REQUEST,
+                                   .state = (uint8_t)outcome,
+                                   .status = (int16_t)r->status,
+                                   .id = r->id,
+                                   .org = r->org,
+                                   .app = r->app,
+                                   .object = r->source,
+                                   .at_us = wall_us };
+    live_show(l->group, &e, r->event_type);
 }
 
 static void show_publish(struct stats_live *l, int64_t wall_us, const struct store_publish *p)
@@ -231,40 +349,32 @@ static void show_outcome(struct stats_live *l, int64_t wall_us, const struct sto
     bool has_ended = o->to == STORE_SUCCESS || o->to == STORE_FAILED || o->to == STORE_CANCELED;
     if (!o->has_attempt && !has_ended)
         return; /* it was put off */
-    struct stats_event *e = next_event(l);
-    if (e == NULL)
-        return;
-    e->kind = STATS_EVENT_ATTEMPT;
-    e->state = (uint8_t)o->to;
-    e->has_attempt = o->has_attempt;
-    e->status = (int16_t)o->http_status;
-    e->number = live_small((size_t)o->attempt_count);
-    e->id = o->attempt;
-    e->message = o->message;
-    e->org = o->org;
-    e->app = o->app;
-    e->object = o->endpoint;
-    e->at_us = wall_us;
-    e->took_us = o->took_us;
-    set_type(e, o->event_type);
-    flush_full(l);
+    const struct stats_event e = { .kind = STATS_EVENT_ATTEMPT,
+                                   .state = (uint8_t)o->to,
+                                   .has_attempt = o->has_attempt,
+                                   .status = (int16_t)o->http_status,
+                                   .number = live_small((size_t)o->attempt_count),
+                                   .id = o->attempt,
+                                   .message = o->message,
+                                   .org = o->org,
+                                   .app = o->app,
+                                   .object = o->endpoint,
+                                   .at_us = wall_us,
+                                   .took_us = o->took_us };
+    live_show(l->group, &e, o->event_type);
 }
 
 static void show_run(struct stats_live *l, int64_t wall_us, const struct store_filter_run *r)
 {
-    struct stats_event *e = next_event(l);
-    if (e == NULL)
-        return;
-    e->kind = STATS_EVENT_RUN;
-    e->state = r->halted ? 1 : 0;
-    e->number = live_small(r->part_count);
-    e->id = r->id;
-    e->org = r->org;
-    e->app = r->app;
-    e->at_us = wall_us;
-    e->took_us = r->took_us;
-    set_type(e, r->event);
-    flush_full(l);
+    const struct stats_event e = { .kind = STATS_EVENT_RUN,
+                                   .state = r->halted ? 1 : 0,
+                                   .number = live_small(r->part_count),
+                                   .id = r->id,
+                                   .org = r->org,
+                                   .app = r->app,
+                                   .at_us = wall_us,
+                                   .took_us = r->took_us };
+    live_show(l->group, &e, r->event);
 }
 
 void stats_live_job(struct stats_live *l, int64_t wall_us, enum store_job_kind kind,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What is committed, as it happens, for those who look on: small records of numbers and ids, never payloads. Without
- * anybody a commit costs the store thread one load. With somebody it writes a record for each job and posts blocks of
- * them to the loops that have lookers-on; when these do not keep up, blocks are left out and counted.
+ * anybody a commit costs the store thread one load. Lookers who want the same are one audience. The store thread counts for
+ * each audience what it wants, and writes a bounded sample of it (STATS_SAMPLE a second) into the audience's ring; lookers
+ * come by and copy. So nobody is woken, and neither many lookers nor much traffic cost more than the counting.
  */
 #pragma once
 
 #include "base/id.h"
-#include "loop/loop.h"
 #include "stats/stats.h"
 
 enum stats_event_kind {
@@ -18,7 +18,28 @@ enum stats_event_kind {
     STATS_EVENT_TASK,    /* a background task has come further */
     STATS_EVENT_KINDS
 };
-enum { STATS_EVENT_TYPE_MAX = 64 };
+enum {
+    STATS_EVENT_TYPE_MAX = 64,
+    STATS_AUDIENCES_MAX = 64,
+    STATS_SAMPLE = 200, /* records a second that an audience gets at most */
+    STATS_SAMPLE_BURST = 100, /* and so many at once after a silence */
+    STATS_RING = 256 /* records that an audience keeps for lookers who have not come yet */
+};
+
+/* What became of it. An event has one of the first, and an attempt its class as well. */
+enum stats_word {
+    STATS_WORD_SUCCESS,
+    STATS_WORD_FAIL,
+    STATS_WORD_CANCELED,
+    STATS_WORD_ACCEPTED, /* of requests; the next three, too */
+    STATS_WORD_REJECTED,
+    STATS_WORD_DUPLICATE,
+    STATS_WORD_IGNORED,
+    STATS_WORD_HALTED,
+    STATS_WORD_PASSED,
+    STATS_WORD_NONE, /* no answer; then 1xx to 5xx */
+    STATS_WORDS = STATS_WORD_NONE + 6
+};
 
 struct stats_event {
     enum stats_event_kind kind;
@@ -36,18 +57,39 @@ struct stats_event {
     char type[STATS_EVENT_TYPE_MAX]; /* event type, or the chain's event; cut */
 };
 
-/* Embedded in whoever looks on; belongs to one loop. */
-struct stats_looker {
-    /* On the loop's thread. `lost`: events that were left out since the last call. Must not remove itself. */
-    void (*see)(void *arg, const struct stats_event *events, size_t count, uint64_t lost);
-    void *arg;
-    struct stats_looker *_next, *_prev;
-    uint64_t _lost;
+/* Which events somebody wants: all of it must hold. */
+struct stats_want {
+    int64_t org;  /* always this one's only */
+    int64_t app;  /* 0: any, as below */
+    int64_t endpoint, source;
+    unsigned kinds; /* bits 1 << enum stats_event_kind */
+    unsigned words; /* bits 1 << enum stats_word; 0: any */
+};
+bool stats_want_matches(const struct stats_want *want, const struct stats_event *e);
+
+/* How much there was. */
+struct stats_seen {
+    uint64_t kinds[STATS_EVENT_KINDS]; /* all that was wanted, shown or not */
+    uint64_t left_out;                 /* of it, what the sample had no place for */
 };
 
-/* On the thread of `loop`, which is one of stats_options.loops. */
-void stats_live_add(struct stats *s, struct loop *loop, struct stats_looker *l);
-void stats_live_remove(struct stats *s, struct loop *loop, struct stats_looker *l);
+/* Embedded in whoever looks on; one thread's at a time. */
+struct stats_looker {
+    struct stats_audience *_audience;
+    uint64_t _at;
+    struct stats_seen _before;
+};
+
+/* RC_LIMIT: there are STATS_AUDIENCES_MAX kinds of wants already. What is committed from now on is seen. Any thread. */
+MUST_USE enum rc stats_live_add(struct stats *s, const struct stats_want *want, struct stats_looker *l);
+void stats_live_remove(struct stats *s, struct stats_looker *l);
+
+/* What there was since the last time: up to `max` records, oldest first, and how much in all (`seen`, added to). `lost`
+ * is added to as well: records of the sample that this looker came too late for; a ring holds a second and more. `now_us`:
+ * monotonic. Returns the number of records. Whoever looks on has to come several times a second, or the sample gets no
+ * further. */
+size_t stats_live_take(struct stats_looker *l, int64_t now_us, struct stats_event *events, size_t max,
+                       struct stats_seen *seen, uint64_t *lost);
 
 /* Shows one event that is not a store job's. Any thread. */
 void stats_live_show(struct stats *s, const struct stats_event *e);

@@ -213,7 +213,7 @@ struct stats *stats_open(const struct stats_options *o)
     s->o = *o;
     s->watcher = stats_count_watcher;
     s->watcher.ctx = s;
-    stats_live_init(&s->live, o->loops, o->loop_count);
+    stats_live_init(&s->live);
     (void)snprintf(path, sizeof(path), "%s/stats.db", o->dir);
     s->file.path = xstrdup(path);
     for (size_t i = 0; i < STATS_TABLES; i++)
@@ -262,6 +262,7 @@ void stats_close(struct stats *s)
     cond_fini(&s->wake);
     mutex_fini(&s->wake_lock);
     mutex_fini(&s->lock);
+    stats_live_fini(&s->live);
     xfree(s->file.path);
     xfree(s);
 }

@@ -70,8 +70,6 @@ struct stats_options {
     int64_t size_max;          /* bytes of stats.db; above it the minutes, then the hours of what moves least are dropped, but
                                 * never those of the server, organisations and applications. 0: nothing is counted, and there is
                                 * neither file nor thread */
-    struct loop *const *loops; /* where lookers-on may be (stats/live.h); borrowed for the call, at most 64 */
-    size_t loop_count;
     bool no_thread;            /* tests: stats_tick() is called by hand */
 };
 /* Never fails for the file's sake; NULL: no thread to be had. */

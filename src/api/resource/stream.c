@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The live stream: what is committed, as text/event-stream, as it happens. A stream lives on its call's loop. Ten times a
- * second a worker puts what has gathered into words, because ids are looked up in the store; what comes faster than
- * `sample` is counted and not shown. It ends with its token, at the server's stop, and when its reader goes.
+ * second it takes what its audience has gathered (stats/live.h), and a worker puts that into words, because ids are looked up
+ * in the store; what comes faster than `sample` is counted and not shown. It ends with its token, at the server's stop, and
+ * when its reader goes.
  */
 #include "api/resource/stream_priv.h"
 
@@ -39,7 +40,8 @@ struct stream {
     struct stats_event pending[API_STREAM_PENDING_MAX];
     size_t pending_count;
     /* Since the last summary: */
-    uint64_t seen[STATS_EVENT_KINDS], shown, left_out;
+    struct stats_seen seen;
+    uint64_t shown;
     uint64_t dropped; /* not told yet */
 
     /* The worker's while is_working: */
@@ -69,7 +71,7 @@ static void free_stream(struct stream *s)
 /* The call is not ours any more. */
 static void stream_leave(struct stream *s)
 {
-    stats_live_remove(s->api->o.stats, s->loop, &s->looker);
+    stats_live_remove(s->api->o.stats, &s->looker);
     loop_timer_stop(s->loop, &s->timer);
     share_give(s->api->streams, s->owner, 1);
     s->call = NULL;
@@ -114,21 +116,20 @@ static void stream_drop(struct stream *s, uint64_t count)
         metrics_add(METRIC_STREAM_DROPPED, (int64_t)count);
 }
 
-static void stream_see(void *arg, const struct stats_event *events, size_t count, uint64_t lost)
+/* What has come since the last tick. What finds no place here waits with the audience. */
+static void stream_look(struct stream *s, int64_t now_us)
 {
-    struct stream *s = arg;
+    struct stats_event *events = s->pending + s->pending_count;
+    uint64_t lost = 0;
+    size_t room = API_STREAM_PENDING_MAX - s->pending_count, kept = 0;
+    size_t count = stats_live_take(&s->looker, now_us, events, room, &s->seen, &lost);
     stream_drop(s, lost);
-    for (size_t i = 0; i < count; i++) {
-        if (!api_stream_wants(&s->ask, &events[i]))
-            continue;
-        s->seen[events[i].kind]++;
-        if (s->allowance < TICKS_A_SECOND || s->pending_count == API_STREAM_PENDING_MAX) {
-            s->left_out++;
-            continue;
-        }
+    while (kept < count && s->allowance >= TICKS_A_SECOND) {
         s->allowance -= TICKS_A_SECOND;
-        s->pending[s->pending_count++] = events[i];
+        kept++;
     }
+    s->pending_count += kept;
+    s->seen.left_out += count - kept;
 }
 
 /* --- words, by a worker ---------------------------------------------------------------------------------- */
@@ -186,7 +187,7 @@ static void start_work(struct stream *s)
     memcpy(s->working, s->pending, s->pending_count * sizeof(s->pending[0]));
     s->working_count = s->pending_count;
     s->job = (struct work_job){ .fn = stream_work, .arg = s };
-    if (work_submit_for(s->api->o.pool, (uint64_t)s->ask.org, &s->job) != RC_OK)
+    if (work_submit_for(s->api->o.pool, (uint64_t)s->ask.want.org, &s->job) != RC_OK)
         return;
     s->is_working = true;
     s->pending_count = 0;
@@ -213,22 +214,23 @@ static void say_summary(struct stream *s)
     char text[320];
     uint64_t all = 0;
     for (size_t i = 0; i < STATS_EVENT_KINDS; i++)
-        all += s->seen[i];
+        all += s->seen.kinds[i];
     if (all == 0)
         return;
     int len = snprintf(
         text, sizeof(text),
         "event: summary\ndata: {\"messages\":%llu,\"attempts\":%llu,\"requests\":%llu,\"runs\":%llu,\"tasks\":%llu,"
         "\"shown\":%llu,\"leftOut\":%llu}\n\n",
-        (unsigned long long)s->seen[STATS_EVENT_MESSAGE],
-        (unsigned long long)s->seen[STATS_EVENT_ATTEMPT],
-        (unsigned long long)s->seen[STATS_EVENT_REQUEST],
-        (unsigned long long)s->seen[STATS_EVENT_RUN], (unsigned long long)s->seen[STATS_EVENT_TASK],
-        (unsigned long long)s->shown, (unsigned long long)s->left_out);
+        (unsigned long long)s->seen.kinds[STATS_EVENT_MESSAGE],
+        (unsigned long long)s->seen.kinds[STATS_EVENT_ATTEMPT],
+        (unsigned long long)s->seen.kinds[STATS_EVENT_REQUEST],
+        (unsigned long long)s->seen.kinds[STATS_EVENT_RUN],
+        (unsigned long long)s->seen.kinds[STATS_EVENT_TASK], (unsigned long long)s->shown,
+        (unsigned long long)s->seen.left_out);
     if (!http_stream_write(s->call, str_of(text, (size_t)len)))
         return; /* its numbers go into the next */
-    memset(s->seen, 0, sizeof(s->seen));
-    s->shown = s->left_out = 0;
+    s->seen = (struct stats_seen){ .left_out = 0 };
+    s->shown = 0;
     s->quiet_ticks = 0;
 }
 
@@ -259,6 +261,7 @@ static void stream_tick(void *arg)
     s->allowance += s->ask.sample;
     if (s->allowance > s->ask.sample * BURST_TICKS + TICKS_A_SECOND)
         s->allowance = s->ask.sample * BURST_TICKS + TICKS_A_SECOND;
+    stream_look(s, now_us);
     start_work(s);
     if (is_second) {
         say_lag(s);
@@ -292,7 +295,6 @@ static struct stream *new_stream(struct opening *o)
     s->proof = xmemdup(proof.text.ptr, proof.text.len);
     s->is_session = proof.is_session;
     s->owner = str_hash(proof.text);
-    s->looker = (struct stats_looker){ .see = stream_see, .arg = s };
     s->timer = (struct loop_timer){ .fn = stream_tick, .arg = s };
     s->allowance = o->ask.sample * BURST_TICKS + TICKS_A_SECOND;
     if (o->ask.seconds > 0)
@@ -319,6 +321,9 @@ static bool take_place(struct opening *o)
     return rc == RC_OK;
 }
 
+_Static_assert((int)API_STREAMS_MAX <= (int)STATS_AUDIENCES_MAX,
+               "every stream may want something else");
+
 /* On the loop. */
 static void open_stream(void *arg)
 {
@@ -338,7 +343,8 @@ static void open_stream(void *arg)
         free_stream(s);
         return;
     }
-    stats_live_add(s->api->o.stats, s->loop, &s->looker);
+    MUST(stats_live_add(s->api->o.stats, &s->ask.want, &s->looker) ==
+         RC_OK); /* there are places enough */
     loop_timer_set(s->loop, &s->timer, loop_now_us(s->loop) + TICK_US);
     stream_say(s, STR("event: open\ndata: {}\n\n"));
 }

@@ -12,21 +12,7 @@
 static const char *const kind_words[STATS_EVENT_KINDS] = { "message", "attempt", "request", "run",
                                                            "task" };
 
-/* What became of it. An event has one of the first, and an attempt its class as well. */
-enum {
-    WORD_SUCCESS,
-    WORD_FAIL,
-    WORD_CANCELED,
-    WORD_ACCEPTED,
-    WORD_REJECTED,
-    WORD_DUPLICATE,
-    WORD_IGNORED,
-    WORD_HALTED,
-    WORD_PASSED,
-    WORD_NONE, /* no answer; then 1xx to 5xx */
-    WORDS = WORD_NONE + 6
-};
-static const char *const status_words[WORDS] = {
+static const char *const status_words[STATS_WORDS] = {
     "success", "fail", "canceled", "accepted", "rejected", "duplicate", "ignored", "halted",
     "passed",  "none", "1xx",      "2xx",      "3xx",      "4xx",       "5xx",
 };
@@ -70,14 +56,14 @@ static bool ask_words(struct api_ctx *c, const char *name, const char *const *wo
 static bool ask_app(struct api_ctx *c, struct api_stream_ask *out)
 {
     struct str name = STR_NONE;
-    out->app = c->who->app;
+    out->want.app = c->who->app;
     if (!http_query(c->req, "app", 0, &name))
         return true;
     struct store_application app;
     enum rc rc = store_application_find(c->tx, c->who->org, name, c->arena, &app);
     if (rc == RC_OK && c->who->app != 0 && c->who->app != app.num)
         rc = RC_NOT_FOUND;
-    out->app = app.num;
+    out->want.app = app.num;
     return api_ok(c, rc);
 }
 
@@ -97,55 +83,15 @@ static bool ask_owned(struct api_ctx *c, const char *name, enum store_owned what
 
 bool api_stream_ask(struct api_ctx *c, struct api_stream_ask *out)
 {
-    *out = (struct api_stream_ask){ .org = c->who->org };
-    if (!ask_words(c, "kinds", kind_words, COUNT_OF(kind_words), &out->kinds) ||
-        !ask_words(c, "status", status_words, COUNT_OF(status_words), &out->words) ||
+    *out = (struct api_stream_ask){ .want.org = c->who->org };
+    if (!ask_words(c, "kinds", kind_words, COUNT_OF(kind_words), &out->want.kinds) ||
+        !ask_words(c, "status", status_words, COUNT_OF(status_words), &out->want.words) ||
         !api_query_int(c, "sample", 1, API_STREAM_SAMPLE_MAX, API_STREAM_SAMPLE_MAX,
                        &out->sample) ||
         !api_query_int(c, "seconds", 1, DAY_S, 0, &out->seconds))
         return false;
-    if (out->kinds == 0)
-        out->kinds = (1u << STATS_EVENT_KINDS) - 1;
-    return ask_app(c, out) && ask_owned(c, "endpoint", STORE_OWNED_ENDPOINT, &out->endpoint) &&
-           ask_owned(c, "source", STORE_OWNED_SOURCE, &out->source);
-}
-
-/* --- which ----------------------------------------------------------------------------------------------- */
-
-static unsigned words_of_attempt(const struct stats_event *e)
-{
-    unsigned word = e->state == STORE_SUCCESS    ? WORD_SUCCESS
-                    : e->state == STORE_CANCELED ? WORD_CANCELED
-                                                 : WORD_FAIL;
-    int class = e->status >= 100 && e->status <= 599 ? e->status / 100 : 0;
-    return 1u << word | (e->has_attempt ? 1u << (WORD_NONE + class) : 0);
-}
-
-static unsigned words_of(const struct stats_event *e)
-{
-    switch (e->kind) {
-    case STATS_EVENT_ATTEMPT: return words_of_attempt(e);
-    case STATS_EVENT_REQUEST: return 1u << (WORD_ACCEPTED + e->state);
-    case STATS_EVENT_RUN: return 1u << (e->state != 0 ? WORD_HALTED : WORD_PASSED);
-    case STATS_EVENT_MESSAGE:
-    case STATS_EVENT_TASK:
-    case STATS_EVENT_KINDS: break;
-    }
-    return 0;
-}
-
-_Static_assert(STORE_REQUEST_ACCEPTED == 0 && STORE_REQUEST_IGNORED == 3,
-               "words of requests are in their order");
-
-bool api_stream_wants(const struct api_stream_ask *ask, const struct stats_event *e)
-{
-    if (e->org != ask->org || (ask->kinds & 1u << e->kind) == 0)
-        return false;
-    if (ask->app != 0 && e->app != ask->app)
-        return false;
-    if (ask->endpoint != 0 && (e->kind != STATS_EVENT_ATTEMPT || e->object != ask->endpoint))
-        return false;
-    if (ask->source != 0 && (e->kind != STATS_EVENT_REQUEST || e->object != ask->source))
-        return false;
-    return ask->words == 0 || (ask->words & words_of(e)) != 0;
+    if (out->want.kinds == 0)
+        out->want.kinds = (1u << STATS_EVENT_KINDS) - 1;
+    return ask_app(c, out) && ask_owned(c, "endpoint", STORE_OWNED_ENDPOINT, &out->want.endpoint) &&
+           ask_owned(c, "source", STORE_OWNED_SOURCE, &out->want.source);
 }

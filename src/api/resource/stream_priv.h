@@ -9,24 +9,19 @@
 #include "stats/live.h"
 
 enum {
-    API_STREAM_SAMPLE_MAX = 200, /* events a second */
+    API_STREAM_SAMPLE_MAX = STATS_SAMPLE, /* events a second */
     API_STREAM_PENDING_MAX = 100,
     API_STREAM_NAMES_MAX = 4096, /* ids that are remembered by their numbers */
     API_STREAM_TEXT_MAX = 128 * 1024
 };
 
 struct api_stream_ask {
-    unsigned kinds;        /* bits 1 << enum stats_event_kind */
-    int64_t org;           /* always this one's only */
-    int64_t app;           /* 0: any, as below */
-    int64_t endpoint, source;
-    unsigned words;        /* of what became of it; 0: any */
-    int64_t sample;        /* events a second */
-    int64_t seconds;       /* then it ends; 0: never */
+    struct stats_want want;
+    int64_t sample;  /* events a second */
+    int64_t seconds; /* then it ends; 0: never */
 };
 /* Needs c->tx. False: answered. */
 bool api_stream_ask(struct api_ctx *c, struct api_stream_ask *out);
-bool api_stream_wants(const struct api_stream_ask *ask, const struct stats_event *e);
 
 /* Ids by numbers, remembered. One owner at a time. */
 struct api_stream_names {
