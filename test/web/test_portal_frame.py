@@ -76,6 +76,47 @@ def test_a_session_that_is_ended_leaves_a_quiet_panel_and_keeps_nothing(open_pag
     assert page.url.endswith("/portal/endpoints")
 
 
+def test_what_was_typed_outlives_a_session_and_the_host_hands_in_a_new_link(open_page, world, make_site):
+    app = world.server.application("Typing")
+    site = make_site({"/": HOST, "/host.js": SCRIPT})
+    page = open_page()
+    page.watched.may_ask(site.url, world.server.url)
+    page.watched.expects(r"console: Failed to load resource.*401")
+    page.goto(site.url)
+    show(page, world.portal(app, query="next=/endpoints/new"))
+    inside = page.frame_locator("iframe")
+    inside.get_by_label("URL").fill("https://typed.example.com/hook")
+    world.server.ok("POST", f"/auth/app/{app}/expire-all", {})
+    inside.get_by_role("button", name="Create endpoint").click()
+    expect(inside.get_by_text(re.compile("its session has ended"))).to_be_visible()
+    expect(inside.get_by_label("URL")).to_be_hidden()
+    page.wait_for_function("told.some(m => m.type == 'grapnel.portal.expired' && m.next == '/endpoints/new')")
+    page.evaluate("""url => document.querySelector('iframe').contentWindow.postMessage(
+        { type: 'grapnel.portal.link', url }, new URL(url).origin)""", world.portal(app))
+    # The call that was refused is made again with the new session.
+    expect(inside.get_by_role("heading", name="typed.example.com/hook")).to_be_visible()
+    assert world.server.ok("GET", f"/app/{app}/endpoint")["data"][0]["url"] == "https://typed.example.com/hook"
+
+
+def test_a_link_for_another_customer_begins_anew(open_page, world, make_site):
+    one, two = world.server.application("One"), world.server.application("Two")
+    world.server.endpoint(one, "https://one.example.com/hook", description="Of the first")
+    site = make_site({"/": HOST, "/host.js": SCRIPT})
+    page = open_page()
+    page.watched.may_ask(site.url, world.server.url)
+    page.watched.expects(r"console: Failed to load resource.*401")
+    page.goto(site.url)
+    show(page, world.portal(one))
+    inside = page.frame_locator("iframe")
+    expect(inside.get_by_text("Of the first")).to_be_visible()
+    world.server.ok("POST", f"/auth/app/{one}/expire-all", {})
+    inside.get_by_role("link", name="Events", exact=True).click()
+    expect(inside.get_by_text(re.compile("its session has ended"))).to_be_visible()
+    show(page, world.portal(two))
+    expect(inside.get_by_text("Say where events are to be sent")).to_be_visible()
+    expect(inside.get_by_text("Of the first")).to_have_count(0)
+
+
 @pytest.fixture(name="blocked")
 def make_blocked(playwright, tmp_path):
     """A browser whose user has forbidden third-party storage, as private windows do."""
@@ -106,6 +147,7 @@ def test_the_portal_works_in_a_frame_where_storage_throws(blocked, world, make_s
     # A reload has nothing to go on with: the host is asked for a new link, and brings it.
     page.frames[1].evaluate("location.reload()")
     expect(inside.get_by_text("Open this page by the link that you were given")).to_be_visible()
+    page.wait_for_function("told.some(m => m.type == 'grapnel.portal.expired')")
     show(page, world.portal())
     expect(inside.get_by_role("heading", name="Endpoints", exact=True)).to_be_visible()
     assert errors == []

@@ -2,6 +2,7 @@
 // The portal: what a customer sees who follows a link of app-portal-access, alone or in a frame of a host's page.
 import { render } from "preact";
 import { setBase } from "./kit/api";
+import { startKeys } from "./kit/keys";
 import { navigate, path, startRouter } from "./kit/router";
 import { applyTheme } from "./kit/theme";
 import { followClicks, readWishes, tellHeightOf } from "./portal/host";
@@ -25,6 +26,7 @@ function onOpen(): void {
 }
 
 startRouter("/portal");
+startKeys();
 render(<Shell wishes={wishes} onOpen={onOpen} />, app);
 tellHeightOf(app);
 void startSession(onOpen);

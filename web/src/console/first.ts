@@ -13,5 +13,5 @@ import "./pages/overview";
 import "./series";
 import "./session";
 import "./shell";
-import "./stream";
+import "../kit/stream";
 import "./trouble";

@@ -4,8 +4,9 @@
 import { signal } from "@preact/signals";
 import { memberText } from "./scan";
 
-/** How calls prove who makes them: the console by its cookie and the header beside it, the portal by a bearer. */
-export type Credentials = { kind: "none" } | { kind: "cookie"; csrf: string } | { kind: "bearer"; token: string };
+/** How calls prove who makes them: the console by its cookie and the header beside it, the portal by a bearer. Those of
+    a session that has ended wait for the next one, or for the word that there is none for them. */
+export type Credentials = { kind: "none" } | { kind: "cookie"; csrf: string } | { kind: "bearer"; token: string } | { kind: "lost"; back: Promise<boolean> };
 
 export type Query = Record<string, string | number | boolean | null | undefined | readonly string[]>;
 
@@ -149,6 +150,7 @@ export async function rawCall(method: string, path: string, options: CallOptions
 /** The call with the session renewed once when it was lost; throws ApiError for everything that is not 2xx. */
 export async function call(method: string, path: string, options: CallOptions = {}): Promise<Response> {
   const requestId = newRequestId();
+  if (credentials.kind === "lost" && !(await credentials.back)) throw new ApiError(401, "session_ended", "", requestId);
   let answer = await rawCall(method, path, options, requestId);
   if (answer.status === 401 && onLost && credentials.kind !== "none") {
     losing ??= onLost().finally(() => (losing = null));

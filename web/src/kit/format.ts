@@ -79,7 +79,7 @@ export function exact(moment: Moment): string {
 /** UTC+1 */
 export function zoneName(): string {
   const parts = format({ timeZoneName: "shortOffset" } as Intl.DateTimeFormatOptions).formatToParts(Date.now());
-  return (parts.find((one) => one.type === "timeZoneName")?.value ?? "UTC").replace("GMT", "UTC");
+  return (parts.find((one) => one.type === "timeZoneName")?.value ?? "UTC").replace("GMT", "UTC").replace(/^UTC[+-]0$/, "UTC");
 }
 
 const NUMBER = new Intl.NumberFormat(LANGUAGE);

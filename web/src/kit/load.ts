@@ -6,6 +6,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 const PATIENCE_MS = 150;
 
 export interface Loaded<T> {
+  /** What `data` was loaded for. */
+  key: string;
   data: T | undefined;
   error: unknown;
   /** It has taken long enough to show the shape of what comes. */

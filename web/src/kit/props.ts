@@ -9,6 +9,8 @@ export interface Common {
   "aria-label"?: string;
   "aria-describedby"?: string;
   "data-first"?: string;
+  /** What the key "/" leads to. */
+  "data-search"?: string;
 }
 
 export interface InputProps extends Common {

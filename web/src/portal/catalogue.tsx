@@ -19,7 +19,7 @@ export function CataloguePage(): JSX.Element {
     <>
       <div class="phd">
         <div class="grow"><h1>{M.types.title}</h1><p class="soft">{M.types.lead}</p></div>
-        <span class="typefind"><Input type="search" value={words} onValue={setWords} placeholder={M.types.search} aria-label={M.types.search} /></span>
+        <span class="typefind"><Input type="search" value={words} onValue={setWords} placeholder={M.types.search} aria-label={M.types.search} data-search="" /></span>
       </div>
       <div class="stack" role="status">
         {groups.map((group) => (

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { pageIterator, Pager } from "../kit/pager";
 import { type Column, Table } from "../kit/table";
 import { type Attempt, attempts, Code, DeliveryState, Empty, type Endpoint, ErrorPanel, eventName, Link, Panel, query, Seg, setQuery, SkelLines, Time, useLoad } from "./common";
+import { Newer, useHeld } from "./held";
 import { M } from "./words-more";
 
 const FAILED = 2, BY_HAND = 1, REFRESH_MS = 10_000;
@@ -28,11 +29,12 @@ export function Deliveries({ endpoint }: { endpoint: Endpoint }): JSX.Element {
   const iterator = pageIterator();
   const list = useLoad(`attempts:${endpoint.id}:${show}:${iterator}`, (signal) => attempts.ofEndpoint(endpoint.id, { iterator, status: show === "failed" ? FAILED : undefined }, signal),
     { everyMs: iterator ? undefined : REFRESH_MS });
-  const rows = list.data?.data;
+  const held = useHeld(list, (one) => one.id), rows = held.rows;
   return (
     <Panel class="inset" title={M.endpoint.attempts} actions={
       <Seg small label={M.endpoint.show} value={show} onChange={(next) => setQuery({ show: next === "all" ? null : next, iterator: null })} options={[["all", M.endpoint.all], ["failed", M.endpoint.onlyFailed]]} />
     }>
+      <Newer held={held} words={M.endpoint.newer} />
       {list.error && !rows ? <ErrorPanel error={list.error} onRetry={list.reload} /> : null}
       {!rows && !list.error && (list.isSlow ? <SkelLines /> : <div class="body" />)}
       {rows && !rows.length && <Empty art="line" title={show === "failed" ? M.endpoint.noFailed : M.endpoint.noAttempts}>{show === "failed" ? M.endpoint.noFailedMore : M.endpoint.noAttemptsMore}</Empty>}

@@ -3,7 +3,8 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Confirm } from "../kit/dialog";
-import { aDayAgo, adviceFor, type Attempt, attempts, Button, type Counts, Empty, type Endpoint, endpoints, EndpointState, ErrorPanel, type Health, Icon, Id, LinkButton, may, Menu, MenuItem, nameOf, navigate, P, problemInWords, query, SkelLines, Tabs, toast, useLoad, whyOff } from "./common";
+import { W } from "../words/en";
+import { aDayAgo, adviceFor, type Attempt, attempts, Button, type Counts, Empty, type Endpoint, endpoints, EndpointState, ErrorPanel, type Health, Icon, Id, LinkButton, may, Menu, MenuItem, nameOf, navigate, P, problemInWords, query, SkelLines, Tabs, toast, useLoad, when, whyOff } from "./common";
 import { Deliveries } from "./deliveries";
 import { Day, Recover, Replay, type Started } from "./recover";
 import { Settings } from "./settings";
@@ -57,7 +58,7 @@ function Head({ endpoint, children, state }: { endpoint: Endpoint; children?: Co
     <div class="phd">
       <div class="grow">
         <div class="row gap-3 wrap"><h1><bdi>{nameOf(endpoint)}</bdi></h1>{state}</div>
-        <Id value={endpoint.url} label="Copy URL" />
+        <Id value={endpoint.url} label={W.copy.url} />
       </div>
       {children}
     </div>
@@ -81,9 +82,13 @@ function Created({ endpoint }: { endpoint: Endpoint }): JSX.Element {
       <div class="mgrid">
         <SecretPanel endpoint={endpoint} step={1} showsAtOnce />
         <VerifyPanel endpoint={endpoint} step={2} />
-        {canTest && <TestPanel endpoint={endpoint} step={3} onArrived={() => setTested(true)} />}
+        {canTest && <TestPanel endpoint={endpoint} step={3} isDone={isTested} onArrived={() => setTested(true)} />}
       </div>
-      <div class="row pfoot"><span class="grow" /><LinkButton to={`/endpoints/${endpoint.id}`}>{M.created.done}</LinkButton></div>
+      <div class="row pfoot">
+        {may("ManageEndpoint") && <LinkButton kind="quiet" icon="left" to={`/endpoints/${endpoint.id}?tab=settings`}>{M.created.back}</LinkButton>}
+        <span class="grow" />
+        <LinkButton kind={isTested || !canTest ? "primary" : undefined} to={`/endpoints/${endpoint.id}`}>{M.created.done}</LinkButton>
+      </div>
     </>
   );
 }
@@ -147,7 +152,7 @@ function Problem({ view, onChange }: { view: View; onChange: () => void }): JSX.
           <Icon name={isOff ? "off" : "alarm"} />
           <div class="grow">
             <b><bdi>{isOff ? whyOff(endpoint) : problemInWords(P.problem.yours, last, health.failingSince)}</bdi></b>
-            <p class="soft">{last ? adviceFor(last) : P.problem.offMore}</p>
+            <p class="soft">{last ? adviceFor(last) : P.problem.offMore} {!isOff && health.pendingCount > 0 && health.nextAttempt && P.problem.waits(health.pendingCount, when(health.nextAttempt, false))}</p>
             {last && last.responseStatusCode > 0 && last.response && <Said attempt={last} />}
           </div>
           {isOff && may("ManageEndpoint") && <TurnOn endpoint={endpoint} onChange={onChange} />}

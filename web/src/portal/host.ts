@@ -18,7 +18,7 @@ export interface Wishes {
 
 export const isFramed = window.parent !== window;
 
-const PAGES = /^\/(endpoints|messages|event-types|catalogue)(\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,255}){0,2}\/?$/;
+const PAGES = /^\/(endpoints|messages|event-types|catalogue|activity|live)(\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,255}){0,2}\/?$/;
 
 /** Only a path of the portal: anything else, such as //elsewhere.example, is dropped. */
 function nextOf(text: string | null): string | null {
@@ -66,6 +66,19 @@ function tell(message: unknown): void {
 /** The host is asked for a new link, since the session has ended; `next` is where the reader was. */
 export function tellExpired(next: string): void {
   tell({ type: "grapnel.portal.expired", next });
+}
+
+/** The host hands in a new link: nothing that was typed is lost then, as it is when the frame is loaded again. */
+export function onLink(take: (url: URL) => void): void {
+  if (!isFramed) return;
+  addEventListener("message", (event: MessageEvent<{ type?: unknown; url?: unknown } | null>) => {
+    if (event.source !== window.parent || event.data?.type !== "grapnel.portal.link" || typeof event.data.url !== "string") return;
+    try {
+      take(new URL(event.data.url, location.href));
+    } catch {
+      // No address.
+    }
+  });
 }
 
 /** A frame may be as high as its page, so what floats over it is put near where the reader clicked last. */

@@ -6,6 +6,7 @@ import { Payload, Text } from "../kit/json";
 import { pageIterator, Pager } from "../kit/pager";
 import { type Column, Table } from "../kit/table";
 import { adviceFor, type Attempt, attempts, Button, Code, DeliveryState, duration, Empty, type Endpoint, ErrorPanel, eventName, eventTypes, type Explained, Facts, Icon, Id, Input, Link, LinkButton, may, type Message, messages, nameOf, navigate, P, Panel, query, Select, setQuery, SkelLines, Status, Tag, Time, toast, useLoad, when, whyNoAnswer } from "./common";
+import { Newer, useHeld } from "./held";
 import { M } from "./words-more";
 
 const COLUMNS: Column<Message>[] = [
@@ -22,7 +23,7 @@ function FindById(): JSX.Element {
   const [id, setId] = useState("");
   return (
     <form class="row findrow" role="search" onSubmit={(event) => { event.preventDefault(); if (id.trim()) navigate(`/messages/${encodeURIComponent(id.trim())}`); }}>
-      <Input mono value={id} onValue={setId} placeholder={M.messages.findHint} aria-label={M.messages.find} spellcheck={false} />
+      <Input mono value={id} onValue={setId} placeholder={M.messages.findHint} aria-label={M.messages.find} spellcheck={false} data-search="" />
       <Button type="submit" disabled={!id.trim()}>{M.messages.findAct}</Button>
     </form>
   );
@@ -32,7 +33,7 @@ export function MessagesPage(): JSX.Element {
   const type = query.value.get("type"), iterator = pageIterator();
   const types = useLoad("types", eventTypes);
   const list = useLoad(`messages:${type}:${iterator}`, (signal) => messages.list({ iterator, event_types: type }, signal), { everyMs: iterator ? undefined : 10_000 });
-  const rows = list.data?.data;
+  const held = useHeld(list, (one) => one.id), rows = held.rows;
   const names = (types.data ?? []).map((one) => one.name).sort();
   if (type && !names.includes(type)) names.unshift(type);
   return (
@@ -42,6 +43,7 @@ export function MessagesPage(): JSX.Element {
         <Select label={M.messages.type} value={type ?? ""} onValue={(next) => setQuery({ type: next || null, iterator: null })} options={[["", M.messages.anyType], ...names.map((name) => [name, name] as const)]} />
         <FindById />
       </div>
+      <Newer held={held} words={M.messages.newer} />
       {list.error && !rows ? <ErrorPanel error={list.error} onRetry={list.reload} /> : null}
       {!rows && !list.error && (list.isSlow ? <SkelLines /> : <div />)}
       {rows && !rows.length && (type

@@ -164,6 +164,30 @@ export const messages = {
   explain: (id: string, signal?: AbortSignal) => api.get<List<Explained>>(`${app()}/msg/${part(id)}/explain`, { limit: EXPLAINED }, signal),
 };
 
+/** One event at one endpoint, as far as it has come. */
+export interface Delivery {
+  msgId: string;
+  eventType: string;
+  eventId?: string | null;
+  timestamp: string;
+  endpointId: string;
+  url: string;
+  statusText: State;
+  attemptCount: number;
+  nextAttempt?: string | null;
+  lastAttempt?: { id: string; timestamp: string; responseStatusCode: number; responseDurationMs: number } | null;
+}
+
+export interface DeliveryList extends List<Delivery> {
+  /** A page looks at a bounded number of rows: so far. */
+  lookedTo?: string | null;
+}
+
+export const deliveries = {
+  list: (asked: { state?: string | null; endpoint_id?: string | null; text?: string | null; iterator?: string | null; limit?: number }, signal?: AbortSignal) =>
+    api.get<DeliveryList>(`${app()}/delivery`, { limit: LISTED, ...asked }, signal),
+};
+
 interface Series {
   measure: "delivered" | "attempts";
   /** Null: the server does not know. */
@@ -199,9 +223,10 @@ function courseOf(period: Period, series: readonly Series[]): Course {
 const MEASURES = "delivered,attempts", SHOWN_IN_LIST = 100;
 
 export const courses = {
-  /** The last 24 hours of an endpoint. */
-  one: async (id: string, signal?: AbortSignal) => {
-    const answer = await api.get<Period & { series: Series[] }>("/api/v1/series", { of: `endpoint:${id}`, measure: MEASURES, from: "now-24h", step: "30m" }, signal);
+  /** The last 24 hours of an endpoint; null: of all that the customer has. */
+  one: async (endpoint: string | null, signal?: AbortSignal) => {
+    const of = endpoint === null ? `application:${session.value!.appId}` : `endpoint:${endpoint}`;
+    const answer = await api.get<Period & { series: Series[] }>("/api/v1/series", { of, measure: MEASURES, from: "now-24h", step: "30m" }, signal);
     return courseOf(answer, answer.series);
   },
   /** The same of several, in steps that fit a row. */

@@ -3,16 +3,21 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Meter, TableSwitch, Waterline } from "../kit/chart";
-import { ApiError, Button, count, courses, type Endpoint, endpoints, ErrorPanel, Panel, Select, type Task, tasks, useAct, useLoad, when } from "./common";
+import { ApiError, Button, count, courses, duration, type Endpoint, endpoints, ErrorPanel, Panel, Select, type Task, tasks, useAct, useLoad, when } from "./common";
 import { turnOn, type View } from "./endpoint";
 import { M } from "./words-more";
 
-/** How the last day went: above the line what arrived, below it what did not. */
+/** How the last day of an endpoint went. */
 export function Day({ view }: { view: View }): JSX.Element {
+  const failing = view.health.failingSince;
+  return <DayChart of={view.endpoint.id} waits={view.day.pending + view.day.sending} since={failing ? Date.parse(failing) : null} />;
+}
+
+/** The last 24 hours: above the line what arrived, below it what did not. `of`: an endpoint; null: all of them. */
+export function DayChart({ of, waits = 0, since = null }: { of: string | null; waits?: number; since?: number | null }): JSX.Element {
   const [isTable, setTable] = useState(false);
-  const course = useLoad(`course:${view.endpoint.id}`, (signal) => courses.one(view.endpoint.id, signal), { everyMs: REFRESH_MS });
-  const it = course.data, waits = view.day.pending + view.day.sending;
-  const since = view.health.failingSince ? Date.parse(view.health.failingSince) : null;
+  const course = useLoad(`course:${of}`, (signal) => courses.one(of, signal), { everyMs: REFRESH_MS });
+  const it = course.data;
   const isEmpty = !!it && it.arrived === 0 && it.failed === 0;
   return (
     <Panel title={M.endpoint.last24} actions={it && !isEmpty && (
@@ -106,7 +111,7 @@ export function Recover({ view, started, onStart, onChange }: RecoverProps): JSX
         <label class="row raterow"><span class="soft nowrap">{M.recover.rate}</span><Select value={rate} onValue={setRate} options={RATES.map((one) => [one, one === "any" ? M.recover.rateAny : M.recover.rateOf(Number(one))] as const)} /></label>
         <Button kind="primary" busy={isBusy} onClick={go}>{endpoint.disabled ? M.recover.actOn(view.lost) : M.recover.act(view.lost)}</Button>
         {error != null && <ErrorPanel error={error} />}
-        <p class="hint">{M.recover.hint}</p>
+        <p class="hint">{rate === "any" ? M.recover.hint : M.recover.hintTakes(duration((view.lost / Number(rate)) * 1000))}</p>
       </div>
     </Panel>
   );

@@ -5,7 +5,7 @@
 import { signal } from "@preact/signals";
 import { api, ApiError, setCredentials, setLostHandler } from "../kit/api";
 import { path } from "../kit/router";
-import { tellExpired } from "./host";
+import { onLink, tellExpired } from "./host";
 
 export type Capability = "ViewBase" | "ViewEndpointSecret" | "ManageEndpointSecret" | "ManageTransformations" | "CreateAttempts" | "ManageEndpoint";
 
@@ -130,24 +130,48 @@ async function enter(token: string, appId: string): Promise<void> {
   setCredentials({ kind: "bearer", token });
   const [who, config] = await Promise.all([api.get<Whoami>("/api/v1/auth/whoami"), api.get<Config>("/api/v1/portal/config")]);
   keep(TOKEN, token);
-  session.value = {
-    serial: ++serials,
+  const was = session.value, next: Session = {
+    serial: serials + 1,
     appId: who.applicationId || appId,
     sourceId: who.sourceId ?? null,
     capabilities: new Set(who.capabilities ?? []),
     isReadOnly: who.readOnly ?? false,
     config,
   };
+  const isBack = !!waiting && !!was && isSame(was, next);
+  if (isBack) next.serial = was.serial;
+  else serials++;
+  session.value = next;
   failure.value = null;
   phase.value = "open";
+  waiting?.tell(isBack);
+  waiting = null;
 }
 
+/** Told when a session has ended, to all calls that wait: whether the next one is theirs. */
+let waiting: { back: Promise<boolean>; tell: (isBack: boolean) => void } | null = null;
+
+/** The page stays behind the words that its session has ended, with what was typed: the next link may be for the same. */
 function leave(next: Phase, error: unknown = null): void {
   keep(TOKEN, null);
-  setCredentials({ kind: "none" });
-  session.value = null;
+  setCredentials(waiting ? { kind: "lost", back: waiting.back } : { kind: "none" });
   failure.value = error;
   phase.value = next;
+}
+
+function lose(): Promise<boolean> {
+  let tell: (isBack: boolean) => void = () => undefined;
+  const back = new Promise<boolean>((resolve) => (tell = resolve));
+  waiting = { back, tell };
+  keep(PLACE, path.value);
+  leave("expired");
+  tellExpired(path.value);
+  return back;
+}
+
+function isSame(a: Session, b: Session): boolean {
+  const rights = (one: Session): string => [...one.capabilities].sort().join();
+  return a.appId === b.appId && a.sourceId === b.sourceId && a.isReadOnly === b.isReadOnly && rights(a) === rights(b);
 }
 
 function isRefusal(error: unknown): boolean {
@@ -160,7 +184,10 @@ let tried: Key | null = null;
 async function open(key: Key | null): Promise<void> {
   tried = key;
   const token = key ? null : kept(TOKEN);
-  if (!key && !token) return leave("none");
+  if (!key && !token) {
+    leave("none");
+    return tellExpired(path.value); // a frame without storage was loaded again
+  }
   try {
     await enter(token ?? (await tokenFor(key!)), key?.appId ?? "");
   } catch (error) {
@@ -171,19 +198,11 @@ async function open(key: Key | null): Promise<void> {
 }
 
 export async function startSession(onOpen: () => void): Promise<void> {
-  setLostHandler(async () => {
-    if (phase.value === "open") {
-      keep(PLACE, path.value);
-      leave("expired");
-      tellExpired(path.value);
-    }
-    return false;
-  });
+  setLostHandler(() => (phase.value === "open" ? lose() : Promise.resolve(false)));
   // A host that puts a new link into the same frame changes only the fragment: the page is not loaded again.
-  addEventListener("hashchange", () => {
-    const key = takeKey();
-    if (key) void open(key).then(onOpen);
-  });
+  const take = (key: Key | null): void => void (key && open(key).then(onOpen));
+  addEventListener("hashchange", () => take(takeKey()));
+  onLink((url) => take(keyOf(url.hash)));
   await open(takeKey());
   onOpen();
 }

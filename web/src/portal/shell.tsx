@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // The frame of all pages: what stands above them, and which page an address shows.
 import type { JSX } from "preact";
-import { useEffect } from "preact/hooks";
-import { addressOf } from "../kit/api";
+import { useEffect, useState } from "preact/hooks";
+import { addressOf, clockSkewMs } from "../kit/api";
+import { duration, zone, zoneName } from "../kit/format";
 import { Icon } from "../kit/icons";
-import { Link, match, path } from "../kit/router";
+import { bindKeys } from "../kit/keys";
+import { Link, match, navigate, path } from "../kit/router";
 import { webAddress } from "../kit/safe";
 import { isDark, theme, toggleTheme } from "../kit/theme";
 import { Toasts } from "../kit/toast";
 import { Button, Empty, ErrorPanel, IconButton, LinkButton, Skel } from "../kit/ui";
 import { EndpointsPage } from "./endpoints";
-import type { Wishes } from "./host";
+import { isFramed, type Wishes } from "./host";
 import { lazy } from "./lazy";
 import { failure, isHidden, may, phase, retrySession, session, type Phase } from "./session";
 import { P } from "./words";
 
+const ActivityPage = lazy(() => import("./activity").then((page) => page.ActivityPage));
+const LivePage = lazy(() => import("./activity").then((page) => page.LivePage));
 const CataloguePage = lazy(() => import("./catalogue").then((page) => page.CataloguePage));
 const EventTypePage = lazy(() => import("./catalogue").then((page) => page.EventTypePage));
 const EndpointPage = lazy(() => import("./endpoint").then((page) => page.EndpointPage));
@@ -32,6 +36,8 @@ const ROUTES: readonly Route[] = [
   ["/endpoints/:id/created", ({ id }) => <EndpointPage key={`${id} new`} id={id!} isCreated />],
   ["/messages", () => <MessagesPage />],
   ["/messages/:id", ({ id }) => <MessagePage key={id} id={id!} />],
+  ["/activity", () => <ActivityPage />],
+  ["/live", () => <LivePage />],
   ["/event-types", () => <CataloguePage />],
   ["/event-types/:name", ({ name }) => <EventTypePage key={name} name={name!} />],
 ];
@@ -55,6 +61,17 @@ function Logo({ wishes }: { wishes: Wishes }): JSX.Element | null {
   return source ? <img class="hostlogo" src={source} alt="" /> : null;
 }
 
+/** Alone the page says whose it is; in a frame the host around it does. */
+function Owner({ wishes }: { wishes: Wishes }): JSX.Element {
+  const { name } = session.value!.config;
+  return (
+    <>
+      <Logo wishes={wishes} />
+      {!isFramed && name && <span class="hostname"><bdi>{name}</bdi></span>}
+    </>
+  );
+}
+
 function Navigation({ wishes }: { wishes: Wishes }): JSX.Element {
   const at = path.value;
   const here = (prefix: string): "page" | undefined => (at.startsWith(prefix) || (prefix === "/endpoints" && at === "/") ? "page" : undefined);
@@ -63,13 +80,14 @@ function Navigation({ wishes }: { wishes: Wishes }): JSX.Element {
   const isSource = !!session.value!.sourceId;
   return (
     <div class="phead2">
-      <Logo wishes={wishes} />
+      <Owner wishes={wishes} />
       <nav class="ptabs tabs" aria-label={P.nav.label}>
         {!isSource && (
           <>
             <Link to="/endpoints" aria-current={here("/endpoints")}>{P.nav.endpoints}</Link>
             <Link to="/messages" aria-current={here("/messages")}>{P.nav.messages}</Link>
             {!isHidden("catalogue") && <Link to="/event-types" aria-current={here("/event-types")}>{P.nav.types}</Link>}
+            <Link to="/activity" aria-current={here("/activity") ?? here("/live")}>{P.nav.activity}</Link>
           </>
         )}
         {support && <a class="end" href={support} target="_blank" rel="noopener noreferrer">{P.nav.support}<Icon name="ext" small /></a>}
@@ -106,17 +124,69 @@ function mayOnlyLook(): boolean {
   return !may("ManageEndpoint") && !may("CreateAttempts") && !may("ManageEndpointSecret") && !may("ManageTransformations");
 }
 
+const SKEW_SAID_MS = 5000;
+
+/** Two clocks that differ make "since 14:02" a riddle. */
+function Skew(): JSX.Element | null {
+  const skew = clockSkewMs.value;
+  if (skew === null || Math.abs(skew) < SKEW_SAID_MS) return null;
+  return <p class="note warn onlylook" role="status"><Icon name="clock" /><span>{P.skew(duration(skew))}</span></p>;
+}
+
+/** What the window is called: the part of the portal, and nothing that strangers have named. */
+function titleOf(at: string): string {
+  const part = session.value?.sourceId ? undefined : P.nav.parts[at.split("/")[1] || "endpoints"];
+  return part ? P.titleOf(part) : P.title;
+}
+
+const Preferences = lazy(() => import("./preferences").then((page) => page.Preferences));
+
+/** The zone of all times on the page, and how to choose another. */
+function Foot({ onOpen }: { onOpen: () => void }): JSX.Element {
+  void zone.value;
+  return <footer class="pline"><button type="button" class="linkish" onClick={onOpen}>{P.foot(zoneName())}</button></footer>;
+}
+
+function useKeys(wishes: Wishes, onHelp: () => void): void {
+  useEffect(() => bindKeys({
+    "/": () => document.querySelector<HTMLElement>("[data-search]")?.focus(), "?": onHelp,
+    "g e": () => navigate("/endpoints"), "g m": () => navigate("/messages"), "g t": () => navigate("/event-types"), "g a": () => navigate("/activity"),
+    ...(wishes.theme === null ? { t: toggleTheme } : {}),
+  }), []);
+}
+
+/** The operator's picture is the window's, too. */
+function useIcon(): void {
+  const logo = session.value?.config.logo;
+  useEffect(() => {
+    const link = document.querySelector<HTMLLinkElement>("link[rel=icon]");
+    if (!logo || !link) return;
+    link.removeAttribute("type");
+    link.href = addressOf(logo);
+  }, [logo]);
+}
+
 export function Shell({ wishes, onOpen }: { wishes: Wishes; onOpen: () => void }): JSX.Element {
   void theme.value; // the button's word follows it
-  useEffect(() => { document.title = P.title; }, []);
-  if (phase.value !== "open") return <div class="portal"><Outside onOpen={onOpen} /></div>;
+  const at = path.value, isOpen = phase.value === "open", now = session.value;
+  const [isChoosing, setChoosing] = useState(false);
+  useEffect(() => { document.title = isOpen ? titleOf(at) : P.title; }, [at, isOpen]);
+  useKeys(wishes, () => setChoosing(true));
+  useIcon();
+  if (!now) return <div class="portal"><Outside onOpen={onOpen} /></div>;
   return (
     <div class="portal">
-      <a class="btn skip" href="#main">{P.skip}</a>
-      {!wishes.hidesNavigation && <Navigation wishes={wishes} />}
-      {mayOnlyLook() && <p class="hint onlylook">{P.readOnly}</p>}
-      <main id="main" class="main-p" tabIndex={-1} key={session.value!.serial}><Page /></main>
-      <Toasts />
+      {!isOpen && <Outside onOpen={onOpen} />}
+      <div hidden={!isOpen}>
+        <a class="btn skip" href="#main">{P.skip}</a>
+        {!wishes.hidesNavigation && <Navigation wishes={wishes} />}
+        <Skew />
+        {mayOnlyLook() && <p class="hint onlylook">{P.readOnly}</p>}
+        <main id={isOpen ? "main" : undefined} class="main-p" tabIndex={-1} key={now.serial}><Page /></main>
+        {!wishes.hidesNavigation && <Foot onOpen={() => setChoosing(true)} />}
+        <Toasts />
+        {isChoosing && isOpen && <Preferences onClose={() => setChoosing(false)} />}
+      </div>
     </div>
   );
 }

@@ -165,31 +165,46 @@ public class Webhooks {
 }
 `;
 
-const CSHARP = `using System.Security.Cryptography;
+const CSHARP = `using System;
+using System.IO;
+using System.Linq;
+using System.Net;
+using System.Security.Cryptography;
 using System.Text;
 
-var secret = Environment.GetEnvironmentVariable("WEBHOOK_SECRET")!["whsec_".Length..];
-var app = WebApplication.Create(args);
-
-app.MapPost("PATH", async (HttpRequest request) =>
+static class Webhooks
 {
-    using var buffer = new MemoryStream();
-    await request.Body.CopyToAsync(buffer);
-    var id = request.Headers["webhook-id"].ToString();
-    var time = request.Headers["webhook-timestamp"].ToString();
+    static bool IsGenuine(string secret, string id, string time, string signatures, byte[] body)
+    {
+        if (!long.TryParse(time, out var at) || Math.Abs(DateTimeOffset.UtcNow.ToUnixTimeSeconds() - at) > 300) return false;
+        var signed = Encoding.UTF8.GetBytes($"{id}.{time}.").Concat(body).ToArray();
+        using (var mac = new HMACSHA256(Convert.FromBase64String(secret.Substring("whsec_".Length))))
+        {
+            var expected = Encoding.UTF8.GetBytes("v1," + Convert.ToBase64String(mac.ComputeHash(signed)));
+            return (signatures ?? "").Split(' ').Any(one =>
+                CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(one), expected));
+        }
+    }
 
-    byte[] signed = [.. Encoding.UTF8.GetBytes($"{id}.{time}."), .. buffer.ToArray()];
-    var expected = "v1," + Convert.ToBase64String(HMACSHA256.HashData(Convert.FromBase64String(secret), signed));
-    var genuine = request.Headers["webhook-signature"].ToString().Split(' ').Any(one =>
-        CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(one), Encoding.UTF8.GetBytes(expected)));
-    var isRecent = long.TryParse(time, out var at) && Math.Abs(DateTimeOffset.UtcNow.ToUnixTimeSeconds() - at) < 300;
-    if (!genuine || !isRecent) return Results.BadRequest();
-
-    Console.WriteLine(Encoding.UTF8.GetString(buffer.ToArray()));
-    return Results.NoContent();
-});
-
-app.Run();
+    static void Main()
+    {
+        var secret = Environment.GetEnvironmentVariable("WEBHOOK_SECRET");
+        var listener = new HttpListener();
+        listener.Prefixes.Add($"http://*:{Environment.GetEnvironmentVariable("PORT") ?? "8080"}/");
+        listener.Start();
+        while (true)
+        {
+            var call = listener.GetContext();
+            var head = call.Request.Headers;
+            var body = new MemoryStream();
+            call.Request.InputStream.CopyTo(body);
+            var genuine = IsGenuine(secret, head["webhook-id"], head["webhook-timestamp"], head["webhook-signature"], body.ToArray());
+            call.Response.StatusCode = genuine ? 204 : 400; // forged, or damaged
+            call.Response.Close();
+            if (genuine) Console.WriteLine(Encoding.UTF8.GetString(body.ToArray()));
+        }
+    }
+}
 `;
 
 const RUST = `use axum::{body::Bytes, http::HeaderMap, http::StatusCode, routing::post, Router};

@@ -5,7 +5,8 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Confirm } from "../kit/dialog";
 import { Text } from "../kit/json";
-import { adviceFor, type Attempt, attempts, Button, Check, Copy, copyText, duration, type Endpoint, endpoints, ErrorPanel, eventTypes, exampleOf, Icon, latestSchema, Link, may, P, Panel, Select, statusInWords, toast, useAct, useLoad, whyNoAnswer } from "./common";
+import { adviceFor, type Attempt, attempts, Button, Check, clockExact, Code, Copy, copyText, duration, type Endpoint, endpoints, ErrorPanel, eventTypes, exampleOf, Icon, latestSchema, Link, may, P, Panel, phase, Select, statusInWords, toast, useAct, useLoad, whyNoAnswer } from "./common";
+import { Highlighted } from "./code";
 import { LANGUAGES, snippetFor, type Language } from "./snippets";
 import { M } from "./words-more";
 
@@ -21,6 +22,10 @@ export function SecretPanel({ endpoint, step, showsAtOnce }: { endpoint: Endpoin
   useEffect(() => {
     if (showsAtOnce && may("ViewEndpointSecret")) void show();
   }, []);
+  const isOver = phase.value !== "open";
+  useEffect(() => {
+    if (isOver) setShown(null);
+  }, [isOver]);
   useEffect(() => {
     if (shown === null) return;
     const timer = setTimeout(() => (left > 1 ? setLeft(left - 1) : setShown(null)), 1000);
@@ -85,7 +90,7 @@ export function VerifyPanel({ endpoint, step }: { endpoint: Endpoint; step?: num
         </div>
         <span class="row gap-1 end"><code class="muted s-text">{snippet.file}</code><Copy text={snippet.code} label={M.verify.copy} /></span>
       </div>
-      <pre class="pre snippet" tabIndex={0} role="region" aria-label={`${M.verify.title}: ${language}`}>{snippet.code}</pre>
+      <pre class="pre snippet" tabIndex={0} role="region" aria-label={`${M.verify.title}: ${language}`}><Highlighted code={snippet.code} /></pre>
     </Panel>
   );
 }
@@ -107,7 +112,7 @@ async function firstAttempt(message: string, endpoint: string): Promise<Attempt 
 type Outcome = { kind: "waiting" } | { kind: "late"; message: string } | { kind: "here"; message: string; attempt: Attempt };
 
 /** Sends an example and tells what became of it. */
-export function TestPanel({ endpoint, step, onArrived }: { endpoint: Endpoint; step?: number; onArrived?: () => void }): JSX.Element {
+export function TestPanel({ endpoint, step, isDone, onArrived }: { endpoint: Endpoint; step?: number; isDone?: boolean; onArrived?: () => void }): JSX.Element {
   const types = useLoad("types", eventTypes);
   const [type, setType] = useState(PING);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
@@ -134,7 +139,7 @@ export function TestPanel({ endpoint, step, onArrived }: { endpoint: Endpoint; s
         <p class="soft">{endpoint.disabled ? M.test.off : M.test.intro}</p>
         <div class="row wrap">
           <span class="grow"><Select label={M.test.type} value={type} onValue={setType} options={[[PING, M.test.ping], ...usable.map((name) => [name, name] as const)]} /></span>
-          <Button icon="send" kind={step ? "primary" : undefined} busy={isBusy} disabled={endpoint.disabled} onClick={send}>{outcome ? M.test.again : M.test.send}</Button>
+          <Button icon="send" kind={step && !isDone ? "primary" : undefined} busy={isBusy} disabled={endpoint.disabled} onClick={send}>{outcome ? M.test.again : M.test.send}</Button>
         </div>
         <div role="status">
           {outcome?.kind === "waiting" && <p class="muted">{M.test.waiting}</p>}
@@ -163,6 +168,10 @@ function Result({ attempt }: { attempt: Attempt }): JSX.Element {
         </div>
         <Link to={`/messages/${attempt.msgId}`}>{M.test.see}</Link>
       </div>
+      <ul class="steps2">
+        <li><time dateTime={attempt.timestamp}>{clockExact(attempt.timestamp)}</time>{M.test.sent}</li>
+        <li><time>{clockExact(Date.parse(attempt.timestamp) + attempt.responseDurationMs)}</time><span>{attempt.responseStatusCode ? <>{M.test.answer} <Code status={attempt.responseStatusCode} none="" /></> : M.test.noAnswer}</span></li>
+      </ul>
       {!isFine && attempt.responseStatusCode > 0 && attempt.response && <Said attempt={attempt} />}
     </div>
   );

@@ -8,8 +8,11 @@ type Name = string;
 
 export const P = {
   title: "Webhooks",
+  titleOf: (part: string) => `${part}, webhooks`,
+  skew: (span: string) => `The clock of this device and that of the server are ${span} apart. Times on this page are the server's.`,
+  foot: (zone: string) => `Times are in ${zone}`,
   skip: "Go to the content",
-  nav: { label: "Webhooks", endpoints: "Endpoints", messages: "Events", types: "Event types", support: "Help", light: "Light colours", dark: "Dark colours" },
+  nav: { label: "Webhooks", endpoints: "Endpoints", messages: "Events", types: "Event types", activity: "Activity", support: "Help", parts: { endpoints: "Endpoints", messages: "Events", "event-types": "Event types", activity: "Activity", live: "Live" } as Record<string, string>, light: "Light colours", dark: "Dark colours" },
   readOnly: "You can look at everything here, and change nothing.",
   start: {
     opening: "Opening",
@@ -81,6 +84,7 @@ export const P = {
     offUnverified: "Nothing is sent until your server has consented.",
     offMore: "Turn it on when your server is ready. What was missed can be sent then.",
     turnOn: "Turn on",
+    waits: (n: number, at: string) => `${plural(n, "event waits", "events wait")}, and the next try is at ${at}.`,
     lost: (n: number) => `${plural(n, "event has", "events have")} not arrived.`,
     advice: {
       gone: "Turn the endpoint on only if this address is meant to get events.",

@@ -6,7 +6,7 @@ import { api, Button, Chips, clock, Code, count, duration, Empty, ErrorPanel, Ic
 import { C } from "../../words/console_overview";
 import { appPath, endpointName, endpointPath } from "../common";
 import { usePage } from "../shell";
-import { useStream, type Live, type LiveEvent } from "../stream";
+import { useStream, type Live, type LiveEvent } from "../../kit/stream";
 import type { Application, Endpoint, Source } from "../types";
 
 const FILTERS: readonly FilterSpec[] = [

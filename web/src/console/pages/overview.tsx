@@ -9,7 +9,7 @@ import { C } from "../../words/console_overview";
 import { Stat } from "../common";
 import { FAILED, measure, timesOf, totalOf, useSeries, waterPoints, type Series, type SeriesRows } from "../series";
 import { usePage } from "../shell";
-import { useStream } from "../stream";
+import { useStream } from "../../kit/stream";
 import { TroubleList, troubles } from "../trouble";
 import type { Application } from "../types";
 import { LiveList, Rate } from "./live";
