@@ -12,7 +12,13 @@
 #include "core/filters.h"
 #include "deliver/transform.h"
 
-enum { ATTEMPTS_MAX = 50, RESPONSE_SHOWN = 500, REASONS_MAX = 8, NAMES_SHOWN = 10, REREADS_MAX = 3 };
+enum {
+    ATTEMPTS_MAX = 50,
+    RESPONSE_SHOWN = 500,
+    REASONS_MAX = 8,
+    NAMES_SHOWN = 10,
+    REREADS_MAX = 3
+};
 
 struct reason {
     const char *rule;
