@@ -140,6 +140,18 @@ static enum grapnel_status check_build(struct gn_run *run, struct gn_pieces *mes
     return status;
 }
 
+/* try_keys() may put the secret itself into the pieces, so what is shown is copied before. */
+static enum grapnel_status check_variant(struct gn_run *run, struct gn_pieces *message,
+                                         bool *matched)
+{
+    struct gn_pieces shown = *message;
+    enum grapnel_status status = try_keys(run, message, matched);
+    if (run->variant == 0 || *matched) {
+        gn_keep_signed(run, shown.list, shown.count);
+    }
+    return status;
+}
+
 static enum grapnel_status check_candidates(struct gn_run *run)
 {
     bool matched = false;
@@ -151,7 +163,7 @@ static enum grapnel_status check_candidates(struct gn_run *run)
         enum grapnel_status status = check_build(run, &message);
         if (status == GRAPNEL_VERIFIED) {
             explain_message(run, &message);
-            status = try_keys(run, &message, &matched);
+            status = check_variant(run, &message, &matched);
         }
         if (status != GRAPNEL_VERIFIED) {
             run->variant = 0;

@@ -35,6 +35,7 @@ struct gn_run {
     const struct grapnel_request *request;
     struct gn_arena arena;
     struct gn_out explain;
+    struct grapnel_signed *kept; /* where the signed bytes go; NULL: nobody asks */
     bool signing; /* private keys are wanted, and {ts} is `ts` */
 
     struct gn_key keys[GRAPNEL_SECRETS_MAX];
@@ -148,6 +149,8 @@ enum grapnel_status gn_check_sns(struct gn_run *run);
 enum grapnel_status gn_judge(struct gn_run *run);
 /* HANDSHAKE or why it was refused; VERIFIED: the request is no handshake. */
 enum grapnel_status gn_handshake(struct gn_run *run, struct grapnel_verdict *verdict);
+/* Hands out what a signature is made over, to whoever asked. */
+void gn_keep_signed(struct gn_run *run, const struct grapnel_bytes *pieces, size_t count);
 /* Copies into the verdict's own text; false: no room. */
 bool gn_keep(struct grapnel_verdict *verdict, struct grapnel_bytes s, struct grapnel_bytes *out);
 void gn_run_init(struct gn_run *run, const struct grapnel_scheme *scheme,

@@ -212,7 +212,7 @@ struct grapnel_reply {
 
 struct grapnel_verdict {
     enum grapnel_status status;
-    unsigned key_index;        /* VERIFIED: which secret matched; UINT_MAX: none did */
+    unsigned key_index;        /* which secret matched, also when something else is wrong; UINT_MAX: none did */
     struct grapnel_bytes id; /* equal for deliveries of the same event, by the provider's own rules (several fields
                                 joined by a blank, a long one as its hash); empty: nothing says so */
     bool id_signed; /* false: whoever recorded a request can send it again under another id */
@@ -264,6 +264,23 @@ GRAPNEL_API enum grapnel_status grapnel_explain(const struct grapnel_scheme *sch
                                                 const struct grapnel_request *request,
                                                 struct grapnel_verdict *verdict, char *out,
                                                 size_t cap);
+
+/* The bytes that a signature is made over, for whoever looks for the difference. */
+struct grapnel_signed {
+    char *ptr;  /* the caller's, `cap` bytes */
+    size_t cap;
+    size_t len; /* out: of all of them, also when more than `cap`, which are cut. 0: it did not come so far, or nothing is
+                   signed (a secret that travels as it is) */
+};
+
+/* As grapnel_explain(), and copies those bytes: of several readings that a scheme allows the first one, or the one that
+ * matched; of a batch with a signature for each event, those of the last one that was looked at. Where the secret is a
+ * part of them, "<secret>" stands in its place. */
+GRAPNEL_API enum grapnel_status grapnel_explain_signed(const struct grapnel_scheme *scheme,
+                                                       const struct grapnel_config *config,
+                                                       const struct grapnel_request *request,
+                                                       struct grapnel_verdict *verdict, char *out,
+                                                       size_t cap, struct grapnel_signed *bytes);
 
 /* Has this secret the form the scheme asks for? VERIFIED, UNCONFIGURED or MALFORMED_KEY. */
 GRAPNEL_API enum grapnel_status grapnel_check_secret(const struct grapnel_scheme *scheme,

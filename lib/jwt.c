@@ -191,6 +191,7 @@ static enum grapnel_status verify_token(struct gn_run *run, const struct token *
     if (!hash_of(token->alg, &hash)) {
         return GRAPNEL_UNSUPPORTED;
     }
+    gn_keep_signed(run, &token->input, 1);
     for (size_t i = 0; i < run->key_count; i++) {
         if (verify_with(token, hash, &run->keys[i]) && !matched) {
             matched = true;

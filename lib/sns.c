@@ -210,6 +210,7 @@ enum grapnel_status gn_check_sns(struct gn_run *run)
         status = sns_message(run, &text);
     }
     if (status == GRAPNEL_VERIFIED) {
+        gn_keep_signed(run, &text, 1);
         status = fetch_key(run, &key);
     }
     if (status == GRAPNEL_VERIFIED && !gn_pkey_verify(key, hash, text, signature, len)) {

@@ -151,7 +151,6 @@ static enum grapnel_status count_items(struct gn_run *run, struct grapnel_verdic
 
 static enum grapnel_status verify_describe(struct gn_run *run, struct grapnel_verdict *verdict)
 {
-    verdict->key_index = run->matched;
     verdict->has_time = run->has_ts;
     verdict->time_us = run->ts_us;
     enum grapnel_status status = count_items(run, verdict);
@@ -265,15 +264,37 @@ static enum grapnel_status run_all(struct gn_run *run, struct grapnel_verdict *v
 
 /* --- what others call ------------------------------------------------------------------------------------------- */
 
-enum grapnel_status grapnel_explain(const struct grapnel_scheme *scheme,
-                                    const struct grapnel_config *config,
-                                    const struct grapnel_request *request,
-                                    struct grapnel_verdict *verdict, char *out, size_t cap)
+void gn_keep_signed(struct gn_run *run, const struct grapnel_bytes *pieces, size_t count)
+{
+    struct grapnel_signed *kept = run->kept;
+    if (kept == NULL) {
+        return;
+    }
+    kept->len = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t room = kept->len < kept->cap ? kept->cap - kept->len : 0;
+        size_t len = pieces[i].len < room ? pieces[i].len : room;
+        if (len > 0) {
+            memcpy(kept->ptr + kept->len, pieces[i].ptr, len);
+        }
+        kept->len += pieces[i].len;
+    }
+}
+
+enum grapnel_status grapnel_explain_signed(const struct grapnel_scheme *scheme,
+                                           const struct grapnel_config *config,
+                                           const struct grapnel_request *request,
+                                           struct grapnel_verdict *verdict, char *out, size_t cap,
+                                           struct grapnel_signed *bytes)
 {
     struct gn_run run;
     memset(verdict, 0, offsetof(struct grapnel_verdict, _text));
     verdict->key_index = UINT_MAX;
     gn_run_init(&run, scheme, config, request);
+    run.kept = bytes;
+    if (bytes != NULL) {
+        bytes->len = 0;
+    }
     if (out != NULL && cap > 0) {
         out[0] = '\0';
         run.explain = (struct gn_out){ out, 0, cap };
@@ -281,10 +302,19 @@ enum grapnel_status grapnel_explain(const struct grapnel_scheme *scheme,
     gn_say(&run.explain, "scheme: %.*s\n", (int)scheme->title.len,
            scheme->title.ptr == NULL ? "" : scheme->title.ptr);
     verdict->status = run_all(&run, verdict);
+    verdict->key_index = run.matched;
     set_reply(scheme, config, verdict);
     gn_say(&run.explain, "verdict: %s\n", grapnel_status_name(verdict->status));
     gn_run_fini(&run);
     return verdict->status;
+}
+
+enum grapnel_status grapnel_explain(const struct grapnel_scheme *scheme,
+                                    const struct grapnel_config *config,
+                                    const struct grapnel_request *request,
+                                    struct grapnel_verdict *verdict, char *out, size_t cap)
+{
+    return grapnel_explain_signed(scheme, config, request, verdict, out, cap, NULL);
 }
 
 enum grapnel_status grapnel_verify(const struct grapnel_scheme *scheme,
