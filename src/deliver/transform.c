@@ -76,11 +76,12 @@ static enum rc write_lines(struct deliver_transform *t, const struct filter_pair
     return rc;
 }
 
-void deliver_transform_run(struct deliver_transform *t, struct transform_pool *pool,
-                           const struct transform_limits *limits)
+static enum rc transform_seen(struct transform_pool *pool, struct str program,
+                              const struct store_message *m, const struct filter_pair *headers,
+                              size_t header_count, const struct transform_limits *limits,
+                              struct arena *a, struct buf *out, struct transform_message_result *r,
+                              struct buf *why)
 {
-    const struct store_message *m = t->message;
-    struct filter_pair headers[HEADERS_MAX];
     char id[ID_TEXT_MAX + 1];
     char timestamp[TIME_TEXT_LEN + 1];
     time_format(m->created_us, timestamp);
@@ -90,10 +91,29 @@ void deliver_transform_run(struct deliver_transform *t, struct transform_pool *p
                                       .channels = m->channels,
                                       .body = m->payload,
                                       .headers = headers,
-                                      .header_count = transform_read_headers(m->headers, headers) };
+                                      .header_count = header_count };
+    return transform_message_transform(pool, program, &seen, limits, a, out, r, why);
+}
+
+enum rc deliver_transform_message(struct transform_pool *pool, struct str program,
+                                  const struct store_message *m,
+                                  const struct transform_limits *limits, struct arena *a,
+                                  struct buf *out, struct transform_message_result *r,
+                                  struct buf *why)
+{
+    struct filter_pair headers[HEADERS_MAX];
+    size_t count = transform_read_headers(m->headers, headers);
+    return transform_seen(pool, program, m, headers, count, limits, a, out, r, why);
+}
+
+void deliver_transform_run(struct deliver_transform *t, struct transform_pool *pool,
+                           const struct transform_limits *limits)
+{
+    struct filter_pair headers[HEADERS_MAX];
+    size_t count = transform_read_headers(t->message->headers, headers);
     buf_init(&t->out, limits->output_max);
-    t->rc = transform_message_transform(pool, t->ep->transform, &seen, limits, &t->arena, &t->out,
-                                        &t->result, &t->why);
+    t->rc = transform_seen(pool, t->ep->transform, t->message, headers, count, limits, &t->arena,
+                           &t->out, &t->result, &t->why);
     if (t->rc == RC_OK && !t->result.cancel)
-        t->rc = write_lines(t, headers, seen.header_count);
+        t->rc = write_lines(t, headers, count);
 }

@@ -29,6 +29,12 @@ struct deliver_transform *deliver_transform_new(struct core_app *view,
                                                 struct store_message *message);
 void deliver_transform_free(struct deliver_transform *t); /* NULL is fine */
 
+/* Worker; blocks. What a program, of an endpoint or not, makes of a message: what a delivery would. `out` takes the program's
+ * result and has to live as long as *r. Errors as of transform_run(). */
+MUST_USE enum rc deliver_transform_message(struct transform_pool *pool, struct str program, const struct store_message *m,
+                                           const struct transform_limits *limits, struct arena *a, struct buf *out,
+                                           struct transform_message_result *r, struct buf *why);
+
 /* Worker; blocks. Fills t. */
 void deliver_transform_run(struct deliver_transform *t, struct transform_pool *pool,
                            const struct transform_limits *limits);

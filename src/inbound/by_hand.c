@@ -133,6 +133,39 @@ enum rc inbound_explain(struct inbound *in, int64_t source, const struct inbound
     return RC_OK;
 }
 
+/* --- looking at a signature --------------------------------------------------------------------------- */
+
+enum rc inbound_look(struct inbound *in, int64_t source, const struct inbound_trial *trial,
+                     struct arena *a, struct inbound_looked *out)
+{
+    struct inbound_view *v = NULL;
+    thread_must_be(THREAD_WORKER);
+    enum rc rc = inbound_view_load(in, NULL, source, &v);
+    if (rc != RC_OK)
+        return rc;
+    arena_defer(a, by_hand_release, v); /* texts of the answer are its */
+    struct inbound_request *r = ARENA_NEW(a, struct inbound_request);
+    struct inbound_config *config = ARENA_NEW(a, struct inbound_config);
+    *out = (struct inbound_looked){ .scheme = v->scheme };
+    for (size_t i = v->token_count;
+         i-- > 0 && !out->look.matched;) { /* some providers sign the URL */
+        r->token = inbound_token_open(in, v->id, &v->tokens[i], a);
+        inbound_request_fill(in, v, a, trial, r);
+        *config = (struct inbound_config){ .secrets = { { NULL, 0 } } };
+        inbound_config_fill(in, v, r, config);
+        verify_look(v->scheme, &config->engine, &r->engine, a, &out->look);
+    }
+    out->secret_count = config->engine.secret_count;
+    if (out->look.matched)
+        out->expires_us = config->expires_us[out->look.key_index];
+    return RC_OK;
+}
+
+struct verify_remote *inbound_remote(const struct inbound *in)
+{
+    return in->remote;
+}
+
 /* --- replaying --------------------------------------------------------------------------------------- */
 
 static size_t by_hand_read_headers(struct str json, struct arena *a, struct http_header *out)

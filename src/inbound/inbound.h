@@ -18,7 +18,8 @@
 #include "store/request.h"
 #include "store/source.h"
 #include "transform/transform.h"
-#include "verify/verify.h"
+#include "verify/look.h"
+#include "verify/remote.h"
 #include "work/work.h"
 
 struct inbound;
@@ -105,6 +106,18 @@ struct inbound_explanation {
 MUST_USE enum rc inbound_explain(struct inbound *in, int64_t source,
                                  const struct inbound_trial *trial, struct arena *a,
                                  struct inbound_explanation *out);
+
+/* The same of its signature alone, with the bytes that were signed. */
+struct inbound_looked {
+    const struct verify_scheme *scheme; /* lives as long as the arena */
+    struct verify_look look;
+    size_t secret_count;  /* valid ones */
+    int64_t expires_us;   /* store_clock(): of the one that matched; 0: it is a current one */
+};
+MUST_USE enum rc inbound_look(struct inbound *in, int64_t source, const struct inbound_trial *trial,
+                              struct arena *a, struct inbound_looked *out);
+/* What fetches providers' keys and certificates; lives as long as `in`. */
+struct verify_remote *inbound_remote(const struct inbound *in);
 
 /* Publishes a stored request (with its body) again, through today's configuration. One that was not
  * accepted has to verify now, as of the time it came. RC_DENIED: it does not. RC_INVALID: a duplicate,

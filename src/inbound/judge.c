@@ -40,36 +40,44 @@ bool inbound_is_slow(const struct inbound_view *v)
     return v->scheme->is_slow;
 }
 
-void inbound_judge(struct inbound *in, const struct inbound_view *v, struct inbound_request *r,
-                   char *explain, size_t cap)
+void inbound_config_fill(struct inbound *in, const struct inbound_view *v,
+                         const struct inbound_request *r, struct inbound_config *out)
 {
-    struct grapnel_bytes secrets[GRAPNEL_SECRETS_MAX];
-    const struct grapnel_key *keys[GRAPNEL_SECRETS_MAX];
-    struct grapnel_window window = { v->settings.window_past_s, v->settings.window_future_s };
+    out->window = (struct grapnel_window){ v->settings.window_past_s, v->settings.window_future_s };
     /* Without a limit of the source's own, admission has bounded the body. */
-    struct grapnel_config config = { .secrets = secrets,
-                                     .keys = keys,
-                                     .companion = verify_bytes(v->secrets.companion),
-                                     .now_us = r->at_us,
-                                     .window = v->settings.has_window ? &window : NULL,
-                                     .body_max = v->settings.body_max == 0 ? SIZE_MAX
-                                                                           : v->settings.body_max,
-                                     .certificate = verify_remote_certificate,
-                                     .certificate_ctx = in->remote,
-                                     .key_set = verify_remote_key_set,
-                                     .key_set_ctx = in->remote,
-                                     .methods = verify_bytes(v->settings.methods),
-                                     .is_tentative = v->secrets.is_tentative };
+    out->engine =
+        (struct grapnel_config){ .secrets = out->secrets,
+                                 .keys = out->keys,
+                                 .companion = verify_bytes(v->secrets.companion),
+                                 .now_us = r->at_us,
+                                 .window = v->settings.has_window ? &out->window : NULL,
+                                 .body_max =
+                                     v->settings.body_max == 0 ? SIZE_MAX : v->settings.body_max,
+                                 .certificate = verify_remote_certificate,
+                                 .certificate_ctx = in->remote,
+                                 .key_set = verify_remote_key_set,
+                                 .key_set_ctx = in->remote,
+                                 .methods = verify_bytes(v->settings.methods),
+                                 .is_tentative = v->secrets.is_tentative };
     int64_t own_us = store_own_us(in->o.store, r->at_us);
     for (size_t i = 0; i < v->secrets.count; i++) {
         const struct inbound_secret *s = &v->secrets.list[i];
         if (s->expires_us == 0 || s->expires_us > own_us) {
-            keys[config.secret_count] = v->keys[i];
-            secrets[config.secret_count++] = verify_bytes(s->text);
+            size_t at = out->engine.secret_count++;
+            out->keys[at] = v->keys[i];
+            out->secrets[at] = verify_bytes(s->text);
+            out->expires_us[at] = s->expires_us;
         }
     }
+}
+
+void inbound_judge(struct inbound *in, const struct inbound_view *v, struct inbound_request *r,
+                   char *explain, size_t cap)
+{
+    struct inbound_config config;
+    inbound_config_fill(in, v, r, &config);
     enum grapnel_status status =
-        grapnel_explain(v->scheme->engine, &config, &r->engine, &r->verdict, explain, cap);
+        grapnel_explain(v->scheme->engine, &config.engine, &r->engine, &r->verdict, explain, cap);
     MUST(status == r->verdict.status);
 }
 
