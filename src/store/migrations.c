@@ -143,6 +143,16 @@ const struct store_migration store_config_migrations[] = {
       " DELETE FROM token_use WHERE token = OLD.num; END;"
       "ALTER TABLE user ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;"
       "ALTER TABLE user ADD COLUMN totp_new BLOB;" },
+    /* One's own go with whom they belonged to, by the database itself; shared ones are everybody's. */
+    { "saved views",
+      "CREATE TABLE saved_view(num INTEGER PRIMARY KEY AUTOINCREMENT, org INTEGER NOT NULL,"
+      " id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, shared INTEGER NOT NULL, name TEXT NOT NULL,"
+      " page TEXT NOT NULL, query TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL);"
+      "CREATE INDEX saved_view_org ON saved_view(org, id);"
+      "CREATE TRIGGER saved_view_token AFTER DELETE ON token WHEN OLD.kind = 0 BEGIN"
+      " DELETE FROM saved_view WHERE owner = 'token:' || OLD.num AND shared = 0; END;"
+      "CREATE TRIGGER saved_view_user AFTER DELETE ON user BEGIN"
+      " DELETE FROM saved_view WHERE owner = 'user:' || OLD.num AND shared = 0; END;" },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 

@@ -119,6 +119,12 @@ OPERATIONS = {
     "v1.endpoint.transformation.patch": (APP, WRITE, {"code": "."}),
     "v1.filter.test": (ANY, READ, {"filter": {}, "request": {}}),
     "v1.transform.test": (ANY, READ, {"transform": ".", "request": {}}),
+    "v1.endpoint.trial": (APP, READ, {"eventTypes": ["a.b"]}),
+    "v1.verify.test": (ANY, READ, {"preset": "github", "secrets": ["s"]}),
+    "v1.view.list": (ORG, READ, None),
+    "v1.view.create": (ORG, WRITE, {"name": "x", "page": "/apps"}),
+    "v1.view.patch": (ORG, WRITE, {"name": "x"}),
+    "v1.view.delete": (ORG, WRITE, None),
     "v1.filter.list": (APP, READ, None),
     "v1.filter.create": (APP, WRITE, {"event": "Login", "url": "http://127.0.0.1:1/"}),
     "v1.filter.get": (APP, READ, None),
@@ -220,6 +226,7 @@ class World:
         self.other_token = self.portal(self.other_app)
         self.read_only = self.portal(self.app, readOnly=True)
         self.token = server.ok("POST", "/token", {"name": "to be revoked"})["id"]
+        self.view = server.ok("POST", "/view", {"name": "ours", "page": "/apps", "shared": True})["id"]
         self.stranger = jwt({"sub": "org_" + "S" * 27})
 
     def make_source(self, receiver):
@@ -253,7 +260,7 @@ class World:
         for name, value in {"app_id": self.app, "endpoint_id": endpoint, "msg_id": self.message, "task_id": task, "token_id": self.token,
                             "attempt_id": self.attempt, "event_type_name": "a.b", "event": "Login",
                             "filter_id": self.filter, "run_id": self.run, "source_id": self.source,
-                            "request_id": self.request, "preset": "github", "user_id": "ann"}.items():
+                            "request_id": self.request, "preset": "github", "user_id": "ann", "view_id": self.view}.items():
             path = path.replace("{" + name + "}", value)
         assert "{" not in path
         return path + QUERIES.get(path, "")
@@ -275,7 +282,7 @@ def world(make_grapnel, make_receiver):
 def names_of(world):
     return [i.encode() for i in (world.app, world.endpoint, world.message, world.attempt, world.own_endpoint,
                                  world.task, world.bulk, world.filter, world.run, world.source, world.source_endpoint,
-                                 world.request)]
+                                 world.request, world.view)]
 
 
 def test_every_operation_has_its_row_here(world):

@@ -112,6 +112,9 @@ static const char *schema_shown(const struct place *p, const json_t *v,
 static enum rc schema_expected(const struct place *p, const char *what, const json_t *v)
 {
     char out[2 * SHOWN_MAX];
+    if (is_secret(p->name) &&
+        json_is_number(v)) /* one that looks like a number, without its quotes */
+        return schema_wrong(p, "Expected %s, not a number.", what);
     return schema_wrong(p, "Expected %s, not %s.", what, schema_shown(p, v, out));
 }
 

@@ -32,16 +32,6 @@ static struct api_explain *question_new(struct api_ctx *c)
     return q;
 }
 
-static void read_channels(struct api_ctx *c, struct api_explain *q)
-{
-    json_t *list = NULL;
-    if (q->message->channels.ptr == NULL || json_parse(q->message->channels, &list, NULL) != RC_OK)
-        return;
-    for (size_t i = 0; i < json_array_size(list) && i < API_CHANNELS_MAX; i++)
-        q->channels[q->channel_count++] = arena_str(c->arena, json_str_of(json_array_get(list, i)));
-    json_decref(list);
-}
-
 /* By its id, or by its event id. */
 static enum rc find_named(struct api_ctx *c, struct str name, struct id *out)
 {
@@ -216,11 +206,12 @@ static void write_refusal(struct api_ctx *c, struct api_out *o, const struct api
 static void write_wanted_now(struct api_ctx *c, struct api_out *o, const struct api_explain *q)
 {
     const struct store_message *m = q->message;
-    size_t room = core_match_bound(q->view, m->event_type, q->channels, q->channel_count);
+    size_t room = core_match_bound(q->view, m->event_type, q->channels.names, q->channels.count);
     if (room > STORE_DESTINATIONS_MAX)
         room = STORE_DESTINATIONS_MAX;
     int64_t *found = arena_array(c->arena, room + 1, sizeof(*found));
-    size_t count = core_match(q->view, m->event_type, q->channels, q->channel_count, found, room);
+    size_t count =
+        core_match(q->view, m->event_type, q->channels.names, q->channels.count, found, room);
     bool can_ask = count <= COUNTED_FILTERS_MAX && m->payload.ptr != NULL;
     if (!q->view->has_filters)
         api_out_int(o, "wantedNowCount", (int64_t)count);
@@ -256,7 +247,7 @@ static void explain_answer(struct api_ctx *c, struct api_explain *q, const struc
 {
     struct list l = { 0 };
     struct api_out o;
-    read_channels(c, q);
+    q->channels = api_rules_channels_of(q->message, c->arena);
     if (!read_page(c, q, page, &l))
         return;
     api_out_open(c, &o);

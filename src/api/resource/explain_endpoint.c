@@ -9,21 +9,9 @@
 #include "api/resource/attempt_priv.h"
 #include "api/resource/transform_priv.h"
 #include "api/resource/waiting_priv.h"
-#include "core/filters.h"
 #include "deliver/transform.h"
 
-enum {
-    ATTEMPTS_MAX = 50,
-    RESPONSE_SHOWN = 500,
-    REASONS_MAX = 8,
-    NAMES_SHOWN = 10,
-    REREADS_MAX = 3
-};
-
-struct reason {
-    const char *rule;
-    struct str words;
-};
+enum { ATTEMPTS_MAX = 50, RESPONSE_SHOWN = 500, REREADS_MAX = 3 };
 
 /* What is known of the endpoint when it is written. */
 struct finding {
@@ -31,31 +19,12 @@ struct finding {
     struct api_explain *q;
     const struct api_explained *e;
     const struct core_endpoint *now; /* of the view; NULL: it is deleted */
-    struct reason reasons[REASONS_MAX];
-    size_t reason_count;
-    json_t *filter; /* the explanation of its filter; NULL: none */
+    struct api_rules_verdict rules;
     struct api_waiting waiting;
     struct deliver_transform *transform; /* NULL: not run */
 };
 
 /* --- why not, now ----------------------------------------------------------------------------------- */
-
-static void add_reason(struct finding *f, const char *rule, struct str words)
-{
-    MUST(f->reason_count < REASONS_MAX);
-    f->reasons[f->reason_count++] = (struct reason){ rule, words };
-}
-
-/* "a, b, c and 4 more" */
-static struct str name_list(struct arena *a, const struct str *names, size_t count)
-{
-    struct str text = STR("");
-    for (size_t i = 0; i < count && i < NAMES_SHOWN; i++)
-        text = arena_fmt(a, "%.*s%s%.*s", STR_ARGS(text), i == 0 ? "" : ", ", STR_ARGS(names[i]));
-    if (count > NAMES_SHOWN)
-        text = arena_fmt(a, "%.*s and %zu more", STR_ARGS(text), count - NAMES_SHOWN);
-    return text;
-}
 
 static void add_disabled(struct finding *f)
 {
@@ -71,69 +40,21 @@ static void add_disabled(struct finding *f)
     };
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (str_eq(f->e->ep.disabled_reason, str_from(known[i].reason))) {
-            add_reason(f, known[i].rule, str_from(known[i].words));
+            api_rules_add(&f->rules, known[i].rule, str_from(known[i].words));
             return;
         }
-    add_reason(f, "disabled", STR("Somebody disabled it."));
-}
-
-static void ask_matching(struct finding *f)
-{
-    struct arena *a = f->c->arena;
-    const struct api_explain *q = f->q;
-    const struct core_endpoint *ep = f->now;
-    struct str type = q->message->event_type;
-    struct core_match_parts parts = core_match_parts(ep, type, q->channels, q->channel_count);
-    if (!parts.is_enabled)
-        add_disabled(f);
-    if (!parts.type_fits)
-        add_reason(f, "event_type",
-                   arena_fmt(a, "The message is of the type %.*s; the endpoint asks for %.*s.",
-                             STR_ARGS(type),
-                             STR_ARGS(name_list(a, ep->event_types, ep->event_type_count))));
-    if (!parts.channel_fits)
-        add_reason(f, "channel",
-                   arena_fmt(a, "The endpoint has the channels %.*s; the message has %.*s.",
-                             STR_ARGS(name_list(a, ep->channels, ep->channel_count)),
-                             STR_ARGS(q->channel_count == 0
-                                          ? STR("none")
-                                          : name_list(a, q->channels, q->channel_count))));
-}
-
-static void explain_endpoint_drop_json(void *value)
-{
-    json_decref(value);
-}
-
-static void ask_filter(struct finding *f)
-{
-    const struct store_message *m = f->q->message;
-    if (!f->now->has_filter)
-        return;
-    if (f->now->filter == NULL) {
-        add_reason(f, "filter_unreadable",
-                   STR("Its filter cannot be read any more; it lets nothing pass. Set it again."));
-        return;
-    }
-    if (m->payload.ptr == NULL) {
-        add_reason(f, "payload_gone",
-                   STR("Its filter cannot be asked: the message's payload is gone."));
-        return;
-    }
-    if (!core_filter_one(f->now, m, &f->filter))
-        add_reason(f, "filter", STR("Its filter does not match: `filter` shows each condition."));
-    if (f->filter != NULL)
-        arena_defer(f->c->arena, explain_endpoint_drop_json, f->filter);
+    api_rules_add(&f->rules, "disabled", STR("Somebody disabled it."));
 }
 
 static void ask_rules(struct finding *f)
 {
     if (f->now == NULL) {
-        add_reason(f, "endpoint_deleted", STR("The endpoint has been deleted."));
+        api_rules_add(&f->rules, "endpoint_deleted", STR("The endpoint has been deleted."));
         return;
     }
-    ask_matching(f);
-    ask_filter(f);
+    if (f->now->disabled)
+        add_disabled(f);
+    api_rules_ask(f->now, f->q->message, f->q->channels, f->c->arena, &f->rules);
 }
 
 /* --- the transform ------------------------------------------------------------------------------------ */
@@ -147,7 +68,7 @@ static void run_transform(struct finding *f)
 {
     struct api *api = f->c->api;
     struct api_explain *q = f->q;
-    bool has_one = f->now != NULL && f->now->transform.ptr != NULL && f->reason_count == 0;
+    bool has_one = f->now != NULL && f->now->transform.ptr != NULL && f->rules.reason_count == 0;
     if (!has_one || api->o.transforms == NULL || q->message->payload.ptr == NULL ||
         q->transforms_left == 0 || clock_mono_us(api->o.clock) > q->transforms_until_us)
         return;
@@ -171,7 +92,7 @@ static void write_transform(const struct finding *f, struct api_out *o)
 {
     const struct deliver_transform *t = f->transform;
     bool fine = t != NULL && t->rc == RC_OK;
-    if (f->now == NULL || f->now->transform.ptr == NULL || f->reason_count > 0) {
+    if (f->now == NULL || f->now->transform.ptr == NULL || f->rules.reason_count > 0) {
         api_out_null(o, "transform");
         return;
     }
@@ -231,8 +152,8 @@ static struct outcome outcome_of(const struct finding *f)
 {
     const struct core_endpoint *ep = f->now;
     const struct deliver_transform *t = f->transform;
-    if (f->reason_count > 0)
-        return (struct outcome){ "nothing", f->reasons[0].words, 0 };
+    if (f->rules.reason_count > 0)
+        return (struct outcome){ "nothing", f->rules.reasons[0].words, 0 };
     if (f->q->message->payload.ptr == NULL)
         return (struct outcome){ "cancel",
                                  STR("There is nothing to send: the message's payload is gone."),
@@ -256,18 +177,8 @@ static void write_now(const struct finding *f, struct api_out *o)
     struct outcome outcome = outcome_of(f);
     api_out_key(o, "now");
     api_out_begin(o, '{');
-    api_out_bool(o, "wanted", f->reason_count == 0);
-    api_out_key(o, "reasons");
-    api_out_begin(o, '[');
-    for (size_t i = 0; i < f->reason_count; i++) {
-        api_out_key(o, NULL);
-        api_out_begin(o, '{');
-        api_out_str(o, "rule", str_from(f->reasons[i].rule));
-        api_out_str(o, "words", f->reasons[i].words);
-        api_out_end(o, '}');
-    }
-    api_out_end(o, ']');
-    api_out_raw(o, "filter", f->filter == NULL ? STR_NONE : json_text(f->c->arena, f->filter));
+    api_out_bool(o, "wanted", f->rules.reason_count == 0);
+    api_rules_write(o, &f->rules, f->c->arena);
     write_transform(f, o);
     api_out_str(o, "outcome", str_from(outcome.name));
     api_out_str(o, "words", outcome.words);
@@ -297,8 +208,8 @@ static struct then then_unwanted(const struct finding *f)
                 "is not kept."),
             false
         };
-    if (f->reason_count > 0)
-        return (struct then){ f->reasons[0].rule, f->reasons[0].words, true };
+    if (f->rules.reason_count > 0)
+        return (struct then){ f->rules.reasons[0].rule, f->rules.reasons[0].words, true };
     return (struct then){
         "not_addressed",
         STR("The message was made for particular endpoints only, and this was none of them."), true

@@ -6,6 +6,7 @@
 
 #include "api/kit/kit_priv.h"
 #include "api/resource/message_in.h"
+#include "api/resource/rules_priv.h"
 
 enum { API_EXPLAIN_TRANSFORMS_MAX = 10 }; /* run for one answer */
 #define API_EXPLAIN_TRANSFORMS_US INT64_C(2000000) /* ... and no more are begun after this time */
@@ -15,8 +16,7 @@ struct api_explain {
     struct store_message *message; /* a reference; payload ptr NULL: gone */
     bool is_stored;
     struct core_app *view;         /* a reference */
-    struct str channels[API_CHANNELS_MAX];
-    size_t channel_count;
+    struct api_rules_channels channels;
     struct store_delivery_row *rows; /* the message's, by endpoint number */
     size_t row_count;
     int transforms_left;

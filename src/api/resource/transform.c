@@ -7,7 +7,6 @@
 
 #include "api/resource/endpoint_commit_priv.h"
 #include "api/schemas/schemas.h"
-#include "filter/language.h"
 #include "transform/message.h"
 
 #include <stdio.h>
@@ -46,6 +45,13 @@ static bool check_filter(struct api_ctx *c, struct str text, struct filter_progr
     else
         *out = program;
     return true;
+}
+
+bool api_transform_filter(struct api_ctx *c, struct filter_program **out)
+{
+    struct str filter = raw_member(c, STR("filter"));
+    *out = NULL;
+    return filter.ptr == NULL || check_filter(c, filter, out);
 }
 
 static void answer_fault(struct api_ctx *c, enum rc rc, struct str why, const char *where)

@@ -17,6 +17,7 @@
 #include "api/schemas/look.def"
 #include "api/schemas/stats.def"
 #include "api/schemas/transform.def"
+#include "api/schemas/trial.def"
 #include "api/schemas/webfilter.def"
 #undef SCHEMA
 #undef FIELD
