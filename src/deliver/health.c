@@ -7,7 +7,8 @@
  * Thus one failed attempt never disables, and a fresh message gets its retries.
  *
  * Only changes are told, and not more often than every ten seconds, so that an endpoint that flaps costs
- * nothing; that it still fails is told a few times a period; disabling is told at once.
+ * nothing. What may not be told yet is told when it may (place.c), however far away the next attempt is. That it still
+ * fails is told a few times a period; disabling is told at once.
  */
 #include "deliver/health_priv.h"
 
@@ -36,9 +37,16 @@ void deliver_health_flush(struct deliver_shard *s, struct deliver_lane *lane)
         health_tell(s, lane, false, "");
 }
 
-static void tell_at_leisure(struct deliver_shard *s, struct deliver_lane *lane)
+int64_t deliver_health_due(const struct deliver_lane *lane)
 {
-    if (lane->health_told_us == 0 || s->now_us - lane->health_told_us >= tell_every_us)
+    if (!lane->is_health_dirty)
+        return DELIVER_NEVER;
+    return lane->health_told_us == 0 ? 0 : lane->health_told_us + tell_every_us;
+}
+
+void deliver_health_mind(struct deliver_shard *s, struct deliver_lane *lane)
+{
+    if (deliver_health_due(lane) <= s->now_us)
         deliver_health_flush(s, lane);
 }
 
@@ -48,7 +56,7 @@ void deliver_health_success(struct deliver_shard *s, struct deliver_lane *lane)
         lane->failing_since_us = 0;
         lane->is_health_dirty = true;
     }
-    tell_at_leisure(s, lane);
+    deliver_health_mind(s, lane);
 }
 
 static int64_t longest_delay(const struct deliver_attempt *a)
@@ -120,5 +128,5 @@ void deliver_health_failure(struct deliver_shard *s, const struct deliver_attemp
     if (is_gone || (is_spread && (is_given_up || is_overdue(a))))
         deliver_health_disable(s, a, is_gone ? "gone" : "failing");
     else
-        tell_at_leisure(s, lane);
+        deliver_health_mind(s, lane);
 }

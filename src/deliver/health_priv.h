@@ -14,3 +14,7 @@ void deliver_health_failure(struct deliver_shard *s, const struct deliver_attemp
 /* Once; `reason` is kept with the endpoint. */
 void deliver_health_disable(struct deliver_shard *s, const struct deliver_attempt *a, const char *reason);
 void deliver_health_flush(struct deliver_shard *s, struct deliver_lane *lane);
+/* When what has changed may be told; DELIVER_NEVER: nothing has. */
+int64_t deliver_health_due(const struct deliver_lane *lane);
+/* Tells it if it may be told. */
+void deliver_health_mind(struct deliver_shard *s, struct deliver_lane *lane);

@@ -123,6 +123,7 @@ bool deliver_lane_serve(struct deliver_shard *s, struct deliver_lane *lane)
 {
     bool is_done = true;
     deliver_lane_take_out(s, lane);
+    deliver_health_mind(s, lane);
     if (deliver_view_resolve(s, lane)) {
         lane->is_recheck_due = false;
         deliver_refill_restore_order(s, lane);

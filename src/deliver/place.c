@@ -5,6 +5,7 @@
 #include "deliver/place_priv.h"
 
 #include "deliver/backlog_priv.h"
+#include "deliver/health_priv.h"
 #include "deliver/item_priv.h"
 #include "deliver/order_priv.h"
 #include "deliver/wake_priv.h"
@@ -94,9 +95,12 @@ static int64_t next_time(const struct deliver_shard *s, const struct deliver_lan
 
 static enum deliver_place place_for(struct deliver_shard *s, struct deliver_lane *lane)
 {
-    if (is_idle(lane))
+    int64_t tell_us = s->is_stopping ? DELIVER_NEVER : deliver_health_due(lane);
+    if (is_idle(lane) && tell_us == DELIVER_NEVER)
         return DELIVER_IDLE;
     lane->next_us = next_time(s, lane);
+    if (tell_us < lane->next_us)
+        lane->next_us = tell_us;
     if (lane->next_us == DELIVER_NEVER)
         return DELIVER_NOWHERE;
     if (lane->next_us > s->now_us)

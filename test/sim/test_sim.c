@@ -408,6 +408,30 @@ static void an_expired_payload_ends_its_delivery(void **state)
     sim_free(sim);
 }
 
+/* However it changes, and however far away its next attempt is. */
+static void what_became_of_an_endpoint_is_told_within_ten_seconds(void **state)
+{
+    (void)state;
+    static const int64_t delays[] = { SIM_SECOND, 10 * SIM_HOUR };
+    struct sim_options o = sim_defaults(11000);
+    o.limits.retry.delays_us = delays;
+    o.limits.retry.count = COUNT_OF(delays);
+    struct sim *sim = sim_new(&o);
+    int64_t num = sim_add(sim, SIM_DEAD, 0);
+    const struct sim_endpoint *ep = &sim->endpoints[num];
+    sim_publish(sim, &num, 1, 0);
+    sim_run(sim, SIM_SECOND / 2);
+    SIM_CHECK(sim, ep->failing_since_us != 0, "the first failure is told at once");
+    sim->endpoints[num].kind = SIM_HEALTHY;
+    sim_run(sim, 12 * SIM_SECOND);
+    SIM_CHECK(sim, ep->successes == 1 && ep->failing_since_us == 0, "it is well and idle");
+    sim->endpoints[num].kind = SIM_DEAD;
+    sim_publish(sim, &num, 1, 0);
+    sim_run(sim, 12 * SIM_SECOND);
+    SIM_CHECK(sim, ep->failing_since_us != 0, "it fails, and its next attempt is in ten hours");
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +452,7 @@ int main(void)
         cmocka_unit_test(sending_again_by_hand_makes_one_attempt),
         cmocka_unit_test(a_resend_committed_with_the_last_outcome_is_not_missed),
         cmocka_unit_test(an_expired_payload_ends_its_delivery),
+        cmocka_unit_test(what_became_of_an_endpoint_is_told_within_ten_seconds),
     };
     log_set_level(LOG_LEVEL_ERROR + 1);
     return cmocka_run_group_tests_name("sim", tests, NULL, NULL);
