@@ -114,11 +114,17 @@ struct access *access_new(const struct access_options *o)
     a->cached_max = o->cached_max < 2 ? 2 : o->cached_max;
     if (o->jwt_secret.len > 0)
         a->jwt_secret = str_of(xmemdup(o->jwt_secret.ptr, o->jwt_secret.len), o->jwt_secret.len);
+    a->uses = access_uses_new(o->store, o->clock);
     mutex_init(&a->lock);
     a->young = map_new();
     a->old = map_new();
     store_on_commit(o->store, access_on_commit, a);
     return a;
+}
+
+struct access_uses *access_uses_of(const struct access *a)
+{
+    return a->uses;
 }
 
 static void drop_generation(struct map *m)
@@ -138,6 +144,7 @@ void access_free(struct access *a)
     store_off_commit(a->store, access_on_commit, a);
     drop_generation(a->young);
     drop_generation(a->old);
+    access_uses_free(a->uses);
     if (a->jwt_secret.len > 0) {
         char *secret = (char *)(uintptr_t)a->jwt_secret.ptr;
         mem_wipe(secret, a->jwt_secret.len);

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "access/uses.h"
 #include "base/base.h"
 #include "store/store.h"
 #include "store/token.h"
@@ -40,7 +41,6 @@ enum {
     ACCESS_TOKEN_MAX = 4096,       /* longer bearer tokens are refused unread */
     ACCESS_SESSION_MAX = 64,
     ACCESS_FLAGS_MAX = 25,
-    ACCESS_USES_SEEN = 8,
     ACCESS_CHILDREN_MAX = 100      /* sessions of one kind made with one token; of more, the oldest end */
 };
 
@@ -66,7 +66,7 @@ struct access_identity {
     int64_t used_us;          /* of a session: when its row said last that it was used; store_clock() */
     int64_t proved_us;        /* of a session: when whoever has it proved last who they are; store_clock() */
     int64_t user;             /* of a session: the user's number; 0: not opened by one */
-    atomic_ullong uses[ACCESS_USES_SEEN]; /* hours and addresses that were noted (access/uses.h) */
+    struct access_uses_seen seen; /* from where it was used lately */
 };
 
 struct access;
@@ -80,6 +80,8 @@ struct access_options {
 };
 struct access *access_new(const struct access_options *o);
 void access_free(struct access *a); /* before its store is closed; NULL is fine */
+/* What knows from where tokens and sessions are used. */
+struct access_uses *access_uses_of(const struct access *a);
 
 /* What comes with a request. A session's text is nothing as a bearer token and the other way round. */
 struct access_proof {

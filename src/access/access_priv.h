@@ -17,6 +17,7 @@ struct access {
     const struct rng *rng;
     struct str jwt_secret; /* owned, wiped */
     size_t cached_max;
+    struct access_uses *uses; /* has a lock of its own */
     struct mutex lock;     /* over what follows */
     struct map *young, *old;
     uint64_t epoch;

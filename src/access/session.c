@@ -40,6 +40,25 @@ void access_session_touch(struct access *a, const struct access_identity *id)
     (void)rc; /* the next request notes it */
 }
 
+bool access_session_is_proved(const struct access *a, const struct access_identity *id)
+{
+    return id->kind != STORE_TOKEN_SESSION ||
+           clock_wall_us(store_clock_later(a->store)) - id->proved_us < ACCESS_PROOF_US;
+}
+
+enum rc access_session_prove(struct access *a, const struct access_identity *id)
+{
+    struct store_tx *tx = NULL;
+    enum rc rc = store_write(a->store, &tx);
+    if (rc != RC_OK)
+        return rc;
+    rc = store_token_prove(tx, id->token, clock_wall_us(store_clock(a->store)));
+    if (rc == RC_OK)
+        return store_commit(tx);
+    store_end(tx);
+    return rc;
+}
+
 enum rc access_login_code_new(struct access *a, int64_t org,
                               char text[static ACCESS_TOKEN_TEXT + 1])
 {

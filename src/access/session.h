@@ -28,6 +28,13 @@ MUST_USE enum rc access_session_open(struct access *a, const struct access_sessi
  * by the next request. */
 void access_session_touch(struct access *a, const struct access_identity *id);
 
+/* How long a proof of who somebody is lets them change who has access. */
+#define ACCESS_PROOF_US (INT64_C(15) * 60 * 1000000)
+/* Whether that proof is recent enough. Everything that is no session proves itself anew with each request. Any thread. */
+bool access_session_is_proved(const struct access *a, const struct access_identity *id);
+/* Notes that whoever has the session has just proved who they are. RC_NOT_FOUND: it has ended. */
+MUST_USE enum rc access_session_prove(struct access *a, const struct access_identity *id);
+
 /* A code for one login, for who may write to the store. */
 MUST_USE enum rc access_login_code_new(struct access *a, int64_t org, char text[static ACCESS_TOKEN_TEXT + 1]);
 /* The code of a portal link: what it is changed for has the rights of `of`, the token with the number `token`, and ends

@@ -226,7 +226,7 @@ enum access_login access_login_password(struct access_users *u, uint64_t from, s
         return ACCESS_LOGIN_LIMITED;
     if (!place_take(u, &t))
         return ACCESS_LOGIN_BUSY;
-    bool has_password = found == RC_OK && out->row.password.len > 0;
+    bool has_password = found == RC_OK && !out->row.is_disabled && out->row.password.len > 0;
     bool is_right =
         access_password_is(has_password ? out->row.password : str_from(u->nobody), password);
     place_give(u, &t);
@@ -259,7 +259,7 @@ enum access_login access_login_shared(struct access_users *u, uint64_t from, str
     struct login_try t = try_of(u, from, found, out, name);
     if (!may_try(u, &t))
         return ACCESS_LOGIN_LIMITED;
-    bool is_right = found == RC_OK && out->row.secret.ptr != NULL &&
+    bool is_right = found == RC_OK && !out->row.is_disabled && out->row.secret.ptr != NULL &&
                     access_user_open(u->o.vault, ACCESS_USER_SHARED, out->row.org, out->row.name,
                                      out->row.secret, a, &secret) == RC_OK;
     shared_proof(u, timestamp, name, secret, expected);

@@ -100,6 +100,7 @@ enum api_access {
     API_ANY,       /* any valid token */
     API_WRITE = 16,   /* flag: refused to read-only tokens */
     API_OWNS = 64,    /* flag: who has access is administered here, by owners */
+    API_PROVED = 128, /* flag: a session of the console needs a recent proof of who has it (access/session.h) */
     API_MESSAGES = 32 /* flag: messages are handed in here, so what is refused is counted (core/refusal.h) */
 };
 /* Worker: checks the request's token against req->route->access; false: answered (401, 403 or 404).

@@ -31,6 +31,10 @@ static const struct api_route_table *const tables[] = {
     &api_task_control_routes,
     &api_bulk_routes,
     &api_token_routes,
+    &api_user_routes,
+    &api_account_routes,
+    &api_session_list_routes,
+    &api_tenant_routes,
     &api_auth_routes,
     &api_environment_routes,
     &api_openapi_import_routes,
@@ -47,6 +51,7 @@ static const struct api_route_table *const tables[] = {
     &api_ingest_request_routes,
     &api_preset_routes,
     &api_session_routes,
+    &api_session_proof_routes,
     &api_who_routes,
 };
 /* clang-format on */

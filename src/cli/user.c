@@ -77,6 +77,8 @@ static const struct action {
     { "passwd", "user-passwd", true, true },
     { "roles", "user-roles", true, false },
     { "delete", "user-delete", true, false },
+    { "enable", "user-enable", true, false },
+    { "disable", "user-disable", true, false },
     { "totp", "user-totp", true, false },
     { "shared-secret", "user-shared-secret", true, false },
 };
@@ -111,7 +113,8 @@ static int run_user(struct cli *cli)
     for (size_t i = 0; what != NULL && i < COUNT_OF(user_actions); i++)
         if (str_eq(str_from(what), str_from(user_actions[i].word)))
             return run_user_action(cli, &user_actions[i]);
-    return cli_misused(cli, "create, list, passwd, roles, delete, totp or shared-secret?");
+    return cli_misused(
+        cli, "create, list, passwd, roles, disable, enable, delete, totp or shared-secret?");
 }
 
 static const struct tenant_action {
@@ -151,13 +154,16 @@ static int run_tenant(struct cli *cli)
 
 const struct cli_verb cli_user = {
     .name = "user",
-    .arguments = "create|list|passwd|roles|delete|totp|shared-secret [NAME] [--tenant=NAME]",
+    .arguments =
+        "create|list|passwd|roles|disable|enable|delete|totp|shared-secret [NAME] [--tenant=NAME]",
     .summary = "Manage users: of the console, and of dialects that have users",
     .details =
         "  create NAME [--roles=admin,...] [--no-password]   reads the password from a line of standard input\n"
         "  list                                              lists the users of all tenants, or of --tenant\n"
         "  passwd NAME                                       sets a new password, from standard input\n"
         "  roles NAME --roles=manager,...                    admin, manager, config-manager, user, operator, viewer, or ROLE_...\n"
+        "  disable NAME                                      refuses logins until the user is enabled again\n"
+        "  enable NAME\n"
         "  delete NAME\n"
         "  totp NAME [--off]                                 prints the secret of a second factor, once\n"
         "  shared-secret NAME [--off]                        prints a secret to log in with, once\n"

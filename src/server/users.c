@@ -5,13 +5,11 @@
  */
 #include "server/users.h"
 
-#include "access/user.h"
+#include "access/people.h"
 #include "server/admin_client_priv.h"
 #include "server/folder_command_priv.h"
 #include "server/secret_priv.h"
 #include "server/users_priv.h"
-
-enum { SECRET_BYTES = 24, LIST_LINE_MAX = 1024 };
 
 struct doing {
     const struct server_users_at *at;
@@ -39,52 +37,17 @@ static enum rc users_invalid(struct doing *d, const char *words)
     return RC_INVALID;
 }
 
-static bool users_is_name(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f)
-            return false;
-    return s.len > 0 && s.len <= ACCESS_USER_NAME_MAX && str_is_utf8(s);
-}
-
-/* --- roles ----------------------------------------------------------------------------------------- */
-
-static const char *const short_roles[][2] = {
-    { "admin", "ROLE_SDB_ADMIN_USER" },
-    { "manager", "ROLE_SDB_MANAGER_USER" },
-    { "config-manager", "ROLE_SDB_CONFIG_MANAGER_USER" },
-    { "user", "ROLE_SDB_USER" },
-    { "operator", "ROLE_OPERATOR" }, /* these two in the console: access/session.c */
-    { "viewer", "ROLE_VIEWER" },
-};
-
-/* Empty: not a role. */
-static struct str role_of(struct str word)
-{
-    for (size_t i = 0; i < COUNT_OF(short_roles); i++)
-        if (str_eq(word, str_from(short_roles[i][0])))
-            return str_from(short_roles[i][1]);
-    for (size_t i = 0; i < word.len; i++) {
-        char c = word.ptr[i];
-        if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'))
-            return STR("");
-    }
-    return word.len <= 64 && str_starts(word, STR("ROLE_")) ? word : STR("");
-}
-
 static enum rc roles_text(struct doing *d, struct str *out)
 {
     struct str rest = users_text_of(d, "roles"), word;
     json_t *roles = json_array();
     enum rc rc = RC_OK;
     while (rc == RC_OK && str_split(&rest, ',', &word)) {
-        struct str role = role_of(str_trim(word));
-        if (role.len == 0 || json_array_size(roles) == ACCESS_USER_ROLES_MAX)
+        rc = access_people_add_role(roles, str_trim(word));
+        if (rc != RC_OK)
             rc = users_invalid(
                 d,
                 "roles: at most 32 of admin, manager, config-manager, user, operator, viewer, or ROLE_... names");
-        else
-            json_array_append_new(roles, json_stringn(role.ptr, role.len));
     }
     *out = json_text(&d->arena, roles);
     json_decref(roles);
@@ -104,31 +67,24 @@ static enum rc find_user(struct doing *d, struct store_user *u)
 
 static enum rc hash_password(struct doing *d, struct str *out)
 {
-    char hash[ACCESS_PASSWORD_TEXT_MAX] = "";
     struct str password = users_text_of(d, "password");
-    if (password.ptr != NULL && access_password_hash(rng_system(), password, hash) != RC_OK)
+    *out = STR("");
+    if (password.ptr != NULL && access_people_password(password, &d->arena, out) != RC_OK)
         return users_invalid(d, "a password has 8 to 256 bytes");
-    *out = arena_str(&d->arena, str_from(hash));
     return RC_OK;
 }
 
 static enum rc users_change(struct doing *d, struct store_user *u)
 {
-    u->generation++;
-    u->updated_us = d->now_us;
+    access_people_changed(u, d->now_us);
     return store_user_update(d->tx, u);
 }
 
 static enum rc create_user(struct doing *d)
 {
-    struct store_user u = { .org = d->tenant.num,
-                            .name = users_text_of(d, "name"),
-                            .generation =
-                                d->now_us, /* no token of an earlier user of that number */
-                            .created_us = d->now_us,
-                            .updated_us = d->now_us };
-    if (!users_is_name(u.name))
-        return users_invalid(d, "a name has 1 to 256 bytes of UTF-8 without control characters");
+    struct store_user u = access_people_new(d->tenant.num, users_text_of(d, "name"), d->now_us);
+    if (!access_people_is_name(u.name))
+        return users_invalid(d, "a name has " ACCESS_PEOPLE_NAME_RULE);
     enum rc rc = roles_text(d, &u.roles);
     if (rc == RC_OK)
         rc = hash_password(d, &u.password);
@@ -166,32 +122,16 @@ static enum rc delete_user(struct doing *d)
     return rc == RC_OK ? store_user_delete(d->tx, u.num) : rc;
 }
 
-static enum rc users_seal(struct doing *d, enum access_user_secret what, struct str plain,
-                          struct str *out)
-{
-    struct buf sealed;
-    buf_init(&sealed, 4096);
-    enum rc rc = access_user_seal(d->at->vault, what, d->tenant.num, users_text_of(d, "name"),
-                                  plain, &sealed);
-    *out = arena_str(&d->arena, buf_str(&sealed));
-    buf_fini(&sealed);
-    return rc;
-}
-
 static enum rc set_totp(struct doing *d)
 {
-    uint8_t secret[ACCESS_TOTP_BYTES];
     char text[ACCESS_TOTP_TEXT + 1];
     struct store_user u;
     enum rc rc = find_user(d, &u);
-    u.totp = STR_NONE;
+    u.totp = u.totp_new = STR_NONE;
     if (rc == RC_OK && !is_off(d)) {
-        rng_fill(rng_system(), secret, sizeof(secret));
-        access_totp_show(secret, text);
-        rc = users_seal(d, ACCESS_USER_TOTP, str_of((const char *)secret, sizeof(secret)), &u.totp);
+        rc = access_people_totp(d->at->vault, &u, &d->arena, &u.totp, text);
         if (rc == RC_OK)
             rc = buf_addf(d->out, "%s\n", text);
-        mem_wipe(secret, sizeof(secret));
         mem_wipe(text, sizeof(text));
     }
     return rc == RC_OK ? users_change(d, &u) : rc;
@@ -199,21 +139,35 @@ static enum rc set_totp(struct doing *d)
 
 static enum rc set_shared_secret(struct doing *d)
 {
-    uint8_t bytes[SECRET_BYTES];
-    char text[HEX_LEN(SECRET_BYTES) + 1];
+    char text[ACCESS_PEOPLE_SHARED_TEXT + 1];
     struct store_user u;
     enum rc rc = find_user(d, &u);
     u.secret = STR_NONE;
     if (rc == RC_OK && !is_off(d)) {
-        rng_fill(rng_system(), bytes, sizeof(bytes));
-        hex_encode(bytes, sizeof(bytes), text);
-        rc = users_seal(d, ACCESS_USER_SHARED, str_from(text), &u.secret);
+        rc = access_people_shared(d->at->vault, &u, &d->arena, &u.secret, text);
         if (rc == RC_OK)
             rc = buf_addf(d->out, "%s\n", text);
-        mem_wipe(bytes, sizeof(bytes));
         mem_wipe(text, sizeof(text));
     }
     return rc == RC_OK ? users_change(d, &u) : rc;
+}
+
+static enum rc users_switch(struct doing *d, bool is_disabled)
+{
+    struct store_user u;
+    enum rc rc = find_user(d, &u);
+    u.is_disabled = is_disabled;
+    return rc == RC_OK ? users_change(d, &u) : rc;
+}
+
+static enum rc enable_user(struct doing *d)
+{
+    return users_switch(d, false);
+}
+
+static enum rc disable_user(struct doing *d)
+{
+    return users_switch(d, true);
 }
 
 static enum rc list_users(struct doing *d)
@@ -229,8 +183,9 @@ static enum rc list_users(struct doing *d)
         struct store_org of;
         rc = store_org_by_num(d->tx, u->org, &d->arena, &of);
         struct str by =
-            arena_fmt(&d->arena, "%s%s%s", u->password.len > 0 ? "password " : "",
-                      u->totp.ptr != NULL ? "+code " : "", u->secret.ptr != NULL ? "secret" : "");
+            arena_fmt(&d->arena, "%s%s%s%s", u->is_disabled ? "(disabled) " : "",
+                      u->password.len > 0 ? "password " : "", u->totp.ptr != NULL ? "+code " : "",
+                      u->secret.ptr != NULL ? "secret" : "");
         if (rc == RC_OK)
             rc = buf_addf(d->out, "%-20.*s %-24.*s %-20.*s %.*s\n", STR_ARGS(of.name),
                           STR_ARGS(u->name), STR_ARGS(by), STR_ARGS(u->roles));
@@ -242,24 +197,16 @@ static enum rc list_users(struct doing *d)
 
 static enum rc create_tenant(struct doing *d)
 {
-    char text[ID_TEXT_MAX + 1];
     struct str name = users_text_of(d, "tenant");
-    struct store_org known, org = { .name = name, .created_us = d->now_us };
-    if (!users_is_name(name) || str_starts(name, STR("org_")))
-        return users_invalid(
-            d, "a tenant's name has 1 to 256 bytes of UTF-8 without control characters, "
-               "and does not begin with org_");
-    enum rc rc = store_org_named(d->tx, name, &d->arena, &known);
-    if (rc == RC_OK) {
+    struct store_org org;
+    enum rc rc =
+        access_people_tenant(d->tx, store_ids(d->at->store), name, d->now_us, &d->arena, &org);
+    if (rc == RC_INVALID)
+        return users_invalid(d, "a tenant's name has " ACCESS_PEOPLE_NAME_RULE
+                                ", and does not begin with org_");
+    if (rc == RC_CONFLICT)
         buf_say(d->why, "there is a tenant %.*s already", STR_ARGS(name));
-        return RC_CONFLICT;
-    }
-    if (rc != RC_NOT_FOUND)
-        return rc;
-    struct id id = id_new(store_ids(d->at->store));
-    org.id = id_format(STR("org_"), &id, text);
-    rc = store_org_insert(d->tx, &org);
-    return rc == RC_OK ? buf_addf(d->out, "%s\n", text) : rc;
+    return rc == RC_OK ? buf_addf(d->out, "%.*s\n", STR_ARGS(org.id)) : rc;
 }
 
 static enum rc list_tenants(struct doing *d)
@@ -326,6 +273,8 @@ static const struct verb {
     { "user-passwd", set_password, false, false, false },
     { "user-roles", set_roles, false, false, false },
     { "user-delete", delete_user, false, false, false },
+    { "user-enable", enable_user, false, false, false },
+    { "user-disable", disable_user, false, false, false },
     { "user-totp", set_totp, false, false, false },
     { "user-shared-secret", set_shared_secret, false, false, false },
     { "tenant-create", create_tenant, false, true, false },

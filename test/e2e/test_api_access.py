@@ -102,6 +102,33 @@ OPERATIONS = {
     "v1.token.list": (ORG, READ, None),
     "v1.token.create": (ORG, WRITE, {"name": "x"}),
     "v1.token.revoke": (ORG, WRITE, None),
+    "v1.token.rotate": (ORG, WRITE, {}),
+    "v1.token.uses": (ORG, READ, None),
+    "v1.user.list": (ORG, READ, None),
+    "v1.user.create": (ORG, WRITE, {"name": "x"}),
+    "v1.user.get": (ORG, READ, None),
+    "v1.user.patch": (ORG, WRITE, {"disabled": True}),
+    "v1.user.delete": (ORG, WRITE, None),
+    "v1.user.set-password": (ORG, WRITE, {"password": "another horse"}),
+    "v1.user.second-factor.begin": (ORG, WRITE, None),
+    "v1.user.second-factor.confirm": (ORG, WRITE, {"code": "123456"}),
+    "v1.user.second-factor.remove": (ORG, WRITE, None),
+    "v1.user.shared-secret.create": (ORG, WRITE, None),
+    "v1.user.shared-secret.remove": (ORG, WRITE, None),
+    "v1.session.list": (ORG, READ, None),
+    "v1.session.end": (ORG, WRITE, None),
+    "v1.session.end-many": (ORG, WRITE, {"others": True}),
+    "v1.tenant.list": (ORG, READ, None),
+    "v1.tenant.create": (ORG, WRITE, {"name": "x"}),
+    "v1.tenant.token.list": (ORG, READ, None),
+    "v1.tenant.token.create": (ORG, WRITE, {"name": "x"}),
+    "v1.tenant.token.revoke": (ORG, WRITE, None),
+    "v1.account.get": (ORG, READ, None),
+    "v1.account.set-password": (ORG, READ, {"password": "correct horse", "newPassword": "another horse"}),
+    "v1.account.second-factor.begin": (ORG, READ, {"password": "correct horse"}),
+    "v1.account.second-factor.confirm": (ORG, READ, {"code": "123456"}),
+    "v1.account.second-factor.remove": (ORG, READ, {"password": "correct horse"}),
+    "v1.console.session.prove": (ANY, READ, {"token": "x"}),
     "v1.bulk.count": (ANY, READ, {"action": "recover", "appId": "ours"}),
     "v1.bulk.create": (ANY, WRITE, {"plan": "x"}),
     "v1.bulk.list": (ANY, READ, None),
@@ -190,7 +217,10 @@ UPSERTS = {"v1.application.upsert", "v1.event-type.upsert", "v1.operational-webh
            "v1.ingest.source.upsert"}
 
 # These end what they are asked with, or need something else than a token: test_face_sessions.py has them.
-NOT_BY_TOKEN = {"v1.authentication.logout", "v1.authentication.portal-session", "v1.console.session.create", "v1.console.session.delete"}
+NOT_BY_TOKEN = {"v1.authentication.logout", "v1.authentication.portal-session", "v1.console.session.create", "v1.console.session.delete",
+                "v1.console.session.prove", "v1.account.get", "v1.account.set-password", "v1.account.second-factor.begin",
+                "v1.account.second-factor.confirm", "v1.account.second-factor.remove"}
+OWNED = ("v1.token.", "v1.user.", "v1.session.", "v1.tenant.")  # who has access: for owners
 
 
 def jwt(claims, secret=SECRET, algorithm="HS256"):
@@ -227,6 +257,9 @@ class World:
         self.read_only = self.portal(self.app, readOnly=True)
         self.token = server.ok("POST", "/token", {"name": "to be revoked"})["id"]
         self.view = server.ok("POST", "/view", {"name": "ours", "page": "/apps", "shared": True})["id"]
+        self.user = server.ok("POST", "/user", {"name": "ann", "roles": ["viewer"]})["id"]
+        self.tenant = server.ok("POST", "/tenant", {"name": "another"})["id"]
+        self.tenant_token = server.ok("POST", f"/tenant/{self.tenant}/token", {"name": "first"})["id"]
         self.stranger = jwt({"sub": "org_" + "S" * 27})
 
     def make_source(self, receiver):
@@ -257,10 +290,13 @@ class World:
         if path.startswith("/ingest"):
             endpoint = self.source_endpoint
         task = self.bulk if "/bulk/" in path else self.task
-        for name, value in {"app_id": self.app, "endpoint_id": endpoint, "msg_id": self.message, "task_id": task, "token_id": self.token,
+        token = self.tenant_token if "/tenant/" in path else self.token
+        user = self.user if path.startswith("/api/v1/user/") else "ann"
+        for name, value in {"app_id": self.app, "endpoint_id": endpoint, "msg_id": self.message, "task_id": task, "token_id": token,
+                            "tenant_id": self.tenant, "session_id": "1",
                             "attempt_id": self.attempt, "event_type_name": "a.b", "event": "Login",
                             "filter_id": self.filter, "run_id": self.run, "source_id": self.source,
-                            "request_id": self.request, "preset": "github", "user_id": "ann", "view_id": self.view}.items():
+                            "request_id": self.request, "preset": "github", "user_id": user, "view_id": self.view}.items():
             path = path.replace("{" + name + "}", value)
         assert "{" not in path
         return path + QUERIES.get(path, "")
@@ -316,6 +352,8 @@ def test_a_stranger_finds_nothing_of_ours(world):
 def test_only_the_first_organisation_sees_the_server(world):
     assert world.server.call("GET", "/system", token=world.stranger).status == 403
     assert world.server.call("POST", "/system/doctor", token=world.stranger).status == 403
+    assert world.server.call("GET", "/tenant", token=world.stranger).status == 403
+    assert world.server.call("POST", "/tenant", {"name": "x"}, token=world.stranger).status == 403
 
 
 def test_another_applications_token_gets_404_or_403(world):
@@ -352,7 +390,7 @@ def test_a_viewer_reads_all_but_secrets_and_changes_nothing(world):
         if operation in NOT_BY_TOKEN:
             continue
         answer = world.call(operation, method, path, viewer)
-        if writes or operation.startswith("v1.token.") or operation.endswith("get-secret") or operation == "v1.bulk.count":
+        if writes or operation.startswith(OWNED) or operation.endswith("get-secret") or operation == "v1.bulk.count":
             assert answer.status == 403, (operation, answer)
         else:
             is_off = operation == "v1.ckan.user.get"  # there is no CKAN site here to ask
@@ -366,7 +404,7 @@ def test_an_operator_may_do_everything_but_administer_access(world):
         if operation in NOT_BY_TOKEN or method == "DELETE":
             continue
         answer = world.call(operation, method, path, operator)
-        assert (answer.status == 403) == operation.startswith("v1.token."), (operation, answer)
+        assert (answer.status == 403) == operation.startswith(OWNED), (operation, answer)
     refused = world.server.call("POST", "/token", {"name": "more"}, token=operator)
     assert "its role is operator" in refused.body["detail"]
 

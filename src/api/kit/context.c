@@ -6,6 +6,7 @@
 
 #include "access/session.h"
 #include "api/kit/mistakes.h"
+#include "api/kit/uses.h"
 
 struct loop *api_loop(struct api *api)
 {
@@ -28,6 +29,7 @@ static void context_release(void *identity)
 
 bool api_allowed(struct http_request *req, const struct access_identity *who)
 {
+    const struct api *api = req->ctx;
     unsigned access = req->route->access;
     unsigned missing = (access >> API_CAPABILITY_SHIFT) & ~who->capabilities;
     if ((access & API_ACCESS_MASK) == API_ORG && who->app != 0)
@@ -39,6 +41,10 @@ bool api_allowed(struct http_request *req, const struct access_identity *who)
         http_error(req, 403, API_INSUFFICIENT,
                    "This token may not administer access: its role is %s. Use an owner's.",
                    access_role_name(who->role));
+    else if ((access & API_PROVED) != 0 && !access_session_is_proved(api->o.access, who))
+        http_error(req, 403, API_PROOF_NEEDED,
+                   "To change who has access, prove again who you are: it is more than 15 minutes "
+                   "since this session last did (POST /console/api/session/proof).");
     else if ((who->app != 0 || who->role == ACCESS_VIEWER) && missing != 0)
         http_error(req, 403, API_INSUFFICIENT,
                    "This token lacks the capability %s. Use one that has it.",
@@ -69,6 +75,7 @@ enum rc api_authorize_cached(struct http_request *req, struct access_identity **
     if (rc != RC_OK)
         return rc;
     arena_defer(req->arena, context_release, *out);
+    api_note_use(req, *out);
     return api_allowed(req, *out) ? RC_OK : RC_DENIED;
 }
 
@@ -95,6 +102,7 @@ bool api_authorize(struct http_request *req, struct access_identity **out)
         return false;
     arena_defer(req->arena, context_release, who);
     access_session_touch(api->o.access, who);
+    api_note_use(req, who);
     if (out != NULL)
         *out = who;
     return api_allowed(req, who);

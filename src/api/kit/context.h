@@ -15,6 +15,7 @@
 bool api_begin(struct http_request *req, struct api_ctx *c);
 /* The same check without a database, for inline handlers: RC_NOT_FOUND: not cached. RC_DENIED: answered. */
 MUST_USE enum rc api_authorize_cached(struct http_request *req, struct access_identity **out);
+#define API_PROOF_NEEDED "proof_needed"         /* the code of a 403: the session's proof is too old; the page asks again */
 #define API_INSUFFICIENT "insufficient access" /* the code of a 403: what a token may not do */
 /* Does the identity suffice for the route? false: answered. */
 bool api_allowed(struct http_request *req, const struct access_identity *who);

@@ -44,6 +44,7 @@ struct api {
     struct core_meter *sign_ins; /* failed ones with tokens and codes, by address */
     struct core_meter *wrong_codes; /* of portal links, by address */
     atomic_size_t turn; /* of the loops */
+    struct work_job uses_job; /* writes from where tokens were used */
 };
 
 struct api_ctx {

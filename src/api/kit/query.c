@@ -53,6 +53,8 @@ static const struct api_query_doc queries[] = {
     { "expanded_statuses", "boolean",
       "Show canceled deliveries as 4, \"canceled\", instead of 2, \"fail\"; `status` then tells them apart, too." },
     { "endpoint_id", "string", "Only this endpoint: its id or uid." },
+    { "user_id", "string", "Only sessions of this user." },
+    { "token_id", "string", "Only sessions that were opened with this token." },
     { "state", "string",
       "Only deliveries in this state: pending, sending, success, fail or canceled; several separated by commas." },
     { "response_status", "integer",

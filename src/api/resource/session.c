@@ -5,6 +5,7 @@
  */
 #include "access/session.h"
 #include "access/browser.h"
+#include "api/resource/session_priv.h"
 #include "api/resource/who_priv.h"
 #include "api/schemas/schemas.h"
 
@@ -27,7 +28,7 @@ static void session_refuse(struct api_ctx *c, const char *how, const char *why, 
         http_add_header(c->req, STR("Retry-After"), status == 429 ? STR("30") : STR("1"));
 }
 
-static bool refuse_wrong(struct api_ctx *c, const char *how, const char *words)
+bool api_session_refuse_wrong(struct api_ctx *c, const char *how, const char *words)
 {
     (void)core_meter_take(c->api->sign_ins, http_call_stranger(c->req->call),
                           clock_mono_us(c->api->o.clock));
@@ -43,6 +44,13 @@ static bool refuse_limited(struct api_ctx *c, const char *how)
     return false;
 }
 
+bool api_session_may_try(struct api_ctx *c, const char *how)
+{
+    return core_meter_has_room(c->api->sign_ins, http_call_stranger(c->req->call),
+                               clock_mono_us(c->api->o.clock)) ||
+           refuse_limited(c, how);
+}
+
 /* A session ends with its token, and a JWT has no row that it could end with. */
 static bool judge_token(struct api_ctx *c, const struct access_identity *who)
 {
@@ -56,16 +64,17 @@ static bool judge_token(struct api_ctx *c, const struct access_identity *who)
     return false;
 }
 
-static struct str name_of_token(struct api_ctx *c, int64_t num)
+/* Of a token that is gone, empty texts. */
+static struct store_token row_of_token(struct api_ctx *c, int64_t num)
 {
+    const struct store_token none = { .name = STR(""), .how = STR("") };
     struct store_tx *tx = NULL;
-    struct store_token row = { .name = STR("") };
+    struct store_token row;
     if (store_read(c->api->o.store, &tx) != RC_OK)
-        return row.name;
-    if (store_token_by_num(tx, num, c->arena, &row) != RC_OK)
-        row.name = STR("");
+        return none;
+    enum rc rc = store_token_by_num(tx, num, c->arena, &row);
     store_end(tx);
-    return row.name;
+    return rc == RC_OK ? row : none;
 }
 
 static bool by_token(struct api_ctx *c, struct sign_in *in)
@@ -75,7 +84,7 @@ static bool by_token(struct api_ctx *c, struct sign_in *in)
     enum rc rc = access_load(c->api->o.access, proof, &who, NULL);
     in->how = "token";
     if (rc == RC_DENIED)
-        return refuse_wrong(c, "token", "This token is not valid.");
+        return api_session_refuse_wrong(c, "token", "This token is not valid.");
     if (!api_ok(c, rc))
         return false;
     bool is_fine = judge_token(c, who);
@@ -83,7 +92,7 @@ static bool by_token(struct api_ctx *c, struct sign_in *in)
         in->of = (struct access_session_of){ .org = who->org,
                                              .read_only = who->read_only,
                                              .role = who->role,
-                                             .name = name_of_token(c, who->token),
+                                             .name = row_of_token(c, who->token).name,
                                              .parent = who->token };
     access_identity_unref(who);
     return is_fine;
@@ -96,16 +105,17 @@ static bool by_code(struct api_ctx *c, struct sign_in *in)
                                   c->arena, &row);
     in->how = "code";
     if (rc == RC_NOT_FOUND)
-        return refuse_wrong(c, "code",
-                            "This link was used before or is older than five minutes. Run "
-                            "`grapnel console` again.");
+        return api_session_refuse_wrong(
+            c, "code",
+            "This link was used before or is older than five minutes. Run "
+            "`grapnel console` again.");
     if (!api_ok(c, rc))
         return false;
     in->of = (struct access_session_of){ .org = row.org, .name = row.name };
     return true;
 }
 
-static bool judge_login(struct api_ctx *c, enum access_login verdict, const char *words)
+bool api_session_judge(struct api_ctx *c, enum access_login verdict, const char *words)
 {
     if (verdict == ACCESS_LOGIN_LIMITED)
         return refuse_limited(c, "password");
@@ -116,7 +126,7 @@ static bool judge_login(struct api_ctx *c, enum access_login verdict, const char
     return verdict == ACCESS_LOGIN_OK;
 }
 
-static bool check_second(struct api_ctx *c, const struct access_user *user)
+bool api_session_second(struct api_ctx *c, const struct access_user *user)
 {
     struct str otp = str_trim(api_get_str(c, "otp"));
     if (user->row.totp.ptr == NULL)
@@ -126,8 +136,8 @@ static bool check_second(struct api_ctx *c, const struct access_user *user)
                    "Give the code that your authenticator shows, too.");
         return false;
     }
-    return judge_login(c, access_login_code(c->api->users, user, otp, c->arena),
-                       "The code is wrong, or was used already.");
+    return api_session_judge(c, access_login_code(c->api->users, user, otp, c->arena),
+                             "The code is wrong, or was used already.");
 }
 
 static bool by_password(struct api_ctx *c, struct sign_in *in)
@@ -138,8 +148,8 @@ static bool by_password(struct api_ctx *c, struct sign_in *in)
     enum access_login verdict = access_login_password(
         c->api->users, http_call_stranger(c->req->call), tenant.ptr == NULL ? STR("") : tenant,
         api_get_str(c, "name"), api_get_str(c, "password"), c->arena, &user);
-    if (!judge_login(c, verdict, "The name, the tenant or the password is wrong.") ||
-        !check_second(c, &user))
+    if (!api_session_judge(c, verdict, "The name, the tenant or the password is wrong.") ||
+        !api_session_second(c, &user))
         return false;
     in->of = (struct access_session_of){ .org = user.row.org,
                                          .name = user.row.name,
@@ -163,10 +173,8 @@ static bool session_prove(struct api_ctx *c, struct sign_in *in)
     }
     if (has_name)
         return by_password(c, in);
-    const char *how = has_token ? "token" : "code";
-    if (!core_meter_has_room(c->api->sign_ins, http_call_stranger(c->req->call),
-                             clock_mono_us(c->api->o.clock)))
-        return refuse_limited(c, how);
+    if (!api_session_may_try(c, has_token ? "token" : "code"))
+        return false;
     return has_token ? by_token(c, in) : by_code(c, in);
 }
 
@@ -192,13 +200,16 @@ static void reply_session(struct api_ctx *c, struct str cookie, const struct acc
         api_out_str(&o, "csrf", str_from(csrf));
         if (!api_who_write(c, &o, "who", who))
             return;
+        api_out_str(&o, "how", row_of_token(c, who->token).how);
+        api_out_bool(&o, "isUser", who->user != 0);
+        api_out_bool(&o, "isOperator", who->org == c->api->o.operator_org);
     }
     api_out_end(&o, '}');
     api_reply(c, 200, &o);
 }
 
 /* False: answered. */
-static bool session_enter(struct api_ctx *c)
+bool api_session_enter(struct api_ctx *c)
 {
     if (!c->req->is_private) /* no session was asked for, and so nothing has been said yet */
         http_add_header(c->req, STR("Cache-Control"), STR("no-store"));
@@ -263,7 +274,7 @@ static void open_session(struct api_ctx *c, const struct sign_in *in)
 static void sign_in(struct api_ctx *c)
 {
     struct sign_in in = { 0 };
-    if (!session_enter(c))
+    if (!api_session_enter(c))
         return;
     if (!access_origin_keeps_secure(http_call_header(c->req->call, "origin"))) {
         http_error(
@@ -281,7 +292,7 @@ static void sign_in(struct api_ctx *c)
 static void show_session(struct api_ctx *c)
 {
     struct access_identity *who = NULL;
-    if (!session_enter(c))
+    if (!api_session_enter(c))
         return;
     struct str cookie = api_cookie(&c->api->door, c->req->call);
     if (api_ok(c, load_cookie(c, cookie, &who))) {
@@ -294,7 +305,7 @@ static void show_session(struct api_ctx *c)
 
 static void sign_out(struct api_ctx *c)
 {
-    if (!session_enter(c))
+    if (!api_session_enter(c))
         return;
     if (c->who->kind == STORE_TOKEN_SESSION) {
         if (!api_ok(c, access_revoke(c->api->o.access, c->who)))

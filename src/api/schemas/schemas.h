@@ -15,6 +15,7 @@
 #include "api/schemas/flow.def"
 #include "api/schemas/ingest.def"
 #include "api/schemas/look.def"
+#include "api/schemas/people.def"
 #include "api/schemas/stats.def"
 #include "api/schemas/transform.def"
 #include "api/schemas/trial.def"

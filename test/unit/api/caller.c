@@ -120,6 +120,9 @@ static void open_api(struct caller *c)
                              .public_url = "https://hooks.test",
                              .inbound = c->inbound,
                              .book = c->book,
+                             .operator_org = c->org,
+                             .has_console = true,
+                             .logins_at_once = 2,
                              .webfilter_sets = c->webfilter_sets };
     c->api = api_new(&o);
     c->router = http_router_new(&(struct http_router_options){ .pool = c->pool, .ctx = c->api });
@@ -212,6 +215,7 @@ struct answer call_as(struct caller *c, const char *token, const char *header, c
     http->head = head_of(c, token, header, method, target);
     http->body = body == NULL ? STR("") : arena_str(&c->arena, str_from(body));
     http->body_max = 1 << 20;
+    http->peer = STR("192.0.2.7");
     http->request_id = STR("req_test");
     http->loop = c->loop;
     *req = (struct http_request){ .call = http, .arena = &c->arena, .ctx = c->api };

@@ -33,7 +33,7 @@ struct caller {
     struct api *api;
     struct http_router *router;
     struct match_node *routes;
-    int64_t org;
+    int64_t org; /* the operator's */
     char token[ACCESS_TOKEN_TEXT + 1];    /* of the organisation */
     struct arena arena;                 /* of everything that calls answer */
 };
@@ -53,7 +53,8 @@ struct answer {
 };
 /* `target`: path and query. `body`: NULL for none. With the organisation's token. */
 struct answer call(struct caller *c, const char *method, const char *target, const char *body);
-/* The same with another token (empty: none) and one more header line ("idempotency-key: k"; NULL: none). */
+/* The same with another token (empty: none) and one more header line ("idempotency-key: k"; NULL: none). Calls
+ * come from 192.0.2.7. */
 struct answer call_as(struct caller *c, const char *token, const char *header, const char *method,
                       const char *target, const char *body);
 /* A token of an application. */
