@@ -3,6 +3,7 @@
  * See api/api.h.
  */
 #include "access/user.h"
+#include "api/resource/issue_priv.h"
 #include "api/resource/task_priv.h"
 #include "base/share.h"
 #include "core/event_types.h"
@@ -37,6 +38,7 @@ struct api *api_new(const struct api_options *o)
     api->types = core_event_types_new(o->store);
     api->streams = share_new(API_STREAMS_MAX, API_STREAMS_A_TOKEN);
     api_tasks_init(api);
+    api_watch_init(api);
     open_door(api);
     return api;
 }
@@ -45,6 +47,7 @@ void api_free(struct api *api)
 {
     if (api == NULL)
         return;
+    api_watch_fini(api);
     api_tasks_fini(api);
     share_free(api->streams);
     core_event_types_free(api->types);
@@ -53,6 +56,18 @@ void api_free(struct api *api)
     core_meter_free(api->wrong_codes);
     xfree(api->o.loops);
     xfree(api);
+}
+
+void api_start(struct api *api)
+{
+    api_tasks_start(api);
+    api_watch_start(api);
+}
+
+void api_stop(struct api *api)
+{
+    api_watch_stop(api);
+    api_tasks_stop(api);
 }
 
 void *api_owner(const struct api *api)

@@ -59,6 +59,7 @@ struct api_options {
     struct webfilter_sets *webfilter_sets;
     struct webfilter_engine *webfilter_engine;
     const struct verify_book *book;
+    int64_t issue_look_us;         /* between two looks for alerts and for issues that have ended */
     bool has_console;              /* sessions are opened, and their cookie is taken in place of a token */
     int logins_at_once;            /* passwords checked at a time for the console */
     bool has_portal;               /* links lead to the portal, with a code; otherwise to a page of text, with the token */

@@ -21,28 +21,36 @@ struct core_events {
     struct core_events_options o;
 };
 
-static const char *const known[] = {
-    "endpoint.created",
-    "endpoint.updated",
-    "endpoint.deleted",
-    "endpoint.disabled",
-    "endpoint.enabled",
-    "message.attempt.failing",
-    "message.attempt.exhausted",
-    "message.attempt.recovered",
-    "background_task.finished",
-    "ingest.endpoint.disabled",
-    "ingest.message.attempt.failing",
-    "ingest.message.attempt.exhausted",
-    "ingest.message.attempt.recovered",
+#define CORE_EVENT(name, words, example) { name, words, example },
+static const struct core_event_kind known[] = {
+#include "core/events.def"
 };
+#undef CORE_EVENT
+
+const struct core_event_kind *core_events_kinds(size_t *count)
+{
+    *count = COUNT_OF(known);
+    return known;
+}
+
+static const struct core_event_kind *event_kind_of(struct str type)
+{
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (str_eq(type, str_from(known[i].name)))
+            return &known[i];
+    return NULL;
+}
 
 bool core_events_known(struct str type)
 {
-    for (size_t i = 0; i < COUNT_OF(known); i++)
-        if (str_eq(type, str_from(known[i])))
-            return true;
-    return false;
+    return event_kind_of(type) != NULL;
+}
+
+struct str core_events_example(struct str type, struct arena *a)
+{
+    const struct core_event_kind *kind = event_kind_of(type);
+    return kind == NULL ? STR_NONE
+                        : arena_fmt(a, "{\"type\":\"%s\",\"data\":%s}", kind->name, kind->example);
 }
 
 struct core_events *core_events_new(const struct core_events_options *o)
@@ -242,8 +250,8 @@ enum rc core_events_seed(struct store_tx *tx, int64_t org, struct id_source *ids
         struct id id = id_new(ids);
         struct store_event_type type = { .org = org,
                                          .id = id_format(STR("evtype_"), &id, text),
-                                         .name = str_from(known[i]),
-                                         .description = STR("An operational webhook."),
+                                         .name = str_from(known[i].name),
+                                         .description = str_from(known[i].words),
                                          .created_us = now_us,
                                          .updated_us = now_us };
         rc = store_event_type_insert(tx, &type);

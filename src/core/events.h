@@ -36,8 +36,17 @@ void core_events_emit(struct core_events *e, int64_t org, const char *type, json
 bool core_events_is_management(struct str org_id);
 MUST_USE enum rc core_events_seed(struct store_tx *tx, int64_t org, struct id_source *ids, int64_t now_us);
 
+/* What there is to be told (core/events.def). */
+struct core_event_kind {
+    const char *name;    /* "endpoint.created" */
+    const char *words;   /* when it comes */
+    const char *example; /* JSON text of its `data` */
+};
+const struct core_event_kind *core_events_kinds(size_t *count);
 /* Is it the name of an operational event? */
 bool core_events_known(struct str type);
+/* A whole message of it, as JSON text; ptr NULL: there is no such event. */
+struct str core_events_example(struct str type, struct arena *a);
 
 /* The data of endpoint.* events. */
 json_t *core_events_endpoint_data(struct str app_id, struct str app_uid, struct str endpoint_id, struct str endpoint_uid);

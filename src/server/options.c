@@ -198,6 +198,7 @@ void server_api_faces(const struct conf *c, struct api_options *o)
     o->has_portal = c->portal_enabled && face_has_pages();
     o->link_lifetime_us = c->portal_link_lifetime;
     o->link_once = c->portal_link_once;
+    o->issue_look_us = c->alerts_interval;
 }
 
 enum rc server_check(const struct conf *c, struct buf *why)

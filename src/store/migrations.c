@@ -153,6 +153,16 @@ const struct store_migration store_config_migrations[] = {
       " DELETE FROM saved_view WHERE owner = 'token:' || OLD.num AND shared = 0; END;"
       "CREATE TRIGGER saved_view_user AFTER DELETE ON user BEGIN"
       " DELETE FROM saved_view WHERE owner = 'user:' || OLD.num AND shared = 0; END;" },
+    { "what people said of issues, and alert rules",
+      "CREATE TABLE issue_mark(org INTEGER NOT NULL, key TEXT NOT NULL, note TEXT NOT NULL,"
+      " by_whom TEXT NOT NULL, made INTEGER NOT NULL, until INTEGER NOT NULL,"
+      " episode INTEGER NOT NULL, PRIMARY KEY(org, key)) WITHOUT ROWID;"
+      "CREATE TABLE alert_rule(num INTEGER PRIMARY KEY AUTOINCREMENT, org INTEGER NOT NULL,"
+      " id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, kinds TEXT, after INTEGER NOT NULL,"
+      " enabled INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL);"
+      "CREATE INDEX alert_rule_org ON alert_rule(org);"
+      "CREATE TABLE alert_sighting(rule INTEGER NOT NULL, key TEXT NOT NULL, first INTEGER NOT NULL,"
+      " told INTEGER NOT NULL, what TEXT, PRIMARY KEY(rule, key)) WITHOUT ROWID;" },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 

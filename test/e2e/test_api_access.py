@@ -142,6 +142,19 @@ OPERATIONS = {
     "v1.operational-webhook.endpoint.rotate-secret": (ORG, WRITE, {}),
     "v1.operational-webhook.endpoint.get-headers": (ORG, READ, None),
     "v1.operational-webhook.endpoint.set-headers": (ORG, WRITE, {"headers": {}}),
+    "v1.operational-webhook.endpoint.list-attempts": (ORG, READ, None),
+    "v1.operational-webhook.endpoint.send-example": (ORG, WRITE, {"eventType": "endpoint.created"}),
+    "v1.operational-webhook.message.list": (ORG, READ, None),
+    "v1.operational-webhook.event-type.list": (ORG, READ, None),
+    "v1.issue.list": (ORG, READ, None),
+    "v1.issue.acknowledge": (ORG, WRITE, {}),
+    "v1.issue.mute": (ORG, WRITE, RANGE),
+    "v1.issue.reopen": (ORG, WRITE, None),
+    "v1.alert-rule.list": (ORG, READ, None),
+    "v1.alert-rule.create": (ORG, WRITE, {"name": "x", "afterSeconds": 60}),
+    "v1.alert-rule.get": (ORG, READ, None),
+    "v1.alert-rule.replace": (ORG, WRITE, {"name": "x", "afterSeconds": 60}),
+    "v1.alert-rule.delete": (ORG, WRITE, None),
     "v1.endpoint.transformation.get": (APP, READ, None),
     "v1.endpoint.transformation.patch": (APP, WRITE, {"code": "."}),
     "v1.filter.test": (ANY, READ, {"filter": {}, "request": {}}),
@@ -253,6 +266,10 @@ class World:
         runs = f"/app/{self.app}/filter-run"
         self.run = wait_until(lambda: server.ok("GET", runs)["data"], "a run")[0]["id"]
         self.make_source(receiver)
+        server.endpoint(self.app, "http://127.0.0.1:1/", channels=["broken"])
+        server.publish(self.app, channels=["broken"])
+        self.issue = wait_until(lambda: server.ok("GET", "/issue")["data"], "an issue")[0]["issueId"]
+        self.rule = server.ok("POST", "/alert-rule", {"name": "ours", "afterSeconds": 60})["id"]
         self.other_token = self.portal(self.other_app)
         self.read_only = self.portal(self.app, readOnly=True)
         self.token = server.ok("POST", "/token", {"name": "to be revoked"})["id"]
@@ -294,6 +311,7 @@ class World:
         user = self.user if path.startswith("/api/v1/user/") else "ann"
         for name, value in {"app_id": self.app, "endpoint_id": endpoint, "msg_id": self.message, "task_id": task, "token_id": token,
                             "tenant_id": self.tenant, "session_id": "1",
+                            "issue_id": self.issue, "rule_id": self.rule,
                             "attempt_id": self.attempt, "event_type_name": "a.b", "event": "Login",
                             "filter_id": self.filter, "run_id": self.run, "source_id": self.source,
                             "request_id": self.request, "preset": "github", "user_id": user, "view_id": self.view}.items():

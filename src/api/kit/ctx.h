@@ -25,6 +25,7 @@ enum {
 #define API_CAN(capability) ((unsigned)(capability) << API_CAPABILITY_SHIFT)
 
 struct api_tasks;
+struct api_watch;
 struct api_proof;
 
 struct api {
@@ -35,6 +36,7 @@ struct api {
     const struct api_route_table *guests[API_GUESTS_MAX]; /* of other modules; api_add_table() */
     size_t guest_count;
     struct api_tasks *tasks;
+    struct api_watch *watch;
     struct share *streams; /* places for live streams */
     struct core_event_types *types;
     void *dialects;     /* see api_dialects() */

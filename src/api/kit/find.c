@@ -65,6 +65,15 @@ static bool source_app(struct api_ctx *c, struct store_tx *tx, struct store_appl
     return api_ok(c, rc);
 }
 
+bool api_make_hidden_app(struct api_ctx *c)
+{
+    if (!api_of_events(c))
+        return true;
+    int64_t num = 0;
+    enum rc rc = core_events_app(c->api->o.events, c->who->org, true, &num);
+    return api_ok(c, rc);
+}
+
 bool api_find_app(struct api_ctx *c, struct store_tx *tx, struct store_application *out)
 {
     if (api_of_events(c))

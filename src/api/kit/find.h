@@ -9,6 +9,8 @@
 /* The application the request is about: of the path (id or uid), or the internal one of operational
  * webhooks. Another application's token gets 404. */
 bool api_find_app(struct api_ctx *c, struct store_tx *tx, struct store_application *out);
+/* A row's check: the internal application of operational webhooks is made before the transaction it is needed in. */
+bool api_make_hidden_app(struct api_ctx *c);
 /* The source in the path. False: answered. */
 bool api_find_source(struct api_ctx *c, struct store_tx *tx, struct store_source *out);
 /* The endpoint named by the path's last "{endpoint_id}". */

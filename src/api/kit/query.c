@@ -56,7 +56,7 @@ static const struct api_query_doc queries[] = {
     { "user_id", "string", "Only sessions of this user." },
     { "token_id", "string", "Only sessions that were opened with this token." },
     { "state", "string",
-      "Only deliveries in this state: pending, sending, success, fail or canceled; several separated by commas." },
+      "Only deliveries in this state: pending, sending, success, fail or canceled; several separated by commas. Only issues in this state: open, acknowledged or muted." },
     { "response_status", "integer",
       "Only deliveries whose last attempt was answered with this status; 0: with none." },
     { "search", "string",

@@ -39,20 +39,10 @@ static const char *event_of(const struct store_endpoint *before, const struct st
     return now->disabled ? "endpoint.disabled" : "endpoint.enabled";
 }
 
-/* The internal application is made before the transaction it is needed in. */
-static bool make_hidden_app(struct api_ctx *c)
-{
-    if (!api_of_events(c))
-        return true;
-    int64_t num = 0;
-    enum rc rc = core_events_app(c->api->o.events, c->who->org, true, &num);
-    return api_ok(c, rc);
-}
-
 /* What blocks comes before the transaction: compiling a transform, and asking a receiver. */
 static bool check_change(struct api_ctx *c)
 {
-    return api_transform_check(c) && make_hidden_app(c) && api_handshake_first(c);
+    return api_transform_check(c) && api_make_hidden_app(c) && api_handshake_first(c);
 }
 
 static void endpoint_write_row(struct api_ctx *c, struct api_out *o, const void *row,
@@ -181,8 +171,8 @@ static void delete_endpoint(struct api_ctx *c)
 #define IN "/ingest/api/v1/source/{source_id}/endpoint"
 static const struct api_route routes[] = {
     { API_ROUTE(HTTP_GET, BASE, SEE, "v1.endpoint.list", "List endpoints"), .run = list_endpoints,
-      .check = make_hidden_app, .steps = API_READS | API_FINDS_APP, .out = &api_schema_EndpointOut,
-      .status = 200, .is_list = true, .query = API_PAGE_ORDER },
+      .check = api_make_hidden_app, .steps = API_READS | API_FINDS_APP,
+      .out = &api_schema_EndpointOut, .status = 200, .is_list = true, .query = API_PAGE_ORDER },
     { API_ROUTE(HTTP_POST, BASE, CHANGE, "v1.endpoint.create", "Create an endpoint"),
       .run = create_endpoint, .check = check_change, .steps = API_WRITES | API_FINDS_APP,
       .in = &api_schema_EndpointIn, .out = &api_schema_EndpointOut, .status = 201 },
@@ -207,7 +197,7 @@ static const struct api_route routes[] = {
       .steps = API_WRITES | API_FINDS_ENDPOINT, .out = &api_schema_EndpointOut, .status = 200 },
     { API_ROUTE(HTTP_GET, OWN, API_ORG, "v1.operational-webhook.endpoint.list",
                 "List operational webhooks' endpoints"),
-      .run = list_endpoints, .check = make_hidden_app,
+      .run = list_endpoints, .check = api_make_hidden_app,
       .steps = API_OF_EVENTS | API_READS | API_FINDS_APP, .out = &api_schema_EndpointOut,
       .status = 200, .is_list = true, .query = API_PAGE_ORDER },
     { API_ROUTE(HTTP_POST, OWN, API_ORG | API_WRITE, "v1.operational-webhook.endpoint.create",
@@ -231,7 +221,7 @@ static const struct api_route routes[] = {
       .run = delete_endpoint, .steps = API_OF_EVENTS | API_WRITES | API_FINDS_ENDPOINT,
       .status = 204 },
     { API_ROUTE(HTTP_GET, IN, API_APP, "v1.ingest.endpoint.list", "List a source's endpoints"),
-      .run = list_endpoints, .check = make_hidden_app,
+      .run = list_endpoints, .check = api_make_hidden_app,
       .steps = API_OF_SOURCE | API_READS | API_FINDS_APP, .out = &api_schema_EndpointOut,
       .status = 200, .is_list = true, .query = API_PAGE_ORDER },
     { API_ROUTE(HTTP_POST, IN, API_APP | API_WRITE, "v1.ingest.endpoint.create",

@@ -30,9 +30,23 @@ static struct str example_of(struct api_ctx *c, const struct store_event_type *e
     return text;
 }
 
+static bool find_operational(struct api_ctx *c, struct str type, struct str *out)
+{
+    *out = core_events_example(type, c->arena);
+    if (out->ptr != NULL)
+        return true;
+    http_invalid(c->req, "body.eventType", "value_error",
+                 "There is no operational webhook '%.*s': list "
+                 "/api/v1/operational-webhook/event-type.",
+                 STR_ARGS(type));
+    return false;
+}
+
 static bool find_example(struct api_ctx *c, struct str type, struct str *out)
 {
     struct store_event_type et;
+    if (api_of_events(c))
+        return find_operational(c, type, out);
     if (str_eq(type, STR(PING))) {
         *out = STR("{\"success\":true}");
         return true;
@@ -91,5 +105,10 @@ static const struct api_route routes[] = {
                 "Send an event type's example to an endpoint"),
       .run = send_example, .steps = API_FINDS_ENDPOINT | API_ONCE, .in = &api_schema_EventExampleIn,
       .out = &api_schema_MessageOut, .status = 202 },
+    { API_ROUTE(HTTP_POST, "/api/v1/operational-webhook/endpoint/{endpoint_id}/send-example",
+                API_ORG | API_WRITE, "v1.operational-webhook.endpoint.send-example",
+                "Send an example of an operational webhook to an endpoint"),
+      .run = send_example, .steps = API_OF_EVENTS | API_FINDS_ENDPOINT | API_ONCE,
+      .in = &api_schema_EventExampleIn, .out = &api_schema_MessageOut, .status = 202 },
 };
 API_ROUTES(example, routes);

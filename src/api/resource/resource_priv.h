@@ -16,5 +16,6 @@ extern const struct api_route_table api_application_routes, api_endpoint_routes,
 extern const struct api_route_table api_task_control_routes;
 extern const struct api_route_table api_event_type_example_routes;
 extern const struct api_route_table api_session_routes, api_who_routes;
+extern const struct api_route_table api_issue_routes, api_alert_routes, api_operational_routes;
 extern const struct api_route_table api_bulk_routes, api_token_routes;
 extern const struct api_route_table api_account_routes, api_session_list_routes, api_session_proof_routes, api_tenant_routes, api_user_routes;

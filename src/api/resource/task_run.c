@@ -329,7 +329,7 @@ void api_tasks_fini(struct api *api)
     xfree(api->tasks);
 }
 
-void api_start(struct api *api)
+void api_tasks_start(struct api *api)
 {
     struct runner *r = XNEW(struct runner);
     r->api = api;
@@ -337,7 +337,7 @@ void api_start(struct api *api)
     MUST(work_submit(api->o.pool, &r->job) == RC_OK); /* the first job there is */
 }
 
-void api_stop(struct api *api)
+void api_tasks_stop(struct api *api)
 {
     atomic_store(&api->tasks->stopping, true);
 }

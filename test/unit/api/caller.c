@@ -123,6 +123,7 @@ static void open_api(struct caller *c)
                              .operator_org = c->org,
                              .has_console = true,
                              .logins_at_once = 2,
+                             .issue_look_us = INT64_MAX / 2, /* tests look themselves */
                              .webfilter_sets = c->webfilter_sets };
     c->api = api_new(&o);
     c->router = http_router_new(&(struct http_router_options){ .pool = c->pool, .ctx = c->api });
