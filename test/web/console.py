@@ -66,3 +66,31 @@ def send(server, source, body, secret=SECRET, event="push", delivery="d-1"):
 
 def requests_of(server, source):
     return ingest(server, "GET", f"/source/{source['id']}/request")["data"]
+
+
+@pytest.fixture(name="paths", scope="module")
+def make_paths(world):
+    """Every page of the console, by what is in the world."""
+    server, app, endpoints = world.server, world.app, world.endpoints
+    source = make_source(server, name="Shop")
+    assert send(server, source, b'{"n":1}') == 200
+    assert send(server, source, b'{"n":2}', secret="another", delivery="d-2") == 401
+    request = requests_of(server, source)[0]["id"]
+    receiver = world.receivers["ok"]
+    server.ok("POST", f"/app/{app}/filter", {"event": "LoginRequested", "url": receiver.url, "description": "roster"})
+    server.ok("PUT", f"/app/{app}/filter-chain/LoginRequested", {"keep": "all"})
+    run = server.ok("POST", f"/app/{app}/filter-chain/LoginRequested", {"data": {"user": "ann"}})["id"]
+    endpoint, message = endpoints["failing"], world.messages[0]
+    return {
+        "overview": "/", "applications": "/apps", "application": f"/apps/{app}", "messages": f"/apps/{app}/messages",
+        "application settings": f"/apps/{app}/settings", "webfilters of an application": f"/apps/{app}/filters",
+        "endpoint": f"/apps/{app}/endpoints/{endpoint}", "messages of an endpoint": f"/apps/{app}/endpoints/{endpoint}/messages",
+        "headers": f"/apps/{app}/endpoints/{endpoint}/headers", "message": f"/apps/{app}/messages/{message}",
+        "message now": f"/apps/{app}/messages/{message}?rules=now", "chain": f"/apps/{app}/chains/LoginRequested",
+        "runs": f"/apps/{app}/runs", "run": f"/apps/{app}/runs/{run}", "sources": "/sources", "source": f"/sources/{source['id']}",
+        "request": f"/sources/{source['id']}?request={request}", "source endpoints": f"/sources/{source['id']}/endpoints",
+        "source settings": f"/sources/{source['id']}/settings", "webfilters": "/webfilters", "tasks": "/tasks",
+        "other tasks": "/tasks/other", "event types": "/event-types", "event type": "/event-types/invoice.paid",
+        "live": "/live", "access": "/access", "system": "/system", "settings": "/settings", "open edx": f"/integrations/openedx?site={app}", "ckan": "/integrations/ckan",
+        "preservica": "/integrations/preservica", "gaia": "/integrations/gaia", "nowhere": "/no/such/page",
+    }

@@ -4,7 +4,7 @@
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { api, ApiError, Button, Dialog, ErrorPanel, Field, Input, Logo, Seg, setCredentials, setLostHandler, toast, useAct, Wordmark } from "../kit";
+import { api, ApiError, Button, Dialog, ErrorPanel, Field, Input, Logo, Seg, setCredentials, setLostHandler, setRights, toast, useAct, Wordmark, type Need } from "../kit";
 import { C } from "../words/console";
 
 const SESSION = "/console/api/session";
@@ -14,6 +14,7 @@ export interface Who {
   kind: string;
   name: string;
   organisationId: string;
+  role: string | null;
   readOnly: boolean;
   expiresAt: string | null;
   version: string;
@@ -41,11 +42,18 @@ function takeCode(): string | null {
   return found?.[1] ?? null;
 }
 
+/** As the server judges it: see the roles in docs/guide/console.md. */
+function rightsOf(me: Who | undefined): Need[] {
+  if (!me || me.readOnly || me.role === "viewer") return [];
+  return me.role === "operator" ? ["change", "secrets"] : ["change", "secrets", "access"];
+}
+
 function begin(session: Session): boolean {
   if (!session.signedIn || !session.csrf) return false;
   setCredentials({ kind: "cookie", csrf: session.csrf });
   problem.value = null;
   who.value = session.who ?? null;
+  setRights(rightsOf(session.who));
   sessionState.value = "in";
   return true;
 }

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import {
-  areKeysOn, bindKeys, clockSkewMs, Dialog, duration, Facts, Icon, IconButton, Link, Logo, navigate, path, toggleTheme, Toasts, Wordmark, type IconName,
+  areKeysOn, bindKeys, clockSkewMs, Dialog, duration, Facts, Icon, IconButton, Link, Logo, may, navigate, path, toggleTheme, Toasts, Wordmark, type IconName, type Need,
 } from "../kit";
 import { W } from "../words/en";
 import { C } from "../words/console";
@@ -18,8 +18,10 @@ interface NavItem {
   label: string;
   icon: IconName;
   key?: string;
-  /** Also current on pages below these. */
-  also?: string[];
+  /** Also current on pages of an application that belong to it. */
+  within?: RegExp;
+  /** Only for those who may. */
+  needs?: Need;
 }
 
 interface NavGroup {
@@ -34,7 +36,7 @@ const NAV: NavGroup[] = [
       { to: "/apps", label: C.nav.apps, icon: "apps", key: "a" },
       { to: "/live", label: C.nav.live, icon: "live", key: "l" },
       { to: "/sources", label: C.nav.sources, icon: "in", key: "s" },
-      { to: "/webfilters", label: C.nav.filters, icon: "funnel", key: "w" },
+      { to: "/webfilters", label: C.nav.filters, icon: "funnel", key: "w", within: /^\/apps\/[^/]+\/(filters|chains|runs)(\/|$)/ },
       { to: "/tasks", label: C.nav.tasks, icon: "bulk", key: "b" },
       { to: "/event-types", label: C.nav.types, icon: "types", key: "e" },
     ],
@@ -48,7 +50,7 @@ const NAV: NavGroup[] = [
       { to: "/integrations/gaia", label: C.nav.gaia, icon: "wave" },
     ],
   },
-  { title: C.nav.server, items: [{ to: "/access", label: C.nav.access, icon: "key" }, { to: "/system", label: C.nav.system, icon: "gear", key: "y" }, { to: "/settings", label: C.nav.settings, icon: "sun", key: "," }] },
+  { title: C.nav.server, items: [{ to: "/access", label: C.nav.access, icon: "key", needs: "access" }, { to: "/system", label: C.nav.system, icon: "gear", key: "y" }, { to: "/settings", label: C.nav.settings, icon: "sun", key: "," }] },
 ];
 
 const isHelpOpen = signal(false);
@@ -56,7 +58,8 @@ const isHelpOpen = signal(false);
 function isCurrent(item: NavItem): boolean {
   const at = path.value;
   if (item.to === "/") return at === "/";
-  return [item.to, ...(item.also ?? [])].some((one) => at === one || at.startsWith(`${one}/`));
+  const other = NAV.flatMap((group) => group.items).find((one) => one.within?.test(at));
+  return other ? other === item : at === item.to || at.startsWith(`${item.to}/`);
 }
 
 function NavCount({ to }: { to: string }): JSX.Element | null {
@@ -70,7 +73,7 @@ function Side(): JSX.Element {
       {NAV.map((group) => (
         <>
           {group.title && <h3>{group.title}</h3>}
-          {group.items.map((item) => (
+          {group.items.filter((item) => may(item.needs)).map((item) => (
             <Link to={item.to} aria-current={isCurrent(item) ? "page" : undefined}>
               <Icon name={item.icon} />
               {item.label}
@@ -83,7 +86,7 @@ function Side(): JSX.Element {
         {who.value?.version && <span>{C.nav.version(who.value.version)}</span>}
         <span class="row">
           <span class="grow trunc"><bdi>{who.value?.name ?? ""}</bdi></span>
-          <button type="button" class="copy" aria-label={C.nav.signOut} title={C.nav.signOut} onClick={() => void signOut()}><Icon name="ext" small /></button>
+          <button type="button" class="copy" aria-label={C.nav.signOut} title={C.nav.signOut} onClick={() => void signOut()}><Icon name="out" small /></button>
           <button type="button" class="kbd" aria-label={W.keys.help} title={W.keys.help} onClick={() => (isHelpOpen.value = true)}>?</button>
         </span>
       </div>
@@ -94,7 +97,7 @@ function Side(): JSX.Element {
 /** At the bottom of a telephone: four pages, and the others behind "More". */
 function TabBar(): JSX.Element {
   const [isOpen, setOpen] = useState(false);
-  const all = NAV.flatMap((group) => group.items);
+  const all = NAV.flatMap((group) => group.items).filter((item) => may(item.needs));
   const first = all.slice(0, 4);
   useEffect(() => setOpen(false), [path.value]);
   return (
@@ -102,7 +105,7 @@ function TabBar(): JSX.Element {
       {isOpen && (
         <nav class="moresheet" aria-label={C.nav.more}>
           {all.slice(4).map((item) => <Link to={item.to} aria-current={isCurrent(item) ? "page" : undefined}><Icon name={item.icon} />{item.label}</Link>)}
-          <button type="button" onClick={() => void signOut()}><Icon name="ext" />{C.nav.signOut}</button>
+          <button type="button" onClick={() => void signOut()}><Icon name="out" />{C.nav.signOut}</button>
         </nav>
       )}
       <nav class="tabbar only-sm" aria-label={C.nav.pages}>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wrong now, worst first: each in a sentence, since when, and what to do about it.
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import { api, count, duration, Icon, Link, LinkButton, now, part, Spark, Status, useLoad, when, type Loaded, type StatusName, type WaterPoint } from "../kit";
+import { useState } from "preact/hooks";
+import { api, count, duration, Icon, IconButton, keep, kept, Link, LinkButton, now, part, Spark, Status, toast, useLoad, when, type Loaded, type StatusName, type WaterPoint } from "../kit";
 import { C } from "../words/console_overview";
 import { endpointName } from "./common";
 import { navCounts } from "./nav_counts";
@@ -43,14 +44,56 @@ const REFRESH_MS = 15_000;
 
 export const troubles = signal<TroubleList | null>(null);
 
+/** What somebody has seen and does not want to be told of for a while, until when; kept in this browser. */
+const muted = signal<Record<string, number>>(readMuted());
+const MUTED_MS = 8 * 3_600_000;
+
+function readMuted(): Record<string, number> {
+  try {
+    const all = JSON.parse(kept("muted") ?? "{}") as Record<string, number>;
+    return Object.fromEntries(Object.entries(all).filter(([, until]) => until > Date.now()));
+  } catch {
+    return {};
+  }
+}
+
+/** The same trouble that begins anew is another one. */
+function keyOf(one: Trouble): string {
+  return [one.kind, one.endpointId ?? one.sourceId ?? "", one.filterId ?? one.event ?? "", one.since ?? ""].join(" ");
+}
+
+function setMuted(next: Record<string, number>): void {
+  muted.value = next;
+  keep("muted", Object.keys(next).length ? JSON.stringify(next) : null);
+}
+
+function mute(one: Trouble): void {
+  setMuted({ ...muted.value, [keyOf(one)]: Date.now() + MUTED_MS });
+}
+
+function unmute(one: Trouble): void {
+  setMuted(Object.fromEntries(Object.entries(muted.value).filter(([key]) => key !== keyOf(one))));
+}
+
+function isMuted(one: Trouble): boolean {
+  return (muted.value[keyOf(one)] ?? 0) > now.value;
+}
+
+/** How many things want somebody, without those that are muted. */
+export const needing = computed(() => {
+  const list = troubles.value;
+  if (!list) return 0;
+  return Object.values(list.counts).reduce((sum, n) => sum + n, 0) - list.data.filter(isMuted).length;
+});
+
 /** Asked by the shell for all pages, so that the number beside "Overview" is true everywhere. */
 export function useTrouble(): Loaded<TroubleList> {
   return useLoad("trouble", async (signal) => {
     const list = await api.get<TroubleList>("/api/v1/trouble", { limit: 50 }, signal);
     troubles.value = list;
-    const counts = list.counts;
-    const sum = (...kinds: Trouble["kind"][]) => kinds.reduce((all, kind) => all + counts[kind], 0);
-    navCounts.value = hot({ "/": sum(...(Object.keys(counts) as Trouble["kind"][])), "/sources": counts.source_refusing, "/webfilters": sum("filter_breaker", "filter_halting") });
+    const quiet = list.data.filter(isMuted);
+    const sum = (...kinds: Trouble["kind"][]) => kinds.reduce((all, kind) => all + list.counts[kind] - quiet.filter((one) => one.kind === kind).length, 0);
+    navCounts.value = hot({ "/": sum(...(Object.keys(list.counts) as Trouble["kind"][])), "/sources": sum("source_refusing"), "/webfilters": sum("filter_breaker", "filter_halting") });
     return list;
   }, { everyMs: REFRESH_MS });
 }
@@ -125,7 +168,7 @@ function Row({ one, points }: { one: Trouble; points: WaterPoint[] | null }): JS
       <div class="inc-t"><Link class="main-link" to={to}><bdi>{headline(one)}</bdi></Link><span class="l2">{second(one)}</span></div>
       <div class="inc-s">{points && <Spark label={headline(one)} points={points} />}</div>
       <div class="inc-a">{begun && <><b>{duration(now.value - new Date(begun).getTime())}</b><span class="l2">{C.trouble.since(when(begun, false))}</span></>}</div>
-      <div class="inc-b"><LinkButton small to={to}>{hasFix ? C.trouble.explain : C.trouble.open}</LinkButton></div>
+      <div class="inc-b"><LinkButton small to={to}>{hasFix ? C.trouble.explain : C.trouble.open}</LinkButton>{isMuted(one) ? <IconButton small name="bell" label={C.trouble.unmute} onClick={() => unmute(one)} /> : <IconButton small name="mute" label={C.trouble.mute} onClick={() => { mute(one); toast.say(C.trouble.mutedDone, () => unmute(one)); }} />}</div>
     </li>
   );
 }
@@ -144,24 +187,27 @@ function useTroubleSparks(list: readonly Trouble[]): (one: Trouble) => WaterPoin
 }
 
 export function TroubleList({ list }: { list: TroubleList }): JSX.Element {
-  const shown = list.data.slice(0, SHOWN);
-  const all = Object.values(list.counts).reduce((sum, n) => sum + n, 0);
+  const [areAllShown, setAllShown] = useState(false);
+  const quiet = list.data.filter(isMuted);
+  const shown = (areAllShown ? list.data : list.data.filter((one) => !isMuted(one))).slice(0, SHOWN);
+  const all = Object.values(list.counts).reduce((sum, n) => sum + n, 0) - (areAllShown ? 0 : quiet.length);
   const pointsOf = useTroubleSparks(shown);
-  if (!shown.length) return <Calm />;
+  const quietly = quiet.length > 0 && <button type="button" class="linkish end" onClick={() => setAllShown(!areAllShown)}>{areAllShown ? C.trouble.hideMuted : C.trouble.showMuted(quiet.length)}</button>;
+  if (!shown.length) return <Calm>{quietly}</Calm>;
   return (
     <section class="panel incs" aria-label={C.trouble.title}>
-      <ul>{shown.map((one) => <Row key={`${one.kind} ${one.endpointId ?? one.sourceId ?? ""} ${one.filterId ?? one.event ?? ""}`} one={one} points={pointsOf(one)} />)}</ul>
-      <footer>{all > shown.length ? C.trouble.more(all - shown.length) : <><Icon name="ok" small class="good" /> {C.trouble.nothingElse}</>}</footer>
+      <ul>{shown.map((one) => <Row key={keyOf(one)} one={one} points={pointsOf(one)} />)}</ul>
+      <footer>{all > shown.length ? C.trouble.more(all - shown.length) : <><Icon name="ok" small class="good" /> {C.trouble.nothingElse}</>}{quietly}</footer>
     </section>
   );
 }
 
 /** Nothing is wrong: the anchor holds. */
-function Calm(): JSX.Element {
+function Calm({ children }: { children?: ComponentChildren }): JSX.Element {
   return (
     <section class="panel calm" aria-label={C.trouble.title}>
       <svg class="art" viewBox="0 0 224 112" aria-hidden="true" focusable="false"><path class="f" d="M0 62c18-8 38-8 56 0s38 8 56 0 38-8 56 0 38 8 56 0v50H0z" /><path class="b" d="M0 62c18-8 38-8 56 0s38 8 56 0 38-8 56 0 38 8 56 0" /><path class="a" d="M112 26a7 7 0 1 0 .1 0zM112 40v50M88 66c0 14 10 24 24 24s24-10 24-24M83 72l5-7 7 4M141 72l-5-7-7 4" /></svg>
-      <div class="grow"><h2>{C.overview.nothing}</h2><p class="soft">{C.overview.nothingText}</p></div>
+      <div class="grow"><h2>{C.overview.nothing}</h2><p class="soft">{C.overview.nothingText}</p>{children}</div>
     </section>
   );
 }

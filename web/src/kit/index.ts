@@ -10,6 +10,7 @@ export * from "./json";
 export * from "./keys";
 export * from "./load";
 export * from "./pager";
+export * from "./rights";
 export * from "./router";
 export * from "./safe";
 export * from "./scan";

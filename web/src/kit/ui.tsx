@@ -7,6 +7,7 @@ import { ApiError } from "./api";
 import { exact, now, relative, when, type Moment } from "./format";
 import { Icon, type IconName } from "./icons";
 import type { ButtonProps as PlainButton, Common, InputProps } from "./props";
+import { may, type Need } from "./rights";
 import { Link } from "./router";
 import { copyText } from "./safe";
 import { toast } from "./toast";
@@ -16,6 +17,8 @@ interface ButtonProps extends PlainButton {
   small?: boolean;
   icon?: IconName;
   busy?: boolean;
+  /** Not drawn for those who may not. */
+  needs?: Need;
   children: ComponentChildren;
 }
 
@@ -25,7 +28,8 @@ function buttonClass(kind: ButtonProps["kind"], small?: boolean): string {
 }
 
 /** A button says what it does. While busy it keeps its width and cannot be pressed again. */
-export function Button({ kind, small, icon, busy, children, class: cls, disabled, ...rest }: ButtonProps): JSX.Element {
+export function Button({ kind, small, icon, busy, needs, children, class: cls, disabled, ...rest }: ButtonProps): JSX.Element | null {
+  if (!may(needs)) return null;
   return (
     <button type="button" {...rest} class={`${buttonClass(kind, small)}${cls ? ` ${cls}` : ""}`} disabled={disabled || busy} aria-busy={busy || undefined}>
       {busy ? <span class="spin" /> : icon && <Icon name={icon} small />}
@@ -192,7 +196,8 @@ export function Menu({ label, children, icon = "dots" }: { label: string; childr
   );
 }
 
-export function MenuItem({ icon, danger, onClick, children }: { icon: IconName; danger?: boolean; onClick: () => void; children: ComponentChildren }): JSX.Element {
+export function MenuItem({ icon, danger, needs, onClick, children }: { icon: IconName; danger?: boolean; needs?: Need; onClick: () => void; children: ComponentChildren }): JSX.Element | null {
+  if (!may(needs)) return null;
   return (
     <button type="button" class={danger ? "danger" : ""} onClick={onClick}>
       <Icon name={icon} />
@@ -299,7 +304,7 @@ export function Check({ checked, onValue, children, sw, disabled }: { checked: b
 const SECRET_MS = 30_000;
 
 /** A secret: hidden, shown on asking and hidden again after 30 s, copied without being shown. */
-export function Secret({ load, label }: { load: () => Promise<string>; label: string }): JSX.Element {
+export function Secret({ load, label, needs }: { load: () => Promise<string>; label: string; needs?: Need }): JSX.Element {
   const [shown, setShown] = useState<string | null>(null);
   useEffect(() => {
     if (shown === null) return;
@@ -307,6 +312,7 @@ export function Secret({ load, label }: { load: () => Promise<string>; label: st
     return () => clearTimeout(timer);
   }, [shown]);
   const show = () => load().then(setShown, toast.fail);
+  if (!may(needs)) return <span class="muted">{W.secret.notYours}</span>;
   return (
     <span class="secret">
       <code class={shown === null ? "" : "is-shown"} aria-label={label}>{shown ?? "••••••••••••••••"}</code>

@@ -8,6 +8,11 @@ const messages = (n: number) => plural(n, "message", "messages");
 export const C = {
   ...base,
   app: {
+    throttle: "Throttle",
+    throttleTitle: (name: string) => `Throttle ${name}`,
+    throttleText: "Deliveries above the rate wait; nothing is lost. Other applications keep their pace.",
+    throttled: (name: string, rate: number) => `${name} is delivered at most ${count(rate)} a second.`,
+    unthrottled: (name: string) => `${name} is not throttled any more.`,
     tabs: "Parts of the application",
     endpoints: "Endpoints",
     messages: "Messages",
@@ -70,6 +75,14 @@ export const C = {
     done: (id: string) => `Accepted as ${id}.`,
   },
   endpoint: {
+    changedMeanwhile: "Somebody else changed the same settings meanwhile.",
+    changedMeanwhileText: "Nothing is saved yet. Take theirs where it is right, then save yours over the rest.",
+    setting: "Setting",
+    theirs: "Theirs",
+    yours: "Yours",
+    takeTheirs: "Take theirs",
+    saveMine: "Save mine",
+    settings: { url: "URL", description: "Description", uid: "Your id for it", types: "Event types", channels: "Channels", filter: "Filter", transform: "Transform", rate: "Rate", timeout: "Timeout", retries: "Retries", ordered: "Order", encoding: "Encoding", metadata: "Metadata" } as Record<string, string>,
     new: "New endpoint",
     edit: "Endpoint",
     url: "URL",
@@ -185,6 +198,7 @@ export const C = {
     manual: "by hand",
   },
   day: {
+    title: "The last hours",
     range: "Time",
     ranges: { "1h": "1 h", "6h": "6 h", "24h": "24 h", "7d": "7 d" },
     delivered: "delivered",

@@ -68,7 +68,8 @@ export const W = {
   dialog: { close: "Close", cancel: "Cancel", typeName: (name: string) => `Type ${name} to go on` },
   toast: { undo: "Undo", dismiss: "Dismiss" },
   pager: { newer: "Newer", older: "Older", first: "First page", onlyPage: "That is all.", lookedTo: (t: string) => `Looked through to ${t}; older may follow.` },
-  secret: { show: "Show for 30 s", hide: "Hide", copy: "Copy without showing", hidden: "Hidden" },
+  secret: {
+    notYours: "You may not see it.", show: "Show for 30 s", hide: "Hide", copy: "Copy without showing", hidden: "Hidden" },
   table: { select: (name: string) => `Select ${name}`, loading: "Loading" },
   filter: { add: "Filter", remove: (name: string) => `Remove the filter ${name}`, apply: "Apply", clear: "Clear all", value: "Value" },
   json: {

@@ -23,7 +23,7 @@ function columns(onRevoke: (token: Token) => void): Column<Token>[] {
     { key: "role", head: C.access.role, cell: (token) => <><Tag mono={false}>{token.role ?? C.access.bound}</Tag>{token.readOnly && <span class="l2">{C.access.readOnly}</span>}</> },
     { key: "ends", head: C.access.expires, class: "c-lg", cell: (token) => (token.expiresAt ? <Time at={token.expiresAt} /> : <span class="muted">{C.access.never}</span>) },
     { key: "made", head: C.common.created, isNum: true, class: "c-lg", cell: (token) => <Time at={token.createdAt} /> },
-    { key: "act", head: <span class="sr">{C.access.revoke}</span>, isNum: true, cell: (token) => <Button small kind="quiet" onClick={() => onRevoke(token)}>{C.access.revoke}</Button> },
+    { key: "act", head: <span class="sr">{C.access.revoke}</span>, isNum: true, cell: (token) => <Button needs="access" small kind="quiet" onClick={() => onRevoke(token)}>{C.access.revoke}</Button> },
   ];
 }
 
@@ -63,7 +63,7 @@ export function Access(): JSX.Element {
   const rows = list.data?.data;
   return (
     <>
-      <div class="phead"><h1 class="grow">{C.access.title}<span class="h-sub">{C.access.sub}</span></h1><Button kind="primary" icon="plus" onClick={() => setNew(true)}>{C.access.new}</Button></div>
+      <div class="phead"><h1 class="grow">{C.access.title}<span class="h-sub">{C.access.sub}</span></h1><Button needs="access" kind="primary" icon="plus" onClick={() => setNew(true)}>{C.access.new}</Button></div>
       {list.error != null && <ErrorPanel error={list.error} onRetry={list.reload} />}
       {rows?.length === 0 && !iterator ? <div class="panel"><Empty title={C.access.none}>{C.access.noneText}</Empty></div>
         : <div class="panel flush inset clipx"><Table label={C.access.title} columns={columns(setGoing)} rows={rows} rowKey={(token) => token.id} isSlow={list.isSlow} /></div>}

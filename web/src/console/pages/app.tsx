@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // One application: its endpoints, messages and settings.
 import type { JSX } from "preact";
+import { useState } from "preact/hooks";
 import {
-  api, Button, Confirm, count, Empty, ErrorPanel, Facts, Id, Link, Menu, MenuItem, navigate, pageIterator, Pager, Panel, part, Table, Tabs, Tag, Time, toast, useLoad, type Column, type List, type Params,
+  api, Button, Confirm, count, Dialog, Empty, ErrorPanel, Facts, Field, Id, Input, Link, Menu, MenuItem, navigate, pageIterator, Pager, Panel, part, Status, Table, Tabs, Tag, Time, toast, useAct, useLoad, type Column, type List, type Params,
 } from "../../kit";
+import { W } from "../../words/en";
 import { C } from "../../words/console_delivery";
-import { appPath, APPS, eachOf, endpointName, EndpointStatus, many, Shown, useApp, useOpen } from "../common";
+import { appPath, APPS, eachOf, endpointName, EndpointStatus, many, numberOf, Shown, useApp, useOpen } from "../common";
 import { usePage } from "../shell";
 import type { Application, Endpoint, Health, Stats } from "../types";
 import { AppDialog } from "./apps";
+import { SeriesDay } from "./endpoint_day";
 import { EndpointDialog } from "./endpoint_form";
 import { Messages } from "./messages";
 import { PortalLink } from "./portal_link";
@@ -26,7 +29,7 @@ function useTabs(app: string): { key: AppTab; label: string; to: string }[] {
   ];
 }
 
-type Act = "send" | "portal" | "edit" | "expire" | "delete" | "endpoint";
+type Act = "send" | "portal" | "throttle" | "edit" | "expire" | "delete" | "endpoint";
 
 /** The frame of the application's pages. */
 function AppFrame({ params, tab, children }: { params: Params; tab: AppTab; children: (app: Application, open: (act: Act) => void) => JSX.Element }): JSX.Element {
@@ -45,18 +48,20 @@ function AppFrame({ params, tab, children }: { params: Params; tab: AppTab; chil
           <div class="ephead">
             <div class="grow">
               <h1><bdi>{data.name}</bdi></h1>
-              <span class="row wrap meta-line"><Id value={data.id} />{data.uid && <Tag>{data.uid}</Tag>}</span>
+              <span class="row wrap meta-line"><Id value={data.id} />{data.uid && <Tag>{data.uid}</Tag>}{data.throttleRate && <Status is="throttled">{C.common.perSecond(data.throttleRate)}</Status>}</span>
             </div>
             <div class="row">
-              <Button icon="link" class="only-lg" onClick={() => open("portal")}>{C.app.portal}</Button>
-              <Button icon="send" onClick={() => open("send")}>{C.app.send}</Button>
+              <Button needs="change" icon="link" class="only-lg" onClick={() => open("portal")}>{C.app.portal}</Button>
+              <Button needs="change" icon="gauge" class="only-lg" onClick={() => open("throttle")}>{C.app.throttle}</Button>
+              <Button needs="change" icon="send" onClick={() => open("send")}>{C.app.send}</Button>
               <Menu label={C.common.more}>
-                <MenuItem icon="plus" onClick={() => open("endpoint")}>{C.app.addEndpoint}</MenuItem>
-                <MenuItem icon="link" onClick={() => open("portal")}>{C.app.portal}</MenuItem>
-                <MenuItem icon="gear" onClick={() => open("edit")}>{C.common.edit}</MenuItem>
+                <MenuItem needs="change" icon="plus" onClick={() => open("endpoint")}>{C.app.addEndpoint}</MenuItem>
+                <MenuItem needs="change" icon="link" onClick={() => open("portal")}>{C.app.portal}</MenuItem>
+                <MenuItem needs="change" icon="gauge" onClick={() => open("throttle")}>{C.app.throttle}</MenuItem>
+                <MenuItem needs="change" icon="gear" onClick={() => open("edit")}>{C.common.edit}</MenuItem>
                 <hr />
-                <MenuItem icon="off" onClick={() => open("expire")}>{C.app.expire}</MenuItem>
-                <MenuItem icon="x" danger onClick={() => open("delete")}>{C.common.remove}</MenuItem>
+                <MenuItem needs="change" icon="off" onClick={() => open("expire")}>{C.app.expire}</MenuItem>
+                <MenuItem needs="change" icon="x" danger onClick={() => open("delete")}>{C.common.remove}</MenuItem>
               </Menu>
             </div>
           </div>
@@ -65,6 +70,7 @@ function AppFrame({ params, tab, children }: { params: Params; tab: AppTab; chil
           {act === "send" && <SendMessage app={data} onClose={close} />}
           {act === "portal" && <PortalLink app={data} onClose={close} />}
           {act === "endpoint" && <EndpointDialog app={data.id} onClose={close} onDone={(made) => navigate(`/apps/${part(id)}/endpoints/${part(made.id)}`)} />}
+          {act === "throttle" && <Throttle app={data} onClose={close} onDone={app.set} />}
           {act === "edit" && <AppDialog app={data} onClose={close} onDone={(next) => { app.set(next); toast.say(C.common.saved); }} />}
           {act === "expire" && (
             <Confirm title={C.app.expireTitle} act={C.app.expire} danger onClose={close} onConfirm={async () => { await api.post(`/api/v1/auth/app/${part(id)}/expire-all`, {}); toast.say(C.app.expired); }}>
@@ -79,6 +85,29 @@ function AppFrame({ params, tab, children }: { params: Params; tab: AppTab; chil
         </>
       )}
     </Shown>
+  );
+}
+
+/** The rate alone: what one wants at hand when a customer floods the others. */
+function Throttle({ app, onClose, onDone }: { app: Application; onClose: () => void; onDone: (app: Application) => void }): JSX.Element {
+  const [rate, setRate] = useState(app.throttleRate ? String(app.throttleRate) : "");
+  const { isBusy, error, run } = useAct();
+  const save = async () => {
+    let next: Application | undefined;
+    const isDone = await run(async () => {
+      next = await api.patch<Application>(appPath(app.id), { throttleRate: numberOf(rate) });
+    });
+    if (!isDone || !next) return;
+    toast.say(next.throttleRate ? C.app.throttled(next.name, next.throttleRate) : C.app.unthrottled(next.name));
+    onDone(next);
+    onClose();
+  };
+  return (
+    <Dialog title={C.app.throttleTitle(app.name)} onClose={onClose} onSubmit={save} footer={<><Button kind="quiet" onClick={onClose}>{W.dialog.cancel}</Button><Button kind="primary" type="submit" busy={isBusy}>{C.common.save}</Button></>}>
+      <p>{C.app.throttleText}</p>
+      <Field label={C.apps.rate} hint={C.apps.rateHint}><Input type="number" min={1} value={rate} onValue={setRate} data-first="" /></Field>
+      {error != null && <ErrorPanel error={error} />}
+    </Dialog>
   );
 }
 
@@ -104,7 +133,7 @@ function useEndpointRows(app: string, iterator: string | null): { list: ReturnTy
 
 function endpointColumns(app: string): Column<EndpointRow>[] {
   return [
-    { key: "name", head: C.app.endpoint, cell: ({ endpoint }) => <><Link class="main-link" to={`/apps/${part(app)}/endpoints/${part(endpoint.id)}`}><bdi>{endpointName(endpoint)}</bdi></Link><span class="l2 trunc mono"><bdi>{endpoint.url}</bdi></span></> },
+    { key: "name", head: C.app.endpoint, class: "c-first", cell: ({ endpoint }) => <><Link class="main-link" to={`/apps/${part(app)}/endpoints/${part(endpoint.id)}`}><bdi>{endpointName(endpoint)}</bdi></Link><span class="l2 trunc mono"><bdi>{endpoint.url}</bdi></span></> },
     { key: "state", head: C.app.state, class: "c-st", cell: ({ endpoint, health }) => <EndpointStatus endpoint={endpoint} health={health} /> },
     { key: "types", head: C.app.listens, class: "c-wide", cell: ({ endpoint }) => (endpoint.eventTypes?.length ? <span class="row wrap gap-1">{endpoint.eventTypes.slice(0, 3).map((type) => <Tag>{type}</Tag>)}{endpoint.eventTypes.length > 3 && <span class="muted">+{endpoint.eventTypes.length - 3}</span>}</span> : <span class="muted">{C.app.anyType}</span>) },
     { key: "waiting", head: C.app.waiting, isNum: true, class: "c-lg", cell: ({ health }) => (health ? many(health.pendingCount, 1000) : "") },
@@ -117,7 +146,7 @@ function Endpoints({ app, onAdd }: { app: string; onAdd: () => void }): JSX.Elem
   const iterator = pageIterator();
   const { list, rows } = useEndpointRows(app, iterator);
   if (rows && rows.length === 0 && !iterator) {
-    return <div class="panel mt"><Empty title={C.app.noEndpoint} actions={<Button kind="primary" onClick={onAdd}>{C.app.addEndpoint}</Button>}>{C.app.noEndpointText}</Empty></div>;
+    return <div class="panel mt"><Empty title={C.app.noEndpoint} actions={<Button needs="change" kind="primary" onClick={onAdd}>{C.app.addEndpoint}</Button>}>{C.app.noEndpointText}</Empty></div>;
   }
   return (
     <>
@@ -131,7 +160,7 @@ function Endpoints({ app, onAdd }: { app: string; onAdd: () => void }): JSX.Elem
 }
 
 export function AppEndpoints({ params }: { params: Params }): JSX.Element {
-  return <AppFrame params={params} tab="endpoints">{(app, open) => <Endpoints app={app.id} onAdd={() => open("endpoint")} />}</AppFrame>;
+  return <AppFrame params={params} tab="endpoints">{(app, open) => <><section class="panel mt" aria-label={C.day.title}><SeriesDay of={`application:${app.id}`} /></section><Endpoints app={app.id} onAdd={() => open("endpoint")} /></>}</AppFrame>;
 }
 
 export function AppMessages({ params }: { params: Params }): JSX.Element {
@@ -140,7 +169,7 @@ export function AppMessages({ params }: { params: Params }): JSX.Element {
 
 function AppFacts({ app, onEdit }: { app: Application; onEdit: () => void }): JSX.Element {
   return (
-    <Panel title={C.common.settings} actions={<Button small kind="quiet" onClick={onEdit}>{C.common.edit}</Button>}>
+    <Panel title={C.common.settings} actions={<Button needs="change" small kind="quiet" onClick={onEdit}>{C.common.edit}</Button>}>
       <div class="body">
         <Facts rows={[
           [C.common.name, <bdi>{app.name}</bdi>],
@@ -163,8 +192,8 @@ export function AppSettings({ params }: { params: Params }): JSX.Element {
           <AppFacts app={app} onEdit={() => open("edit")} />
           <Panel title={C.app.danger}>
             <div class="body row wrap">
-              <Button kind="danger" onClick={() => open("expire")}>{C.app.expire}</Button>
-              <Button kind="danger" onClick={() => open("delete")}>{C.common.remove}</Button>
+              <Button needs="change" kind="danger" onClick={() => open("expire")}>{C.app.expire}</Button>
+              <Button needs="change" kind="danger" onClick={() => open("delete")}>{C.common.remove}</Button>
             </div>
           </Panel>
         </div>

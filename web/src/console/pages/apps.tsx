@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import {
-  api, Button, count, Dialog, Empty, ErrorPanel, Field, Icon, Id, Input, Link, navigate, pageIterator, Pager, part, query, Select, setQuery, Spark, Status, Table, TextArea, Time, toast, useAct, useLoad, type Column, type List,
+  api, Button, count, Dialog, download, Empty, ErrorPanel, Field, Icon, Id, Input, Link, navigate, pageIterator, Pager, part, query, Select, setQuery, Spark, Status, Table, TextArea, Time, toast, useAct, useLoad, type Column, type List,
 } from "../../kit";
 import { W } from "../../words/en";
 import { C } from "../../words/console";
@@ -35,7 +35,7 @@ interface FoundApplication extends Application {
   disabledCount: number;
 }
 
-function loadApps(text: string, order: Order, iterator: string | null, signal: AbortSignal): Promise<List<FoundApplication>> {
+function loadApps(text: string, order: Order, iterator: string | null, signal?: AbortSignal): Promise<List<FoundApplication>> {
   return api.get("/api/v1/app-search", { search: text || null, limit: PAGE, iterator, ...ORDERS[order] }, signal);
 }
 
@@ -49,7 +49,7 @@ function Trend({ app, sparks }: { app: Application; sparks: Sparks }): JSX.Eleme
 }
 
 const columnsOf = (sparks: Sparks): readonly Column<FoundApplication>[] => [
-  { key: "name", head: C.common.name, cell: (app) => <><Link class="main-link" to={`/apps/${part(app.id)}`}><bdi>{app.name}</bdi></Link><span class="l2">{app.uid ? <bdi class="mono">{app.uid}</bdi> : <span>–</span>}</span></> },
+  { key: "name", head: C.common.name, class: "c-first", cell: (app) => <><Link class="main-link" to={`/apps/${part(app.id)}`}><bdi>{app.name}</bdi></Link><span class="l2 trunc">{app.uid ? <bdi class="mono">{app.uid}</bdi> : <span>–</span>}</span></> },
   { key: "id", head: C.apps.id, class: "c-wide", cell: (app) => <Id value={app.id} /> },
   { key: "endpoints", head: C.apps.endpoints, class: "c-lg", cell: (app) => <>{count(app.endpointCount)}{app.failingCount > 0 && <> <Status is="failing">{C.apps.failing(app.failingCount)}</Status></>}</> },
   { key: "trend", head: C.apps.last24, class: "c-lg", cell: (app) => <Trend app={app} sparks={sparks} /> },
@@ -76,6 +76,34 @@ function SearchField(): JSX.Element {
   );
 }
 
+const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
+/** A spreadsheet takes a cell that begins so for a formula. */
+const cellOf = (text: string) => quoted(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+
+/** Everything that the search finds, as a table for other programs. */
+async function exported(q: string): Promise<string> {
+  const lines = ["id,uid,name,endpoints,failing,disabled,throttleRate,createdAt"];
+  let iterator: string | null = null;
+  do {
+    const page: List<FoundApplication> = await loadApps(q, orderOf(), iterator);
+    for (const app of page.data) lines.push([app.id, cellOf(app.uid ?? ""), cellOf(app.name), app.endpointCount, app.failingCount, app.disabledCount, app.throttleRate ?? "", app.createdAt].join());
+    iterator = page.done ? null : page.iterator ?? null;
+  } while (iterator);
+  return `${lines.join("\r\n")}\r\n`;
+}
+
+function Export({ q }: { q: string }): JSX.Element {
+  const { isBusy, run } = useAct();
+  const exportAll = () => run(async () => {
+    try {
+      download("applications.csv", await exported(q));
+    } catch (error) {
+      toast.fail(error);
+    }
+  });
+  return <span class="only-lg"><Button icon="doc" busy={isBusy} onClick={() => void exportAll()}>{C.apps.export}</Button></span>;
+}
+
 export function Apps(): JSX.Element {
   usePage(C.nav.apps);
   const q = query.value.get("q") ?? "";
@@ -90,12 +118,13 @@ export function Apps(): JSX.Element {
         <h1 class="grow">{C.apps.title}<span class="h-sub">{C.apps.sub}</span></h1>
         <SearchField />
         <span class="ordersel"><Select label={C.apps.order} value={orderOf()} options={C.apps.orders} onValue={(order) => setQuery({ sort: order === "newest" ? null : order, iterator: null })} /></span>
-        <Button kind="primary" icon="plus" onClick={() => setCreating(true)}>{C.apps.new}</Button>
+        <Export q={q} />
+        <Button needs="change" kind="primary" icon="plus" onClick={() => setCreating(true)}>{C.apps.new}</Button>
       </div>
       {apps.error != null && <ErrorPanel error={apps.error} onRetry={apps.reload} />}
       {rows && rows.length === 0 && !iterator ? (
         <div class="panel">
-          {q ? <Empty art="line" title={C.apps.nothing(q)}>{C.apps.nothingText}</Empty> : <Empty title={C.apps.empty} actions={<Button kind="primary" onClick={() => setCreating(true)}>{C.apps.new}</Button>}>{C.apps.emptyText}</Empty>}
+          {q ? <Empty art="line" title={C.apps.nothing(q)}>{C.apps.nothingText}</Empty> : <Empty title={C.apps.empty} actions={<Button needs="change" kind="primary" onClick={() => setCreating(true)}>{C.apps.new}</Button>}>{C.apps.emptyText}</Empty>}
         </div>
       ) : (
         <div class="panel flush inset clipx">

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import {
-  api, bindKeys, Button, duration, ErrorPanel, Icon, Menu, MenuItem, part, setLeaveGuard, Status, Tag, toast, useAct, useLoad, type List, type Params,
+  api, bindKeys, Button, duration, ErrorPanel, Icon, Menu, MenuItem, may, part, setLeaveGuard, Status, Tag, toast, useAct, useLoad, type List, type Params,
 } from "../../kit";
 import { C } from "../../words/console_filters";
 import { appCrumb, APPS, appPath, Shown, useApp, useOpen } from "../common";
@@ -59,13 +59,13 @@ function FilterRow({ filter, order, isPicked, doing, onPick, onMove }: RowProps)
   const name = filter.description || filter.url || C.chain.newName;
   const key = (event: KeyboardEvent) => {
     const step = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
-    if (!event.altKey || !step) return;
+    if (!event.altKey || !step || !may("change")) return;
     event.preventDefault();
     onMove(step);
   };
   return (
     <li class={`fil${isPicked ? " is-sel" : ""}${filter.isGone ? " is-gone" : ""}`} onKeyDown={key} data-filter={filter.id}>
-      <span class="movers"><button type="button" class="copy" aria-label={C.chain.up(name)} title={C.chain.up(name)} onClick={() => onMove(-1)}><Icon small name="up" /></button><button type="button" class="copy" aria-label={C.chain.down(name)} title={C.chain.down(name)} onClick={() => onMove(1)}><Icon small name="down" /></button></span>
+      {may("change") ? <span class="movers"><button type="button" class="copy" aria-label={C.chain.up(name)} title={C.chain.up(name)} onClick={() => onMove(-1)}><Icon small name="up" /></button><button type="button" class="copy" aria-label={C.chain.down(name)} title={C.chain.down(name)} onClick={() => onMove(1)}><Icon small name="down" /></button></span> : <span />}
       <span class="ord">{filter.isGone ? "–" : order}</span>
       <div class="grow">
         <span class="row gap-1"><button type="button" class="main-link linkish" aria-pressed={isPicked} onClick={onPick}><bdi class="trunc">{name}</bdi></button><Tag mono={false}>{filter.mode}</Tag></span>
@@ -155,7 +155,7 @@ function ChainView({ app, event, data, reload }: { app: string; event: string; d
     setDraft((was) => moved(was, id, step));
     requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-filter="${CSS.escape(id)}"] .main-link`)?.focus());
   };
-  useEffect(() => bindKeys({ n: add }), [draft.length]);
+  useEffect(() => (may("change") ? bindKeys({ n: add }) : undefined), [draft.length]);
   const one = draft.find((filter) => filter.id === picked);
   const halts = data.runs.filter((entry) => entry.summary.halt).length;
   let order = 0;
@@ -167,11 +167,11 @@ function ChainView({ app, event, data, reload }: { app: string; event: string; d
           {known && <p class="soft">{known.canRedirect ? C.chain.about.redirects : known.canHalt ? C.chain.about.halts : C.chain.about.neither}{known.exception && ` ${C.chain.about.exception(known.exception)}`}</p>}
         </div>
         <div class="row">
-          <Button icon="link" class="only-lg" onClick={() => open("url")}>{C.chain.pluginUrl}</Button>
-          <Button icon="play" onClick={() => open("run")}>{C.chain.run}</Button>
+          <Button needs="change" icon="link" class="only-lg" onClick={() => open("url")}>{C.chain.pluginUrl}</Button>
+          <Button needs="change" icon="play" onClick={() => open("run")}>{C.chain.run}</Button>
           <Menu label={C.common.more}>
-            <MenuItem icon="link" onClick={() => open("url")}>{C.chain.pluginUrl}</MenuItem>
-            <MenuItem icon="gear" onClick={() => open("settings")}>{C.chain.settings}</MenuItem>
+            <MenuItem needs="change" icon="link" onClick={() => open("url")}>{C.chain.pluginUrl}</MenuItem>
+            <MenuItem needs="change" icon="gear" onClick={() => open("settings")}>{C.chain.settings}</MenuItem>
           </Menu>
         </div>
       </div>
@@ -180,7 +180,7 @@ function ChainView({ app, event, data, reload }: { app: string; event: string; d
       <div class="wfgrid">
         <div class="stack">
           <section class="panel" aria-label={C.chain.here}>
-            <header><h2 class="grow">{C.chain.here}<span class="muted normal">{C.chain.inOrder(duration(data.chain.deadlineMs))}</span></h2><span class="keys-h only-lg muted row gap-1"><kbd class="kbd">Alt</kbd><kbd class="kbd">↑</kbd><kbd class="kbd">↓</kbd> {C.chain.moves}</span><Button small icon="plus" onClick={add}>{C.chain.add}</Button></header>
+            <header><h2 class="grow">{C.chain.here}<span class="muted normal">{C.chain.inOrder(duration(data.chain.deadlineMs))}</span></h2><span class="keys-h only-lg muted row gap-1"><kbd class="kbd">Alt</kbd><kbd class="kbd">↑</kbd><kbd class="kbd">↓</kbd> {C.chain.moves}</span><Button needs="change" small icon="plus" onClick={add}>{C.chain.add}</Button></header>
             <div>
               <p class="flow-in"><Icon small name="down" />{C.chain.from}</p>
               {draft.length ? (

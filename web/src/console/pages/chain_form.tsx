@@ -2,7 +2,7 @@
 // The settings of one filter, all thirteen of the Open edX plugin and ours beside them. What differs from what is saved
 // has a mark.
 import type { JSX } from "preact";
-import { api, Button, Field, Input, Panel, part, Secret, Select } from "../../kit";
+import { api, Button, Field, Input, may, Panel, part, Secret, Select } from "../../kit";
 import { C } from "../../words/console_filters";
 import { appPath } from "../common";
 import type { Webfilter } from "../types";
@@ -47,9 +47,9 @@ export function FilterForm({ app, filter, saved, known, onChange, onRemove }: Fo
   const differs = (...names: Member[]) => !!saved && names.some((name) => (filter[name] ?? "") !== (saved[name] ?? ""));
   const canRedirect = known?.canRedirect ?? true;
   return (
-    <Panel title={<bdi>{filter.description || filter.url || C.chain.newName}</bdi>} actions={<Button small kind="quiet" onClick={onRemove}>{filter.isGone ? C.chain.keepIt : C.chain.remove}</Button>}>
+    <Panel title={<bdi>{filter.description || filter.url || C.chain.newName}</bdi>} actions={<Button needs="change" small kind="quiet" onClick={onRemove}>{filter.isGone ? C.chain.keepIt : C.chain.remove}</Button>}>
       <div class="body">
-        <div class="setgrid">
+        <fieldset class="setgrid bare" disabled={!may("change")}>
           <div class="fields">
             <Field label={C.chain.description}><Input value={filter.description} onValue={(description) => onChange({ description })} /></Field>
             <Field label={C.chain.url}><Input mono type="url" value={filter.url} onValue={(url) => onChange({ url })} placeholder="https://" /></Field>
@@ -65,7 +65,7 @@ export function FilterForm({ app, filter, saved, known, onChange, onRemove }: Fo
                   <NumberField label={C.chain.breakerMs} value={filter.breakerMs} onValue={(breakerMs) => onChange({ breakerMs })} />
                 </div>
                 <NumberField label={C.chain.cache} hint={C.chain.cacheHint} value={filter.cacheSeconds} onValue={(cacheSeconds) => onChange({ cacheSeconds })} />
-                {!filter.isNew && <div class="field"><span>{C.chain.secret}</span><Secret label={C.chain.secret} load={async () => (await api.get<{ key: string }>(`${appPath(app)}/filter/${part(filter.id)}/secret`)).key} /></div>}
+                {!filter.isNew && <div class="field"><span>{C.chain.secret}</span><Secret needs="secrets" label={C.chain.secret} load={async () => (await api.get<{ key: string }>(`${appPath(app)}/filter/${part(filter.id)}/secret`)).key} /></div>}
               </div>
             </details>
           </div>
@@ -82,7 +82,7 @@ export function FilterForm({ app, filter, saved, known, onChange, onRemove }: Fo
               <Switch label={C.chain.form} checked={filter.encoding === "form"} isChanged={differs("encoding")} onValue={(isForm) => onChange({ encoding: isForm ? "form" : "json" })} />
             </div>
           </div>
-        </div>
+        </fieldset>
       </div>
     </Panel>
   );

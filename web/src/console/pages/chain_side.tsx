@@ -2,12 +2,13 @@
 // Beside a chain: what would come of the edited one, what came of the last runs, and how it is called.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, Button, Confirm, Copy, Dialog, duration, ErrorPanel, Field, Input, isJson, Link, Panel, part, Select, Status, TextArea, Time, toast, useAct } from "../../kit";
+import { api, Button, Confirm, Copy, Dialog, duration, ErrorPanel, Field, Input, isJson, Link, Panel, part, Select, Status, TextArea, Time, toast, useAct, type List } from "../../kit";
 import { W } from "../../words/en";
 import { C } from "../../words/console_filters";
 import { appPath, numberOf } from "../common";
 import type { FilterChain, FilterRun, Json, Webfilter } from "../types";
 import { trialOf, type DraftFilter } from "./chain_draft";
+import { DataDiff } from "./diff";
 
 interface Trial {
   runs: number;
@@ -39,7 +40,7 @@ export function DryRun({ app, event, draft, isEdited }: { app: string; event: st
   const total = trial ? trial.runs + trial.redacted.runs : 0;
   const halted = trial ? trial.wouldHalt + trial.redacted.wouldHalt : 0;
   return (
-    <Panel title={isEdited ? C.chain.dryRun : C.chain.dryRunSaved} actions={<Button small busy={isBusy} icon={trial ? "retry" : "flask"} onClick={go}>{trial ? C.chain.again : C.chain.dryAct}</Button>}>
+    <Panel title={isEdited ? C.chain.dryRun : C.chain.dryRunSaved} actions={<Button needs="change" small busy={isBusy} icon={trial ? "retry" : "flask"} onClick={go}>{trial ? C.chain.again : C.chain.dryAct}</Button>}>
       <div class="body" role="status">
         {!trial && <p class="muted">{C.chain.dryBefore(TRIED)}</p>}
         {trial && total === 0 && <p class="soft">{C.chain.dryNone}</p>}
@@ -99,7 +100,7 @@ export function PluginUrl({ app, chain, onClose, onDone }: SideDialog & { chain:
     return <Confirm title={C.chain.dropUrl} act={C.chain.dropUrl} danger onClose={() => setDropping(false)} onConfirm={async () => { await api.del(path); toast.say(C.chain.dropped); onDone(); onClose(); }}><p>{C.chain.dropUrlText}</p></Confirm>;
   }
   return (
-    <Dialog title={C.chain.pluginUrl} onClose={onClose} footer={<><span class="grow">{url && <Button kind="danger" onClick={() => setDropping(true)}>{C.chain.dropUrl}</Button>}</span><Button busy={isBusy} onClick={rotate}>{url ? C.chain.newUrl : C.chain.makeUrl}</Button><Button kind="primary" data-first="" onClick={onClose}>{W.dialog.close}</Button></>}>
+    <Dialog title={C.chain.pluginUrl} onClose={onClose} footer={<><span class="grow">{url && <Button needs="change" kind="danger" onClick={() => setDropping(true)}>{C.chain.dropUrl}</Button>}</span><Button needs="change" busy={isBusy} onClick={rotate}>{url ? C.chain.newUrl : C.chain.makeUrl}</Button><Button kind="primary" data-first="" onClick={onClose}>{W.dialog.close}</Button></>}>
       {url ? <><span class="secret"><code class="is-shown">{url}</code><Copy text={url} label={W.copy.url} /></span><p>{C.chain.urlText} {C.chain.urlGrace}</p></> : <p>{C.chain.noUrl}</p>}
       {error != null && <ErrorPanel error={error} />}
     </Dialog>
@@ -110,19 +111,51 @@ interface RunOut {
   id: string;
   halt: boolean;
   reason: string | null;
+  redirect: string | null;
+  data?: Json;
+}
+
+/** What the chain was asked last, where it is kept. */
+async function lastData(app: string, event: string): Promise<string | null> {
+  const runs = await api.get<List<FilterRun>>(`${appPath(app)}/filter-run`, { event, limit: 20, order: "descending" });
+  const last = runs.data.find((one) => one.hasData);
+  if (!last) return null;
+  const run = await api.get<FilterRun>(`${appPath(app)}/filter-run/${part(last.id)}`);
+  return JSON.stringify((run.detail as { data?: Json } | null)?.data ?? {}, null, 2);
+}
+
+/** What comes of it, as the platform and its user would have it. */
+function Verdict({ app, asked, result }: { app: string; asked: Json; result: RunOut }): JSX.Element {
+  return (
+    <div class="stack" role="status">
+      <div class="note"><Status is={result.halt ? "halted" : "passed"}>{result.halt ? C.chain.halted : C.chain.passes}</Status><span class="grow" /><Link class="mono" to={runTo(app, result.id)}>{C.run.title}</Link></div>
+      {result.halt && result.reason && <div class="field"><span>{C.chain.learnerSees}</span><blockquote class="learner"><bdi>{result.reason}</bdi></blockquote></div>}
+      {result.redirect && <div class="field"><span>{C.run.redirect}</span><bdi class="mono">{result.redirect}</bdi></div>}
+      {!result.halt && result.data !== undefined && <div class="field"><span>{C.run.changes}</span><DataDiff from={asked} to={result.data} /></div>}
+    </div>
+  );
 }
 
 export function RunByHand({ app, event, onClose, onDone }: SideDialog & { event: string }): JSX.Element {
   const [text, setText] = useState("{\n  \n}");
-  const [result, setResult] = useState<RunOut | null>(null);
+  const [outcome, setOutcome] = useState<{ asked: Json; result: RunOut } | null>(null);
   const { isBusy, error, run } = useAct();
   const problem = isJson(text) ? null : C.chain.notJson;
-  const go = () => void run(async () => { setResult(await api.post<RunOut>(`${appPath(app)}/filter-chain/${part(event)}`, { data: JSON.parse(text) as Json })); onDone(); });
+  const fetchLast = () => void run(async () => {
+    const last = await lastData(app, event);
+    if (last === null) toast.say(C.chain.noLastData);
+    else setText(last);
+  });
+  const go = () => void run(async () => {
+    const asked = JSON.parse(text) as Json;
+    setOutcome({ asked, result: await api.post<RunOut>(`${appPath(app)}/filter-chain/${part(event)}`, { data: asked }) });
+    onDone();
+  });
   return (
-    <Dialog wide title={C.chain.runTitle} onClose={onClose} onSubmit={go} footer={<><Button kind="quiet" onClick={onClose}>{W.dialog.close}</Button><Button kind="primary" type="submit" icon="play" busy={isBusy} disabled={!!problem}>{C.chain.runAct}</Button></>}>
+    <Dialog wide title={C.chain.runTitle} onClose={onClose} onSubmit={go} footer={<><span class="grow"><Button busy={isBusy} onClick={fetchLast}>{C.chain.lastData}</Button></span><Button kind="quiet" onClick={onClose}>{W.dialog.close}</Button><Button kind="primary" type="submit" icon="play" busy={isBusy} disabled={!!problem}>{C.chain.runAct}</Button></>}>
       <p>{C.chain.runText}</p>
       <Field label={C.chain.runData} error={problem}><TextArea mono rows={9} value={text} bad={!!problem} onValue={setText} data-first="" /></Field>
-      {result && <div class="note" role="status"><Status is={result.halt ? "halted" : "passed"}>{result.halt ? C.chain.halted : C.chain.passes}</Status><div class="grow"><bdi>{result.reason}</bdi></div><Link class="mono" to={runTo(app, result.id)}>{C.run.title}</Link></div>}
+      {outcome && <Verdict app={app} asked={outcome.asked} result={outcome.result} />}
       {error != null && <ErrorPanel error={error} />}
     </Dialog>
   );

@@ -9,7 +9,7 @@ import { appCrumb, APPS, curlOf, CurlDialog, endpointName, endpointPath, endpoin
 import { usePage } from "../shell";
 import type { Endpoint, Headers, Health, Stats } from "../types";
 import { EndpointAttempts, EndpointMessages } from "./endpoint_lists";
-import { EndpointDay } from "./endpoint_day";
+import { SeriesDay } from "./endpoint_day";
 import { EndpointDialog } from "./endpoint_form";
 import { EndpointHeaders } from "./endpoint_headers";
 import { DropWaiting, Elsewhere, Recover, ReplayAll, ReplayMissing } from "./recover";
@@ -84,10 +84,10 @@ function HealthPanel({ situation, onAct }: { situation: Situation; onAct: (act: 
         <div class="grow">
           <p class="r-say">{sentence(situation) || <Skel w={5} />}</p>
           <p class="muted">{second(situation)}</p>
-          {canRecover && <Button small class="mt-2" onClick={() => onAct("recover")}>{C.recover.act(situation.day!.fail)}</Button>}
+          {canRecover && <Button needs="change" small class="mt-2" onClick={() => onAct("recover")}>{C.recover.act(situation.day!.fail)}</Button>}
         </div>
       </div>
-      <EndpointDay endpoint={situation.endpoint.id} />
+      <SeriesDay of={`endpoint:${situation.endpoint.id}`} />
     </section>
   );
 }
@@ -99,7 +99,7 @@ function scheduleWords(endpoint: Endpoint): string {
 
 function Settings({ endpoint, onEdit }: { endpoint: Endpoint; onEdit: () => void }): JSX.Element {
   return (
-    <Panel title={C.common.settings} actions={<Button small kind="quiet" onClick={onEdit}>{C.common.edit}</Button>}>
+    <Panel title={C.common.settings} actions={<Button needs="change" small kind="quiet" onClick={onEdit}>{C.common.edit}</Button>}>
       <div class="body">
         <Facts narrow rows={[
           [C.endpoint.types, endpoint.eventTypes?.length ? <span class="row wrap gap-1">{endpoint.eventTypes.map((type) => <Tag>{type}</Tag>)}</span> : C.app.anyType],
@@ -162,19 +162,19 @@ function Head({ app, situation, onAct, reload }: { app: string; situation: Situa
         <span class="id whole"><bdi>{endpoint.url}</bdi><Copy text={endpoint.url} label={C.endpoint.copyUrl} /></span>
       </div>
       <div class="row">
-        <Button icon="send" class="only-lg" onClick={() => onAct("test")}>{C.endpoint.test}</Button>
-        <Button busy={isBusy} onClick={toggle}>{endpoint.disabled ? C.endpoint.enable : C.endpoint.disable}</Button>
+        <Button needs="change" icon="send" class="only-lg" onClick={() => onAct("test")}>{C.endpoint.test}</Button>
+        <Button needs="change" busy={isBusy} onClick={toggle}>{endpoint.disabled ? C.endpoint.enable : C.endpoint.disable}</Button>
         <Menu label={C.common.more}>
-          <MenuItem icon="send" onClick={() => onAct("test")}>{C.endpoint.test}</MenuItem>
-          <MenuItem icon="retry" onClick={() => onAct("recover")}>{C.recover.menu}</MenuItem>
-          <MenuItem icon="bulk" onClick={() => onAct("again")}>{C.recover.againMenu}</MenuItem>
-          <MenuItem icon="ext" onClick={() => onAct("elsewhere")}>{C.recover.elsewhereMenu}</MenuItem>
-          <MenuItem icon="funnel" onClick={() => onAct("replay")}>{C.recover.replayMenu}</MenuItem>
-          <MenuItem icon="gear" onClick={() => onAct("edit")}>{C.common.edit}</MenuItem>
+          <MenuItem needs="change" icon="send" onClick={() => onAct("test")}>{C.endpoint.test}</MenuItem>
+          <MenuItem needs="change" icon="retry" onClick={() => onAct("recover")}>{C.recover.menu}</MenuItem>
+          <MenuItem needs="change" icon="bulk" onClick={() => onAct("again")}>{C.recover.againMenu}</MenuItem>
+          <MenuItem needs="change" icon="ext" onClick={() => onAct("elsewhere")}>{C.recover.elsewhereMenu}</MenuItem>
+          <MenuItem needs="change" icon="funnel" onClick={() => onAct("replay")}>{C.recover.replayMenu}</MenuItem>
+          <MenuItem needs="change" icon="gear" onClick={() => onAct("edit")}>{C.common.edit}</MenuItem>
           <MenuItem icon="term" onClick={() => onAct("curl")}>{C.common.curl}</MenuItem>
           <hr />
-          <MenuItem icon="off" danger onClick={() => onAct("drop")}>{C.recover.dropMenu}</MenuItem>
-          <MenuItem icon="x" danger onClick={() => onAct("delete")}>{C.common.remove}</MenuItem>
+          <MenuItem needs="change" icon="off" danger onClick={() => onAct("drop")}>{C.recover.dropMenu}</MenuItem>
+          <MenuItem needs="change" icon="x" danger onClick={() => onAct("delete")}>{C.common.remove}</MenuItem>
         </Menu>
       </div>
     </div>
@@ -243,9 +243,9 @@ function EndpointFrame({ params, tab }: { params: Params; tab: EndpointTab }): J
             </div>
             <aside class="epside stack" aria-label={C.common.settings}>
               <Settings endpoint={endpoint} onEdit={() => open("edit")} />
-              <Panel title={C.endpoint.secret} actions={<Button small kind="quiet" onClick={() => open("rotate")}>{C.endpoint.rotate}</Button>}>
+              <Panel title={C.endpoint.secret} actions={<Button needs="change" small kind="quiet" onClick={() => open("rotate")}>{C.endpoint.rotate}</Button>}>
                 <div class="body">
-                  <Secret label={C.endpoint.secret} load={async () => (await api.get<{ key: string }>(`${endpointPath(appId, id)}/secret`)).key} />
+                  <Secret needs="secrets" label={C.endpoint.secret} load={async () => (await api.get<{ key: string }>(`${endpointPath(appId, id)}/secret`)).key} />
                   <p class="hint mt-2">{C.endpoint.secretHint}</p>
                 </div>
               </Panel>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last hours of an endpoint at the waterline.
+// The last hours of an endpoint or an application at the waterline.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { count, duration, query, Seg, setQuery, TableSwitch, Waterline } from "../../kit";
@@ -9,12 +9,13 @@ import { FAILED, measure, totalOf, useSeries, waterPoints } from "../series";
 const RANGES = { "1h": ["now-1h", "1m"], "6h": ["now-6h", "5m"], "24h": ["now-24h", "15m"], "7d": ["now-7d", "2h"] } as const;
 type Range = keyof typeof RANGES;
 
-export function EndpointDay({ endpoint }: { endpoint: string }): JSX.Element {
+/** `of` is what the statistics are about, such as "endpoint:ep_1". */
+export function SeriesDay({ of }: { of: string }): JSX.Element {
   const asked = query.value.get("range") as Range | null;
   const range: Range = asked && asked in RANGES ? asked : "24h";
   const [from, step] = RANGES[range];
   const [isTable, setTable] = useState(false);
-  const loaded = useSeries(`endpoint:${endpoint}`, `delivered,${FAILED.join()},attemptP50,attemptP95`, { from, step });
+  const loaded = useSeries(of, `delivered,${FAILED.join()},attemptP50,attemptP95`, { from, step });
   const { data } = loaded;
   const delivered = totalOf(data?.series, ["delivered"]);
   const failed = totalOf(data?.series, FAILED);

@@ -90,15 +90,47 @@ function fieldError(error: unknown, member: string): string | null {
   return error.fields.find((one) => one.field === member || one.field.startsWith(`${member}.`))?.message ?? null;
 }
 
+/** What somebody else changed meanwhile of that which is changed here: theirs and ours, to choose from. */
+function Versions({ theirs, before, draft, onTake }: { theirs: Endpoint; before: Draft; draft: Draft; onTake: (key: keyof Draft) => void }): JSX.Element {
+  const now = draftOf(theirs);
+  return (
+    <div class="note warn" role="alert">
+      <div class="grow">
+        <b>{C.endpoint.changedMeanwhile}</b>
+        <span class="l2">{C.endpoint.changedMeanwhileText}</span>
+        <table class="tbl versions">
+          <thead><tr><th scope="col">{C.endpoint.setting}</th><th scope="col">{C.endpoint.theirs}</th><th scope="col">{C.endpoint.yours}</th><th><span class="sr">{C.common.more}</span></th></tr></thead>
+          <tbody>
+            {conflictsOf(now, before, draft).map((key) => (
+              <tr>
+                <td>{C.endpoint.settings[key]}</td><td><bdi class="mono wrapcode">{String(now[key]) || C.common.none}</bdi></td><td><bdi class="mono wrapcode">{String(draft[key]) || C.common.none}</bdi></td>
+                <td><Button small onClick={() => onTake(key)}>{C.endpoint.takeTheirs}</Button></td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </div>
+  );
+}
+
+/** Changed here and, to something else, by somebody else. */
+function conflictsOf(now: Draft, before: Draft, draft: Draft): (keyof Draft)[] {
+  return (Object.keys(MEMBERS) as (keyof Draft)[]).filter((key) => draft[key] !== before[key] && now[key] !== before[key] && now[key] !== draft[key]);
+}
+
 export function EndpointDialog({ app, endpoint, start, onClose, onDone }: Props): JSX.Element {
-  const before = draftOf(endpoint);
+  const [before, setBefore] = useState<Draft>(() => draftOf(endpoint));
   const [draft, setDraft] = useState<Draft>({ ...before, ...start });
+  const [theirs, setTheirs] = useState<Endpoint | null>(null);
   const { isBusy, error, run } = useAct();
   const put = (change: Partial<Draft>) => setDraft((was) => ({ ...was, ...change }));
   const filterProblem = draft.filter.trim() && !isJson(draft.filter) ? C.send.notJson : fieldError(error, "filter");
   const save = async () => {
     let made: Endpoint | undefined;
     const isDone = await run(async () => {
+      const now = endpoint && (await api.get<Endpoint>(endpointPath(app, endpoint.id)));
+      if (now && !theirs && conflictsOf(draftOf(now), before, draft).length) return setTheirs(now);
       const changes = changesOf(draft, endpoint ? before : draftOf(undefined));
       made = endpoint ? await api.patch<Endpoint>(endpointPath(app, endpoint.id), changes) : await api.post<Endpoint>(`${appPath(app)}/endpoint`, { ...changes, url: draft.url.trim() });
     });
@@ -110,7 +142,7 @@ export function EndpointDialog({ app, endpoint, start, onClose, onDone }: Props)
   const shows = (member: string) => fieldError(error, member) !== null;
   return (
     <Dialog wide title={endpoint ? C.endpoint.edit : C.endpoint.new} onClose={onClose} onSubmit={save}
-      footer={<><Button kind="quiet" onClick={onClose}>{W.dialog.cancel}</Button><Button kind="primary" type="submit" busy={isBusy} disabled={!draft.url.trim() || !!filterProblem && !error}>{endpoint ? C.common.save : C.common.create}</Button></>}>
+      footer={<><Button kind="quiet" onClick={onClose}>{W.dialog.cancel}</Button><Button kind="primary" type="submit" busy={isBusy} disabled={!draft.url.trim() || !!filterProblem && !error}>{theirs ? C.endpoint.saveMine : endpoint ? C.common.save : C.common.create}</Button></>}>
       <Field label={C.endpoint.url} hint={C.endpoint.urlHint} error={fieldError(error, "url")}><Input type="url" mono value={draft.url} bad={shows("url")} onValue={(url) => put({ url })} placeholder="https://" data-first="" /></Field>
       <Field label={C.endpoint.description}><Input value={draft.description} onValue={(description) => put({ description })} /></Field>
       <Field label={C.endpoint.types} hint={C.endpoint.typesHint} error={fieldError(error, "eventTypes")}><Input mono value={draft.types} onValue={(types) => put({ types })} /></Field>
@@ -133,6 +165,7 @@ export function EndpointDialog({ app, endpoint, start, onClose, onDone }: Props)
           <Field label={C.common.metadata} hint={C.common.metadataHint}><TextArea mono rows={3} value={draft.metadata} onValue={(metadata) => put({ metadata })} /></Field>
         </div>
       </details>
+      {theirs && <Versions theirs={theirs} before={before} draft={draft} onTake={(key) => { const now = draftOf(theirs); setBefore((was) => ({ ...was, [key]: now[key] })); put({ [key]: now[key] }); }} />}
       {error != null && <ErrorPanel error={error} />}
     </Dialog>
   );

@@ -3,7 +3,7 @@
 // be replaced.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, Button, Dialog, Empty, ErrorPanel, Field, Icon, Input, toast, useAct, type Loaded } from "../../kit";
+import { api, Button, Dialog, Empty, ErrorPanel, Field, Icon, Input, may, toast, useAct, type Loaded } from "../../kit";
 import { W } from "../../words/en";
 import { C } from "../../words/console_delivery";
 import { Shown } from "../common";
@@ -45,7 +45,7 @@ export function EndpointHeaders({ path, loaded }: { path: string; loaded: Loaded
   };
   return (
     <>
-      <div class="filters row wrap"><span class="muted grow">{C.endpoint.headersText}</span><Button small icon="plus" onClick={() => setEditing({})}>{C.endpoint.headerAdd}</Button></div>
+      <div class="filters row wrap"><span class="muted grow">{C.endpoint.headersText}</span><Button needs="change" small icon="plus" onClick={() => setEditing({})}>{C.endpoint.headerAdd}</Button></div>
       <Shown loaded={loaded}>
         {(data) => {
           const rows: Row[] = [...Object.entries(data.headers).map(([name, value]) => ({ name, value })), ...data.sensitive.map((name) => ({ name, value: null }))];
@@ -59,7 +59,7 @@ export function EndpointHeaders({ path, loaded }: { path: string; loaded: Loaded
                     <tr key={name}>
                       <td><bdi class="mono">{name}</bdi></td>
                       <td>{value === null ? <span class="muted">{C.endpoint.headerHidden}</span> : <bdi class="mono">{value}</bdi>}</td>
-                      <td class="num"><span class="row gap-1 endcell"><Button small kind="quiet" onClick={() => setEditing({ name })}>{C.common.edit}</Button><button type="button" class="copy shown" aria-label={C.endpoint.headerRemove(name)} title={C.endpoint.headerRemove(name)} onClick={() => void remove(name)}><Icon name="x" small /></button></span></td>
+                      <td class="num"><span class="row gap-1 endcell"><Button needs="change" small kind="quiet" onClick={() => setEditing({ name })}>{C.common.edit}</Button>{may("change") && <button type="button" class="copy shown" aria-label={C.endpoint.headerRemove(name)} title={C.endpoint.headerRemove(name)} onClick={() => void remove(name)}><Icon name="x" small /></button>}</span></td>
                     </tr>
                   ))}
                 </tbody>

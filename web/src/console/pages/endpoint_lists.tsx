@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What was tried at an endpoint, and how its messages stand.
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { api, Button, Chips, Code, Copy, count, DurationBar, duration, Empty, ErrorPanel, Link, pageIterator, Pager, part, query, Status, Table, Time, useLoad, type Column, type FilterSpec, type List } from "../../kit";
 import { C } from "../../words/console_delivery";
 import { deliveryStatus, endpointPath, appPath } from "../common";
+import { Newer } from "../newer";
 import type { Attempt, EndpointMessage } from "../types";
 import { CopyLink, filterKey, hasFilters, messageQuery, MESSAGE_FILTERS } from "./messages";
 
@@ -35,10 +36,11 @@ function attemptColumns(app: string, longest: number): Column<Attempt>[] {
   ];
 }
 
-function ListHead({ specs, onAgain }: { specs: readonly FilterSpec[]; onAgain: () => void }): JSX.Element {
+function ListHead({ specs, onAgain, children }: { specs: readonly FilterSpec[]; onAgain: () => void; children: ComponentChildren }): JSX.Element {
   return (
     <div class="filters row wrap">
       <Chips specs={specs} />
+      {children}
       <span class="row end"><Button small kind="quiet" icon="retry" onClick={onAgain}>{C.common.refresh}</Button><CopyLink /></span>
     </div>
   );
@@ -51,14 +53,15 @@ function Nothing({ isFiltered, title, text }: { isFiltered: boolean; title: stri
 export function EndpointAttempts({ app, endpoint }: { app: string; endpoint: string }): JSX.Element {
   const iterator = pageIterator();
   const key = `attempts ${app} ${endpoint} ${iterator} ${filterKey(ATTEMPT_FILTERS)}`;
-  const list = useLoad(key, (signal) => api.get<List<Attempt>>(`${appPath(app)}/attempt/endpoint/${part(endpoint)}`, {
-    limit: 100, iterator, with_content: false, with_msg: true, status: query.value.get("status"), status_code_class: query.value.get("class"), ...messageQuery(),
-  }, signal));
+  const load = (from: string | null, signal?: AbortSignal) => api.get<List<Attempt>>(`${appPath(app)}/attempt/endpoint/${part(endpoint)}`, {
+    limit: 100, iterator: from, with_content: false, with_msg: true, status: query.value.get("status"), status_code_class: query.value.get("class"), ...messageQuery(),
+  }, signal);
+  const list = useLoad(key, (signal) => load(iterator, signal));
   const rows = list.data?.data;
   const longest = Math.max(1, ...(rows ?? []).map((one) => one.responseDurationMs));
   return (
     <>
-      <ListHead specs={ATTEMPT_FILTERS} onAgain={list.reload} />
+      <ListHead specs={ATTEMPT_FILTERS} onAgain={list.reload}><Newer list={list} at={iterator} peek={load} /></ListHead>
       {list.error != null && <ErrorPanel error={list.error} onRetry={list.reload} />}
       {rows && rows.length === 0 && list.data!.done && !iterator
         ? <Nothing isFiltered={hasFilters(ATTEMPT_FILTERS)} title={C.endpoint.noAttempt} text={C.endpoint.noAttemptText} />
@@ -80,13 +83,14 @@ function deliveryColumns(app: string): Column<EndpointMessage>[] {
 
 export function EndpointMessages({ app, endpoint }: { app: string; endpoint: string }): JSX.Element {
   const iterator = pageIterator();
-  const list = useLoad(`deliveries ${app} ${endpoint} ${iterator} ${filterKey(DELIVERY_FILTERS)}`, (signal) => api.get<List<EndpointMessage>>(`${endpointPath(app, endpoint)}/msg`, {
-    limit: 100, iterator, with_content: false, expanded_statuses: true, status: query.value.get("status"), ...messageQuery(),
-  }, signal));
+  const load = (from: string | null, signal?: AbortSignal) => api.get<List<EndpointMessage>>(`${endpointPath(app, endpoint)}/msg`, {
+    limit: 100, iterator: from, with_content: false, expanded_statuses: true, status: query.value.get("status"), ...messageQuery(),
+  }, signal);
+  const list = useLoad(`deliveries ${app} ${endpoint} ${iterator} ${filterKey(DELIVERY_FILTERS)}`, (signal) => load(iterator, signal));
   const rows = list.data?.data;
   return (
     <>
-      <ListHead specs={DELIVERY_FILTERS} onAgain={list.reload} />
+      <ListHead specs={DELIVERY_FILTERS} onAgain={list.reload}><Newer list={list} at={iterator} peek={load} /></ListHead>
       {list.error != null && <ErrorPanel error={list.error} onRetry={list.reload} />}
       {rows && rows.length === 0 && list.data!.done && !iterator
         ? <Nothing isFiltered={hasFilters(DELIVERY_FILTERS)} title={C.endpoint.noMessage} text={C.endpoint.noMessageText} />

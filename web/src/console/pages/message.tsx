@@ -169,12 +169,12 @@ function MessageView({ app, data, act, open, reload }: { app: string; data: Load
         </div>
         <div class="row">
           <Button icon="term" class="only-lg" onClick={() => open("curl")}>{C.common.curl}</Button>
-          {one && canResend && !one.deleted && <Button kind="primary" class="only-lg" onClick={resendOne}>{C.message.resendTo(endpointName(one))}</Button>}
+          {one && canResend && !one.deleted && <Button needs="change" kind="primary" class="only-lg" onClick={resendOne}>{C.message.resendTo(endpointName(one))}</Button>}
           <Menu label={C.common.more}>
-            {one && canResend && !one.deleted && <MenuItem icon="send" onClick={() => void resendOne()}>{C.message.resendTo(endpointName(one))}</MenuItem>}
-            {canResend && given.length > 1 && <MenuItem icon="bulk" onClick={() => open("resend")}>{C.message.resendAll(given.length)}</MenuItem>}
+            {one && canResend && !one.deleted && <MenuItem needs="change" icon="send" onClick={() => void resendOne()}>{C.message.resendTo(endpointName(one))}</MenuItem>}
+            {canResend && given.length > 1 && <MenuItem needs="change" icon="bulk" onClick={() => open("resend")}>{C.message.resendAll(given.length)}</MenuItem>}
             <MenuItem icon="term" onClick={() => open("curl")}>{C.common.curl}</MenuItem>
-            {canResend && <><hr /><MenuItem icon="x" danger onClick={() => open("expunge")}>{C.message.expunge}</MenuItem></>}
+            {canResend && <><hr /><MenuItem needs="change" icon="x" danger onClick={() => open("expunge")}>{C.message.expunge}</MenuItem></>}
           </Menu>
         </div>
       </div>

@@ -5,6 +5,7 @@ import { api, Button, Chips, Copy, Empty, ErrorPanel, Id, Link, Menu, MenuItem, 
 import { C } from "../../words/console_delivery";
 import { appPath, useOpen } from "../common";
 import { momentOf, showMoment, SINCE } from "../moments";
+import { Newer } from "../newer";
 import type { Message } from "../types";
 import { BulkDialog, type BulkFilter } from "./bulk";
 
@@ -49,21 +50,23 @@ function bulkOf(app: string): { filter: BulkFilter; since: string; until: string
 export function Messages({ app, onSend }: { app: string; onSend: () => void }): JSX.Element {
   const iterator = pageIterator();
   const isFiltered = hasFilters(MESSAGE_FILTERS);
-  const list = useLoad(`messages ${app} ${iterator} ${filterKey(MESSAGE_FILTERS)}`, (signal) => api.get<List<Message>>(`${appPath(app)}/msg`, { limit: 100, with_content: false, iterator, ...messageQuery() }, signal));
+  const load = (from: string | null, signal?: AbortSignal) => api.get<List<Message>>(`${appPath(app)}/msg`, { limit: 100, with_content: false, iterator: from, ...messageQuery() }, signal);
+  const list = useLoad(`messages ${app} ${iterator} ${filterKey(MESSAGE_FILTERS)}`, (signal) => load(iterator, signal));
   const rows = list.data?.data;
   const [act, open] = useOpen<"replay" | "expunge">();
   return (
     <>
       <div class="filters row wrap">
         <Chips specs={MESSAGE_FILTERS} />
+        <Newer list={list} at={iterator} peek={load} />
         <span class="row end">
-          {rows && rows.length > 0 && <Menu label={C.message.bulk} icon="bulk"><MenuItem icon="retry" onClick={() => open("replay")}>{C.message.bulkReplay}</MenuItem><hr /><MenuItem icon="x" danger onClick={() => open("expunge")}>{C.message.bulkExpunge}</MenuItem></Menu>}
+          {rows && rows.length > 0 && <Menu label={C.message.bulk} icon="bulk"><MenuItem needs="change" icon="retry" onClick={() => open("replay")}>{C.message.bulkReplay}</MenuItem><hr /><MenuItem needs="change" icon="x" danger onClick={() => open("expunge")}>{C.message.bulkExpunge}</MenuItem></Menu>}
           <Button small kind="quiet" icon="retry" onClick={list.reload}>{C.common.refresh}</Button><CopyLink />
         </span>
       </div>
       {list.error != null && <ErrorPanel error={list.error} onRetry={list.reload} />}
       {rows && rows.length === 0 && list.data!.done && !iterator ? (
-        <div class="panel">{isFiltered ? <Empty art="line" title={C.message.noMatch}>{C.endpoint.noMatchText}</Empty> : <Empty title={C.message.none} actions={<Button kind="primary" onClick={onSend}>{C.app.send}</Button>}>{C.message.noneText}</Empty>}</div>
+        <div class="panel">{isFiltered ? <Empty art="line" title={C.message.noMatch}>{C.endpoint.noMatchText}</Empty> : <Empty title={C.message.none} actions={<Button needs="change" kind="primary" onClick={onSend}>{C.app.send}</Button>}>{C.message.noneText}</Empty>}</div>
       ) : (
         <div class="panel flush inset clipx"><Table label={C.message.list} columns={columns(app)} rows={rows} rowKey={(message) => message.id} rowTo={(message) => `/apps/${part(app)}/messages/${part(message.id)}`} isSlow={list.isSlow} /></div>
       )}

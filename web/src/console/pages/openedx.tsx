@@ -2,16 +2,18 @@
 // Open edX: what the plugins' admin pages held, for a site. A webhook is an ordinary endpoint of the site's application;
 // webfilters stand in the real order in which they are asked.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import {
-  api, ApiError, Button, Check, Confirm, Dialog, Empty, ErrorPanel, Field, Input, Link, Panel, part, query, setQuery, Table, toast, useAct, useLoad, type Column, type List,
+  api, ApiError, Button, Check, Confirm, Dialog, Empty, ErrorPanel, Field, Input, Link, LinkButton, may, Panel, part, query, setQuery, Table, toast, useAct, useLoad, type Column, type List,
 } from "../../kit";
 import { W } from "../../words/en";
-import { C } from "../../words/console_filters";
+import { C } from "../../words/console_integrations";
 import { appPath, endpointPath, Shown, useApp } from "../common";
 import { usePage } from "../shell";
 import type { Application, Endpoint, Webfilter } from "../types";
 import { chainTo, loadFilters, NewFilter, useCatalogue, type Catalogue } from "./filters";
+import { ImportDump } from "./openedx_import";
+import { SiteSource } from "./openedx_source";
 
 /** A webhook's event as people know it: the signal where the catalogue has it. */
 function signalOf(endpoint: Endpoint, catalogue: Catalogue | undefined): string {
@@ -81,7 +83,7 @@ function Webhooks({ app }: { app: Application }): JSX.Element {
     list.reload();
   };
   return (
-    <Panel inset title={C.openedx.webhooks} actions={<Button small icon="plus" onClick={() => setEditing("new")}>{C.openedx.addWebhook}</Button>} footer={C.openedx.several}>
+    <Panel inset title={C.openedx.webhooks} actions={<Button needs="change" small icon="plus" onClick={() => setEditing("new")}>{C.openedx.addWebhook}</Button>} footer={C.openedx.several}>
       <Shown loaded={list}>
         {(data) => data.data.length === 0 ? <Empty title={C.openedx.noWebhook}>{C.openedx.noWebhookText}</Empty> : (
           <table class="tbl fixed" aria-label={C.openedx.webhooks}>
@@ -92,8 +94,8 @@ function Webhooks({ app }: { app: Application }): JSX.Element {
                   <td><Link class="main-link" to={`/apps/${part(app.id)}/endpoints/${part(endpoint.id)}`}><bdi>{endpoint.description || endpoint.url}</bdi></Link>{endpoint.encoding === "form" && <span class="l2">{C.openedx.form}</span>}</td>
                   <td class="c-lg mono"><bdi>{signalOf(endpoint, catalogue)}</bdi></td>
                   <td class="c-wide mono"><span class="trunc block"><bdi>{endpoint.url}</bdi></span></td>
-                  <td class="c-tog"><input type="checkbox" class="sw" aria-label={C.openedx.enabled} checked={!endpoint.disabled} onChange={(event) => void toggle(endpoint, event.currentTarget.checked)} /></td>
-                  <td class="num c-two"><Button small kind="quiet" onClick={() => setEditing(endpoint)}>{C.common.edit}</Button><Button small kind="quiet" onClick={() => setGoing(endpoint)}>{C.common.remove}</Button></td>
+                  <td class="c-tog"><input type="checkbox" class="sw" aria-label={C.openedx.enabled} disabled={!may("change")} checked={!endpoint.disabled} onChange={(event) => void toggle(endpoint, event.currentTarget.checked)} /></td>
+                  <td class="num c-two"><Button needs="change" small kind="quiet" onClick={() => setEditing(endpoint)}>{C.common.edit}</Button><Button needs="change" small kind="quiet" onClick={() => setGoing(endpoint)}>{C.common.remove}</Button></td>
                 </tr>
               ))}
             </tbody>
@@ -124,7 +126,7 @@ function SiteFilters({ app }: { app: Application }): JSX.Element {
   const list = useLoad(`openedx filters ${app.id}`, (signal) => loadFilters(app.id, null, signal));
   const [isNew, setNew] = useState(false);
   return (
-    <Panel inset title={C.openedx.webfilters} actions={<Button small icon="plus" onClick={() => setNew(true)}>{C.openedx.addFilter}</Button>}>
+    <Panel inset title={C.openedx.webfilters} actions={<Button needs="change" small icon="plus" onClick={() => setNew(true)}>{C.openedx.addFilter}</Button>} footer={list.data?.length ? C.openedx.lastWins : undefined}>
       <Shown loaded={list}>
         {(filters) => filters.length === 0 ? <Empty title={C.openedx.noFilter}>{C.openedx.noFilterText}</Empty>
           : <Table class="fixed" label={C.openedx.webfilters} columns={FILTER_COLUMNS(app.id)} rows={[...filters].sort((a, b) => a.event.localeCompare(b.event) || a.order - b.order)} rowKey={(filter) => filter.id} rowTo={(filter) => chainTo(app.id, filter.event)} />}
@@ -136,13 +138,47 @@ function SiteFilters({ app }: { app: Application }): JSX.Element {
 
 function SiteView({ site }: { site: string }): JSX.Element {
   const app = useApp(site);
-  return <Shown loaded={app}>{(data) => <div class="stack"><p><Link to={`/apps/${part(data.id)}`}><bdi>{data.name}</bdi></Link></p><Webhooks app={data} /><SiteFilters app={data} /></div>}</Shown>;
+  const [isImporting, setImporting] = useState(false);
+  const [turn, setTurn] = useState(0);
+  return (
+    <Shown loaded={app}>
+      {(data) => (
+        <div class="stack">
+          <div class="row"><h2 class="grow sitename"><Link to={`/apps/${part(data.id)}`}><bdi>{data.name}</bdi></Link></h2><Button needs="change" icon="in" onClick={() => setImporting(true)}>{C.openedx.import}</Button></div>
+          <SiteSource app={data} />
+          <Webhooks key={`w${turn}`} app={data} />
+          <SiteFilters key={`f${turn}`} app={data} />
+          {isImporting && <ImportDump app={data.id} onClose={() => setImporting(false)} onDone={() => setTurn((n) => n + 1)} />}
+        </div>
+      )}
+    </Shown>
+  );
+}
+
+const SITES_SHOWN = 12;
+
+/** Those that stand for something of another integration are none. */
+function isSite(app: Application): boolean {
+  return !/^(ckan|preservica|gaia-.*)$/.test(app.uid ?? "");
+}
+
+/** Applications to choose from, the newest first. */
+function Sites({ apps }: { apps: readonly Application[] }): JSX.Element {
+  if (!apps.length) return <div class="panel"><Empty title={C.openedx.noSite} actions={<LinkButton to="/apps">{C.apps.title}</LinkButton>}>{C.openedx.noSiteText}</Empty></div>;
+  return (
+    <Panel inset title={C.openedx.choose} footer={C.openedx.chooseText}>
+      <ul class="picklist">
+        {apps.slice(0, SITES_SHOWN).map((app) => <li data-row=""><Link to={`/integrations/openedx?site=${part(app.uid ?? app.id)}`}><bdi class="trunc">{app.name}</bdi></Link>{app.uid && <bdi class="muted mono trunc">{app.uid}</bdi>}</li>)}
+      </ul>
+    </Panel>
+  );
 }
 
 export function OpenEdx(): JSX.Element {
-  usePage(C.nav.openedx);
+  usePage(C.nav.openedx, [{ label: C.nav.integrations }]);
   const site = query.value.get("site");
   const [text, setText] = useState(site ?? "");
+  useEffect(() => setText(site ?? ""), [site]);
   const apps = useLoad("openedx apps", (signal) => api.get<List<Application>>("/api/v1/app", { limit: 100, order: "descending" }, signal));
   return (
     <>
@@ -154,7 +190,7 @@ export function OpenEdx(): JSX.Element {
           <Button type="submit" disabled={!text.trim()}>{C.openedx.open}</Button>
         </form>
       </div>
-      {site ? <SiteView key={site} site={site} /> : <div class="panel"><Empty title={C.openedx.choose}>{C.openedx.chooseText}</Empty></div>}
+      {site ? <SiteView key={site} site={site} /> : <Shown loaded={apps}>{(list) => <Sites apps={list.data.filter(isSite)} />}</Shown>}
     </>
   );
 }

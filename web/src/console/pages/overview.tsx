@@ -3,26 +3,19 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import {
-  api, Button, count, duration, Empty, ErrorPanel, figure, Lines, Link, Panel, part, percent, query, Seg, setQuery, Skel, Spark, Table, TableSwitch, useLoad, Waterline, type Column, type List, type WaterPoint,
+  api, ApiError, Button, bytes, count, duration, Empty, ErrorPanel, figure, Lines, Link, now, Panel, part, percent, Seg, Skel, Spark, Table, TableSwitch, useLoad, Waterline, type Column, type List, type WaterPoint,
 } from "../../kit";
 import { C } from "../../words/console_overview";
 import { Stat } from "../common";
+import { RangeBar, rangeOf, type Range } from "../range";
 import { FAILED, measure, timesOf, totalOf, useSeries, waterPoints, type Series, type SeriesRows } from "../series";
 import { usePage } from "../shell";
 import { useStream } from "../../kit/stream";
-import { TroubleList, troubles } from "../trouble";
+import { needing, TroubleList, troubles } from "../trouble";
 import type { Application } from "../types";
 import { LiveList, Rate } from "./live";
 
-const RANGES = { "15m": ["now-15m", "1m"], "1h": ["now-1h", "1m"], "6h": ["now-6h", "5m"], "24h": ["now-24h", "15m"], "7d": ["now-7d", "2h"], "30d": ["now-30d", "12h"] } as const;
-type Range = keyof typeof RANGES;
-
 const MEASURES = "accepted,delivered,failed,attempts,attempts2xx,attempts3xx,attempts4xx,attempts5xx,attemptsNone,attemptP50,attemptP95";
-
-function useRange(): [Range, (range: Range) => void] {
-  const asked = query.value.get("range") as Range | null;
-  return [asked && asked in RANGES ? asked : "6h", (range) => setQuery({ range: range === "6h" ? null : range }, { replace: true })];
-}
 
 interface Sums {
   seconds: number;
@@ -49,17 +42,50 @@ function sumsOf(data: Series): Sums {
   };
 }
 
+interface Disk {
+  store: { bytes: number; freeBytes: number; daysLeft: number | null };
+}
+
+const SOON_DAYS = 14, DISK_MS = 60_000;
+
+/** Not everybody may see the server itself: then there is nothing. */
+function useDisk(): Disk | null | undefined {
+  return useLoad("disk", (signal) => api.get<Disk>("/api/v1/system", undefined, signal).catch((error: unknown) => {
+    if (error instanceof ApiError && error.status === 403) return null;
+    throw error;
+  }), { everyMs: DISK_MS }).data;
+}
+
+function DiskStat(): JSX.Element | null {
+  const disk = useDisk();
+  if (disk === null) return null;
+  const days = disk?.store.daysLeft ?? null;
+  const value = !disk ? <Skel w={2} /> : days === null ? bytes(disk.store.freeBytes) : C.overview.days(figure(days));
+  return <Stat label={C.overview.disk} tone={days !== null && days < SOON_DAYS ? "warned" : undefined} value={<Link class="plainlink" to="/system">{value}</Link>} unit={disk && days !== null && C.overview.left} sub={disk && (days === null ? C.overview.used(bytes(disk.store.bytes)) : C.overview.atRate)} />;
+}
+
+/** What waits longest; what is late stands among the troubles. */
+function WaitStat(): JSX.Element {
+  const list = troubles.value;
+  const late = list?.data.filter((one) => one.oldestWaitingAt) ?? [];
+  const oldest = late.length ? Math.min(...late.map((one) => new Date(one.oldestWaitingAt!).getTime())) : null;
+  const n = late.reduce((sum, one) => sum + (one.waitingCount ?? 0), 0);
+  return <Stat label={C.overview.oldest} tone={oldest ? "warned" : undefined} value={!list ? <Skel w={2} /> : oldest ? duration(now.value - oldest) : "–"} sub={list && (oldest ? C.overview.waiting(count(n)) : C.overview.nothingLate)} />;
+}
+
 function Figures({ sums }: { sums: Sums | undefined }): JSX.Element {
   const wait = <Skel w={2} />;
   const share = sums && sums.lost + sums.delivered > 0 ? sums.lost / (sums.lost + sums.delivered) : 0;
   const failing = sums && sums.attempts > 0 ? sums.failed / sums.attempts : 0;
   return (
-    <section class="stats" aria-label={C.overview.messages}>
+    <section class="stats seven" aria-label={C.overview.messages}>
       <Stat label={C.overview.accepted} value={sums ? figure(sums.accepted / sums.seconds) : wait} unit={sums && C.overview.perSecond} sub={sums && C.overview.acceptedSub(count(sums.accepted))} />
       <Stat label={C.overview.delivered} value={sums ? figure(sums.delivered / sums.seconds) : wait} unit={sums && C.overview.perSecond} sub={sums && C.overview.deliveredSub(count(sums.delivered))} />
       <Stat label={C.overview.lost} tone={sums?.lost ? "bad" : undefined} value={sums ? count(sums.lost) : wait} sub={sums && (sums.lost ? C.overview.lostSub(percent(share)) : C.overview.noneLost)} />
       <Stat label={C.overview.failed} tone={failing > 0.01 ? "bad" : undefined} value={sums ? percent(failing) : wait} unit={sums && C.overview.percent} sub={sums && C.overview.failedSub(count(sums.failed), count(sums.attempts))} />
       <Stat label={C.overview.p95} value={sums ? sums.p95 === null ? "–" : duration(sums.p95) : wait} sub={sums?.p50 != null && C.overview.p95Sub(duration(sums.p50))} />
+      <WaitStat />
+      <DiskStat />
     </section>
   );
 }
@@ -126,13 +152,12 @@ interface AppRow {
 
 const APPS_LOOKED_AT = 200, SHOWN = 6, AT_ONCE = 100;
 
-async function loadBusiest(range: Range, signal: AbortSignal): Promise<{ rows: AppRow[]; isPart: boolean }> {
+async function loadBusiest({ from, to, rowStep }: Range, signal: AbortSignal): Promise<{ rows: AppRow[]; isPart: boolean }> {
   const apps = await api.get<List<Application>>("/api/v1/app", { limit: APPS_LOOKED_AT, order: "descending" }, signal);
   const rows: AppRow[] = [];
   for (let at = 0; at < apps.data.length; at += AT_ONCE) {
     const some = apps.data.slice(at, at + AT_ONCE);
-    const step = { "15m": "1m", "1h": "3m", "6h": "15m", "24h": "1h", "7d": "7h", "30d": "1d" }[range];
-    const found = await api.get<SeriesRows>("/api/v1/series/rows", { of: "application", ids: some.map((app) => app.id).join(), measure: "accepted,delivered,failed", from: RANGES[range][0], step }, signal);
+    const found = await api.get<SeriesRows>("/api/v1/series/rows", { of: "application", ids: some.map((app) => app.id).join(), measure: "accepted,delivered,failed", from, to, step: rowStep }, signal);
     for (const row of found.data) {
       const app = some.find((one) => one.id === row.id);
       const total = (name: string) => measure(row.series, name)?.total ?? 0;
@@ -153,7 +178,7 @@ const COLUMNS: readonly Column<AppRow>[] = [
 
 function Busiest({ range }: { range: Range }): JSX.Element {
   const [by, setBy] = useState<"volume" | "failures">("volume");
-  const loaded = useLoad(`busiest ${range}`, (signal) => loadBusiest(range, signal), { everyMs: 30_000 });
+  const loaded = useLoad(`busiest ${JSON.stringify(range)}`, (signal) => loadBusiest(range, signal), { everyMs: 30_000 });
   const rows = loaded.data?.rows.filter((row) => row.messages + row.lost > 0).sort((a, b) => (by === "volume" ? b.messages - a.messages : b.lost - a.lost)).slice(0, SHOWN);
   return (
     <Panel inset class="clip" title={C.overview.busiest} actions={<Seg small label={C.overview.busiest} value={by} onChange={setBy} options={[["volume", C.overview.volume], ["failures", C.overview.failures]]} />}
@@ -180,21 +205,20 @@ function LivePanel(): JSX.Element {
 
 function Headline(): JSX.Element {
   const list = troubles.value;
-  const n = list ? Object.values(list.counts).reduce((sum, one) => sum + one, 0) : 0;
+  const n = needing.value;
   return <h1 class="grow">{!list ? C.nav.overview : n ? C.overview.needs(n) : C.overview.nothing}</h1>;
 }
 
 export function Overview(): JSX.Element {
   usePage(C.nav.overview);
-  const [range, setRange] = useRange();
-  const [from, step] = RANGES[range];
-  const series = useSeries("organisation", MEASURES, { from, step });
+  const { range } = rangeOf("6h");
+  const series = useSeries("organisation", MEASURES, { from: range.from, to: range.to, step: range.step });
   const { data } = series;
   return (
     <>
       <div class="phead">
         <Headline />
-        <Seg label={C.overview.range} value={range} onChange={setRange} options={(Object.keys(RANGES) as Range[]).map((key) => [key, C.overview.ranges[key]] as const)} />
+        <RangeBar absent="6h" labels={C.overview.ranges} />
       </div>
       {series.error != null && <ErrorPanel error={series.error} onRetry={series.reload} />}
       {troubles.value ? <TroubleList list={troubles.value} /> : <div class="panel incs incsroom" />}

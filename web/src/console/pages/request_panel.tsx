@@ -6,7 +6,7 @@ import { C } from "../../words/console_sources";
 import { Shown } from "../common";
 import type { Explanation, Source, SourceRequest } from "../types";
 import { OUTCOMES, reasonWords } from "./requests";
-import { sourcePath } from "./source";
+import { sourcePath } from "./source_path";
 
 interface Loaded {
   request: SourceRequest;
@@ -75,8 +75,8 @@ function Refused({ request, explained, onSecret, onReplay }: { request: SourceRe
       )}
       {explained && <Steps explained={explained} />}
       <div class="row wrap mt">
-        {!isCured && <Button small onClick={onSecret}>{C.source.rotateSecret}</Button>}
-        <Button small onClick={onReplay}>{C.request.replayAllMenu}</Button>
+        {!isCured && <Button needs="change" small onClick={onSecret}>{C.source.rotateSecret}</Button>}
+        <Button needs="change" small onClick={onReplay}>{C.request.replayAllMenu}</Button>
       </div>
     </>
   );
@@ -128,7 +128,7 @@ export function RequestPanel({ source, id, onSecret, onReplay, onChanged }: { so
               ]} /></div>
             </div>
             <Body request={request} />
-            <footer><span class="grow" /><Button small busy={isBusy} onClick={replay}>{C.request.replay}</Button></footer>
+            <footer><span class="grow" /><Button needs="change" small busy={isBusy} onClick={replay}>{C.request.replay}</Button></footer>
           </>
         )}
       </Shown>

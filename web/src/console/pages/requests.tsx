@@ -3,9 +3,10 @@
 import type { JSX } from "preact";
 import { api, Chips, Code, Empty, ErrorPanel, pageIterator, Pager, query, Seg, setQuery, Status, Table, Time, useLoad, type Column, type FilterSpec, type List, type StatusName } from "../../kit";
 import { C } from "../../words/console_sources";
-import { sourcePath } from "./source";
+import { sourcePath } from "./source_path";
 import type { Source, SourceRequest } from "../types";
 import { momentOf, showMoment, SINCE } from "../moments";
+import { Newer } from "../newer";
 import { filterKey, hasFilters } from "./messages";
 import { RequestPanel } from "./request_panel";
 
@@ -40,9 +41,10 @@ export function Requests({ source, onSecret, onReplay }: { source: Source; onSec
   const iterator = pageIterator();
   const at = query.value;
   const outcome = (at.get("outcome") ?? "") as "" | SourceRequest["outcome"];
-  const list = useLoad(`requests ${source.id} ${iterator} ${outcome} ${filterKey(FILTERS)}`, (signal) => api.get<List<SourceRequest>>(`${sourcePath(source.id)}/request`, {
-    limit: 100, iterator, outcome, reason: at.get("reason"), event_type: at.get("type"), text: at.get("text"), after: momentOf(at.get("since")),
-  }, signal));
+  const load = (from: string | null, signal?: AbortSignal) => api.get<List<SourceRequest>>(`${sourcePath(source.id)}/request`, {
+    limit: 100, iterator: from, outcome, reason: at.get("reason"), event_type: at.get("type"), text: at.get("text"), after: momentOf(at.get("since")),
+  }, signal);
+  const list = useLoad(`requests ${source.id} ${iterator} ${outcome} ${filterKey(FILTERS)}`, (signal) => load(iterator, signal));
   const rows = list.data?.data;
   const open = at.get("request");
   const isFiltered = !!outcome || hasFilters(FILTERS);
@@ -53,6 +55,7 @@ export function Requests({ source, onSecret, onReplay }: { source: Source; onSec
         <div class="filters row wrap">
           <Seg label={C.request.outcome} value={outcome} onChange={(next) => setQuery({ outcome: next, iterator: null })} options={C.request.outcomes} />
           <Chips specs={FILTERS} />
+          <Newer list={list} at={iterator} peek={load} />
         </div>
         {list.error != null && <ErrorPanel error={list.error} onRetry={list.reload} />}
         {isEmpty ? <div class="panel">{isFiltered ? <Empty art="line" title={C.request.noMatch}>{C.request.noMatchText}</Empty> : <Empty title={C.request.none}>{C.request.noneText}</Empty>}</div> : (

@@ -8,9 +8,11 @@ import {
 import { W } from "../../words/en";
 import { C } from "../../words/console_filters";
 import { appCrumb, APPS, appPath, Shown, useApp } from "../common";
+import { Newer } from "../newer";
 import { usePage } from "../shell";
 import type { FilterPart, FilterRun, Json, Webfilter } from "../types";
 import { runTo } from "./chain_side";
+import { Diff } from "./diff";
 import { chainTo, loadFilters } from "./filters";
 
 const FILTERS: readonly FilterSpec[] = [{ name: "event", label: C.run.event }];
@@ -20,7 +22,7 @@ function columns(app: string): Column<FilterRun>[] {
     { key: "verdict", head: C.run.verdict, class: "c-state", cell: (run) => <Status is={run.summary.halt ? "halted" : "passed"} /> },
     { key: "run", head: C.run.event, cell: (run) => <><Link class="main-link" to={runTo(app, run.id)}><bdi>{run.event}</bdi></Link><span class="l2 mono trunc">{run.id}</span></> },
     { key: "why", head: C.run.reason, class: "c-lg", cell: (run) => <bdi>{run.summary.reason ?? ""}</bdi> },
-    { key: "took", head: C.run.took, isNum: true, cell: (run) => duration(run.tookMs) },
+    { key: "took", head: C.run.took, isNum: true, class: "c-lg", cell: (run) => duration(run.tookMs) },
     { key: "when", head: C.run.when, isNum: true, cell: (run) => <Time at={run.startedAt} /> },
   ];
 }
@@ -31,12 +33,13 @@ export function Runs({ params }: { params: Params }): JSX.Element {
   const iterator = pageIterator();
   const event = query.value.get("event");
   usePage(C.run.list, [APPS, appCrumb(appId, app.data), { label: C.nav.filters, to: `/apps/${part(appId)}/filters` }]);
-  const list = useLoad(`runs ${appId} ${iterator} ${event}`, (signal) => api.get<List<FilterRun>>(`${appPath(appId)}/filter-run`, { limit: 100, iterator, event, order: "descending" }, signal));
+  const load = (from: string | null, signal?: AbortSignal) => api.get<List<FilterRun>>(`${appPath(appId)}/filter-run`, { limit: 100, iterator: from, event, order: "descending" }, signal);
+  const list = useLoad(`runs ${appId} ${iterator} ${event}`, (signal) => load(iterator, signal));
   const rows = list.data?.data;
   return (
     <>
       <div class="phead"><h1>{C.run.list}<span class="h-sub"><bdi>{app.data?.name}</bdi></span></h1></div>
-      <div class="filters row wrap pt0"><Chips specs={FILTERS} /></div>
+      <div class="filters row wrap pt0"><Chips specs={FILTERS} /><Newer list={list} at={iterator} peek={load} /></div>
       {list.error != null && <ErrorPanel error={list.error} onRetry={list.reload} />}
       {rows?.length === 0 && !iterator ? <div class="panel"><Empty title={C.run.none}>{C.run.noneText}</Empty></div>
         : <div class="panel flush inset clipx"><Table label={C.run.list} columns={columns(appId)} rows={rows} rowKey={(run) => run.id} rowTo={(run) => runTo(appId, run.id)} isSlow={list.isSlow} /></div>}
@@ -53,20 +56,6 @@ interface PartDetail extends FilterPart {
   changes?: { op: string; path: string; from?: Json; to?: Json }[];
 }
 
-function Changes({ changes }: { changes: NonNullable<PartDetail["changes"]> }): JSX.Element {
-  return (
-    <div class="diff">
-      {changes.map((one) => (
-        <>
-          <div class="at"><span /><bdi>{one.path}</bdi></div>
-          {one.from !== undefined && <div class="del"><bdi>{JSON.stringify(one.from)}</bdi></div>}
-          {one.to !== undefined && <div class="add"><bdi>{JSON.stringify(one.to)}</bdi></div>}
-        </>
-      ))}
-    </div>
-  );
-}
-
 function Part({ detail, filter }: { detail: PartDetail; filter: Webfilter | undefined }): JSX.Element {
   return (
     <Panel title={<bdi>{filter?.description || detail.url || detail.id}</bdi>} actions={<span class={detail.effect === "halted" ? "bad" : "muted"}>{C.run.effects[detail.effect] ?? detail.effect}</span>}>
@@ -77,7 +66,7 @@ function Part({ detail, filter }: { detail: PartDetail; filter: Webfilter | unde
           [C.run.took, detail.effect === "not asked" ? null : duration(detail.tookMs)],
           [C.chain.url, detail.url && <bdi class="mono">{detail.url}</bdi>],
         ]} />
-        {detail.changes && detail.changes.length > 0 && <div class="field"><span>{C.run.changes}</span><Changes changes={detail.changes} /></div>}
+        {detail.changes && detail.changes.length > 0 && <div class="field"><span>{C.run.changes}</span><Diff changes={detail.changes} /></div>}
         {detail.request !== undefined && <details class="fold-more"><summary>{C.run.request}</summary><JsonTree text={JSON.stringify(detail.request)} label={C.run.request} /></details>}
         {detail.response !== undefined && <details class="fold-more"><summary>{C.run.response}</summary><JsonTree text={JSON.stringify(detail.response)} label={C.run.response} /></details>}
       </div>
@@ -117,7 +106,7 @@ export function RunPage({ params }: { params: Params }): JSX.Element {
           <div class="stack narrowpage">
             <div class="ephead">
               <div class="grow"><div class="row gap-3 wrap"><h1><bdi>{run.event}</bdi></h1><Status is={run.summary.halt ? "halted" : "passed"} /></div><Id value={run.id} /></div>
-              {run.hasData && <Button onClick={() => setReplaying(true)}>{C.run.replay}</Button>}
+              {run.hasData && <Button needs="change" onClick={() => setReplaying(true)}>{C.run.replay}</Button>}
             </div>
             <Panel title={C.run.verdict}><div class="body"><Facts rows={[
               [C.run.when, <Time at={run.startedAt} />],

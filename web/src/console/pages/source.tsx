@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import {
-  api, Button, Confirm, Copy, count, Dialog, Empty, ErrorPanel, Facts, Field, Id, Input, Menu, MenuItem, navigate, Panel, part, Select, Tabs, TextArea, Time, toast, useAct, useLoad, type List, type Loaded, type Params,
+  api, Button, Confirm, Copy, count, Dialog, Empty, ErrorPanel, Facts, Field, Id, Input, Menu, MenuItem, navigate, Panel, part, Select, Status, Tabs, TextArea, Time, toast, useAct, useLoad, type List, type Loaded, type Params,
 } from "../../kit";
 import { W } from "../../words/en";
 import { C } from "../../words/console_sources";
@@ -14,14 +14,11 @@ import { ReplayRefused } from "./replay_refused";
 import { Requests } from "./requests";
 import { loadPresets, ProviderSteps, SourceState } from "./sources";
 import { SourceDay } from "./source_day";
+import { sourcePath } from "./source_path";
 import { TryRequest } from "./try_request";
 
 type SourceTab = "requests" | "endpoints" | "settings";
 type Act = "try" | "url" | "secret" | "delete" | "replay";
-
-export function sourcePath(source: string): string {
-  return `/ingest/api/v1/source/${part(source)}`;
-}
 
 function RotateUrl({ source, onClose, onDone }: { source: Source; onClose: () => void; onDone: () => void }): JSX.Element {
   const [grace, setGrace] = useState<string>("86400");
@@ -66,14 +63,14 @@ function SettingsTab({ source, open }: { source: Source; open: (act: Act) => voi
   const preset = presets.data?.find((one) => one.name === source.type);
   return (
     <div class="stack mt narrowpage">
-      <Panel title={C.sources.url} actions={<Button small kind="quiet" onClick={() => open("url")}>{C.source.rotateUrl}</Button>}>
+      <Panel title={C.sources.url} actions={<Button needs="change" small kind="quiet" onClick={() => open("url")}>{C.source.rotateUrl}</Button>}>
         <div class="body">
           <span class="secret"><code class="is-shown">{source.ingestUrl}</code><Copy text={source.ingestUrl ?? ""} label={W.copy.url} /></span>
           <p class="hint mt-2">{C.sources.urlHint}</p>
           {preset && <div class="mt stack"><ProviderSteps preset={preset} /></div>}
         </div>
       </Panel>
-      <Panel title={C.sources.secrets} actions={<Button small kind="quiet" onClick={() => open("secret")}>{source.secretCount ? C.source.rotateSecret : C.source.giveSecret}</Button>}>
+      <Panel title={C.sources.secrets} actions={<Button needs="change" small kind="quiet" onClick={() => open("secret")}>{source.secretCount ? C.source.rotateSecret : C.source.giveSecret}</Button>}>
         <div class="body"><Facts rows={[
           [C.sources.secrets, count(source.secretCount)],
           [C.sources.type, preset ? `${preset.title} (${source.type})` : source.type],
@@ -96,7 +93,7 @@ function RawSettings({ source }: { source: Source }): JSX.Element {
     toast.say(C.common.saved);
   });
   return (
-    <Panel title={C.source.rules} actions={<Button small busy={isBusy} onClick={save}>{C.common.save}</Button>}>
+    <Panel title={C.source.rules} actions={<Button needs="change" small busy={isBusy} onClick={save}>{C.common.save}</Button>}>
       <div class="body fields">
         <Field label={C.source.rulesLabel} hint={C.source.rulesHint}><TextArea mono rows={8} value={text} onValue={setText} /></Field>
         {error != null && <ErrorPanel error={error} />}
@@ -111,15 +108,15 @@ function EndpointsTab({ source }: { source: Source }): JSX.Element {
   const [going, setGoing] = useState<Endpoint | null>(null);
   return (
     <>
-      <div class="filters row wrap"><span class="muted grow">{C.source.endpointsText}</span><Button small icon="plus" onClick={() => setAdding(true)}>{C.source.addEndpoint}</Button></div>
+      <div class="filters row wrap"><span class="muted grow">{C.source.endpointsText}</span><Button needs="change" small icon="plus" onClick={() => setAdding(true)}>{C.source.addEndpoint}</Button></div>
       <Shown loaded={list}>
         {(data) => data.data.length === 0 ? <div class="panel"><Empty title={C.source.noEndpoint}>{C.source.noEndpointText}</Empty></div> : (
-          <div class="panel flush inset clipx"><table class="tbl" aria-label={C.source.endpoints}><tbody>
+          <div class="panel flush inset clipx"><table class="tbl" aria-label={C.source.endpoints}><thead><tr><th scope="col">{C.source.endpoints}</th><th scope="col" class="c-state">{C.sources.state}</th><th scope="col" class="num"><span class="sr">{C.common.more}</span></th></tr></thead><tbody>
             {data.data.map((endpoint) => (
               <tr key={endpoint.id}>
-                <td><b class="normalweight"><bdi>{endpoint.description || endpoint.url}</bdi></b><span class="l2 mono"><bdi>{endpoint.url}</bdi></span></td>
-                <td class="num">{endpoint.disabled ? W.status.disabled : W.status.enabled}</td>
-                <td class="num"><Button small kind="quiet" onClick={() => setGoing(endpoint)}>{C.common.remove}</Button></td>
+                <td><b class="normalweight"><bdi>{endpoint.description || endpoint.url}</bdi></b><span class="l2 mono trunc"><bdi>{endpoint.url}</bdi></span></td>
+                <td class="c-state"><Status is={endpoint.disabled ? "disabled" : "enabled"} /></td>
+                <td class="num"><Button needs="change" small kind="quiet" onClick={() => setGoing(endpoint)}>{C.common.remove}</Button></td>
               </tr>
             ))}
           </tbody></table></div>
@@ -167,14 +164,14 @@ function Head({ loaded, source, open }: { loaded: Loaded<Source>; source: Source
       </div>
       <div class="row">
         <Button icon="flask" class="only-lg" onClick={() => open("try")}>{C.source.try}</Button>
-        <Button icon={source.paused ? "play" : "pause"} busy={isBusy} onClick={() => void run(() => pauseTo(!source.paused)).then((isDone) => !isDone && loaded.reload())}>{source.paused ? C.source.resume : C.source.pause}</Button>
+        <Button needs="change" icon={source.paused ? "play" : "pause"} busy={isBusy} onClick={() => void run(() => pauseTo(!source.paused)).then((isDone) => !isDone && loaded.reload())}>{source.paused ? C.source.resume : C.source.pause}</Button>
         <Menu label={C.common.more}>
           <MenuItem icon="flask" onClick={() => open("try")}>{C.source.try}</MenuItem>
-          <MenuItem icon="retry" onClick={() => open("replay")}>{C.request.replayAllMenu}</MenuItem>
-          <MenuItem icon="key" onClick={() => open("secret")}>{C.source.rotateSecret}</MenuItem>
-          <MenuItem icon="link" onClick={() => open("url")}>{C.source.rotateUrl}</MenuItem>
+          <MenuItem needs="change" icon="retry" onClick={() => open("replay")}>{C.request.replayAllMenu}</MenuItem>
+          <MenuItem needs="change" icon="key" onClick={() => open("secret")}>{C.source.rotateSecret}</MenuItem>
+          <MenuItem needs="change" icon="link" onClick={() => open("url")}>{C.source.rotateUrl}</MenuItem>
           <hr />
-          <MenuItem icon="x" danger onClick={() => open("delete")}>{C.common.remove}</MenuItem>
+          <MenuItem needs="change" icon="x" danger onClick={() => open("delete")}>{C.common.remove}</MenuItem>
         </Menu>
       </div>
     </div>
@@ -193,7 +190,7 @@ function SourceFrame({ params, tab }: { params: Params; tab: SourceTab }): JSX.E
       {(source) => (
         <>
           <Head loaded={loaded} source={source} open={open} />
-          {source.state === "pending" && <div class="note warn mb"><span class="grow">{C.source.pendingText}</span><Button small onClick={() => open("secret")}>{C.source.giveSecret}</Button></div>}
+          {source.state === "pending" && <div class="note warn mb"><span class="grow">{C.source.pendingText}</span><Button needs="change" small onClick={() => open("secret")}>{C.source.giveSecret}</Button></div>}
           {source.paused && <div class="note mb">{C.source.paused}</div>}
           <SourceDay source={source.id} />
           <Tabs label={C.source.tabs} at={tab} tabs={[

@@ -2,11 +2,14 @@
 // All sources, and how one is made.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, Button, Dialog, Empty, ErrorPanel, Field, Input, Link, navigate, pageIterator, Pager, part, Status, Table, TextArea, Time, toast, useAct, useLoad, type Column, type List, type StatusName } from "../../kit";
+import { api, Button, count, Dialog, Empty, ErrorPanel, Field, Input, Link, navigate, pageIterator, Pager, part, Spark, Status, Table, TextArea, Time, toast, useAct, useLoad, type Column, type List, type StatusName } from "../../kit";
 import { W } from "../../words/en";
 import { C } from "../../words/console_sources";
 import { usePage } from "../shell";
-import type { Source } from "../types";
+import { eachOf } from "../common";
+import { measure, useSparks, waterPoints } from "../series";
+import type { Source, SourceRequest } from "../types";
+import { sourcePath } from "./source_path";
 
 export interface Preset {
   name: string;
@@ -34,13 +37,35 @@ export function SourceState({ source }: { source: Source }): JSX.Element {
   return <Status is={STATES[source.state] ?? "waiting"}>{C.sources.states[source.state] ?? source.state}</Status>;
 }
 
-const COLUMNS: readonly Column<Source>[] = [
-  { key: "name", head: C.sources.name, cell: (source) => <><Link class="main-link" to={`/sources/${part(source.id)}`}><bdi>{source.name}</bdi></Link><span class="l2 mono">{source.uid ?? source.id}</span></> },
-  { key: "type", head: C.sources.type, cell: (source) => <bdi>{source.type}</bdi> },
-  { key: "state", head: C.sources.state, class: "c-st", cell: (source) => <SourceState source={source} /> },
-  { key: "secrets", head: C.sources.secrets, isNum: true, class: "c-lg", cell: (source) => source.secretCount },
-  { key: "created", head: C.sources.created, isNum: true, class: "c-lg", cell: (source) => <Time at={source.createdAt} /> },
-];
+const LASTS_AT_MOST = 40;
+
+/** When something last came in at each; the first of a page only. */
+function useLastRequests(sources: readonly Source[]): ReadonlyMap<string, SourceRequest | undefined> {
+  const ids = sources.slice(0, LASTS_AT_MOST).map((one) => one.id);
+  const loaded = useLoad(`last requests ${ids.join()}`, async (signal) => {
+    const found = await eachOf(ids, 3, (id) => api.get<List<SourceRequest>>(`${sourcePath(id)}/request`, { limit: 1 }, signal));
+    return new Map(ids.map((id, i) => [id, found[i]?.data[0]]));
+  }, { isOff: ids.length === 0, everyMs: 30_000 });
+  return loaded.data ?? new Map();
+}
+
+interface Beside {
+  sparks: ReturnType<typeof useSparks>;
+  lasts: ReadonlyMap<string, SourceRequest | undefined>;
+}
+
+function columnsOf({ sparks, lasts }: Beside): readonly Column<Source>[] {
+  const total = (source: Source, name: string) => measure(sparks.get(source.id)?.series, name)?.total ?? 0;
+  return [
+    { key: "name", head: C.sources.name, class: "c-first", cell: (source) => <><Link class="main-link" to={`/sources/${part(source.id)}`}><bdi>{source.name}</bdi></Link><span class="l2 mono trunc"><bdi>{source.uid ?? source.id}</bdi></span></> },
+    { key: "type", head: C.sources.type, class: "c-lg", cell: (source) => <bdi class="trunc block">{source.type}</bdi> },
+    { key: "state", head: C.sources.state, class: "c-st", cell: (source) => <SourceState source={source} /> },
+    { key: "trend", head: C.apps.last24, class: "c-lg c-sp", cell: (source) => { const spark = sparks.get(source.id); return spark && <Spark label={C.sources.trend(count(total(source, "requestsAccepted")), count(total(source, "requestsRejected")))} points={waterPoints(spark.range, spark.series, "requestsAccepted", ["requestsRejected"])} />; } },
+    { key: "in", head: C.sources.accepted, isNum: true, class: "c-lg", cell: (source) => (sparks.size ? count(total(source, "requestsAccepted")) : "") },
+    { key: "out", head: C.sources.refused, isNum: true, class: "c-lg", cell: (source) => (sparks.size ? <span class={total(source, "requestsRejected") ? "bad" : ""}>{count(total(source, "requestsRejected"))}</span> : "") },
+    { key: "last", head: C.sources.lastRequest, isNum: true, cell: (source) => { const last = lasts.get(source.id); return last ? <Time at={last.timestamp} rel /> : <span class="muted">–</span>; } },
+  ];
+}
 
 export function Sources(): JSX.Element {
   usePage(C.nav.sources);
@@ -48,16 +73,18 @@ export function Sources(): JSX.Element {
   const list = useLoad(`sources ${iterator}`, (signal) => api.get<List<Source>>("/ingest/api/v1/source", { limit: 100, iterator }, signal));
   const [isCreating, setCreating] = useState(false);
   const rows = list.data?.data;
+  const sparks = useSparks("source", rows?.map((source) => source.id) ?? [], "requestsAccepted,requestsRejected");
+  const columns = columnsOf({ sparks, lasts: useLastRequests(rows ?? []) });
   return (
     <>
       <div class="phead">
         <h1 class="grow">{C.sources.title}<span class="h-sub">{C.sources.sub}</span></h1>
-        <Button kind="primary" icon="plus" onClick={() => setCreating(true)}>{C.sources.new}</Button>
+        <Button needs="change" kind="primary" icon="plus" onClick={() => setCreating(true)}>{C.sources.new}</Button>
       </div>
       {list.error != null && <ErrorPanel error={list.error} onRetry={list.reload} />}
       {rows && rows.length === 0 && !iterator
-        ? <div class="panel"><Empty title={C.sources.empty} actions={<Button kind="primary" onClick={() => setCreating(true)}>{C.sources.new}</Button>}>{C.sources.emptyText}</Empty></div>
-        : <div class="panel flush inset clipx"><Table label={C.sources.title} columns={COLUMNS} rows={rows} rowKey={(source) => source.id} rowTo={(source) => `/sources/${part(source.id)}`} isSlow={list.isSlow} /></div>}
+        ? <div class="panel"><Empty title={C.sources.empty} actions={<Button needs="change" kind="primary" onClick={() => setCreating(true)}>{C.sources.new}</Button>}>{C.sources.emptyText}</Empty></div>
+        : <div class="panel flush inset clipx"><Table label={C.sources.title} columns={columns} rows={rows} rowKey={(source) => source.id} rowTo={(source) => `/sources/${part(source.id)}`} isSlow={list.isSlow} /></div>}
       <Pager list={list.data} />
       {isCreating && <SourceDialog onClose={() => setCreating(false)} />}
     </>

@@ -60,12 +60,29 @@ export function taskName(task: Task): string {
 
 const FILTERS: readonly FilterSpec[] = [{ name: "status", label: C.tasks.status, options: C.tasks.statuses }];
 
-const COLUMNS: readonly Column<Task>[] = [
+/** Holds a running task, or lets it go on, where it is listed. */
+function Hold({ task, reload }: { task: Task; reload: () => void }): JSX.Element | null {
+  const { isBusy, run } = useAct();
+  const isPaused = progressOf(task).state === "paused";
+  if (isOver(task) || progressOf(task).state === "canceling") return null;
+  const act = () => void run(async () => {
+    try {
+      await api.post(`/api/v1/background-task/${part(task.id)}/${isPaused ? "resume" : "pause"}`);
+    } catch (error) {
+      toast.fail(error);
+    }
+    reload();
+  });
+  return <Button needs="change" small icon={isPaused ? "play" : "pause"} busy={isBusy} onClick={act}>{isPaused ? C.tasks.resume : C.tasks.pause}</Button>;
+}
+
+const columnsOf = (reload: () => void): readonly Column<Task>[] => [
   { key: "task", head: C.tasks.task, cell: (task) => <><Link class="main-link" to={`/tasks/${part(task.id)}`}>{taskName(task)}</Link><span class="l2 mono trunc">{task.id}</span></> },
   { key: "state", head: C.tasks.state, class: "c-st", cell: (task) => <TaskState task={task} /> },
   { key: "progress", head: C.tasks.progress, class: "c-lg", cell: (task) => <ProgressCell task={task} /> },
   { key: "by", head: C.tasks.by, class: "c-wide", cell: (task) => <bdi>{progressOf(task).startedBy}</bdi> },
-  { key: "updated", head: C.tasks.updated, isNum: true, cell: (task) => <Time at={task.updatedAt} /> },
+  { key: "updated", head: C.tasks.updated, isNum: true, class: "c-lg", cell: (task) => <Time at={task.updatedAt} /> },
+  { key: "hold", head: <span class="sr">{C.tasks.pause}</span>, isNum: true, cell: (task) => <Hold task={task} reload={reload} /> },
 ];
 
 /** Bulk actions and other tasks are two lists of the API. */
@@ -93,7 +110,7 @@ function TaskList({ kind }: { kind: "bulk" | "other" }): JSX.Element {
       {list.error != null && <ErrorPanel error={list.error} onRetry={list.reload} />}
       {rows && rows.length === 0 && !iterator
         ? <div class="panel">{status ? <Empty art="line" title={C.tasks.noMatch} /> : <Empty title={C.tasks.none}>{C.tasks.noneText}</Empty>}</div>
-        : <div class="panel flush inset clipx"><Table class="fixed" label={C.tasks.title} columns={COLUMNS} rows={rows} rowKey={(task) => task.id} rowTo={(task) => `/tasks/${part(task.id)}`} isSlow={list.isSlow} /></div>}
+        : <div class="panel flush inset clipx"><Table class="fixed" label={C.tasks.title} columns={columnsOf(list.reload)} rows={rows} rowKey={(task) => task.id} rowTo={(task) => `/tasks/${part(task.id)}`} isSlow={list.isSlow} /></div>}
       <Pager list={list.data} />
     </>
   );
@@ -112,8 +129,8 @@ function Controls({ task, reload }: { task: Task; reload: () => void }): JSX.Ele
     <>
       <div class="row wrap">
         <label class="rate"><span class="label">{C.tasks.rate}</span><Select value={String(rate ?? "")} options={rates as readonly (readonly [string, string])[]} onValue={pace} /></label>
-        <Button icon={state === "paused" ? "play" : "pause"} busy={isBusy} onClick={() => to(state === "paused" ? "resume" : "pause")}>{state === "paused" ? C.tasks.resume : C.tasks.pause}</Button>
-        <Button kind="danger" onClick={() => setStopping(true)}>{C.tasks.stop}</Button>
+        <Button needs="change" icon={state === "paused" ? "play" : "pause"} busy={isBusy} onClick={() => to(state === "paused" ? "resume" : "pause")}>{state === "paused" ? C.tasks.resume : C.tasks.pause}</Button>
+        <Button needs="change" kind="danger" onClick={() => setStopping(true)}>{C.tasks.stop}</Button>
       </div>
       {error != null && <ErrorPanel error={error} />}
       {isStopping && <Confirm title={C.tasks.stopTitle} act={C.tasks.stop} danger onClose={() => setStopping(false)} onConfirm={async () => { await api.post(`${path}/cancel`); reload(); }}><p>{C.tasks.stopText}</p></Confirm>}

@@ -8,7 +8,7 @@ import { C } from "../../words/console_sources";
 import { metadataOf } from "../common";
 import type { Explanation, Source } from "../types";
 import { Steps } from "./request_panel";
-import { sourcePath } from "./source";
+import { sourcePath } from "./source_path";
 
 export function TryRequest({ source, onClose }: { source: Source; onClose: () => void }): JSX.Element {
   const [headers, setHeaders] = useState("content-type: application/json\n");

@@ -36,12 +36,12 @@ export function EventTypes(): JSX.Element {
       <div class="phead">
         <h1 class="grow">{C.types.title}<span class="h-sub">{C.types.sub}</span></h1>
         <Check sw checked={withArchived} onValue={(on) => setQuery({ archived: on ? "1" : null, iterator: null })}>{C.types.showArchived}</Check>
-        <Button onClick={() => open("import")}>{C.types.import}</Button>
-        <Button kind="primary" icon="plus" onClick={() => open("new")}>{C.types.new}</Button>
+        <Button needs="change" onClick={() => open("import")}>{C.types.import}</Button>
+        <Button needs="change" kind="primary" icon="plus" onClick={() => open("new")}>{C.types.new}</Button>
       </div>
       {list.error != null && <ErrorPanel error={list.error} onRetry={list.reload} />}
       {rows && rows.length === 0 && !iterator
-        ? <div class="panel"><Empty title={C.types.empty} actions={<Button kind="primary" onClick={() => open("new")}>{C.types.new}</Button>}>{C.types.emptyText}</Empty></div>
+        ? <div class="panel"><Empty title={C.types.empty} actions={<Button needs="change" kind="primary" onClick={() => open("new")}>{C.types.new}</Button>}>{C.types.emptyText}</Empty></div>
         : <div class="panel flush inset clipx"><Table label={C.types.title} columns={COLUMNS} rows={rows} rowKey={(type) => type.name} rowTo={(type) => `/event-types/${part(type.name)}`} isSlow={list.isSlow} /></div>}
       <Pager list={list.data} />
       {act === "new" && <TypeDialog onClose={() => open(null)} onDone={(type) => { toast.say(C.types.created(type.name)); navigate(`/event-types/${part(type.name)}`); }} />}
@@ -187,12 +187,12 @@ export function EventTypePage({ params }: { params: Params }): JSX.Element {
           <div class="ephead">
             <div class="grow"><div class="row gap-3 wrap"><h1><bdi>{type.name}</bdi></h1><TypeState type={type} /></div><p class="soft"><bdi>{type.description}</bdi></p></div>
             <div class="row">
-              <Button onClick={() => open("edit")}>{C.common.edit}</Button>
+              <Button needs="change" onClick={() => open("edit")}>{C.common.edit}</Button>
               <Menu label={C.common.more}>
-                <MenuItem icon="plus" onClick={() => open("schema")}>{C.types.addSchema}</MenuItem>
-                <MenuItem icon="vault" onClick={() => archive(!type.archived)}>{type.archived ? C.types.unarchive : C.types.archive}</MenuItem>
+                <MenuItem needs="change" icon="plus" onClick={() => open("schema")}>{C.types.addSchema}</MenuItem>
+                <MenuItem needs="change" icon="vault" onClick={() => archive(!type.archived)}>{type.archived ? C.types.unarchive : C.types.archive}</MenuItem>
                 <hr />
-                <MenuItem icon="x" danger onClick={() => open("remove")}>{C.types.remove}</MenuItem>
+                <MenuItem needs="change" icon="x" danger onClick={() => open("remove")}>{C.types.remove}</MenuItem>
               </Menu>
             </div>
           </div>
@@ -202,7 +202,7 @@ export function EventTypePage({ params }: { params: Params }): JSX.Element {
             [C.common.created, <Time at={type.createdAt} />],
             [C.common.changed, <Time at={type.updatedAt} />],
           ]} /></div></Panel>
-          {Object.keys(type.schemas ?? {}).length === 0 && <div class="panel"><Empty title={C.types.noSchema} actions={<Button onClick={() => open("schema")}>{C.types.addSchema}</Button>}>{C.types.noSchemaText}</Empty></div>}
+          {Object.keys(type.schemas ?? {}).length === 0 && <div class="panel"><Empty title={C.types.noSchema} actions={<Button needs="change" onClick={() => open("schema")}>{C.types.addSchema}</Button>}>{C.types.noSchemaText}</Empty></div>}
           {Object.keys(type.schemas ?? {}).sort((a, b) => Number(b) - Number(a)).map((version) => (
             <Panel class="clip" key={version} title={C.types.schema(version)}><JsonTree text={JSON.stringify(type.schemas![version])} label={C.types.schema(version)} /></Panel>
           ))}

@@ -3,7 +3,9 @@
 import "../first";
 
 export { ChainPage } from "./chain";
+export { Ckan } from "./ckan";
 export { AppFilters, Webfilters } from "./filters";
+export { Gaia } from "./gaia";
 export { OpenEdx } from "./openedx";
-export { Ckan, Gaia, Preservica } from "./registered";
+export { Preservica } from "./preservica";
 export { RunPage, Runs } from "./runs";
