@@ -20,6 +20,10 @@ def sow_canaries(world):
                                       "schemas": {"1": {"type": "object", "description": "*/ " + canaries.SCRIPT,
                                                         "properties": {canaries.MARKUP: {"type": "string", "description": canaries.LINK}},
                                                         "examples": [canaries.payload(big=1)]}}})
+    # A program that says a canary as a comment, and a filter that compares with one.
+    server.ok("PATCH", f"/app/{app}/endpoint/{endpoints[1]}/transformation", {"code": f"# {canaries.MARKUP}\n.", "enabled": True})
+    server.ok("PATCH", f"/app/{app}/endpoint/{endpoints[2]}", {"filter": {"body": {"script": {"$in": [canaries.SCRIPT]}}}})
+    server.endpoint(app, f"http://{canaries.SIGN.lower()}.invalid/hook", description=canaries.SCRIPT)  # its error has the name
     message = server.publish(app, canaries.payload(), "canary.type", eventId="canary-1", tags=["a-b"])
     deep = json.dumps({"end": 1})
     for _ in range(90):
@@ -33,7 +37,7 @@ def sow_canaries(world):
 
 
 PAGES = ["", "/endpoints/new", "/endpoints/{endpoint}", "/endpoints/{endpoint}?tab=settings", "/endpoints/{endpoint}?tab=verify",
-         "/endpoints/{endpoint}/created", "/messages", "/messages/{message}", "/messages/{long}", "/event-types",
+         "/endpoints/{endpoint}/created", "/activity", "/activity?text=onerror", "/live", "/messages", "/messages/{message}", "/messages/{long}", "/event-types",
          "/event-types/canary.type"]
 
 
@@ -46,11 +50,11 @@ def test_no_canary_sings_on_any_page(open_page, world, hostile):
         page.goto("about:blank")
         page.goto(world.portal(hostile["app"], path, query))
         expect(page.locator("main h1, main h2").first).to_be_visible()
-        page.wait_for_load_state("networkidle")
+        expect(page.locator("html[data-loading]")).to_have_count(0)  # a live page never has an idle network
         for _ in range(8):
             if page.locator("button[aria-expanded=false]").count():
                 page.locator("button[aria-expanded=false]").first.click()
-        page.wait_for_load_state("networkidle")
+        expect(page.locator("html[data-loading]")).to_have_count(0)  # a live page never has an idle network
         assert page.title().lower().endswith("webhooks")
         page.watched.look()
 

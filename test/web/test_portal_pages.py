@@ -266,12 +266,12 @@ def test_the_catalogue_shows_what_is_sent_and_gives_a_type_to_copy(portal):
 
 
 PAGES = ["", "/endpoints/new", "/endpoints/{failing}", "/endpoints/{failing}?tab=settings", "/endpoints/{ok}?tab=verify",
-         "/endpoints/{ok}/created", "/messages", "/messages/{message}", "/event-types", "/event-types/invoice.paid", "/nowhere"]
+         "/endpoints/{ok}/created", "/messages", "/messages/{message}", "/event-types", "/event-types/invoice.paid", "/activity", "/live", "/nowhere"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_fits_a_small_screen_and_is_accessible(open_page, world, theme):
-    """At 320 px nothing may stand out sideways. axe looks at 1280 px at the end of every other test."""
+def test_every_page_fits_any_screen_and_is_accessible(open_page, world, theme):
+    """At 320 px nothing may stand out sideways; axe looks there and at 1280 px."""
     page = open_page(theme=theme, width=320)
     page.watched.may_ask(world.server.url)
     for one in PAGES:
@@ -279,9 +279,12 @@ def test_every_page_fits_a_small_screen_and_is_accessible(open_page, world, them
         page.goto("about:blank")
         page.goto(world.portal(path=path, query=query))
         expect(page.locator("main h1, main h2").first).to_be_visible()
-        page.wait_for_load_state("networkidle")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320, one
-        page.watched.look()
+        expect(page.locator("html[data-loading]")).to_have_count(0)
+        for width in (320, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (one, width)
+            page.watched.look()
+        page.set_viewport_size({"width": 320, "height": 800})
 
 
 def test_the_keyboard_reaches_everything_on_the_first_page(portal):
@@ -293,3 +296,52 @@ def test_the_keyboard_reaches_everything_on_the_first_page(portal):
         seen.append(page.evaluate("document.activeElement.innerText || document.activeElement.ariaLabel"))
     assert "Go to the content" in seen[0] and "Endpoints" in seen and "Add endpoint" in seen
     assert any("/hook" in (text or "") for text in seen)
+
+
+def test_a_secret_hides_itself_is_never_printed_and_is_copied_unseen(portal, world):
+    app, endpoint = an_app(world, "Secretive", url="https://secret.example.com/hook")
+    secret = world.server.ok("GET", f"/app/{app}/endpoint/{endpoint}/secret")["key"]
+    page = portal("/endpoints")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=world.server.url)
+    page.clock.install()
+    page.goto("about:blank")
+    page.goto(world.portal(app, f"/endpoints/{endpoint}", "tab=verify"))
+    shown = page.get_by_label("The secret of this endpoint")
+    page.get_by_role("button", name="Copy", exact=True).first.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == secret
+    expect(shown).not_to_contain_text(secret)
+    page.get_by_role("button", name="Show").click()
+    expect(shown).to_have_text(secret)
+    page.emulate_media(media="print")
+    assert shown.evaluate("e => getComputedStyle(e).visibility") == "hidden"
+    page.emulate_media(media="screen")
+    assert shown.evaluate("e => getComputedStyle(e).visibility") == "visible"
+    for _ in range(31):  # it counts down second by second
+        page.clock.run_for(1000)
+    expect(shown).not_to_contain_text(secret)
+    assert secret not in page.evaluate("document.title + location.href + JSON.stringify([{...localStorage}, {...sessionStorage}])")
+
+
+def test_times_are_in_the_zone_one_chooses_and_keys_lead_to_the_pages(portal, world):
+    page = portal("/messages")
+    expect(page.get_by_role("table", name="Events").locator("tbody tr").first).to_be_visible()
+    page.get_by_role("button", name="Times are in UTC").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("combobox", name="Time zone").select_option("Asia/Tokyo")
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("button", name="Times are in UTC+9")).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Find by id")).to_be_focused()
+    page.keyboard.type("g")  # a letter, in a field
+    expect(page.get_by_label("Find by id")).to_have_value("g")
+    page.get_by_label("Find by id").blur()
+    for keys, heading, title in (("ga", "Activity", "Activity, webhooks"), ("ge", "Endpoints", "Endpoints, webhooks")):
+        page.keyboard.type(keys)
+        expect(page.get_by_role("heading", level=1, name=heading)).to_be_visible()
+        expect(page).to_have_title(title)
+    page.keyboard.press("?")
+    dialog.get_by_role("checkbox", name="Keys are on").uncheck()
+    dialog.get_by_role("button", name="Close").click()
+    page.keyboard.type("ga")
+    expect(page.get_by_role("heading", level=1, name="Endpoints")).to_be_visible()

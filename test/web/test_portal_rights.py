@@ -1,29 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a link does not allow is not shown, and the server refuses it to whoever asks all the same."""
+from datetime import datetime, timedelta, timezone
+
 import pytest
 from playwright.sync_api import expect
 
+SINCE = (datetime.now(timezone.utc) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 ALL = ["ViewBase", "ViewEndpointSecret", "ManageEndpointSecret", "ManageTransformations", "CreateAttempts", "ManageEndpoint"]
-# What is on the pages of an endpoint that only this capability allows: the tab, the words.
+# What only this capability allows: where it is, and what it is called.
 CONTROLS = {
-    "ViewEndpointSecret": ("verify", "Show"),
-    "ManageEndpointSecret": ("verify", "Change the secret"),
-    "CreateAttempts": ("verify", "Send"),
-    "ManageEndpoint": ("settings", "Add header"),
-    "ManageTransformations": ("settings", "Program"),
+    "ViewEndpointSecret": [("/endpoints/{ok}?tab=verify", "Show")],
+    "ManageEndpointSecret": [("/endpoints/{ok}?tab=verify", "Change the secret")],
+    "CreateAttempts": [("/endpoints/{ok}?tab=verify", "Send"), ("/endpoints/{failing}", "Send all 3 again"), ("/endpoints/{ok}", "Send what was missed"),
+                       ("/endpoints/{ok}", "Send test event"), ("/messages/{message}", "Send again")],
+    "ManageEndpoint": [("/endpoints/{ok}?tab=settings", "Add header"), ("/endpoints/{ok}?tab=settings", "Search event types"), ("/endpoints/{off}", "Turn on"),
+                       ("/endpoints/{ok}", "More"), ("", "Add endpoint"), ("/endpoints/new", "Create endpoint"),
+                       ("/event-types/invoice.paid", "Add an endpoint for it")],
+    "ManageTransformations": [("/endpoints/{ok}?tab=settings", "Program")],
 }
 # What is asked of the server with that capability alone missing.
 CALLS = {
-    "ViewEndpointSecret": ("GET", "/endpoint/{ep}/secret", None),
-    "ManageEndpointSecret": ("POST", "/endpoint/{ep}/secret/rotate", {}),
-    "CreateAttempts": ("POST", "/endpoint/{ep}/send-example", {"eventType": "svix.ping"}),
-    "ManageEndpoint": ("PATCH", "/endpoint/{ep}", {"description": "mine"}),
-    "ManageTransformations": ("PATCH", "/endpoint/{ep}/transformation", {"code": "."}),
+    "ViewEndpointSecret": [("GET", "/endpoint/{ep}/secret", None)],
+    "ManageEndpointSecret": [("POST", "/endpoint/{ep}/secret/rotate", {})],
+    "CreateAttempts": [("POST", "/endpoint/{ep}/send-example", {"eventType": "svix.ping"}), ("POST", "/endpoint/{ep}/recover", {"since": SINCE}),
+                       ("POST", "/endpoint/{ep}/replay-missing", {"since": SINCE}), ("POST", "/msg/{msg}/endpoint/{ep}/resend", None)],
+    "ManageEndpoint": [("POST", "/endpoint", {"url": "https://a.example/"}), ("PATCH", "/endpoint/{ep}", {"description": "mine"}),
+                       ("PUT", "/endpoint/{ep}", {"url": "https://a.example/"}), ("PATCH", "/endpoint/{ep}/headers", {"headers": {"x-a": "1"}}),
+                       ("PUT", "/endpoint/{ep}/headers", {"headers": {}}), ("POST", "/endpoint/{ep}/enable", None), ("DELETE", "/endpoint/{ep}", None)],
+    "ManageTransformations": [("PATCH", "/endpoint/{ep}/transformation", {"code": "."})],
 }
+READS = ["", "/endpoint", "/endpoint/{ep}", "/endpoint/{ep}/headers", "/endpoint/{ep}/stats", "/endpoint/{ep}/health", "/endpoint/{ep}/transformation",
+         "/msg", "/msg/{msg}", "/msg/{msg}/explain", "/attempt/endpoint/{ep}", "/attempt/msg/{msg}", "/delivery"]
 
 
 def control(page, words):
-    return page.get_by_label(words, exact=True) if words == "Program" else page.get_by_role("button", name=words, exact=True)
+    """A button, a link, a field or a menu of this name."""
+    return page.locator("main").get_by_role("button", name=words, exact=True).or_(
+        page.locator("main").get_by_role("link", name=words, exact=True)).or_(page.locator("main").get_by_label(words, exact=True)).first
 
 
 def opened(open_page, world, path="", query="", **how):
@@ -33,22 +46,53 @@ def opened(open_page, world, path="", query="", **how):
     return page
 
 
+def walk(page, world, places, **how):
+    """Opens each place once, and gives (the page as it stands, the names that belong there)."""
+    for place in dict.fromkeys(place for place, _ in places):
+        path, _, query = place.format(message=world.messages[0], **world.endpoints).partition("?")
+        page.goto("about:blank")
+        page.goto(world.portal(path=path, query=query, **how))
+        expect(page.get_by_role("main").get_by_role("heading").first).to_be_visible()
+        expect(page.locator("html[data-loading]")).to_have_count(0)
+        yield page, [words for at, words in places if at == place]
+
+
+def ask(world, token, method, path, body=None):
+    return world.server.call(method, f"/app/{world.app}" + path.format(ep=world.endpoints["ok"], msg=world.messages[0]), body, token=token)
+
+
 @pytest.mark.parametrize("missing", CONTROLS)
 def test_a_capability_that_is_missing_is_neither_shown_nor_granted(open_page, world, missing):
-    endpoint = world.endpoints["ok"]
     have = [one for one in ALL if one != missing]
-    tab, words = CONTROLS[missing]
-    page = opened(open_page, world, f"/endpoints/{endpoint}", f"tab={tab}", capabilities=have)
-    expect(page.get_by_role("heading", name="The ok one")).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    expect(control(page, words)).to_have_count(0)
-    method, path, body = CALLS[missing]
+    page = opened(open_page, world)
+    for here, names in walk(page, world, CONTROLS[missing], capabilities=have):
+        for words in names:
+            expect(control(here, words), f"{words} at {here.url}").to_have_count(0)
     token = world.access(capabilities=have)["token"]
-    refused = world.server.call(method, f"/app/{world.app}" + path.format(ep=endpoint), body, token=token)
-    assert refused.status == 403 and missing in str(refused.body)
-    # The same page with it, so that what is looked for is known to be there.
-    page = opened(open_page, world, f"/endpoints/{endpoint}", f"tab={tab}")
-    expect(control(page, words)).to_be_visible()
+    for method, path, body in CALLS[missing]:
+        refused = ask(world, token, method, path, body)
+        assert refused.status == 403 and missing in str(refused.body), (method, path, refused)
+
+
+def test_what_is_looked_for_is_there_for_those_who_may(open_page, world):
+    """Without this the walk above could look for what no page has."""
+    page = opened(open_page, world)
+    for here, names in walk(page, world, [one for some in CONTROLS.values() for one in some]):
+        for words in names:
+            expect(control(here, words), f"{words} at {here.url}").to_be_visible()
+
+
+def test_without_the_right_to_look_nothing_is_told(open_page, world):
+    have = [one for one in ALL if one != "ViewBase"]
+    token = world.access(capabilities=have)["token"]
+    for path in READS:
+        assert ask(world, token, "GET", path).status == 403, path
+    for path in (f"/api/v1/stream?app={world.app}", f"/api/v1/series?of=application:{world.app}"):
+        assert world.server.raw("GET", path, headers={"authorization": f"Bearer {token}"}).status == 403, path
+    page = opened(open_page, world, capabilities=have)
+    page.watched.expects(r"console: Failed to load resource.*403")
+    expect(page.get_by_role("alert")).to_contain_text("ViewBase")
+    expect(page.get_by_text("The ok one")).to_have_count(0)
 
 
 def test_a_link_that_may_only_look_shows_no_control_that_changes_anything(open_page, world):
@@ -60,8 +104,13 @@ def test_a_link_that_may_only_look_shows_no_control_that_changes_anything(open_p
     expect(page.get_by_role("button", name="Send all")).to_have_count(0)
     page.get_by_role("link", name="Settings").click()
     expect(page.get_by_role("button", name="Save")).to_have_count(0)
+    page.goto("about:blank")
+    for here, names in walk(page, world, [one for some in CONTROLS.values() for one in some if one[1] != "Show"], readOnly=True):
+        for words in names:
+            expect(control(here, words), f"{words} at {here.url}").to_have_count(0)
     token = world.access(readOnly=True)["token"]
-    assert world.server.call("POST", f"/app/{world.app}/endpoint", {"url": "https://a.example/"}, token=token).status == 403
+    for method, path, body in (call for calls in CALLS.values() for call in calls if call[0] != "GET"):
+        assert ask(world, token, method, path, body).status == 403, (method, path)
 
 
 def test_the_form_is_not_there_for_those_who_may_not_add(open_page, world):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How to verify an event, in eight languages: each a whole small server, run by test/web/test_portal_snippets.py as it
-// stands here. Languages whose library for Standard Webhooks is in their usual registry use it; the others do with
+// stands here (C# by Mono; it is for .NET as well). Languages whose library for Standard Webhooks is in their usual registry use it; the others do with
 // what comes with the language.
 
 export type Language = "Node" | "Python" | "Go" | "PHP" | "Ruby" | "Java" | "C#" | "Rust";
@@ -237,7 +237,7 @@ const SNIPPETS: Record<Language, Snippet> = {
   Ruby: { install: "", file: "webhooks.rb", code: RUBY },
   Java: { install: "", file: "Webhooks.java", code: JAVA },
   "C#": { install: "", file: "Program.cs", code: CSHARP },
-  Rust: { install: "cargo add standardwebhooks axum tokio --features tokio/full", file: "src/main.rs", code: RUST },
+  Rust: { install: "cargo add standardwebhooks@1 axum@0.8 && cargo add tokio@1 -F full", file: "src/main.rs", code: RUST },
 };
 
 export const LANGUAGES = Object.keys(SNIPPETS) as Language[];
