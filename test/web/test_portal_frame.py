@@ -65,7 +65,7 @@ def test_a_session_that_is_ended_leaves_a_quiet_panel_and_keeps_nothing(open_pag
     app = world.server.application("Ended")
     page = opened(open_page, world, world.portal(app))
     page.watched.expects(r"console: Failed to load resource.*401")
-    page.get_by_role("link", name="Event types").click()
+    page.get_by_role("link", name="Event types", exact=True).click()
     expect(page.get_by_role("link", name="invoice.paid")).to_be_visible()
     world.server.ok("POST", f"/auth/app/{app}/expire-all", {})
     page.get_by_role("link", name="Endpoints", exact=True).click()
