@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Public keys as JSON (RFC 7517): one, or the one of a set that a token's "kid" names.
+ * Public keys as JSON (RFC 7517): one, or the one of a set that a token's "kid" names. A token
+ * without one can only mean the key of a set that has no other.
  */
 #include "engine.h"
 
@@ -121,9 +122,12 @@ EVP_PKEY *gn_jwks_find(struct gn_arena *a, struct grapnel_bytes set, struct grap
     struct grapnel_bytes keys[GN_KEY_SET_MAX];
     struct grapnel_bytes array;
     size_t count = 0;
-    if (kid.len == 0 || gn_json_find(a, set, GN_TEXT("/keys"), &array) != GRAPNEL_VERIFIED ||
+    if (gn_json_find(a, set, GN_TEXT("/keys"), &array) != GRAPNEL_VERIFIED ||
         gn_json_elements(array, keys, GN_KEY_SET_MAX, &count) != GRAPNEL_VERIFIED) {
         return NULL;
+    }
+    if (kid.len == 0) {
+        return count == 1 ? gn_jwk_read(a, keys[0]) : NULL;
     }
     for (size_t i = 0; i < count; i++) {
         if (gn_eq(jwk_member(a, keys[i], GN_TEXT("/kid")), kid)) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "json/tree.h"
 
 enum {
     ACCESS_JWT_LEEWAY_S = 900 /* clocks may differ by this much, as Svix has it */
@@ -23,3 +24,7 @@ struct access_jwt {
  * signature or one spelled otherwise than in base64url without padding, or outside its time (`exp`, `nbf`); `why` (may be
  * NULL) has the words. */
 MUST_USE enum rc access_jwt_check(struct str secret, struct str token, int64_t now_wall_us, struct arena *a, struct access_jwt *out, struct buf *why);
+
+/* The claims of a JWT whose signature was checked elsewhere, with a key of somebody else's (login/oidc.h). The caller
+ * json_decref()s. RC_INVALID: not a JWT, longer than we read, or its claims are no object. */
+MUST_USE enum rc access_jwt_claims(struct str token, json_t **out);

@@ -43,6 +43,11 @@ struct sockaddr;
 /* `why` gets the reason ("loopback", "private", ...) on false; may be NULL. */
 bool fetch_policy_allows(const struct fetch_policy *p, const struct sockaddr *addr, const char **why);
 
+/* Networks as they are written: "10.0.0.0/8", "fd00::/8", or a lone address. RC_INVALID: `why` says what is wrong. */
+MUST_USE enum rc fetch_network_check(struct str network, struct buf *why);
+/* True if the address lies in the network; false for what is no network. */
+bool fetch_network_has(struct str network, const struct sockaddr *addr);
+
 /* The addresses of a name, for threads that may block, as our clients look names up: as they are written
  * (no search domains), /etc/hosts first. Returns their number; 0: `why` says why there is none. What may
  * be connected to is for the policy to say. */

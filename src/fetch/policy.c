@@ -349,6 +349,12 @@ static bool address_of(const struct sockaddr *addr, struct address *out)
     return false;
 }
 
+enum rc fetch_network_check(struct str network, struct buf *why)
+{
+    struct cidr cidr;
+    return cidr_parse(network, &cidr, why);
+}
+
 bool fetch_network_has(struct str network, const struct sockaddr *addr)
 {
     struct cidr cidr;

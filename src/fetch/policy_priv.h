@@ -8,6 +8,3 @@
 
 /* True if plain http URLs are refused. NULL policy: false. */
 bool fetch_policy_https_only(const struct fetch_policy *p);
-
-/* True if the address lies in the network ("10.0.0.0/8", or a lone address). */
-bool fetch_network_has(struct str network, const struct sockaddr *addr);
