@@ -22,8 +22,9 @@ static void open_door(struct api *api)
                                           .proof_prefix = "" };
     api->wrong_codes = core_meter_new(SIGN_IN_PLACES, sign_in_gap_us, SIGN_INS_AT_ONCE);
     api->door.has_console = api->o.has_console;
-    if (api->o.public_url != NULL)
-        api->door.public_url = str_from(api->o.public_url);
+    api->door.is_apart = api->o.console_is_apart;
+    if (api->o.console_url != NULL)
+        api->door.console_url = str_from(api->o.console_url);
     if (!api->o.has_console)
         return;
     api->users = access_users_new(&users);
@@ -98,4 +99,9 @@ void api_set_faces(struct api *api, void *faces)
 void *api_faces(const struct api *api)
 {
     return api->faces;
+}
+
+bool api_serves_console(const struct api *api, const struct http_call *call)
+{
+    return api_door_is_open(&api->door, call);
 }

@@ -25,6 +25,8 @@
 #include "work/work.h"
 
 struct api;
+struct login_oidc;  /* login/oidc.h */
+struct login_proxy; /* login/proxy.h */
 struct webfilter_engine;
 struct webfilter_sets;
 struct deliver_handshaker;
@@ -60,7 +62,11 @@ struct api_options {
     struct webfilter_engine *webfilter_engine;
     const struct verify_book *book;
     int64_t issue_look_us;         /* between two looks for alerts and for issues that have ended */
-    bool has_console;              /* sessions are opened, and their cookie is taken in place of a token */
+    bool has_console;              /* sessions are opened, and their cookie is taken in place of a token, */
+    bool console_is_apart;         /* but only at listeners whose door is API_DOOR_CONSOLE (api/kit/proof.h) */
+    const char *console_url;       /* as public_url; where browsers reach the console */
+    struct login_oidc *oidc;       /* NULL: no such logins */
+    struct login_proxy *proxy;     /* the same */
     int logins_at_once;            /* passwords checked at a time for the console */
     bool has_portal;               /* links lead to the portal, with a code; otherwise to a page of text, with the token */
     int64_t link_lifetime_us;      /* of that code */
@@ -75,6 +81,12 @@ void api_set_dialects(struct api *api, void *dialects);
 void *api_dialects(const struct api *api);
 void api_set_faces(struct api *api, void *faces); /* the same for face/face.h */
 void *api_faces(const struct api *api);
+
+/* Whether the console is at the listener that a request came by. */
+/* Where an OpenID provider sends browsers back to, below console_url. */
+#define API_OIDC_CALLBACK "/console/api/oidc/callback"
+#define API_CONSOLE_ELSEWHERE "the console is not at this address: it has one of its own (console.listen)"
+bool api_serves_console(const struct api *api, const struct http_call *call);
 
 /* All routes; keeps the router for the OpenAPI document, which describes every route on it that has an operation. */
 void api_add_routes(struct api *api, struct http_router *router);

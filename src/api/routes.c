@@ -55,6 +55,7 @@ static const struct api_route_table *const tables[] = {
     &api_preset_routes,
     &api_session_routes,
     &api_session_proof_routes,
+    &api_login_routes,
     &api_who_routes,
 };
 /* clang-format on */

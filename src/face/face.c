@@ -33,18 +33,28 @@ static void answer_page(struct http_request *req, const struct face_page *p)
     http_answer(req);
 }
 
+/* A listener of its own keeps it off all others. */
+static bool is_console_elsewhere(const struct face *f, const struct http_request *req)
+{
+    return f->has_console && !api_serves_console(f->api, req->call);
+}
+
 static void show_console(struct http_request *req)
 {
     const struct face *f = face_of(req);
+    if (is_console_elsewhere(f, req)) {
+        answer_not_found(req, API_CONSOLE_ELSEWHERE);
+        return;
+    }
     if (!f->has_console) {
         http_error(req, 404, "not_found", "this server has no console: %s", f->no_console);
         http_answer(req);
         return;
     }
-    if (!face_host_is_ours(http_call_header(req->call, "host"), f->host)) {
+    if (!face_host_is_ours(http_call_header(req->call, "host"), f->console_host)) {
         http_error(
             req, 421, "wrong_host",
-            "the console is not served under this name; set server.public_url to the address you use");
+            "the console is not served under this name; set server.public_url (or console.public_url) to the address you use");
         http_answer(req);
         return;
     }
@@ -100,12 +110,13 @@ static void show_asset(struct http_request *req)
 /* --- ways in ------------------------------------------------------------------------------------------- */
 
 /* Browsers carry a fragment over by themselves. */
-static void face_redirect(struct http_request *req, const char *path, bool keeps_query)
+static void face_redirect(struct http_request *req, struct str prefix, const char *path,
+                          bool keeps_query)
 {
     struct str query = keeps_query ? req->call->head->query : STR_NONE;
     req->reply.status = 302;
     http_add_header(req, STR("Location"),
-                    arena_fmt(req->arena, "%.*s%s%s%.*s", STR_ARGS(face_of(req)->prefix), path,
+                    arena_fmt(req->arena, "%.*s%s%s%.*s", STR_ARGS(prefix), path,
                               query.len > 0 ? "?" : "", STR_ARGS(query)));
     http_add_header(req, STR("Cache-Control"), STR("no-cache"));
     http_answer(req);
@@ -113,8 +124,9 @@ static void face_redirect(struct http_request *req, const char *path, bool keeps
 
 static void face_enter(struct http_request *req)
 {
-    if (face_of(req)->has_console)
-        face_redirect(req, "/console/", false);
+    const struct face *f = face_of(req);
+    if (f->has_console && !is_console_elsewhere(f, req))
+        face_redirect(req, f->console_prefix, "/console/", false);
     else
         answer_not_found(req, "there is nothing at this path");
 }
@@ -122,7 +134,7 @@ static void face_enter(struct http_request *req)
 /* Svix' links lead here. */
 static void log_in_to_portal(struct http_request *req)
 {
-    face_redirect(req, "/portal", true);
+    face_redirect(req, face_of(req)->prefix, "/portal", true);
 }
 
 static void miss_api(struct http_request *req)
@@ -162,8 +174,10 @@ enum rc face_new(const struct face_options *o, struct face **out, struct buf *wh
     f->has_console = o->console && face_has_pages();
     f->has_portal = o->portal && face_has_pages();
     f->no_console = !o->console ? "console.enabled is false" : face_missing();
-    struct str url = arena_str(&f->arena, str_from(o->public_url));
-    face_split_url(url, &f->prefix, &f->host);
+    struct str url = arena_str(&f->arena, str_from(o->public_url)), host;
+    face_split_url(url, &f->prefix, &host);
+    url = arena_str(&f->arena, str_from(o->console_url));
+    face_split_url(url, &f->console_prefix, &f->console_host);
     face_make_pages(f);
     *out = f;
     return RC_OK;

@@ -16,7 +16,7 @@ struct face;
 
 struct face_options {
     struct api *api;
-    const char *public_url;      /* as api_options has it */
+    const char *public_url, *console_url; /* as api_options has them */
     bool console, portal;        /* whether they are served; a build without pages says why instead */
     const char *frame_ancestors; /* who may show the portal in a frame: sources of CSP, separated by commas */
     const char *icon_origins;    /* where the portal may show pictures from; the same; may be empty */

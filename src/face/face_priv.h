@@ -34,7 +34,8 @@ struct face {
     bool has_console, has_portal; /* by options and by build */
     const char *no_console;       /* why not, to go on "this server has no console: " */
     struct str prefix;            /* path of public_url, without a slash at its end */
-    struct str host;              /* of public_url, without its port */
+    struct str console_prefix;    /* the same of console_url */
+    struct str console_host;      /* of console_url, without its port */
     struct face_page console, portal;
     struct face_look look;
 };

@@ -87,10 +87,11 @@ static struct str page_policy(struct face *f, struct str pictures, struct str an
         pictures.len > 0 ? " " : "", STR_ARGS(pictures), STR_ARGS(ancestors));
 }
 
-static void make_page(struct face *f, const char *name, struct str csp, struct face_page *p)
+static void make_page(struct face *f, const char *name, struct str prefix, struct str csp,
+                      struct face_page *p)
 {
-    p->text = face_fill_base(face_file_bytes(face_page_find(name), HTTP_CODING_NONE), f->prefix,
-                             &f->arena);
+    p->text =
+        face_fill_base(face_file_bytes(face_page_find(name), HTTP_CODING_NONE), prefix, &f->arena);
     p->etag = face_etag(p->text, &f->arena);
     page_add_header(p, "Content-Security-Policy", csp);
     page_add_header(p, "X-Content-Type-Options", STR("nosniff"));
@@ -104,7 +105,8 @@ void face_make_pages(struct face *f)
 {
     struct str ancestors = f->look.sources[0];
     if (f->has_console) {
-        make_page(f, "console.html", page_policy(f, STR_NONE, STR("'none'")), &f->console);
+        make_page(f, "console.html", f->console_prefix, page_policy(f, STR_NONE, STR("'none'")),
+                  &f->console);
         page_add_header(&f->console, "Cross-Origin-Opener-Policy", STR("same-origin"));
         page_add_header(&f->console, "X-Frame-Options", STR("DENY"));
     }
@@ -112,5 +114,6 @@ void face_make_pages(struct face *f)
         return;
     if (ancestors.len == 0)
         ancestors = STR("'none'");
-    make_page(f, "portal.html", page_policy(f, f->look.sources[1], ancestors), &f->portal);
+    make_page(f, "portal.html", f->prefix, page_policy(f, f->look.sources[1], ancestors),
+              &f->portal);
 }

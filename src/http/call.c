@@ -128,6 +128,7 @@ static void call_present(struct call *call)
     call->pub.peer = str_from(c->peer);
     call->pub.started_us = c->started_us;
     call->pub.loop = c->server->loop;
+    call->pub.door = c->server->door;
     call->pub.user = NULL;
     call->pub.refused = NULL;
     call->pub.request_id = request_id(call);

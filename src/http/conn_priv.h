@@ -103,6 +103,7 @@ struct http_server {
     http_handler_fn handler;
     http_admit_fn admit;  /* may be NULL */
     struct share *bodies; /* may be NULL */
+    unsigned door;
     void *ctx;
     struct conn *conns;
     size_t conn_count;

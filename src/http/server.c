@@ -162,6 +162,12 @@ void http_server_set_admission(struct http_server *s, http_admit_fn admit, struc
     s->bodies = bodies;
 }
 
+void http_server_set_door(struct http_server *s, unsigned door)
+{
+    MUST(s->conns == NULL);
+    s->door = door;
+}
+
 void http_server_set_limits(struct http_server *s, const struct http_limits *limits)
 {
     s->limits = *limits;

@@ -47,6 +47,7 @@ struct http_call {
     struct str request_id; /* from x-request-id or svix-req-id if sane, else made here */
     int64_t started_us;    /* monotonic, first byte */
     struct loop *loop;
+    unsigned door; /* of the listener it came by: http_server_set_door(); 0: nobody said */
     void *user; /* for the router and handlers */
     /* Set at admission, or NULL: told, on the loop, that the body that was admitted is refused without a handler. */
     void (*refused)(struct http_call *call, int status);
@@ -97,6 +98,9 @@ void http_server_free(struct http_server *s); /* after done */
 /* Both may be NULL: every body is read, and only http_limits bounds it. Before the first connection. `bodies` is not
  * owned; its owners are as `admit` says, or 0. */
 void http_server_set_admission(struct http_server *s, http_admit_fn admit, struct share *bodies);
+
+/* What handlers see of the listener (http_call.door); its meaning is the owner's. Before the first connection. */
+void http_server_set_door(struct http_server *s, unsigned door);
 
 /* Changes the limits for requests from now on (reload). Loop thread. */
 void http_server_set_limits(struct http_server *s, const struct http_limits *limits);

@@ -7,17 +7,20 @@
 #include "access/session.h"
 #include "server/admin_client_priv.h"
 #include "server/console_priv.h"
+#include "server/logins_priv.h"
 #include "server/options_priv.h"
 
 /* Where a browser on this machine reaches the server: a wildcard address is also the loopback one. */
 static void add_address(const struct server *s, struct buf *out)
 {
-    struct str address = str_from(s->addresses[0]);
+    bool is_apart = server_console_is_apart(s->conf);
+    struct str address = str_from(s->addresses[is_apart ? s->public_count : 0]);
     bool is_any =
         str_skip_prefix(&address, STR("0.0.0.0:")) || str_skip_prefix(&address, STR("[::]:"));
 
-    if (server_text(s->conf->public_url) != NULL) {
-        buf_say(out, "%s", s->public_url);
+    if (server_text(s->conf->console_public_url) != NULL ||
+        (!is_apart && server_text(s->conf->public_url) != NULL)) {
+        buf_say(out, "%s", s->console_url);
         return;
     }
     buf_say(out, "%s://%s%.*s", s->server_tls == NULL ? "http" : "https",

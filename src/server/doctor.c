@@ -311,6 +311,7 @@ static const struct check {
     { "presets", server_doctor_presets },
     { "stored data", check_data },
     { "processors", server_doctor_processors },
+    { "logins", server_doctor_logins },
     { "main secret", check_secret },
 };
 

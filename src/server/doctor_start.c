@@ -8,6 +8,7 @@
 #include "server/clients_priv.h"
 #include "server/doctor_priv.h"
 #include "server/listen_priv.h"
+#include "server/logins_priv.h"
 #include "server/options_priv.h"
 
 enum { DAYS_AHEAD = 14 };
@@ -92,29 +93,41 @@ enum server_verdict server_doctor_authorities(const struct conf *c, struct buf *
     return verdict;
 }
 
-enum server_verdict server_doctor_addresses(const struct conf *c, struct buf *text)
+static enum server_verdict check_addresses(const struct conf *c, const char *option,
+                                           const char *list, struct buf *text)
 {
-    struct str rest = str_from(c->listen);
+    struct str rest = str_from(list);
     char address[SERVER_ADDRESS_MAX];
     size_t count = 0;
     enum rc rc;
 
-    while ((rc = server_next_address(&rest, count++, address, text)) == RC_OK) {
+    while ((rc = server_next_address(option, &rest, count++, address, text)) == RC_OK) {
         rc = http_listen_check(address, text);
         if (rc == RC_BUSY && server_admin_answers(c->data_dir)) {
             buf_say(text, "; the server that runs on this store is there");
             return SERVER_CHECK_OK;
         }
-        if (rc != RC_OK) {
-            buf_say(text, rc == RC_BUSY ? "; stop what is there, or set another server.listen"
-                                        : "; see server.listen");
+        if (rc == RC_BUSY)
+            buf_say(text, "; stop what is there, or set another %s", option);
+        else if (rc != RC_OK)
+            buf_say(text, "; see %s", option);
+        if (rc != RC_OK)
             return SERVER_CHECK_FAIL;
-        }
     }
     if (rc != RC_NOT_FOUND)
         return SERVER_CHECK_FAIL;
-    buf_say(text, "%s can be opened", c->listen);
+    buf_say(text, "%s can be opened", list);
     return SERVER_CHECK_OK;
+}
+
+enum server_verdict server_doctor_addresses(const struct conf *c, struct buf *text)
+{
+    enum server_verdict verdict = check_addresses(c, "server.listen", c->listen, text);
+
+    if (verdict != SERVER_CHECK_OK || !server_console_is_apart(c))
+        return verdict;
+    buf_say(text, "; ");
+    return check_addresses(c, "console.listen", c->console_listen, text);
 }
 
 enum server_verdict server_doctor_networks(const struct conf *c, struct buf *text)

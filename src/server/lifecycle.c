@@ -3,6 +3,7 @@
  * The composition root: what the server is made of, in the order it is started. Stopping is the same
  * table read backwards, also when starting fails half-way. Nothing else makes or frees these parts.
  */
+#include "server/logins_priv.h"
 #include "server/loops_priv.h"
 
 #include "server/clients_priv.h"
@@ -304,25 +305,9 @@ static void stop_filters(struct server *s)
 
 /* --- the API ------------------------------------------------------------------------------------------ */
 
-static void find_public_url(struct server *s)
-{
-    struct str first = str_from(s->conf->listen);
-
-    if (server_text(s->conf->public_url) != NULL) {
-        struct str url = str_from(s->conf->public_url);
-        while (str_ends(url, STR("/")))
-            url.len--;
-        snprintf(s->public_url, sizeof s->public_url, "%.*s", STR_ARGS(url));
-        return;
-    }
-    first = str_trim(str_sub(first, 0, str_find(first, ',')));
-    snprintf(s->public_url, sizeof s->public_url, "%s://%.*s",
-             server_text(s->conf->tls_cert) ? "https" : "http", STR_ARGS(first));
-}
-
 static enum rc start_inbound(struct server *s)
 {
-    find_public_url(s);
+    server_find_urls(s);
     enum rc rc = verify_book_open(s->conf->inbound_presets, &s->book, &s->why);
     if (rc != RC_OK)
         return rc;
@@ -386,7 +371,13 @@ static enum rc start_api(struct server *s)
                              .webfilter_engine = s->webfilter_engine,
                              .owner = s };
 
+    enum rc rc = server_logins_start(s);
+    if (rc != RC_OK)
+        return rc;
     server_api_faces(s->conf, &o);
+    o.console_url = s->console_url;
+    o.oidc = s->login_oidc;
+    o.proxy = s->login_proxy;
     s->api = api_new(&o);
     s->router = http_router_new(&(struct http_router_options){ .pool = s->pool,
                                                                .ctx = s->api,
@@ -396,9 +387,9 @@ static enum rc start_api(struct server *s)
     api_add_routes(s->api, s->router);
     dialect_add_routes(s->api, s->router);
     server_system_start(s);
-    struct face_options face = server_face_options(s->conf, s->public_url);
+    struct face_options face = server_face_options(s->conf, s->public_url, s->console_url);
     face.api = s->api;
-    enum rc rc = face_new(&face, &s->face, &s->why);
+    rc = face_new(&face, &s->face, &s->why);
     if (rc == RC_OK)
         face_add_routes(s->face, s->router);
     return rc;
@@ -411,6 +402,7 @@ static void stop_api(struct server *s)
     server_system_stop(s);
     face_free(s->face);
     api_free(s->api);
+    server_logins_stop(s);
 }
 
 static enum rc start_dialects(struct server *s)

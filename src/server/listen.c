@@ -5,7 +5,9 @@
  */
 #include "server/listen_priv.h"
 
+#include "api/kit/proof.h"
 #include "server/admin_socket_priv.h"
+#include "server/logins_priv.h"
 #include "server/loops_priv.h"
 #include "server/options_priv.h"
 #include "server/signals_priv.h"
@@ -24,14 +26,14 @@ static void real_address(char *address, size_t size, int fd)
     snprintf(address + at, size - at, ":%u", (unsigned)http_listen_port(fd));
 }
 
-static enum rc listen_on(struct server *s, size_t listener)
+static enum rc listen_on(struct server *s, size_t listener, const char *option, unsigned door)
 {
     char *address = s->addresses[listener];
     struct http_limits limits = server_http_limits(s->conf, s->loop_count);
     enum rc rc = http_listen_check(address, &s->why);
 
     if (rc == RC_BUSY)
-        buf_say(&s->why, "; stop what is there, or set another server.listen");
+        buf_say(&s->why, "; stop what is there, or set another %s", option);
     for (size_t i = 0; rc == RC_OK && i < s->loop_count; i++) {
         int fd = -1;
         rc = http_listen(address, &fd, &s->why);
@@ -42,6 +44,7 @@ static enum rc listen_on(struct server *s, size_t listener)
         s->loops[i].http[listener] = http_server_new(s->loops[i].loop, fd, s->server_tls, &limits,
                                                      http_router_handle, s->router);
         http_server_set_admission(s->loops[i].http[listener], http_router_admit, s->bodies);
+        http_server_set_door(s->loops[i].http[listener], door);
     }
     if (rc != RC_OK)
         return rc;
@@ -69,21 +72,21 @@ enum rc server_open_tls(const struct conf *c, SSL_CTX **out, struct buf *why)
 
 enum { PORT_ROOM = 8 }; /* for the real port instead of 0 */
 
-enum rc server_next_address(struct str *rest, size_t count, char out[static SERVER_ADDRESS_MAX],
-                            struct buf *why)
+enum rc server_next_address(const char *option, struct str *rest, size_t count,
+                            char out[static SERVER_ADDRESS_MAX], struct buf *why)
 {
     struct str address;
 
     if (!str_split(rest, ',', &address)) {
         if (count > 0)
             return RC_NOT_FOUND;
-        buf_say(why, "server.listen: no address");
+        buf_say(why, "%s: no address", option);
         return RC_INVALID;
     }
     address = str_trim(address);
     if (count == SERVER_LISTENERS_MAX || address.len >= SERVER_ADDRESS_MAX - PORT_ROOM) {
-        buf_say(why, "server.listen: at most %d addresses of at most %d bytes",
-                SERVER_LISTENERS_MAX, SERVER_ADDRESS_MAX - PORT_ROOM);
+        buf_say(why, "%s: at most %d addresses of at most %d bytes", option, SERVER_LISTENERS_MAX,
+                SERVER_ADDRESS_MAX - PORT_ROOM);
         return RC_INVALID;
     }
     memcpy(out, address.ptr, address.len);
@@ -91,24 +94,42 @@ enum rc server_next_address(struct str *rest, size_t count, char out[static SERV
     return RC_OK;
 }
 
+static enum rc listen_on_all(struct server *s, const char *option, const char *list, unsigned door)
+{
+    struct str rest = str_from(list);
+    char address[SERVER_ADDRESS_MAX];
+    size_t first = s->listener_count;
+    enum rc rc = RC_OK;
+
+    while (rc == RC_OK) {
+        rc = server_next_address(option, &rest, s->listener_count - first, address, &s->why);
+        if (rc == RC_OK && s->listener_count == SERVER_LISTENERS_MAX) {
+            buf_say(&s->why, "server.listen and console.listen: at most %d addresses together",
+                    SERVER_LISTENERS_MAX);
+            return RC_INVALID;
+        }
+        if (rc != RC_OK)
+            break;
+        memcpy(s->addresses[s->listener_count], address, sizeof address);
+        rc = listen_on(s, s->listener_count++, option, door);
+    }
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 enum rc server_listen(struct server *s)
 {
-    struct str rest = str_from(s->conf->listen);
-    char address[SERVER_ADDRESS_MAX];
     enum rc rc = server_open_tls(s->conf, &s->server_tls, &s->why);
     size_t bodies_max = (size_t)s->conf->http_bodies_max;
 
     s->bodies = share_new(bodies_max, HTTP_BODIES_SHARE(bodies_max));
     server_show_expiry(METRIC_TLS_EXPIRY_SERVER, s->server_tls);
 
-    while (rc == RC_OK) {
-        rc = server_next_address(&rest, s->listener_count, address, &s->why);
-        if (rc != RC_OK)
-            break;
-        memcpy(s->addresses[s->listener_count], address, sizeof address);
-        rc = listen_on(s, s->listener_count++);
-    }
-    return rc == RC_NOT_FOUND ? server_admin_open(s) : rc;
+    if (rc == RC_OK)
+        rc = listen_on_all(s, "server.listen", s->conf->listen, API_DOOR_PUBLIC);
+    s->public_count = s->listener_count;
+    if (rc == RC_OK && server_console_is_apart(s->conf))
+        rc = listen_on_all(s, "console.listen", s->conf->console_listen, API_DOOR_CONSOLE);
+    return rc == RC_OK ? server_admin_open(s) : rc;
 }
 
 static void listen_nothing(void *arg)

@@ -4,6 +4,8 @@
  */
 #include "server/options_priv.h"
 
+#include "server/logins_priv.h"
+
 #include "base/files.h"
 
 #include <unistd.h>
@@ -176,10 +178,12 @@ static bool has_credentials(const char *url)
     return has;
 }
 
-struct face_options server_face_options(const struct conf *c, const char *public_url)
+struct face_options server_face_options(const struct conf *c, const char *public_url,
+                                        const char *console_url)
 {
     return (struct face_options){
         .public_url = public_url,
+        .console_url = console_url,
         .console = c->console_enabled,
         .portal = c->portal_enabled,
         .frame_ancestors = c->portal_frame_ancestors,
@@ -194,6 +198,7 @@ struct face_options server_face_options(const struct conf *c, const char *public
 void server_api_faces(const struct conf *c, struct api_options *o)
 {
     o->has_console = c->console_enabled && face_has_pages();
+    o->console_is_apart = server_console_is_apart(c);
     o->logins_at_once = (int)c->console_logins_at_once;
     o->has_portal = c->portal_enabled && face_has_pages();
     o->link_lifetime_us = c->portal_link_lifetime;
@@ -203,12 +208,13 @@ void server_api_faces(const struct conf *c, struct api_options *o)
 
 enum rc server_check(const struct conf *c, struct buf *why)
 {
-    struct face_options face = server_face_options(c, c->public_url);
+    struct face_options face = server_face_options(c, c->public_url, c->public_url);
     size_t main_secret = strlen(c->main_secret);
     int64_t delays[CORE_RETRY_MAX];
     struct deliver_limits limits;
 
-    if (server_deliver_limits(c, delays, &limits, why) != RC_OK || face_check(&face, why) != RC_OK)
+    if (server_deliver_limits(c, delays, &limits, why) != RC_OK ||
+        face_check(&face, why) != RC_OK || server_logins_check(c, why) != RC_OK)
         return RC_INVALID;
     if (check_pair(c->tls_cert, "server.tls_cert", c->tls_key, "server.tls_key", why) != RC_OK ||
         check_pair(c->fetch_cert, "fetch.cert", c->fetch_key, "fetch.key", why) != RC_OK)

@@ -12,7 +12,7 @@ int64_t server_files_wanted(const struct conf *c);
 int64_t server_clients_max(const struct conf *c, int64_t limit);
 struct http_limits server_http_limits(const struct conf *c, size_t loop_count);
 /* All but `api`. */
-struct face_options server_face_options(const struct conf *c, const char *public_url);
+struct face_options server_face_options(const struct conf *c, const char *public_url, const char *console_url);
 /* What the API has to know of the pages. */
 void server_api_faces(const struct conf *c, struct api_options *o);
 struct store_options server_store_options(const struct conf *c);

@@ -19,6 +19,8 @@
 #include "http/router.h"
 #include "http/server.h"
 #include "inbound/inbound.h"
+#include "login/oidc.h"
+#include "login/proxy.h"
 #include "loop/loop.h"
 #include "metrics/metrics.h"
 #include "server/server.h"
@@ -65,7 +67,7 @@ struct server {
     struct loop *loop_list[SERVER_LOOPS_MAX];
     struct fetch *fetch_list[SERVER_LOOPS_MAX];
     size_t loop_count;
-    size_t listener_count;
+    size_t listener_count, public_count; /* those of the console alone come after the public ones */
     char addresses[SERVER_LISTENERS_MAX][SERVER_ADDRESS_MAX]; /* with the real port */
 
     struct store *store;
@@ -90,6 +92,8 @@ struct server {
     struct fetch_options fetch_options; /* as the loops' clients have them, for calls of workers */
     struct webfilter_sets *webfilter_sets;
     struct webfilter_engine *webfilter_engine;
+    struct login_oidc *login_oidc;   /* NULL: none */
+    struct login_proxy *login_proxy; /* the same */
     struct api *api;
     struct face *face;
     struct dialect_set *dialects;
@@ -98,7 +102,7 @@ struct server {
     struct server_signals *signals;
     struct server_watchdog *watchdog;
 
-    char public_url[256];
+    char public_url[256], console_url[256];
     int64_t retry_us[2][CORE_RETRY_MAX]; /* parsed deliver.retry, of this and the last reload */
     unsigned retry_turn;
     int64_t org;              /* the default organisation */

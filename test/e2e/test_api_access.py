@@ -88,6 +88,8 @@ OPERATIONS = {
     "v1.console.session.create": (OPEN, READ, {}),
     "v1.console.session.get": (OPEN, READ, None),
     "v1.console.session.delete": (ANY, READ, None),
+    "v1.console.ways.get": (OPEN, READ, None),
+    "v1.console.session.proxy": (OPEN, READ, None),
     "v1.statistics.aggregate-app-stats": (ORG, READ, RANGE),
     "v1.statistics.aggregate-event-types": (ORG, READ, None),
     "v1.series.get": (ANY, READ, None),
@@ -231,7 +233,7 @@ UPSERTS = {"v1.application.upsert", "v1.event-type.upsert", "v1.operational-webh
 
 # These end what they are asked with, or need something else than a token: test_face_sessions.py has them.
 NOT_BY_TOKEN = {"v1.authentication.logout", "v1.authentication.portal-session", "v1.console.session.create", "v1.console.session.delete",
-                "v1.console.session.prove", "v1.account.get", "v1.account.set-password", "v1.account.second-factor.begin",
+                "v1.console.session.prove", "v1.console.session.proxy", "v1.account.get", "v1.account.set-password", "v1.account.second-factor.begin",
                 "v1.account.second-factor.confirm", "v1.account.second-factor.remove"}
 OWNED = ("v1.token.", "v1.user.", "v1.session.", "v1.tenant.")  # who has access: for owners
 

@@ -14,9 +14,14 @@ static struct str proof_bearer(const struct http_call *call)
     return str_trim(str_sub(value, 7, value.len));
 }
 
+bool api_door_is_open(const struct api_door *door, const struct http_call *call)
+{
+    return door->has_console && (!door->is_apart || call->door == API_DOOR_CONSOLE);
+}
+
 struct str api_cookie(const struct api_door *door, const struct http_call *call)
 {
-    if (!door->has_console)
+    if (!api_door_is_open(door, call))
         return STR_NONE;
     return access_cookie_find(http_call_header(call, "cookie"), STR(ACCESS_COOKIE));
 }
@@ -26,7 +31,7 @@ bool api_is_from_here(const struct api_door *door, const struct http_call *call)
     struct access_origin o = { .fetch_site = http_call_header(call, "sec-fetch-site"),
                                .origin = http_call_header(call, "origin"),
                                .host = http_call_header(call, "host"),
-                               .public_url = door->public_url };
+                               .public_url = door->console_url };
     return access_origin_is_ours(&o);
 }
 

@@ -7,11 +7,17 @@
 #include "access/access.h"
 #include "http/server.h"
 
+/* Of listeners (http_server_set_door). */
+enum { API_DOOR_PUBLIC, API_DOOR_CONSOLE };
+
 /* How this server is reached by browsers. */
 struct api_door {
-    bool has_console;      /* its cookie is looked at */
-    struct str public_url; /* empty: not known */
+    bool has_console;       /* its cookie is looked at */
+    bool is_apart;          /* only on the listeners of the console (API_DOOR_CONSOLE) */
+    struct str console_url; /* empty: not known */
 };
+/* Whether this is a listener at which the console is. */
+bool api_door_is_open(const struct api_door *door, const struct http_call *call);
 
 /* The bearer token of the Authorization header or, without that, the console's cookie beside what makes it count
  * (access/browser.h). Empty text: nothing. */

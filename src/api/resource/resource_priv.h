@@ -15,7 +15,7 @@ extern const struct api_route_table api_application_routes, api_endpoint_routes,
     api_environment_routes, api_openapi_import_routes, api_example_routes, api_transform_routes, api_meta_routes, api_webfilter_routes, api_webfilter_chain_routes, api_webfilter_run_routes, api_ingest_routes, api_ingest_request_routes, api_preset_routes;
 extern const struct api_route_table api_task_control_routes;
 extern const struct api_route_table api_event_type_example_routes;
-extern const struct api_route_table api_session_routes, api_who_routes;
+extern const struct api_route_table api_session_routes, api_login_routes, api_who_routes;
 extern const struct api_route_table api_issue_routes, api_alert_routes, api_operational_routes;
 extern const struct api_route_table api_bulk_routes, api_token_routes;
 extern const struct api_route_table api_account_routes, api_session_list_routes, api_session_proof_routes, api_tenant_routes, api_user_routes;

@@ -3,10 +3,9 @@
  * The console's sessions. Somebody proves who they are once and gets a cookie that scripts cannot read; access/browser.h
  * says when it counts. These answers are for our own pages: no other origin may read them.
  */
-#include "access/session.h"
-#include "access/browser.h"
 #include "api/resource/session_priv.h"
-#include "api/resource/who_priv.h"
+
+#include "access/browser.h"
 #include "api/schemas/schemas.h"
 
 enum { COOKIE_DAYS = 7 };
@@ -18,8 +17,8 @@ struct sign_in {
     const char *how;
 };
 
-static void session_refuse(struct api_ctx *c, const char *how, const char *why, int status,
-                           const char *code, const char *words)
+void api_session_refuse(struct api_ctx *c, const char *how, const char *why, int status,
+                        const char *code, const char *words)
 {
     LOG(ACCESS_SIGN_IN_REFUSED, F_STR("peer", c->req->call->peer), F_TEXT("how", how),
         F_TEXT("why", why));
@@ -32,13 +31,13 @@ bool api_session_refuse_wrong(struct api_ctx *c, const char *how, const char *wo
 {
     (void)core_meter_take(c->api->sign_ins, http_call_stranger(c->req->call),
                           clock_mono_us(c->api->o.clock));
-    session_refuse(c, how, "wrong", 401, "wrong_login", words);
+    api_session_refuse(c, how, "wrong", 401, "wrong_login", words);
     return false;
 }
 
 static bool refuse_limited(struct api_ctx *c, const char *how)
 {
-    session_refuse(
+    api_session_refuse(
         c, how, "limited", 429, "too_many_failures",
         "Too many failed logins from your address or with this name. Try again in a minute.");
     return false;
@@ -56,11 +55,12 @@ static bool judge_token(struct api_ctx *c, const struct access_identity *who)
 {
     if (who->app == 0 && who->token != 0 && who->kind == STORE_TOKEN_BEARER)
         return true;
-    session_refuse(c, "token", "kind", 403, "wrong_token",
-                   who->token == 0
-                       ? "A JWT cannot open a session. Use a token made by `grapnel token create`, "
-                         "or the link of `grapnel console`."
-                       : "This token is bound to one application. Use one of the organisation.");
+    api_session_refuse(
+        c, "token", "kind", 403, "wrong_token",
+        who->token == 0
+            ? "A JWT cannot open a session. Use a token made by `grapnel token create`, "
+              "or the link of `grapnel console`."
+            : "This token is bound to one application. Use one of the organisation.");
     return false;
 }
 
@@ -120,9 +120,9 @@ bool api_session_judge(struct api_ctx *c, enum access_login verdict, const char 
     if (verdict == ACCESS_LOGIN_LIMITED)
         return refuse_limited(c, "password");
     if (verdict == ACCESS_LOGIN_BUSY)
-        session_refuse(c, "password", "busy", 503, "busy", "The server is busy. Try again.");
+        api_session_refuse(c, "password", "busy", 503, "busy", "The server is busy. Try again.");
     else if (verdict != ACCESS_LOGIN_OK)
-        session_refuse(c, "password", "wrong", 401, "wrong_login", words);
+        api_session_refuse(c, "password", "wrong", 401, "wrong_login", words);
     return verdict == ACCESS_LOGIN_OK;
 }
 
@@ -156,7 +156,7 @@ static bool by_password(struct api_ctx *c, struct sign_in *in)
                                          .user = user.row.num };
     if (access_console_rights(&user, &in->of.role) == RC_OK)
         return true;
-    session_refuse(
+    api_session_refuse(
         c, "password", "role", 403, API_INSUFFICIENT,
         "This user may not use the console. The role admin, operator or viewer is needed "
         "(grapnel user roles).");
@@ -188,7 +188,7 @@ static void set_cookie(struct api_ctx *c, struct str value, int64_t age_s)
                               ACCESS_COOKIE, STR_ARGS(value), (long long)age_s));
 }
 
-static void reply_session(struct api_ctx *c, struct str cookie, const struct access_identity *who)
+void api_session_reply(struct api_ctx *c, struct str cookie, const struct access_identity *who)
 {
     char csrf[ACCESS_CSRF_TEXT + 1];
     struct api_out o;
@@ -216,10 +216,12 @@ bool api_session_enter(struct api_ctx *c)
     c->req->is_private = true;
     if (!c->api->door.has_console)
         http_error(c->req, 404, "not_found", "this server has no console");
+    else if (!api_door_is_open(&c->api->door, c->req->call))
+        http_error(c->req, 404, "not_found", "%s", API_CONSOLE_ELSEWHERE);
     else if (!api_is_from_here(&c->api->door, c->req->call))
         http_error(c->req, 403, "foreign_origin",
                    "This call is for the console's own page. If it came from there, set "
-                   "server.public_url to the address you use.");
+                   "server.public_url (or console.public_url) to the address you use.");
     else
         return true;
     return false;
@@ -248,45 +250,68 @@ static void end_old(struct api_ctx *c)
     access_identity_unref(who);
 }
 
-static void open_session(struct api_ctx *c, const struct sign_in *in)
+bool api_session_open(struct api_ctx *c, const char *how, const struct access_session_of *of,
+                      struct access_identity **who, struct str *cookie)
 {
     char text[ACCESS_TOKEN_TEXT + 1];
-    struct access_identity *who = NULL;
-    struct str cookie = str_of(text, ACCESS_TOKEN_TEXT);
-    struct access_session_of of = in->of;
-    of.how = str_from(in->how);
-    of.peer = c->req->call->peer;
-    enum rc rc = access_session_open(c->api->o.access, &of, text);
-    if (rc == RC_OK)
-        rc = load_cookie(c, cookie, &who);
-    if (rc == RC_OK && who == NULL)
-        rc = RC_NOT_FOUND; /* what it ends with has just ended */
-    if (api_ok(c, rc)) {
-        LOG(ACCESS_SIGNED_IN, F_STR("name", in->of.name), F_TEXT("how", in->how),
-            F_STR("peer", c->req->call->peer));
-        set_cookie(c, cookie, COOKIE_DAYS * INT64_C(86400));
-        reply_session(c, cookie, who);
-    }
-    access_identity_unref(who);
+    struct access_session_of made = *of;
+    made.how = str_from(how);
+    made.peer = c->req->call->peer;
+    *who = NULL;
+    end_old(c);
+    enum rc rc = access_session_open(c->api->o.access, &made, text);
+    *cookie = arena_str(c->arena, str_of(text, ACCESS_TOKEN_TEXT));
     mem_wipe(text, sizeof(text));
+    if (rc == RC_OK)
+        rc = load_cookie(c, *cookie, who);
+    if (rc == RC_OK && *who == NULL)
+        rc = RC_NOT_FOUND; /* what it ends with has just ended */
+    if (!api_ok(c, rc))
+        return false;
+    LOG(ACCESS_SIGNED_IN, F_STR("name", made.name), F_TEXT("how", how),
+        F_STR("peer", c->req->call->peer));
+    set_cookie(c, *cookie, COOKIE_DAYS * INT64_C(86400));
+    return true;
+}
+
+bool api_session_is_kept(struct api_ctx *c)
+{
+    if (access_origin_keeps_secure(http_call_header(c->req->call, "origin")))
+        return true;
+    http_error(
+        c->req, 400, "https_needed",
+        "Browsers keep the session only over https, or on the server's own machine. Use https, "
+        "or reach this server through a tunnel (ssh -L).");
+    return false;
 }
 
 static void sign_in(struct api_ctx *c)
 {
     struct sign_in in = { 0 };
-    if (!api_session_enter(c))
+    struct access_identity *who;
+    struct str cookie;
+    if (!api_session_enter(c) || !api_session_is_kept(c))
         return;
-    if (!access_origin_keeps_secure(http_call_header(c->req->call, "origin"))) {
-        http_error(
-            c->req, 400, "https_needed",
-            "Browsers keep the session only over https, or on the server's own machine. Use https, "
-            "or reach this server through a tunnel (ssh -L).");
-        return;
-    }
     if (!session_prove(c, &in))
         return;
-    end_old(c);
-    open_session(c, &in);
+    if (api_session_open(c, in.how, &in.of, &who, &cookie))
+        api_session_reply(c, cookie, who);
+    access_identity_unref(who);
+}
+
+/* The session of the cookie, as long as what it was opened with holds; NULL: none. */
+static enum rc load_session(struct api_ctx *c, struct str cookie, struct access_identity **out)
+{
+    enum rc rc = load_cookie(c, cookie, out);
+    if (rc != RC_OK || *out == NULL)
+        return rc;
+    rc = api_login_holds(c, *out);
+    if (rc == RC_DENIED) {
+        rc = access_revoke(c->api->o.access, *out);
+        access_identity_unref(*out);
+        *out = NULL;
+    }
+    return rc;
 }
 
 static void show_session(struct api_ctx *c)
@@ -295,10 +320,10 @@ static void show_session(struct api_ctx *c)
     if (!api_session_enter(c))
         return;
     struct str cookie = api_cookie(&c->api->door, c->req->call);
-    if (api_ok(c, load_cookie(c, cookie, &who))) {
+    if (api_ok(c, load_session(c, cookie, &who))) {
         if (who != NULL)
             access_session_touch(c->api->o.access, who);
-        reply_session(c, cookie, who);
+        api_session_reply(c, cookie, who);
     }
     access_identity_unref(who);
 }

@@ -6,6 +6,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { api, ApiError, Button, Dialog, ErrorPanel, Field, Input, Logo, Seg, setCredentials, setLostHandler, setRights, toast, useAct, Wordmark, type Need } from "../kit";
 import { C } from "../words/console";
+import { EndThere, loadWays, mayEndThere, Or, ProviderLink, Refused, takeRefusal, useReturn, ways } from "./ways";
 
 const SESSION = "/console/api/session";
 
@@ -25,6 +26,7 @@ export interface Who {
 interface Session {
   signedIn: boolean;
   csrf?: string;
+  how?: string;
   who?: Who;
 }
 
@@ -33,11 +35,16 @@ export type SessionState = "asking" | "out" | "in" | "lost";
 export const sessionState = signal<SessionState>("asking");
 export const who = signal<Who | null>(null);
 const problem = signal<unknown>(null);
+/** How the session was opened, in the server's word. */
+let how = "";
+/** The provider has just said no: the reason is to be read, not tried again. */
+let wasRefused = false;
 let onBack: ((isBack: boolean) => void) | null = null;
 
 /** Takes the one-time code out of the address, so that it is neither kept in the history nor sent on. */
 function takeCode(): string | null {
   const found = /^#login=([\w-]+)$/.exec(window.location.hash);
+  wasRefused = takeRefusal(window.location.hash);
   if (window.location.hash) history.replaceState(null, "", window.location.pathname + window.location.search);
   return found?.[1] ?? null;
 }
@@ -54,6 +61,8 @@ function begin(session: Session): boolean {
   problem.value = null;
   who.value = session.who ?? null;
   setRights(rightsOf(session.who));
+  how = session.how ?? "";
+  mayEndThere.value = false;
   sessionState.value = "in";
   return true;
 }
@@ -69,7 +78,9 @@ export async function startSession(): Promise<void> {
     problem.value = isUsed ? new ApiError(error.status, error.code, C.signIn.codeUsed, error.requestId) : error;
   }
   try {
-    if (!begin(await api.get<Session>(SESSION))) sessionState.value = "out";
+    if (begin(await api.get<Session>(SESSION))) return;
+    if ((await loadWays())?.proxy && !wasRefused && !problem.value && begin(await api.post<Session>(`${SESSION}/proxy`))) return;
+    sessionState.value = "out";
   } catch (error) {
     problem.value = error;
     sessionState.value = "out";
@@ -79,14 +90,34 @@ export async function startSession(): Promise<void> {
 /** The page stays as it is; a dialog asks for the sign-in, and the call that failed is made again. */
 function waitForSession(): Promise<boolean> {
   sessionState.value = "lost";
+  void loadWays();
   return new Promise((resolve) => (onBack = resolve));
+}
+
+function goOn(session: Session): void {
+  if (!begin(session)) return;
+  onBack?.(true);
+  onBack = null;
 }
 
 async function signIn(body: Record<string, string>): Promise<void> {
   setCredentials({ kind: "none" });
-  begin(await api.post<Session>(SESSION, body));
-  onBack?.(true);
-  onBack = null;
+  goOn(await api.post<Session>(SESSION, body));
+}
+
+async function signInByProxy(): Promise<void> {
+  setCredentials({ kind: "none" });
+  goOn(await api.post<Session>(`${SESSION}/proxy`));
+}
+
+/** Somebody may have signed in in another tab. */
+async function lookAgain(): Promise<void> {
+  if (sessionState.value === "in") return;
+  try {
+    goOn(await api.get<Session>(SESSION));
+  } catch {
+    // The form is still there.
+  }
 }
 
 export async function signOut(): Promise<void> {
@@ -97,6 +128,8 @@ export async function signOut(): Promise<void> {
   }
   setCredentials({ kind: "none" });
   who.value = null;
+  mayEndThere.value = how === "oidc";
+  await loadWays();
   sessionState.value = "out";
 }
 
@@ -131,6 +164,19 @@ function Ways({ way, setWay }: { way: Way; setWay: (way: Way) => void }): JSX.El
   return <Seg label={C.signIn.title} value={way} onChange={setWay} options={[["token", C.signIn.token], ["name", C.signIn.name]]} />;
 }
 
+/** The proxy has said who it is already. */
+function ProxyButton(): JSX.Element | null {
+  const { isBusy, error, run } = useAct();
+  const proxy = ways.value?.proxy;
+  if (!proxy) return null;
+  return (
+    <>
+      <Button kind="primary" busy={isBusy} onClick={() => void run(signInByProxy)}><bdi>{C.signIn.as(proxy.name)}</bdi></Button>
+      {error != null && <ErrorPanel error={error} />}
+    </>
+  );
+}
+
 /** The page of whoever is not signed in. */
 export function SignIn(): JSX.Element {
   const { way, setWay, fields, error, isBusy, submit } = useSignIn();
@@ -143,10 +189,15 @@ export function SignIn(): JSX.Element {
       <div class="signin-brand"><Logo /><Wordmark /></div>
       <form class="panel signin-box" onSubmit={(event) => { event.preventDefault(); submit(); }}>
         <h1>{C.signIn.title}</h1>
+        <Refused />
+        <EndThere />
+        <ProxyButton />
+        <ProviderLink />
+        <Or />
         <Ways way={way} setWay={setWay} />
         {fields}
         {shown != null && <ErrorPanel error={shown} />}
-        <Button kind="primary" type="submit" busy={isBusy}>{C.signIn.act}</Button>
+        <Button kind={ways.value?.openIdConnect ? undefined : "primary"} type="submit" busy={isBusy}>{C.signIn.act}</Button>
       </form>
       <p class="muted signin-hint">{C.signIn.link}</p>
     </main>
@@ -156,9 +207,13 @@ export function SignIn(): JSX.Element {
 /** Over the page, when the session ended while somebody worked. */
 export function SignInAgain(): JSX.Element {
   const { way, setWay, fields, error, isBusy, submit } = useSignIn();
+  useReturn(() => void lookAgain());
   return (
     <Dialog title={C.signIn.lost} onClose={() => undefined} isModal onSubmit={submit} footer={<Button kind="primary" type="submit" busy={isBusy}>{C.signIn.act}</Button>}>
       <p>{C.signIn.lostText}</p>
+      <ProxyButton />
+      <ProviderLink isApart />
+      <Or />
       <Ways way={way} setWay={setWay} />
       {fields}
       {error != null && <ErrorPanel error={error} />}
