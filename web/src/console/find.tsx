@@ -143,6 +143,7 @@ function FinderBox({ onClose }: { onClose: () => void }): JSX.Element {
           </div>
         ))}
       </div>
+      {text.trim().length >= LEAST && <p class="finder-more"><button type="button" class="linkish" onClick={() => { onClose(); navigate(`/deliveries?text=${part(text.trim())}`); }}>{C.find.inPayloads(text.trim())}</button></p>}
       <p class="hint finder-hint" role="status">{hintOf(text.trim(), found, isPart)}</p>
     </dialog>
   );

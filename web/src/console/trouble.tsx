@@ -3,7 +3,10 @@
 import { computed, signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, count, duration, Icon, IconButton, keep, kept, Link, LinkButton, now, part, Spark, Status, toast, useLoad, when, type Loaded, type StatusName, type WaterPoint } from "../kit";
+import {
+  api, Button, count, Dialog, duration, ErrorPanel, Field, Icon, Input, Link, LinkButton, may, Menu, MenuItem, now, part, Select, Spark, Status, toast, useAct, useLoad, when, type Loaded, type StatusName, type WaterPoint,
+} from "../kit";
+import { W } from "../words/en";
 import { C } from "../words/console_overview";
 import { endpointName } from "./common";
 import { navCounts } from "./nav_counts";
@@ -31,11 +34,20 @@ export interface Trouble {
   requestId: string | null;
   waitingCount: number | null;
   oldestWaitingAt: string | null;
+  issueId: string;
+  state: "open" | "acknowledged" | "muted";
+  note: string | null;
+  by: { kind: string; id: string; name: string } | null;
+  at: string | null;
+  mutedUntil: string | null;
 }
 
 export interface TroubleList {
   data: Trouble[];
-  counts: Record<Trouble["kind"], number>;
+  openCounts: Record<Trouble["kind"], number>;
+  openCount: number;
+  acknowledgedCount: number;
+  mutedCount: number;
   complete: boolean;
 }
 
@@ -44,58 +56,23 @@ const REFRESH_MS = 15_000;
 
 export const troubles = signal<TroubleList | null>(null);
 
-/** What somebody has seen and does not want to be told of for a while, until when; kept in this browser. */
-const muted = signal<Record<string, number>>(readMuted());
-const MUTED_MS = 8 * 3_600_000;
+/** Looks again, once something was said of an issue. */
+const again = signal<() => void>(() => undefined);
 
-function readMuted(): Record<string, number> {
-  try {
-    const all = JSON.parse(kept("muted") ?? "{}") as Record<string, number>;
-    return Object.fromEntries(Object.entries(all).filter(([, until]) => until > Date.now()));
-  } catch {
-    return {};
-  }
-}
-
-/** The same trouble that begins anew is another one. */
-function keyOf(one: Trouble): string {
-  return [one.kind, one.endpointId ?? one.sourceId ?? "", one.filterId ?? one.event ?? "", one.since ?? ""].join(" ");
-}
-
-function setMuted(next: Record<string, number>): void {
-  muted.value = next;
-  keep("muted", Object.keys(next).length ? JSON.stringify(next) : null);
-}
-
-function mute(one: Trouble): void {
-  setMuted({ ...muted.value, [keyOf(one)]: Date.now() + MUTED_MS });
-}
-
-function unmute(one: Trouble): void {
-  setMuted(Object.fromEntries(Object.entries(muted.value).filter(([key]) => key !== keyOf(one))));
-}
-
-function isMuted(one: Trouble): boolean {
-  return (muted.value[keyOf(one)] ?? 0) > now.value;
-}
-
-/** How many things want somebody, without those that are muted. */
-export const needing = computed(() => {
-  const list = troubles.value;
-  if (!list) return 0;
-  return Object.values(list.counts).reduce((sum, n) => sum + n, 0) - list.data.filter(isMuted).length;
-});
+/** How many things want somebody, without those that are acknowledged or muted. */
+export const needing = computed(() => troubles.value?.openCount ?? 0);
 
 /** Asked by the shell for all pages, so that the number beside "Overview" is true everywhere. */
 export function useTrouble(): Loaded<TroubleList> {
-  return useLoad("trouble", async (signal) => {
-    const list = await api.get<TroubleList>("/api/v1/trouble", { limit: 50 }, signal);
+  const loaded = useLoad("trouble", async (signal) => {
+    const list = await api.get<TroubleList>("/api/v1/issue", { limit: 50 }, signal);
     troubles.value = list;
-    const quiet = list.data.filter(isMuted);
-    const sum = (...kinds: Trouble["kind"][]) => kinds.reduce((all, kind) => all + list.counts[kind] - quiet.filter((one) => one.kind === kind).length, 0);
-    navCounts.value = hot({ "/": sum(...(Object.keys(list.counts) as Trouble["kind"][])), "/sources": sum("source_refusing"), "/webfilters": sum("filter_breaker", "filter_halting") });
+    const open = list.openCounts;
+    navCounts.value = hot({ "/": list.openCount, "/sources": open.source_refusing, "/webfilters": open.filter_breaker + open.filter_halting });
     return list;
   }, { everyMs: REFRESH_MS });
+  again.value = loaded.reload;
+  return loaded;
 }
 
 function hot(numbers: Record<string, number>): Record<string, { n: number; isHot: boolean }> {
@@ -158,17 +135,80 @@ function second(one: Trouble): ComponentChildren {
   }
 }
 
+type Deed = "acknowledge" | "mute";
+
+const HOUR_MS = 3_600_000;
+
+function issuePath(one: Trouble, deed: Deed | "reopen"): string {
+  return `/api/v1/issue/${part(one.issueId)}/${deed}`;
+}
+
+/** Says that one looks after an issue, or that it is not to be shown for a while. */
+function MarkDialog({ one, deed, onClose }: { one: Trouble; deed: Deed; onClose: () => void }): JSX.Element {
+  const [note, setNote] = useState(one.note ?? "");
+  const [hours, setHours] = useState<string>("8");
+  const { isBusy, error, run } = useAct();
+  const words = C.issue[deed];
+  const go = async () => {
+    const until = new Date(Date.now() + Number(hours) * HOUR_MS).toISOString();
+    const isDone = await run(async () => { await api.post(issuePath(one, deed), { note: note.trim() || null, ...(deed === "mute" ? { until } : {}) }); });
+    if (!isDone) return;
+    toast.say(words.done);
+    onClose();
+    again.value();
+  };
+  return (
+    <Dialog title={words.title} onClose={onClose} onSubmit={go}
+      footer={<><span class="grow" /><Button kind="quiet" onClick={onClose}>{W.dialog.cancel}</Button><Button kind="primary" type="submit" busy={isBusy}>{words.act}</Button></>}>
+      <p><b><bdi>{headline(one)}</bdi></b></p>
+      <p>{words.text}</p>
+      {deed === "mute" && <Field label={C.issue.span}><Select value={hours} options={C.issue.spans} onValue={setHours} data-first="" /></Field>}
+      <Field label={C.issue.note} hint={C.issue.noteHint}><Input value={note} onValue={setNote} maxLength={500} data-first={deed === "acknowledge" ? "" : undefined} /></Field>
+      {error != null && <ErrorPanel error={error} />}
+    </Dialog>
+  );
+}
+
+/** Who said what of it, and until when that holds. */
+function Said({ one }: { one: Trouble }): JSX.Element | null {
+  if (one.state === "open" || !one.at) return null;
+  const who = one.by?.name || C.issue.somebody;
+  const words = one.state === "muted" ? C.issue.mutedBy(who, when(one.mutedUntil ?? one.at, false)) : C.issue.acknowledgedBy(who, when(one.at, false));
+  return <span class="l2"><Icon name={one.state === "muted" ? "mute" : "ok"} small /> <bdi>{words}</bdi>{one.note && <> <q><bdi>{one.note}</bdi></q></>}</span>;
+}
+
+function Deeds({ one }: { one: Trouble }): JSX.Element | null {
+  const [deed, open] = useState<Deed | null>(null);
+  const { error, run, clear } = useAct();
+  if (!may("change")) return null;
+  const reopen = () => void run(async () => {
+    await api.post(issuePath(one, "reopen"), {});
+    again.value();
+  });
+  return (
+    <>
+      <Menu label={C.issue.menu(headline(one))}>
+        {one.state !== "acknowledged" && <MenuItem icon="ok" onClick={() => open("acknowledge")}>{C.issue.acknowledge.item}</MenuItem>}
+        <MenuItem icon="mute" onClick={() => open("mute")}>{one.state === "muted" ? C.issue.muteLonger : C.issue.mute.item}</MenuItem>
+        {one.state !== "open" && <MenuItem icon="bell" onClick={reopen}>{C.issue.reopen}</MenuItem>}
+      </Menu>
+      {deed && <MarkDialog one={one} deed={deed} onClose={() => open(null)} />}
+      {error != null && <Dialog title={C.issue.reopen} onClose={clear} footer={<button type="button" class="btn" data-first="" onClick={clear}>{W.dialog.close}</button>}><ErrorPanel error={error} /></Dialog>}
+    </>
+  );
+}
+
 function Row({ one, points }: { one: Trouble; points: WaterPoint[] | null }): JSX.Element {
   const to = troubleTo(one);
   const begun = one.since ?? one.oldestWaitingAt;
   const hasFix = one.kind === "source_refusing";
   return (
     <li class="inc" data-row="" tabIndex={-1}>
-      <div class="inc-st"><Status is={LOOK[one.kind]}>{C.trouble.kinds[one.kind]}</Status></div>
-      <div class="inc-t"><Link class="main-link" to={to}><bdi>{headline(one)}</bdi></Link><span class="l2">{second(one)}</span></div>
+      <div class="inc-st"><Status bare={one.state !== "open"} is={LOOK[one.kind]}>{C.trouble.kinds[one.kind]}</Status></div>
+      <div class="inc-t"><Link class="main-link" to={to}><bdi>{headline(one)}</bdi></Link><span class="l2">{second(one)}</span><Said one={one} /></div>
       <div class="inc-s">{points && <Spark label={headline(one)} points={points} />}</div>
       <div class="inc-a">{begun && <><b>{duration(now.value - new Date(begun).getTime())}</b><span class="l2">{C.trouble.since(when(begun, false))}</span></>}</div>
-      <div class="inc-b"><LinkButton small to={to}>{hasFix ? C.trouble.explain : C.trouble.open}</LinkButton>{isMuted(one) ? <IconButton small name="bell" label={C.trouble.unmute} onClick={() => unmute(one)} /> : <IconButton small name="mute" label={C.trouble.mute} onClick={() => { mute(one); toast.say(C.trouble.mutedDone, () => unmute(one)); }} />}</div>
+      <div class="inc-b"><LinkButton small to={to}>{hasFix ? C.trouble.explain : C.trouble.open}</LinkButton><Deeds one={one} /></div>
     </li>
   );
 }
@@ -186,18 +226,18 @@ function useTroubleSparks(list: readonly Trouble[]): (one: Trouble) => WaterPoin
   };
 }
 
+/** Open ones and acknowledged ones; muted ones are folded, and counted where everybody sees it. */
 export function TroubleList({ list }: { list: TroubleList }): JSX.Element {
-  const [areAllShown, setAllShown] = useState(false);
-  const quiet = list.data.filter(isMuted);
-  const shown = (areAllShown ? list.data : list.data.filter((one) => !isMuted(one))).slice(0, SHOWN);
-  const all = Object.values(list.counts).reduce((sum, n) => sum + n, 0) - (areAllShown ? 0 : quiet.length);
+  const [isMutedShown, setMutedShown] = useState(false);
+  const shown = list.data.filter((one) => isMutedShown || one.state !== "muted").slice(0, isMutedShown ? list.data.length : SHOWN);
+  const all = list.openCount + list.acknowledgedCount + (isMutedShown ? list.mutedCount : 0);
   const pointsOf = useTroubleSparks(shown);
-  const quietly = quiet.length > 0 && <button type="button" class="linkish end" onClick={() => setAllShown(!areAllShown)}>{areAllShown ? C.trouble.hideMuted : C.trouble.showMuted(quiet.length)}</button>;
+  const quietly = list.mutedCount > 0 && <button type="button" class="linkish end" aria-expanded={isMutedShown} onClick={() => setMutedShown(!isMutedShown)}>{isMutedShown ? C.trouble.hideMuted : C.trouble.showMuted(list.mutedCount)}</button>;
   if (!shown.length) return <Calm>{quietly}</Calm>;
   return (
     <section class="panel incs" aria-label={C.trouble.title}>
-      <ul>{shown.map((one) => <Row key={keyOf(one)} one={one} points={pointsOf(one)} />)}</ul>
-      <footer>{all > shown.length ? C.trouble.more(all - shown.length) : <><Icon name="ok" small class="good" /> {C.trouble.nothingElse}</>}{quietly}</footer>
+      <ul>{shown.map((one) => <Row key={one.issueId} one={one} points={pointsOf(one)} />)}</ul>
+      <footer>{all > shown.length ? C.trouble.more(all - shown.length) : list.complete ? <><Icon name="ok" small class="good" /> {C.trouble.nothingElse}</> : C.trouble.notAll}{quietly}</footer>
     </section>
   );
 }

@@ -35,6 +35,7 @@ export const C = {
   },
   find: {
     placeholder: "Find an id, URL or name",
+    inPayloads: (q: string) => `Look for “${q}” in payloads and answers`,
     title: "Find",
     label: "Any id, uid, event id, endpoint URL or application name",
     nothing: (q: string) => `Nothing is called “${q}”.`,

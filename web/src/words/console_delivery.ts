@@ -16,6 +16,7 @@ export const C = {
     tabs: "Parts of the application",
     endpoints: "Endpoints",
     messages: "Messages",
+    deliveries: "Deliveries",
     filters: "Webfilters",
     settings: "Settings",
     send: "Send a message",

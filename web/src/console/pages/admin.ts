@@ -6,5 +6,6 @@ export { Access } from "./access";
 export { LivePage } from "./live";
 export { Settings } from "./settings";
 export { SystemPage } from "./system";
+export { OperationalPage } from "./operational";
 export { OtherTasks, TaskPage, Tasks } from "./tasks";
 export { EventTypePage, EventTypes } from "./types";

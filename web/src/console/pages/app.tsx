@@ -12,18 +12,20 @@ import { usePage } from "../shell";
 import type { Application, Endpoint, Health, Stats } from "../types";
 import { AppDialog } from "./apps";
 import { SeriesDay } from "./endpoint_day";
+import { Deliveries } from "./deliveries";
 import { EndpointDialog } from "./endpoint_form";
 import { Messages } from "./messages";
 import { PortalLink } from "./portal_link";
 import { SendMessage } from "./send";
 
-type AppTab = "endpoints" | "messages" | "filters" | "settings";
+type AppTab = "endpoints" | "messages" | "deliveries" | "filters" | "settings";
 
 function useTabs(app: string): { key: AppTab; label: string; to: string }[] {
   const base = `/apps/${part(app)}`;
   return [
     { key: "endpoints", label: C.app.endpoints, to: base },
     { key: "messages", label: C.app.messages, to: `${base}/messages` },
+    { key: "deliveries", label: C.app.deliveries, to: `${base}/deliveries` },
     { key: "filters", label: C.app.filters, to: `${base}/filters` },
     { key: "settings", label: C.app.settings, to: `${base}/settings` },
   ];
@@ -165,6 +167,10 @@ export function AppEndpoints({ params }: { params: Params }): JSX.Element {
 
 export function AppMessages({ params }: { params: Params }): JSX.Element {
   return <AppFrame params={params} tab="messages">{(app, open) => <Messages app={app.id} onSend={() => open("send")} />}</AppFrame>;
+}
+
+export function AppDeliveries({ params }: { params: Params }): JSX.Element {
+  return <AppFrame params={params} tab="deliveries">{(app) => <Deliveries app={app.id} />}</AppFrame>;
 }
 
 function AppFacts({ app, onEdit }: { app: Application; onEdit: () => void }): JSX.Element {

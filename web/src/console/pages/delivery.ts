@@ -2,6 +2,7 @@
 // The pages of applications, endpoints and messages, which are loaded together when the first of them is opened.
 import "../first";
 
-export { AppEndpoints, AppMessages, AppSettings } from "./app";
+export { AppDeliveries, AppEndpoints, AppMessages, AppSettings } from "./app";
 export { EndpointHeadersPage, EndpointMessagesPage, EndpointPage } from "./endpoint";
 export { MessagePage } from "./message";
+export { DeliveriesPage } from "./deliveries";
