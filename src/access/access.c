@@ -299,10 +299,8 @@ enum rc access_revoke(struct access *a, const struct access_identity *id)
     if (rc == RC_NOT_FOUND || rc == RC_CONFLICT) {
         store_end(tx);
         rc = RC_OK;
-    } else if (rc == RC_OK) {
-        rc = store_commit(tx);
     } else {
-        store_end(tx);
+        rc = store_finish(tx, rc);
     }
     return rc;
 }
@@ -326,10 +324,7 @@ enum rc access_revoke_num(struct access *a, int64_t org, int64_t num)
     arena_init(&arena);
     rc = delete_owned(tx, org, num, &arena);
     arena_fini(&arena);
-    if (rc == RC_OK)
-        rc = store_commit(tx);
-    else
-        store_end(tx);
+    rc = store_finish(tx, rc);
     return rc;
 }
 
@@ -353,9 +348,6 @@ enum rc access_expire_app(struct access *a, int64_t app, struct str session, int
     if (rc != RC_OK)
         return rc;
     rc = end_tokens(a, tx, app, session, in_us);
-    if (rc == RC_OK)
-        rc = store_commit(tx);
-    else
-        store_end(tx);
+    rc = store_finish(tx, rc);
     return rc;
 }

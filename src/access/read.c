@@ -396,10 +396,7 @@ enum rc access_create(struct access *a, const struct access_token_spec *spec,
     if (rc != RC_OK)
         return rc;
     rc = access_create_in(a, tx, spec, text, num);
-    if (rc == RC_OK)
-        return store_commit(tx);
-    store_end(tx);
-    return rc;
+    return store_finish(tx, rc);
 }
 
 static enum rc find_or_make_org(struct access *a, struct store_tx *tx, struct str name,

@@ -33,10 +33,7 @@ void access_session_touch(struct access *a, const struct access_identity *id)
         store_write(a->store, &tx) != RC_OK)
         return;
     enum rc rc = store_token_use(tx, id->token, now_us);
-    if (rc == RC_OK)
-        rc = store_commit(tx);
-    else
-        store_end(tx);
+    rc = store_finish(tx, rc);
     (void)rc; /* the next request notes it */
 }
 

@@ -5,7 +5,6 @@
 #include "access/user.h"
 
 #include "core/meter.h"
-#include "core/options.h"
 #include "json/json.h"
 
 #include <stdatomic.h>
@@ -279,10 +278,7 @@ static enum rc use_step(struct access_users *u, int64_t num, int64_t step)
     if (rc != RC_OK)
         return rc;
     rc = store_user_use_step(tx, num, step);
-    if (rc == RC_OK)
-        return store_commit(tx);
-    store_end(tx);
-    return rc;
+    return store_finish(tx, rc);
 }
 
 static enum access_login code_judge(struct access_users *u, uint64_t key, bool is_right)
@@ -337,7 +333,7 @@ enum rc access_user_open(const struct sign_vault *v, enum access_user_secret wha
     buf_init(&plain, OPENED_MAX);
     enum rc rc = sign_open(v, context_of(a, what, org, name), sealed, &plain);
     if (rc == RC_OK)
-        *out = core_keep_secret(a, buf_str(&plain));
+        *out = arena_secret(a, buf_str(&plain));
     if (plain.ptr != NULL)
         mem_wipe(plain.ptr, plain.len);
     buf_fini(&plain);

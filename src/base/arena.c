@@ -206,6 +206,25 @@ void arena_defer(struct arena *a, void (*fn)(void *arg), void *arg)
     a->_cleanups = cleanup;
 }
 
+struct kept_secret {
+    char *bytes;
+    size_t len;
+};
+
+static void wipe_secret(void *arg)
+{
+    const struct kept_secret *kept = arg;
+    mem_wipe(kept->bytes, kept->len);
+}
+
+struct str arena_secret(struct arena *a, struct str secret)
+{
+    struct kept_secret *kept = ARENA_NEW(a, struct kept_secret);
+    *kept = (struct kept_secret){ arena_cstr(a, secret), secret.len };
+    arena_defer(a, wipe_secret, kept);
+    return str_of(kept->bytes, kept->len);
+}
+
 size_t arena_used(const struct arena *a)
 {
     return a->_used;

@@ -47,6 +47,8 @@ struct str arena_str(struct arena *a, struct str s);
 char *arena_cstr(struct arena *a, struct str s);
 struct str arena_fmt(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 struct str arena_vfmt(struct arena *a, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
+/* A copy of a secret: as arena_str(), wiped when the arena is reset or finished. */
+struct str arena_secret(struct arena *a, struct str secret);
 /* The items as a JSON list of strings. */
 struct str arena_json_list(struct arena *a, const struct str *items, size_t count);
 

@@ -108,10 +108,7 @@ enum rc core_events_org(struct core_events *e, int64_t *num)
         rc = store_write(e->o.store, &tx);
         if (rc == RC_OK) {
             rc = make_org(e, tx, &a, num);
-            if (rc == RC_OK)
-                rc = store_commit(tx);
-            else
-                store_end(tx);
+            rc = store_finish(tx, rc);
         }
     }
     arena_fini(&a);
@@ -182,10 +179,7 @@ enum rc core_events_app(struct core_events *e, int64_t org, bool make, int64_t *
             rc = store_write(e->o.store, &tx);
         if (rc == RC_OK) {
             rc = make_app(e, tx, internal, org, &a, num);
-            if (rc == RC_OK)
-                rc = store_commit(tx);
-            else
-                store_end(tx);
+            rc = store_finish(tx, rc);
         }
     }
     arena_fini(&a);

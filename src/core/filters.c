@@ -33,22 +33,6 @@ void core_endpoint_read_filter(struct arena *a, const json_t *options, struct co
     arena_defer(a, free_program, program);
 }
 
-/* The message's own header lines. */
-static size_t filters_read_headers(struct str lines, struct filter_pair out[static HEADERS_MAX])
-{
-    struct str line;
-    size_t count = 0;
-    while (count < HEADERS_MAX && str_split(&lines, '\n', &line)) {
-        size_t colon = str_find(line, ':');
-        size_t end = str_find(line, '\r');
-        if (colon < end)
-            out[count++] =
-                (struct filter_pair){ str_sub(line, 0, colon),
-                                      str_trim(str_sub(line, colon + 1, end - colon - 1)) };
-    }
-    return count;
-}
-
 static bool filters_wants(const struct core_endpoint *ep, const struct filter_input *in,
                           json_t **explanation)
 {
@@ -62,7 +46,8 @@ static struct filter_input input_of(const struct store_message *m,
 {
     return (struct filter_input){ .body = m->payload,
                                   .headers = headers,
-                                  .header_count = filters_read_headers(m->headers, headers),
+                                  .header_count =
+                                      filter_read_headers(m->headers, headers, HEADERS_MAX),
                                   .event_type = m->event_type };
 }
 

@@ -27,28 +27,6 @@ bool core_handshake_stands(const json_t *options, struct str url)
     return str_eq(json_str_member(handshake, "proof"), str_of(proof, CORE_PROOF_LEN));
 }
 
-struct kept {
-    char *bytes;
-    size_t len;
-};
-
-static void wipe_kept(void *arg)
-{
-    const struct kept *kept = arg;
-    mem_wipe(kept->bytes, kept->len);
-}
-
-struct str core_keep_secret(struct arena *a, struct str secret)
-{
-    struct kept *kept = ARENA_NEW(a, struct kept);
-    *kept = (struct kept){ arena_alloc(a, secret.len + 1), secret.len };
-    if (secret.len > 0)
-        memcpy(kept->bytes, secret.ptr, secret.len);
-    kept->bytes[secret.len] = '\0';
-    arena_defer(a, wipe_kept, kept);
-    return str_of(kept->bytes, kept->len);
-}
-
 void core_endpoint_read_handshake(const json_t *options, struct core_endpoint *ep)
 {
     const json_t *allowed =

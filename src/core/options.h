@@ -17,8 +17,6 @@ void core_handshake_proof(struct str kind, struct str url, char out[static CORE_
 /* May deliveries go to `url`, as far as handshakes are concerned? True without a handshake. */
 bool core_handshake_stands(const json_t *options, struct str url);
 
-/* The secret's copy in the arena, which is wiped when the arena ends. */
-struct str core_keep_secret(struct arena *a, struct str secret);
 
 /* Fills gap_us and disabled of a view's endpoint whose url and disabled are there. */
 void core_endpoint_read_handshake(const json_t *options, struct core_endpoint *ep);

@@ -224,10 +224,7 @@ static void write_health(struct deliver_engine_job *job)
     job->rc = store_write(job->es->d->o.store, &tx);
     if (job->rc == RC_OK)
         job->rc = engine_jobs_write_row(job, tx);
-    if (job->rc == RC_OK)
-        job->rc = store_commit(tx);
-    else
-        store_end(tx);
+    job->rc = store_finish(tx, job->rc);
     if (job->rc != RC_OK && job->rc != RC_NOT_FOUND)
         LOG(DELIVER_HEALTH_FAILED, F_INT("endpoint", job->endpoint),
             F_TEXT("rc", rc_name(job->rc)));

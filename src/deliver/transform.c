@@ -34,21 +34,6 @@ void deliver_transform_free(struct deliver_transform *t)
     xfree(t);
 }
 
-static size_t transform_read_headers(struct str lines, struct filter_pair out[static HEADERS_MAX])
-{
-    struct str line;
-    size_t count = 0;
-    while (count < HEADERS_MAX && str_split(&lines, '\n', &line)) {
-        size_t colon = str_find(line, ':');
-        size_t end = str_find(line, '\r');
-        if (colon < end)
-            out[count++] =
-                (struct filter_pair){ str_sub(line, 0, colon),
-                                      str_trim(str_sub(line, colon + 1, end - colon - 1)) };
-    }
-    return count;
-}
-
 static bool transform_is_set(const struct transform_message_result *r, struct str name)
 {
     for (size_t i = 0; i < r->header_count; i++)
@@ -102,7 +87,7 @@ enum rc deliver_transform_message(struct transform_pool *pool, struct str progra
                                   struct buf *why)
 {
     struct filter_pair headers[HEADERS_MAX];
-    size_t count = transform_read_headers(m->headers, headers);
+    size_t count = filter_read_headers(m->headers, headers, HEADERS_MAX);
     return transform_seen(pool, program, m, headers, count, limits, a, out, r, why);
 }
 
@@ -110,7 +95,7 @@ void deliver_transform_run(struct deliver_transform *t, struct transform_pool *p
                            const struct transform_limits *limits)
 {
     struct filter_pair headers[HEADERS_MAX];
-    size_t count = transform_read_headers(t->message->headers, headers);
+    size_t count = filter_read_headers(t->message->headers, headers, HEADERS_MAX);
     buf_init(&t->out, limits->output_max);
     t->rc = transform_seen(pool, t->ep->transform, t->message, headers, count, limits, &t->arena,
                            &t->out, &t->result, &t->why);

@@ -109,7 +109,7 @@ struct dest_kind {
     /* NULL: endpoints of this kind have no settings. RC_INVALID: `where` is the member, `why` the words. */
     enum rc (*check)(const json_t *settings, struct arena *a, const char **where, struct buf *why);
     /* For a view: reads ep->url and `s`, may complete ep->url by its credentials. NULL, with `where` and `why`: they
-     * cannot be read, and start() is not called. Secrets: core_keep_secret(). */
+     * cannot be read, and start() is not called. Secrets: arena_secret(). */
     const void *(*compile)(struct arena *a, struct core_endpoint *ep, const struct dest_source *s, const char **where, struct buf *why);
 
     /* A state's memory before it is first used, and after its last. NULL: zero, and nothing. */

@@ -4,8 +4,6 @@
  */
 #include "dest/dest.h"
 
-#include "core/options.h"
-
 static bool is_asked_for(const struct dest_envelope *e, const json_t *options)
 {
     if (e->value == NULL)
@@ -27,7 +25,7 @@ static struct str scheme_key(struct arena *a, const struct dest_source *s)
     struct str key = json_str_member(s->sealed, "schemeSecret");
     if (key.len == 0 && s->key != NULL)
         key = sign_key_secret(s->key, text);
-    key = key.len == 0 ? STR_NONE : core_keep_secret(a, key);
+    key = key.len == 0 ? STR_NONE : arena_secret(a, key);
     mem_wipe(text, sizeof(text));
     return key;
 }

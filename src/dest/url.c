@@ -100,7 +100,7 @@ struct str dest_url_userinfo(struct arena *a, struct str user)
 struct str dest_url_with(struct arena *a, const json_t *credentials, struct str url)
 {
     struct str user = json_str_member(credentials, "userinfo");
-    return user.len == 0 ? url : core_keep_secret(a, text_url_join(url, user, a));
+    return user.len == 0 ? url : arena_secret(a, text_url_join(url, user, a));
 }
 
 enum rc dest_url_full(const struct sign_vault *v, struct arena *a, const struct store_endpoint *row,

@@ -265,10 +265,7 @@ static enum rc ckan_event_make(struct ckan_call *c, const struct event *e, int64
     *app = row.num;
     if (rc == RC_OK)
         rc = ckan_topic_register(c, tx, e->topic);
-    if (rc == RC_OK)
-        return store_commit(tx);
-    store_end(tx);
-    return rc;
+    return store_finish(tx, rc);
 }
 
 /* The application's view, with the event type registered. */

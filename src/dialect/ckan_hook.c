@@ -157,10 +157,7 @@ static enum rc ckan_hook_insert(struct ckan_call *c, struct store_tx *tx, int64_
 static void finish_create(struct ckan_call *c, struct store_tx *tx, enum rc rc,
                           const struct store_application *app, const struct store_endpoint *ep)
 {
-    if (rc == RC_OK)
-        rc = store_commit(tx);
-    else
-        store_end(tx);
+    rc = store_finish(tx, rc);
     if (rc != RC_OK) {
         ckan_fail(c, rc);
         return;
@@ -299,10 +296,7 @@ void ckan_webhook_delete(struct ckan_call *c)
     if (!ckan_hook_find(c, true, &tx, &app, &ep))
         return;
     enum rc rc = store_endpoint_delete(tx, ep.num, c->now_us);
-    if (rc == RC_OK)
-        rc = store_commit(tx);
-    else
-        store_end(tx);
+    rc = store_finish(tx, rc);
     if (rc != RC_OK) {
         ckan_fail(c, rc);
         return;

@@ -231,10 +231,7 @@ static void gaia_config_delete(struct http_request *req)
         rc = gaia_row_delete(tx, place->org, row.token);
     if (rc == RC_OK)
         rc = store_application_delete(tx, row.app, clock_wall_us(place->clock));
-    if (rc == RC_OK)
-        rc = store_commit(tx);
-    else
-        store_end(tx);
+    rc = store_finish(tx, rc);
     if (rc != RC_OK) {
         dialect_gaia_error(req, rc == RC_NOT_FOUND ? 400 : 500, "Failed to delete webhook");
         return;

@@ -62,10 +62,7 @@ static enum rc follow_page(struct following *f, struct buf *after)
     buf_cut(after, 0);
     if (rc == RC_OK && count == PAGE)
         rc = buf_add_str(after, list[count - 1].token);
-    if (rc == RC_OK)
-        rc = store_commit(f->tx);
-    else
-        store_end(f->tx);
+    rc = store_finish(f->tx, rc);
     return rc;
 }
 

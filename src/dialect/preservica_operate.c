@@ -31,7 +31,7 @@ static bool preservica_operate_open(struct api_ctx *c, const struct store_endpoi
     if (rc == RC_OK)
         rc = core_options_open(c->api->o.vault, c->arena, ep, &sealed);
     if (rc == RC_OK)
-        s->secret = core_keep_secret(c->arena, json_str_member(sealed, "schemeSecret"));
+        s->secret = arena_secret(c->arena, json_str_member(sealed, "schemeSecret"));
     json_decref(sealed);
     return api_ok(c, rc);
 }

@@ -283,10 +283,7 @@ static void keep_subscription(struct http_request *req, const struct access_user
     enum rc rc = store_write(o->store, &m.tx);
     if (rc == RC_OK)
         rc = preservica_subscriptions_insert(&m, w, &ep);
-    if (rc == RC_OK)
-        rc = store_commit(m.tx);
-    else
-        store_end(m.tx);
+    rc = store_finish(m.tx, rc);
     if (rc == RC_LIMIT) {
         preservica_fail(req, 400, "A tenant has at most %d subscriptions.", SUBSCRIPTIONS_MAX);
     } else if (rc != RC_OK) {
@@ -341,10 +338,7 @@ static void preservica_subscriptions_unsubscribe(struct http_request *req)
         rc = find_subscription(req, tx, user.org.num, &app, &ep);
     if (rc == RC_OK)
         rc = store_endpoint_delete(tx, ep.num, clock_wall_us(o->clock));
-    if (rc == RC_OK)
-        rc = store_commit(tx);
-    else
-        store_end(tx);
+    rc = store_finish(tx, rc);
     if (rc == RC_NOT_FOUND) {
         preservica_fail(req, 404, "There is no such subscription.");
     } else if (rc != RC_OK) {

@@ -48,6 +48,10 @@ struct filter_pair {
     struct str name, value;
 };
 
+/* Splits header lines ("name: value\r\n" or "\n") into at most `max` pairs that borrow from them; a line without a colon
+ * is passed over. Returns how many. */
+size_t filter_read_headers(struct str lines, struct filter_pair *out, size_t max);
+
 /* What is judged; borrowed. What has ptr NULL is absent. The body is any bytes: what is not strict JSON is
  * an absent body. Names that come twice in headers or query are lists of values. */
 struct filter_input {

@@ -479,3 +479,18 @@ bool filter_match(const struct filter_program *program, const struct filter_inpu
     *explanation = out;
     return t == FILTER_TRUE;
 }
+
+size_t filter_read_headers(struct str lines, struct filter_pair *out, size_t max)
+{
+    struct str line;
+    size_t count = 0;
+    while (count < max && str_split(&lines, '\n', &line)) {
+        size_t colon = str_find(line, ':');
+        size_t end = str_find(line, '\r');
+        if (colon < end)
+            out[count++] =
+                (struct filter_pair){ str_sub(line, 0, colon),
+                                      str_trim(str_sub(line, colon + 1, end - colon - 1)) };
+    }
+    return count;
+}

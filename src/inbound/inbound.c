@@ -93,10 +93,7 @@ static enum rc change_secret(struct inbound *in, int64_t source, change_fn chang
         rc = change(&secrets, secret, is_tentative);
     if (rc == RC_OK)
         rc = put_secrets(in, tx, &row, &secrets);
-    if (rc == RC_OK)
-        rc = store_commit(tx);
-    else
-        store_end(tx);
+    rc = store_finish(tx, rc);
     if (rc == RC_OK && change == take_secret)
         LOG(INBOUND_LEARNED, F_STR("source", row.id));
     arena_fini(&a);

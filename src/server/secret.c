@@ -250,10 +250,7 @@ enum rc server_vault_open(const struct conf *c, struct store *store, struct sign
         rc = open_vault(c, tx, &vault, why);
         if (rc == RC_OK)
             rc = secret_prove(tx, vault);
-        if (rc == RC_OK)
-            rc = store_commit(tx);
-        else
-            store_end(tx);
+        rc = store_finish(tx, rc);
     }
     if (rc == RC_DENIED && why->len == 0)
         server_say_wrong_secret(c, why);

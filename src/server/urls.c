@@ -169,10 +169,7 @@ static enum rc urls_forget(const struct sealing *s, struct store *store)
     if (rc != RC_OK)
         return rc;
     rc = store_setting_set(tx, progress, str_from(urls_settled(s)));
-    if (rc == RC_OK)
-        return store_commit(tx);
-    store_end(tx);
-    return rc;
+    return store_finish(tx, rc);
 }
 
 void server_seal_urls(struct store *store, const struct sign_vault *vault)
@@ -182,10 +179,7 @@ void server_seal_urls(struct store *store, const struct sign_vault *vault)
     arena_init(&s.arena);
     if (rc == RC_OK) {
         rc = urls_proceed(&s);
-        if (rc == RC_OK)
-            rc = store_commit(s.tx);
-        else
-            store_end(s.tx);
+        rc = store_finish(s.tx, rc);
     }
     if (rc == RC_OK && s.forgets)
         rc = urls_forget(&s, store);

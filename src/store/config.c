@@ -204,6 +204,14 @@ void store_end(struct store_tx *tx)
     give_back(tx);
 }
 
+enum rc store_finish(struct store_tx *tx, enum rc rc)
+{
+    if (rc == RC_OK)
+        return store_commit(tx);
+    store_end(tx);
+    return rc;
+}
+
 void store_config_checkpoint(struct store_config *c)
 {
     struct store_tx *tx = &c->writer;

@@ -21,6 +21,8 @@ MUST_USE enum rc store_write(struct store *s, struct store_tx **out);
 MUST_USE enum rc store_commit(struct store_tx *tx);
 /* Ends it, undoing what was not committed. NULL is fine. */
 void store_end(struct store_tx *tx);
+/* Ends what went so far as `rc` says: commits after RC_OK, else undoes. What failed first is returned. */
+MUST_USE enum rc store_finish(struct store_tx *tx, enum rc rc);
 
 /* A page of a list, in the Svix way. */
 struct store_page {

@@ -69,10 +69,7 @@ void store_time_keep(struct store *s)
     if (!s->is_time_kept || store_write_config(&s->config, &tx) != RC_OK)
         return;
     enum rc rc = store_setting_set(tx, time_name, store_time_write(&s->time, text));
-    if (rc == RC_OK)
-        rc = store_commit(tx);
-    else
-        store_end(tx);
+    rc = store_finish(tx, rc);
     (void)rc;
 }
 

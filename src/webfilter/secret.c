@@ -65,28 +65,13 @@ enum rc webfilter_url_set(const struct sign_vault *v, struct arena *a, struct st
     return rc;
 }
 
-struct kept {
-    char *bytes;
-    size_t len;
-};
-
-static void wipe_kept(void *arg)
-{
-    const struct kept *kept = arg;
-    mem_wipe(kept->bytes, kept->len);
-}
-
-/* In memory that is wiped when the arena ends. */
 static struct str secret_join(struct arena *a, struct str url, struct str user)
 {
     struct arena scratch;
-    struct kept *kept = ARENA_NEW(a, struct kept);
     arena_init(&scratch);
-    struct str whole = text_url_join(url, user, &scratch);
-    *kept = (struct kept){ arena_cstr(a, whole), whole.len };
-    arena_defer(a, wipe_kept, kept);
+    struct str whole = arena_secret(a, text_url_join(url, user, &scratch));
     arena_fini(&scratch);
-    return str_of(kept->bytes, kept->len);
+    return whole;
 }
 
 enum rc webfilter_url_open(const struct sign_vault *v, struct arena *a,

@@ -294,6 +294,7 @@ static const char *const readers[] = {
     "store_filter_unsealed",
     "store_find_apps",
     "store_find_named",
+    "store_finish",
     "store_org_by_num",
     "store_org_find",
     "store_org_list",

@@ -27,7 +27,7 @@ bool api_scheme_secret(struct api_ctx *c, const struct store_endpoint *ep, struc
         return false;
     *out = json_str_member(options, "schemeSecret");
     if (out->ptr != NULL)
-        *out = core_keep_secret(c->arena, *out);
+        *out = arena_secret(c->arena, *out);
     json_decref(options);
     return true;
 }

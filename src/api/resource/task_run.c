@@ -60,10 +60,7 @@ static enum rc task_run_save(struct api *api, const struct store_task *t)
     if (rc != RC_OK)
         return rc;
     rc = store_task_update(tx, t);
-    if (rc == RC_OK)
-        return store_commit(tx);
-    store_end(tx);
-    return rc;
+    return store_finish(tx, rc);
 }
 
 static void tell_finished(struct api *api, const struct store_task *t)

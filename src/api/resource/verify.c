@@ -132,8 +132,7 @@ static enum rc add_keys(struct api_ctx *c, const struct store_endpoint *ep, stru
             continue;
         rc = core_open_key(c->api->o.vault, ep->id, kept->sealed, &key);
         if (rc == RC_OK)
-            add_secret(asked, core_keep_secret(c->arena, sign_key_show(&key, text)),
-                       kept->expires_us);
+            add_secret(asked, arena_secret(c->arena, sign_key_show(&key, text)), kept->expires_us);
         mem_wipe(&key, sizeof(key));
         mem_wipe(text, sizeof(text));
     }

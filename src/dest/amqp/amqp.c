@@ -10,7 +10,6 @@
 #include "broker/broker.h"
 #include "broker/route.h"
 #include "broker/url.h"
-#include "core/options.h"
 
 /* Confirms come in bulk, many to a packet. */
 enum { PIPELINE = 16, US_PER_S = 1000000 };
@@ -60,7 +59,7 @@ static const void *amqp_compile(struct arena *a, struct core_endpoint *ep,
     if (user.ptr != NULL) {
         to->url.has_credentials = true;
         to->url.user = arena_str(a, user);
-        to->url.password = core_keep_secret(a, json_str_member(s->credentials, "password"));
+        to->url.password = arena_secret(a, json_str_member(s->credentials, "password"));
     }
     return to;
 }

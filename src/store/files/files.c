@@ -172,10 +172,7 @@ static enum rc load_seed(struct store_files *s)
         } else {
             s->hash_seed = rng_u64(s->base.o.rng);
             rc = store_setting_set(tx, name, str_of((const char *)&s->hash_seed, SEED_BYTES));
-            if (rc == RC_OK)
-                rc = store_commit(tx);
-            else
-                store_end(tx);
+            rc = store_finish(tx, rc);
         }
     }
     arena_fini(&scratch);

@@ -84,49 +84,33 @@ static void read_run(struct db_stmt *s, struct arena *a, struct store_filter_run
 #define COUNT_ROWS \
     "SELECT count(*) FROM filter_run WHERE stretch = ?1 AND app = ?2 AND k > ?3 AND k < ?4"
 
-struct search {
+struct run_listing {
+    struct store_listing base;
     const struct store_filter_run_filter *filter;
-    struct store_walk walk;
-    struct store_filter_run *out;
-    struct arena *arena;
-    size_t count, limit;
-    bool more;
 };
 
-static void filter_run_bind(struct db_stmt *s, const struct search *q, int64_t stretch)
+static void run_listing_bind(struct store_listing *l, struct db_stmt *s, int64_t stretch)
 {
-    const struct store_filter_run_filter *f = q->filter;
+    const struct store_filter_run_filter *f = CONTAINER_OF(l, struct run_listing, base)->filter;
     db_bind_int(s, 1, stretch);
     db_bind_int(s, 2, f->app);
-    db_bind_int(s, 3, q->walk.low);
-    db_bind_int(s, 4, q->walk.high);
+    db_bind_int(s, 3, l->walk.low);
+    db_bind_int(s, 4, l->walk.high);
     if (f->event.len > 0)
         db_bind_text(s, 5, f->event);
     db_bind_int(s, 6, f->halted);
     db_bind_int(s, 7, f->with_data);
     if (f->filter.len > 0)
-        db_bind_text(s, 8, arena_fmt(q->arena, " %.*s ", STR_ARGS(f->filter)));
+        db_bind_text(s, 8, arena_fmt(l->arena, " %.*s ", STR_ARGS(f->filter)));
     db_bind_int(s, 9, f->after_us > 0 ? f->after_us : -1);
     db_bind_int(s, 10, f->before_us > 0 ? f->before_us : INT64_MAX);
     db_bind_int(s, 11, f->with_detail);
-    db_bind_int(s, 12, (int64_t)(q->limit + 1 - q->count));
+    db_bind_int(s, 12, store_listing_room(l));
 }
 
-static enum rc list_stretch(void *ctx, struct db *db, int64_t stretch, bool *is_full)
+static void run_listing_read(struct store_listing *l, struct db_stmt *s)
 {
-    enum rc rc;
-    struct search *q = ctx;
-    struct db_stmt *s = db_prepare(db, q->walk.ascending ? LIST("ASC") : LIST("DESC"));
-    filter_run_bind(s, q, stretch);
-    while (db_step(s, &rc)) {
-        if (q->count == q->limit) {
-            q->more = *is_full = true;
-            db_reset(s);
-            break;
-        }
-        read_run(s, q->arena, &q->out[q->count++]);
-    }
-    return rc;
+    read_run(s, l->arena, (struct store_filter_run *)l->rows + l->count);
 }
 
 static bool filter_run_is_filtered(const struct store_filter_run_filter *f)
@@ -138,19 +122,22 @@ enum rc store_files_filter_run_list(struct store *store, const struct store_filt
                                     const struct store_page *page, struct arena *a,
                                     struct store_filter_run *out, struct store_page_end *end)
 {
-    struct store_files *s = store_files_of(store);
-    struct search q = { .filter = f, .out = out, .arena = a, .limit = (size_t)page->limit };
-    *end = (struct store_page_end){ .done = true };
-    enum rc rc = store_walk_bounds(&q.walk, page, STR("frun_"), f->after_us, f->before_us);
-    store_walk_limit(&q.walk, filter_run_is_filtered(f) ? page->rows_max : 0, COUNT_ROWS, f->app);
-    if (rc == RC_OK)
-        rc = store_walk_segments(s, &q.walk, STRETCH_RUNS, a, list_stretch, &q);
-    if (rc != RC_OK)
-        return rc;
-    if (page->backwards)
-        store_page_reverse(out, q.count, sizeof *out);
-    store_walk_end(&q.walk, q.count, q.more, end);
-    return RC_OK;
+    struct run_listing l = { .base = { .kind = STRETCH_RUNS,
+                                       .prefix = STR("frun_"),
+                                       .up = LIST("ASC"),
+                                       .down = LIST("DESC"),
+                                       .count_sql = COUNT_ROWS,
+                                       .whose = f->app,
+                                       .is_filtered = filter_run_is_filtered(f),
+                                       .after_us = f->after_us,
+                                       .before_us = f->before_us,
+                                       .bind = run_listing_bind,
+                                       .read = run_listing_read,
+                                       .rows = out,
+                                       .row_bytes = sizeof(*out),
+                                       .arena = a },
+                             .filter = f };
+    return store_listing_run(store_files_of(store), &l.base, page, end);
 }
 
 struct run_read {

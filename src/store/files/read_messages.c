@@ -9,55 +9,44 @@
 
 #include <stdlib.h>
 
-/* What a statement is bound to beside its filter: ?1 stretch, ?2 whose, ?3 and ?4 bounds, ?8 after,
- * ?9 before, ?10 limit, ?11 states. */
-struct listing {
-    const char *up, *down, *count;
-    int64_t whose;
-    unsigned states;
+/* Messages of an application, or deliveries of an endpoint. */
+struct message_listing {
+    struct store_listing base;
     const struct store_message_filter *filter;
-    bool with_delivery;
-};
-
-static void read_messages_bind(struct db_stmt *s, const struct listing *l,
-                               const struct store_walk *w, int64_t stretch, size_t room,
-                               struct arena *a)
-{
-    db_bind_int(s, 1, stretch);
-    db_bind_int(s, 2, l->whose);
-    db_bind_int(s, 3, w->low);
-    db_bind_int(s, 4, w->high);
-    store_bind_filter(s, a, l->filter->event_types, l->filter->event_type_count, l->filter->channel,
-                      l->filter->tag);
-    db_bind_int(s, 8, l->filter->after_us);
-    db_bind_int(s, 9, l->filter->before_us > 0 ? l->filter->before_us : INT64_MAX);
-    db_bind_int(s, 10, (int64_t)room);
-    if (l->with_delivery)
-        db_bind_int(s, 11, l->states);
-    else
-        db_bind_int(s, 11, l->filter->with_payload);
-}
-
-struct target {
-    const struct listing *listing;
-    struct store_walk walk;
-    struct arena *arena;
-    struct store_message_row *messages;
-    struct store_delivery_row *deliveries; /* one of the two */
-    size_t count, limit;
-    bool more;
+    unsigned states;
+    bool has_deliveries;
     int64_t now_us;
 };
 
-static void read_row(struct db_stmt *s, struct target *t, struct arena *a)
+/* ?1 stretch, ?2 whose, ?3 and ?4 bounds, ?8 after, ?9 before, ?10 limit, ?11 states or whether with payload. */
+static void message_listing_bind(struct store_listing *l, struct db_stmt *s, int64_t stretch)
 {
-    if (t->messages != NULL) {
-        store_read_message(s, 0, t->now_us, a, &t->messages[t->count].message);
-        return;
-    }
-    struct store_delivery_row *d = &t->deliveries[t->count];
+    const struct message_listing *m = CONTAINER_OF(l, struct message_listing, base);
+    const struct store_message_filter *f = m->filter;
+    db_bind_int(s, 1, stretch);
+    db_bind_int(s, 2, l->whose);
+    db_bind_int(s, 3, l->walk.low);
+    db_bind_int(s, 4, l->walk.high);
+    store_bind_filter(s, l->arena, f->event_types, f->event_type_count, f->channel, f->tag);
+    db_bind_int(s, 8, f->after_us);
+    db_bind_int(s, 9, f->before_us > 0 ? f->before_us : INT64_MAX);
+    db_bind_int(s, 10, store_listing_room(l));
+    db_bind_int(s, 11, m->has_deliveries ? m->states : f->with_payload);
+}
+
+static void message_listing_read(struct store_listing *l, struct db_stmt *s)
+{
+    const struct message_listing *m = CONTAINER_OF(l, struct message_listing, base);
+    struct store_message_row *row = (struct store_message_row *)l->rows + l->count;
+    store_read_message(s, 0, m->now_us, l->arena, &row->message);
+}
+
+static void delivery_listing_read(struct store_listing *l, struct db_stmt *s)
+{
+    const struct message_listing *m = CONTAINER_OF(l, struct message_listing, base);
+    struct store_delivery_row *d = (struct store_delivery_row *)l->rows + l->count;
     *d = (struct store_delivery_row){ .endpoint = db_int(s, MESSAGE_COLUMN_COUNT) };
-    store_read_message(s, 0, t->now_us, a, &d->message_row.message);
+    store_read_message(s, 0, m->now_us, l->arena, &d->message_row.message);
     d->message = d->message_row.message.id;
     d->state = (enum store_state)db_int(s, MESSAGE_COLUMN_COUNT + 1);
     d->due_us = db_int(s, MESSAGE_COLUMN_COUNT + 2);
@@ -69,48 +58,19 @@ static void read_row(struct db_stmt *s, struct target *t, struct arena *a)
     d->task = db_int(s, MESSAGE_COLUMN_COUNT + 8);
 }
 
-static enum rc list_stretch(void *ctx, struct db *db, int64_t stretch, bool *is_full)
+static enum rc message_listing_run(struct store_files *s, struct message_listing *m,
+                                   const struct store_page *page, struct store_page_end *end)
 {
-    enum rc rc;
-    struct target *t = ctx;
-    struct db_stmt *s = db_prepare(db, t->walk.ascending ? t->listing->up : t->listing->down);
-    read_messages_bind(s, t->listing, &t->walk, stretch, t->limit + 1 - t->count, t->arena);
-    while (db_step(s, &rc)) {
-        if (t->count == t->limit) {
-            t->more = *is_full = true;
-            db_reset(s);
-            break;
-        }
-        read_row(s, t, t->arena);
-        t->count++;
-    }
-    return rc;
-}
-
-static bool read_messages_has_filter(const struct listing *l)
-{
-    const struct store_message_filter *f = l->filter;
-    return f->event_type_count > 0 || f->channel.len > 0 || f->tag.len > 0 || l->states != 0;
-}
-
-static enum rc list_all(struct store_files *s, const struct listing *l,
-                        const struct store_page *page, struct arena *a, struct target *t,
-                        struct store_page_end *end)
-{
-    *end = (struct store_page_end){ .done = true };
-    t->listing = l;
-    t->arena = a;
-    t->limit = (size_t)page->limit;
-    t->now_us = clock_wall_us(s->base.o.clock);
-    enum rc rc =
-        store_walk_bounds(&t->walk, page, STR("msg_"), l->filter->after_us, l->filter->before_us);
-    store_walk_limit(&t->walk, read_messages_has_filter(l) ? page->rows_max : 0, l->count,
-                     l->whose);
-    if (rc == RC_OK)
-        rc = store_walk_segments(s, &t->walk, STRETCH_MESSAGES, a, list_stretch, t);
-    if (rc == RC_OK)
-        store_walk_end(&t->walk, t->count, t->more, end);
-    return rc;
+    const struct store_message_filter *f = m->filter;
+    m->now_us = clock_wall_us(s->base.o.clock);
+    m->base.kind = STRETCH_MESSAGES;
+    m->base.prefix = STR("msg_");
+    m->base.bind = message_listing_bind;
+    m->base.after_us = f->after_us;
+    m->base.before_us = f->before_us;
+    m->base.is_filtered =
+        f->event_type_count > 0 || f->channel.len > 0 || f->tag.len > 0 || m->states != 0;
+    return store_listing_run(s, &m->base, page, end);
 }
 
 #define COUNT_MESSAGES \
@@ -129,15 +89,16 @@ enum rc store_files_message_list(struct store *store, const struct store_message
                                  const struct store_page *page, struct arena *a,
                                  struct store_message_row *out, struct store_page_end *end)
 {
-    struct store_files *s = store_files_of(store);
-    const struct listing l = {
-        LIST_MESSAGES("ASC"), LIST_MESSAGES("DESC"), COUNT_MESSAGES, f->app, 0, f, false
-    };
-    struct target t = { .messages = out };
-    enum rc rc = list_all(s, &l, page, a, &t, end);
-    if (rc == RC_OK && page->backwards)
-        store_page_reverse(out, t.count, sizeof *out);
-    return rc;
+    struct message_listing m = { .base = { .up = LIST_MESSAGES("ASC"),
+                                           .down = LIST_MESSAGES("DESC"),
+                                           .count_sql = COUNT_MESSAGES,
+                                           .whose = f->app,
+                                           .read = message_listing_read,
+                                           .rows = out,
+                                           .row_bytes = sizeof(*out),
+                                           .arena = a },
+                                 .filter = f };
+    return message_listing_run(store_files_of(store), &m, page, end);
 }
 
 #define LIST_DELIVERIES(payload, order) \
@@ -153,23 +114,23 @@ enum rc store_files_delivery_by_endpoint(struct store *store, const struct store
                                          const struct store_page *page, struct arena *a,
                                          struct store_delivery_row *out, struct store_page_end *end)
 {
-    struct store_files *s = store_files_of(store);
-    struct listing l = { LIST_DELIVERIES("NULL", "ASC"),
-                         LIST_DELIVERIES("NULL", "DESC"),
-                         COUNT_DELIVERIES,
-                         endpoint,
-                         states,
-                         f,
-                         true };
-    struct target t = { .deliveries = out };
-    if (f->with_payload) {
-        l.up = LIST_DELIVERIES("m.payload", "ASC");
-        l.down = LIST_DELIVERIES("m.payload", "DESC");
-    }
-    enum rc rc = list_all(s, &l, page, a, &t, end);
-    if (rc == RC_OK && page->backwards)
-        store_page_reverse(out, t.count, sizeof *out);
-    return rc;
+    bool has_payload = f->with_payload;
+    struct message_listing m = {
+        .base = { .up = has_payload ? LIST_DELIVERIES("m.payload", "ASC")
+                                    : LIST_DELIVERIES("NULL", "ASC"),
+                  .down = has_payload ? LIST_DELIVERIES("m.payload", "DESC")
+                                      : LIST_DELIVERIES("NULL", "DESC"),
+                  .count_sql = COUNT_DELIVERIES,
+                  .whose = endpoint,
+                  .read = delivery_listing_read,
+                  .rows = out,
+                  .row_bytes = sizeof(*out),
+                  .arena = a },
+        .filter = f,
+        .states = states,
+        .has_deliveries = true,
+    };
+    return message_listing_run(store_files_of(store), &m, page, end);
 }
 
 /* --- searching deliveries ---------------------------------------------------------------------------------- */

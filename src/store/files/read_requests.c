@@ -103,22 +103,18 @@ static void read_request(struct db_stmt *s, struct arena *a, struct store_reques
     "SELECT (SELECT count(*) FROM request WHERE stretch = ?1 AND source = ?2 AND k > ?3 AND k < ?4)" \
     " + (SELECT count(*) FROM message WHERE request_stretch = ?1 AND source = ?2 AND k > ?3 AND k < ?4)"
 
-struct search {
+struct request_listing {
+    struct store_listing base;
     const struct store_request_filter *filter;
-    struct store_walk walk;
-    struct store_request *out;
-    struct arena *arena;
-    size_t count, limit;
-    bool more;
 };
 
-static void read_requests_bind(struct db_stmt *s, const struct search *q, int64_t stretch)
+static void request_listing_bind(struct store_listing *l, struct db_stmt *s, int64_t stretch)
 {
-    const struct store_request_filter *f = q->filter;
+    const struct store_request_filter *f = CONTAINER_OF(l, struct request_listing, base)->filter;
     db_bind_int(s, 1, stretch);
     db_bind_int(s, 2, f->source);
-    db_bind_int(s, 3, q->walk.low);
-    db_bind_int(s, 4, q->walk.high);
+    db_bind_int(s, 3, l->walk.low);
+    db_bind_int(s, 4, l->walk.high);
     db_bind_int(s, 5, f->outcomes);
     if (f->reason.len > 0)
         db_bind_text(s, 6, f->reason);
@@ -128,25 +124,13 @@ static void read_requests_bind(struct db_stmt *s, const struct search *q, int64_
         db_bind_text(s, 8, f->text);
     db_bind_int(s, 9, f->after_us > 0 ? f->after_us : -1);
     db_bind_int(s, 10, f->before_us > 0 ? f->before_us : INT64_MAX);
-    db_bind_int(s, 11, (int64_t)(q->limit + 1 - q->count));
+    db_bind_int(s, 11, store_listing_room(l));
     db_bind_int(s, 12, f->with_body);
 }
 
-static enum rc list_stretch(void *ctx, struct db *db, int64_t stretch, bool *is_full)
+static void request_listing_read(struct store_listing *l, struct db_stmt *s)
 {
-    enum rc rc;
-    struct search *q = ctx;
-    struct db_stmt *s = db_prepare(db, q->walk.ascending ? LIST("ASC") : LIST("DESC"));
-    read_requests_bind(s, q, stretch);
-    while (db_step(s, &rc)) {
-        if (q->count == q->limit) {
-            q->more = *is_full = true;
-            db_reset(s);
-            break;
-        }
-        read_request(s, q->arena, &q->out[q->count++]);
-    }
-    return rc;
+    read_request(s, l->arena, (struct store_request *)l->rows + l->count);
 }
 
 static bool read_requests_has_filter(const struct store_request_filter *f)
@@ -158,20 +142,22 @@ enum rc store_files_request_list(struct store *store, const struct store_request
                                  const struct store_page *page, struct arena *a,
                                  struct store_request *out, struct store_page_end *end)
 {
-    struct store_files *s = store_files_of(store);
-    struct search q = { .filter = f, .out = out, .arena = a, .limit = (size_t)page->limit };
-    *end = (struct store_page_end){ .done = true };
-    enum rc rc = store_walk_bounds(&q.walk, page, STR("req_"), f->after_us, f->before_us);
-    store_walk_limit(&q.walk, read_requests_has_filter(f) ? page->rows_max : 0, COUNT_ROWS,
-                     f->source);
-    if (rc == RC_OK)
-        rc = store_walk_segments(s, &q.walk, STRETCH_REQUESTS, a, list_stretch, &q);
-    if (rc != RC_OK)
-        return rc;
-    if (page->backwards)
-        store_page_reverse(out, q.count, sizeof *out);
-    store_walk_end(&q.walk, q.count, q.more, end);
-    return RC_OK;
+    struct request_listing l = { .base = { .kind = STRETCH_REQUESTS,
+                                           .prefix = STR("req_"),
+                                           .up = LIST("ASC"),
+                                           .down = LIST("DESC"),
+                                           .count_sql = COUNT_ROWS,
+                                           .whose = f->source,
+                                           .is_filtered = read_requests_has_filter(f),
+                                           .after_us = f->after_us,
+                                           .before_us = f->before_us,
+                                           .bind = request_listing_bind,
+                                           .read = request_listing_read,
+                                           .rows = out,
+                                           .row_bytes = sizeof(*out),
+                                           .arena = a },
+                                 .filter = f };
+    return store_listing_run(store_files_of(store), &l.base, page, end);
 }
 
 struct request_read {

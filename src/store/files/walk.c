@@ -147,3 +147,40 @@ void store_walk_end(const struct store_walk *w, size_t count, bool more, struct 
     end->is_short = true;
     end->resume = store_id_of(w->stopped_at, str_of(no_tail, sizeof(no_tail)));
 }
+
+/* --- a page of a list ------------------------------------------------------------------------------------- */
+
+static enum rc listing_stretch(void *ctx, struct db *db, int64_t stretch, bool *is_full)
+{
+    enum rc rc;
+    struct store_listing *l = ctx;
+    struct db_stmt *s = db_prepare(db, l->walk.ascending ? l->up : l->down);
+    l->bind(l, s, stretch);
+    while (db_step(s, &rc)) {
+        if (l->count == l->limit) {
+            l->has_more = *is_full = true;
+            db_reset(s);
+            break;
+        }
+        l->read(l, s);
+        l->count++;
+    }
+    return rc;
+}
+
+enum rc store_listing_run(struct store_files *s, struct store_listing *l,
+                          const struct store_page *page, struct store_page_end *end)
+{
+    *end = (struct store_page_end){ .done = true };
+    l->limit = (size_t)page->limit;
+    enum rc rc = store_walk_bounds(&l->walk, page, l->prefix, l->after_us, l->before_us);
+    store_walk_limit(&l->walk, l->is_filtered ? page->rows_max : 0, l->count_sql, l->whose);
+    if (rc == RC_OK)
+        rc = store_walk_segments(s, &l->walk, l->kind, l->arena, listing_stretch, l);
+    if (rc != RC_OK)
+        return rc;
+    if (page->backwards)
+        store_page_reverse(l->rows, l->count, l->row_bytes);
+    store_walk_end(&l->walk, l->count, l->has_more, end);
+    return RC_OK;
+}

@@ -45,3 +45,34 @@ void store_walk_end(const struct store_walk *w, size_t count, bool more,
 /* For walks of another order: takes a stretch's rows off the limit; whether it is reached. */
 MUST_USE enum rc store_walk_count(struct store_walk *w, struct db *db, int64_t stretch);
 bool store_walk_is_spent(const struct store_walk *w);
+
+/*
+ * A page of rows of one kind: what all lists have in common. A list embeds it and says how its statement is bound and
+ * its row is read; store_listing_run() walks, counts, turns a page that was read backwards, and fills `end`.
+ */
+struct store_listing {
+    enum store_stretch_kind kind;
+    struct str prefix;             /* of the ids of an iterator */
+    const char *up, *down;         /* the statement in either order */
+    const char *count_sql;         /* see store_walk_limit() */
+    int64_t whose;                 /* ... */
+    bool is_filtered;              /* rows that are read may not be shown: the page's rows_max is the limit */
+    int64_t after_us, before_us;   /* times shown; 0: open */
+    void (*bind)(struct store_listing *l, struct db_stmt *s, int64_t stretch);
+    void (*read)(struct store_listing *l, struct db_stmt *s); /* the row into rows[count] */
+    void *rows;                    /* at least the page's limit */
+    size_t row_bytes;
+    struct arena *arena;
+
+    struct store_walk walk;        /* from here on: the run's own */
+    size_t count, limit;
+    bool has_more;
+};
+
+MUST_USE enum rc store_listing_run(struct store_files *s, struct store_listing *l, const struct store_page *page,
+                                   struct store_page_end *end);
+/* How many rows the statement may return: those that still fit, and one that says there are more. */
+static inline int64_t store_listing_room(const struct store_listing *l)
+{
+    return (int64_t)(l->limit + 1 - l->count);
+}

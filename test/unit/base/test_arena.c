@@ -107,6 +107,34 @@ static void arrays_have_all_their_elements(void **state)
     arena_fini(&a);
 }
 
+struct looked {
+    struct str at;
+    bool is_wiped;
+};
+
+/* Registered before the secret was kept, so it runs after its wiping, while the memory is still there. */
+static void look(void *arg)
+{
+    struct looked *looked = arg;
+    looked->is_wiped = true;
+    for (size_t i = 0; i < looked->at.len; i++)
+        looked->is_wiped = looked->is_wiped && looked->at.ptr[i] == '\0';
+}
+
+static void a_secret_is_wiped_when_its_arena_ends(void **state)
+{
+    (void)state;
+    struct looked looked = { 0 };
+    struct arena a;
+    arena_init(&a);
+    arena_defer(&a, look, &looked);
+    looked.at = arena_secret(&a, STR("between us"));
+    assert_true(str_eq(looked.at, STR("between us")));
+    assert_int_equal(arena_secret(&a, STR_NONE).len, 0);
+    arena_fini(&a);
+    assert_true(looked.is_wiped);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +144,7 @@ int main(void)
         cmocka_unit_test(copies_end_in_nul),
         cmocka_unit_test(runs_cleanups_newest_first),
         cmocka_unit_test(arrays_have_all_their_elements),
+        cmocka_unit_test(a_secret_is_wiped_when_its_arena_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

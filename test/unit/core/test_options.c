@@ -80,34 +80,6 @@ static void sealed_options_that_do_not_open_are_an_error_and_never_an_empty_obje
     arena_fini(&a);
 }
 
-struct looked {
-    struct str at;
-    bool is_wiped;
-};
-
-/* Registered before the secret was kept, so it runs after its wiping, while the memory is still there. */
-static void look(void *arg)
-{
-    struct looked *looked = arg;
-    looked->is_wiped = true;
-    for (size_t i = 0; i < looked->at.len; i++)
-        looked->is_wiped = looked->is_wiped && looked->at.ptr[i] == '\0';
-}
-
-static void a_kept_secret_is_wiped_when_its_arena_ends(void **state)
-{
-    (void)state;
-    struct looked looked = { 0 };
-    struct arena a;
-    arena_init(&a);
-    arena_defer(&a, look, &looked);
-    looked.at = core_keep_secret(&a, STR("between us"));
-    assert_true(str_eq(looked.at, STR("between us")));
-    assert_int_equal(core_keep_secret(&a, STR_NONE).len, 0);
-    arena_fini(&a);
-    assert_true(looked.is_wiped);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,7 +87,6 @@ int main(void)
         cmocka_unit_test(
             an_unverified_endpoint_counts_as_disabled_and_a_verified_one_keeps_the_allowed_rate),
         cmocka_unit_test(sealed_options_that_do_not_open_are_an_error_and_never_an_empty_object),
-        cmocka_unit_test(a_kept_secret_is_wiped_when_its_arena_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
