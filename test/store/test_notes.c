@@ -124,6 +124,18 @@ ACT(store_user_update, store_user_update(tx, &t->user))
 ACT(a_user_who_may_something_else, (t->user.generation++, store_user_update(tx, &t->user)))
 ACT(store_user_delete, store_user_delete(tx, t->user.num))
 ACT(store_user_use_step, store_user_use_step(tx, t->user.num, 5))
+ACT(store_issue_mark_set, store_issue_mark_set(tx, &t->mark))
+ACT(store_issue_mark_remove, store_issue_mark_remove(tx, t->mark.org, t->mark.key, t->mark.made_us))
+ACT(store_alert_rule_insert,
+    (more->rule.org = t->org.num, store_alert_rule_insert(tx, &more->rule)))
+ACT(store_alert_rule_update, store_alert_rule_update(tx, &t->rule))
+ACT(store_alert_rule_remove, store_alert_rule_remove(tx, t->rule.num))
+ACT(store_alert_sighting_set, store_alert_sighting_set(tx, &t->sighting))
+ACT(store_alert_sighting_remove, store_alert_sighting_remove(tx, t->rule.num, t->sighting.key))
+ACT(store_saved_view_insert,
+    (more->view.org = t->org.num, store_saved_view_insert(tx, &more->view)))
+ACT(store_saved_view_update, store_saved_view_update(tx, &t->view))
+ACT(store_saved_view_remove, store_saved_view_remove(tx, t->view.num))
 ACT(store_seal_proof_set, store_seal_proof_set(tx, STR("proof")))
 ACT(store_answer_put, store_answer_put(tx, t->source.tokens[0].hash, 5,
                                        &(struct store_answer){ .status = 200, .body = STR("") }))
@@ -207,6 +219,16 @@ static const struct {
     ROW(store_task_control, { 0, NOTHING }),
     ROW(store_task_update, { 0, NOTHING }),
     ROW(store_task_prune, { 0, NOTHING }),
+    ROW(store_issue_mark_set, { 0, NOTHING }),
+    ROW(store_issue_mark_remove, { 0, NOTHING }),
+    ROW(store_alert_rule_insert, { 0, NOTHING }),
+    ROW(store_alert_rule_update, { 0, NOTHING }),
+    ROW(store_alert_rule_remove, { 0, NOTHING }),
+    ROW(store_alert_sighting_set, { 0, NOTHING }),
+    ROW(store_alert_sighting_remove, { 0, NOTHING }),
+    ROW(store_saved_view_insert, { 0, NOTHING }),
+    ROW(store_saved_view_update, { 0, NOTHING }),
+    ROW(store_saved_view_remove, { 0, NOTHING }),
     ROW(store_user_insert, { 0, NOTHING }),
     ROW(store_user_update, { 0, NOTHING }),
     ROW(store_user_use_step, { 0, NOTHING }),
@@ -265,6 +287,9 @@ static void every_function_that_writes_tells_what_it_touched_and_nothing_else(vo
 
 /* They only read; or they begin and end a transaction. */
 static const char *const readers[] = {
+    "store_alert_rule_all",
+    "store_alert_rule_find",
+    "store_alert_sighting_all",
     "store_answer_find",
     "store_application_by_num",
     "store_application_find",
@@ -295,12 +320,16 @@ static const char *const readers[] = {
     "store_find_apps",
     "store_find_named",
     "store_finish",
+    "store_issue_mark_all",
+    "store_issue_orgs",
     "store_org_by_num",
     "store_org_find",
     "store_org_list",
     "store_org_named",
     "store_org_page",
     "store_owner_find",
+    "store_saved_view_find",
+    "store_saved_view_list",
     "store_setting_get",
     "store_source_by_app",
     "store_source_by_id",
@@ -409,7 +438,8 @@ static bool next_table(struct db_stmt *s, char name[static 64])
 
 /* Read whenever they are needed, so that nothing in memory depends on them; triggers keep the count. */
 static const char *const unwatched[] = {
-    "answer", "endpoint_count", "gaia_webhook", "migration", "task", "token_use", "user",
+    "alert_rule", "alert_sighting", "answer", "endpoint_count", "gaia_webhook", "issue_mark",
+    "migration",  "saved_view",     "task",   "token_use",      "user",
 };
 
 static bool matters(const char *table)

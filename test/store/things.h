@@ -7,6 +7,8 @@
 #include "support.h"
 
 #include "store/filter.h"
+#include "store/issue.h"
+#include "store/saved_view.h"
 #include "store/source.h"
 #include "store/task.h"
 #include "store/user.h"
@@ -22,6 +24,10 @@ struct things {
     struct store_task task;
     struct store_user user;
     struct store_org org;
+    struct store_issue_mark mark;
+    struct store_alert_rule rule;
+    struct store_alert_sighting sighting; /* of the rule */
+    struct store_saved_view view;
     struct store_token session; /* made with the token, by the user */
 };
 
@@ -77,6 +83,14 @@ static struct things plan(struct fixture *f)
                   .data = STR("{}") },
         .user = { .org = TEST_ORG, .name = own, .roles = STR("[]"), .password = STR("") },
         .org = { .id = new_id(f, "org_"), .name = STR("o") },
+        .mark = { .key = own, .note = STR(""), .by = STR("{}") },
+        .rule = { .id = new_id(f, "alert_"), .name = STR("r"), .after_us = 1 },
+        .sighting = { .key = own, .first_us = 1 },
+        .view = { .id = new_id(f, "view_"),
+                  .owner = STR("token:1"),
+                  .name = STR("v"),
+                  .page = STR("/apps"),
+                  .query = STR("") },
     };
     memcpy(t.source.tokens[0].hash, own.ptr + own.len - 20, 20);
     memcpy(t.token.hash, own.ptr + own.len - 20, 20);
@@ -98,6 +112,12 @@ static void make_all(struct store_tx *tx, struct things *t)
     assert_int_equal(store_event_type_insert(tx, &t->type), RC_OK);
     assert_int_equal(store_task_insert(tx, &t->task), RC_OK);
     assert_int_equal(store_user_insert(tx, &t->user), RC_OK);
+    t->mark.org = t->rule.org = t->view.org = t->org.num; /* an organisation has limits of each */
+    assert_int_equal(store_issue_mark_set(tx, &t->mark), RC_OK);
+    assert_int_equal(store_alert_rule_insert(tx, &t->rule), RC_OK);
+    t->sighting.rule = t->rule.num;
+    assert_int_equal(store_alert_sighting_set(tx, &t->sighting), RC_OK);
+    assert_int_equal(store_saved_view_insert(tx, &t->view), RC_OK);
     t->session.parent = t->token.num;
     t->session.user = t->user.num;
     t->session.expires_us = INT64_MAX - t->token.num; /* of two, the later one's is the earlier */
