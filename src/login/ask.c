@@ -171,7 +171,7 @@ enum login_oidc_verdict login_ask_provider(struct login_oidc *o, struct arena *a
     return LOGIN_OIDC_OK;
 }
 
-/* False: they were asked for less than a minute ago. */
+/* For a token of a key that is not known. False: that was done less than a minute ago. */
 static bool may_ask_keys(struct login_oidc *o)
 {
     int64_t now_us = clock_mono_us(o->clock);
@@ -211,7 +211,6 @@ static enum login_oidc_verdict load_keys(struct login_oidc *o, const struct logi
 {
     if (login_recall(o, &o->keys, keys_us, a, out))
         return LOGIN_OIDC_OK;
-    (void)may_ask_keys(o); /* it is asked in any case: this counts as the time of it */
     return login_ask_keys(o, p, a, out, why);
 }
 

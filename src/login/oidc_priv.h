@@ -32,7 +32,7 @@ struct login_oidc {
     const struct rng *rng;
     struct mutex lock; /* guards what follows */
     struct login_kept description, keys;
-    int64_t keys_asked_us; /* also when no answer came */
+    int64_t keys_asked_us; /* because of a key that is not known; 0: never */
     int asking;
     struct login_used_state used[LOGIN_STATES_MAX];
     size_t used_next;

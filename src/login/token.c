@@ -97,6 +97,8 @@ static struct str name_for_people(const json_t *claims, struct arena *a)
     struct str name = STR_NONE;
     for (size_t i = 0; i < COUNT_OF(names) && name.len == 0; i++)
         name = str_trim(json_str_member(claims, names[i]));
+    if (name.len == 0)
+        name = json_str_member(claims, "sub"); /* nothing but blanks */
     return arena_str(a, str_sub(name, 0, NAME_MAX_BYTES));
 }
 
