@@ -44,7 +44,8 @@ export function SiteSource({ app }: { app: Application }): JSX.Element {
           {({ source, last }) => !source ? <p class="soft">{C.openedx.sourceNone}</p> : (
             <>
               <span class="secret"><code class="is-shown">{source.ingestUrl}</code><Copy text={source.ingestUrl ?? ""} label={W.copy.url} /></span>
-              <p class="hint mt-2">{C.openedx.sourceHint} <Link to={`/sources/${part(source.id)}`}>{last ? C.openedx.sourceLast(relative(last.timestamp, now.value)) : C.openedx.sourceNever}</Link></p>
+              <p class="hint mt-2">{C.openedx.sourceHint}</p>
+              <p><Link to={`/sources/${part(source.id)}`}>{last ? C.openedx.sourceLast(relative(last.timestamp, now.value)) : C.openedx.sourceNever}</Link></p>
             </>
           )}
         </Shown>
