@@ -166,7 +166,7 @@ def test_a_filter_that_locks_everybody_out_is_only_recorded_after_three(begin, m
 
 def test_how_long_the_disk_lasts_is_seen_at_once_and_opened_in_one(begin):
     hand = begin(1)
-    expect(hand.page.get_by_text(re.compile("used|at the rate"))).to_be_visible()
+    expect(hand.page.get_by_text(re.compile("^(free|at the rate)"))).to_be_visible()
     hand.click(hand.page.get_by_role("link", name=re.compile(r"(MiB|GiB|TiB| d)$")))
     expect(hand.page.get_by_role("heading", name="System", level=1)).to_be_visible()
 

@@ -9,6 +9,7 @@ from console import is_settled, make_console, make_paths  # noqa: F401 (fixtures
 ONLY_OWNERS = {"access"}
 # What a control that is hidden from somebody would have called.
 CALLS = {
+    "What to do about": ("POST", "/issue/issue_2zIhXWVBqWZUkVDSzVwVk8xnWoQ/acknowledge", {}),
     "New application": ("POST", "/app", {"name": "x"}),
     "Portal link": ("POST", "/auth/app-portal-access/{app}", {}),
     "Throttle": ("PATCH", "/app/{app}", {"throttleRate": 1}),

@@ -25,7 +25,7 @@ export const C = {
     disk: "Disk",
     days: (n: string) => `${n} d`,
     left: " left",
-    used: (size: string) => `free, ${size} used`,
+    free: "free",
     atRate: "at the rate of 24 h",
     perSecond: "/s",
     percent: " %",

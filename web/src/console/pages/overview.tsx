@@ -61,7 +61,7 @@ function DiskStat(): JSX.Element | null {
   if (disk === null) return null;
   const days = disk?.store.daysLeft ?? null;
   const value = !disk ? <Skel w={2} /> : days === null ? bytes(disk.store.freeBytes) : C.overview.days(figure(days));
-  return <Stat label={C.overview.disk} tone={days !== null && days < SOON_DAYS ? "warned" : undefined} value={<Link class="plainlink" to="/system">{value}</Link>} unit={disk && days !== null && C.overview.left} sub={disk && (days === null ? C.overview.used(bytes(disk.store.bytes)) : C.overview.atRate)} />;
+  return <Stat label={C.overview.disk} tone={days !== null && days < SOON_DAYS ? "warned" : undefined} value={<Link class="plainlink" to="/system">{value}</Link>} unit={disk && days !== null && C.overview.left} sub={disk && (days === null ? C.overview.free : C.overview.atRate)} />;
 }
 
 /** What waits longest; what is late stands among the troubles. */
