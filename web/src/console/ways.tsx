@@ -71,9 +71,10 @@ export function EndThere(): JSX.Element | null {
   const provider = ways.value?.openIdConnect;
   if (!mayEndThere.value || !provider?.signsOut) return null;
   return (
-    <p class="note" role="status">
-      <span class="grow">{C.signIn.outHere} <a href={`${basePath()}${OIDC}/end`} target="_self" rel="noreferrer">{C.signIn.endThere(provider.name)}</a></span>
-    </p>
+    <div class="note signin-out" role="status">
+      <span class="grow">{C.signIn.outHere}</span>
+      <a class="btn s" href={`${basePath()}${OIDC}/end`} target="_self" rel="noreferrer">{C.signIn.endThere(provider.name)}</a>
+    </div>
   );
 }
 
