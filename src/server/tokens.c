@@ -15,9 +15,12 @@ static enum rc tokens_create(struct access *access, int64_t org,
 {
     char text[ACCESS_TOKEN_TEXT + 1];
     int64_t num;
-    struct access_token_spec spec = { .org = org,
-                                      .name = request->name,
-                                      .read_only = request->read_only };
+    struct access_token_spec spec = {
+        .org = org,
+        .name = request->name,
+        .read_only = request->read_only,
+        .made_by = STR("{\"kind\":\"command\",\"id\":\"\",\"name\":\"grapnel token\"}")
+    };
 
     if (request->name.len > SERVER_TOKEN_NAME_MAX || !str_is_utf8(request->name)) {
         buf_say(why, "the name must be UTF-8 of at most %d bytes", SERVER_TOKEN_NAME_MAX);

@@ -226,7 +226,11 @@ static enum rc make_token(struct doing *d)
 {
     char text[ACCESS_TOKEN_TEXT + 1];
     int64_t num;
-    struct access_token_spec spec = { .org = d->tenant.num, .name = d->tenant.name };
+    struct access_token_spec spec = {
+        .org = d->tenant.num,
+        .name = d->tenant.name,
+        .made_by = STR("{\"kind\":\"command\",\"id\":\"\",\"name\":\"grapnel tenant\"}")
+    };
     enum rc rc = access_create(d->at->access, &spec, text, &num);
     if (rc == RC_OK)
         rc = buf_addf(d->out, "%s\n", text);

@@ -69,6 +69,8 @@ class Sown:
         self.apps = [server.application(name) for name in canaries.NAMES]
         app = self.app = self.apps[0]
         server.ok("POST", "/event-type", {"name": "order.created", "description": canaries.MARKUP, "groupName": "group"})
+        server.ok("POST", "/user", {"name": canaries.MARKUP, "roles": ["viewer"]})
+        server.ok("POST", "/token", {"name": canaries.MARKUP})
         endpoint = server.endpoint(app, hostile.url + "/?q=%3Cscript%3E", description=canaries.SCRIPT,
                                    metadata={canaries.LINK: canaries.MARKUP, canaries.BACKWARDS: canaries.DATA})
         server.ok("PUT", f"/app/{app}/endpoint/{endpoint}/headers", {"headers": {"x-canary": canaries.TEMPLATE, "x-other": canaries.LINK}})
@@ -92,7 +94,7 @@ class Sown:
                       f"/apps/{app}/runs/{run}", f"/apps/{app}/chains/Enrol", f"/apps/{app}/endpoints/{endpoint}", f"/apps/{app}/endpoints/{endpoint}/messages",
                       f"/apps/{app}/endpoints/{endpoint}/headers", f"/apps/{app}/messages/{message}", f"/apps/{app}/messages/{message}?rules=now", "/sources",
                       f"/sources/{source['id']}?request={request}", f"/sources/{source['id']}/endpoints", f"/sources/{source['id']}/settings", "/webfilters",
-                      "/event-types", "/event-types/order.created", "/tasks", f"/tasks/{task}", "/live", "/access", "/system", "/integrations/ckan",
+                      "/event-types", "/event-types/order.created", "/tasks", f"/tasks/{task}", "/live", "/access", "/access/users", "/access/sessions", "/system", "/integrations/ckan",
                       f"/integrations/openedx?site={app}", "/integrations/openedx", f"/find/{message}"]
 
 

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from console import is_settled, make_console, make_paths  # noqa: F401 (fixtures)
 
 # Pages that show what only some may see at all.
-ONLY_OWNERS = {"access"}
+ONLY_OWNERS = {"access", "users", "sessions", "tenants"}
 # What a control that is hidden from somebody would have called.
 CALLS = {
     "What to do about": ("POST", "/issue/issue_2zIhXWVBqWZUkVDSzVwVk8xnWoQ/acknowledge", {}),

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The console, used the way an operator uses it when something is wrong."""
+import base64
+import hashlib
+import hmac
 import json
 import re
+import sqlite3
+import struct
+import time
 
 import pytest
 from playwright.sync_api import expect
@@ -292,10 +298,94 @@ def test_a_token_is_shown_once_works_and_is_revoked(console, world):
     expect(row).to_contain_text("operator")
     assert token not in page.content()
     assert world.server.call("GET", "/app", token=token).status == 200
-    row.get_by_role("button", name="Revoke").click()
-    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
-    expect(row).to_have_count(0)
+    row.get_by_role("button", name="Replace").click()
+    expect(dialog.get_by_text("127.0.0.1")).to_be_visible()
+    dialog.get_by_role("button", name="Replace").click()
+    expect(shown).to_contain_text("gk_")
+    newer = shown.inner_text()
+    assert newer != token
+    dialog.get_by_role("button", name="Close").last.click()
+    expect(row).to_have_count(2)
+    for one in (token, newer):
+        assert world.server.call("GET", "/app", token=one).status == 200
+    row.last.get_by_role("button", name="Revoke").click()
+    dialog.get_by_role("textbox").fill("night shift")
+    dialog.get_by_role("button", name="Revoke").click()
+    expect(row).to_have_count(1)
     assert world.server.call("GET", "/app", token=token).status == 401
+    assert world.server.call("GET", "/app", token=newer).status == 200
+
+
+def test_a_user_is_made_signs_in_adds_a_second_factor_and_is_signed_out(console, open_page, world):
+    page = console("/access/users")
+    page.get_by_role("button", name="New user").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label(re.compile("^Name")).fill("ann@example.com")
+    dialog.get_by_label("In the console").select_option("viewer")
+    dialog.get_by_label(re.compile("^Password")).fill("correct horse")
+    dialog.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("row").filter(has_text="ann@example.com")).to_contain_text("viewer")
+    ann = open_page(world.server.url + "/console/settings")
+    ann.get_by_role("button", name="Name and password").click()
+    ann.get_by_label("Name").fill("ann@example.com")
+    ann.get_by_label("Password").fill("correct horse")
+    ann.get_by_role("button", name="Sign in").click()
+    ann.get_by_role("button", name="Add").click()
+    theirs = ann.get_by_role("dialog")
+    theirs.get_by_label("Present password").fill("correct horse")
+    theirs.get_by_role("button", name="Add").click()
+    secret = theirs.locator("code").inner_text()
+    expect(theirs.get_by_role("img", name="QR code of the secret")).to_be_visible()
+    theirs.get_by_label("Code that it shows now").fill(code_of(secret))
+    theirs.get_by_role("button", name="Confirm").click()
+    expect(ann.get_by_text("A code is asked for beside the password.")).to_be_visible()
+    page.get_by_role("link", name="Sessions").click()
+    row = page.get_by_role("row").filter(has_text="ann@example.com")
+    expect(row).to_contain_text("127.0.0.1")
+    row.get_by_role("button", name="End").click()
+    dialog.get_by_role("button", name="End").click()
+    expect(row).to_have_count(0)
+    ann.watched.expects(REFUSED)
+    ann.get_by_role("button", name="Change password").click()
+    theirs.get_by_label("Present password").fill("correct horse")
+    theirs.get_by_label("New password").fill("another horse")
+    theirs.get_by_role("button", name="Change password").click()
+    expect(ann.get_by_role("heading", name="Your session has ended")).to_be_visible()
+
+
+def code_of(secret):
+    """What an authenticator shows now."""
+    digest = hmac.new(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), hashlib.sha1).digest()
+    at = digest[-1] & 15
+    return f"{(struct.unpack('>I', digest[at:at + 4])[0] & 0x7fffffff) % 1000000:06d}"
+
+
+def test_a_change_of_access_asks_for_a_new_proof_and_keeps_what_was_typed(console, make_grapnel):
+    server = make_grapnel()
+    server.take_port()
+    server.serve()
+    page = console("/access", server=server)
+    page.watched.expects(REFUSED)
+    server.stop()
+    with sqlite3.connect(server.store / "config.db") as db:  # an hour goes by
+        db.execute("UPDATE token SET proved = proved - 3600000000 WHERE kind = 1")
+    db.close()
+    server.serve()
+    page.reload()
+    page.get_by_role("button", name="New token").click()
+    form = page.get_by_role("dialog", name="New token")
+    form.get_by_label("Name").fill("made later")
+    form.get_by_role("button", name="Create").click()
+    proof = page.get_by_role("dialog", name="Prove that it is you")
+    field = proof.get_by_label("Token of an owner")
+    field.fill("gk_" + 40 * "0")
+    proof.get_by_role("button", name="Go on").click()
+    expect(proof.get_by_role("alert")).to_contain_text("not a token of an owner")
+    field.fill(server.token)
+    proof.get_by_role("button", name="Go on").click()
+    expect(form.locator("code")).to_contain_text("gk_")
+    form.get_by_role("button", name="Close").last.click()
+    expect(page.get_by_role("row").filter(has_text="made later")).to_be_visible()
 
 
 def test_the_doctor_says_what_it_found(console, world):

@@ -5,6 +5,7 @@
 #include "api/resource/auth_priv.h"
 
 #include "access/session.h"
+#include "api/kit/actor.h"
 #include "api/resource/application_priv.h"
 #include "api/schemas/schemas.h"
 #include "base/text.h"
@@ -91,9 +92,14 @@ void api_give_access(struct api_ctx *c, const struct access_token_spec *spec, st
     char token[ACCESS_TOKEN_TEXT + 1], code[ACCESS_TOKEN_TEXT + 1];
     int64_t num = 0;
     struct access *access = c->api->o.access;
-    enum rc rc = access_create(access, spec, token, &num);
+    struct access_token_spec by = *spec;
+    if (!api_tx_read(c))
+        return;
+    by.made_by = api_actor(c);
+    api_tx_end(c);
+    enum rc rc = access_create(access, &by, token, &num);
     if (rc == RC_OK && c->api->o.has_portal)
-        rc = access_link_new(access, spec, num, c->api->o.link_lifetime_us, code);
+        rc = access_link_new(access, &by, num, c->api->o.link_lifetime_us, code);
     if (api_ok(c, rc))
         reply_access(c, c->api->o.has_portal ? auth_key_of(c, app_id, code) : str_from(token),
                      token);

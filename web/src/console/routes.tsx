@@ -70,6 +70,9 @@ const ROUTES: readonly (readonly [string, Page])[] = [
   ["/live", later(() => admin().then((m) => m.LivePage))],
   ["/operational", later(() => admin().then((m) => m.OperationalPage))],
   ["/access", later(() => admin().then((m) => m.Access))],
+  ["/access/users", later(() => admin().then((m) => m.AccessUsers))],
+  ["/access/sessions", later(() => admin().then((m) => m.AccessSessions))],
+  ["/access/tenants", later(() => admin().then((m) => m.AccessTenants))],
   ["/system", later(() => admin().then((m) => m.SystemPage))],
   ["/settings", later(() => admin().then((m) => m.Settings))],
 ];

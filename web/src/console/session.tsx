@@ -26,17 +26,19 @@ export interface Who {
 interface Session {
   signedIn: boolean;
   csrf?: string;
-  how?: string;
   who?: Who;
+  /** How it was opened, in the server's word. */
+  how?: string;
+  isUser?: boolean;
+  isOperator?: boolean;
 }
 
 export type SessionState = "asking" | "out" | "in" | "lost";
 
 export const sessionState = signal<SessionState>("asking");
 export const who = signal<Who | null>(null);
+export const session = signal<Session | null>(null);
 const problem = signal<unknown>(null);
-/** How the session was opened, in the server's word. */
-let how = "";
 /** The provider has just said no: the reason is to be read, not tried again. */
 let wasRefused = false;
 let onBack: ((isBack: boolean) => void) | null = null;
@@ -55,16 +57,22 @@ function rightsOf(me: Who | undefined): Need[] {
   return me.role === "operator" ? ["change", "secrets"] : ["change", "secrets", "access"];
 }
 
-function begin(session: Session): boolean {
-  if (!session.signedIn || !session.csrf) return false;
-  setCredentials({ kind: "cookie", csrf: session.csrf });
+function begin(next: Session): boolean {
+  if (!next.signedIn || !next.csrf) return false;
+  setCredentials({ kind: "cookie", csrf: next.csrf });
   problem.value = null;
-  who.value = session.who ?? null;
-  setRights(rightsOf(session.who));
-  how = session.how ?? "";
+  session.value = next;
+  who.value = next.who ?? null;
+  setRights(rightsOf(next.who));
   mayEndThere.value = false;
   sessionState.value = "in";
   return true;
+}
+
+/** Goes on with the session that somebody opened in another tab; false: it is still the one there was. */
+export async function takeNewSession(): Promise<boolean> {
+  const now = await api.get<Session>(SESSION).catch(() => null);
+  return !!now && now.csrf !== session.value?.csrf && begin(now);
 }
 
 /** Asks for the session there is, or makes one of the code in the address. */
@@ -94,8 +102,8 @@ function waitForSession(): Promise<boolean> {
   return new Promise((resolve) => (onBack = resolve));
 }
 
-function goOn(session: Session): void {
-  if (!begin(session)) return;
+function goOn(next: Session): void {
+  if (!begin(next)) return;
   onBack?.(true);
   onBack = null;
 }
@@ -128,7 +136,7 @@ export async function signOut(): Promise<void> {
   }
   setCredentials({ kind: "none" });
   who.value = null;
-  mayEndThere.value = how === "oidc";
+  mayEndThere.value = session.value?.how === "oidc";
   await loadWays();
   sessionState.value = "out";
 }

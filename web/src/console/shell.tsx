@@ -10,6 +10,7 @@ import { W } from "../words/en";
 import { C } from "../words/console";
 import { Finder, openFinder } from "./find";
 import { navCounts } from "./nav_counts";
+import { isProving, ProofDialog, startProofs } from "./proof";
 import { sessionState, SignInAgain, signOut, who } from "./session";
 import { useTrouble } from "./trouble";
 
@@ -177,6 +178,7 @@ function Skew(): JSX.Element | null {
 
 export function Shell({ children }: { children: ComponentChildren }): JSX.Element {
   useTrouble();
+  useEffect(startProofs, []);
   useEffect(() => {
     const go = Object.fromEntries(NAV.flatMap((group) => group.items).filter((item) => item.key).map((item) => [`g ${item.key}`, () => navigate(item.to)]));
     return bindKeys({ "/": openFinder, "?": () => (isHelpOpen.value = true), t: toggleTheme, ...go });
@@ -204,6 +206,7 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
       <Toasts />
       <Finder />
       {isHelpOpen.value && <KeysHelp onClose={() => (isHelpOpen.value = false)} />}
+      {isProving.value && <ProofDialog />}
       {sessionState.value === "lost" && <SignInAgain />}
     </div>
   );

@@ -17,6 +17,8 @@ export interface CallOptions {
   text?: string;
   headers?: Record<string, string>;
   signal?: AbortSignal;
+  /** A 401 is the answer to what was typed, not the end of the session. */
+  isProof?: boolean;
 }
 
 /** An answer that is not 2xx, or none at all (status 0), in the server's own words. */
@@ -49,6 +51,8 @@ export interface List<T> {
 let credentials: Credentials = { kind: "none" };
 let onLost: (() => Promise<boolean>) | null = null;
 let losing: Promise<boolean> | null = null;
+let onProof: (() => Promise<boolean>) | null = null;
+let proving: Promise<boolean> | null = null;
 let base = "";
 
 /** Server's clock minus the browser's, in milliseconds; null until an answer told it. */
@@ -70,6 +74,17 @@ export function basePath(): string {
 /** Called once when a session has ended; true when there is a new one and the call may be made again. */
 export function setLostHandler(handler: (() => Promise<boolean>) | null): void {
   onLost = handler;
+}
+
+/** Called when a change asks for a new proof of who one is; true when it was given and the call may be made again. */
+export function setProofHandler(handler: (() => Promise<boolean>) | null): void {
+  onProof = handler;
+}
+
+async function isProofNeeded(answer: Response): Promise<boolean> {
+  if (answer.status !== 403 || !onProof) return false;
+  const body = (await answer.clone().json().catch(() => null)) as { code?: string } | null;
+  return body?.code === "proof_needed";
 }
 
 function requestHeaders(options: CallOptions, requestId: string): Headers {
@@ -147,14 +162,18 @@ export async function rawCall(method: string, path: string, options: CallOptions
   }
 }
 
-/** The call with the session renewed once when it was lost; throws ApiError for everything that is not 2xx. */
+/** The call with the session renewed once when it was lost, or proved again when it asks for that; throws ApiError for everything that is not 2xx. */
 export async function call(method: string, path: string, options: CallOptions = {}): Promise<Response> {
   const requestId = newRequestId();
   if (credentials.kind === "lost" && !(await credentials.back)) throw new ApiError(401, "session_ended", "", requestId);
   let answer = await rawCall(method, path, options, requestId);
-  if (answer.status === 401 && onLost && credentials.kind !== "none") {
+  if (answer.status === 401 && onLost && credentials.kind !== "none" && !options.isProof) {
     losing ??= onLost().finally(() => (losing = null));
     if (await losing) answer = await rawCall(method, path, options, requestId);
+  }
+  if (await isProofNeeded(answer)) {
+    proving ??= onProof!().finally(() => (proving = null));
+    if (await proving) answer = await rawCall(method, path, options, requestId);
   }
   if (!answer.ok) throw await errorOf(answer, requestId);
   return answer;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The console's words on the server itself and on who may come in.
-import { count, plural } from "../kit/format";
+import { count } from "../kit/format";
 import { C as base } from "./console";
 
 export const C = {
@@ -49,29 +49,5 @@ export const C = {
     run: "Run the doctor",
     again: "Again",
     clockOff: (ms: string) => `The server’s own time is ${ms} away from the machine’s.`,
-  },
-  access: {
-    title: "Access",
-    sub: "tokens of the organisation and of its applications",
-    new: "New token",
-    name: "Name",
-    nameHint: "What it is for",
-    role: "Role",
-    roles: [["owner", "owner: everything, tokens too"], ["operator", "operator: everything but tokens"], ["viewer", "viewer: reads, but no secrets"]] as const,
-    bound: "one application",
-    readOnly: "read only",
-    expires: "Ends",
-    never: "when it is revoked",
-    expiry: "Good for",
-    expiries: [["", "until it is revoked"], ["86400", "1 day"], ["2592000", "30 days"], ["31536000", "1 year"]] as const,
-    made: "The token",
-    madeText: "It is shown this once. Keep it where secrets are kept.",
-    revoke: "Revoke",
-    revokeTitle: (name: string) => `Revoke ${name}?`,
-    revokeText: "Whatever uses it is refused from now on, and the sessions that were opened with it end.",
-    revoked: (name: string) => `Revoked ${name}.`,
-    none: "No token yet",
-    noneText: "Programs that send messages need one.",
-    shown: (n: number) => plural(n, "token", "tokens"),
   },
 } as const;

@@ -3,6 +3,9 @@
 import "../first";
 
 export { Access } from "./access";
+export { AccessSessions } from "./access_sessions";
+export { AccessTenants } from "./access_tenants";
+export { AccessUsers } from "./access_users";
 export { LivePage } from "./live";
 export { Settings } from "./settings";
 export { SystemPage } from "./system";

@@ -4,8 +4,9 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { areKeysOn, Button, Check, Facts, Field, now, Panel, Seg, Select, setKeysOn, setTheme, setZone, theme, Time, when, zone } from "../../kit";
 import { C } from "../../words/console_admin";
-import { signOut, who } from "../session";
+import { session, signOut, who } from "../session";
 import { usePage } from "../shell";
+import { Account } from "./account";
 
 function zones(): readonly (readonly [string, string])[] {
   const known = (Intl as unknown as { supportedValuesOf?: (key: string) => string[] }).supportedValuesOf?.("timeZone") ?? [];
@@ -22,6 +23,7 @@ export function Settings(): JSX.Element {
       <Panel title={C.settings.theme}><div class="body"><Seg label={C.settings.theme} value={theme.value} onChange={setTheme} options={C.settings.themes} /></div></Panel>
       <Panel title={C.settings.zone}><div class="body"><Field label={C.settings.zone} hint={C.settings.zoneHint(when(now.value))}><Select value={zone.value} options={options} onValue={setZone} /></Field></div></Panel>
       <Panel title={C.keys.title}><div class="body"><Check sw checked={areKeysOn.value} onValue={setKeysOn}>{C.settings.keys}</Check><p class="hint mt-2">{C.settings.keysHint}</p></div></Panel>
+      {session.value?.isUser && <Account />}
       {me && (
         <Panel title={C.settings.session} actions={<Button small onClick={() => void signOut()}>{C.nav.signOut}</Button>}>
           <div class="body"><Facts rows={[
