@@ -91,6 +91,10 @@ def make_paths(world):
         "request": f"/sources/{source['id']}?request={request}", "source endpoints": f"/sources/{source['id']}/endpoints",
         "source settings": f"/sources/{source['id']}/settings", "webfilters": "/webfilters", "tasks": "/tasks",
         "other tasks": "/tasks/other", "event types": "/event-types", "event type": "/event-types/invoice.paid",
-        "live": "/live", "access": "/access", "users": "/access/users", "sessions": "/access/sessions", "tenants": "/access/tenants", "system": "/system", "settings": "/settings", "open edx": f"/integrations/openedx?site={app}", "ckan": "/integrations/ckan",
+         "live": "/live", "access": "/access", "users": "/access/users", "sessions": "/access/sessions", "tenants": "/access/tenants",
+         "system": "/system", "settings": "/settings", "open edx": f"/integrations/openedx?site={app}", "ckan": "/integrations/ckan",
+         "playground": "/playground",
+         "filter of an endpoint": f"/playground?tab=filter&app={app}&message={message}&endpoint={endpoint}",
+         "transform of an endpoint": f"/playground?tab=transform&app={app}&message={message}&endpoint={endpoint}",
         "preservica": "/integrations/preservica", "gaia": "/integrations/gaia", "nowhere": "/no/such/page",
     }

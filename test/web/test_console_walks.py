@@ -485,3 +485,88 @@ def test_what_happens_is_seen_live_and_can_be_held(console, world, make_receiver
     row.get_by_role("link", name="stock.changed").click()
     expect(page.get_by_role("heading", name="stock.changed", level=1)).to_be_visible()
     assert message in page.url
+
+
+# --- trying things ---
+
+
+def count_clicks(page):
+    """Counts clicks and Enter in the page, so that a walk can be held to a number of them."""
+    page.evaluate("""() => {
+        window.clicks = 0;
+        addEventListener("click", (event) => event.detail && window.clicks++, true);
+        addEventListener("keydown", (event) => event.key === "Enter" && window.clicks++, true);
+    }""")
+
+
+def test_a_filter_that_lost_messages_is_cured_on_what_was_stored_in_six_clicks(console, world, make_receiver):
+    server = world.server
+    app = server.application("Curing", uid="curing")
+    receiver = make_receiver(204)
+    endpoint = server.endpoint(app, receiver.url, description="big-orders", filter={"body": {"total": {"$gt": 90071992547409931}}})
+    for total in (1, 90071992547409930, 90071992547409932):
+        server.publish(app, {"total": total}, "invoice.paid")
+    receiver.wait()
+    page = console()
+    page.watched.expects(REFUSED)  # a task is looked for in two lists
+    count_clicks(page)
+    page.keyboard.press("/")
+    page.get_by_role("combobox").fill("big-orders")
+    expect(page.get_by_role("option").first).to_contain_text("big-orders")
+    page.keyboard.press("Enter")
+    page.get_by_role("region", name="Settings").get_by_role("button", name="Edit").click()
+    dialog = page.get_by_role("dialog")
+    field = dialog.get_by_role("textbox", name="Filter")
+    assert "90071992547409931" in field.input_value()
+    field.fill('{"body": {"total": {"$gte": 90071992547409930}}}')
+    dialog.get_by_role("button", name="Try the change").click()
+    trial = dialog.get_by_role("region", name="On the last 200")
+    expect(trial).to_contain_text("Of the last 3, 1 come now and 2 would.")
+    expect(trial).to_contain_text("one never came here")
+    dialog.get_by_role("button", name="Save").click()
+    page.get_by_role("dialog", name="Send what big-orders never got").get_by_role("button", name="Begin").click()
+    wait_until(lambda: len(receiver.received) == 2, "the message that was missed")
+    assert page.evaluate("window.clicks") <= 6
+    assert server.ok("GET", f"/app/{app}/endpoint/{endpoint}")["filter"] == {"body": {"total": {"$gte": 90071992547409930}}}
+
+
+def test_a_deliverys_signature_is_verified_in_one_click_and_a_secret_stays_in_its_field(console, world):
+    page = console(f"/apps/{world.app}/messages/{world.messages[0]}?endpoint={world.endpoints['ok']}")
+    page.get_by_role("button", name="Request", exact=True).click()
+    page.get_by_role("link", name="Verify the signature").click()
+    page.get_by_role("button", name="Check").click()
+    result = page.get_by_role("region", name="Result")
+    expect(result).to_contain_text("The signature is right")
+    expect(result).to_contain_text("the endpoint’s own")
+    expect(result.get_by_role("region", name=re.compile("What was signed")).last).to_contain_text('"id": "in_0"')
+    page.get_by_label("Secret", exact=True).fill("whsec_" + "QUFB" * 8)
+    page.get_by_role("button", name="Check").click()
+    expect(result).to_contain_text("no_matching_key")
+    assert "QUFB" not in page.url and "QUFB" not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.title])")
+    assert "QUFB" not in result.inner_text()
+    page.reload()
+    expect(page.get_by_label("Secret", exact=True)).to_have_value("")
+
+
+def test_a_view_is_saved_found_renamed_and_deleted(console, world):
+    page = console(f"/apps/{world.app}/messages?type=invoice.paid")
+    page.get_by_label("Saved views").click()
+    page.get_by_role("button", name="Save this view").click()
+    page.get_by_role("dialog").get_by_role("textbox", name="Name").fill("Paid invoices")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Saved the view Paid invoices.")).to_be_visible()
+    page.goto(world.server.url + "/console/settings")
+    page.get_by_role("button", name="Edit Paid invoices").click()
+    page.get_by_role("dialog").get_by_role("textbox", name="Name").fill("What was paid")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="What was paid")).to_be_visible()
+    page.keyboard.press("/")
+    page.get_by_role("dialog").get_by_role("combobox").fill("what was")
+    expect(page.get_by_role("dialog").get_by_role("option").first).to_contain_text("What was paid")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("type invoice.paid")).to_be_visible()
+    assert page.url.endswith("/messages?type=invoice.paid")
+    page.goto(world.server.url + "/console/settings")
+    page.get_by_role("button", name="Delete What was paid").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No saved view yet")).to_be_visible()

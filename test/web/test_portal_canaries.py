@@ -38,7 +38,7 @@ def sow_canaries(world):
 
 PAGES = ["", "/endpoints/new", "/endpoints/{endpoint}", "/endpoints/{endpoint}?tab=settings", "/endpoints/{endpoint}?tab=verify",
          "/endpoints/{endpoint}/created", "/activity", "/activity?text=onerror", "/live", "/messages", "/messages/{message}", "/messages/{long}", "/event-types",
-         "/event-types/canary.type"]
+         "/event-types/canary.type", "/playground?tab=filter&event={message}&endpoint={endpoint}"]
 
 
 def test_no_canary_sings_on_any_page(open_page, world, hostile):

@@ -265,8 +265,34 @@ def test_the_catalogue_shows_what_is_sent_and_gives_a_type_to_copy(portal):
     expect(page.get_by_role("checkbox", name="invoice.paid")).to_be_checked()
 
 
+
+def test_a_try_is_verified_and_a_filter_is_tried_before_it_is_saved(portal, world, make_receiver):
+    app = world.server.application("Trying")
+    receiver = make_receiver(204)
+    world.server.endpoint(app, receiver.url, description="Shop")
+    event = world.server.publish(app, {"id": 12345678901234567890}, "invoice.paid")
+    receiver.wait()
+    page = portal(app, f"/messages/{event}")
+    page.locator("button.try").first.click()
+    page.get_by_role("link", name="Verify the signature").click()
+    page.get_by_role("button", name="Check").click()
+    result = page.get_by_role("region", name="Result")
+    expect(result).to_contain_text("The signature is right")
+    expect(result.get_by_role("region").last).to_contain_text("12345678901234567890")
+    page.get_by_role("link", name="Filter", exact=True).click()
+    page.get_by_role("textbox", name="Filter").fill('{"body": {"id": 12345678901234567891}}')
+    page.get_by_role("button", name="Try", exact=True).click()
+    expect(result).to_contain_text("It does not fit")
+    page.get_by_role("button", name="Try the change").click()
+    expect(page.get_by_text("Of the last 1, 1 come now and 0 would.")).to_be_visible()
+    page.get_by_role("button", name="Save for Shop").click()
+    expect(page.get_by_text("Saved for Shop.")).to_be_visible()
+    assert world.server.ok("GET", f"/app/{app}/endpoint")["data"][0]["filter"] == {"body": {"id": 12345678901234567891}}
+
+
 PAGES = ["", "/endpoints/new", "/endpoints/{failing}", "/endpoints/{failing}?tab=settings", "/endpoints/{ok}?tab=verify",
-         "/endpoints/{ok}/created", "/messages", "/messages/{message}", "/event-types", "/event-types/invoice.paid", "/activity", "/live", "/nowhere"]
+         "/endpoints/{ok}/created", "/messages", "/messages/{message}", "/event-types", "/event-types/invoice.paid", "/activity", "/live",
+         "/playground", "/playground?tab=filter&event={message}&endpoint={ok}", "/playground?tab=transform&event={message}", "/nowhere"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -95,6 +95,16 @@ def test_without_the_right_to_look_nothing_is_told(open_page, world):
     expect(page.get_by_text("The ok one")).to_have_count(0)
 
 
+def test_the_playground_saves_and_takes_secrets_only_as_the_link_allows(open_page, world):
+    endpoint, message = world.endpoints["ok"], world.messages[0]
+    page = opened(open_page, world, "/playground", f"tab=filter&event={message}&endpoint={endpoint}", capabilities=["ViewBase"])
+    expect(page.get_by_role("button", name="Try the change")).to_be_visible()
+    expect(page.get_by_role("button", name="Save for The ok one")).to_have_count(0)
+    page.get_by_role("link", name="Signature").click()
+    expect(page.get_by_text("Empty: the endpoint’s own")).to_have_count(0)
+    expect(page.get_by_text("It is sent to the server for this check, and kept nowhere.")).to_be_visible()
+
+
 def test_a_link_that_may_only_look_shows_no_control_that_changes_anything(open_page, world):
     page = opened(open_page, world, readOnly=True)
     expect(page.get_by_text("You can look at everything here, and change nothing.")).to_be_visible()

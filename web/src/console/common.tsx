@@ -28,6 +28,18 @@ export function endpointPath(app: string, endpoint: string): string {
   return `${appPath(app)}/endpoint/${part(endpoint)}`;
 }
 
+/** An endpoint with its filter as it was written: as an object its big numbers would be rounded. */
+export async function readEndpoint(app: string, endpoint: string, signal?: AbortSignal): Promise<Endpoint> {
+  const raw = await api.raw<Endpoint>(endpointPath(app, endpoint), undefined, signal);
+  return { ...raw.value, filterText: raw.raw("filter") };
+}
+
+/** The playground, beginning with a message, and with an attempt's headers where the signature is looked at. */
+export function playgroundTo(tab: "signature" | "filter" | "transform", app: string, message?: string, endpoint?: string, attempt?: string): string {
+  const pairs = Object.entries({ tab, app, message, endpoint, attempt }).filter(([, value]) => value);
+  return `/playground?${new URLSearchParams(pairs as [string, string][]).toString()}`;
+}
+
 export const APPS = { label: C.nav.apps, to: "/apps" };
 
 /** The application of a page, for its name. */

@@ -5,6 +5,7 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { api, ErrorPanel, Icon, navigate, part, type IconName } from "../kit";
 import { C } from "../words/console";
+import { loadViews, views, viewTo } from "./views";
 
 export interface Found {
   kind: string;
@@ -28,7 +29,7 @@ export function openFinder(): void {
 const TYPING_MS = 160;
 
 const ICONS: Record<string, IconName> = {
-  application: "apps", endpoint: "send", message: "doc", attempt: "retry", source: "in", request: "in", filter: "funnel", filter_run: "funnel", task: "bulk", event_type: "types",
+  application: "apps", endpoint: "send", message: "doc", attempt: "retry", source: "in", request: "in", filter: "funnel", filter_run: "funnel", task: "bulk", event_type: "types", view: "book",
 };
 
 const LEAST = 2;
@@ -62,11 +63,22 @@ export function pageOf(found: Found): string {
       return `${app}/runs/${part(found.id)}`;
     case "task":
       return `/tasks/${part(found.id)}`;
+    case "view":
+      return found.uid!;
     case "event_type":
       return `/event-types/${part(found.id)}`;
     default:
       return app;
   }
+}
+
+const VIEWS_SHOWN = 6;
+
+/** Saved views by their names, before what the server finds. */
+function viewsFound(text: string): Found[] {
+  const q = text.trim().toLowerCase();
+  return (views.value ?? []).filter((view) => view.name.toLowerCase().includes(q)).slice(0, VIEWS_SHOWN)
+    .map((view) => ({ kind: "view", id: view.id, uid: viewTo(view), title: view.name, detail: viewTo(view), applicationId: null, applicationName: C.views.title, sourceId: null, sourceName: null, msgId: null }));
 }
 
 export function Finder(): JSX.Element | null {
@@ -105,14 +117,17 @@ function FinderBox({ onClose }: { onClose: () => void }): JSX.Element {
   const box = useRef<HTMLDialogElement>(null);
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
-  const { found, isPart, error } = useFound(text);
+  const { found: named, isPart, error } = useFound(text);
+  const saved = viewsFound(text);
+  const found = named || saved.length ? [...saved, ...(named ?? [])] : null;
   useLayoutEffect(() => {
     const dialog = box.current!;
     dialog.showModal();
     dialog.querySelector("input")?.focus();
+    void loadViews().catch(() => undefined); // the search works without them
     return () => dialog.close();
   }, []);
-  useEffect(() => setAt(0), [found]);
+  useEffect(() => setAt(0), [named, text]);
   const go = (one: Found | undefined) => {
     if (!one) return;
     onClose();
@@ -144,7 +159,7 @@ function FinderBox({ onClose }: { onClose: () => void }): JSX.Element {
         ))}
       </div>
       {text.trim().length >= LEAST && <p class="finder-more"><button type="button" class="linkish" onClick={() => { onClose(); navigate(`/deliveries?text=${part(text.trim())}`); }}>{C.find.inPayloads(text.trim())}</button></p>}
-      <p class="hint finder-hint" role="status">{hintOf(text.trim(), found, isPart)}</p>
+      <p class="hint finder-hint" role="status">{hintOf(text.trim(), named && found, isPart)}</p>
     </dialog>
   );
 }

@@ -3,7 +3,6 @@
 // needed by all of them, so that it becomes one file and not one for each set of pages that share something.
 import "../kit";
 import "./common";
-import "./conditions";
 import "./find";
 import "./moments";
 import "./pages/apps";
@@ -15,3 +14,4 @@ import "./session";
 import "./shell";
 import "../kit/stream";
 import "./trouble";
+import "./views";

@@ -35,6 +35,7 @@ const inbound = () => import("./pages/inbound");
 const webfilters = () => import("./pages/webfilters");
 const admin = () => import("./pages/admin");
 const delivery = () => import("./pages/delivery");
+const playground = () => import("./pages/playground");
 
 const ROUTES: readonly (readonly [string, Page])[] = [
   ["/", Overview],
@@ -67,6 +68,7 @@ const ROUTES: readonly (readonly [string, Page])[] = [
   ["/tasks/:task", later(() => admin().then((m) => m.TaskPage))],
   ["/event-types", later(() => admin().then((m) => m.EventTypes))],
   ["/event-types/:type", later(() => admin().then((m) => m.EventTypePage))],
+  ["/playground", later(() => playground().then((m) => m.Playground))],
   ["/live", later(() => admin().then((m) => m.LivePage))],
   ["/operational", later(() => admin().then((m) => m.OperationalPage))],
   ["/access", later(() => admin().then((m) => m.Access))],

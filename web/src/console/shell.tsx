@@ -13,6 +13,7 @@ import { navCounts } from "./nav_counts";
 import { isProving, ProofDialog, startProofs } from "./proof";
 import { sessionState, SignInAgain, signOut, who } from "./session";
 import { useTrouble } from "./trouble";
+import { ViewsMenu } from "./views";
 
 interface NavItem {
   to: string;
@@ -40,6 +41,7 @@ const NAV: NavGroup[] = [
       { to: "/webfilters", label: C.nav.filters, icon: "funnel", key: "w", within: /^\/apps\/[^/]+\/(filters|chains|runs)(\/|$)/ },
       { to: "/tasks", label: C.nav.tasks, icon: "bulk", key: "b" },
       { to: "/event-types", label: C.nav.types, icon: "types", key: "e" },
+      { to: "/playground", label: C.nav.playground, icon: "flask", key: "p" },
     ],
   },
   {
@@ -195,6 +197,7 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
           <span class="grow">{C.find.placeholder}</span>
           {areKeysOn.value && <kbd class="kbd" aria-hidden="true">/</kbd>}
         </button>
+        <ViewsMenu />
         <IconButton name="sun" label={W.theme.toggle} onClick={toggleTheme} />
       </header>
       <Side />

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the API answers, as far as the console reads it; the reference is docs/reference/api.md.
 
+import type { FilterExplanation } from "../play/conditions";
+
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Metadata = Record<string, string>;
 
@@ -25,6 +27,8 @@ export interface Endpoint {
   channels: string[] | null;
   eventTypes: string[] | null;
   filter: Json;
+  /** The filter as it was sent, where the endpoint was read by itself. */
+  filterText?: string | null;
   transform: string | null;
   timeoutMs: number | null;
   retrySchedule: number[] | null;
@@ -303,19 +307,4 @@ export interface MessageExplanation {
   data: ExplainedEndpoint[];
   iterator: string | null;
   done: boolean;
-}
-
-export interface FilterExplanation {
-  matches: boolean;
-  result: string;
-  conditions: FilterCondition[];
-}
-
-export interface FilterCondition {
-  path: string;
-  operator: string;
-  operand?: Json;
-  value?: Json;
-  result: "true" | "false" | "unknown";
-  of?: FilterCondition[];
 }

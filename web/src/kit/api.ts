@@ -204,6 +204,8 @@ export const api = {
   postRaw: <T>(path: string, body?: unknown, options?: CallOptions) => rawJson<T>("POST", path, { ...options, body }),
   put: <T>(path: string, body: unknown) => json<T>("PUT", path, { body }),
   patch: <T>(path: string, body: unknown) => json<T>("PATCH", path, { body }),
+  /** A body that is JSON already, so that its numbers stay as they were typed. */
+  patchText: <T>(path: string, text: string) => json<T>("PATCH", path, { text }),
   del: <T = null>(path: string) => json<T>("DELETE", path),
 };
 

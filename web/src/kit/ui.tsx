@@ -169,7 +169,7 @@ export function Tabs({ label, tabs, at }: { label: string; tabs: readonly Tab[];
 }
 
 /** Rarer acts behind three dots. A native details element: it opens without a line of ours. */
-export function Menu({ label, children, icon = "dots" }: { label: string; children: ComponentChildren; icon?: IconName }): JSX.Element {
+export function Menu({ label, children, icon = "dots", onOpen }: { label: string; children: ComponentChildren; icon?: IconName; onOpen?: () => void }): JSX.Element {
   const box = useRef<HTMLDetailsElement>(null);
   useEffect(() => {
     const close = (event: Event) => {
@@ -189,7 +189,7 @@ export function Menu({ label, children, icon = "dots" }: { label: string; childr
     };
   }, []);
   return (
-    <details class="menubox" ref={box}>
+    <details class="menubox" ref={box} onToggle={() => box.current?.open && onOpen?.()}>
       <summary class="btn icon" aria-label={label} title={label}><Icon name={icon} /></summary>
       <div class="menu" onClick={() => box.current && (box.current.open = false)}>{children}</div>
     </details>
@@ -280,8 +280,8 @@ export function Input({ value, onValue, class: cls, mono, bad, ...rest }: InputP
   return <input type="text" {...attributes} class={`input${mono ? " mono" : ""}${bad ? " is-bad" : ""}${cls ? ` ${cls}` : ""}`} value={value} onInput={(event) => onValue(event.currentTarget.value)} />;
 }
 
-export function TextArea({ value, onValue, mono, bad, rows = 4, ...rest }: Omit<InputProps, "type" | "min" | "max" | "step" | "list" | "inputmode" | "autocomplete"> & { rows?: number }): JSX.Element {
-  return <textarea spellcheck={false} {...rest} rows={rows} class={`input${mono ? " mono" : ""}${bad ? " is-bad" : ""}`} aria-invalid={bad || undefined} value={value} onInput={(event) => onValue(event.currentTarget.value)} />;
+export function TextArea({ value, onValue, mono, bad, rows = 4, class: cls, ...rest }: Omit<InputProps, "type" | "min" | "max" | "step" | "list" | "inputmode" | "autocomplete"> & { rows?: number }): JSX.Element {
+  return <textarea spellcheck={false} {...rest} rows={rows} class={`input${mono ? " mono" : ""}${bad ? " is-bad" : ""}${cls ? ` ${cls}` : ""}`} aria-invalid={bad || undefined} value={value} onInput={(event) => onValue(event.currentTarget.value)} />;
 }
 
 export function Select<T extends string>({ value, options, onValue, label, ...rest }: Common & { disabled?: boolean; name?: string; value: T; options: readonly (readonly [T, string])[]; onValue: (value: T) => void; label?: string }): JSX.Element {

@@ -18,7 +18,7 @@ export interface Wishes {
 
 export const isFramed = window.parent !== window;
 
-const PAGES = /^\/(endpoints|messages|event-types|catalogue|activity|live)(\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,255}){0,2}\/?$/;
+const PAGES = /^\/(endpoints|messages|event-types|catalogue|activity|live|playground)(\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,255}){0,2}\/?$/;
 
 /** Only a path of the portal: anything else, such as //elsewhere.example, is dropped. */
 function nextOf(text: string | null): string | null {

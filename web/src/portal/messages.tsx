@@ -68,6 +68,7 @@ export function MessagePage({ id }: { id: string }): JSX.Element {
     <>
       <div class="phd">
         <div class="grow"><p class="crumb"><Link to="/messages"><Icon name="left" small />{M.message.back}</Link></p><h1><bdi>{eventName(it.eventType)}</bdi></h1></div>
+        {!isGone && <LinkButton icon="flask" to={`/playground?tab=filter&event=${encodeURIComponent(it.id)}`}>{M.playground.open}</LinkButton>}
       </div>
       <div class="mgrid message">
         <div class="stack">
@@ -177,6 +178,7 @@ function Details({ message, id }: { message: string; id: string }): JSX.Element 
       <p class="label">{it.responseStatusCode ? M.message.response : M.message.noResponse}</p>
       {it.response ? <Text text={it.response} label={M.message.response} /> : it.responseStatusCode ? <p class="hint">{P.problem.saidNothing}</p> : null}
       {it.responseHeaders && <><p class="label">{M.message.responseHeaders}</p><Text text={it.responseHeaders.trim()} label={M.message.responseHeaders} /></>}
+      {it.requestHeaders && <p><Link to={`/playground?tab=signature&event=${encodeURIComponent(message)}&try=${encodeURIComponent(id)}&endpoint=${encodeURIComponent(it.endpointId)}`}>{M.playground.verify}</Link></p>}
       {it.requestHeaders && <><p class="label">{M.message.requestHeaders}</p><Text text={it.requestHeaders.trim()} label={M.message.requestHeaders} /></>}
     </div>
   );

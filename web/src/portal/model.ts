@@ -118,6 +118,8 @@ export interface Transformation {
 
 const app = (): string => `/api/v1/app/${part(session.value!.appId)}`;
 const at = (id: string): string => `${app()}/endpoint/${part(id)}`;
+/** Where the API has an endpoint. */
+export const endpointPath = at;
 const DAY_MS = 86_400_000;
 const LISTED = 100, EXPLAINED = 100;
 
@@ -127,6 +129,9 @@ export const ENDPOINTS_SHOWN = 250;
 export const endpoints = {
   list: (signal?: AbortSignal) => api.get<List<Endpoint>>(`${app()}/endpoint`, { limit: ENDPOINTS_SHOWN, order: "ascending" }, signal),
   get: (id: string, signal?: AbortSignal) => api.get<Endpoint>(at(id), undefined, signal),
+  /** With its text, since a filter is shown as it was written. */
+  raw: (id: string, signal?: AbortSignal) => api.raw<Endpoint>(at(id), undefined, signal),
+  patchText: (id: string, text: string) => api.patchText<Endpoint>(at(id), text),
   create: (body: Partial<Endpoint>) => api.post<Endpoint>(`${app()}/endpoint`, body),
   patch: (id: string, body: Partial<Endpoint>) => api.patch<Endpoint>(at(id), body),
   enable: (id: string) => api.post<Endpoint>(`${at(id)}/enable`),

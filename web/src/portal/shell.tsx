@@ -24,6 +24,7 @@ const EventTypePage = lazy(() => import("./catalogue").then((page) => page.Event
 const EndpointPage = lazy(() => import("./endpoint").then((page) => page.EndpointPage));
 const MessagesPage = lazy(() => import("./messages").then((page) => page.MessagesPage));
 const MessagePage = lazy(() => import("./messages").then((page) => page.MessagePage));
+const PlaygroundPage = lazy(() => import("./playground").then((page) => page.PlaygroundPage));
 const SourcePage = lazy(() => import("./source").then((page) => page.SourcePage));
 
 type Route = readonly [pattern: string, page: (params: Record<string, string>) => JSX.Element];
@@ -38,6 +39,7 @@ const ROUTES: readonly Route[] = [
   ["/messages/:id", ({ id }) => <MessagePage key={id} id={id!} />],
   ["/activity", () => <ActivityPage />],
   ["/live", () => <LivePage />],
+  ["/playground", () => <PlaygroundPage />],
   ["/event-types", () => <CataloguePage />],
   ["/event-types/:name", ({ name }) => <EventTypePage key={name} name={name!} />],
 ];
@@ -88,6 +90,7 @@ function Navigation({ wishes }: { wishes: Wishes }): JSX.Element {
             <Link to="/messages" aria-current={here("/messages")}>{P.nav.messages}</Link>
             {!isHidden("catalogue") && <Link to="/event-types" aria-current={here("/event-types")}>{P.nav.types}</Link>}
             <Link to="/activity" aria-current={here("/activity") ?? here("/live")}>{P.nav.activity}</Link>
+            <Link to="/playground" aria-current={here("/playground")}>{P.nav.playground}</Link>
           </>
         )}
         {support && <a class="end" href={support} target="_blank" rel="noopener noreferrer">{P.nav.support}<Icon name="ext" small /></a>}

@@ -270,6 +270,11 @@ export const M = {
     tags: "Tags",
     channels: "Channels",
   },
+  playground: {
+    title: "Playground",
+    open: "To the playground",
+    verify: "Verify the signature",
+  },
   types: {
     title: "Event types",
     lead: "What can happen, and what your server is sent then.",

@@ -12,7 +12,7 @@ export const P = {
   skew: (span: string) => `The clock of this device and that of the server are ${span} apart. Times on this page are the server's.`,
   foot: (zone: string) => `Times are in ${zone}`,
   skip: "Go to the content",
-  nav: { label: "Webhooks", endpoints: "Endpoints", messages: "Events", types: "Event types", activity: "Activity", support: "Help", parts: { endpoints: "Endpoints", messages: "Events", "event-types": "Event types", activity: "Activity", live: "Live" } as Record<string, string>, light: "Light colours", dark: "Dark colours" },
+  nav: { label: "Webhooks", endpoints: "Endpoints", messages: "Events", types: "Event types", playground: "Playground", activity: "Activity", support: "Help", parts: { endpoints: "Endpoints", messages: "Events", "event-types": "Event types", activity: "Activity", live: "Live" } as Record<string, string>, light: "Light colours", dark: "Dark colours" },
   readOnly: "You can look at everything here, and change nothing.",
   start: {
     opening: "Opening",

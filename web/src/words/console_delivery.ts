@@ -221,15 +221,6 @@ export const C = {
     disabled: (why: string) => `Disabled: ${why}. Nothing is sent to it.`,
     kept: "Given-up messages can be sent again as long as their payloads are kept.",
   },
-  conditions: {
-    result: { true: "holds:", false: "does not hold:", unknown: "not known:" } as Record<string, string>,
-    operator: {
-      $eq: "is", $neq: "is not", $ne: "is not", $in: "is one of", $nin: "is none of", $gt: "is above", $gte: "is at least", $lt: "is below", $lte: "is at most",
-      $exist: "is there", $startsWith: "begins with", $endsWith: "ends with", $regex: "fits", $contains: "contains", $ref: "is the same as", $or: "one of", $and: "all of", $not: "not",
-    } as Record<string, string>,
-    was: "was",
-    absent: "was not there",
-  },
   recover: {
     act: (n: number) => `Resend ${count(n)}`,
     menu: "Recover what failed",
@@ -359,5 +350,7 @@ export const C = {
     errorKind: "Error",
     attemptId: "Attempt",
     copyAnswer: "Copy the answer",
+    toPlayground: "To the playground",
+    verifySignature: "Verify the signature",
   },
 } as const;

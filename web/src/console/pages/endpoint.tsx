@@ -5,7 +5,7 @@ import {
   api, Button, clock, Confirm, Copy, count, duration, Facts, Icon, Id, Menu, MenuItem, navigate, now, Panel, part, Secret, Skel, Status, statusIcon, Tabs, Tag, Time, toast, useAct, useLoad, when, type Loaded, type Params,
 } from "../../kit";
 import { C } from "../../words/console_delivery";
-import { appCrumb, APPS, curlOf, CurlDialog, endpointName, endpointPath, endpointStatus, many, Shown, useApp, useOpen } from "../common";
+import { appCrumb, APPS, curlOf, CurlDialog, endpointName, endpointPath, endpointStatus, many, readEndpoint, Shown, useApp, useOpen } from "../common";
 import { usePage } from "../shell";
 import type { Endpoint, Headers, Health, Stats } from "../types";
 import { EndpointAttempts, EndpointMessages } from "./endpoint_lists";
@@ -30,7 +30,7 @@ const DAY_MS = 86_400_000;
 
 function useSituation(app: string, id: string): { loaded: Loaded<Endpoint>; situation: Situation | undefined; reload: () => void } {
   const path = endpointPath(app, id);
-  const loaded = useLoad(`endpoint ${app} ${id}`, (signal) => api.get<Endpoint>(path, undefined, signal));
+  const loaded = useLoad(`endpoint ${app} ${id}`, (signal) => readEndpoint(app, id, signal));
   const health = useLoad(`health ${app} ${id}`, (signal) => api.get<Health>(`${path}/health`, undefined, signal), { everyMs: 5000 });
   const stats = useLoad(`stats ${app} ${id}`, async (signal) => ({
     day: await api.get<Stats>(`${path}/stats`, { since: new Date(Date.now() - DAY_MS).toISOString() }, signal),
@@ -104,7 +104,7 @@ function Settings({ endpoint, onEdit }: { endpoint: Endpoint; onEdit: () => void
         <Facts narrow rows={[
           [C.endpoint.types, endpoint.eventTypes?.length ? <span class="row wrap gap-1">{endpoint.eventTypes.map((type) => <Tag>{type}</Tag>)}</span> : C.app.anyType],
           endpoint.channels?.length ? [C.endpoint.channels, <span class="row wrap gap-1">{endpoint.channels.map((one) => <Tag>{one}</Tag>)}</span>] : false,
-          [C.endpoint.filter, endpoint.filter ? <code class="wrapcode">{JSON.stringify(endpoint.filter)}</code> : C.common.none],
+          [C.endpoint.filter, endpoint.filter ? <code class="wrapcode"><bdi>{endpoint.filterText ?? JSON.stringify(endpoint.filter)}</bdi></code> : C.common.none],
           [C.endpoint.transform, endpoint.transform ? C.endpoint.lines(endpoint.transform.split("\n").length) : C.common.none],
           [C.endpoint.rateShort, endpoint.throttleRate ? C.common.perSecond(endpoint.throttleRate) : C.common.unlimited],
           [C.endpoint.order, endpoint.ordered ? C.endpoint.inOrder : C.endpoint.anyOrder],
@@ -181,13 +181,13 @@ function Head({ app, situation, onAct, reload }: { app: string; situation: Situa
   );
 }
 
-function Dialogs({ app, situation, act, onClose, reload }: { app: string; situation: Situation; act: Act | null; onClose: () => void; reload: () => void }): JSX.Element | null {
+function Dialogs({ app, situation, act, onClose, onAct, reload }: { app: string; situation: Situation; act: Act | null; onClose: () => void; onAct: (act: Act) => void; reload: () => void }): JSX.Element | null {
   const { endpoint, health } = situation;
   const name = endpointName(endpoint);
   const path = endpointPath(app, endpoint.id);
   switch (act) {
     case "edit":
-      return <EndpointDialog app={app} endpoint={endpoint} onClose={onClose} onDone={reload} />;
+      return <EndpointDialog app={app} endpoint={endpoint} onClose={onClose} onDone={(_, missing) => { reload(); if (missing) onAct("replay"); }} />;
     case "test":
       return <SendTest app={app} endpoint={endpoint} onClose={onClose} onDone={reload} />;
     case "rotate":
@@ -252,7 +252,7 @@ function EndpointFrame({ params, tab }: { params: Params; tab: EndpointTab }): J
               <Lane health={situation.health} />
             </aside>
           </div>
-          <Dialogs app={appId} situation={situation} act={act} onClose={() => open(null)} reload={reload} />
+          <Dialogs app={appId} situation={situation} act={act} onClose={() => open(null)} onAct={open} reload={reload} />
         </>
       )}
     </Shown>

@@ -3,10 +3,12 @@
 // change of another setting is not undone.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, ApiError, Button, Check, Dialog, ErrorPanel, Field, Input, isJson, Select, TextArea, toast, useAct } from "../../kit";
+import { api, ApiError, Button, Check, Dialog, ErrorPanel, Field, Input, isJson, part, pretty, Select, TextArea, toast, useAct } from "../../kit";
+import { objectOf } from "../../play/json";
+import { RulesTrial } from "../../play/trial";
 import { W } from "../../words/en";
 import { C } from "../../words/console_delivery";
-import { appPath, endpointName, endpointPath, listOf, metadataOf, metadataText, numberOf } from "../common";
+import { appPath, endpointName, endpointPath, listOf, metadataOf, metadataText, numberOf, readEndpoint } from "../common";
 import type { Endpoint, Json } from "../types";
 
 interface Draft {
@@ -32,7 +34,7 @@ function draftOf(endpoint: Endpoint | undefined): Draft {
     uid: endpoint?.uid ?? "",
     types: endpoint?.eventTypes?.join(", ") ?? "",
     channels: endpoint?.channels?.join(", ") ?? "",
-    filter: endpoint?.filter ? JSON.stringify(endpoint.filter, null, 2) : "",
+    filter: endpoint?.filter ? pretty(endpoint.filterText ?? JSON.stringify(endpoint.filter)) : "",
     transform: endpoint?.transform ?? "",
     rate: endpoint?.throttleRate ? String(endpoint.throttleRate) : "",
     timeout: endpoint?.timeoutMs ? String(endpoint.timeoutMs) : "",
@@ -43,6 +45,11 @@ function draftOf(endpoint: Endpoint | undefined): Draft {
   };
 }
 
+/** JSON that goes out as it was typed, so that its numbers keep their digits. */
+class Verbatim {
+  constructor(readonly text: string) {}
+}
+
 function scheduleOf(text: string): number[] | null {
   const parts = listOf(text);
   if (!parts) return null;
@@ -51,13 +58,13 @@ function scheduleOf(text: string): number[] | null {
 }
 
 /** How each field goes to the API. */
-const MEMBERS: { [key in keyof Draft]: readonly [string, (draft: Draft) => Json] } = {
+const MEMBERS: { [key in keyof Draft]: readonly [string, (draft: Draft) => Json | Verbatim] } = {
   url: ["url", (d) => d.url.trim()],
   description: ["description", (d) => d.description.trim()],
   uid: ["uid", (d) => d.uid.trim() || null],
   types: ["eventTypes", (d) => listOf(d.types)],
   channels: ["channels", (d) => listOf(d.channels)],
-  filter: ["filter", (d) => (d.filter.trim() ? JSON.parse(d.filter) : null)],
+  filter: ["filter", (d) => (d.filter.trim() ? new Verbatim(d.filter.trim()) : null)],
   transform: ["transform", (d) => d.transform.trim() || null],
   rate: ["throttleRate", (d) => numberOf(d.rate)],
   timeout: ["timeoutMs", (d) => numberOf(d.timeout)],
@@ -67,13 +74,18 @@ const MEMBERS: { [key in keyof Draft]: readonly [string, (draft: Draft) => Json]
   metadata: ["metadata", (d) => metadataOf(d.metadata)],
 };
 
-function changesOf(draft: Draft, before: Draft): Record<string, Json> {
-  const changes: Record<string, Json> = {};
-  for (const key of Object.keys(MEMBERS) as (keyof Draft)[]) {
-    if (draft[key] !== before[key]) changes[MEMBERS[key][0]] = MEMBERS[key][1](draft);
+/** What was changed, as JSON texts by the API's names. */
+function changesOf(draft: Draft, before: Draft, keys = Object.keys(MEMBERS) as (keyof Draft)[]): Record<string, string> {
+  const changes: Record<string, string> = {};
+  for (const key of keys) {
+    const value = draft[key] === before[key] ? undefined : MEMBERS[key][1](draft);
+    if (value !== undefined) changes[MEMBERS[key][0]] = value instanceof Verbatim ? value.text : JSON.stringify(value);
   }
   return changes;
 }
+
+/** What decides on which messages come, and what they hold. */
+const RULES: (keyof Draft)[] = ["types", "channels", "filter", "transform"];
 
 interface Props {
   app: string;
@@ -81,7 +93,8 @@ interface Props {
   /** Preset for one that is created, such as the encoding of an integration. */
   start?: Partial<Draft>;
   onClose: () => void;
-  onDone: (endpoint: Endpoint) => void;
+  /** `missing`: how many messages a trial of the change found that never came here. */
+  onDone: (endpoint: Endpoint, missing: number) => void;
 }
 
 /** The server's words beside the field they are about. */
@@ -123,22 +136,24 @@ export function EndpointDialog({ app, endpoint, start, onClose, onDone }: Props)
   const [before, setBefore] = useState<Draft>(() => draftOf(endpoint));
   const [draft, setDraft] = useState<Draft>({ ...before, ...start });
   const [theirs, setTheirs] = useState<Endpoint | null>(null);
+  const [missing, setMissing] = useState(0);
   const { isBusy, error, run } = useAct();
   const put = (change: Partial<Draft>) => setDraft((was) => ({ ...was, ...change }));
   const filterProblem = draft.filter.trim() && !isJson(draft.filter) ? C.send.notJson : fieldError(error, "filter");
   const save = async () => {
     let made: Endpoint | undefined;
     const isDone = await run(async () => {
-      const now = endpoint && (await api.get<Endpoint>(endpointPath(app, endpoint.id)));
+      const now = endpoint && (await readEndpoint(app, endpoint.id));
       if (now && !theirs && conflictsOf(draftOf(now), before, draft).length) return setTheirs(now);
-      const changes = changesOf(draft, endpoint ? before : draftOf(undefined));
-      made = endpoint ? await api.patch<Endpoint>(endpointPath(app, endpoint.id), changes) : await api.post<Endpoint>(`${appPath(app)}/endpoint`, { ...changes, url: draft.url.trim() });
+      const text = objectOf({ ...changesOf(draft, endpoint ? before : draftOf(undefined)), ...(endpoint ? {} : { url: JSON.stringify(draft.url.trim()) }) });
+      made = endpoint ? await api.patchText<Endpoint>(endpointPath(app, endpoint.id), text) : await api.post<Endpoint>(`${appPath(app)}/endpoint`, undefined, { text });
     });
     if (!isDone || !made) return;
     toast.say(endpoint ? C.common.saved : C.endpoint.created(endpointName(made)));
     onClose();
-    onDone(made);
+    onDone(made, Object.keys(rules).length ? missing : 0);
   };
+  const rules = filterProblem && !error ? {} : changesOf(draft, before, RULES);
   const shows = (member: string) => fieldError(error, member) !== null;
   return (
     <Dialog wide title={endpoint ? C.endpoint.edit : C.endpoint.new} onClose={onClose} onSubmit={save}
@@ -161,6 +176,7 @@ export function EndpointDialog({ app, endpoint, start, onClose, onDone }: Props)
           <Field label={C.endpoint.channels} hint={C.endpoint.channelsHint} error={fieldError(error, "channels")}><Input mono value={draft.channels} onValue={(channels) => put({ channels })} /></Field>
           <Field label={C.endpoint.filter} hint={C.endpoint.filterHint} error={filterProblem}><TextArea mono rows={5} value={draft.filter} bad={!!filterProblem} onValue={(filter) => put({ filter })} /></Field>
           <Field label={C.endpoint.transform} hint={C.endpoint.transformHint} error={fieldError(error, "transform")}><TextArea mono rows={5} value={draft.transform} bad={shows("transform")} onValue={(transform) => put({ transform })} /></Field>
+          {endpoint && Object.keys(rules).length > 0 && <RulesTrial path={endpointPath(app, endpoint.id)} members={rules} messageTo={(id) => `/apps/${part(app)}/messages/${part(id)}`} onTried={(trial) => setMissing(trial.missing)} />}
           <Field label={C.common.uid} hint={C.common.uidHint} error={fieldError(error, "uid")}><Input mono value={draft.uid} onValue={(uid) => put({ uid })} /></Field>
           <Field label={C.common.metadata} hint={C.common.metadataHint}><TextArea mono rows={3} value={draft.metadata} onValue={(metadata) => put({ metadata })} /></Field>
         </div>

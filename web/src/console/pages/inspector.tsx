@@ -2,9 +2,9 @@
 // The attempts of one delivery: what was sent and what came back, all of it as text.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, Code, Copy, count, duration, ErrorPanel, Facts, Icon, Id, Menu, MenuItem, Panel, part, query, setQuery, StatusShape, Text, Time, toast, useLoad } from "../../kit";
+import { api, Code, Copy, count, duration, ErrorPanel, Facts, Icon, Id, Link, Menu, MenuItem, Panel, part, query, setQuery, StatusShape, Text, Time, toast, useLoad } from "../../kit";
 import { C } from "../../words/console_delivery";
-import { appPath, endpointName, Shown } from "../common";
+import { appPath, endpointName, playgroundTo, Shown } from "../common";
 import type { Attempt, ExplainedAttempt, ExplainedEndpoint } from "../types";
 
 type Side = "response" | "request" | "facts";
@@ -14,7 +14,7 @@ function responseText(attempt: Attempt): string {
   return head ? `${head}\n\n${attempt.response}` : attempt.response;
 }
 
-function AttemptView({ attempt }: { attempt: Attempt }): JSX.Element {
+function AttemptView({ app, attempt }: { app: string; attempt: Attempt }): JSX.Element {
   const [side, setSide] = useState<Side>("response");
   const tab = (key: Side, label: string) => <button type="button" aria-pressed={side === key} onClick={() => setSide(key)}>{label}</button>;
   const hasAnswer = attempt.responseStatusCode !== 0;
@@ -28,7 +28,12 @@ function AttemptView({ attempt }: { attempt: Attempt }): JSX.Element {
           {hasAnswer && <div class="stranger"><Icon name="eye" small /><span class="grow">{C.message.stranger}</span><Copy text={responseText(attempt)} label={C.message.copyAnswer} /></div>}
         </>
       )}
-      {side === "request" && <Text text={`POST ${attempt.url}\n${attempt.requestHeaders ?? ""}`.trim()} label={C.message.request} />}
+      {side === "request" && (
+        <>
+          <Text text={`POST ${attempt.url}\n${attempt.requestHeaders ?? ""}`.trim()} label={C.message.request} />
+          <div class="stranger"><Icon name="flask" small /><Link class="grow" to={playgroundTo("signature", app, attempt.msgId, attempt.endpointId, attempt.id)}>{C.message.verifySignature}</Link></div>
+        </>
+      )}
       {side === "facts" && (
         <div class="body"><Facts rows={[
           [C.endpoint.at, <Time at={attempt.timestamp} />],
@@ -69,7 +74,7 @@ export function Inspector({ app, message, one, onChanged }: { app: string; messa
       {picked ? (
         <div class="inspect">
           <div class="atts" role="group" aria-label={C.endpoint.attempts}>{attempts.map((attempt) => <AttemptButton key={attempt.id} attempt={attempt} isPicked={attempt === picked} />)}</div>
-          {loaded.error != null && !loaded.data ? <ErrorPanel error={loaded.error} onRetry={loaded.reload} /> : <Shown loaded={loaded}>{(attempt) => <AttemptView attempt={attempt} />}</Shown>}
+          {loaded.error != null && !loaded.data ? <ErrorPanel error={loaded.error} onRetry={loaded.reload} /> : <Shown loaded={loaded}>{(attempt) => <AttemptView app={app} attempt={attempt} />}</Shown>}
         </div>
       ) : <p class="body muted">{C.message.noAttempts}</p>}
     </Panel>

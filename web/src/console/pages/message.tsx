@@ -4,11 +4,11 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import {
-  api, Button, Code, Confirm, count, duration, Empty, Facts, Id, Link, Menu, MenuItem, now, Panel, part, Payload, plural, query, relative, Seg, setQuery, Status, Tag, Time, toast, useLoad, when, type Params, type Raw, type StatusName,
+  api, Button, Code, Confirm, count, duration, Empty, Facts, Id, Link, Menu, MenuItem, navigate, now, Panel, part, Payload, plural, query, relative, Seg, setQuery, Status, Tag, Time, toast, useLoad, when, type Params, type Raw, type StatusName,
 } from "../../kit";
 import { C } from "../../words/console_delivery";
-import { appCrumb, APPS, appPath, curlOf, CurlDialog, endpointName, hostOf, Shown, useApp, useOpen } from "../common";
-import { Conditions } from "../conditions";
+import { appCrumb, APPS, appPath, curlOf, CurlDialog, endpointName, hostOf, playgroundTo, Shown, useApp, useOpen } from "../common";
+import { Conditions } from "../../play/conditions";
 import { usePage } from "../shell";
 import type { ExplainedDelivery, ExplainedEndpoint, Message, MessageExplanation } from "../types";
 import { Inspector } from "./inspector";
@@ -174,6 +174,7 @@ function MessageView({ app, data, act, open, reload }: { app: string; data: Load
             {one && canResend && !one.deleted && <MenuItem needs="change" icon="send" onClick={() => void resendOne()}>{C.message.resendTo(endpointName(one))}</MenuItem>}
             {canResend && given.length > 1 && <MenuItem needs="change" icon="bulk" onClick={() => open("resend")}>{C.message.resendAll(given.length)}</MenuItem>}
             <MenuItem icon="term" onClick={() => open("curl")}>{C.common.curl}</MenuItem>
+            {canResend && <MenuItem icon="flask" onClick={() => navigate(playgroundTo("filter", app, message.id, one?.deleted ? undefined : one?.endpointId))}>{C.message.toPlayground}</MenuItem>}
             {canResend && <><hr /><MenuItem needs="change" icon="x" danger onClick={() => open("expunge")}>{C.message.expunge}</MenuItem></>}
           </Menu>
         </div>

@@ -7,6 +7,7 @@ import { C } from "../../words/console_admin";
 import { session, signOut, who } from "../session";
 import { usePage } from "../shell";
 import { Account } from "./account";
+import { ViewsList } from "../views";
 
 function zones(): readonly (readonly [string, string])[] {
   const known = (Intl as unknown as { supportedValuesOf?: (key: string) => string[] }).supportedValuesOf?.("timeZone") ?? [];
@@ -24,6 +25,7 @@ export function Settings(): JSX.Element {
       <Panel title={C.settings.zone}><div class="body"><Field label={C.settings.zone} hint={C.settings.zoneHint(when(now.value))}><Select value={zone.value} options={options} onValue={setZone} /></Field></div></Panel>
       <Panel title={C.keys.title}><div class="body"><Check sw checked={areKeysOn.value} onValue={setKeysOn}>{C.settings.keys}</Check><p class="hint mt-2">{C.settings.keysHint}</p></div></Panel>
       {session.value?.isUser && <Account />}
+      <Panel title={C.views.title}><div class="body"><ViewsList /></div></Panel>
       {me && (
         <Panel title={C.settings.session} actions={<Button small onClick={() => void signOut()}>{C.nav.signOut}</Button>}>
           <div class="body"><Facts rows={[
