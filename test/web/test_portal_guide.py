@@ -120,12 +120,13 @@ def small_png():
             + chunk(b"IEND", b""))
 
 
-def test_the_portal_has_the_operators_name_logo_and_help_and_hides_what_they_hide(open_page, make_grapnel, tmp_path):
+def test_the_portal_has_the_operators_name_logo_and_help_and_hides_what_they_hide(open_page, make_grapnel, make_site, tmp_path):
     logo = tmp_path / "logo.png"
     logo.write_bytes(small_png())
+    cdn = make_site({"/icon.png": small_png()})
     server = make_grapnel()
     server.take_port()
-    server.serve(f"server.public_url={server.url}", "portal.name=Kestrel <b>", f"portal.logo={logo}",
+    server.serve(f"server.public_url={server.url}", f"portal.icon_origins={cdn.near}", "portal.name=Kestrel <b>", f"portal.logo={logo}",
                  "portal.support_url=https://kestrel.example/help", "portal.hide=headers,transforms,channels,throttle,catalogue")
     server.ok("POST", "/event-type", {"name": "a.b", "description": "A"})
     app = server.application("Acme")
@@ -143,6 +144,12 @@ def test_the_portal_has_the_operators_name_logo_and_help_and_hides_what_they_hid
     assert page.get_by_role("link", name="Help").get_attribute("href") == "https://kestrel.example/help"
     assert page.locator("img.hostlogo").evaluate("e => e.decode().then(() => e.naturalWidth)") == 1
     expect(page.get_by_role("link", name="Event types")).to_have_count(0)
+    assert page.locator("link[rel=icon]").get_attribute("href") == page.locator("img.hostlogo").get_attribute("src")
+    page = open_page()  # a picture that the link brings, from where the operator allows it
+    page.watched.may_ask(server.url, cdn.near)
+    page.goto(server.ok("POST", f"/auth/app-portal-access/{app}", {})["url"].replace("/portal#", f"/portal?icon={cdn.near}/icon.png#"))
+    expect(page.locator(f"img.hostlogo[src='{cdn.near}/icon.png']")).to_be_attached()
+    assert page.locator("img.hostlogo").evaluate("e => e.decode().then(() => e.naturalWidth)") == 1
     page = go(f"/endpoints/{endpoint}")
     page.get_by_role("link", name="Settings").click()
     expect(page.get_by_label("Description")).to_have_value("Shop")
