@@ -98,6 +98,26 @@ def test_what_was_typed_outlives_a_session_and_the_host_hands_in_a_new_link(open
     assert world.server.ok("GET", f"/app/{app}/endpoint")["data"][0]["url"] == "https://typed.example.com/hook"
 
 
+def test_a_host_whose_links_are_refused_is_not_asked_without_end(open_page, world, make_site):
+    """Each answer of this host is a link that is no good."""
+    site = make_site({"/": HOST, "/host.js": SCRIPT + """
+addEventListener('message', e => e.data.type == 'grapnel.portal.expired' &&
+    document.querySelector('iframe').contentWindow.postMessage({ type: 'grapnel.portal.link', url: '/portal#key=gk_no_good_at_all' }, '*'));
+"""})
+    page = open_page()
+    page.watched.may_ask(site.url, world.server.url)
+    page.watched.expects(r"console: Failed to load resource.*4\d\d")
+    page.goto(site.url)
+    page.clock.install()
+    show(page, f"{world.server.url}/portal")  # without a key
+    inside = page.frame_locator("iframe")
+    expect(inside.get_by_text("This link cannot be used any more")).to_be_visible()
+    asked = "told.filter(m => m.type == 'grapnel.portal.expired').length"
+    assert page.evaluate(asked) == 1
+    page.clock.fast_forward(5100)
+    page.wait_for_function(f"{asked} == 2")
+
+
 def test_a_link_for_another_customer_begins_anew(open_page, world, make_site):
     one, two = world.server.application("One"), world.server.application("Two")
     world.server.endpoint(one, "https://one.example.com/hook", description="Of the first")

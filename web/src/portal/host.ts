@@ -63,9 +63,18 @@ function tell(message: unknown): void {
   if (isFramed) window.parent.postMessage(message, hostOrigin());
 }
 
-/** The host is asked for a new link, since the session has ended; `next` is where the reader was. */
-export function tellExpired(next: string): void {
-  tell({ type: "grapnel.portal.expired", next });
+/** A host whose links are all refused would otherwise be asked for the next one at once, for ever. */
+const ASK_EVERY_MS = 5000;
+let askAfter = 0;
+
+/** The host is asked for a new link, since the session has ended; `next` is where the reader was. When it was asked a
+    moment ago it is asked later, if `isStillSo`. */
+export function tellExpired(next: string, isStillSo: () => boolean): void {
+  const wait = Math.max(0, askAfter - Date.now());
+  askAfter = Date.now() + wait + ASK_EVERY_MS;
+  const ask = (): void => tell({ type: "grapnel.portal.expired", next });
+  if (wait === 0) ask();
+  else setTimeout(() => isStillSo() && ask(), wait);
 }
 
 /** The host hands in a new link: nothing that was typed is lost then, as it is when the frame is loaded again. */

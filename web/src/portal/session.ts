@@ -159,13 +159,17 @@ function leave(next: Phase, error: unknown = null): void {
   phase.value = next;
 }
 
+function askHost(): void {
+  tellExpired(path.value, () => phase.value !== "open");
+}
+
 function lose(): Promise<boolean> {
   let tell: (isBack: boolean) => void = () => undefined;
   const back = new Promise<boolean>((resolve) => (tell = resolve));
   waiting = { back, tell };
   keep(PLACE, path.value);
   leave("expired");
-  tellExpired(path.value);
+  askHost();
   return back;
 }
 
@@ -186,14 +190,14 @@ async function open(key: Key | null): Promise<void> {
   const token = key ? null : kept(TOKEN);
   if (!key && !token) {
     leave("none");
-    return tellExpired(path.value); // a frame without storage was loaded again
+    return askHost(); // a frame without storage was loaded again
   }
   try {
     await enter(token ?? (await tokenFor(key!)), key?.appId ?? "");
   } catch (error) {
     if (!isRefusal(error)) return leave("failed", error);
     leave(key ? "used" : "expired");
-    tellExpired(path.value);
+    askHost();
   }
 }
 
