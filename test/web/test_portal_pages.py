@@ -139,8 +139,11 @@ def test_what_an_endpoint_missed_is_sent(portal, world, make_receiver):
     endpoint = world.server.endpoint(app, receiver.url)
     page = portal(f"/endpoints/{endpoint}", app=app)
     page.get_by_role("button", name="Send what was missed").click()
-    expect(page.get_by_text("What was missed is being sent.")).to_be_visible()
+    expect(page.get_by_text("1 event that was missed is on the way.")).to_be_visible()
     assert receiver.wait()[0].headers["webhook-id"] == message
+    page.get_by_role("button", name="Send what was missed").click()
+    expect(page.get_by_text("Nothing was missed.")).to_be_visible()
+    assert len(receiver.received) == 1
 
 
 def test_turning_off_is_undone_and_deleting_asks_for_the_name(portal, world):

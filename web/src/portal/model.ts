@@ -103,7 +103,7 @@ export interface Schema {
 export interface Task {
   id: string;
   status: "running" | "finished" | "failed";
-  data: { state?: string };
+  data: { state?: string; done?: number };
 }
 
 export interface Headers {

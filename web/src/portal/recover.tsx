@@ -64,7 +64,7 @@ function useTask(id: string | null): Task | null {
     void look();
     return () => { isOver = true; };
   }, [id]);
-  return task;
+  return task?.id === id ? task : null; // not the one before
 }
 
 function hasEnded(task: Task | null): boolean {
@@ -148,21 +148,23 @@ const SPANS: Record<Range, number> = { "1h": HOUR, "24h": DAY, "7d": 7 * DAY, "1
 /** What happened while the endpoint was not there. */
 export function Replay({ endpoint, onChange }: { endpoint: Endpoint; onChange: () => void }): JSX.Element {
   const [range, setRange] = useState<Range>("24h");
-  const [isStarted, setStarted] = useState(false);
+  const [started, setStarted] = useState<string | null>(null);
+  const task = useTask(started), sent = task?.data.done ?? 0;
   const { isBusy, error, run } = useAct();
   const go = () => run(async () => {
-    await endpoints.replayMissing(endpoint.id, Date.now() - SPANS[range]);
-    setStarted(true);
+    setStarted((await endpoints.replayMissing(endpoint.id, Date.now() - SPANS[range])).id);
     onChange();
   });
+  const state = !started ? "" : hasEnded(task) ? M.recover.replayDone(sent) : sent > 0 ? M.recover.replaySent(sent) : M.recover.replayStarted;
   return (
     <Panel title={M.recover.replay}>
       <div class="body stack-2">
         <p class="soft">{M.recover.replayMore}</p>
         <div class="row wrap">
-          <label class="row"><span class="soft nowrap">{M.recover.replayFrom}</span><Select value={range} onValue={(next) => { setRange(next); setStarted(false); }} options={(Object.keys(SPANS) as Range[]).map((one) => [one, M.recover.ranges[one]] as const)} /></label>
-          <Button busy={isBusy} onClick={go}>{M.recover.replayAct}</Button>
-          <span role="status" class="soft">{isStarted && M.recover.replayStarted}</span>
+          <label class="row"><span class="soft nowrap">{M.recover.replayFrom}</span><Select value={range} onValue={(next) => { setRange(next); setStarted(null); }} options={(Object.keys(SPANS) as Range[]).map((one) => [one, M.recover.ranges[one]] as const)} /></label>
+          <Button busy={isBusy} disabled={!!started && !hasEnded(task)} onClick={go}>{M.recover.replayAct}</Button>
+          {task && !hasEnded(task) && <Button kind="quiet" onClick={() => run(async () => { await tasks.cancel(task.id); })}>{M.recover.stop}</Button>}
+          <span role="status" class="soft">{state}</span>
         </div>
         {error != null && <ErrorPanel error={error} />}
       </div>

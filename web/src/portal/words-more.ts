@@ -140,6 +140,8 @@ export const M = {
     replayFrom: "Events since",
     replayAct: "Send what was missed",
     replayStarted: "What was missed is being sent.",
+    replaySent: (n: number) => `${plural(n, "event is", "events are")} being sent, and more are looked for.`,
+    replayDone: (n: number) => (n === 0 ? "Nothing was missed." : `${plural(n, "event that was missed is", "events that were missed are")} on the way.`),
     ranges: { "1h": "1 hour ago", "24h": "24 hours ago", "7d": "7 days ago", "14d": "14 days ago" },
   },
   settings: {
