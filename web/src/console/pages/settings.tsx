@@ -8,6 +8,7 @@ import { session, signOut, who } from "../session";
 import { usePage } from "../shell";
 import { Account } from "./account";
 import { ViewsList } from "../views";
+import { Account } from "./account";
 
 function zones(): readonly (readonly [string, string])[] {
   const known = (Intl as unknown as { supportedValuesOf?: (key: string) => string[] }).supportedValuesOf?.("timeZone") ?? [];
@@ -26,6 +27,7 @@ export function Settings(): JSX.Element {
       <Panel title={C.keys.title}><div class="body"><Check sw checked={areKeysOn.value} onValue={setKeysOn}>{C.settings.keys}</Check><p class="hint mt-2">{C.settings.keysHint}</p></div></Panel>
       {session.value?.isUser && <Account />}
       <Panel title={C.views.title}><div class="body"><ViewsList /></div></Panel>
+      {session.value?.isUser && <Account />}
       {me && (
         <Panel title={C.settings.session} actions={<Button small onClick={() => void signOut()}>{C.nav.signOut}</Button>}>
           <div class="body"><Facts rows={[
