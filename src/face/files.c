@@ -4,6 +4,10 @@
  */
 #include "face/files_priv.h"
 
+#include "http/gzip.h"
+
+#include <stdatomic.h>
+
 extern const char face_web_bytes[];
 
 /* The rows of web_table.inc: FACE_PAGE and FACE_ASSET(name, type, where and how long it is raw, in Brotli and in gzip,
@@ -79,7 +83,38 @@ unsigned face_file_codings(const struct face_file *f)
     return bits;
 }
 
+/* --- as they are, for those who take nothing packed ---------------------------------------------------- */
+
+static _Atomic(char *)
+    unpacked[COUNT_OF(assets)]; /* in the order of `assets`; NULL: not asked for yet */
+
+static char *unpack(const struct face_file *f)
+{
+    struct buf plain;
+    buf_init(&plain, f->coded[HTTP_CODING_NONE].len);
+    MUST(http_gunzip(face_file_bytes(f, HTTP_CODING_GZIP), &plain) == RC_OK); /* it is ours */
+    MUST(plain.len == f->coded[HTTP_CODING_NONE].len);
+    return plain.ptr;
+}
+
+/* Two who ask at once both unpack, and one copy stays. */
+static const char *face_unpacked(const struct face_file *f)
+{
+    _Atomic(char *) *kept = &unpacked[f - assets];
+    char *before = atomic_load(kept);
+    if (before != NULL)
+        return before;
+    char *mine = unpack(f);
+    if (atomic_compare_exchange_strong(kept, &before, mine))
+        return mine;
+    xfree(mine);
+    return before;
+}
+
 struct str face_file_bytes(const struct face_file *f, enum http_coding coding)
 {
-    return str_of(face_web_bytes + f->coded[coding].at, f->coded[coding].len);
+    struct face_span at = f->coded[coding];
+    if (at.at == FACE_PACKED)
+        return str_of(face_unpacked(f), at.len);
+    return str_of(face_web_bytes + at.at, at.len);
 }

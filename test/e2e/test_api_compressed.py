@@ -10,7 +10,7 @@ import pytest
 from test_api_access import NOT_BY_TOKEN, OPERATIONS, World
 
 # Whatever lets somebody in: keys and tokens by their prefixes, doors by their paths, the console's header.
-SECRETS = re.compile(rb"whsec_[A-Za-z0-9+/]{8}|gk_[A-Za-z0-9]{16}|/in/[A-Za-z0-9_-]{16}|/filter/[A-Za-z0-9_-]{16}|#key=|\"csrf\":\"")
+SECRETS = re.compile(rb"whsec_[A-Za-z0-9+/]{8}|gk_[A-Za-z0-9]{16}|/in/[A-Za-z0-9_-]{16}|/filter/[A-Za-z0-9_-]{16}|/wh/[^/]+/|#key=|\"csrf\":\"")
 MANY = 12
 
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, binary
 
 TREE = ROOT / "build" / "web" / "tree" / "node_modules"
 
@@ -109,5 +109,36 @@ def test_every_bundled_package_is_documented_with_its_licence(sources):
     rows = [line for line in page.splitlines() if line.startswith("|")]
     for name in packages:
         assert any(re.search(rf"(^|[ |,]){re.escape(name)}([ |,]|$)", row.split("|")[1]) for row in rows), f"docs/dependencies.md lacks {name}"
+    table_of_pages = page[page.index("| npm package |"):].split("\n\n")[0].splitlines()[2:]
+    named = {name.strip() for row in table_of_pages for name in row.split("|")[1].split(",")}
+    assert named == set(packages) == set(json.loads((ROOT / "web" / "package.json").read_text())["dependencies"])
     lock = (ROOT / "web" / "package-lock.json").read_text()
     assert '"resolved"' not in lock and all(name in lock for name in packages)
+
+
+def test_what_is_embedded_keeps_within_its_budget_and_nothing_twice(sources):
+    """Packed in two ways; as it is only what the server fills in, or what packing makes no smaller."""
+    folder = sources("one")
+    assert build(folder, "enabled").returncode == 0
+    blob = (folder / "out" / "web_files.bin").read_bytes()
+    assert 100_000 < len(blob) <= 700_000, f"{len(blob)} bytes are embedded"
+    rows = re.findall(r'FACE_(PAGE|ASSET)\("([^"]+)", "[^"]*", (\w+), (\d+), (\d+), (\d+), (\d+), (\d+)', table(folder))
+    assert len(rows) > 8
+    for kind, name, raw_at, _, _, brotli_len, _, gzip_len in rows:
+        assert (raw_at == "FACE_PACKED") == (int(gzip_len) > 0), name
+        assert kind == "ASSET" or raw_at != "FACE_PACKED", name
+        assert kind == "PAGE" or int(brotli_len) > 0 or name.endswith((".png", ".webp", ".woff2")), name
+
+
+def test_a_build_without_pages_answers_with_a_sentence(make_grapnel, monkeypatch):
+    without_pages = binary().parent / "test" / "faceless" / "face" / "grapnel_faceless"
+    monkeypatch.setenv("GRAPNEL_BIN", str(without_pages))
+    server = make_grapnel().serve()
+    for path in ("/console/", "/console/apps"):
+        got = server.raw("GET", path)
+        assert got.status == 404 and "it was built with -Dweb=disabled" in json.loads(got.body)["detail"], got
+    assert server.raw("GET", "/").status == 404 and server.raw("GET", "/assets/console.js").status == 404
+    assert server.raw("GET", "/portal").headers["content-type"].startswith("text/html")  # a page of text
+    assert server.ok("GET", "/app")["data"] == []
+    made = server.run("console", f"--store.dir={server.store}")
+    assert made.returncode != 0 and "it was built without the pages" in made.stderr, made
