@@ -85,10 +85,10 @@ unsigned face_file_codings(const struct face_file *f)
 
 /* --- as they are, for those who take nothing packed ---------------------------------------------------- */
 
-static _Atomic(char *)
-    unpacked[COUNT_OF(assets)]; /* in the order of `assets`; NULL: not asked for yet */
+/* In the order of `assets`; NULL: not asked for yet. */
+static char *_Atomic unpacked[COUNT_OF(assets)];
 
-static char *unpack(const struct face_file *f)
+static char *unpack_file(const struct face_file *f)
 {
     struct buf plain;
     buf_init(&plain, f->coded[HTTP_CODING_NONE].len);
@@ -100,11 +100,11 @@ static char *unpack(const struct face_file *f)
 /* Two who ask at once both unpack, and one copy stays. */
 static const char *face_unpacked(const struct face_file *f)
 {
-    _Atomic(char *) *kept = &unpacked[f - assets];
+    char *_Atomic *kept = &unpacked[f - assets];
     char *before = atomic_load(kept);
     if (before != NULL)
         return before;
-    char *mine = unpack(f);
+    char *mine = unpack_file(f);
     if (atomic_compare_exchange_strong(kept, &before, mine))
         return mine;
     xfree(mine);

@@ -62,6 +62,11 @@ export function setCredentials(next: Credentials): void {
   credentials = next;
 }
 
+/** The same in all tabs that have one session, and in no others; null: a tab's credentials are its own. */
+export function credentialsKey(): string | null {
+  return credentials.kind === "cookie" ? credentials.csrf : null;
+}
+
 /** The path in front of everything, such as "/hooks" behind a proxy. */
 export function setBase(path: string): void {
   base = path.replace(/\/+$/, "");

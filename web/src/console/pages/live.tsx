@@ -77,12 +77,24 @@ function LiveRow({ one, nameOf }: { one: LiveEvent; nameOf: (id: string | null |
 }
 
 export function Rate({ live }: { live: Live }): JSX.Element {
-  return <span class={`st ${live.isOpen ? "live" : "none"}`} role="status"><Icon name="live" />{!live.isOpen ? C.live.waiting : live.perSecond === null ? C.live.open : C.live.perSecond(count(live.perSecond))}</span>;
+  return <span class={`st ${live.isOpen ? "live" : "none"}`} role="status"><Icon name="live" />{live.isHeldBack ? C.live.polling : !live.isOpen ? C.live.waiting : live.perSecond === null ? C.live.open : C.live.perSecond(count(live.perSecond))}</span>;
 }
 
 export function LiveList({ live }: { live: Live }): JSX.Element {
   const nameOf = useNames(live.events);
   return <ul class="ticker">{live.events.map((one) => <LiveRow key={one.n} one={one} nameOf={nameOf} />)}</ul>;
+}
+
+/** What the page could not see, and why. */
+function LiveNotes({ live: { isHeldBack, isCrowded, gap } }: { live: Live }): JSX.Element | null {
+  if (!isHeldBack && !isCrowded && !gap) return null;
+  return (
+    <div class="stack" role="status">
+      {isHeldBack && <p class="note"><Icon name="alarm" /><span>{C.live.heldBack}</span></p>}
+      {isCrowded && <p class="note"><Icon name="alarm" /><span>{C.live.crowded}</span></p>}
+      {gap && <p class="note"><Icon name="alarm" /><span>{C.live.gap(clock(gap.from), clock(gap.to))}</span></p>}
+    </div>
+  );
 }
 
 const KEPT = 500;
@@ -96,6 +108,7 @@ export function LivePage(): JSX.Element {
     <>
       <div class="phead"><h1 class="grow">{C.nav.live}<span class="h-sub">{C.live.sub}</span></h1><Rate live={live} /><Button icon={isPaused ? "play" : "pause"} onClick={() => setPaused(!isPaused)}>{isPaused ? C.live.resume : C.live.pause}</Button></div>
       <div class="filters row wrap pt0"><Chips specs={FILTERS} />{live.leftOut > 0 && <span class="muted">{C.live.leftOut(live.leftOut)}</span>}</div>
+      <LiveNotes live={live} />
       {live.error != null && <ErrorPanel error={live.error} />}
       <div class="panel">{live.events.length ? <LiveList live={live} /> : <Empty title={C.live.none}>{C.live.noneText}</Empty>}</div>
     </>
