@@ -22,6 +22,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import broker  # noqa: E402
 import hostile  # noqa: E402
+import watchers  # noqa: E402
 from harness import Api, Server, Sink, free_port  # noqa: E402
 
 PAYLOAD = 1024
@@ -56,6 +57,13 @@ FIGURES = [
     ("tls_handshakes_per_core_s", "1/s", 900, True, "new TLS connections to receivers, full handshake, system CAs"),
     ("tls_accepts_per_core_s", "1/s", None, True, "new TLS connections to the server"),
     ("idle_connection_bytes", "B", 2048, False, "memory of an idle keep-alive connection"),
+    ("watched_accept_ratio", "", 0.98, True, "accept rate while ten consoles and five live tails look on, against nobody"),
+    ("watched_cpu_ratio", "", None, False, "server processor time for an accept, the same way: with the consoles' own calls"),
+    ("watched_page_ms", "ms", 1000, False, "the overview's calls one after another, the slowest under that load"),
+    ("overview_10k_ms", "ms", 500, False, "the same with 10,000 applications and 10,000 endpoints, nothing beside"),
+    ("series_day_ms", "ms", 20, False, "24 h of an endpoint by the minute, the slowest of 50 out of 10,000, the best of three calls each"),
+    ("stats_thread_share", "%", 0.5, False, "of a core: writing a minute in which 10,000 endpoints had traffic"),
+    ("stats_mb_per_minute", "MB", 1, False, "what that minute takes on disk"),
     ("rss_mb", "MiB", 150, False, "memory with 1,000 endpoints and a million pending on disk"),
     ("stored_bytes_per_message", "B", None, False, "disk for a message of 1 KiB with its delivery and attempt"),
 ]
@@ -444,6 +452,64 @@ class Bench:
         assert words[5] == "0", done.stdout
         return float(words[1]), float(words[3])
 
+    # --- who looks on -------------------------------------------------------------------------------------
+
+    def watched(self):
+        """Accepting while nobody looks on, and in turns while ten consoles and five tails do."""
+        server = self.server("watched", "--deliver.retry=1h", "--deliver.breaker_failures=1", "--deliver.breaker_time=1h",
+                             "--deliver.breaker_time_max=1h")
+        api = Api(server)
+        app = api.application_with_types("watched", ENDPOINTS, f"http://127.0.0.1:{free_port()}/down")
+        tokens = [api.call("POST", "/api/v1/token", {"name": f"watcher {i}"})["token"] for i in range(5)]  # eight streams each at most
+
+        def run():
+            before = server.cpu_s()
+            done = self.load(server, [app], duration=f"{self.scale(6, 3)}s", types=ENDPOINTS)
+            return done["per_s"], (server.cpu_s() - before) / done["accepted"]
+
+        run()
+        alone, beside, pages = [], [], []
+        for _ in range(self.scale(7, 3)):
+            alone.append(run())
+            with watchers.Watchers(server.port, tokens, watchers.overview([app]), consoles=10, tails=5) as looking:
+                beside.append(run())
+            pages += looking.took_ms
+        for i, name in enumerate(("watched_accept_ratio", "watched_cpu_ratio")):
+            self.figures[name] = statistics.median(b[i] / a[i] for a, b in zip(alone, beside))
+        self.figures["watched_page_ms"] = max(pages)
+        server.stop()
+        shutil.rmtree(server.folder)
+
+    def many(self):
+        """An organisation of 10,000 applications with an endpoint each: its overview, its statistics, its charts."""
+        count = self.scale(10000, 1000)
+        server = self.server("many", "--deliver.retry=1h", "--deliver.breaker_failures=1", "--deliver.breaker_time=1h",
+                             "--deliver.breaker_time_max=1h")
+        api, down, apps, endpoints = Api(server), f"http://127.0.0.1:{free_port()}/down", [], []
+        for i in range(count):
+            apps.append(api.call("POST", "/api/v1/app", {"name": f"Customer {i}"})["id"])
+            endpoints.append(api.call("POST", f"/api/v1/app/{apps[-1]}/endpoint", {"url": down})["id"])
+        with watchers.Watchers(server.port, [server.token], watchers.overview(apps[:100]), consoles=0, tails=0) as looking:
+            self.figures["overview_10k_ms"] = statistics.median(looking.page(api.connection, server.token) for _ in range(7))
+        self.a_minute(server, apps)
+        took = []
+        for endpoint in endpoints[::max(1, count // 50)]:
+            path = f"/api/v1/series?of=endpoint:{endpoint}&measure=accepted&from=now-24h&step=1m"
+            took.append(min(timed_ms(lambda p=path: api.call("GET", p)) for _ in range(3)))
+        self.figures["series_day_ms"] = max(took)
+        server.stop()
+        shutil.rmtree(server.folder)
+
+    def a_minute(self, server, apps):
+        """Messages for each endpoint within a minute, and what the statistics' thread has to do once it is over."""
+        if time.time() % 60 > 40:
+            time.sleep(60 - time.time() % 60)
+        size, cpu = stats_bytes(server), server.thread_cpu_s("stats")
+        self.load(server, apps, count=2 * len(apps), payload=200)
+        time.sleep(60 - time.time() % 60 + 5)  # it is written then
+        self.figures["stats_thread_share"] = (server.thread_cpu_s("stats") - cpu) / 60 * 100
+        self.figures["stats_mb_per_minute"] = (stats_bytes(server) - size) / 1e6
+
     def pending(self):
         """A million messages whose receivers are down."""
         server = self.server("pending", "--deliver.retry=1h,1h,1h", "--deliver.breaker_failures=5")
@@ -454,6 +520,16 @@ class Bench:
         self.figures["rss_mb"] = server.rss_bytes() / 2**20
         server.stop()
         shutil.rmtree(server.folder)
+
+
+def timed_ms(act):
+    start = time.monotonic()
+    act()
+    return (time.monotonic() - start) * 1000
+
+
+def stats_bytes(server):
+    return sum(path.stat().st_size for path in (server.folder / "store").glob("stats.db*"))
 
 
 def wait_for_port(port):
@@ -488,7 +564,7 @@ def main():
     options = parser.parse_args()
     bench = Bench(options)
     parts = [bench.raw_limits, bench.accept, bench.inbound, bench.end_to_end, bench.endpoint_change, bench.isolation, bench.amqp, bench.tls, bench.idle_connections, bench.filter_chain,
-             bench.filter_hung, bench.pending]
+             bench.filter_hung, bench.watched, bench.many, bench.pending]
     try:
         for part in parts:
             if options.only and part.__name__ not in options.only:

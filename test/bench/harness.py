@@ -65,6 +65,14 @@ class Server:
         fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
+    def thread_cpu_s(self, name):
+        """Of the thread of that name."""
+        for task in pathlib.Path(f"/proc/{self.child.pid}/task").iterdir():
+            if (task / "comm").read_text().strip() == name:
+                fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
+                return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+        raise RuntimeError(f"the server has no thread {name}")
+
     def rss_bytes(self):
         text = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) * 1024
