@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static void interrupts(sigset_t *set)
+static void fill_interrupts(sigset_t *set)
 {
     (void)sigemptyset(set);
     (void)sigaddset(set, SIGINT);
@@ -20,7 +20,7 @@ static void interrupts(sigset_t *set)
 void cli_follow_prepare(void)
 {
     sigset_t set;
-    interrupts(&set);
+    fill_interrupts(&set);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -29,7 +29,7 @@ static bool follow_wait(void)
 {
     sigset_t set;
     const struct timespec second = { .tv_sec = 1 };
-    interrupts(&set);
+    fill_interrupts(&set);
     return sigtimedwait(&set, NULL, &second) > 0;
 }
 
