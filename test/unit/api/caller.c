@@ -118,6 +118,7 @@ static void open_api(struct caller *c)
                              .clock = clock_system(),
                              .rng = rng_system(),
                              .public_url = "https://hooks.test",
+                             .console_url = "https://hooks.test",
                              .inbound = c->inbound,
                              .book = c->book,
                              .operator_org = c->org,

@@ -107,6 +107,8 @@ static const char *const harmless[] = {
     "GaiaWebhookOut.routingKey",   /* of RabbitMQ */
     "EndpointOut.url",             /* of receivers, without credentials */
     "MessageEndpointOut.url",
+    "SessionOut.tokenId", /* a number */
+    "TriedSideOut.headers",
     "MessageAttemptOut.url",
     "DeliveryOut.url",
     "EventTypeListenerOut.url",
