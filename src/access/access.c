@@ -180,7 +180,8 @@ static struct str access_put(char **at, struct str s)
 /* One allocation, so that the last reference may be dropped anywhere. */
 struct access_identity *access_identity_new(const struct access_identity *from)
 {
-    size_t text = from->org_id.len + from->app_id.len + from->feature_flags.len + from->session.len;
+    size_t text = from->org_id.len + from->app_id.len + from->feature_flags.len +
+                  from->session.len + from->name.len;
     struct access_identity *id = xcalloc(1, sizeof(*id) + text + 1);
     char *at = (char *)(id + 1);
     *id = *from;
@@ -188,6 +189,7 @@ struct access_identity *access_identity_new(const struct access_identity *from)
     id->app_id = access_put(&at, from->app_id);
     id->feature_flags = access_put(&at, from->feature_flags);
     id->session = access_put(&at, from->session);
+    id->name = access_put(&at, from->name);
     atomic_init(&id->_refs, 1);
     return id;
 }

@@ -59,6 +59,7 @@ struct access_identity {
     unsigned capabilities;    /* enum access_capability */
     struct str feature_flags; /* JSON array text; ptr NULL: not filtered by flags */
     struct str session;       /* empty: none */
+    struct str name;          /* of its row; empty: it has none */
     int64_t expires_us;       /* of a token with a row: store_clock(); of a JWT: wall clock. 0: never */
     uint8_t hash[32];         /* of the token */
     enum store_token_kind kind;

@@ -160,6 +160,7 @@ static enum rc from_row(struct access *a, struct store_tx *tx, const struct stor
     id->app = row->app;
     id->expires_us = row->expires_us;
     id->kind = row->kind;
+    id->name = row->name;
     id->parent = row->parent;
     id->used_us = row->used_us;
     id->proved_us = row->proved_us;

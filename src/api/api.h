@@ -88,6 +88,8 @@ void *api_faces(const struct api *api);
 #define API_CONSOLE_ELSEWHERE "the console is not at this address: it has one of its own (console.listen)"
 bool api_serves_console(const struct api *api, const struct http_call *call);
 
+/* Sets whatever of a router's options is the API's: who judges, counts and records requests. */
+void api_router_options(struct api *api, struct http_router_options *o);
 /* All routes; keeps the router for the OpenAPI document, which describes every route on it that has an operation. */
 void api_add_routes(struct api *api, struct http_router *router);
 
@@ -103,6 +105,13 @@ void api_observe(const struct http_request *req, int status, int64_t took_us);
 /* Whose share of the workers a request takes: its organisation's, or of whoever has no token that is known yet, the
  * sender's address's. */
 uint64_t api_request_owner(const struct http_request *req);
+
+/* For http_router_options: a request that a worker handles is an act (store/act.h), of whoever api_authorize() finds. What
+ * it changes is in the audit log by its commit; a change by another way (API_WRITE) leaves a row of its own. */
+void api_act_enter(struct http_request *req);
+void api_act_leave(struct http_request *req);
+/* Records the act as such ("signed-in", "signed-out", "refused"), where no commit does. Worker. */
+void api_act_record(struct http_request *req, const char *action);
 
 /* What http_route.access holds; other modules' routes on the same router use API_OPEN or check with
  * api_authorize() themselves. */

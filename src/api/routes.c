@@ -39,6 +39,7 @@ static const struct api_route_table *const tables[] = {
     &api_session_list_routes,
     &api_tenant_routes,
     &api_auth_routes,
+    &api_audit_routes,
     &api_environment_routes,
     &api_openapi_import_routes,
     &api_example_routes,
@@ -59,6 +60,16 @@ static const struct api_route_table *const tables[] = {
     &api_who_routes,
 };
 /* clang-format on */
+
+void api_router_options(struct api *api, struct http_router_options *o)
+{
+    o->ctx = api;
+    o->admit = api_admit;
+    o->observe = api_observe;
+    o->owner = api_request_owner;
+    o->enter = api_act_enter;
+    o->leave = api_act_leave;
+}
 
 void api_add_routes(struct api *api, struct http_router *router)
 {

@@ -332,6 +332,7 @@ void db_reset(struct db_stmt *s)
 
 struct function {
     void (*fn)(void *ctx, const int64_t *args);
+    void (*text_fn)(void *ctx, const int64_t *args, struct str text);
     void *ctx;
 };
 
@@ -354,9 +355,30 @@ enum rc db_function(struct db *db, const char *name, int arg_count,
 {
     MUST(arg_count <= FUNCTION_ARGS_MAX);
     struct function *f = XNEW(struct function);
-    *f = (struct function){ fn, ctx };
+    *f = (struct function){ .fn = fn, .ctx = ctx };
     return rc_of(sqlite3_create_function_v2(db->handle, name, arg_count, SQLITE_UTF8, f,
                                             call_function, NULL, NULL, free_function));
+}
+
+static void call_text_function(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct function *f = sqlite3_user_data(context);
+    int64_t args[FUNCTION_ARGS_MAX] = { 0 };
+    for (int i = 0; i < count - 1; i++)
+        args[i] = sqlite3_value_int64(values[i]);
+    const char *text = (const char *)sqlite3_value_text(values[count - 1]);
+    size_t len = (size_t)sqlite3_value_bytes(values[count - 1]);
+    f->text_fn(f->ctx, args, text == NULL ? STR_NONE : str_of(text, len));
+}
+
+enum rc db_text_function(struct db *db, const char *name, int arg_count,
+                         void (*fn)(void *ctx, const int64_t *args, struct str text), void *ctx)
+{
+    MUST(arg_count < FUNCTION_ARGS_MAX);
+    struct function *f = XNEW(struct function);
+    *f = (struct function){ .text_fn = fn, .ctx = ctx };
+    return rc_of(sqlite3_create_function_v2(db->handle, name, arg_count + 1, SQLITE_UTF8, f,
+                                            call_text_function, NULL, NULL, free_function));
 }
 
 /* --- columns -------------------------------------------------------------------------------------- */

@@ -65,6 +65,10 @@ bool db_is_null(struct db_stmt *s, int column);
 MUST_USE enum rc db_function(struct db *db, const char *name, int arg_count,
                              void (*fn)(void *ctx, const int64_t *args), void *ctx);
 
+/* The same with a text after the integers (at most 3 of them); it is borrowed for the call, and NULL comes without ptr. */
+MUST_USE enum rc db_text_function(struct db *db, const char *name, int arg_count,
+                                  void (*fn)(void *ctx, const int64_t *args, struct str text), void *ctx);
+
 MUST_USE enum rc db_exec(struct db *db, const char *sql); /* several statements, no rows */
 MUST_USE enum rc db_begin(struct db *db, bool write);
 MUST_USE enum rc db_commit(struct db *db); /* on failure the transaction is rolled back */

@@ -13,6 +13,7 @@
 #include "core/refusal.h"
 #include "http/url.h"
 #include "metrics/metrics.h"
+#include "store/act.h"
 
 enum { WHY_MAX = 400 };
 
@@ -232,8 +233,10 @@ static bool user_may(struct ckan_call *c)
         ckan_not_authorized(c, "the CKAN site does not know this credential");
     else if (!ckan_suffices(c->ckan, &c->user))
         ckan_not_authorized(c, "your role does not allow you to use webhooks");
-    else
+    else {
+        store_act_who(STR("ckan"), c->user.id, STR(""), c->set->o.org);
         return true;
+    }
     return false;
 }
 

@@ -9,6 +9,7 @@
 #include "dialect/gaia_sts_priv.h"
 #include "dialect/gaia_webhook_priv.h"
 
+#include "store/act.h"
 #include "store/application.h"
 #include "json/json.h"
 
@@ -35,6 +36,9 @@ static bool gaia_config_begin(struct http_request *req, struct asking *q)
         dialect_gaia_error(req, 401, "Unauthorized");
     else if (rc != RC_OK)
         dialect_gaia_error(req, 503, "The token cannot be checked now: try again later");
+    else
+        store_act_who(STR("gaia"), arena_fmt(req->arena, "%lld", (long long)q->tenant), STR(""),
+                      q->gaia->place.org);
     return rc == RC_OK;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "dialect/preservica_priv.h"
 
+#include "store/act.h"
 #include "json/form.h"
 
 #include <stdarg.h>
@@ -116,6 +117,13 @@ void preservica_fail(struct http_request *req, int status, const char *fmt, ...)
     }
 }
 
+/* Who acts, for the audit log. */
+static void preservica_act(struct http_request *req, const struct access_user *user)
+{
+    store_act_who(STR("user"), arena_fmt(req->arena, "%lld", (long long)user->row.num),
+                  user->row.name, user->org.num);
+}
+
 bool preservica_begin(struct http_request *req, bool manager, struct access_user *out)
 {
     struct str token = http_call_header(req->call, "preservica-access-token");
@@ -129,6 +137,8 @@ bool preservica_begin(struct http_request *req, bool manager, struct access_user
         preservica_fail(req, 403, "This needs one of the roles %s, %s, %s.", manager_roles[0],
                         manager_roles[1], manager_roles[2]);
         rc = RC_DENIED;
+    } else {
+        preservica_act(req, out);
     }
     return rc == RC_OK;
 }
@@ -161,6 +171,8 @@ static void reply_token(struct http_request *req, const struct access_user *user
 {
     const struct dialect_preservica *p = preservica_of(req);
     struct str token = preservica_token_make(p, PRESERVICA_ACCESS, user, req->arena);
+    preservica_act(req, user);
+    api_act_record(req, "signed-in");
     preservica_reply(req, 200,
                      json_pack("{s:b, s:o, s:I, s:o, s:o, s:o}", "success", 1, "token",
                                preservica_text(token), "validFor",
@@ -169,7 +181,16 @@ static void reply_token(struct http_request *req, const struct access_user *user
                                preservica_text(user->org.name), "roles", roles_of(user)));
 }
 
-static void preservica_refuse(struct http_request *req, enum access_login verdict)
+/* What is over the limit is not recorded: there is no end to that. */
+static void refuse_wrong_login(struct http_request *req, struct str name)
+{
+    store_act_on(STR("user"), STR(""), name.ptr == NULL ? STR("") : name);
+    api_act_record(req, "refused");
+    preservica_fail(req, 401, "The user, the tenant, or what proves them is wrong.");
+}
+
+/* `name`: as given; may be none. */
+static void preservica_refuse(struct http_request *req, struct str name, enum access_login verdict)
 {
     const char *why = verdict == ACCESS_LOGIN_LIMITED ? "limited"
                       : verdict == ACCESS_LOGIN_BUSY  ? "busy"
@@ -182,7 +203,7 @@ static void preservica_refuse(struct http_request *req, enum access_login verdic
     else if (verdict == ACCESS_LOGIN_BUSY)
         preservica_fail(req, 503, "The server is busy. Try again.");
     else
-        preservica_fail(req, 401, "The user, the tenant, or what proves them is wrong.");
+        refuse_wrong_login(req, name);
 }
 
 static void preservica_login(struct http_request *req)
@@ -196,7 +217,7 @@ static void preservica_login(struct http_request *req)
         p->users, http_call_stranger(req->call), json_str_member(form, "tenant"),
         json_str_member(form, "username"), json_str_member(form, "password"), req->arena, &user);
     if (verdict != ACCESS_LOGIN_OK) {
-        preservica_refuse(req, verdict);
+        preservica_refuse(req, json_str_member(form, "username"), verdict);
     } else if (user.row.totp.ptr == NULL) {
         reply_token(req, &user);
     } else {
@@ -221,7 +242,7 @@ static void complete_2fa(struct http_request *req)
     if (rc == RC_OK && name.len > 0 && !str_eq(name, user.row.name))
         rc = RC_DENIED;
     if (rc != RC_OK) {
-        preservica_refuse(req, rc == RC_BUSY ? ACCESS_LOGIN_BUSY : ACCESS_LOGIN_WRONG);
+        preservica_refuse(req, name, rc == RC_BUSY ? ACCESS_LOGIN_BUSY : ACCESS_LOGIN_WRONG);
         return;
     }
     enum access_login verdict =
@@ -229,7 +250,7 @@ static void complete_2fa(struct http_request *req)
     if (verdict == ACCESS_LOGIN_OK)
         reply_token(req, &user);
     else
-        preservica_refuse(req, verdict);
+        preservica_refuse(req, name, verdict);
 }
 
 static void acquire_external(struct http_request *req)
@@ -245,7 +266,7 @@ static void acquire_external(struct http_request *req)
     if (verdict == ACCESS_LOGIN_OK)
         reply_token(req, &user);
     else
-        preservica_refuse(req, verdict);
+        preservica_refuse(req, json_str_member(form, "username"), verdict);
 }
 
 static void user_details(struct http_request *req)

@@ -141,6 +141,16 @@ static void answer_from_worker(void *arg)
     http_answer(&routed->req);
 }
 
+static void handle_on_worker(const struct routed *routed, struct http_request *req)
+{
+    const struct http_router_options *o = &routed->router->options;
+    if (o->enter != NULL)
+        o->enter(req);
+    req->route->handler(req);
+    if (o->leave != NULL)
+        o->leave(req);
+}
+
 /* Of a route that goes on on the loop. */
 static void router_unpack(struct routed *routed)
 {
@@ -174,7 +184,7 @@ static void run_on_worker(void *arg)
     if (req->route->kind != HTTP_WORKER)
         router_unpack(routed);
     else if (http_plain_body(req))
-        req->route->handler(req);
+        handle_on_worker(routed, req);
     activity_pop();
     loop_post(loop, &routed->task);
 }

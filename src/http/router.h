@@ -50,7 +50,8 @@ struct http_router;
  * answer itself with http_answer() and then returns false. `observe` (may be NULL) runs on the loop
  * before each answer is sent, and when an admitted body is refused without a handler; `route` is NULL when none matched. `admit` (may be NULL: http_limits) judges by the
  * head the requests to routes without an `admit` of their own. `owner` (may be NULL: the peer's address) says whose
- * share of the workers a request takes.
+ * share of the workers a request takes. `enter` and `leave` (both or neither) run on the worker before and after the
+ * handler of a worker route.
  * Answers to requests with an Origin header allow every origin, since no credentials are involved that a browser adds by
  * itself; those that a handler marks `is_private` allow none. */
 struct http_router_options {
@@ -60,6 +61,8 @@ struct http_router_options {
     void (*admit)(struct http_request *req);
     uint64_t (*owner)(const struct http_request *req);
     void (*observe)(const struct http_request *req, int status, int64_t took_us);
+    void (*enter)(struct http_request *req);
+    void (*leave)(struct http_request *req);
 };
 struct http_router *http_router_new(const struct http_router_options *o);
 void http_router_free(struct http_router *r);

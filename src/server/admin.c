@@ -5,6 +5,7 @@
  */
 #include "server/admin_client_priv.h"
 #include "server/admin_socket_priv.h"
+#include "server/command_act_priv.h"
 #include "server/console_priv.h"
 #include "server/options_priv.h"
 #include "server/tokens_priv.h"
@@ -143,6 +144,21 @@ static int listen_in(const char *dir)
     return fd;
 }
 
+/* Whatever a route does, it is a command's doing. */
+static void admin_enter(struct http_request *req)
+{
+    struct store_act *act = ARENA_NEW(req->arena, struct store_act);
+    server_act_begin(act, arena_fmt(req->arena, "%.*s %s",
+                                    STR_ARGS(http_method_name(req->route->method)),
+                                    req->route->pattern));
+}
+
+static void admin_leave(struct http_request *req)
+{
+    (void)req;
+    store_act_end(store_act_now());
+}
+
 enum rc server_admin_open(struct server *s)
 {
     struct http_limits limits = server_http_limits(s->conf, s->loop_count);
@@ -152,7 +168,8 @@ enum rc server_admin_open(struct server *s)
         buf_say(&s->why, "%s/admin.sock: %s", s->conf->data_dir, strerror(errno));
         return RC_IO;
     }
-    s->admin_router = http_router_new(&(struct http_router_options){ .pool = s->pool, .ctx = s });
+    s->admin_router = http_router_new(&(struct http_router_options){
+        .pool = s->pool, .ctx = s, .enter = admin_enter, .leave = admin_leave });
     http_router_add(s->admin_router, routes, COUNT_OF(routes));
     s->admin =
         http_server_new(s->loops[0].loop, fd, NULL, &limits, http_router_handle, s->admin_router);

@@ -6,6 +6,7 @@
 
 #include "access/session.h"
 #include "server/admin_client_priv.h"
+#include "server/command_act_priv.h"
 #include "server/console_priv.h"
 #include "server/logins_priv.h"
 #include "server/options_priv.h"
@@ -37,7 +38,10 @@ enum rc server_console_link(const struct server *s, struct buf *out, struct buf 
                                          : "console.enabled is false");
         return RC_INVALID;
     }
+    struct store_act act;
+    server_act_begin(&act, STR("grapnel console"));
     enum rc rc = access_login_code_new(s->access, s->org, code);
+    store_act_end(&act);
     if (rc == RC_OK) {
         add_address(s, out);
         rc = buf_addf(out, "/console/#login=%s\n", code);

@@ -379,11 +379,9 @@ static enum rc start_api(struct server *s)
     o.oidc = s->login_oidc;
     o.proxy = s->login_proxy;
     s->api = api_new(&o);
-    s->router = http_router_new(&(struct http_router_options){ .pool = s->pool,
-                                                               .ctx = s->api,
-                                                               .admit = api_admit,
-                                                               .observe = api_observe,
-                                                               .owner = api_request_owner });
+    struct http_router_options router = { .pool = s->pool };
+    api_router_options(s->api, &router);
+    s->router = http_router_new(&router);
     api_add_routes(s->api, s->router);
     dialect_add_routes(s->api, s->router);
     server_system_start(s);

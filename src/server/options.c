@@ -61,6 +61,7 @@ struct store_options server_store_options(const struct conf *c)
     o.segment_us = c->store_segment_age;
     o.retention_us = c->store_retention;
     o.idempotency_us = c->store_idempotency;
+    o.audit_us = c->audit_keep;
     o.group_max = (size_t)c->store_group_max;
     o.queue_max = (size_t)c->store_queue_max;
     o.cache_bytes = c->store_cache;

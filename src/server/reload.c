@@ -8,6 +8,7 @@
 
 #include "server/listen_priv.h"
 #include "server/options_priv.h"
+#include "store/audit.h"
 
 static enum rc reload_load(struct server *s, struct conf **next, struct deliver_limits *limits,
                            int64_t delays[static CORE_RETRY_MAX], struct buf *why)
@@ -54,6 +55,7 @@ static void reload_apply(struct server *s, struct conf *next, const struct deliv
     SSL_CTX_free(old_certificate);
     deliver_set_limits(s->deliver, limits);
     store_set_retention(s->store, next->store_retention, next->store_idempotency);
+    store_audit_set_keep(s->store, next->audit_keep);
     conf_free(before);
 }
 

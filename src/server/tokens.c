@@ -5,6 +5,7 @@
 #include "server/tokens.h"
 
 #include "server/admin_client_priv.h"
+#include "server/command_act_priv.h"
 #include "server/folder_command_priv.h"
 #include "server/server_priv.h"
 #include "server/tokens_priv.h"
@@ -79,9 +80,9 @@ static enum rc tokens_list(struct store *store, int64_t org, struct buf *out)
     return rc;
 }
 
-enum rc server_tokens_on(struct store *store, struct access *access, int64_t org,
-                         const struct server_token_request *request, struct buf *out,
-                         struct buf *why)
+static enum rc tokens_run(struct store *store, struct access *access, int64_t org,
+                          const struct server_token_request *request, struct buf *out,
+                          struct buf *why)
 {
     switch (request->verb) {
     case SERVER_TOKEN_CREATE: return tokens_create(access, org, request, out, why);
@@ -92,6 +93,20 @@ enum rc server_tokens_on(struct store *store, struct access *access, int64_t org
     enum rc rc = access_revoke_num(access, org, request->num);
     if (rc == RC_NOT_FOUND)
         buf_say(why, "there is no token %lld", (long long)request->num);
+    return rc;
+}
+
+enum rc server_tokens_on(struct store *store, struct access *access, int64_t org,
+                         const struct server_token_request *request, struct buf *out,
+                         struct buf *why)
+{
+    static const char *const commands[] = { [SERVER_TOKEN_CREATE] = "grapnel token create",
+                                            [SERVER_TOKEN_LIST] = "grapnel token list",
+                                            [SERVER_TOKEN_REVOKE] = "grapnel token revoke" };
+    struct store_act act;
+    server_act_begin(&act, str_from(commands[request->verb]));
+    enum rc rc = tokens_run(store, access, org, request, out, why);
+    store_act_end(&act);
     return rc;
 }
 

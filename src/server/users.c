@@ -7,6 +7,7 @@
 
 #include "access/people.h"
 #include "server/admin_client_priv.h"
+#include "server/command_act_priv.h"
 #include "server/folder_command_priv.h"
 #include "server/secret_priv.h"
 #include "server/users_priv.h"
@@ -313,6 +314,14 @@ static enum rc users_run(struct doing *d, const struct verb *verb)
     return rc == RC_OK && verb->is_alone ? verb->run(d) : rc;
 }
 
+/* "user-create" is `grapnel user create`. */
+static struct str command_of(struct doing *d, struct str verb)
+{
+    size_t dash = str_find(verb, '-');
+    return arena_fmt(&d->arena, "grapnel %.*s %.*s", STR_ARGS(str_sub(verb, 0, dash)),
+                     STR_ARGS(str_sub(verb, dash + 1, verb.len)));
+}
+
 enum rc server_users_on(const struct server_users_at *at, const json_t *request, struct buf *out,
                         struct buf *why)
 {
@@ -323,10 +332,13 @@ enum rc server_users_on(const struct server_users_at *at, const json_t *request,
                        .now_us = clock_wall_us(clock_system()) };
     struct str name = users_text_of(&d, "verb");
     enum rc rc = RC_INVALID;
+    struct store_act act;
     arena_init(&d.arena);
+    server_act_begin(&act, command_of(&d, name));
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
         if (str_eq(name, str_from(verbs[i].name)))
             rc = users_run(&d, &verbs[i]);
+    store_act_end(&act);
     if (rc != RC_OK && why->len == 0)
         buf_say(why, "%s", rc_name(rc));
     arena_fini(&d.arena);

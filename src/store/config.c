@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "store/audit_priv.h"
 #include "store/migrations_priv.h"
 
 static enum rc take_notes(struct store_tx *tx)
@@ -18,6 +19,8 @@ static enum rc take_notes(struct store_tx *tx)
     enum rc rc = RC_OK;
     if (tx->is_write && tx->config->is_migrated)
         rc = store_notes_watch(tx->db, &tx->config->notes);
+    if (rc == RC_OK && tx->is_write && tx->config->is_migrated)
+        rc = store_audited_watch(tx->db, &tx->config->audited);
     if (rc != RC_OK) {
         db_close(tx->db); /* nothing is written without them */
         tx->db = NULL;
@@ -107,6 +110,7 @@ void store_config_close(struct store_config *c)
         MUST(!c->readers[i].is_busy);
         db_close(c->readers[i].db);
     }
+    store_audited_clear(&c->audited);
     db_close(c->writer.db); /* last, so that it moves the log into the file */
     cond_fini(&c->freed);
     mutex_fini(&c->lock);
@@ -140,8 +144,11 @@ static void give_back(struct store_tx *tx)
 static enum rc tx_start(struct store_tx *tx, struct store_tx **out)
 {
     enum rc rc = tx_connect(tx, NULL);
-    if (tx->is_write)
+    if (tx->is_write) {
         tx->config->notes.count = 0;
+        tx->config->audit_must = false;
+        store_audited_clear(&tx->config->audited);
+    }
     if (rc == RC_OK)
         rc = db_begin(tx->db, tx->is_write);
     if (rc != RC_OK) {
@@ -182,6 +189,19 @@ enum rc store_write_config(struct store_config *c, struct store_tx **out)
     return tx_start(&c->writer, out);
 }
 
+/* What is to be audited goes with it or it does not happen. */
+static enum rc commit_audited(struct store_tx *tx)
+{
+    if (tx->is_write && tx->config->time != NULL) {
+        enum rc rc = store_audit_flush(tx);
+        if (rc != RC_OK) {
+            db_rollback(tx->db);
+            return rc;
+        }
+    }
+    return db_commit(tx->db);
+}
+
 /* Listeners read, and the next may write meanwhile: the notes are told from a copy. */
 enum rc store_commit(struct store_tx *tx)
 {
@@ -189,7 +209,7 @@ enum rc store_commit(struct store_tx *tx)
     struct store_notes notes;
     notes.count = tx->is_write ? c->notes.count : 0;
     memcpy(notes.list, c->notes.list, notes.count * sizeof(notes.list[0]));
-    enum rc rc = db_commit(tx->db);
+    enum rc rc = commit_audited(tx);
     give_back(tx);
     for (size_t i = 0; rc == RC_OK && notes.count > 0 && i < c->listener_count; i++)
         c->listeners[i].fn(c->listeners[i].ctx, notes.list, notes.count);

@@ -5,8 +5,10 @@
  */
 #pragma once
 
+#include "store/audited_priv.h"
 #include "store/notes_priv.h"
 #include "store/table.h"
+#include "store/time_priv.h"
 
 enum {
     CONFIG_READERS = 4,
@@ -33,6 +35,10 @@ struct store_config {
     struct cond freed;
     struct store_tx writer;
     struct store_notes notes; /* the writer's, of the transaction under way */
+    struct store_audited_changes audited; /* the same */
+    bool audit_must;                      /* ... and see store_audit_must() */
+    int64_t audit_rows;                   /* written since the start. The writer's */
+    const struct store_time *time;        /* the store's; NULL: not loaded yet, and nothing is audited */
     bool is_migrated;         /* notes can be taken of all tables */
     struct store_tx readers[CONFIG_READERS];
 };

@@ -163,6 +163,17 @@ const struct store_migration store_config_migrations[] = {
       "CREATE INDEX alert_rule_org ON alert_rule(org);"
       "CREATE TABLE alert_sighting(rule INTEGER NOT NULL, key TEXT NOT NULL, first INTEGER NOT NULL,"
       " told INTEGER NOT NULL, what TEXT, PRIMARY KEY(rule, key)) WITHOUT ROWID;" },
+    { "an audit log",
+      "CREATE TABLE audit(num INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, org INTEGER NOT NULL,"
+      " app INTEGER NOT NULL, passing INTEGER NOT NULL, action TEXT NOT NULL, kind TEXT NOT NULL,"
+      " object TEXT NOT NULL, name TEXT NOT NULL, about TEXT NOT NULL, who_kind TEXT NOT NULL,"
+      " who_id TEXT NOT NULL, who_name TEXT NOT NULL, operation TEXT NOT NULL, peer TEXT NOT NULL,"
+      " request TEXT NOT NULL, changes TEXT NOT NULL);"
+      "CREATE INDEX audit_org ON audit(org, num, passing);"
+      "CREATE INDEX audit_app ON audit(app, num) WHERE app <> 0;"
+      "CREATE INDEX audit_object ON audit(object) WHERE object <> '';"
+      "CREATE INDEX audit_about ON audit(about) WHERE about <> '';"
+      "CREATE INDEX source_app ON source(app);" },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 

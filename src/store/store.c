@@ -54,6 +54,7 @@ enum rc store_time_load(struct store *s)
     if (rc == RC_OK) {
         store_time_init(&s->time, s->o.clock, kept);
         s->o.clock = &s->time.clock;
+        s->config.time = &s->time;
         s->is_time_kept = true;
     }
     arena_fini(&scratch);

@@ -27,6 +27,7 @@ struct store_options {
     int64_t segment_us;       /* or this much time */
     int64_t retention_us;     /* sealed segments whose messages are all older than this and idempotency_us are removed */
     int64_t idempotency_us;   /* how long a key is remembered */
+    int64_t audit_us;         /* how long rows of the audit log are kept */
     size_t group_max;         /* jobs in one commit */
     size_t queue_max;         /* jobs waiting; more are RC_BUSY */
     int64_t cache_bytes;      /* page cache, all connections together */

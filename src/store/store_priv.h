@@ -17,7 +17,7 @@ struct store {
     struct store_config config;
     struct id_source *ids;
     const struct store_watcher *_Atomic watcher; /* NULL: nobody watches */
-    _Atomic int64_t retention_us, idempotency_us;
+    _Atomic int64_t retention_us, idempotency_us, audit_us;
 };
 
 /* Reads what is kept of the store's time, once its configuration is open. */

@@ -101,6 +101,9 @@ OPERATIONS = {
     "v1.background-task.pause": (ANY, WRITE, None),
     "v1.background-task.resume": (ANY, WRITE, None),
     "v1.background-task.rate": (ANY, WRITE, {"rate": 5}),
+    "v1.audit.list": (ORG, READ, None),
+    "v1.audit.get": (ORG, READ, None),
+    "v1.audit.export": (ORG, READ, None),
     "v1.token.list": (ORG, READ, None),
     "v1.token.create": (ORG, WRITE, {"name": "x"}),
     "v1.token.revoke": (ORG, WRITE, None),
@@ -272,6 +275,7 @@ class World:
         server.publish(self.app, channels=["broken"])
         self.issue = wait_until(lambda: server.ok("GET", "/issue")["data"], "an issue")[0]["issueId"]
         self.rule = server.ok("POST", "/alert-rule", {"name": "ours", "afterSeconds": 60})["id"]
+        self.audit = server.ok("GET", "/audit")["data"][0]["id"]
         self.other_token = self.portal(self.other_app)
         self.read_only = self.portal(self.app, readOnly=True)
         self.token = server.ok("POST", "/token", {"name": "to be revoked"})["id"]
@@ -312,7 +316,7 @@ class World:
         token = self.tenant_token if "/tenant/" in path else self.token
         user = self.user if path.startswith("/api/v1/user/") else "ann"
         for name, value in {"app_id": self.app, "endpoint_id": endpoint, "msg_id": self.message, "task_id": task, "token_id": token,
-                            "tenant_id": self.tenant, "session_id": "1",
+                            "tenant_id": self.tenant, "audit_id": self.audit, "session_id": "1",
                             "issue_id": self.issue, "rule_id": self.rule,
                             "attempt_id": self.attempt, "event_type_name": "a.b", "event": "Login",
                             "filter_id": self.filter, "run_id": self.run, "source_id": self.source,

@@ -292,6 +292,9 @@ static const char *const readers[] = {
     "store_alert_sighting_all",
     "store_answer_find",
     "store_application_by_num",
+    "store_audit_find",
+    "store_audit_list",
+    "store_audit_must",
     "store_application_find",
     "store_application_list",
     "store_application_search",
@@ -438,8 +441,8 @@ static bool next_table(struct db_stmt *s, char name[static 64])
 
 /* Read whenever they are needed, so that nothing in memory depends on them; triggers keep the count. */
 static const char *const unwatched[] = {
-    "alert_rule", "alert_sighting", "answer", "endpoint_count", "gaia_webhook", "issue_mark",
-    "migration",  "saved_view",     "task",   "token_use",      "user",
+    "alert_rule", "alert_sighting", "answer",     "audit", "endpoint_count", "gaia_webhook",
+    "issue_mark", "migration",      "saved_view", "task",  "token_use",      "user",
 };
 
 static bool matters(const char *table)

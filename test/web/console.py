@@ -81,6 +81,8 @@ def make_paths(world):
     server.ok("PUT", f"/app/{app}/filter-chain/LoginRequested", {"keep": "all"})
     run = server.ok("POST", f"/app/{app}/filter-chain/LoginRequested", {"data": {"user": "ann"}})["id"]
     endpoint, message = endpoints["failing"], world.messages[0]
+    server.ok("PATCH", f"/app/{app}/endpoint/{endpoint}", {"metadata": {"team": "<b>x</b>"}})
+    row = server.ok("GET", f"/audit?object_id={endpoint}")["data"][0]["id"]
     return {
         "overview": "/", "applications": "/apps", "application": f"/apps/{app}", "messages": f"/apps/{app}/messages",
         "application settings": f"/apps/{app}/settings", "webfilters of an application": f"/apps/{app}/filters",
@@ -96,5 +98,8 @@ def make_paths(world):
          "playground": "/playground",
          "filter of an endpoint": f"/playground?tab=filter&app={app}&message={message}&endpoint={endpoint}",
          "transform of an endpoint": f"/playground?tab=transform&app={app}&message={message}&endpoint={endpoint}",
+         "audit": "/audit", "a row of the audit log": f"/audit?row={row}",
+         "changes of an application": f"/apps/{app}/changes", "changes of an endpoint": f"/apps/{app}/endpoints/{endpoint}/changes",
+         "changes of a source": f"/sources/{source['id']}/changes",
         "preservica": "/integrations/preservica", "gaia": "/integrations/gaia", "nowhere": "/no/such/page",
     }

@@ -90,11 +90,14 @@ class Sown:
         plan = server.ok("POST", "/bulk/count", {"action": "replay", "appId": app})["plan"]
         task = server.ok("POST", "/bulk", {"plan": plan})["id"]
         self.message = message
+        server.ok("PATCH", f"/app/{app}/endpoint/{endpoint}", {"metadata": {canaries.LINK: canaries.SCRIPT, "other": canaries.MARKUP}})
+        row = server.ok("GET", f"/audit?object_id={endpoint}")["data"][0]["id"]
         self.paths = ["/", "/apps", *(f"/apps/{one}" for one in self.apps), f"/apps/{app}/messages", f"/apps/{app}/settings", f"/apps/{app}/filters", f"/apps/{app}/runs",
                       f"/apps/{app}/runs/{run}", f"/apps/{app}/chains/Enrol", f"/apps/{app}/endpoints/{endpoint}", f"/apps/{app}/endpoints/{endpoint}/messages",
                       f"/apps/{app}/endpoints/{endpoint}/headers", f"/apps/{app}/messages/{message}", f"/apps/{app}/messages/{message}?rules=now", "/sources",
                       f"/sources/{source['id']}?request={request}", f"/sources/{source['id']}/endpoints", f"/sources/{source['id']}/settings", "/webfilters",
-                      "/event-types", "/event-types/order.created", "/tasks", f"/tasks/{task}", "/live", "/access", "/access/users", "/access/sessions", "/system", "/integrations/ckan",
+                      "/event-types", "/event-types/order.created", "/tasks", f"/tasks/{task}", "/live", "/access", "/access/users", "/access/sessions",
+                      "/audit", f"/audit?row={row}", f"/apps/{app}/changes", "/system", "/integrations/ckan",
                       f"/integrations/openedx?site={app}", "/integrations/openedx", f"/find/{message}"]
 
 

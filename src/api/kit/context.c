@@ -5,6 +5,7 @@
 #include "api/kit/context.h"
 
 #include "access/session.h"
+#include "api/kit/act.h"
 #include "api/kit/mistakes.h"
 #include "api/kit/uses.h"
 
@@ -101,6 +102,7 @@ bool api_authorize(struct http_request *req, struct access_identity **out)
     if (rc != RC_OK)
         return false;
     arena_defer(req->arena, context_release, who);
+    api_act_is(req, who);
     access_session_touch(api->o.access, who);
     api_note_use(req, who);
     if (out != NULL)
@@ -235,6 +237,9 @@ static struct str answer_context(struct api_ctx *c)
 
 void api_mark_replayed(struct http_request *req)
 {
+    struct store_act *act = store_act_now();
+    if (act != NULL)
+        act->is_repeat = true;
     http_add_header(req, STR("Idempotency-Replayed"), STR("true"));
 }
 
@@ -300,6 +305,8 @@ static enum rc commit_answer(struct api_ctx *c)
     if (c->has_key && c->req->reply.status < 300)
         rc = put_answer(c);
     if (rc == RC_OK) {
+        if (api_act_counts(c->req))
+            store_audit_must(c->tx);
         rc = store_commit(c->tx);
         c->tx = NULL;
     }

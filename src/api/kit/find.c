@@ -4,6 +4,7 @@
  */
 #include "api/kit/find.h"
 
+#include "api/kit/act.h"
 #include "api/kit/context.h"
 #include "api/kit/input.h"
 
@@ -17,6 +18,8 @@ bool api_find_source(struct api_ctx *c, struct store_tx *tx, struct store_source
             "This token is not of this source. Use the organisation's token, or one made for the source.");
         return false;
     }
+    if (rc == RC_OK)
+        api_act_found("source", out->id, out->name, out->app);
     return api_ok(c, rc);
 }
 
@@ -84,6 +87,8 @@ bool api_find_app(struct api_ctx *c, struct store_tx *tx, struct store_applicati
     enum rc rc = store_application_find(tx, c->who->org, name, c->arena, out);
     if (rc == RC_OK && c->who->app != 0 && c->who->app != out->num)
         rc = RC_NOT_FOUND;
+    if (rc == RC_OK)
+        api_act_found("application", out->id, out->name, out->num);
     return api_ok(c, rc);
 }
 
@@ -92,5 +97,8 @@ bool api_find_endpoint(struct api_ctx *c, struct store_tx *tx, int64_t app,
 {
     struct str name = api_param(c, "endpoint_id");
     enum rc rc = store_endpoint_find(tx, app, name, c->arena, out);
+    if (rc == RC_OK)
+        api_act_found("endpoint", out->id, out->description.len > 0 ? out->description : out->url,
+                      app);
     return api_ok(c, rc);
 }

@@ -165,6 +165,16 @@ static void add_query_parameters(json_t *parameters, const char *names)
     }
 }
 
+static void add_media(json_t *response, const char *media)
+{
+    struct str rest = str_from(media), type;
+    json_t *content = json_object();
+    while (str_split(&rest, ' ', &type))
+        json_object_setn_new(content, type.ptr, type.len,
+                             json_pack("{s:{s:s}}", "schema", "type", "string"));
+    json_object_set_new(response, "content", content);
+}
+
 static json_t *openapi_success(json_t *schemas, const struct api_route *op, int status)
 {
     json_t *response = json_pack("{s:s}", "description", http_reason(status));
@@ -172,6 +182,8 @@ static json_t *openapi_success(json_t *schemas, const struct api_route *op, int 
         json_object_set_new(
             response, "content",
             json_pack("{s:{s:{s:s}}}", "text/event-stream", "schema", "type", "string"));
+    if (op->media != NULL)
+        add_media(response, op->media);
     if (op->out == NULL || status == 204)
         return response;
     char name[96];

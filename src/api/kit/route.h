@@ -37,6 +37,7 @@ struct api_route {
     int other_status;             /* 0: none; 201 beside 200, 200 beside 204 */
     bool is_list;                 /* out is what the list holds */
     bool is_stream;               /* text/event-stream, without an end */
+    const char *media;            /* media types of an answer that is no JSON, separated by spaces; NULL: it is */
     const char *query;            /* names, separated by spaces; api_query_doc_find() has their words; NULL: none */
 };
 

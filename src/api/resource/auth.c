@@ -9,6 +9,7 @@
 #include "api/resource/application_priv.h"
 #include "api/schemas/schemas.h"
 #include "base/text.h"
+#include "store/act.h"
 
 enum { EXPIRY_DEFAULT_S = 604800, CAPABILITY_SHOWN_MAX = 64 };
 
@@ -158,6 +159,8 @@ static void portal_session(struct api_ctx *c)
                                   c->api->o.link_once, c->arena, &link);
     if (rc == RC_NOT_FOUND) {
         (void)core_meter_take(c->api->wrong_codes, from, now_us);
+        store_act_on(STR("portal-session"), STR(""), STR(""));
+        api_act_record(c->req, "refused");
         http_error(c->req, 401, "link_ended",
                    "This link has ended. Whoever gave it to you can give you another.");
         return;
@@ -186,8 +189,11 @@ static void expire_all(struct api_ctx *c)
 static void auth_logout(struct api_ctx *c)
 {
     enum rc rc = access_revoke(c->api->o.access, c->who);
-    if (api_ok(c, rc))
-        api_reply_empty(c, 204);
+    if (!api_ok(c, rc))
+        return;
+    if (c->who->token == 0) /* of a JWT there is no row whose end could be recorded */
+        api_act_record(c->req, "signed-out");
+    api_reply_empty(c, 204);
 }
 
 static const struct api_route routes[] = {

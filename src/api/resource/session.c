@@ -7,6 +7,7 @@
 
 #include "access/browser.h"
 #include "api/schemas/schemas.h"
+#include "store/act.h"
 
 enum { COOKIE_DAYS = 7 };
 
@@ -17,9 +18,23 @@ struct sign_in {
     const char *how;
 };
 
+/* A name is given by whoever asks: it is kept as what it is about, not as who it was. */
+static void record_refusal(struct api_ctx *c, const char *how)
+{
+    struct str name = api_get_str(c, "name");
+    if (name.ptr != NULL)
+        store_act_on(STR("user"), STR(""), name);
+    else
+        store_act_on(str_from(how), STR(""), STR(""));
+    api_act_record(c->req, "refused");
+}
+
 void api_session_refuse(struct api_ctx *c, const char *how, const char *why, int status,
                         const char *code, const char *words)
 {
+    if (status == 401 ||
+        status == 403) /* and not what is over the limit: there is no end to that */
+        record_refusal(c, how);
     LOG(ACCESS_SIGN_IN_REFUSED, F_STR("peer", c->req->call->peer), F_TEXT("how", how),
         F_TEXT("why", why));
     http_error(c->req, status, code, "%s", words);

@@ -46,6 +46,7 @@ void store_options_defaults(struct store_options *o)
         .segment_us = INT64_C(86400) * 1000000,
         .retention_us = INT64_C(90) * 86400 * 1000000,
         .idempotency_us = INT64_C(12) * 3600 * 1000000,
+        .audit_us = INT64_C(90) * 24 * 3600 * 1000000,
         .group_max = 256,
         .queue_max = 20000,
         .cache_bytes = 24 << 20,
@@ -239,6 +240,7 @@ static enum rc open_store(const struct store_options *o, struct store **out, str
     s->lock_fd = -1;
     atomic_init(&s->base.retention_us, o->retention_us);
     atomic_init(&s->base.idempotency_us, o->idempotency_us);
+    atomic_init(&s->base.audit_us, o->audit_us);
     mutex_init(&s->segments_lock);
     mutex_init(&s->keys_lock);
     mutex_init(&s->health_lock);

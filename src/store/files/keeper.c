@@ -5,6 +5,7 @@
  */
 #include "store/files/keeper_priv.h"
 
+#include "store/audit.h"
 #include "store/files/health_priv.h"
 #include "store/files/key_time_priv.h"
 #include "store/files/keys_priv.h"
@@ -332,6 +333,7 @@ static void keeper_run(void *arg)
             next_round_us = now_us + ROUND_US;
             mind_time(s, now_us, &next_keep_us);
             store_config_checkpoint(&s->base.config);
+            store_audit_forget(&s->base);
             seal_and_retire(s);
             group_keys(s);
             expire_payloads(s, &turn);

@@ -227,7 +227,9 @@ struct answer call_as(struct caller *c, const char *token, const char *header, c
     req->route = m.route;
     for (size_t i = 0; i < m.param_count; i++)
         assert_true(http_decode(&c->arena, m.params[i], false, &req->params[i]));
+    api_act_enter(req);
     m.route->handler(req);
+    api_act_leave(req);
     struct answer a = { .status = req->reply.status,
                         .text = req->reply.body,
                         .reply = &req->reply };

@@ -53,7 +53,7 @@ const NAV: NavGroup[] = [
       { to: "/integrations/gaia", label: C.nav.gaia, icon: "wave" },
     ],
   },
-  { title: C.nav.server, items: [{ to: "/operational", label: C.nav.operational, icon: "bell" }, { to: "/access", label: C.nav.access, icon: "key", needs: "access" }, { to: "/system", label: C.nav.system, icon: "gear", key: "y" }, { to: "/settings", label: C.nav.settings, icon: "sun", key: "," }] },
+  { title: C.nav.server, items: [{ to: "/operational", label: C.nav.operational, icon: "bell" }, { to: "/access", label: C.nav.access, icon: "key", needs: "access" }, { to: "/audit", label: C.nav.audit, icon: "clock", key: "h" }, { to: "/system", label: C.nav.system, icon: "gear", key: "y" }, { to: "/settings", label: C.nav.settings, icon: "sun", key: "," }] },
 ];
 
 const isHelpOpen = signal(false);

@@ -6,6 +6,7 @@ export { Access } from "./access";
 export { AccessSessions } from "./access_sessions";
 export { AccessTenants } from "./access_tenants";
 export { AccessUsers } from "./access_users";
+export { AuditPage } from "./audit";
 export { LivePage } from "./live";
 export { Settings } from "./settings";
 export { SystemPage } from "./system";

@@ -11,6 +11,7 @@ import { appPath, APPS, eachOf, endpointName, EndpointStatus, many, numberOf, Sh
 import { usePage } from "../shell";
 import type { Application, Endpoint, Health, Stats } from "../types";
 import { AppDialog } from "./apps";
+import { Changes } from "./audit";
 import { SeriesDay } from "./endpoint_day";
 import { Deliveries } from "./deliveries";
 import { EndpointDialog } from "./endpoint_form";
@@ -18,7 +19,7 @@ import { Messages } from "./messages";
 import { PortalLink } from "./portal_link";
 import { SendMessage } from "./send";
 
-type AppTab = "endpoints" | "messages" | "deliveries" | "filters" | "settings";
+type AppTab = "endpoints" | "messages" | "deliveries" | "filters" | "changes" | "settings";
 
 function useTabs(app: string): { key: AppTab; label: string; to: string }[] {
   const base = `/apps/${part(app)}`;
@@ -27,6 +28,7 @@ function useTabs(app: string): { key: AppTab; label: string; to: string }[] {
     { key: "messages", label: C.app.messages, to: `${base}/messages` },
     { key: "deliveries", label: C.app.deliveries, to: `${base}/deliveries` },
     { key: "filters", label: C.app.filters, to: `${base}/filters` },
+    { key: "changes", label: C.common.changes, to: `${base}/changes` },
     { key: "settings", label: C.app.settings, to: `${base}/settings` },
   ];
 }
@@ -171,6 +173,10 @@ export function AppMessages({ params }: { params: Params }): JSX.Element {
 
 export function AppDeliveries({ params }: { params: Params }): JSX.Element {
   return <AppFrame params={params} tab="deliveries">{(app) => <Deliveries app={app.id} />}</AppFrame>;
+}
+
+export function AppChanges({ params }: { params: Params }): JSX.Element {
+  return <AppFrame params={params} tab="changes">{(app) => <Changes app={app.id} />}</AppFrame>;
 }
 
 function AppFacts({ app, onEdit }: { app: Application; onEdit: () => void }): JSX.Element {

@@ -8,6 +8,7 @@ import {
 import { C } from "../../words/console_filters";
 import { appCrumb, APPS, appPath, Shown, useApp, useOpen } from "../common";
 import { usePage } from "../shell";
+import { LatestChanges } from "./audit";
 import type { FilterChain, FilterRun, Webfilter } from "../types";
 import { changesOf, newFilter, saveChain, type Change, type DraftFilter } from "./chain_draft";
 import { FilterForm } from "./chain_form";
@@ -194,6 +195,7 @@ function ChainView({ app, event, data, reload }: { app: string; event: string; d
         <div class="stack">
           <DryRun app={app} event={event} draft={draft} isEdited={changes.length > 0} />
           <LastRuns app={app} event={event} runs={data.runs} filters={data.saved} />
+          <LatestChanges key={data.saved.map((one) => one.id + one.updatedAt).join()} app={app} object={event} />
         </div>
       </div>
       {act === "url" && <PluginUrl app={app} chain={data.chain} onClose={() => open(null)} onDone={reload} />}

@@ -2,7 +2,7 @@
 // The pages of applications, endpoints and messages, which are loaded together when the first of them is opened.
 import "../first";
 
-export { AppDeliveries, AppEndpoints, AppMessages, AppSettings } from "./app";
-export { EndpointHeadersPage, EndpointMessagesPage, EndpointPage } from "./endpoint";
+export { AppChanges, AppDeliveries, AppEndpoints, AppMessages, AppSettings } from "./app";
+export { EndpointChangesPage, EndpointHeadersPage, EndpointMessagesPage, EndpointPage } from "./endpoint";
 export { MessagePage } from "./message";
 export { DeliveriesPage } from "./deliveries";

@@ -8,6 +8,7 @@ import { C } from "../../words/console_delivery";
 import { appCrumb, APPS, curlOf, CurlDialog, endpointName, endpointPath, endpointStatus, many, readEndpoint, Shown, useApp, useOpen } from "../common";
 import { usePage } from "../shell";
 import type { Endpoint, Headers, Health, Stats } from "../types";
+import { Changes } from "./audit";
 import { EndpointAttempts, EndpointMessages } from "./endpoint_lists";
 import { SeriesDay } from "./endpoint_day";
 import { EndpointDialog } from "./endpoint_form";
@@ -15,7 +16,7 @@ import { EndpointHeaders } from "./endpoint_headers";
 import { DropWaiting, Elsewhere, Recover, ReplayAll, ReplayMissing } from "./recover";
 import { RotateSecret, SendTest } from "./endpoint_acts";
 
-type EndpointTab = "attempts" | "messages" | "headers";
+type EndpointTab = "attempts" | "messages" | "headers" | "changes";
 export type Act = "edit" | "test" | "rotate" | "delete" | "recover" | "again" | "elsewhere" | "replay" | "drop" | "curl";
 
 export interface Situation {
@@ -236,9 +237,11 @@ function EndpointFrame({ params, tab }: { params: Params; tab: EndpointTab }): J
                 { key: "attempts", label: C.endpoint.attempts, to: base },
                 { key: "messages", label: C.endpoint.messages, to: `${base}/messages` },
                 { key: "headers", label: C.endpoint.headers, to: `${base}/headers`, n: headers.data ? count(headerCount) : undefined },
+                { key: "changes", label: C.common.changes, to: `${base}/changes` },
               ]} />
               {tab === "attempts" && <EndpointAttempts app={appId} endpoint={id} />}
               {tab === "messages" && <EndpointMessages app={appId} endpoint={id} />}
+              {tab === "changes" && <Changes object={endpoint.id} />}
               {tab === "headers" && <EndpointHeaders path={endpointPath(appId, id)} loaded={headers} />}
             </div>
             <aside class="epside stack" aria-label={C.common.settings}>
@@ -261,4 +264,5 @@ function EndpointFrame({ params, tab }: { params: Params; tab: EndpointTab }): J
 
 export const EndpointPage = ({ params }: { params: Params }): JSX.Element => <EndpointFrame params={params} tab="attempts" />;
 export const EndpointMessagesPage = ({ params }: { params: Params }): JSX.Element => <EndpointFrame params={params} tab="messages" />;
+export const EndpointChangesPage = ({ params }: { params: Params }): JSX.Element => <EndpointFrame params={params} tab="changes" />;
 export const EndpointHeadersPage = ({ params }: { params: Params }): JSX.Element => <EndpointFrame params={params} tab="headers" />;

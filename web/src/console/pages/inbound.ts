@@ -2,5 +2,5 @@
 // The pages of sources, which are loaded together when the first of them is opened.
 import "../first";
 
-export { SourceEndpointsPage, SourcePage, SourceSettingsPage } from "./source";
+export { SourceChangesPage, SourceEndpointsPage, SourcePage, SourceSettingsPage } from "./source";
 export { Sources } from "./sources";

@@ -10,6 +10,7 @@ import { C } from "../../words/console_sources";
 import { Shown, useOpen } from "../common";
 import { usePage } from "../shell";
 import type { Endpoint, Source } from "../types";
+import { Changes } from "./audit";
 import { ReplayRefused } from "./replay_refused";
 import { Requests } from "./requests";
 import { loadPresets, ProviderSteps, SourceState } from "./sources";
@@ -17,7 +18,7 @@ import { SourceDay } from "./source_day";
 import { sourcePath } from "./source_path";
 import { TryRequest } from "./try_request";
 
-type SourceTab = "requests" | "endpoints" | "settings";
+type SourceTab = "requests" | "endpoints" | "changes" | "settings";
 type Act = "try" | "url" | "secret" | "delete" | "replay";
 
 function RotateUrl({ source, onClose, onDone }: { source: Source; onClose: () => void; onDone: () => void }): JSX.Element {
@@ -196,10 +197,12 @@ function SourceFrame({ params, tab }: { params: Params; tab: SourceTab }): JSX.E
           <Tabs label={C.source.tabs} at={tab} tabs={[
             { key: "requests", label: C.source.requests, to: base },
             { key: "endpoints", label: C.source.endpoints, to: `${base}/endpoints` },
+            { key: "changes", label: C.common.changes, to: `${base}/changes` },
             { key: "settings", label: C.source.settings, to: `${base}/settings` },
           ]} />
           {tab === "requests" && <Requests source={source} onSecret={() => open("secret")} onReplay={() => open("replay")} />}
           {tab === "endpoints" && <EndpointsTab source={source} />}
+          {tab === "changes" && <Changes object={source.id} />}
           {tab === "settings" && <SettingsTab source={source} open={open} />}
           {act === "try" && <TryRequest source={source} onClose={close} />}
           {act === "url" && <RotateUrl source={source} onClose={close} onDone={loaded.reload} />}
@@ -218,4 +221,5 @@ function SourceFrame({ params, tab }: { params: Params; tab: SourceTab }): JSX.E
 
 export const SourcePage = ({ params }: { params: Params }): JSX.Element => <SourceFrame params={params} tab="requests" />;
 export const SourceEndpointsPage = ({ params }: { params: Params }): JSX.Element => <SourceFrame params={params} tab="endpoints" />;
+export const SourceChangesPage = ({ params }: { params: Params }): JSX.Element => <SourceFrame params={params} tab="changes" />;
 export const SourceSettingsPage = ({ params }: { params: Params }): JSX.Element => <SourceFrame params={params} tab="settings" />;
