@@ -6,7 +6,6 @@ import { areKeysOn, Button, Check, Facts, Field, now, Panel, Seg, Select, setKey
 import { C } from "../../words/console_admin";
 import { session, signOut, who } from "../session";
 import { usePage } from "../shell";
-import { Account } from "./account";
 import { ViewsList } from "../views";
 import { Account } from "./account";
 
@@ -25,7 +24,6 @@ export function Settings(): JSX.Element {
       <Panel title={C.settings.theme}><div class="body"><Seg label={C.settings.theme} value={theme.value} onChange={setTheme} options={C.settings.themes} /></div></Panel>
       <Panel title={C.settings.zone}><div class="body"><Field label={C.settings.zone} hint={C.settings.zoneHint(when(now.value))}><Select value={zone.value} options={options} onValue={setZone} /></Field></div></Panel>
       <Panel title={C.keys.title}><div class="body"><Check sw checked={areKeysOn.value} onValue={setKeysOn}>{C.settings.keys}</Check><p class="hint mt-2">{C.settings.keysHint}</p></div></Panel>
-      {session.value?.isUser && <Account />}
       <Panel title={C.views.title}><div class="body"><ViewsList /></div></Panel>
       {session.value?.isUser && <Account />}
       {me && (
