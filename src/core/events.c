@@ -89,7 +89,8 @@ static enum rc make_org(struct core_events *e, struct store_tx *tx, struct arena
     struct store_org org = { .id = id_format(STR("org_"), &id, text),
                              .name = STR("operational webhooks"),
                              .created_us = clock_wall_us(e->o.clock) };
-    rc = store_setting_set(tx, ORG_SETTING, org.id); /* first: the audit log passes it over by that */
+    rc = store_setting_set(tx, ORG_SETTING,
+                           org.id); /* first: the audit log passes it over by that */
     if (rc == RC_OK)
         rc = store_org_insert(tx, &org);
     *num = org.num;

@@ -84,7 +84,7 @@ void store_audit_forget(struct store *s)
 #define OF_ORG " WHERE a.org = ?1"
 #define OF_ORG_AND_SERVER \
     " WHERE +a.org IN (?1, 0)" /* in the order of numbers, so that a page ends early */
-#define OF_EITHER " WHERE +a.org IN (?1, iif(?2, 0, ?1))"
+#define OF_EITHER " WHERE +a.org IN (?1, CASE WHEN ?2 THEN 0 ELSE ?1 END)"
 #define FITS \
     " AND (?4 = 0 OR a.app = ?4) AND (?5 = '' OR a.object = ?5 OR a.about = ?5)" \
     " AND (?6 = '' OR a.who_id = ?6 OR lower(a.who_name) = lower(?6))" \

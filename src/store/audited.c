@@ -120,9 +120,9 @@ static const struct store_audited_member of_issue_mark[] = {
 /* What only whoever saved it can see is nobody else's business. */
 static const struct store_audited_member of_saved_view[] = {
     { "shared", "@.shared", STORE_AUDITED_BOOL },
-    { "name", "iif(@.shared, @.name, NULL)", STORE_AUDITED_PLAIN },
-    { "page", "iif(@.shared, @.page, NULL)", STORE_AUDITED_PLAIN },
-    { "query", "iif(@.shared, @.query, NULL)", STORE_AUDITED_PLAIN },
+    { "name", "CASE WHEN @.shared THEN @.name ELSE NULL END", STORE_AUDITED_PLAIN },
+    { "page", "CASE WHEN @.shared THEN @.page ELSE NULL END", STORE_AUDITED_PLAIN },
+    { "query", "CASE WHEN @.shared THEN @.query ELSE NULL END", STORE_AUDITED_PLAIN },
 };
 
 const struct store_audited store_audited_tables[] = {
@@ -296,7 +296,7 @@ const struct store_audited store_audited_tables[] = {
       .org = "@.org",
       .app = "0",
       .id = "@.id",
-      .name = "iif(@.shared, @.name, '')",
+      .name = "CASE WHEN @.shared THEN @.name ELSE '' END",
       .about = "''",
       .alive = "1",
       MEMBERS(of_saved_view),
