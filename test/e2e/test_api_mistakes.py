@@ -15,7 +15,7 @@ SCHEMAS = DOCUMENT["components"]["schemas"]
 STREAM = "/api/v1/stream"
 # Texts that nothing can be wrong with.
 FREE_QUERIES = {"reason", "text", "event", "event_type", "filter_id", "endpoint_id", "outcome", "search", "q", "ids", "app_id", "app",
-                "topic", "trigger", "user", "endpoint", "source"}
+                "topic", "trigger", "user", "endpoint", "source", "object_id", "who", "operation"}
 NEEDED = {"/api/v1/series/rows": ("ids", "app")}  # without it the call says that, and no more
 WRONG = {"string": 5, "integer": "abc", "number": "abc", "boolean": "perhaps", "array": 5, "object": 5}
 
@@ -93,6 +93,8 @@ class Asked:
         self.headers = {"authorization": f"Bearer {g.token}"}
         self.names = {"app_id": g.application(uid="app")}
         self.names["endpoint_id"] = g.endpoint("app", "http://127.0.0.1:9/", uid="end")
+        self.own_endpoint = g.ok("POST", "/operational-webhook/endpoint", {"url": "http://127.0.0.1:9/"})["id"]
+        self.names["tenant_id"] = g.ok("POST", "/tenant", {"name": "tenant"})["id"]
         g.ok("POST", "/event-type", {"name": "a.b", "description": "d", "schemas": {"1": {"type": "object"}}})
         self.names["event_type_name"] = "a.b"
         self.names["msg_id"] = g.publish("app", event_type="a.b")
@@ -110,6 +112,7 @@ class Asked:
         if path == STREAM and "seconds" not in dict(query):  # it would go on
             query = [*query, ("seconds", "1")]
         query = urllib.parse.urlencode(query)
+        path = path.replace("/operational-webhook/endpoint/{endpoint_id}", "/operational-webhook/endpoint/" + self.own_endpoint)
         for name, value in self.names.items():
             path = path.replace("{" + name + "}", value)
         answer = self.grapnel.raw(method, path + ("?" + query if query else ""),

@@ -20,7 +20,7 @@ import pytest
 from conftest import PATIENCE_S, ROOT, binary, wait_until
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md")), *sorted((ROOT / "integrations").rglob("README.md"))]
-LANGUAGES = {"sh", "http", "json", "ini", "python", "js", "c", "text", "yaml", "html"}
+LANGUAGES = {"sh", "http", "json", "ini", "python", "js", "c", "text", "yaml", "html", "jsx"}
 
 NOT_HERE = {
     ("README.md", "make run"): "builds all of it and does not end; tools/try-bare runs it on a bare system",

@@ -83,7 +83,7 @@ def link_from(port):
         return json.load(answer)
 
 
-@pytest.mark.parametrize("language, command, name", [("python", sys.executable, "backend.py"), ("javascript", "node", "backend.mjs")])
+@pytest.mark.parametrize("language, command, name", [("python", sys.executable, "backend.py"), ("js", "node", "backend.mjs")])
 def test_the_guides_backends_get_a_link_that_opens_the_portal(open_page, world, run_backend, language, command, name):
     link = link_from(run_backend(command, name, printed(language)))
     assert world.server.call("GET", "/app/acme/endpoint", token=link["token"]).status == 200
