@@ -569,4 +569,4 @@ def test_a_view_is_saved_found_renamed_and_deleted(console, world):
     page.goto(world.server.url + "/console/settings")
     page.get_by_role("button", name="Delete What was paid").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("No saved view yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No saved view yet")).to_be_visible()

@@ -5,7 +5,6 @@ import "../kit";
 import "./common";
 import "./find";
 import "./moments";
-import "./pages/apps";
 import "./pages/found";
 import "./pages/live";
 import "./pages/overview";

@@ -5,7 +5,6 @@ import { useEffect, useState } from "preact/hooks";
 import { Button, Empty, ErrorPanel, match, path, SkelLines, type Params } from "../kit";
 import { C } from "../words/console";
 import { openFinder } from "./find";
-import { Apps } from "./pages/apps";
 import { FoundPage } from "./pages/found";
 import { Overview } from "./pages/overview";
 import { usePage } from "./shell";
@@ -39,7 +38,7 @@ const playground = () => import("./pages/playground");
 
 const ROUTES: readonly (readonly [string, Page])[] = [
   ["/", Overview],
-  ["/apps", Apps],
+  ["/apps", later(() => delivery().then((m) => m.Apps))],
   ["/find/:q", FoundPage],
   ["/apps/:app", later(() => delivery().then((m) => m.AppEndpoints))],
   ["/apps/:app/messages", later(() => delivery().then((m) => m.AppMessages))],

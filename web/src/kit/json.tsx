@@ -6,6 +6,7 @@ import { useMemo, useState } from "preact/hooks";
 import { W } from "../words/en";
 import { bytes, count } from "./format";
 import { Icon } from "./icons";
+import { download } from "./download";
 import { indented, isJson, membersOf, spanAt, type Member, type Span } from "./scan";
 import { Copy, Panel, Seg } from "./ui";
 
@@ -122,16 +123,6 @@ export function Text({ text, label, wrap = true }: { text: string; label: string
       {text.length > most && <button type="button" class="linkish more" onClick={() => setMost(text.length)}>{W.json.whole(count(text.length))}</button>}
     </>
   );
-}
-
-/** Hands the browser a file with these very bytes. */
-export function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
 /** A payload in a panel: tree or raw, copied and downloaded as it came. */

@@ -2,9 +2,7 @@
 // All applications.
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import {
-  api, Button, count, Dialog, download, Empty, ErrorPanel, Field, Icon, Id, Input, Link, navigate, pageIterator, Pager, part, query, Select, setQuery, Spark, Status, Table, TextArea, Time, toast, useAct, useLoad, type Column, type List,
-} from "../../kit";
+import { api, Button, count, Dialog, Empty, ErrorPanel, Field, Icon, Id, Input, Link, navigate, pageIterator, Pager, part, query, Select, setQuery, Spark, Status, Table, TextArea, Time, toast, useAct, useLoad, type Column, type List, download } from "../../kit";
 import { W } from "../../words/en";
 import { C } from "../../words/console";
 import { metadataOf, metadataText, numberOf } from "../common";

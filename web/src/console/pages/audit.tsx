@@ -2,9 +2,7 @@
 // Who changed what: the page of the whole log, and the part of other pages that shows the changes of one object. A row
 // opens by the address, so that it can be sent to somebody. Names and values are strangers' words, and text.
 import type { ComponentChildren, JSX } from "preact";
-import {
-  api, Button, call, Chips, Copy, Dialog, download, Empty, ErrorPanel, Facts, Id, Link, navigate, pageIterator, Pager, part, path, query, setQuery, Table, Time, toast, useLoad, type Column, type FilterSpec, type List, type Query,
-} from "../../kit";
+import { api, Button, call, Chips, Copy, Dialog, Empty, ErrorPanel, Facts, Id, Link, navigate, pageIterator, Pager, part, path, query, setQuery, Table, Time, toast, useLoad, type Column, type FilterSpec, type List, type Query, download } from "../../kit";
 import { W } from "../../words/en";
 import { C } from "../../words/console_audit";
 import { momentOf, showMoment, SINCE } from "../moments";

@@ -3,7 +3,8 @@
 // change of another setting is not undone.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, ApiError, Button, Check, Dialog, ErrorPanel, Field, Input, isJson, part, pretty, Select, TextArea, toast, useAct } from "../../kit";
+import { api, ApiError, Button, Check, Dialog, ErrorPanel, Field, Input, isJson, part, Select, TextArea, toast, useAct } from "../../kit";
+import { pretty } from "../../kit/json";
 import { objectOf } from "../../play/json";
 import { RulesTrial } from "../../play/trial";
 import { W } from "../../words/en";

@@ -2,7 +2,8 @@
 // The attempts of one delivery: what was sent and what came back, all of it as text.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, Code, Copy, count, duration, ErrorPanel, Facts, Icon, Id, Link, Menu, MenuItem, Panel, part, query, setQuery, StatusShape, Text, Time, toast, useLoad } from "../../kit";
+import { api, Code, Copy, count, duration, ErrorPanel, Facts, Icon, Id, Link, Menu, MenuItem, Panel, part, query, setQuery, StatusShape, Time, toast, useLoad } from "../../kit";
+import { Text } from "../../kit/json";
 import { C } from "../../words/console_delivery";
 import { appPath, endpointName, playgroundTo, Shown } from "../common";
 import type { Attempt, ExplainedAttempt, ExplainedEndpoint } from "../types";

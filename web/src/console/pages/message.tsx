@@ -3,9 +3,8 @@
 // wanted, and why.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import {
-  api, Button, Code, Confirm, count, duration, Empty, Facts, Id, Link, Menu, MenuItem, navigate, now, Panel, part, Payload, plural, query, relative, Seg, setQuery, Status, Tag, Time, toast, useLoad, when, type Params, type Raw, type StatusName,
-} from "../../kit";
+import { api, Button, Code, Confirm, count, duration, Empty, Facts, Id, Link, Menu, MenuItem, navigate, now, Panel, part, plural, query, relative, Seg, setQuery, Status, Tag, Time, toast, useLoad, when, type Params, type Raw, type StatusName } from "../../kit";
+import { Payload } from "../../kit/json";
 import { C } from "../../words/console_delivery";
 import { appCrumb, APPS, appPath, curlOf, CurlDialog, endpointName, hostOf, playgroundTo, Shown, useApp, useOpen } from "../common";
 import { Conditions } from "../../play/conditions";

@@ -3,7 +3,8 @@
 // it begins, never what was typed.
 import "../first";
 import type { ComponentChildren, JSX } from "preact";
-import { api, Button, ErrorPanel, Field, part, pretty, query, Select, setQuery, Tabs, toast, useAct, useLoad, type List, type Raw } from "../../kit";
+import { api, Button, ErrorPanel, Field, part, query, Select, setQuery, Tabs, toast, useAct, useLoad, type List, type Raw } from "../../kit";
+import { pretty } from "../../kit/json";
 import { FilterBench, type Sample } from "../../play/filter";
 import { objectOf } from "../../play/json";
 import { SignatureBench, type SignatureSample, type Way } from "../../play/signature";

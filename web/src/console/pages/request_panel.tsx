@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One request: why it was refused, step by step, and what to do; or what became of it.
 import type { JSX } from "preact";
-import { api, Button, bytes, Code, Copy, Facts, Icon, IconButton, Id, isJson, JsonTree, Link, Panel, part, setQuery, Status, Tag, Text, Time, toast, useAct, useLoad } from "../../kit";
+import { api, Button, bytes, Code, Copy, Facts, Icon, IconButton, Id, isJson, Link, Panel, part, setQuery, Status, Tag, Time, toast, useAct, useLoad } from "../../kit";
+import { JsonTree, Text } from "../../kit/json";
 import { C } from "../../words/console_sources";
 import { Shown } from "../common";
 import type { Explanation, Source, SourceRequest } from "../types";

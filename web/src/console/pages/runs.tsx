@@ -2,9 +2,8 @@
 // Runs of filter chains: the verdict, and who said what.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import {
-  api, Button, Chips, Code, Dialog, duration, Empty, ErrorPanel, Facts, Field, Id, Input, JsonTree, Link, pageIterator, Pager, Panel, part, query, Status, Table, Time, useAct, useLoad, type Column, type FilterSpec, type List, type Params,
-} from "../../kit";
+import { api, Button, Chips, Code, Dialog, duration, Empty, ErrorPanel, Facts, Field, Id, Input, Link, pageIterator, Pager, Panel, part, query, Status, Table, Time, useAct, useLoad, type Column, type FilterSpec, type List, type Params } from "../../kit";
+import { JsonTree } from "../../kit/json";
 import { W } from "../../words/en";
 import { C } from "../../words/console_filters";
 import { appCrumb, APPS, appPath, Shown, useApp } from "../common";

@@ -2,9 +2,8 @@
 // What runs in the background: how far it is, how fast, and how to slow it down or stop it.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import {
-  api, ApiError, Button, Chips, clock, Confirm, Empty, ErrorPanel, Facts, Id, JsonTree, Link, Meter, pageIterator, Pager, Panel, part, query, Select, Status, Table, Tabs, Time, toast, useAct, useLoad, type Column, type FilterSpec, type List, type Params, type StatusName,
-} from "../../kit";
+import { api, ApiError, Button, Chips, clock, Confirm, Empty, ErrorPanel, Facts, Id, Link, Meter, pageIterator, Pager, Panel, part, query, Select, Status, Table, Tabs, Time, toast, useAct, useLoad, type Column, type FilterSpec, type List, type Params, type StatusName } from "../../kit";
+import { JsonTree } from "../../kit/json";
 import { C } from "../../words/console_admin";
 import { Shown } from "../common";
 import { usePage } from "../shell";

@@ -2,9 +2,8 @@
 // Event types: what messages can be about, with their schemas.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import {
-  api, Button, Check, Confirm, Dialog, Empty, ErrorPanel, Facts, Field, Input, isJson, JsonTree, Link, Menu, MenuItem, navigate, pageIterator, Pager, Panel, part, query, setQuery, Table, Tag, TextArea, Time, toast, useAct, useLoad, type Column, type List, type Params,
-} from "../../kit";
+import { api, Button, Check, Confirm, Dialog, Empty, ErrorPanel, Facts, Field, Input, isJson, Link, Menu, MenuItem, navigate, pageIterator, Pager, Panel, part, query, setQuery, Table, Tag, TextArea, Time, toast, useAct, useLoad, type Column, type List, type Params } from "../../kit";
+import { JsonTree } from "../../kit/json";
 import { W } from "../../words/en";
 import { C } from "../../words/console_admin";
 import { listOf, Shown, useOpen } from "../common";
