@@ -275,7 +275,7 @@ def test_a_try_is_verified_and_a_filter_is_tried_before_it_is_saved(portal, worl
     world.server.endpoint(app, receiver.url, description="Shop")
     event = world.server.publish(app, {"id": 12345678901234567890}, "invoice.paid")
     receiver.wait()
-    page = portal(app, path=f"/messages/{event}")
+    page = portal(f"/messages/{event}", app=app)
     page.locator("button.try").first.click()
     page.get_by_role("link", name="Verify the signature").click()
     page.get_by_role("button", name="Check").click()
