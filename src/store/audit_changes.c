@@ -4,6 +4,7 @@
  */
 #include "store/audit_priv.h"
 
+#include "base/mem.h"
 #include "json/json.h"
 
 #include <stdio.h>
@@ -41,6 +42,49 @@ static json_t *value_of_own_time(const struct store_tx *tx, int64_t us)
     return value_of_time(is_none ? 0 : us + store_time_ahead_us(tx->config->time));
 }
 
+/* Takes the name and password out of a URL, in place. Returns how long it is then. */
+static size_t url_strip(char *url, size_t len)
+{
+    size_t start = str_find(str_of(url, len), ':') + 3, at = start, end = start;
+    while (end < len && url[end] != '/' && url[end] != '?' && url[end] != '#')
+        end++;
+    for (size_t i = start; i < end; i++)
+        if (url[i] == '@')
+            at = i + 1;
+    if (at == start)
+        return len;
+    memmove(url + start, url + at, len - at);
+    return len - (at - start);
+}
+
+static json_t *value_of_url(const json_t *value)
+{
+    if (!json_is_string(value))
+        return json_null();
+    char *url = xmemdup(json_string_value(value), json_string_length(value));
+    json_t *shown = json_stringn(url, url_strip(url, json_string_length(value)));
+    xfree(url);
+    return shown;
+}
+
+/* The same for every URL within. Takes the value; as deep as the JSON that was accepted. */
+static json_t *value_strip(json_t *value)
+{
+    const char *key;
+    json_t *member;
+    size_t i;
+    if (json_is_string(value)) {
+        json_t *shown = value_of_url(value);
+        json_decref(value);
+        return shown;
+    }
+    json_object_foreach(value, key, member) json_object_iter_set_new(
+        value, json_object_key_to_iter(key), value_strip(json_incref(member)));
+    json_array_foreach(value, i, member)
+        json_array_set_new(value, i, value_strip(json_incref(member)));
+    return value;
+}
+
 /* How it is shown, as a new reference. What was kept as JSON and is none is a text. */
 static json_t *value_show(const struct store_tx *tx, enum store_audited_as as, json_t *value)
 {
@@ -55,7 +99,8 @@ static json_t *value_show(const struct store_tx *tx, enum store_audited_as as, j
     case STORE_AUDITED_SPREAD:
         shown = json_loadb(json_string_value(value), json_string_length(value),
                            JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
-        return shown != NULL ? shown : json_incref(value);
+        return value_strip(shown != NULL ? shown : json_incref(value));
+    case STORE_AUDITED_URL: return value_of_url(value);
     case STORE_AUDITED_PLAIN:
     case STORE_AUDITED_SECRET: break;
     }

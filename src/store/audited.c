@@ -33,7 +33,7 @@ static const struct store_audited_member of_application[] = {
     { "metadata", "@.metadata", STORE_AUDITED_JSON },
 };
 static const struct store_audited_member of_endpoint[] = {
-    { "url", "@.url", STORE_AUDITED_PLAIN },
+    { "url", "@.url", STORE_AUDITED_URL },
     { "description", "@.description", STORE_AUDITED_PLAIN },
     { "uid", "@.uid", STORE_AUDITED_PLAIN },
     { "disabled", "@.disabled", STORE_AUDITED_BOOL },
@@ -84,7 +84,7 @@ static const struct store_audited_member of_source_token[] = {
     { "ingestUrl", "hex(@.hash)", STORE_AUDITED_SECRET },
 };
 static const struct store_audited_member of_filter[] = {
-    { "url", "@.url", STORE_AUDITED_PLAIN },
+    { "url", "@.url", STORE_AUDITED_URL },
     { "description", "@.description", STORE_AUDITED_PLAIN },
     { "event", "@.event", STORE_AUDITED_PLAIN },
     { "enabled", "@.enabled", STORE_AUDITED_BOOL },
@@ -154,7 +154,8 @@ const struct store_audited store_audited_tables[] = {
       .org = OWNER("@.app"),
       .app = "@.app",
       .id = "@.id",
-      .name = "coalesce(nullif(@.description, ''), @.url)",
+      .name =
+          "coalesce(nullif(@.description, ''), CASE WHEN instr(@.url, '@') THEN @.id ELSE @.url END)",
       .about = "coalesce((SELECT id FROM source WHERE app = @.app LIMIT 1), '')",
       .alive = "@.deleted = 0",
       MEMBERS(of_endpoint),
@@ -167,7 +168,7 @@ const struct store_audited store_audited_tables[] = {
       .app = "(SELECT app FROM endpoint WHERE num = @.endpoint)",
       .id = "(SELECT id FROM endpoint WHERE num = @.endpoint)",
       .name =
-          "(SELECT coalesce(nullif(description, ''), url) FROM endpoint WHERE num = @.endpoint)",
+          "(SELECT coalesce(nullif(description, ''), CASE WHEN instr(url, '@') THEN id ELSE url END) FROM endpoint WHERE num = @.endpoint)",
       .about = "coalesce((SELECT id FROM source WHERE app ="
                " (SELECT app FROM endpoint WHERE num = @.endpoint) LIMIT 1), '')",
       MEMBERS(of_endpoint_key),
@@ -239,7 +240,8 @@ const struct store_audited store_audited_tables[] = {
       .org = OWNER("@.app"),
       .app = "@.app",
       .id = "@.id",
-      .name = "coalesce(nullif(@.description, ''), @.url)",
+      .name =
+          "coalesce(nullif(@.description, ''), CASE WHEN instr(@.url, '@') THEN @.id ELSE @.url END)",
       .about = "@.event",
       .alive = "1",
       MEMBERS(of_filter),

@@ -15,7 +15,8 @@ enum store_audited_as {
     STORE_AUDITED_SPREAD, /* the same, of an object whose members are shown as the row's own */
     STORE_AUDITED_TIME,   /* the store's time; 0: none */
     STORE_AUDITED_WALL,   /* the same of the wall clock */
-    STORE_AUDITED_SECRET  /* never shown, only that it changed */
+    STORE_AUDITED_SECRET, /* never shown, only that it changed */
+    STORE_AUDITED_URL     /* without the name and password that stores of older versions have in it */
 };
 
 struct store_audited_member {

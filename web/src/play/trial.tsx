@@ -81,7 +81,7 @@ function Row({ raw, at, messageTo }: { raw: Raw<Trial>; at: number; messageTo: P
           <span class="grow trunc"><bdi>{one.eventType}</bdi> <span class="muted">{Y.trial.effects[one.effect]}</span></span>
           <span class="muted"><Time at={one.timestamp} /></span>
         </summary>
-        {isOpen && <div class="triedwhy"><p><Link class="mono" to={messageTo(one.msgId)}>{one.msgId}</Link></p><Why raw={raw} one={one} at={at} /></div>}
+        {isOpen && <div class="triedwhy"><p><Link class="mono roomy" to={messageTo(one.msgId)}>{one.msgId}</Link></p><Why raw={raw} one={one} at={at} /></div>}
       </details>
     </li>
   );
