@@ -50,10 +50,7 @@ enum rc access_session_prove(struct access *a, const struct access_identity *id)
     if (rc != RC_OK)
         return rc;
     rc = store_token_prove(tx, id->token, clock_wall_us(store_clock(a->store)));
-    if (rc == RC_OK)
-        return store_commit(tx);
-    store_end(tx);
-    return rc;
+    return store_finish(tx, rc);
 }
 
 enum rc access_login_code_new(struct access *a, int64_t org,

@@ -136,10 +136,7 @@ void access_uses_write(struct access_uses *u)
     enum rc rc = map_count(taken) == 0 ? RC_NOT_FOUND : store_write(u->store, &tx);
     if (rc == RC_OK) {
         rc = uses_write_all(tx, taken);
-        if (rc == RC_OK)
-            rc = store_commit(tx);
-        else
-            store_end(tx);
+        rc = store_finish(tx, rc);
     }
     (void)rc; /* the next hour notes it */
     drop_waiting(taken);

@@ -59,7 +59,7 @@ static enum rc take_settings(struct login_oidc *o, const struct login_oidc_setti
 {
     o->issuer = own_text(o, s->issuer);
     o->client_id = own_text(o, s->client_id);
-    o->client_secret = own_text(o, s->client_secret);
+    o->client_secret = arena_secret(&o->arena, str_trim(str_from(s->client_secret)));
     o->scopes = own_text(o, s->scopes);
     o->roles_claim = own_text(o, s->roles_claim);
     o->name = own_text(o, s->name);
@@ -101,7 +101,6 @@ void login_oidc_free(struct login_oidc *o)
     login_kept_drop(&o->description);
     login_kept_drop(&o->keys);
     verify_scheme_free(o->scheme);
-    mem_wipe((char *)(uintptr_t)o->client_secret.ptr, o->client_secret.len);
     mutex_fini(&o->lock);
     arena_fini(&o->arena);
     xfree(o);

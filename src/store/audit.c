@@ -27,10 +27,7 @@ enum rc store_audit_act(struct store *s, const char *action)
         return rc;
     store_audit_of_act(tx, action, &new);
     rc = store_audit_put(tx, &new);
-    if (rc == RC_OK)
-        return store_commit(tx);
-    store_end(tx);
-    return rc;
+    return store_finish(tx, rc);
 }
 
 /* --- forgetting ------------------------------------------------------------------------------------ */
@@ -66,10 +63,7 @@ void store_audit_forget(struct store *s)
     db_bind_int(stmt, 1, before_us);
     db_bind_int(stmt, 2, FORGOTTEN_MAX);
     enum rc rc = db_run(stmt);
-    if (rc == RC_OK)
-        rc = store_commit(tx);
-    else
-        store_end(tx);
+    rc = store_finish(tx, rc);
     (void)rc; /* the next round tries again */
 }
 

@@ -99,10 +99,7 @@ static bool rule_wants(const struct store_alert_rule *r, const struct api_troubl
 /* Each change is a transaction of its own: they are few, and the writer is everybody's. */
 static enum rc watch_end_write(struct store_tx *tx, enum rc rc)
 {
-    if (rc == RC_OK)
-        return store_commit(tx);
-    store_end(tx);
-    return rc;
+    return store_finish(tx, rc);
 }
 
 static enum rc drop_mark(struct watch_look *w, const struct store_issue_mark *m)
