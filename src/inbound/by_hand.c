@@ -104,15 +104,24 @@ static void by_hand_release(void *view)
     inbound_view_unref(view);
 }
 
+/* The source's view, for as long as the arena lasts: texts of the answer are its. */
+static enum rc by_hand_load(struct inbound *in, int64_t source, struct arena *a,
+                            struct inbound_view **out)
+{
+    thread_must_be(THREAD_WORKER);
+    enum rc rc = inbound_view_load(in, NULL, source, out);
+    if (rc == RC_OK)
+        arena_defer(a, by_hand_release, *out);
+    return rc;
+}
+
 enum rc inbound_explain(struct inbound *in, int64_t source, const struct inbound_trial *trial,
                         struct arena *a, struct inbound_explanation *out)
 {
     struct inbound_view *v = NULL;
-    thread_must_be(THREAD_WORKER);
-    enum rc rc = inbound_view_load(in, NULL, source, &v);
+    enum rc rc = by_hand_load(in, source, a, &v);
     if (rc != RC_OK)
         return rc;
-    arena_defer(a, by_hand_release, v); /* texts of the answer are its */
     struct inbound_request *r = ARENA_NEW(a, struct inbound_request);
     char *words = arena_alloc(a, WORDS_MAX);
     judge_at_any_url(in, v, trial, a, r, words, WORDS_MAX);
@@ -139,11 +148,9 @@ enum rc inbound_look(struct inbound *in, int64_t source, const struct inbound_tr
                      struct arena *a, struct inbound_looked *out)
 {
     struct inbound_view *v = NULL;
-    thread_must_be(THREAD_WORKER);
-    enum rc rc = inbound_view_load(in, NULL, source, &v);
+    enum rc rc = by_hand_load(in, source, a, &v);
     if (rc != RC_OK)
         return rc;
-    arena_defer(a, by_hand_release, v); /* texts of the answer are its */
     struct inbound_request *r = ARENA_NEW(a, struct inbound_request);
     struct inbound_config *config = ARENA_NEW(a, struct inbound_config);
     *out = (struct inbound_looked){ .scheme = v->scheme };

@@ -4,26 +4,11 @@
  */
 #include "access/access_priv.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "world.h"
 
 #include "store/application.h"
 
 enum { S = 1000000 };
-
-static struct world {
-    char dir[64];
-    struct clock_fake clock;
-    struct store *store;
-    struct access *access;
-    int64_t org, app;
-    struct arena arena;
-} w;
 
 static void make_app(void)
 {
@@ -40,39 +25,9 @@ static void make_app(void)
 static int begin(void **state)
 {
     (void)state;
-    struct buf why;
-    struct store_options o;
-    struct str id;
-    memset(&w, 0, sizeof(w));
-    thread_set_kind(THREAD_WORKER);
-    arena_init(&w.arena);
-    clock_fake_init(&w.clock, 1700000000 * INT64_C(1000000));
-    snprintf(w.dir, sizeof(w.dir), "/tmp/grapnel-access-XXXXXX");
-    assert_non_null(mkdtemp(w.dir));
-    store_options_defaults(&o);
-    o.dir = w.dir;
-    o.clock = &w.clock.clock;
-    o.rng = rng_system();
-    o.no_sync = true;
-    buf_init(&why, 256);
-    assert_int_equal(store_open(&o, &w.store, &why), RC_OK);
-    buf_fini(&why);
-    w.access = access_new(&(struct access_options){
-        .store = w.store, .clock = &w.clock.clock, .rng = rng_system(), .cached_max = 8 });
-    assert_int_equal(access_default_org(w.access, STR("org"), &w.arena, &w.org, &id), RC_OK);
+    world_begin(8);
     make_app();
     return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    char command[96];
-    access_free(w.access);
-    store_close(w.store);
-    arena_fini(&w.arena);
-    snprintf(command, sizeof(command), "rm -rf %s", w.dir);
-    return system(command);
 }
 
 static struct str make(const struct access_token_spec *spec,
@@ -284,18 +239,21 @@ static void a_deleted_applications_token_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_token_is_found_in_memory_after_its_first_use, begin, end),
-        cmocka_unit_test_setup_teardown(what_a_token_may_do_is_kept, begin, end),
-        cmocka_unit_test_setup_teardown(a_revoked_token_is_refused_at_once, begin, end),
-        cmocka_unit_test_setup_teardown(a_token_ends_by_its_number_only_for_its_owner, begin, end),
-        cmocka_unit_test_setup_teardown(a_token_expires_in_memory_too, begin, end),
+        cmocka_unit_test_setup_teardown(a_token_is_found_in_memory_after_its_first_use, begin,
+                                        world_end),
+        cmocka_unit_test_setup_teardown(what_a_token_may_do_is_kept, begin, world_end),
+        cmocka_unit_test_setup_teardown(a_revoked_token_is_refused_at_once, begin, world_end),
+        cmocka_unit_test_setup_teardown(a_token_ends_by_its_number_only_for_its_owner, begin,
+                                        world_end),
+        cmocka_unit_test_setup_teardown(a_token_expires_in_memory_too, begin, world_end),
         cmocka_unit_test_setup_teardown(
-            jwts_end_when_told_and_never_later_than_they_were_told_before, begin, end),
+            jwts_end_when_told_and_never_later_than_they_were_told_before, begin, world_end),
         cmocka_unit_test_setup_teardown(a_list_of_jwts_ends_that_the_first_release_wrote_is_read,
-                                        begin, end),
-        cmocka_unit_test_setup_teardown(an_applications_tokens_end_now_or_later, begin, end),
-        cmocka_unit_test_setup_teardown(the_cache_is_bounded_and_keeps_what_is_used, begin, end),
-        cmocka_unit_test_setup_teardown(a_deleted_applications_token_is_refused, begin, end),
+                                        begin, world_end),
+        cmocka_unit_test_setup_teardown(an_applications_tokens_end_now_or_later, begin, world_end),
+        cmocka_unit_test_setup_teardown(the_cache_is_bounded_and_keeps_what_is_used, begin,
+                                        world_end),
+        cmocka_unit_test_setup_teardown(a_deleted_applications_token_is_refused, begin, world_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,60 +4,15 @@
  */
 #include "access/session.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "world.h"
 
 #define HOUR (INT64_C(3600) * 1000000)
-
-static struct world {
-    char dir[64];
-    struct clock_fake clock;
-    struct store *store;
-    struct access *access;
-    int64_t org;
-    struct arena arena;
-} w;
 
 static int begin(void **state)
 {
     (void)state;
-    struct buf why;
-    struct store_options o;
-    struct str id;
-    memset(&w, 0, sizeof(w));
-    thread_set_kind(THREAD_WORKER);
-    arena_init(&w.arena);
-    clock_fake_init(&w.clock, 1700000000 * INT64_C(1000000));
-    snprintf(w.dir, sizeof(w.dir), "/tmp/grapnel-session-XXXXXX");
-    assert_non_null(mkdtemp(w.dir));
-    store_options_defaults(&o);
-    o.dir = w.dir;
-    o.clock = &w.clock.clock;
-    o.rng = rng_system();
-    o.no_sync = true;
-    buf_init(&why, 256);
-    assert_int_equal(store_open(&o, &w.store, &why), RC_OK);
-    buf_fini(&why);
-    w.access = access_new(&(struct access_options){
-        .store = w.store, .clock = &w.clock.clock, .rng = rng_system(), .cached_max = 1000 });
-    assert_int_equal(access_default_org(w.access, STR("org"), &w.arena, &w.org, &id), RC_OK);
+    world_begin(1000);
     return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    char command[96];
-    access_free(w.access);
-    store_close(w.store);
-    arena_fini(&w.arena);
-    snprintf(command, sizeof(command), "rm -rf %s", w.dir);
-    return system(command);
 }
 
 static int64_t make_token(int64_t lifetime_us)
@@ -258,7 +213,7 @@ static void roles_decide_what_a_user_may_do_in_the_console(void **state)
     }
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, world_end)
 
 int main(void)
 {
