@@ -338,7 +338,7 @@ def test_a_user_is_made_signs_in_adds_a_second_factor_and_is_signed_out(console,
     expect(theirs.get_by_role("img", name="QR code of the secret")).to_be_visible()
     theirs.get_by_label("Code that it shows now").fill(code_of(secret))
     theirs.get_by_role("button", name="Confirm").click()
-    expect(ann.get_by_text("A code is asked for beside the password.")).to_be_visible()
+    expect(ann.get_by_text("A code is required in addition to the password.")).to_be_visible()
     page.get_by_role("link", name="Sessions").click()
     row = page.get_by_role("row").filter(has_text="ann@example.com")
     expect(row).to_contain_text("127.0.0.1")

@@ -111,7 +111,7 @@ export const C = {
     sub: "what this server itself tells",
     text: "Endpoints here get events of Grapnel’s own, such as endpoint.disabled or message.attempt.exhausted.",
     add: "Add endpoint",
-    empty: "Nobody is told yet",
+    empty: "Nobody is notified yet",
     emptyText: "Give a URL to be told when an endpoint is disabled, fails or recovers.",
     removeTitle: (name: string) => `Delete ${name}?`,
     removeText: "It no longer gets this server’s own events.",

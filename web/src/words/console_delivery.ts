@@ -45,7 +45,7 @@ export const C = {
     text: "The application’s owner sees its own endpoints and messages there, and nothing else.",
     readOnly: "Read only: nothing can be changed",
     capabilities: "May",
-    expiry: "Good for",
+    expiry: "Valid for",
     make: "Make the link",
     link: "Link",
     hint: "Whoever has the link has what it allows. It can be ended with “End all portal sessions”.",
