@@ -92,6 +92,9 @@ static void curl_on_deadline(void *arg)
         curl_launch(ex, NULL);
     } else if (ex->is_resolving) {
         curl_finish(ex, fetch_call_say_no_names(c, is_total ? c->deadline_us : c->connect_us));
+    } else if (!ex->is_connected && !is_total) {
+        fetch_call_say(c, "no connection within %lld ms", (long long)(c->connect_us / 1000));
+        curl_finish(ex, FETCH_CONNECT_TIMEOUT);
     } else {
         fetch_curl_call_note_connection(ex);
         fetch_call_say(c, "no answer within %lld ms", (long long)(c->deadline_us / 1000));
@@ -101,10 +104,24 @@ static void curl_on_deadline(void *arg)
 
 /* --- the multi handle on the loop ---------------------------------------------------------- */
 
-/* Again, on a connection of its own; curl has closed the stale one. The deadline goes on. */
+static int64_t connect_within_us(const struct fetch_call *c)
+{
+    return c->connect_us < c->deadline_us ? c->connect_us : c->deadline_us;
+}
+
+/* Until a connection stands the connect deadline counts, if it is the earlier one. curl 7.88 may let its own pass: its
+ * timer can fire before it takes the time for over, and is not set again. */
+static void curl_await_connection(struct curl_exchange *ex)
+{
+    ex->is_connected = false;
+    loop_timer_set(ex->client->loop, &ex->timer, ex->started_us + connect_within_us(ex->call));
+}
+
+/* Again, on a connection of its own; curl has closed the stale one. The deadlines go on. */
 static void start_afresh(struct curl_exchange *ex)
 {
     ex->is_stale = false;
+    curl_await_connection(ex);
     metrics_add(METRIC_FETCH_STALE, 1);
     MUST(curl_multi_remove_handle(ex->client->multi, ex->easy) == CURLM_OK);
     (void)curl_easy_setopt(ex->easy, CURLOPT_FRESH_CONNECT, 1L);
@@ -227,7 +244,7 @@ static void curl_filter(struct curl_exchange *ex, struct fetch_addresses *found)
 static void curl_launch(struct curl_exchange *ex, const struct fetch_addresses *found)
 {
     ex->is_resolving = false;
-    loop_timer_set(ex->client->loop, &ex->timer, ex->started_us + ex->call->deadline_us);
+    curl_await_connection(ex);
     if (!fetch_curl_call_setup(ex, found)) {
         curl_finish(ex, FETCH_BAD_URL);
         return;
@@ -288,7 +305,7 @@ static void on_proxy_resolved(void *arg, const struct fetch_addresses *found, co
 static void exchange_start(struct curl_client *client, struct fetch_call *c)
 {
     struct curl_exchange *ex = XNEW(struct curl_exchange);
-    int64_t until_us = c->connect_us < c->deadline_us ? c->connect_us : c->deadline_us;
+    int64_t until_us = connect_within_us(c);
 
     ex->client = client;
     ex->call = c;

@@ -208,6 +208,8 @@ static int on_before_request(void *arg, char *peer, char *here, int peer_port, i
     char byte;
 
     (void)peer, (void)here, (void)peer_port;
+    ex->is_connected = true;
+    loop_timer_set(ex->client->loop, &ex->timer, ex->started_us + ex->call->deadline_us);
     (void)curl_easy_getinfo(ex->easy, CURLINFO_NUM_CONNECTS, &connects);
     if (connects > 0 || ex->client->http2) /* which has frames for such words */
         return CURL_PREREQFUNC_OK;
@@ -429,7 +431,7 @@ static void add_connection(struct curl_exchange *ex)
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                            client->http2 ? (long)CURL_HTTP_VERSION_2TLS
                                          : (long)CURL_HTTP_VERSION_1_1);
-    /* The total deadline is the loop's timer. */
+    /* Both deadlines are the loop's timer. From this one curl takes how long each of several addresses may need. */
     if (c->connect_us < c->deadline_us)
         (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                                left_us < 1000 ? 1L : (long)(left_us / 1000));

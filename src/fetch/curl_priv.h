@@ -60,7 +60,8 @@ struct curl_exchange {
     struct curl_exchange *prev;
     struct curl_exchange *next;
     int64_t started_us;
-    bool is_resolving; /* the connect deadline is ours until curl connects */
+    bool is_resolving;
+    bool is_connected; /* and about to send: the total deadline counts from here on */
     bool is_in_head;   /* its first line has come, its end has not */
     bool has_head;     /* the final one */
     bool is_sloppy;    /* and only its status counts */
