@@ -85,7 +85,8 @@ def test_a_lasting_issue_is_told_once_and_so_is_its_end(make_grapnel, make_recei
     server.publish(app)
     ended = json.loads(told.wait(2)[1].body)
     assert (ended["type"], ended["data"]["issueId"]) == ("issue.ended", issue["issueId"]) and ended["data"]["endedAt"]
-    attempts = server.ok("GET", f"/operational-webhook/endpoint/{endpoint}/attempt")["data"]
+    attempts = wait_until(lambda: (found := server.ok("GET", f"/operational-webhook/endpoint/{endpoint}/attempt")["data"]) and found[1:] and found,
+                          "both attempts to be recorded")
     assert [a["responseStatusCode"] for a in attempts] == [204, 204]
     sent = server.ok("GET", "/operational-webhook/message?event_types=issue.alert,issue.ended")["data"]
     assert [m["eventType"] for m in sent] == ["issue.ended", "issue.alert"] and sent[1]["payload"] == alert

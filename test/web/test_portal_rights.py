@@ -102,7 +102,7 @@ def test_the_playground_saves_and_takes_secrets_only_as_the_link_allows(open_pag
     expect(page.get_by_role("button", name="Save for The ok one")).to_have_count(0)
     page.get_by_role("link", name="Signature").click()
     expect(page.get_by_text("Empty: the endpoint’s own")).to_have_count(0)
-    expect(page.get_by_text("It is sent to the server for this check, and kept nowhere.")).to_be_visible()
+    expect(page.get_by_text("They are sent to the server for this check and are not kept.")).to_be_visible()
 
 
 def test_a_link_that_may_only_look_shows_no_control_that_changes_anything(open_page, world):
