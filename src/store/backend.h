@@ -37,6 +37,7 @@ struct store_backend {
     /* retention_us or idempotency_us of the store was changed. */
     void (*retention_changed)(struct store *s);
     enum rc (*due_endpoints)(struct store *s, struct arena *a, struct store_due_endpoint **out, size_t *count);
+    enum rc (*due_count)(struct store *s, int64_t endpoint, size_t max, size_t *count, int64_t *oldest_us);
     enum rc (*due_list)(struct store *s, int64_t endpoint, int64_t after_due_us, const struct id *after_message, size_t max, struct store_due *out, size_t *count);
     enum rc (*health)(struct store *s, struct buf *why);
     void (*stats)(struct store *s, struct store_stats *out);

@@ -209,6 +209,12 @@ enum rc store_due_endpoints(struct store *s, struct arena *a, struct store_due_e
     return s->backend->due_endpoints(s, a, out, count);
 }
 
+enum rc store_due_count(struct store *s, int64_t endpoint, size_t max, size_t *count,
+                        int64_t *oldest_us)
+{
+    return s->backend->due_count(s, endpoint, max, count, oldest_us);
+}
+
 enum rc store_due_list(struct store *s, int64_t endpoint, int64_t after_due_us,
                        const struct id *after_message, size_t max, struct store_due *out,
                        size_t *count)

@@ -6,8 +6,8 @@ import threading
 import time
 
 # What an open console asks for on its overview, over and over (web/src/console): the trouble in its navigation, the
-# charts, the busiest applications. It does so every 30 seconds; here it is more often, so that a short run has some.
-REFRESH_S = 5
+# charts, the busiest applications. One of ten asks every three seconds, so a run of six has some of it.
+REFRESH_S = 30
 MEASURES = "accepted,delivered,failed,attempts,attempts2xx,attempts3xx,attempts4xx,attempts5xx,attemptsNone,attemptP50,attemptP95"
 CALLS = ("/api/v1/auth/whoami", "/api/v1/trouble?limit=50", f"/api/v1/series?of=organisation&measure={MEASURES}&from=now-24h&step=15m",
          "/api/v1/app?limit=250&order=descending")

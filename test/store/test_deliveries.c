@@ -424,6 +424,13 @@ static void due_deliveries_come_in_order_over_many_stretches(void **state)
                          RC_OK);
     }
     assert_int_equal(all, WIDE_MESSAGES);
+    assert_int_equal(store_due_count(f->store, 9, 1000, &count, &last_us), RC_OK);
+    assert_int_equal(count, WIDE_MESSAGES);
+    assert_int_equal(store_due_count(f->store, 9, WIDE_MESSAGES - 3, &count, &last_us), RC_OK);
+    assert_int_equal(count, WIDE_MESSAGES - 3);
+    assert_int_equal(store_due_count(f->store, WIDE + 1, 1000, &count, &last_us), RC_OK);
+    assert_int_equal(count, 0);
+    assert_int_equal(last_us, 0);
     assert_int_equal(store_due_endpoints(f->store, &f->arena, &endpoints, &count), RC_OK);
     assert_int_equal(count, WIDE);
     for (size_t i = 0; i < count; i++) {
@@ -438,13 +445,21 @@ static void finished_deliveries_are_not_due(void **state)
     struct store_due due[2];
     struct store_due_endpoint *endpoints;
     size_t count;
+    int64_t oldest_us;
     const int64_t two[] = { 1, 2 };
     struct published p = publish(f, (struct publish_spec){ .endpoints = two, .endpoint_count = 2 });
-    (void)publish(f, (struct publish_spec){ .endpoints = two,
-                                            .endpoint_count = 2,
-                                            .deliver_at_us = test_now_us() - 5 });
+    test_advance_us(SECOND);
+    struct published later =
+        publish(f, (struct publish_spec){
+                       .endpoints = two, .endpoint_count = 2, .deliver_at_us = test_now_us() - 5 });
     assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_SUCCESS), RC_OK);
     assert_int_equal(finish(f, p.id, 2, STORE_PENDING, STORE_SENDING), RC_OK);
+    assert_int_equal(store_due_count(f->store, 1, 9, &count, &oldest_us), RC_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(oldest_us, id_time_us(&later.id));
+    assert_int_equal(store_due_count(f->store, 2, 9, &count, &oldest_us), RC_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(oldest_us, id_time_us(&p.id));
     assert_int_equal(store_due_list(f->store, 1, 0, NULL, 2, due, &count), RC_OK);
     assert_int_equal(count, 1);
     assert_int_equal(store_due_list(f->store, 2, 0, NULL, 2, due, &count), RC_OK);

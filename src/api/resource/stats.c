@@ -90,17 +90,15 @@ static void write_next(struct api_ctx *c, struct api_out *o, const struct store_
 static void endpoint_health(struct api_ctx *c)
 {
     const struct store_endpoint *ep = &c->endpoint;
-    struct store_due *due = arena_array(c->arena, PENDING_MAX, sizeof(*due));
-    size_t count = 0;
-    enum rc rc = store_due_list(c->api->o.store, ep->num, 0, NULL, PENDING_MAX, due, &count);
+    struct store *store = c->api->o.store;
+    struct store_due first;
+    size_t count = 0, first_count = 0;
+    int64_t oldest_us = 0;
+    enum rc rc = store_due_count(store, ep->num, PENDING_MAX, &count, &oldest_us);
+    if (rc == RC_OK)
+        rc = store_due_list(store, ep->num, 0, NULL, 1, &first, &first_count);
     if (!api_ok(c, rc))
         return;
-    int64_t oldest = 0;
-    for (size_t i = 0; i < count; i++) {
-        int64_t at = store_shown_us(c->api->o.store, id_time_us(&due[i].message));
-        if (oldest == 0 || at < oldest)
-            oldest = at;
-    }
     struct deliver_lane_info lane = api_lane_of(c->api, ep->num);
     struct api_out o;
     api_out_open(c, &o);
@@ -109,8 +107,8 @@ static void endpoint_health(struct api_ctx *c)
     api_out_opt(&o, "disabledReason", ep->disabled ? ep->disabled_reason : STR_NONE);
     api_out_opt_date(&o, "failingSince", store_shown_us(c->api->o.store, ep->failing_since_us));
     api_out_int(&o, "pendingCount", (int64_t)count);
-    api_out_opt_date(&o, "oldestPendingAt", oldest);
-    write_next(c, &o, count == 0 ? NULL : &due[0]);
+    api_out_opt_date(&o, "oldestPendingAt", oldest_us == 0 ? 0 : store_shown_us(store, oldest_us));
+    write_next(c, &o, first_count == 0 ? NULL : &first);
     write_lane(&o, &lane);
     api_out_end(&o, '}');
     api_reply(c, 200, &o);

@@ -104,14 +104,13 @@ static void write_waiting(struct api_ctx *c, struct api_out *o, const struct api
                           int64_t until_us)
 {
     struct store *store = c->api->o.store;
-    struct store_due *due = arena_array(c->arena, WAITING_MAX, sizeof(*due));
     size_t count = 0;
+    int64_t made_us = 0, oldest_us = t->oldest_us;
     bool is_known = t->ep.num != 0 && !is_late(c, until_us) &&
-                    store_due_list(store, t->ep.num, 0, NULL, WAITING_MAX, due, &count) == RC_OK;
-    int64_t oldest_us = t->oldest_us;
-    for (size_t i = 0; is_known && i < count; i++) {
-        int64_t at_us = store_shown_us(store, id_time_us(&due[i].message));
-        oldest_us = oldest_us == 0 || at_us < oldest_us ? at_us : oldest_us;
+                    store_due_count(store, t->ep.num, WAITING_MAX, &count, &made_us) == RC_OK;
+    if (is_known && count > 0) {
+        int64_t shown_us = store_shown_us(store, made_us);
+        oldest_us = oldest_us == 0 || shown_us < oldest_us ? shown_us : oldest_us;
     }
     if (is_known)
         api_out_int(o, "waitingCount", (int64_t)count);

@@ -118,6 +118,64 @@ enum rc store_files_due_list(struct store *store, int64_t endpoint, int64_t afte
     return rc;
 }
 
+/* --- how many ---------------------------------------------------------------------------------------------- */
+
+struct due_counted {
+    size_t max, count;
+    int64_t oldest_key; /* INT64_MAX: none */
+};
+
+static enum rc due_count_stretch(struct db *db, int64_t stretch, int64_t endpoint,
+                                 struct due_counted *c)
+{
+    enum rc rc;
+    struct db_stmt *s =
+        db_prepare(db, "SELECT count(*), min(msg) FROM"
+                       " (SELECT msg FROM delivery INDEXED BY delivery_due"
+                       " WHERE stretch = ?1 AND endpoint = ?2 AND due IS NOT NULL LIMIT ?3)");
+    db_bind_int(s, 1, stretch);
+    db_bind_int(s, 2, endpoint);
+    db_bind_int(s, 3, (int64_t)(c->max - c->count));
+    while (db_step(s, &rc)) {
+        size_t found = (size_t)db_int(s, 0);
+        c->count += found;
+        if (found > 0 && db_int(s, 1) < c->oldest_key)
+            c->oldest_key = db_int(s, 1);
+    }
+    return rc;
+}
+
+static enum rc due_count_segment(struct store_segment *seg, int64_t endpoint, struct due_counted *c)
+{
+    struct store_reader *reader;
+    enum rc rc = store_reader_get(seg, &reader);
+    if (rc != RC_OK)
+        return rc;
+    int64_t stretches = (int64_t)store_stretch_count(seg, STRETCH_MESSAGES);
+    for (int64_t n = 0; rc == RC_OK && n < stretches && c->count < c->max; n++)
+        rc = due_count_stretch(reader->db, n, endpoint, c);
+    store_reader_put(seg->store, reader);
+    return rc;
+}
+
+enum rc store_files_due_count(struct store *store, int64_t endpoint, size_t max, size_t *count,
+                              int64_t *oldest_us)
+{
+    struct store_files *s = store_files_of(store);
+    struct due_counted c = { .max = max, .oldest_key = INT64_MAX };
+    enum rc rc = RC_OK;
+    struct store_segment_list list = store_segment_list_get(s);
+    for (size_t i = 0; rc == RC_OK && i < list.count && c.count < max; i++) {
+        if (atomic_load(&list.at[i]->pending) > 0)
+            rc = due_count_segment(list.at[i], endpoint, &c);
+    }
+    store_segment_list_free(&list);
+    struct id oldest = store_id_of(c.oldest_key, STR(""));
+    *count = c.count;
+    *oldest_us = c.count > 0 ? id_time_us(&oldest) : 0;
+    return rc;
+}
+
 /* --- all endpoints --------------------------------------------------------------------------------------------- */
 
 struct tally {

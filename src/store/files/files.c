@@ -283,6 +283,7 @@ const struct store_backend store_files_backend = {
     .submit_publishes = store_files_submit_publishes,
     .retention_changed = hear_retention,
     .due_endpoints = store_files_due_endpoints,
+    .due_count = store_files_due_count,
     .due_list = store_files_due_list,
     .health = store_files_health,
     .stats = store_files_stats,
