@@ -11,7 +11,7 @@
 #include "store/application.h"
 #include "webfilter/set.h"
 
-enum { HEAD_MAX = 16384 };
+enum { HEAD_MAX = 16384, STATS_MAX = 1 << 24 };
 
 /* --- the world ------------------------------------------------------------------------------------- */
 
@@ -104,7 +104,10 @@ static void open_api(struct caller *c)
     c->stats = stats_open(&(struct stats_options){ .dir = c->dir,
                                                    .clock = clock_system(),
                                                    .own = store_clock(c->store),
-                                                   .rng = rng_system() });
+                                                   .rng = rng_system(),
+                                                   .size_max = STATS_MAX,
+                                                   .no_thread = true });
+    store_watch(c->store, stats_watcher(c->stats));
     struct api_options o = { .store = c->store,
                              .stats = c->stats,
                              .directory = c->directory,
@@ -176,6 +179,7 @@ int caller_close(void **state)
     core_publisher_free(c->publisher);
     access_free(c->access);
     core_directory_free(c->directory);
+    stats_stop(c->stats);
     store_close(c->store);
     stats_close(c->stats);
     loop_free(c->loop);

@@ -18,7 +18,7 @@
 struct caller {
     char dir[64];
     struct store *store;
-    struct stats *stats; /* counts nothing */
+    struct stats *stats; /* counts what is accepted; stats_tick() is the test's */
     struct core_directory *directory;
     struct access *access;
     struct core_publisher *publisher;

@@ -80,6 +80,41 @@ static void an_applications_plan_is_no_good_for_the_organisation(void **state)
     assert_int_equal(call_as(c, own, NULL, "POST", "/api/v1/bulk", body.ptr).status, 202);
 }
 
+static struct answer control(struct caller *c, const char *token, const char *id, const char *verb,
+                             const char *body)
+{
+    struct str path = arena_fmt(&c->arena, "/api/v1/background-task/%s/%s", id, verb);
+    return call_as(c, token, NULL, "POST", path.ptr, body);
+}
+
+static const char *state_of_task(struct answer a)
+{
+    assert_int_equal(a.status, 200);
+    return text_at(a, "data.state");
+}
+
+static void a_task_is_held_paced_and_ended_by_those_who_may_start_it(void **state)
+{
+    struct caller *c = *state;
+    send_three(c);
+    struct answer a = call(c, "POST", COUNT, "{\"action\":\"cancel\",\"appId\":\"app\"}");
+    struct str body = arena_fmt(&c->arena, "{\"plan\":\"%s\",\"rate\":1}",
+                                text_at(a, "plan")); /* three seconds */
+    a = call(c, "POST", "/api/v1/bulk", body.ptr);
+    assert_int_equal(a.status, 202);
+    const char *id = text_at(a, "id");
+    assert_string_equal(state_of_task(control(c, c->token, id, "pause", NULL)), "paused");
+    assert_int_equal(control(c, c->token, id, "rate", "{\"rate\":0}").status, 422);
+    a = control(c, c->token, id, "rate", "{\"rate\":7}");
+    assert_int_equal(json_integer_value(at(a, "data.rate")), 7);
+    make_app(c, "other");
+    assert_int_equal(control(c, token_of_app(c, "other", false), id, "cancel", NULL).status, 404);
+    assert_int_equal(control(c, token_of_app(c, "app", true), id, "cancel", NULL).status, 403);
+    assert_int_equal(control(c, c->token, "qtask_nosuch", "cancel", NULL).status, 404);
+    assert_int_equal(control(c, c->token, id, "cancel", NULL).status, 200);
+    assert_int_equal(control(c, c->token, id, "resume", NULL).status, 409);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, caller_open, caller_close)
 
 int main(void)
@@ -88,6 +123,7 @@ int main(void)
         T(a_count_says_what_is_there_and_changes_nothing),
         T(a_plan_past_its_time_is_refused),
         T(an_applications_plan_is_no_good_for_the_organisation),
+        T(a_task_is_held_paced_and_ended_by_those_who_may_start_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
