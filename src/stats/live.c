@@ -11,9 +11,13 @@
 
 struct stats_audience {
     struct stats_want want;
+    uint64_t number;
     atomic_int refs;
-    int lookers; /* under stats_live.lock */
+    int lookers;       /* under stats_live.lock, as is */
+    int64_t forget_us; /* monotonic: without a looker it goes then */
     _Atomic uint64_t kinds[STATS_EVENT_KINDS], left_out;
+    _Atomic uint64_t
+        total; /* of all kinds; behind the lock for what is kept, so that the ring is in order */
     atomic_int allowance; /* records that may be written now */
     struct mutex lock;    /* over the rest */
     int64_t refilled_us;  /* 0: never */
@@ -102,10 +106,11 @@ struct stats_audiences *stats_live_audiences(struct stats_live *l)
     return all;
 }
 
-static struct stats_audience *audience_new(const struct stats_want *want)
+static struct stats_audience *audience_new(struct stats_live *l, const struct stats_want *want)
 {
     struct stats_audience *a = XNEW(struct stats_audience);
     a->want = *want;
+    a->number = ++l->next_audience;
     atomic_store(&a->refs, 1);
     atomic_store(&a->allowance, STATS_SAMPLE_BURST);
     mutex_init(&a->lock);
@@ -121,15 +126,25 @@ static struct stats_audience *audience_find(const struct stats_audiences *all,
     return NULL;
 }
 
-/* Swaps the list for one with `more` (which the list takes), and without those nobody looks at. */
-static void renew_audiences(struct stats_live *l, struct stats_audience *more)
+static bool is_lingering(const struct stats_audience *a)
+{
+    return a->lookers == 0;
+}
+
+/* Swaps the list for one with `more` (which the list takes), and without those that nobody came back to by `now_us`. */
+static void renew_audiences(struct stats_live *l, struct stats_audience *more, int64_t now_us)
 {
     struct stats_audiences *before = l->all, *now = XNEW(struct stats_audiences);
+    int watched = more == NULL ? 0 : 1;
+    int64_t forget_us = 0;
     atomic_store(&now->refs, 1);
     for (size_t i = 0; before != NULL && i < before->count; i++) {
         struct stats_audience *a = before->list[i];
-        if (a->lookers == 0)
+        if (is_lingering(a) && a->forget_us <= now_us)
             continue;
+        if (is_lingering(a) && (forget_us == 0 || a->forget_us < forget_us))
+            forget_us = a->forget_us;
+        watched += is_lingering(a) ? 1 : a->lookers;
         atomic_fetch_add(&a->refs, 1);
         now->list[now->count++] = a;
     }
@@ -140,7 +155,35 @@ static void renew_audiences(struct stats_live *l, struct stats_audience *more)
         xfree(now);
         l->all = NULL;
     }
+    atomic_store(&l->forget_us, forget_us);
+    atomic_store(&l->watched, watched);
     audiences_unref(before);
+}
+
+/* The one that was left longest ago; NULL: none is lingering. */
+static struct stats_audience *find_oldest(const struct stats_audiences *all, size_t *count)
+{
+    struct stats_audience *oldest = NULL;
+    *count = 0;
+    for (size_t i = 0; all != NULL && i < all->count; i++) {
+        struct stats_audience *a = all->list[i];
+        if (!is_lingering(a))
+            continue;
+        ++*count;
+        if (oldest == NULL || a->forget_us < oldest->forget_us)
+            oldest = a;
+    }
+    return oldest;
+}
+
+void stats_live_forget(struct stats_live *l)
+{
+    int64_t now_us = clock_mono_us(l->clock);
+    if (now_us < atomic_load(&l->forget_us))
+        return;
+    mutex_lock(&l->lock);
+    renew_audiences(l, NULL, now_us);
+    mutex_unlock(&l->lock);
 }
 
 /* --- lookers ------------------------------------------------------------------------------------------ */
@@ -154,28 +197,78 @@ static struct stats_seen read_seen(const struct stats_audience *a)
     return seen;
 }
 
-enum rc stats_live_add(struct stats *s, const struct stats_want *want, struct stats_looker *looker)
+/* The audience of a want, which may be made for it; NULL: there is no place. Locked. */
+static struct stats_audience *audience_for(struct stats_live *l, const struct stats_want *want)
+{
+    int64_t now_us = clock_mono_us(l->clock);
+    struct stats_audience *a = audience_find(l->all, want);
+    if (a != NULL && (!is_lingering(a) || a->forget_us > now_us))
+        return a;
+    size_t lingering;
+    struct stats_audience *oldest = find_oldest(l->all, &lingering);
+    if (oldest != NULL && l->all->count == STATS_AUDIENCES_MAX)
+        oldest->forget_us = now_us;
+    else if (l->all != NULL && l->all->count == STATS_AUDIENCES_MAX)
+        return NULL;
+    a = audience_new(l, want);
+    renew_audiences(l, a, now_us);
+    return a;
+}
+
+static struct stats_resumed resume_none(const struct stats_live *l, const struct stats_audience *a,
+                                        enum stats_hole hole)
+{
+    return (struct stats_resumed){
+        .hole = hole,
+        .at = { .run = l->run, .audience = a->number, .event = atomic_load(&a->total) }
+    };
+}
+
+/* Sets how far back the ring goes for somebody who was there. The audience is locked. */
+static struct stats_resumed resume_at(const struct stats_live *l, const struct stats_audience *a,
+                                      const struct stats_place *from, uint64_t *at)
+{
+    uint64_t total = atomic_load(&a->total);
+    if (from->run != l->run)
+        return resume_none(l, a, STATS_HOLE_RESTART);
+    if (from->audience != a->number || from->event > total)
+        return resume_none(l, a, STATS_HOLE_FORGOTTEN);
+    uint64_t oldest = a->next > STATS_RING ? a->next - STATS_RING : 0;
+    struct stats_resumed r = resume_none(l, a, STATS_HOLE_NONE);
+    while (*at > oldest && a->ring[(*at - 1) % STATS_RING].place > from->event)
+        r.at.event = a->ring[--*at % STATS_RING].place - 1;
+    r.told = (size_t)(a->next - *at);
+    r.missed = total - from->event - r.told;
+    if (r.missed > 0)
+        r.hole = STATS_HOLE_TOO_MANY;
+    return r;
+}
+
+enum rc stats_live_resume(struct stats *s, const struct stats_want *want,
+                          const struct stats_place *from, struct stats_looker *looker,
+                          struct stats_resumed *out)
 {
     struct stats_live *l = &s->live;
-    enum rc rc = RC_OK;
     mutex_lock(&l->lock);
-    struct stats_audience *a = audience_find(l->all, want);
-    if (a == NULL && l->all != NULL && l->all->count == STATS_AUDIENCES_MAX) {
-        rc = RC_LIMIT;
-    } else {
-        if (a == NULL) {
-            a = audience_new(want);
-            renew_audiences(l, a);
-        }
+    struct stats_audience *a = audience_for(l, want);
+    if (a != NULL) {
         a->lookers++;
         atomic_fetch_add(&a->refs, 1);
         mutex_lock(&a->lock);
         *looker = (struct stats_looker){ ._audience = a, ._at = a->next, ._before = read_seen(a) };
+        *out =
+            from == NULL ? resume_none(l, a, STATS_HOLE_NONE) : resume_at(l, a, from, &looker->_at);
         mutex_unlock(&a->lock);
-        atomic_fetch_add(&l->lookers, 1);
+        renew_audiences(l, NULL, clock_mono_us(l->clock));
     }
     mutex_unlock(&l->lock);
-    return rc;
+    return a == NULL ? RC_LIMIT : RC_OK;
+}
+
+enum rc stats_live_add(struct stats *s, const struct stats_want *want, struct stats_looker *looker)
+{
+    struct stats_resumed now;
+    return stats_live_resume(s, want, NULL, looker, &now);
 }
 
 void stats_live_remove(struct stats *s, struct stats_looker *looker)
@@ -183,10 +276,17 @@ void stats_live_remove(struct stats *s, struct stats_looker *looker)
     struct stats_live *l = &s->live;
     struct stats_audience *a = looker->_audience;
     mutex_lock(&l->lock);
-    if (--a->lookers == 0)
-        renew_audiences(l, NULL);
+    if (--a->lookers == 0) {
+        int64_t now_us = clock_mono_us(l->clock);
+        size_t lingering;
+        a->forget_us = now_us + STATS_LINGER_US;
+        atomic_store(&a->allowance, STATS_LINGER_KEPT); /* nobody comes by to bring more */
+        struct stats_audience *oldest = find_oldest(l->all, &lingering);
+        if (lingering > STATS_LINGERING_MAX)
+            oldest->forget_us = now_us;
+    }
+    renew_audiences(l, NULL, clock_mono_us(l->clock));
     mutex_unlock(&l->lock);
-    atomic_fetch_sub(&l->lookers, 1);
     audience_unref(a);
     looker->_audience = NULL;
 }
@@ -231,11 +331,13 @@ size_t stats_live_take(struct stats_looker *l, int64_t now_us, struct stats_even
 
 bool stats_live_is_watched(const struct stats *s)
 {
-    return atomic_load_explicit(&s->live.lookers, memory_order_relaxed) > 0;
+    return atomic_load_explicit(&s->live.watched, memory_order_relaxed) > 0;
 }
 
-void stats_live_init(struct stats_live *l)
+void stats_live_init(struct stats_live *l, const struct clock *clock)
 {
+    l->clock = clock;
+    l->run = (uint64_t)clock_wall_us(clock);
     mutex_init(&l->lock);
 }
 
@@ -259,6 +361,7 @@ static void audience_keep(struct stats_audience *a, const struct stats_event *e,
     mutex_lock(&a->lock);
     struct stats_event *kept = &a->ring[a->next++ % STATS_RING];
     *kept = *e;
+    kept->place = atomic_fetch_add(&a->total, 1) + 1;
     set_type(kept, type);
     mutex_unlock(&a->lock);
 }
@@ -273,6 +376,7 @@ static void live_show(struct stats_audiences *all, const struct stats_event *e, 
         atomic_fetch_add_explicit(&a->kinds[e->kind], 1, memory_order_relaxed);
         if (atomic_load_explicit(&a->allowance, memory_order_relaxed) <= 0) {
             atomic_fetch_add_explicit(&a->left_out, 1, memory_order_relaxed);
+            atomic_fetch_add_explicit(&a->total, 1, memory_order_relaxed);
             continue;
         }
         atomic_fetch_sub_explicit(&a->allowance, 1, memory_order_relaxed);

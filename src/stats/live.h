@@ -4,6 +4,9 @@
  * anybody a commit costs the store thread one load. Lookers who want the same are one audience. The store thread counts for
  * each audience what it wants, and writes a bounded sample of it (STATS_SAMPLE a second) into the audience's ring; lookers
  * come by and copy. So nobody is woken, and neither many lookers nor much traffic cost more than the counting.
+ *
+ * An audience outlives its last looker by STATS_LINGER_US, so that one who was cut off and comes back gets what it missed
+ * (stats_live_resume()): what its ring still holds. What is not there any more is counted.
  */
 #pragma once
 
@@ -23,8 +26,11 @@ enum {
     STATS_AUDIENCES_MAX = 64,
     STATS_SAMPLE = 200, /* records a second that an audience gets at most */
     STATS_SAMPLE_BURST = 100, /* and so many at once after a silence */
-    STATS_RING = 256 /* records that an audience keeps for lookers who have not come yet */
+    STATS_RING = 1024, /* records that an audience keeps for lookers who have not come yet */
+    STATS_LINGERING_MAX = 16, /* audiences without a looker; then the one left longest ago goes */
+    STATS_LINGER_KEPT = 500 /* records that are kept of what such an audience wants, the first ones */
 };
+#define STATS_LINGER_US INT64_C(60000000)
 
 /* What became of it. An event has one of the first, and an attempt its class as well. */
 enum stats_word {
@@ -54,6 +60,7 @@ struct stats_event {
     int64_t object;      /* ATTEMPT: endpoint; REQUEST: source; TASK: its number; 0: none */
     int64_t at_us;       /* wall clock */
     int64_t took_us;     /* ATTEMPT, RUN */
+    uint64_t place;      /* among all that its audience wanted, from 1, those of which no record was kept included */
     char type[STATS_EVENT_TYPE_MAX]; /* event type, or the chain's event; cut */
 };
 
@@ -82,6 +89,29 @@ struct stats_looker {
 
 /* RC_LIMIT: there are STATS_AUDIENCES_MAX kinds of wants already. What is committed from now on is seen. Any thread. */
 MUST_USE enum rc stats_live_add(struct stats *s, const struct stats_want *want, struct stats_looker *l);
+
+/* How far a looker got: to be kept by it, and good in this run of the server for the same want. */
+struct stats_place {
+    uint64_t run;      /* of the server */
+    uint64_t audience; /* counts up in a run */
+    uint64_t event;    /* stats_event.place of the last one; 0: none yet */
+};
+enum stats_hole {
+    STATS_HOLE_NONE,      /* everything since then will be seen */
+    STATS_HOLE_TOO_MANY,  /* so many came since that not all of them were kept */
+    STATS_HOLE_FORGOTTEN, /* nobody looked on for STATS_LINGER_US, or the place is one in events of another want */
+    STATS_HOLE_RESTART    /* the place is another run's */
+};
+struct stats_resumed {
+    enum stats_hole hole;
+    uint64_t missed;      /* TOO_MANY: how many will not be seen */
+    size_t told;          /* records of before this call, which the next stats_live_take() calls give first */
+    struct stats_place at; /* where it goes on: behind the hole */
+};
+/* As stats_live_add(), and goes on behind `from`, or begins now (NULL). `from` may be anything: what is not a place among
+ * the events of this want has a hole. */
+MUST_USE enum rc stats_live_resume(struct stats *s, const struct stats_want *want, const struct stats_place *from,
+                                   struct stats_looker *l, struct stats_resumed *out);
 void stats_live_remove(struct stats *s, struct stats_looker *l);
 
 /* What there was since the last time: up to `max` records, oldest first, and how much in all (`seen`, added to). `lost`

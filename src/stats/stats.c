@@ -213,7 +213,7 @@ struct stats *stats_open(const struct stats_options *o)
     s->o = *o;
     s->watcher = stats_count_watcher;
     s->watcher.ctx = s;
-    stats_live_init(&s->live);
+    stats_live_init(&s->live, o->clock);
     (void)snprintf(path, sizeof(path), "%s/stats.db", o->dir);
     s->file.path = xstrdup(path);
     for (size_t i = 0; i < STATS_TABLES; i++)

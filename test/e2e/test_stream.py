@@ -14,13 +14,15 @@ from conftest import PATIENCE_S, binary, wait_until
 
 
 class Stream:
-    """Reads a stream on a thread of its own. `events`: (name, data) in order; a comment is (None, its text)."""
+    """Reads a stream on a thread of its own. `events`: (name, data) in order; a comment is (None, its text). `last`: the
+    id of the last event that had one, `ids`: all of them."""
 
-    def __init__(self, server, query="", token=None):
-        self.events, self.is_over = [], False
+    def __init__(self, server, query="", token=None, since=None):
+        self.events, self.ids, self.is_over = [], [], False
         self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
         self.connection.request("GET", "/api/v1/stream" + query,
-                                headers={"authorization": f"Bearer {token or server.token}"})
+                                headers={"authorization": f"Bearer {token or server.token}",
+                                         **({} if since is None else {"last-event-id": since})})
         self.socket = self.connection.sock
         self.answer = self.connection.getresponse()
         self.status, self.headers = self.answer.status, self.answer.headers
@@ -32,19 +34,26 @@ class Stream:
         self.wait("open")
 
     def read(self):
-        name = None
+        name = event_id = None
         try:
             while line := self.answer.readline():
                 line = line.decode().rstrip("\n")
                 if line.startswith(":"):
                     self.events.append((None, line[1:].strip()))
                 elif line.startswith("event: "):
-                    name = line[7:]
+                    name, event_id = line[7:], None
+                elif line.startswith("id: "):
+                    event_id = line[4:]
                 elif line.startswith("data: "):
+                    self.ids += [event_id] if event_id else []
                     self.events.append((name, json.loads(line[6:])))
         except (OSError, ValueError, http.client.HTTPException):
             pass  # closed by us
         self.is_over = True
+
+    @property
+    def last(self):
+        return self.ids[-1]
 
     def of(self, kind):
         return [data for name, data in list(self.events) if name == kind]
@@ -212,6 +221,93 @@ def test_more_than_is_shown_is_counted(grapnel, look):
     summaries = stream.of("summary")
     assert len(stream.of("message")) == sum(s["shown"] for s in summaries) >= 1
     assert sum(s["leftOut"] for s in summaries) == 5 - len(stream.of("message"))
+
+
+def gone(server):
+    wait_until(lambda: server.metrics()["grapnel_http_streams"] == 0, "the stream to be gone")
+
+
+def test_a_reader_that_was_cut_off_is_told_what_came_since_and_nothing_twice(grapnel, look):
+    app = grapnel.application()
+    first = look(grapnel, "?kinds=message")
+    before = [grapnel.publish(app) for _ in range(3)]
+    first.wait("message", 3)
+    assert len(set(first.ids)) == 4  # of the beginning, and of each event
+    first.close()
+    gone(grapnel)
+    meanwhile = [grapnel.publish(app) for _ in range(120)]
+    again = look(grapnel, "?kinds=message&sample=1", since=first.last)
+    assert [m["id"] for m in again.wait("message", 120)] == meanwhile  # the sample is about what comes from now on
+    after = look(grapnel, "?kinds=message", since=first.ids[1])
+    assert [m["id"] for m in after.wait("message", 122)] == before[1:] + meanwhile
+    now = grapnel.publish(app)
+    assert after.wait("message", 123)[-1]["id"] == now
+    assert not again.of("gap") and not after.of("gap")
+    summaries = after.wait("summary")
+    assert (sum(s["messages"] for s in summaries), sum(s["shown"] for s in summaries)) == (1, 1)
+
+
+def test_a_reader_that_got_nothing_goes_on_from_where_it_began(grapnel, look):
+    app = grapnel.application()
+    first = look(grapnel, "?kinds=message")
+    first.close()
+    gone(grapnel)
+    message = grapnel.publish(app)
+    assert [m["id"] for m in look(grapnel, "?kinds=message", since=first.last).wait("message")] == [message]
+
+
+def test_more_than_is_kept_for_a_reader_is_a_gap_of_known_size(grapnel, look):
+    app = grapnel.application()
+    first = look(grapnel, "?kinds=message")
+    first.close()
+    gone(grapnel)
+    for _ in range(6):
+        grapnel.ok("POST", f"/app/{app}/msg/batch", {"messages": [{"eventType": "a.b", "payload": {}}] * 100})
+    again = look(grapnel, "?kinds=message", since=first.last)
+    gap = again.wait("gap")[0]
+    assert (gap["reason"], gap["missed"]) == ("too_many", 100) and gap["from"] < gap["to"]
+    assert len(again.wait("message", 500)) == 500 and not again.of("lag")
+
+
+def test_what_cannot_be_told_any_more_is_said(grapnel, look):
+    app = grapnel.application()
+    first = look(grapnel, "?kinds=message")
+    grapnel.publish(app)
+    at = first.wait("message")[0]["at"]
+    first.close()
+    for query, reason in (("?kinds=attempt", "forgotten"), ("", "forgotten")):  # another question's events
+        assert look(grapnel, query, since=first.last).wait("gap")[0]["reason"] == reason
+    grapnel.restart()
+    again = look(grapnel, "?kinds=message", since=first.last)
+    gap = again.wait("gap")[0]
+    assert (gap["reason"], gap["missed"]) == ("restart", None)
+    assert at[:23] == gap["from"][:23] < gap["to"]
+    later = look(grapnel, "?kinds=message", since=again.last)  # the gap is told once
+    message = grapnel.publish(app)
+    assert [m["id"] for m in later.wait("message")] == [message] and not later.of("gap")
+
+
+def test_an_id_is_good_for_what_its_token_may_see_only(grapnel, look):
+    mine, other = grapnel.application(), grapnel.application()
+    first = look(grapnel, "?kinds=message")
+    grapnel.publish(other)
+    first.wait("message")
+    theirs = look(grapnel, "?kinds=message", token=app_token(grapnel, mine), since=first.ids[0])
+    assert theirs.wait("gap")[0]["reason"] == "forgotten"
+    ours = grapnel.publish(mine)
+    assert [m["id"] for m in theirs.wait("message")] == [ours]
+
+
+@pytest.mark.parametrize("wrong", ["x", "1-2-3", "1-2-3-4-5", "1-2-3-x", "-1-2-3-4", "1-2-3-99999999999999999999", "9" * 4000])
+def test_what_is_no_id_is_refused_and_an_empty_one_is_none(grapnel, look, wrong):
+    refused = look(grapnel, since=wrong)
+    assert refused.status == 422, refused.body
+    assert refused.body["detail"][0]["loc"] == ["header", "Last-Event-ID"]
+    assert wrong[:64] in refused.body["detail"][0]["msg"] and "leave the header out" in refused.body["detail"][0]["msg"]
+
+
+def test_an_empty_id_begins_now(grapnel, look):
+    assert look(grapnel, since="").of("open") == [{}]
 
 
 def test_a_reader_that_does_not_read_holds_up_nobody(grapnel, look):

@@ -9,6 +9,10 @@ from conftest import wait_until
 from console import REFUSED, link_of, make_console  # noqa: F401 (a fixture)
 from proxy import BufferingProxy
 
+HIDE = """hidden => {
+    Object.defineProperty(document, 'hidden', {configurable: true, get: () => hidden});
+    document.dispatchEvent(new Event('visibilitychange'));
+}"""
 LIVE = re.compile(r"^(Live|[\d,]+/s)$")
 
 
@@ -48,12 +52,10 @@ def test_tabs_that_ask_the_same_share_a_stream_and_the_next_reads_when_one_is_cl
     is_live(third)
     page.watched.look_at_end = False
     page.close()
-    wait_until(lambda: streams(own) == 1, "the stream of one that is left")
+    own.publish(app, event_type="seen.between")  # perhaps before another tab reads: it goes on where the first one was
     for one in (tab, third):
-        expect(one.get_by_text("this page was cut off")).to_be_visible()
-    own.publish(app, event_type="seen.later")
-    for one in (tab, third):
-        expect(rows(one).filter(has_text="seen.later")).to_be_visible()
+        expect(rows(one).filter(has_text="seen.between")).to_be_visible()
+        expect(one.get_by_text("this page was cut off")).to_have_count(0)
     wait_until(lambda: streams(own) == 1, "one stream for all")
 
 
@@ -133,14 +135,27 @@ def test_without_locks_a_tab_reads_by_itself(open_page, own):
     expect(rows(page).filter(has_text="seen.alone")).to_be_visible()
 
 
-def test_a_hidden_tab_lets_go_of_its_stream_and_takes_it_up_again(console, own):
-    page = console("/live", server=own)
+def test_a_hidden_tab_lets_go_of_its_stream_and_takes_it_up_where_it_was(console, own):
+    app, page = own.application("Hidden"), console("/live", server=own)
     is_live(page)
     page.clock.install()
-    hide = "hidden => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => hidden}); document.dispatchEvent(new Event('visibilitychange')); }"
-    page.evaluate(hide, True)
+    page.evaluate(HIDE, True)
     page.clock.fast_forward(31_000)
     wait_until(lambda: streams(own) == 0, "no stream")
-    page.evaluate(hide, False)
+    own.publish(app, event_type="seen.meanwhile")
+    page.evaluate(HIDE, False)
+    expect(rows(page).filter(has_text="seen.meanwhile")).to_be_visible()
+    expect(page.get_by_text("this page was cut off")).to_have_count(0)
+
+
+def test_a_page_that_was_away_says_how_much_is_missing(console, own):
+    app, page = own.application("Away"), console("/live?kinds=message", server=own)
     is_live(page)
-    expect(page.get_by_text("this page was cut off")).to_be_visible()
+    page.clock.install()
+    page.evaluate(HIDE, True)
+    page.clock.fast_forward(31_000)
+    wait_until(lambda: streams(own) == 0, "no stream")
+    own.ok("POST", f"/app/{app}/msg/batch", {"messages": [{"eventType": "many.more", "payload": {}}] * 507})
+    page.evaluate(HIDE, False)
+    expect(page.get_by_text("7 events of that time are not shown")).to_be_visible()
+    expect(rows(page)).to_have_count(500)

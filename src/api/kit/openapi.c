@@ -152,6 +152,13 @@ static void add_path_parameters(json_t *parameters, const char *pattern)
                                             "required", 1, "schema", "type", "string"));
 }
 
+static void add_parameter(json_t *parameters, const char *in, const struct api_query_doc *doc)
+{
+    json_array_append_new(parameters, json_pack("{s:s,s:s,s:b,s:s,s:{s:s}}", "name", doc->name,
+                                                "in", in, "required", 0, "description", doc->doc,
+                                                "schema", "type", doc->type));
+}
+
 static void add_query_parameters(json_t *parameters, const char *names)
 {
     struct str rest = str_from(names);
@@ -159,9 +166,7 @@ static void add_query_parameters(json_t *parameters, const char *names)
     while (str_split(&rest, ' ', &name)) {
         const struct api_query_doc *doc = api_query_doc_find(name);
         MUST(doc != NULL);
-        json_array_append_new(parameters, json_pack("{s:s,s:s,s:b,s:s,s:{s:s}}", "name", doc->name,
-                                                    "in", "query", "required", 0, "description",
-                                                    doc->doc, "schema", "type", doc->type));
+        add_parameter(parameters, "query", doc);
     }
 }
 
@@ -239,6 +244,8 @@ static json_t *operation_of(struct document *d, const struct http_route *route)
     if (op != NULL) {
         char code[8];
         add_query_parameters(parameters, op->query == NULL ? "" : op->query);
+        if (op->is_stream)
+            add_parameter(parameters, "header", &api_last_event_id_doc);
         (void)snprintf(code, sizeof(code), "%d", op->status);
         json_object_set_new(responses, code, openapi_success(d->schemas, op, op->status));
         if (op->other_status != 0) {

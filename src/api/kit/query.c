@@ -91,6 +91,11 @@ static const struct api_query_doc queries[] = {
       "true: only runs that stopped the process; false: only runs that did not." },
 };
 
+const struct api_query_doc api_last_event_id_doc = {
+    "Last-Event-ID", "string",
+    "The `id` of the last event that was received. The stream goes on behind it: what came since is told first, up to 500 events within a minute after the connection was lost. If there were more, nobody looked on for longer, or the server was restarted, an event `gap` says so. Default: the stream begins now."
+};
+
 const struct api_query_doc *api_query_doc_find(struct str name)
 {
     for (size_t i = 0; i < COUNT_OF(queries); i++)

@@ -12,3 +12,6 @@ struct api_query_doc {
     const char *doc;
 };
 const struct api_query_doc *api_query_doc_find(struct str name);
+
+/* The header of every stream. */
+extern const struct api_query_doc api_last_event_id_doc;

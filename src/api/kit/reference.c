@@ -86,6 +86,9 @@ static void describe_route(void *ctx, const struct http_route *route)
                       op->out->name);
     reference_say(p, "\n");
     describe_query(p, op->query == NULL ? "" : op->query);
+    if (op->is_stream)
+        reference_say(p, "- Header `%s`: %s\n", api_last_event_id_doc.name,
+                      api_last_event_id_doc.doc);
     note_schema(p, op->in);
     note_schema(p, op->out);
 }

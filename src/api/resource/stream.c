@@ -3,7 +3,8 @@
  * The live stream: what is committed, as text/event-stream, as it happens. A stream lives on its call's loop. Ten times a
  * second it takes what its audience has gathered (stats/live.h), and a worker puts that into words, because ids are looked up
  * in the store; what comes faster than `sample` is counted and not shown. It ends with its token, at the server's stop, and
- * when its reader goes.
+ * when its reader goes. A reader that was cut off sends the id of its last event and is told what came since, and how much
+ * of that is not there any more.
  */
 #include "api/resource/stream_priv.h"
 
@@ -18,6 +19,7 @@
 enum {
     TICK_US = 100000,
     TICKS_A_SECOND = 10,
+    REPLAY_A_TICK = 50,
     BURST_TICKS = 5, /* what may gather of the rate while nothing happens */
     KEEP_ALIVE_TICKS = 150
 };
@@ -27,6 +29,7 @@ struct stream {
     struct loop *loop;
     struct http_call *call; /* NULL: it is over */
     struct stats_looker looker;
+    struct stats_resumed resumed;
     struct api_stream_ask ask;
     struct access_identity *who;
     char *proof; /* a token, or a session of the console */
@@ -39,6 +42,8 @@ struct stream {
     int64_t allowance; /* events that may be shown now, times TICKS_A_SECOND */
     struct stats_event pending[API_STREAM_PENDING_MAX];
     size_t pending_count;
+    size_t replay_left,
+        pending_replayed; /* of before this stream: not taken yet, and among `pending` */
     /* Since the last summary: */
     struct stats_seen seen;
     uint64_t shown;
@@ -50,7 +55,7 @@ struct stream {
     struct work_job job;
     struct loop_task task;
     struct stats_event working[API_STREAM_PENDING_MAX];
-    size_t working_count;
+    size_t working_count, working_replayed;
     struct buf text;
     size_t ends[API_STREAM_PENDING_MAX];
     struct api_stream_names names;
@@ -116,18 +121,40 @@ static void stream_drop(struct stream *s, uint64_t count)
         metrics_add(METRIC_STREAM_DROPPED, (int64_t)count);
 }
 
+/* What was there before this stream is shown beside the rate, and as fast as it is read, so that none of it is dropped. */
+static size_t replay_room(struct stream *s, size_t room)
+{
+    if (http_stream_room(s->call) < HTTP_STREAM_BUFFER / 2)
+        return 0;
+    return room < REPLAY_A_TICK ? room : REPLAY_A_TICK;
+}
+
+static bool may_show(struct stream *s)
+{
+    if (s->replay_left > 0) {
+        s->replay_left--;
+        s->pending_replayed++;
+        return true;
+    }
+    if (s->allowance < TICKS_A_SECOND)
+        return false;
+    s->allowance -= TICKS_A_SECOND;
+    return true;
+}
+
 /* What has come since the last tick. What finds no place here waits with the audience. */
 static void stream_look(struct stream *s, int64_t now_us)
 {
     struct stats_event *events = s->pending + s->pending_count;
     uint64_t lost = 0;
     size_t room = API_STREAM_PENDING_MAX - s->pending_count, kept = 0;
+    if (s->replay_left > 0)
+        room = replay_room(s, room);
     size_t count = stats_live_take(&s->looker, now_us, events, room, &s->seen, &lost);
     stream_drop(s, lost);
-    while (kept < count && s->allowance >= TICKS_A_SECOND) {
-        s->allowance -= TICKS_A_SECOND;
+    s->replay_left -= lost < s->replay_left ? (size_t)lost : s->replay_left;
+    while (kept < count && may_show(s))
         kept++;
-    }
     s->pending_count += kept;
     s->seen.left_out += count - kept;
 }
@@ -142,7 +169,7 @@ static void send_text(struct stream *s)
         fit++;
     size_t bytes = fit == 0 ? 0 : s->ends[fit - 1];
     stream_drop(s, s->working_count - fit);
-    s->shown += fit;
+    s->shown += fit < s->working_replayed ? 0 : fit - s->working_replayed; /* of the summary's */
     if (bytes > 0)
         stream_say(s, str_of(s->text.ptr, bytes));
 }
@@ -170,7 +197,8 @@ static void stream_work(void *arg)
     struct stream *s = arg;
     struct access_identity *who = NULL;
     buf_reset(&s->text);
-    api_stream_text(s->api, &s->names, s->working, s->working_count, &s->text, s->ends);
+    api_stream_text(s->api, &s->names, &s->resumed.at, s->working, s->working_count, &s->text,
+                    s->ends);
     if (s->checks_token) {
         s->is_ended = access_load(s->api->o.access, proof_of(s), &who, NULL) == RC_DENIED;
         access_identity_unref(who);
@@ -186,11 +214,12 @@ static void start_work(struct stream *s)
         return;
     memcpy(s->working, s->pending, s->pending_count * sizeof(s->pending[0]));
     s->working_count = s->pending_count;
+    s->working_replayed = s->pending_replayed;
     s->job = (struct work_job){ .fn = stream_work, .arg = s };
     if (work_submit_for(s->api->o.pool, (uint64_t)s->ask.want.org, &s->job) != RC_OK)
         return;
     s->is_working = true;
-    s->pending_count = 0;
+    s->pending_count = s->pending_replayed = 0;
 }
 
 /* --- seconds ------------------------------------------------------------------------------------------------ */
@@ -321,6 +350,30 @@ static bool take_place(struct opening *o)
     return rc == RC_OK;
 }
 
+/* What there was between the reader's last event and the next one, and is not told. */
+static void say_gap(struct stream *s, int64_t now_us)
+{
+    buf_reset(&s->text);
+    api_stream_gap_text(&s->resumed, s->ask.from_us, now_us, &s->text);
+    stream_say(s, buf_str(&s->text));
+}
+
+/* The id of where the stream begins belongs to the last event that says so: whoever is cut before it asks once more. */
+static void say_open(struct stream *s)
+{
+    char text[64 + API_STREAM_ID_TEXT], id[API_STREAM_ID_TEXT];
+    int64_t now_us = clock_wall_us(s->api->o.clock);
+    if (s->resumed.hole != STATS_HOLE_NONE) {
+        stream_say(s, STR("event: open\ndata: {}\n\n"));
+        say_gap(s, now_us);
+        return;
+    }
+    int64_t at_us = s->ask.resumes ? s->ask.from_us : now_us;
+    int len = snprintf(text, sizeof(text), "event: open\nid: %.*s\ndata: {}\n\n",
+                       STR_ARGS(api_stream_id(s->resumed.at, at_us, id)));
+    stream_say(s, str_of(text, (size_t)len));
+}
+
 _Static_assert((int)API_STREAMS_MAX <= (int)STATS_AUDIENCES_MAX,
                "every stream may want something else");
 
@@ -343,10 +396,11 @@ static void open_stream(void *arg)
         free_stream(s);
         return;
     }
-    MUST(stats_live_add(s->api->o.stats, &s->ask.want, &s->looker) ==
-         RC_OK); /* there are places enough */
+    MUST(stats_live_resume(s->api->o.stats, &s->ask.want, s->ask.resumes ? &s->ask.from : NULL,
+                           &s->looker, &s->resumed) == RC_OK); /* there are places enough */
+    s->replay_left = s->resumed.told;
     loop_timer_set(s->loop, &s->timer, loop_now_us(s->loop) + TICK_US);
-    stream_say(s, STR("event: open\ndata: {}\n\n"));
+    say_open(s);
 }
 
 static void stream_prepare(void *arg)

@@ -5,6 +5,8 @@
 #include "api/resource/stream_priv.h"
 #include "store/owner.h"
 
+#include <stdio.h>
+
 #define DAY_S INT64_C(86400)
 
 /* --- words ------------------------------------------------------------------------------------------ */
@@ -81,6 +83,53 @@ static bool ask_owned(struct api_ctx *c, const char *name, enum store_owned what
     return api_ok(c, rc);
 }
 
+/* --- since when ----------------------------------------------------------------------------------------- */
+
+struct str api_stream_id(struct stats_place at, int64_t at_us, char text[API_STREAM_ID_TEXT])
+{
+    int len = snprintf(text, API_STREAM_ID_TEXT, "%llu-%llu-%llu-%llu", (unsigned long long)at.run,
+                       (unsigned long long)at.audience, (unsigned long long)at.event,
+                       (unsigned long long)at_us);
+    return str_of(text, (size_t)len);
+}
+
+enum rc api_stream_id_parse(struct str text, struct stats_place *at, int64_t *at_us)
+{
+    uint64_t numbers[4];
+    struct str part;
+    size_t count = 0;
+    while (str_split(&text, '-', &part)) {
+        if (count == COUNT_OF(numbers) || str_to_u64(part, &numbers[count++]) != RC_OK)
+            return RC_INVALID;
+    }
+    if (count != COUNT_OF(numbers) || numbers[3] > INT64_MAX)
+        return RC_INVALID;
+    *at = (struct stats_place){ .run = numbers[0], .audience = numbers[1], .event = numbers[2] };
+    *at_us = (int64_t)numbers[3];
+    return RC_OK;
+}
+
+/* An id that cannot be one of ours is an error, so that nobody takes a new stream for the rest of an old one. False:
+ * answered. */
+static bool ask_from(struct api_ctx *c, struct api_stream_ask *out)
+{
+    struct str id = http_call_header(c->req->call, "last-event-id");
+    if (id.len == 0)
+        return true;
+    if (api_stream_id_parse(id, &out->from, &out->from_us) != RC_OK) {
+        http_invalid(
+            c->req, "header.Last-Event-ID", "value_error",
+            "\"%.*s\" is no id of an event of this stream. Send one as it was received, or "
+            "leave the header out to begin now.",
+            STR_ARGS(str_cut_utf8(id, 64)));
+        return false;
+    }
+    out->resumes = true;
+    if (out->from_us > c->now_us)
+        out->from_us = c->now_us;
+    return true;
+}
+
 bool api_stream_ask(struct api_ctx *c, struct api_stream_ask *out)
 {
     *out = (struct api_stream_ask){ .want.org = c->who->org };
@@ -92,6 +141,7 @@ bool api_stream_ask(struct api_ctx *c, struct api_stream_ask *out)
         return false;
     if (out->want.kinds == 0)
         out->want.kinds = (1u << STATS_EVENT_KINDS) - 1;
-    return ask_app(c, out) && ask_owned(c, "endpoint", STORE_OWNED_ENDPOINT, &out->want.endpoint) &&
+    return ask_from(c, out) && ask_app(c, out) &&
+           ask_owned(c, "endpoint", STORE_OWNED_ENDPOINT, &out->want.endpoint) &&
            ask_owned(c, "source", STORE_OWNED_SOURCE, &out->want.source);
 }

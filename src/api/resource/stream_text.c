@@ -30,6 +30,7 @@ void api_stream_names_fini(struct api_stream_names *n)
 struct writing {
     struct api *api;
     struct api_stream_names *names;
+    const struct stats_place *at; /* of the audience */
     struct store_tx *tx;
     struct arena arena;
     struct api_out out;
@@ -145,17 +146,23 @@ static void write_task(struct writing *w, const struct stats_event *e)
 static void write_event(struct writing *w, const struct stats_event *e)
 {
     static const struct {
-        const char *head;
+        const char *name;
         void (*write)(struct writing *w, const struct stats_event *e);
     } kinds[STATS_EVENT_KINDS] = {
-        [STATS_EVENT_MESSAGE] = { "event: message\ndata: ", write_message },
-        [STATS_EVENT_ATTEMPT] = { "event: attempt\ndata: ", write_attempt },
-        [STATS_EVENT_REQUEST] = { "event: request\ndata: ", write_request },
-        [STATS_EVENT_RUN] = { "event: run\ndata: ", write_run },
-        [STATS_EVENT_TASK] = { "event: task\ndata: ", write_task },
+        [STATS_EVENT_MESSAGE] = { "message", write_message },
+        [STATS_EVENT_ATTEMPT] = { "attempt", write_attempt },
+        [STATS_EVENT_REQUEST] = { "request", write_request },
+        [STATS_EVENT_RUN] = { "run", write_run },
+        [STATS_EVENT_TASK] = { "task", write_task },
     };
+    char id[API_STREAM_ID_TEXT];
+    const struct stats_place at = { .run = w->at->run,
+                                    .audience = w->at->audience,
+                                    .event = e->place };
     size_t before = w->out.b->len;
-    enum rc rc = buf_add_str(w->out.b, str_from(kinds[e->kind].head));
+    enum rc rc = buf_add_str(w->out.b, arena_fmt(&w->arena,
+                                                 "event: %s\nid: %.*s\ndata: ", kinds[e->kind].name,
+                                                 STR_ARGS(api_stream_id(at, e->at_us, id))));
     api_out_begin(&w->out, '{');
     kinds[e->kind].write(w, e);
     api_out_date(&w->out, "at", e->at_us);
@@ -168,10 +175,10 @@ static void write_event(struct writing *w, const struct stats_event *e)
     w->out.comma = false;
 }
 
-void api_stream_text(struct api *api, struct api_stream_names *names,
+void api_stream_text(struct api *api, struct api_stream_names *names, const struct stats_place *at,
                      const struct stats_event *events, size_t count, struct buf *out, size_t *ends)
 {
-    struct writing w = { .api = api, .names = names, .out = { .b = out } };
+    struct writing w = { .api = api, .names = names, .at = at, .out = { .b = out } };
     arena_init(&w.arena);
     for (size_t i = 0; i < count; i++) {
         write_event(&w, &events[i]);
@@ -180,4 +187,26 @@ void api_stream_text(struct api *api, struct api_stream_names *names,
     if (w.tx != NULL)
         store_end(w.tx);
     arena_fini(&w.arena);
+}
+
+void api_stream_gap_text(const struct stats_resumed *r, int64_t from_us, int64_t now_us,
+                         struct buf *out)
+{
+    static const char *const reasons[] = { [STATS_HOLE_NONE] = "",
+                                           [STATS_HOLE_TOO_MANY] = "too_many",
+                                           [STATS_HOLE_FORGOTTEN] = "forgotten",
+                                           [STATS_HOLE_RESTART] = "restart" };
+    char id[API_STREAM_ID_TEXT];
+    struct api_out o = { .b = out };
+    buf_say(out, "event: gap\nid: %.*s\ndata: ", STR_ARGS(api_stream_id(r->at, now_us, id)));
+    api_out_begin(&o, '{');
+    api_out_str(&o, "reason", str_from(reasons[r->hole]));
+    if (r->hole == STATS_HOLE_TOO_MANY)
+        api_out_int(&o, "missed", (int64_t)r->missed);
+    else
+        api_out_null(&o, "missed"); /* nobody counted */
+    api_out_date(&o, "from", from_us);
+    api_out_date(&o, "to", now_us);
+    api_out_end(&o, '}');
+    buf_say(out, "\n\n");
 }

@@ -49,6 +49,9 @@ static void everything_is_counted_and_a_sample_is_shown(void **state)
     assert_int_equal(g.count, STATS_SAMPLE / 10);
     assert_int_equal(g.seen.kinds[STATS_EVENT_TASK], 1000);
     stats_live_remove(f->stats, &l);
+    assert_true(stats_live_is_watched(f->stats)); /* its looker may come back */
+    move(f, STATS_LINGER_US);
+    accept_messages(f, 1);
     assert_false(stats_live_is_watched(f->stats));
 }
 
@@ -86,16 +89,129 @@ static void who_comes_too_late_is_told_how_many_are_lost(void **state)
     size_t seen = 0;
     assert_int_equal(stats_live_add(f->stats, &tasks_of_org, &quick), RC_OK);
     assert_int_equal(stats_live_add(f->stats, &tasks_of_org, &slow), RC_OK);
-    for (int i = 1; i <= 10; i++) {
+    enum { ROUNDS = 2 * STATS_RING / STATS_SAMPLE_BURST };
+    for (int i = 1; i <= ROUNDS; i++) {
         show_tasks(f, ORG, STATS_SAMPLE_BURST);
         seen += glance_at(&quick, i * SECOND).count;
     }
-    struct glance g = glance_at(&slow, 11 * SECOND);
+    struct glance g = glance_at(&slow, (ROUNDS + 1) * SECOND);
     assert_int_equal(g.count, STATS_RING);
     assert_int_equal(g.lost, seen - STATS_RING);
-    assert_int_equal(g.seen.kinds[STATS_EVENT_TASK], 10 * STATS_SAMPLE_BURST);
+    assert_int_equal(g.seen.kinds[STATS_EVENT_TASK], ROUNDS * STATS_SAMPLE_BURST);
     stats_live_remove(f->stats, &quick);
     stats_live_remove(f->stats, &slow);
+}
+
+static struct stats_resumed come_back(struct fixture *f, struct stats_place from,
+                                      struct stats_looker *l)
+{
+    struct stats_resumed r;
+    assert_int_equal(stats_live_resume(f->stats, &tasks_of_org, &from, l, &r), RC_OK);
+    return r;
+}
+
+static struct stats_place begin_at(struct fixture *f, struct stats_looker *l)
+{
+    struct stats_resumed r;
+    assert_int_equal(stats_live_resume(f->stats, &tasks_of_org, NULL, l, &r), RC_OK);
+    assert_int_equal(r.hole, STATS_HOLE_NONE);
+    return r.at;
+}
+
+static void who_was_cut_off_gets_what_came_since(void **state)
+{
+    struct fixture *f = *state;
+    struct stats_looker l;
+    struct stats_place at = begin_at(f, &l);
+    show_tasks(f, ORG, 5);
+    struct glance g = glance_at(&l, SECOND);
+    at.event = g.events[2].place; /* the last two did not get through */
+    stats_live_remove(f->stats, &l);
+    show_tasks(f, ORG, 7);
+    move(f, STATS_LINGER_US - SECOND);
+    struct stats_resumed r = come_back(f, at, &l);
+    assert_int_equal(r.hole, STATS_HOLE_NONE);
+    assert_int_equal(r.told, 9);
+    assert_int_equal(r.at.event, at.event);
+    g = glance_at(&l, SECOND);
+    assert_int_equal(g.count, 9);
+    assert_int_equal(g.events[0].place, at.event + 1);
+    assert_int_equal(g.events[2].object, 0);             /* of the seven */
+    assert_int_equal(g.seen.kinds[STATS_EVENT_TASK], 0); /* counted before it came back */
+    stats_live_remove(f->stats, &l);
+}
+
+static void what_is_not_kept_for_who_was_cut_off_is_counted(void **state)
+{
+    struct fixture *f = *state;
+    struct stats_looker l;
+    struct stats_place at = begin_at(f, &l);
+    stats_live_remove(f->stats, &l);
+    show_tasks(f, ORG, STATS_LINGER_KEPT + 30);
+    struct stats_resumed r = come_back(f, at, &l);
+    assert_int_equal(r.hole, STATS_HOLE_TOO_MANY);
+    assert_int_equal(r.told, STATS_LINGER_KEPT);
+    assert_int_equal(r.missed, 30);
+    assert_int_equal(glance_at(&l, SECOND).count, STATS_LINGER_KEPT);
+    stats_live_remove(f->stats, &l);
+}
+
+static void a_ring_that_went_on_without_a_reader_has_a_hole_of_known_size(void **state)
+{
+    struct fixture *f = *state;
+    struct stats_looker stays, l;
+    struct stats_place at = begin_at(f, &stays);
+    for (int i = 1; i <= 2 * STATS_RING / STATS_SAMPLE_BURST; i++) {
+        show_tasks(f, ORG, STATS_SAMPLE_BURST);
+        (void)glance_at(&stays, i * SECOND);
+    }
+    struct stats_resumed r = come_back(f, at, &l);
+    assert_int_equal(r.hole, STATS_HOLE_TOO_MANY);
+    assert_int_equal(r.told, STATS_RING);
+    assert_int_equal(r.missed + r.told, 2 * STATS_RING / STATS_SAMPLE_BURST * STATS_SAMPLE_BURST);
+    assert_int_equal(r.at.event, r.missed);
+    stats_live_remove(f->stats, &stays);
+    stats_live_remove(f->stats, &l);
+}
+
+static void a_place_that_nobody_knows_any_more_is_a_hole(void **state)
+{
+    struct fixture *f = *state;
+    struct stats_looker l;
+    struct stats_place at = begin_at(f, &l), wrong = at;
+    stats_live_remove(f->stats, &l);
+    wrong.event = 1; /* there was none yet */
+    assert_int_equal(come_back(f, wrong, &l).hole, STATS_HOLE_FORGOTTEN);
+    stats_live_remove(f->stats, &l);
+    wrong = at;
+    wrong.run++;
+    assert_int_equal(come_back(f, wrong, &l).hole, STATS_HOLE_RESTART);
+    stats_live_remove(f->stats, &l);
+    move(f, STATS_LINGER_US);
+    assert_int_equal(come_back(f, at, &l).hole, STATS_HOLE_FORGOTTEN);
+    stats_live_remove(f->stats, &l);
+}
+
+static void the_audience_that_was_left_longest_ago_makes_room(void **state)
+{
+    struct fixture *f = *state;
+    struct stats_looker l;
+    struct stats_want want = tasks_of_org;
+    struct stats_place first = begin_at(f, &l);
+    stats_live_remove(f->stats, &l);
+    for (int i = 1; i <= STATS_LINGERING_MAX; i++) {
+        move(f, SECOND / 10);
+        want.app = i;
+        assert_int_equal(stats_live_add(f->stats, &want, &l), RC_OK);
+        stats_live_remove(f->stats, &l);
+    }
+    struct stats_place last;
+    struct stats_resumed r = come_back(f, first, &l);
+    assert_int_equal(r.hole, STATS_HOLE_FORGOTTEN);
+    last = r.at;
+    stats_live_remove(f->stats, &l);
+    assert_int_equal(come_back(f, last, &l).hole, STATS_HOLE_NONE);
+    stats_live_remove(f->stats, &l);
 }
 
 static void as_many_audiences_as_there_are_places(void **state)
@@ -136,6 +252,11 @@ int main(void)
         CASE(everything_is_counted_and_a_sample_is_shown),
         CASE(those_who_want_the_same_share_a_sample_and_others_have_their_own),
         CASE(who_comes_too_late_is_told_how_many_are_lost),
+        CASE(who_was_cut_off_gets_what_came_since),
+        CASE(what_is_not_kept_for_who_was_cut_off_is_counted),
+        CASE(a_ring_that_went_on_without_a_reader_has_a_hole_of_known_size),
+        CASE(a_place_that_nobody_knows_any_more_is_a_hole),
+        CASE(the_audience_that_was_left_longest_ago_makes_room),
         CASE(as_many_audiences_as_there_are_places),
         CASE(a_committed_job_is_seen_with_its_type),
     };

@@ -15,8 +15,11 @@ export interface ReaderState {
   isOver: boolean;
 }
 
+/** How far a reader got: the id of the last event. A stream that is opened with it goes on from there. */
+export type Last = string | null;
+
 export interface ReaderEvents {
-  onEvents(list: [name: string, data: Record<string, unknown>][]): void;
+  onEvents(list: [name: string, data: Record<string, unknown>][], last: Last): void;
   onState(state: ReaderState): void;
 }
 
@@ -35,7 +38,7 @@ export class Reader {
   private ending = new AbortController();
   private state = WAITING;
 
-  constructor(private readonly query: Query, private readonly to: ReaderEvents) {
+  constructor(private readonly query: Query, private readonly to: ReaderEvents, private last: Last) {
     void this.run();
   }
 
@@ -93,10 +96,11 @@ export class Reader {
   /** Reads one answer to its end. */
   private async read(query: Query, onBytes: () => void): Promise<void> {
     this.ending = new AbortController();
-    const answer = await call("GET", "/api/v1/stream", { query, signal: this.ending.signal });
+    const headers: Record<string, string> = this.last ? { "Last-Event-ID": this.last } : {};
+    const answer = await call("GET", "/api/v1/stream", { query, headers, signal: this.ending.signal });
     if (!answer.body) return;
     const reader = answer.body.getReader(), decoder = new TextDecoder();
-    let rest = "", name = "";
+    let rest = "", name = "", id = "";
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
@@ -105,9 +109,13 @@ export class Reader {
       rest = lines.pop() ?? "";
       for (const line of lines) {
         if (line.startsWith("event: ")) name = line.slice(7).trim();
-        else if (line.startsWith("data: ")) list.push([name, JSON.parse(line.slice(6))]);
+        else if (line.startsWith("id: ")) id = line.slice(4).trim();
+        else if (line.startsWith("data: ")) {
+          list.push([name, JSON.parse(line.slice(6))]);
+          this.last = id || this.last;
+        }
       }
-      if (list.length && !this.isStopped) this.to.onEvents(list);
+      if (list.length && !this.isStopped) this.to.onEvents(list, this.last);
     }
   }
 }

@@ -4,7 +4,7 @@
 // no more than three questions at a time. A tab that is hidden lets go after a while, and the next one reads. Without Web
 // Locks or BroadcastChannel each tab reads by itself.
 import { ApiError, credentialsKey, type Query } from "./api";
-import { Reader, type ReaderEvents, type ReaderState, WAITING } from "./reader";
+import { type Last, Reader, type ReaderEvents, type ReaderState, WAITING } from "./reader";
 
 /** As many streams as a browser may have open, of the six connections. */
 const PLACES = 3;
@@ -15,7 +15,7 @@ const CROWDED_MS = 2000;
 /** An error as it goes to another tab, where it is made anew: classes do not travel. */
 type HandedError = [status: number, code: string, detail: string, requestId: string];
 type HandedState = Omit<ReaderState, "error"> & { error: HandedError | null };
-type Handed = { hello: true } | { list: Parameters<ReaderEvents["onEvents"]>[0] } | { state: HandedState };
+type Handed = { hello: true } | { list: Parameters<ReaderEvents["onEvents"]>[0]; last: Last } | { state: HandedState; last: Last };
 
 function packed(state: ReaderState): HandedState {
   const { error } = state;
@@ -47,7 +47,7 @@ class Shared {
   private reader: Reader | null = null;
   private state = WAITING;
 
-  constructor(private readonly browser: string, private readonly query: Query, private readonly to: ReaderEvents) {
+  constructor(private readonly browser: string, private readonly query: Query, private readonly to: ReaderEvents, private last: Last) {
     const name = `${browser} ${JSON.stringify(query)}`;
     this.channel = new BroadcastChannel(name);
     this.channel.onmessage = ({ data }: MessageEvent<Handed>) => this.take(data);
@@ -63,16 +63,18 @@ class Shared {
 
   private take(data: Handed): void {
     if ("hello" in data) {
-      if (this.reader) this.channel.postMessage({ state: packed(this.state) });
+      if (this.reader) this.channel.postMessage({ state: packed(this.state), last: this.last });
     } else if (!this.reader) {
-      if ("list" in data) this.to.onEvents(data.list);
+      this.last = data.last ?? this.last;
+      if ("list" in data) this.to.onEvents(data.list, data.last);
       else if (!data.state.isOver) this.to.onState({ ...data.state, error: data.state.error && new ApiError(...data.state.error) }); // over: this tab is to try by itself
     }
   }
 
   private set(state: ReaderState): void {
+    if (this.ending.signal.aborted) return;
     this.state = state;
-    this.channel.postMessage({ state: packed(state) });
+    this.channel.postMessage({ state: packed(state), last: this.last });
     this.to.onState(state);
   }
 
@@ -86,38 +88,41 @@ class Shared {
     await new Promise<void>((over) => {
       this.ending.signal.addEventListener("abort", () => over(), { once: true });
       this.reader = new Reader(this.query, {
-        onEvents: (list) => {
-          this.channel.postMessage({ list });
-          this.to.onEvents(list);
+        onEvents: (list, last) => {
+          this.last = last;
+          this.channel.postMessage({ list, last });
+          this.to.onEvents(list, last);
         },
         onState: (state) => {
           this.set(state);
           if (state.isOver) over();
         },
-      });
+      }, this.last);
       if (this.ending.signal.aborted) { this.reader.stop(); over(); }
     });
     release();
   }
 }
 
-function open(query: Query, to: ReaderEvents): { stop(): void } {
+function open(query: Query, to: ReaderEvents, last: Last): { stop(): void } {
   const key = credentialsKey();
-  return key !== null && "locks" in navigator && typeof BroadcastChannel === "function" ? new Shared(`grapnel-live ${key}`, query, to) : new Reader(query, to);
+  return key !== null && "locks" in navigator && typeof BroadcastChannel === "function" ? new Shared(`grapnel-live ${key}`, query, to, last) : new Reader(query, to, last);
 }
 
 /** Follows the stream until the function that it returns is called, but for as long as the page is hidden. */
-export function follow(query: Query, to: ReaderEvents): () => void {
-  let source: { stop(): void } | null = open(query, to), hiding: ReturnType<typeof setTimeout> | undefined;
+export function follow(query: Query, { onEvents, onState }: ReaderEvents): () => void {
+  let upTo: Last = null, hiding: ReturnType<typeof setTimeout> | undefined;
+  const to: ReaderEvents = { onState, onEvents: (list, last) => { upTo = last; onEvents(list, last); } };
+  let source: { stop(): void } | null = open(query, to, upTo);
   const letGo = () => {
     source?.stop();
     source = null;
-    to.onState(WAITING);
+    onState(WAITING);
   };
   const seen = () => {
     clearTimeout(hiding);
     if (document.hidden) hiding = setTimeout(letGo, HIDDEN_MS);
-    else source ??= open(query, to);
+    else source ??= open(query, to, upTo);
   };
   document.addEventListener("visibilitychange", seen);
   return () => {

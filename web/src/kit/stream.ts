@@ -29,10 +29,11 @@ export interface LiveEvent {
 
 const KINDS = ["message", "attempt", "request", "run", "task"];
 
-/** Times between which nobody looked. */
+/** Times between which things happened that are not told any more; how many, if somebody counted. */
 export interface Gap {
-  from: number;
-  to: number;
+  from: string;
+  to: string;
+  missed: number | null;
 }
 
 export interface Live {
@@ -45,7 +46,7 @@ export interface Live {
   isHeldBack: boolean;
   /** Other tabs of this browser watch as many other things as may be watched. */
   isCrowded: boolean;
-  /** The last time that the stream was away; what happened then is in the lists only. */
+  /** The last one: what is missing is in the lists only. */
   gap: Gap | null;
   error: unknown;
 }
@@ -72,22 +73,19 @@ export function useStream(query: Query, keep: number, isPaused: boolean): Live {
   const key = JSON.stringify(query);
   useEffect(() => {
     const now = (buffer.current = emptyBuffer());
-    let isDirty = false, n = 0, isReading = false, heardAt = 0;
+    let isDirty = false, n = 0;
     const take = (name: string, data: Record<string, unknown>): void => {
       if (name === "summary") now.perSecond = sumOf(data);
       if (name === "summary" || name === "lag") now.leftOut += Number(data["leftOut"] ?? data["dropped"] ?? 0);
+      if (name === "gap") now.gap = data as unknown as Gap;
       if (KINDS.includes(name) && !paused.current) now.events = [{ ...(data as unknown as LiveEvent), kind: name as LiveEvent["kind"], n: ++n }, ...now.events].slice(0, keep);
     };
     const leave = follow(JSON.parse(key) as Query, {
       onEvents: (list) => {
         for (const [name, data] of list) take(name, data);
-        heardAt = Date.now();
         isDirty = true;
       },
       onState: (state) => {
-        if (state.isOpen && !isReading && heardAt) now.gap = { from: heardAt, to: Date.now() };
-        if (state.isOpen || isReading) heardAt = Date.now();
-        isReading = state.isOpen;
         Object.assign(now, { isOpen: state.isOpen && !state.isHeldBack, isHeldBack: state.isHeldBack, isCrowded: state.isCrowded, error: state.error });
         isDirty = true;
       },

@@ -175,6 +175,7 @@ export function LivePage(): JSX.Element {
         {live.leftOut > 0 && <span class="muted s-text">{M.activity.leftOut(live.leftOut)}</span>}
       </div>
       {live.isHeldBack && <p class="note"><Icon name="alarm" /><span>{M.activity.heldBack}</span></p>}
+      {live.gap && <p class="note" role="status"><Icon name="alarm" /><span>{M.activity.gap(clock(live.gap.from), clock(live.gap.to))}</span></p>}
       {live.error != null && <ErrorPanel error={live.error} />}
       <Panel class="inset">
         {shown.length

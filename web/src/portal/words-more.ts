@@ -231,6 +231,7 @@ export const M = {
     resumeWith: (n: number) => `Go on, ${count(n)} newer`,
     leftOut: (n: number) => `${count(n)} more were too many to show.`,
     heldBack: "Something between your browser and this page holds answers back, such as a proxy. What was sent is asked for every 5 seconds instead.",
+    gap: (from: string, to: string) => `From ${from} to ${to} this page was cut off. What happened then is in the log.`,
     nothing: "Nothing happens at the moment",
     nothingMore: "Events and the tries to deliver them appear here as soon as they happen. A test event is one, too.",
   },

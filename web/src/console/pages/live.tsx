@@ -92,7 +92,7 @@ function LiveNotes({ live: { isHeldBack, isCrowded, gap } }: { live: Live }): JS
     <div class="stack" role="status">
       {isHeldBack && <p class="note"><Icon name="alarm" /><span>{C.live.heldBack}</span></p>}
       {isCrowded && <p class="note"><Icon name="alarm" /><span>{C.live.crowded}</span></p>}
-      {gap && <p class="note"><Icon name="alarm" /><span>{C.live.gap(clock(gap.from), clock(gap.to))}</span></p>}
+      {gap && <p class="note"><Icon name="alarm" /><span>{C.live.gap(clock(gap.from), clock(gap.to), gap.missed)}</span></p>}
     </div>
   );
 }
