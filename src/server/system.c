@@ -5,6 +5,7 @@
 #include "server/system_priv.h"
 
 #include "server/ops_priv.h"
+#include "server/system_largest_priv.h"
 #include "server/watchdog_priv.h"
 #include "work/wait.h"
 
@@ -162,9 +163,18 @@ static void get_system(struct api_ctx *c)
     api_reply(c, 200, &o);
 }
 
+static void get_largest(struct api_ctx *c)
+{
+    if (server_is_for_operator(c))
+        server_reply_largest(c);
+}
+
 static const struct api_route routes[] = {
     { API_ROUTE(HTTP_GET, "/api/v1/system", API_ORG, "v1.system.get", "Get the server's state"),
       .run = get_system, .out = &server_schema_SystemOut, .status = 200 },
+    { API_ROUTE(HTTP_GET, "/api/v1/system/largest", API_ORG, "v1.system.largest",
+                "List whose payloads fill the disk"),
+      .run = get_largest, .out = &server_schema_SystemLargestOut, .status = 200 },
     { API_ROUTE(HTTP_POST, "/api/v1/system/doctor", API_ORG, "v1.system.doctor",
                 "Check what the server stands on"),
       .run = server_post_doctor, .out = &server_schema_DoctorOut, .status = 200 },

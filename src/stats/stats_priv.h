@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of stats share: stats.c (the thread, the hand-over of minutes), count.c (from jobs to cells), file.c
- * and pack.c (stats.db), read.c (charts).
+ * and pack.c (stats.db), read.c (charts), largest.c (who takes most).
  *
  * Of the tables one is `current`, and whoever takes it out of there has it: the store thread for a group, the statistics'
  * thread when its minute is over. So neither waits for the other. Readers and the statistics' thread share `lock`.

@@ -71,6 +71,11 @@ struct stats_live_cell *stats_table_cell(struct stats_table *t, enum stats_kind 
     return c;
 }
 
+const struct stats_live_cell *stats_table_at(struct stats_table *t, uint32_t i)
+{
+    return i < atomic_load_explicit(&t->count, memory_order_acquire) ? cell_at(t, i) : NULL;
+}
+
 void stats_live_cell_read(const struct stats_live_cell *live, struct stats_cell *out)
 {
     for (size_t i = 0; i < STATS_WIDE; i++)

@@ -43,6 +43,8 @@ void stats_table_fini(struct stats_table *t);
 struct stats_live_cell *stats_table_cell(struct stats_table *t, enum stats_kind kind, int64_t id);
 /* Anybody's: adds the subject's numbers; false: it has none. */
 bool stats_table_read(struct stats_table *t, enum stats_kind kind, int64_t id, struct stats_cell *add);
+/* Anybody's: the i-th cell, in the order in which they were made; NULL: there are not so many. */
+const struct stats_live_cell *stats_table_at(struct stats_table *t, uint32_t i);
 void stats_live_cell_read(const struct stats_live_cell *live, struct stats_cell *out);
 /* All cells by kind and id; *out is xfree()d by the caller. The writer is done with it. */
 size_t stats_table_sorted(struct stats_table *t, struct stats_live_cell ***out);

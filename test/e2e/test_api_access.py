@@ -227,6 +227,7 @@ OPERATIONS = {
     "v1.preservica.subscription.list": (ORG, READ, None),
     "v1.gaia.webhook.list": (ORG, READ, None),
     "v1.system.get": (ORG, READ, None),
+    "v1.system.largest": (ORG, READ, None),
     "v1.system.doctor": (ORG, READ, None),
     "v1.health.get": (OPEN, READ, None),
 }
@@ -375,6 +376,7 @@ def test_a_stranger_finds_nothing_of_ours(world):
 
 def test_only_the_first_organisation_sees_the_server(world):
     assert world.server.call("GET", "/system", token=world.stranger).status == 403
+    assert world.server.call("GET", "/system/largest", token=world.stranger).status == 403
     assert world.server.call("POST", "/system/doctor", token=world.stranger).status == 403
     assert world.server.call("GET", "/tenant", token=world.stranger).status == 403
     assert world.server.call("POST", "/tenant", {"name": "x"}, token=world.stranger).status == 403

@@ -99,6 +99,36 @@ def test_the_system_is_one_answer_for_operators(make_grapnel, make_receiver):
     assert "a-very-secret" not in json.dumps(system) and server.token not in json.dumps(system)
 
 
+def test_operators_see_whose_payloads_fill_the_disk(make_grapnel):
+    server = make_grapnel().serve()
+    loud, quiet = server.application("Loud"), server.application("Quiet")
+    for n in range(3):
+        server.publish(loud, {"n": n, "text": "x" * 1000})
+    server.publish(quiet)
+    tenant = server.ok("POST", "/tenant", {"name": "Other"})
+    token = server.ok("POST", f"/tenant/{tenant['id']}/token", {"name": "theirs", "role": "owner"})["token"]
+    theirs = server.call("POST", "/app", {"name": "Their secret plan"}, token=token).body["id"]
+    message = {"eventType": "a.b", "payload": {"text": "x" * 9000}}
+    assert server.call("POST", f"/app/{theirs}/msg", message, token=token).status == 202
+
+    def seen():
+        found = server.ok("GET", "/system/largest")
+        return found if [row["messages"] for row in found["data"]] == [1, 3, 1] else None
+    found = wait_until(seen, "the figures")
+    first, second, third = found["data"]
+    assert (first["id"], first["name"], first["organisation"]) == (theirs, None, "Other")  # another organisation's name stays its own
+    assert (second["id"], second["name"], second["kind"]) == (loud, "Loud", "application") and third["id"] == quiet
+    assert first["bytes"] > 9000 and 3000 < second["bytes"] < 4000
+    assert found["bytes"] == sum(row["bytes"] for row in found["data"])
+    assert server.call("GET", "/system/largest", token=token).status == 403
+
+
+def test_who_fills_the_disk_is_not_known_without_statistics(make_grapnel):
+    server = make_grapnel().serve("stats.size_max=0")
+    answer = server.call("GET", "/system/largest")
+    assert answer.status == 404 and "stats.size_max" in answer.body["detail"]
+
+
 def test_the_doctor_comes_to_a_running_server(grapnel):
     found = grapnel.ok("POST", "/system/doctor")
     checks = {check["name"]: check for check in found["checks"]}

@@ -379,6 +379,54 @@ static void applications_stay_whatever_the_size(void **state)
     assert_int_equal(accepted(f, midnight_us, HOUR), 3);
 }
 
+/* --- who takes most ------------------------------------------------------------------------------------- */
+
+static void is_ranked(struct fixture *f, int64_t from_us, int64_t until_us)
+{
+    struct stats_ranked two[2];
+    size_t count = 0;
+    assert_int_equal(stats_largest(f->stats, STATS_APP, from_us, until_us, two, 2, &count), RC_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(two[0].id, APP + 1);
+    assert_int_equal(two[0].messages, 4);
+    assert_int_equal(two[0].bytes, 40);
+    assert_int_equal(two[1].id, APP);
+    assert_int_equal(two[1].messages, 3);
+}
+
+static void the_largest_stay_the_same_through_minutes_hours_and_days(void **state)
+{
+    struct fixture *f = *state;
+    accept_messages(f, 3);
+    accept_at(f, APP + 2, ENDPOINT);
+    for (int i = 0; i < 4; i++)
+        accept_at(f, APP + 1, ENDPOINT);
+    is_ranked(f, midnight_us, midnight_us + DAY); /* in memory */
+    pass(f, 2 * MINUTE);
+    is_ranked(f, midnight_us, midnight_us + DAY); /* a minute of the file */
+    pass(f, 2 * HOUR);
+    is_ranked(f, midnight_us, midnight_us + DAY); /* hours */
+    pass(f, 2 * DAY);
+    is_ranked(f, midnight_us, midnight_us + DAY); /* a day's */
+}
+
+static void what_is_outside_of_the_period_ranks_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct stats_ranked one[1];
+    size_t count = 1;
+    accept_messages(f, 3);
+    pass(f, 3 * HOUR);
+    enum rc rc = stats_largest(f->stats, STATS_APP, midnight_us + HOUR, midnight_us + 3 * HOUR, one,
+                               1, &count);
+    assert_int_equal(rc, RC_OK);
+    assert_int_equal(count, 0);
+    f->stats->counts = false;
+    rc = stats_largest(f->stats, STATS_APP, midnight_us, midnight_us + HOUR, one, 1, &count);
+    f->stats->counts = true;
+    assert_int_equal(rc, RC_NOT_FOUND);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
 
 int main(void)
@@ -405,6 +453,8 @@ int main(void)
         TEST(a_file_that_cannot_be_opened_costs_its_minutes_only),
         TEST(above_its_size_the_minutes_of_the_quietest_go_first),
         TEST(applications_stay_whatever_the_size),
+        TEST(the_largest_stay_the_same_through_minutes_hours_and_days),
+        TEST(what_is_outside_of_the_period_ranks_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
