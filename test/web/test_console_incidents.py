@@ -3,6 +3,7 @@
 
 A Hand does what an operator does and counts: a click, a choice in a list, or a word typed with Enter is one. Looking is
 free. Each test says how many it may take."""
+import json
 import re
 
 import pytest
@@ -149,6 +150,30 @@ def test_what_was_refused_is_taken_in_after_the_secret_was_corrected_in_three(be
     wait_until(lambda: sum(one["outcome"] == "accepted" for one in requests_of(server, source)) == 3, "all three to be taken in")
 
 
+def test_a_changed_filter_that_lost_messages_is_found_undone_and_made_good_in_six(begin, make_receiver):
+    server = begin.server
+    app, receiver = server.application("Meridale"), make_receiver(204)
+    endpoint = server.endpoint(app, receiver.url, description="orders-prod", filter={"body": {"amount": {"$gte": 10}}})
+    server.publish(app, {"amount": 50})
+    server.ok("PATCH", f"/app/{app}/endpoint/{endpoint}", {"filter": {"body": {"amount": {"$gte": 1000}}}})
+    for n in range(3):
+        server.publish(app, {"amount": 20 + n})  # lost
+    hand = begin(6)
+    hand.find(endpoint)
+    hand.click(hand.page.get_by_role("link", name="Changes"))
+    hand.click(hand.page.get_by_role("link", name="Changed an endpoint orders-prod"))
+    change = hand.page.get_by_role("dialog")
+    expect(change.get_by_role("row", name=re.compile("filter"))).to_contain_text('{"$gte": 10}')  # what it was
+    hand.click(change.get_by_role("button", name="Try what was before"))
+    form = hand.page.get_by_role("dialog", name="Endpoint")
+    expect(form.get_by_text("Of the last 4, 0 come now and 4 would.")).to_be_visible()  # the cure, tried without a click
+    hand.click(form.get_by_role("button", name="Save"))
+    missing = hand.page.get_by_role("dialog", name="Send what orders-prod never got")
+    expect(missing.get_by_role("combobox")).to_contain_text("the change")  # counted from there
+    hand.click(missing.get_by_role("button", name="Begin"))
+    wait_until(lambda: {json.loads(one.body)["amount"] for one in receiver.received} == {50, 20, 21, 22}, "what was lost to arrive")
+
+
 def test_a_filter_that_locks_everybody_out_is_only_recorded_after_three(begin, make_receiver):
     server = begin.server
     app = server.application("Campus")
@@ -164,11 +189,25 @@ def test_a_filter_that_locks_everybody_out_is_only_recorded_after_three(begin, m
     assert not server.ok("POST", f"/app/{app}/filter-chain/Enrol", {"data": {}})["halt"]
 
 
-def test_how_long_the_disk_lasts_is_seen_at_once_and_opened_in_one(begin):
-    hand = begin(1)
+def test_a_disk_that_fills_tells_when_and_by_whom_and_how_to_keep_less_in_two(begin):
+    server = begin.server
+    for name, n in (("Quiet", 1), ("Loud", 3)):
+        app = server.application(name)
+        for i in range(n):
+            server.publish(app, {"i": i, "text": "x" * 2000})
+    wait_until(lambda: [one["messages"] for one in server.ok("GET", "/system/largest")["data"]] == [3, 1], "the figures")
+    hand = begin(2)
     expect(hand.page.get_by_text(re.compile("^(free|at the rate)"))).to_be_visible()
     hand.click(hand.page.get_by_role("link", name=re.compile(r"(MiB|GiB|TiB| d)$")))
-    expect(hand.page.get_by_role("heading", name="System", level=1)).to_be_visible()
+    disk = hand.page.get_by_role("region", name="Disk")
+    expect(disk.get_by_text("How long it will do is known once the server has been running for an hour.")).to_be_visible()  # when
+    expect(disk.get_by_text(re.compile(r" of the .* that may be used")).first).to_be_visible()
+    expect(disk.get_by_role("row").nth(1)).to_contain_text(re.compile("Loud.*75"))  # by whom
+    hand.click(disk.get_by_role("button", name="Keep less"))
+    cure = hand.page.get_by_role("dialog", name="Keep less")
+    expect(cure.get_by_text("90 days (default)")).to_be_visible()
+    expect(cure.get_by_text("store.retention = 1440h")).to_be_visible()
+    expect(cure.get_by_text(re.compile("reload the server"))).to_be_visible()
 
 
 def test_a_secret_that_leaked_is_replaced_with_an_overlap_in_three(begin, make_receiver):
@@ -183,6 +222,22 @@ def test_a_secret_that_leaked_is_replaced_with_an_overlap_in_three(begin, make_r
     expect(dialog.get_by_role("combobox")).to_have_value("86400")  # the old one goes on for a day
     hand.click(dialog.get_by_role("button", name="Rotate"))
     wait_until(lambda: server.ok("GET", f"/app/{app}/endpoint/{endpoint}/secret")["key"] != before, "the new secret")
+
+
+def test_a_token_that_leaked_is_replaced_with_an_overlap_and_its_users_are_seen_in_three(begin):
+    server = begin.server
+    leaked = server.ok("POST", "/token", {"name": "shop", "role": "operator"})
+    assert server.call("GET", "/app", token=leaked["token"]).status == 200
+    hand = begin(3)
+    hand.click(hand.page.get_by_role("link", name="Access").first)
+    hand.click(hand.page.get_by_role("row", name=re.compile("^shop")).get_by_role("button", name="Replace"))
+    dialog = hand.page.get_by_role("dialog")
+    expect(dialog.get_by_role("row", name=re.compile(r"127\.0\.0\.1"))).to_be_visible()  # who used it
+    expect(dialog.get_by_role("combobox")).to_have_value("86400")  # the old one goes on for a day
+    hand.click(dialog.get_by_role("button", name="Replace"))
+    expect(dialog.get_by_text(re.compile("^gk_"))).to_be_visible()
+    wait_until(lambda: len([one for one in server.ok("GET", "/token")["data"] if one["name"] == "shop"]) == 2, "the new token")
+    assert server.call("GET", "/app", token=leaked["token"]).status == 200  # still
 
 
 def test_a_tenant_that_floods_is_seen_and_throttled_in_three(begin, make_receiver):

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A change of an endpoint's rules, tried on the last messages before it is saved.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { api, type Raw } from "../kit/api";
 import { Icon, type IconName } from "../kit/icons";
 import { useAct } from "../kit/load";
@@ -52,6 +52,8 @@ interface Props {
   messageTo: (id: string) => string;
   onTried?: (trial: Trial) => void;
   isOff?: boolean;
+  /** Nobody has to ask for the first trial, and what comes of it is scrolled to. */
+  atOnce?: boolean;
 }
 
 const ICONS: Record<Tried["effect"], IconName> = { gained: "plus", lost: "x", changed: "doc", fails: "alarm" };
@@ -110,17 +112,24 @@ function Outcome({ raw, messageTo }: { raw: Raw<Trial>; messageTo: Props["messag
   );
 }
 
-export function RulesTrial({ path, members, messageTo, onTried, isOff }: Props): JSX.Element {
+export function RulesTrial({ path, members, messageTo, onTried, isOff, atOnce }: Props): JSX.Element {
   const body = objectOf(members);
   const [tried, setTried] = useState<{ body: string; raw: Raw<Trial> } | null>(null);
   const { isBusy, error, run } = useAct();
+  const box = useRef<HTMLElement>(null);
   const go = () => void run(async () => {
     const raw = await api.postRaw<Trial>(`${path}/trial`, undefined, { text: body });
     setTried({ body, raw });
     onTried?.(raw.value);
   });
+  useEffect(() => {
+    if (atOnce) go();
+  }, []);
+  useEffect(() => {
+    if (atOnce && tried) box.current?.scrollIntoView({ block: "nearest" });
+  }, [tried]);
   return (
-    <section class="panel trial" aria-label={Y.trial.title}>
+    <section ref={box} class="panel trial" aria-label={Y.trial.title}>
       <header><h3 class="grow">{Y.trial.title}</h3><Button small icon={tried ? "retry" : "flask"} busy={isBusy} disabled={isOff} onClick={go}>{tried ? Y.trial.again : Y.trial.act}</Button></header>
       <div class="body stack-2" role="status">
         {!tried && <p class="muted">{Y.trial.before}</p>}

@@ -85,6 +85,7 @@ export const C = {
     request: "Request",
     object: "Object",
     about: "Concerns",
+    restore: "Try what was before",
     openObject: "Open it",
     allOfObject: "All changes to it",
     allOfWho: "Everything they did",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The console's words on the server itself and on who may come in.
-import { count } from "../kit/format";
+import { count, plural } from "../kit/format";
 import { C as base } from "./console";
 
 export const C = {
@@ -49,5 +49,35 @@ export const C = {
     run: "Run the doctor",
     again: "Again",
     clockOff: (ms: string) => `The server’s own time is ${ms} away from the machine’s.`,
+  },
+  disk: {
+    young: "How long it will do is known once the server has been running for an hour.",
+    never: (rate: string) => `${rate} came in within 24 hours. At that rate it will not fill up: old messages are deleted in time.`,
+    full: (rate: string, days: string, at: string) => `${rate} came in within 24 hours. At that rate messages will be refused in ${days} days, on ${at}.`,
+    used: (used: string, room: string) => `${used} of the ${room} that may be used`,
+    whose: "Whose payloads fill it, last 24 hours",
+    who: "Whose payloads, last 24 h",
+    kinds: { application: "Application", source: "Source" },
+    share: "Share",
+    percent: (n: string) => `${n} %`,
+    bytes: "Payloads",
+    nobody: "No message was accepted within the last 24 hours.",
+    noStatistics: "This server keeps no statistics (stats.size_max is 0), so it cannot tell whose payloads fill the disk.",
+    keepLess: "Keep less",
+    keepText: "Messages, attempts and requests are deleted once they are older than store.retention, a segment at a time. What still waits for delivery stays.",
+    keptNow: "Kept now",
+    forEver: "for ever",
+    setBy: (source: string) => `(${source})`,
+    daily: "A day brings",
+    room: "Room",
+    keepFor: "Keep instead",
+    forDays: (n: number) => plural(n, "day", "days"),
+    forDaysOf: (n: number, size: string) => `${plural(n, "day", "days")}: about ${size}`,
+    shortest: "A day or less is kept already.",
+    line: "Line for the configuration",
+    apply: (source: string) => (source.startsWith("file:") ? `It replaces the one at ${source.slice(5)}. Then reload the server (systemctl reload grapnel, or SIGHUP): no restart is needed.`
+      : source === "flag" || source === "environment" ? `The value now comes from the server’s ${source === "flag" ? "command line" : "environment"}, which takes precedence over the file: change it there and restart.`
+      : "Put it into the configuration file, then reload the server (systemctl reload grapnel, or SIGHUP): no restart is needed."),
+    remembered: (span: string) => `Idempotency keys are remembered for ${span} (store.idempotency), and messages are kept at least as long: shorten that, too.`,
   },
 } as const;

@@ -8,6 +8,7 @@ import { C } from "../../words/console_audit";
 import { momentOf, showMoment, SINCE } from "../moments";
 import { usePage } from "../shell";
 import { CopyLink } from "./messages";
+import { restoreTo } from "./restore";
 
 interface Thing {
   kind: string;
@@ -125,11 +126,11 @@ function Elsewhere({ filter, value, children }: { filter: string; value: string;
 }
 
 function RowDialog({ row, onClose }: { row: Row; onClose: () => void }): JSX.Element {
-  const page = pageOf(row);
+  const page = pageOf(row), restore = restoreTo(row);
   const { object, who } = row;
   return (
     <Dialog wide title={whatWords(row)} onClose={onClose}
-      footer={<><span class="grow" /><CopyLink />{page && <Button onClick={() => navigate(page)}>{C.audit.openObject}</Button>}<Button kind="primary" data-first="" onClick={onClose}>{W.dialog.close}</Button></>}>
+      footer={<><span class="grow" /><CopyLink />{restore && <Button needs="change" icon="retry" onClick={() => navigate(restore)}>{C.audit.restore}</Button>}{page && <Button onClick={() => navigate(page)}>{C.audit.openObject}</Button>}<Button kind="primary" data-first="" onClick={onClose}>{W.dialog.close}</Button></>}>
       <Facts rows={[
         [C.audit.at, <Time at={row.timestamp} />],
         [C.audit.who, <span class="row wrap">{(who.name || who.id) && <b><bdi>{who.name || who.id}</bdi></b>}<span class="muted">{C.audit.whos[who.kind] ?? who.kind} {who.name && who.id && <span class="mono">{who.id}</span>}</span>{(who.name || who.id) && <Elsewhere filter="who" value={who.name || who.id!}>{C.audit.allOfWho}</Elsewhere>}</span>],

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One endpoint. It begins with a sentence on how it does, then offers what follows from it, then shows the evidence.
 import type { ComponentChildren, JSX } from "preact";
+import { useState } from "preact/hooks";
 import {
-  api, Button, clock, Confirm, Copy, count, duration, Facts, Icon, Id, Menu, MenuItem, navigate, now, Panel, part, Secret, Skel, Status, statusIcon, Tabs, Tag, Time, toast, useAct, useLoad, when, type Loaded, type Params,
+  api, Button, clock, Confirm, Copy, count, duration, ErrorPanel, Facts, Icon, Id, Menu, MenuItem, navigate, now, Panel, part, query, Secret, setQuery, Skel, Status, statusIcon, Tabs, Tag, Time, toast, useAct, useLoad, when, type Loaded, type Params,
 } from "../../kit";
 import { C } from "../../words/console_delivery";
 import { appCrumb, APPS, curlOf, CurlDialog, endpointName, endpointPath, endpointStatus, many, readEndpoint, Shown, useApp, useOpen } from "../common";
@@ -14,6 +15,7 @@ import { SeriesDay } from "./endpoint_day";
 import { EndpointDialog } from "./endpoint_form";
 import { EndpointHeaders } from "./endpoint_headers";
 import { DropWaiting, Elsewhere, Recover, ReplayAll, ReplayMissing } from "./recover";
+import { restored } from "./restore";
 import { RotateSecret, SendTest } from "./endpoint_acts";
 
 type EndpointTab = "attempts" | "messages" | "headers" | "changes";
@@ -216,6 +218,26 @@ function Dialogs({ app, situation, act, onClose, onAct, reload }: { app: string;
   }
 }
 
+const REPLAYED_MS = 14 * DAY_MS;
+
+/** The server looks so far back for what is missing. */
+function reachable(at: string): string {
+  return new Date(Math.max(new Date(at).getTime(), Date.now() - REPLAYED_MS + 60_000)).toISOString();
+}
+
+/** What a row of the audit log says was there before, in the form and tried. Saved, what never came since then can be sent. */
+function Restore({ app, endpoint, row, reload }: { app: string; endpoint: Endpoint; row: string | null; reload: () => void }): JSX.Element | null {
+  const loaded = useLoad(`restore ${endpoint.id} ${row}`, (signal) => restored(row!, endpoint.id, signal), { isOff: !row });
+  const [since, setSince] = useState<string | null>(null);
+  const close = () => setQuery({ restore: null }, { replace: true });
+  if (since) return <ReplayMissing app={app} endpoint={endpoint} since={since} onClose={() => setSince(null)} onDone={reload} />;
+  if (!row) return null;
+  if (loaded.error != null) return <ErrorPanel error={loaded.error} onRetry={loaded.reload} />;
+  if (!loaded.data) return null;
+  const { rules, at, who } = loaded.data;
+  return <EndpointDialog app={app} endpoint={endpoint} start={rules} note={C.endpoint.asBefore(when(at), who)} onClose={close} onDone={(_, missing) => { reload(); if (missing) setSince(reachable(at)); }} />;
+}
+
 function EndpointFrame({ params, tab }: { params: Params; tab: EndpointTab }): JSX.Element {
   const appId = params["app"]!, id = params["ep"]!;
   const app = useApp(appId);
@@ -241,7 +263,7 @@ function EndpointFrame({ params, tab }: { params: Params; tab: EndpointTab }): J
               ]} />
               {tab === "attempts" && <EndpointAttempts app={appId} endpoint={id} />}
               {tab === "messages" && <EndpointMessages app={appId} endpoint={id} />}
-              {tab === "changes" && <Changes object={endpoint.id} />}
+              {tab === "changes" && <Changes key={endpoint.updatedAt} object={endpoint.id} />}
               {tab === "headers" && <EndpointHeaders path={endpointPath(appId, id)} loaded={headers} />}
             </div>
             <aside class="epside stack" aria-label={C.common.settings}>
@@ -255,6 +277,7 @@ function EndpointFrame({ params, tab }: { params: Params; tab: EndpointTab }): J
               <Lane health={situation.health} />
             </aside>
           </div>
+          <Restore app={appId} endpoint={endpoint} row={query.value.get("restore")} reload={reload} />
           <Dialogs app={appId} situation={situation} act={act} onClose={() => open(null)} onAct={open} reload={reload} />
         </>
       )}

@@ -3,7 +3,7 @@
 // change of another setting is not undone.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, ApiError, Button, Check, Dialog, ErrorPanel, Field, Input, isJson, part, Select, TextArea, toast, useAct } from "../../kit";
+import { api, ApiError, Button, Check, Dialog, ErrorPanel, Field, Icon, Input, isJson, part, Select, TextArea, toast, useAct } from "../../kit";
 import { pretty } from "../../kit/json";
 import { objectOf } from "../../play/json";
 import { RulesTrial } from "../../play/trial";
@@ -93,6 +93,8 @@ interface Props {
   endpoint?: Endpoint;
   /** Preset for one that is created, such as the encoding of an integration. */
   start?: Partial<Draft>;
+  /** Why it begins with that; what then differs is tried at once. */
+  note?: string;
   onClose: () => void;
   /** `missing`: how many messages a trial of the change found that never came here. */
   onDone: (endpoint: Endpoint, missing: number) => void;
@@ -133,7 +135,7 @@ function conflictsOf(now: Draft, before: Draft, draft: Draft): (keyof Draft)[] {
   return (Object.keys(MEMBERS) as (keyof Draft)[]).filter((key) => draft[key] !== before[key] && now[key] !== before[key] && now[key] !== draft[key]);
 }
 
-export function EndpointDialog({ app, endpoint, start, onClose, onDone }: Props): JSX.Element {
+export function EndpointDialog({ app, endpoint, start, note, onClose, onDone }: Props): JSX.Element {
   const [before, setBefore] = useState<Draft>(() => draftOf(endpoint));
   const [draft, setDraft] = useState<Draft>({ ...before, ...start });
   const [theirs, setTheirs] = useState<Endpoint | null>(null);
@@ -159,6 +161,7 @@ export function EndpointDialog({ app, endpoint, start, onClose, onDone }: Props)
   return (
     <Dialog wide title={endpoint ? C.endpoint.edit : C.endpoint.new} onClose={onClose} onSubmit={save}
       footer={<><Button kind="quiet" onClick={onClose}>{W.dialog.cancel}</Button><Button kind="primary" type="submit" busy={isBusy} disabled={!draft.url.trim() || !!filterProblem && !error}>{theirs ? C.endpoint.saveMine : endpoint ? C.common.save : C.common.create}</Button></>}>
+      {note && <p class="note"><Icon name="retry" /><span>{note}</span></p>}
       <Field label={C.endpoint.url} hint={C.endpoint.urlHint} error={fieldError(error, "url")}><Input type="url" mono value={draft.url} bad={shows("url")} onValue={(url) => put({ url })} placeholder="https://" data-first="" /></Field>
       <Field label={C.endpoint.description}><Input value={draft.description} onValue={(description) => put({ description })} /></Field>
       <Field label={C.endpoint.types} hint={C.endpoint.typesHint} error={fieldError(error, "eventTypes")}><Input mono value={draft.types} onValue={(types) => put({ types })} /></Field>
@@ -177,7 +180,7 @@ export function EndpointDialog({ app, endpoint, start, onClose, onDone }: Props)
           <Field label={C.endpoint.channels} hint={C.endpoint.channelsHint} error={fieldError(error, "channels")}><Input mono value={draft.channels} onValue={(channels) => put({ channels })} /></Field>
           <Field label={C.endpoint.filter} hint={C.endpoint.filterHint} error={filterProblem}><TextArea mono rows={5} value={draft.filter} bad={!!filterProblem} onValue={(filter) => put({ filter })} /></Field>
           <Field label={C.endpoint.transform} hint={C.endpoint.transformHint} error={fieldError(error, "transform")}><TextArea mono rows={5} value={draft.transform} bad={shows("transform")} onValue={(transform) => put({ transform })} /></Field>
-          {endpoint && Object.keys(rules).length > 0 && <RulesTrial path={endpointPath(app, endpoint.id)} members={rules} messageTo={(id) => `/apps/${part(app)}/messages/${part(id)}`} onTried={(trial) => setMissing(trial.missing)} />}
+          {endpoint && Object.keys(rules).length > 0 && <RulesTrial path={endpointPath(app, endpoint.id)} members={rules} messageTo={(id) => `/apps/${part(app)}/messages/${part(id)}`} onTried={(trial) => setMissing(trial.missing)} atOnce={!!note} />}
           <Field label={C.common.uid} hint={C.common.uidHint} error={fieldError(error, "uid")}><Input mono value={draft.uid} onValue={(uid) => put({ uid })} /></Field>
           <Field label={C.common.metadata} hint={C.common.metadataHint}><TextArea mono rows={3} value={draft.metadata} onValue={(metadata) => put({ metadata })} /></Field>
         </div>

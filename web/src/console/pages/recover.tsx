@@ -2,7 +2,7 @@
 // Bulk actions of one endpoint: what failed is sent again, to it or to another, and what waits can be dropped.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, Button, Dialog, ErrorPanel, Field, navigate, part, Select, toast, useAct, useLoad, type List } from "../../kit";
+import { api, Button, Dialog, ErrorPanel, Field, navigate, part, Select, toast, useAct, useLoad, when, type List } from "../../kit";
 import { W } from "../../words/en";
 import { C } from "../../words/console_delivery";
 import { appPath, endpointName, endpointPath } from "../common";
@@ -47,9 +47,12 @@ export function Elsewhere({ app, endpoint, onClose, onDone }: RecoverProps): JSX
   );
 }
 
-/** Messages that were never meant for it: it was not there, was disabled, or had other settings. */
-export function ReplayMissing({ app, endpoint, onClose, onDone }: RecoverProps): JSX.Element {
-  const [since, setSince] = useState<string>("now-24h");
+/** Messages that were never meant for it: it was not there, was disabled, or had other settings. `since`: the moment of
+    the change that cost them. */
+export function ReplayMissing({ app, endpoint, since: lost, onClose, onDone }: RecoverProps & { since?: string }): JSX.Element {
+  const [since, setSince] = useState<string>(lost ?? "now-24h");
+  const spans = SINCE.slice(0, 5);
+  const sinces = lost ? [[lost, C.recover.sinceChange(when(lost))] as const, ...spans] : spans;
   const { isBusy, error, run } = useAct();
   const start = async () => {
     let task = "";
@@ -63,7 +66,7 @@ export function ReplayMissing({ app, endpoint, onClose, onDone }: RecoverProps):
     <Dialog title={C.recover.replayTitle(endpointName(endpoint))} onClose={onClose} onSubmit={start}
       footer={<><Button kind="quiet" onClick={onClose}>{W.dialog.cancel}</Button><Button kind="primary" type="submit" busy={isBusy}>{C.recover.start}</Button></>}>
       <p>{C.recover.replayText}</p>
-      <Field label={C.recover.since} hint={C.recover.sinceHint}><Select value={since} options={SINCE.slice(0, 5)} onValue={setSince} data-first="" /></Field>
+      <Field label={C.recover.since} hint={C.recover.sinceHint}><Select value={since} options={sinces} onValue={setSince} data-first="" /></Field>
       {error != null && <ErrorPanel error={error} />}
     </Dialog>
   );

@@ -6,50 +6,8 @@ import { api, Button, bytes, count, duration, ErrorPanel, figure, Id, Meter, Pan
 import { C } from "../../words/console_server";
 import { Shown, Stat } from "../common";
 import { usePage } from "../shell";
-
-interface Lane {
-  endpointId: string | null;
-  waiting: number;
-  attempts: number;
-  window: number;
-  failuresInRow: number;
-  parkedUntil: string | null;
-}
-
-interface Segment {
-  from: string | null;
-  until: string | null;
-  bytes: number;
-  messages: number;
-  pending: number;
-}
-
-interface Limit {
-  name: string;
-  unit: "bytes" | "count";
-  used: number;
-  max: number;
-}
-
-interface Option {
-  name: string;
-  value: string;
-  source: string;
-  secret: boolean;
-  reloadable: boolean;
-}
-
-interface System {
-  version: string;
-  startedAt: string;
-  uptimeSeconds: number;
-  clock: { aheadMs: number };
-  loops: { name: string; waitingMs: number }[];
-  delivering: { lanes: number; parked: number; busiest: Lane[] };
-  store: { healthy: boolean; reason: string | null; bytes: number; freeBytes: number; daysLeft: number | null; segments: Segment[] };
-  limits: Limit[];
-  options: Option[];
-}
+import { DiskPanel } from "./system_disk";
+import type { Lane, Limit, Option, Segment, System } from "./system_types";
 
 const HELD_MS = 1000, SOON_DAYS = 14, SEGMENTS_SHOWN = 12, CLOCK_MS = 1000;
 
@@ -129,6 +87,7 @@ export function SystemPage(): JSX.Element {
           <div class="stack">
             <p>{data.store.healthy ? <Status is="well">{C.system.well}</Status> : <Status is="failed">{C.system.notWell(data.store.reason ?? "")}</Status>}{Math.abs(data.clock.aheadMs) > CLOCK_MS && <span class="warned"> {C.system.clockOff(duration(data.clock.aheadMs))}</span>}</p>
             <Figures data={data} />
+            <DiskPanel store={data.store} options={data.options} />
             <Doctor />
             {data.delivering.busiest.length > 0 && <Panel inset class="clip clipx" title={C.system.busiest}><Table label={C.system.busiest} columns={LANES} rows={data.delivering.busiest.slice(0, SEGMENTS_SHOWN)} rowKey={(lane) => lane.endpointId ?? String(lane.waiting)} /></Panel>}
             <Panel inset class="clip clipx" title={C.system.segments}><Table label={C.system.segments} columns={SEGMENTS} rows={data.store.segments.slice(0, SEGMENTS_SHOWN)} rowKey={(segment) => `${segment.from}`} /></Panel>

@@ -2,7 +2,7 @@
 // What runs in the background: how far it is, how fast, and how to slow it down or stop it.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, ApiError, Button, Chips, clock, Confirm, Empty, ErrorPanel, Facts, Id, Link, Meter, pageIterator, Pager, Panel, part, query, Select, Status, Table, Tabs, Time, toast, useAct, useLoad, type Column, type FilterSpec, type List, type Params, type StatusName } from "../../kit";
+import { api, Button, Chips, clock, Confirm, Empty, ErrorPanel, Facts, Id, Link, Meter, pageIterator, Pager, Panel, part, query, Select, Status, Table, Tabs, Time, toast, useAct, useLoad, type Column, type FilterSpec, type List, type Params, type StatusName } from "../../kit";
 import { JsonTree } from "../../kit/json";
 import { C } from "../../words/console_admin";
 import { Shown } from "../common";
@@ -139,14 +139,9 @@ function Controls({ task, reload }: { task: Task; reload: () => void }): JSX.Ele
 
 const TOLD = new Set(["state", "total", "done", "failed", "rate", "eta", "startedBy", "error"]);
 
-/** A bulk action or another task: the id does not tell which. */
-async function loadTask(id: string, signal: AbortSignal): Promise<Task> {
-  try {
-    return await api.get<Task>(`${PATHS.bulk}/${part(id)}`, undefined, signal);
-  } catch (error) {
-    if (!(error instanceof ApiError && error.status === 404)) throw error;
-    return api.get<Task>(`${PATHS.other}/${part(id)}`, undefined, signal);
-  }
+/** A bulk action or another task: the id does not tell which, and one call has both. */
+function loadTask(id: string, signal: AbortSignal): Promise<Task> {
+  return api.get<Task>(`${PATHS.other}/${part(id)}`, undefined, signal);
 }
 
 export function TaskPage({ params }: { params: Params }): JSX.Element {
