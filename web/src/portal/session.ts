@@ -18,9 +18,9 @@ interface Whoami {
 
 /** What the operator of the server says about the portal. */
 export interface Config {
-  name?: string;
-  logo?: string;
-  supportUrl?: string;
+  name?: string | null;
+  logo?: string | null;
+  supportUrl?: string | null;
   hide?: string[];
   iconOrigins?: string[];
 }
