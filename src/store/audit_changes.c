@@ -459,7 +459,7 @@ enum rc store_audit_flush(struct store_tx *tx)
     int64_t before = c->audit_rows;
     struct arena a;
     arena_init(&a);
-    enum rc rc = RC_OK;
+    enum rc rc = c->audited.is_unreadable ? RC_CORRUPT : RC_OK;
     int64_t more = c->audited.more;
     for (size_t i = 0; rc == RC_OK && i < c->audited.count; i++) {
         if (c->audit_rows - before < STORE_AUDIT_COMMIT - 1)

@@ -381,8 +381,8 @@ static void audited_gather(void *ctx, const int64_t *args, struct str text)
     json_t *row = json_loadb(text.ptr, text.len, JSON_ALLOW_NUL, NULL);
     if (row == NULL)
         row = load_damaged(text);
-    MUST(row != NULL); /* SQLite has just written it */
-    struct store_audited_change *change = change_of(changes, row);
+    struct store_audited_change *change = row == NULL ? NULL : change_of(changes, row);
+    changes->is_unreadable |= row == NULL;
     if (change != NULL)
         change_take(change, row, args[0] != 0);
     json_decref(row);
@@ -396,6 +396,7 @@ void store_audited_clear(struct store_audited_changes *changes)
     }
     changes->count = 0;
     changes->more = 0;
+    changes->is_unreadable = false;
 }
 
 /* --- the triggers ---------------------------------------------------------------------------------- */

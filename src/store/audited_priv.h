@@ -50,6 +50,7 @@ enum { STORE_AUDITED_MAX = 256 };
 struct store_audited_changes {
     size_t count;
     int64_t more; /* writes to objects beyond that */
+    bool is_unreadable; /* a row could not be taken in: nothing of the transaction may be committed */
     struct store_audited_change list[STORE_AUDITED_MAX];
 };
 

@@ -126,11 +126,34 @@ static void columns_that_hold_sealed_values_are_secrets(void **state)
         }
 }
 
+/* Infinity is a number for SQLite and none for JSON. */
+static void a_row_that_cannot_be_read_is_noticed_and_ends_nothing(void **state)
+{
+    struct store_audited_changes *changes = XNEW(struct store_audited_changes);
+    struct db *db = configuration();
+
+    (void)state;
+    assert_int_equal(store_audited_watch(db, changes), RC_OK);
+    assert_int_equal(
+        db_exec(db, "INSERT INTO application(org, id, name, metadata, throttle, created, updated)"
+                    " VALUES(1, 'app_a', 'A', '{}', 0, 1, 1)"),
+        RC_OK);
+    assert_false(changes->is_unreadable);
+    assert_int_equal(changes->count, 1);
+    assert_int_equal(db_exec(db, "UPDATE application SET throttle = 9e999"), RC_OK);
+    assert_true(changes->is_unreadable);
+    store_audited_clear(changes);
+    assert_false(changes->is_unreadable);
+    db_close(db);
+    xfree(changes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_table_and_column_has_its_place),
         cmocka_unit_test(columns_that_hold_sealed_values_are_secrets),
+        cmocka_unit_test(a_row_that_cannot_be_read_is_noticed_and_ends_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
