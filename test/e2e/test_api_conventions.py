@@ -190,3 +190,12 @@ def test_health_is_open_and_ping_is_empty(grapnel):
     assert answer.status == 200 and json.loads(answer.body)["database"] == {"status": "ok"}
     assert grapnel.raw("GET", "/api/v1/health/ping").status == 204
     assert grapnel.raw("HEAD", "/api/v1/health/ping/").status == 204
+
+
+def test_a_time_far_ahead_is_after_all_that_is_stored(grapnel):
+    app = grapnel.application()
+    message = grapnel.publish(app)
+    for year in (2081, 2082, 2149, 2150, 2999):
+        found = grapnel.ok("GET", f"/app/{app}/msg?before={year}-12-31T00:00:00Z")["data"]
+        assert [one["id"] for one in found] == [message], year
+        assert grapnel.ok("GET", f"/app/{app}/msg?after={year}-12-31T00:00:00Z")["data"] == [], year
