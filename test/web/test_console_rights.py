@@ -25,6 +25,7 @@ CALLS = {
     "Copy without showing": ("GET", "/app/{app}/endpoint/{ep}/secret", None),
     "Add header": ("PATCH", "/app/{app}/endpoint/{ep}/headers", {"headers": {"a": "b"}}),
     "Resend": ("POST", "/bulk/count", {"action": "recover"}),
+    "Select": ("POST", "/app/{app}/endpoint/{ep}/enable", None),
     "All that match": ("POST", "/bulk/count", {"action": "replay"}),
     "New webfilter": ("POST", "/app/{app}/filter", {"event": "a", "url": "http://x.test/"}),
     "Add webfilter": ("POST", "/app/{app}/filter", {"event": "a", "url": "http://x.test/"}),

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A table of rows that are links. First what it is, figures to the right, time last.
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
-import { W } from "../words/en";
 import { navigate } from "./router";
 import { Skel } from "./ui";
 
@@ -24,9 +22,8 @@ interface TableProps<T> {
   rowTo?: (row: T) => string | null;
   onPick?: (row: T) => void;
   isPicked?: (row: T) => boolean;
-  selected?: ReadonlySet<string>;
-  onSelect?: (keys: ReadonlySet<string>) => void;
-  rowName?: (row: T) => string;
+  /** A key other than Enter, on a row that has the focus. */
+  onRowKey?: (row: T, event: KeyboardEvent) => void;
   dense?: boolean;
   isSlow?: boolean;
   skeletonRows?: number;
@@ -37,25 +34,16 @@ function isControl(target: EventTarget | null): boolean {
   return !!(target as Element | null)?.closest("a, button, input, label, select, summary");
 }
 
-function SelectAll({ all, some, onChange }: { all: boolean; some: boolean; onChange: (on: boolean) => void }): JSX.Element {
-  const box = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    if (box.current) box.current.indeterminate = some && !all;
-  }, [all, some]);
-  return <input ref={box} type="checkbox" class="box-in" aria-label={W.table.select("")} checked={all} onChange={(event) => onChange(event.currentTarget.checked)} />;
-}
-
 function cellClass<T>(column: Column<T>): string {
   return `${column.class ?? ""}${column.isNum ? " num" : ""}`.trim();
 }
 
-function SkeletonRows<T>({ columns, n, hasBox }: { columns: readonly Column<T>[]; n: number; hasBox: boolean }): JSX.Element {
+function SkeletonRows<T>({ columns, n }: { columns: readonly Column<T>[]; n: number }): JSX.Element {
   return (
     <>
       {Array.from({ length: n }, (_, i) => (
         <tr class="is-skel">
-          {hasBox && <td class="c-box" />}
-          {columns.map((column, c) => <td class={cellClass(column)}><Skel w={c === 0 ? (i % 2 ? 4 : 5) : 2} /></td>)}
+          {columns.map((column, c) => <td class={cellClass(column)}>{column.key !== "box" && <Skel w={c === 0 ? (i % 2 ? 4 : 5) : 2} />}</td>)}
         </tr>
       ))}
     </>
@@ -63,42 +51,33 @@ function SkeletonRows<T>({ columns, n, hasBox }: { columns: readonly Column<T>[]
 }
 
 export function Table<T>(props: TableProps<T>): JSX.Element {
-  const { columns, rows, rowKey, rowTo, onPick, isPicked, selected, onSelect } = props;
+  const { columns, rows, rowKey, rowTo, onPick, isPicked, onRowKey } = props;
   const open = (row: T, event: MouseEvent | KeyboardEvent) => {
     if (isControl(event.target)) return;
     const to = rowTo?.(row);
     if (to) navigate(to);
     else onPick?.(row);
   };
-  const pick = (key: string, on: boolean) => {
-    const next = new Set(selected);
-    if (on) next.add(key);
-    else next.delete(key);
-    onSelect?.(next);
-  };
-  const keys = rows?.map(rowKey) ?? [];
-  const chosen = keys.filter((key) => selected?.has(key)).length;
   return (
     <table class={`tbl${props.dense ? " dense" : ""}${props.class ? ` ${props.class}` : ""}`} aria-label={props.label} aria-busy={!rows || undefined}>
       <thead>
         <tr>
-          {onSelect && <th class="c-box"><SelectAll all={chosen > 0 && chosen === keys.length} some={chosen > 0} onChange={(on) => onSelect(new Set(on ? keys : []))} /></th>}
           {columns.map((column) => <th scope="col" class={cellClass(column)}>{column.head}</th>)}
         </tr>
       </thead>
       <tbody>
-        {!rows && props.isSlow && <SkeletonRows columns={columns} n={props.skeletonRows ?? 8} hasBox={!!onSelect} />}
+        {!rows && props.isSlow && <SkeletonRows columns={columns} n={props.skeletonRows ?? 8} />}
         {rows?.map((row) => {
           const key = rowKey(row);
           const isLink = !!(rowTo || onPick);
           return (
-            <tr key={key} data-row="" tabIndex={isLink ? -1 : undefined} class={isLink ? "is-link" : ""} aria-selected={isPicked?.(row) || selected?.has(key) || undefined}
+            <tr key={key} data-row="" tabIndex={isLink ? -1 : undefined} class={isLink ? "is-link" : ""} aria-selected={isPicked?.(row) || undefined}
               onClick={(event) => isLink && !getSelection()?.toString() && open(row, event)}
               onKeyDown={(event) => {
-                if (event.key === "Enter" && event.target === event.currentTarget) open(row, event);
-                if (event.key === "x" && onSelect && event.target === event.currentTarget) pick(key, !selected?.has(key));
+                if (event.target !== event.currentTarget) return;
+                if (event.key === "Enter") open(row, event);
+                else onRowKey?.(row, event);
               }}>
-              {onSelect && <td class="c-box"><input type="checkbox" class="box-in" aria-label={W.table.select(props.rowName?.(row) ?? key)} checked={selected?.has(key) ?? false} onChange={(event) => pick(key, event.currentTarget.checked)} /></td>}
               {columns.map((column) => <td class={cellClass(column)}>{column.cell(row)}</td>)}
             </tr>
           );

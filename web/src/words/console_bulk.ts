@@ -22,6 +22,7 @@ export const C = {
     newest: "Newest",
     such: "Such as",
     notAll: "There may be more: counting looks for two seconds at most.",
+    skipped: (n: number) => (n === 1 ? "One of them is disabled and is left out: enable it first." : `${count(n)} of them are disabled and are left out: enable them first.`),
     stoppable: "You can pause or stop it.",
     started: "It runs.",
     typeIt: (n: string) => `Type ${n} to go on`,

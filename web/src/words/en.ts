@@ -70,7 +70,7 @@ export const W = {
   pager: { newer: "Newer", older: "Older", first: "First page", onlyPage: "That is all.", lookedTo: (t: string) => `Looked through to ${t}; older may follow.` },
   secret: {
     notYours: "You may not see it.", show: "Show for 30 s", hide: "Hide", copy: "Copy without showing", hidden: "Hidden" },
-  table: { select: (name: string) => `Select ${name}`, loading: "Loading" },
+  table: { loading: "Loading" },
   filter: { add: "Filter", remove: (name: string) => `Remove the filter ${name}`, apply: "Apply", clear: "Clear all", value: "Value" },
   json: {
     open: "Unfold",

@@ -14,7 +14,9 @@ import { AppDialog } from "./apps";
 import { Changes } from "./audit";
 import { SeriesDay } from "./endpoint_day";
 import { Deliveries } from "./deliveries";
+import { EndpointActs } from "./endpoint_many";
 import { EndpointDialog } from "./endpoint_form";
+import { useChosen } from "./choose";
 import { Messages } from "./messages";
 import { PortalLink } from "./portal_link";
 import { SendMessage } from "./send";
@@ -115,7 +117,7 @@ function Throttle({ app, onClose, onDone }: { app: Application; onClose: () => v
   );
 }
 
-interface EndpointRow {
+export interface EndpointRow {
   endpoint: Endpoint;
   health?: Health;
   stats?: Stats;
@@ -124,7 +126,7 @@ interface EndpointRow {
 const HEALTHS_AT_MOST = 50;
 
 /** The endpoints at once, how each does a moment later. */
-function useEndpointRows(app: string, iterator: string | null): { list: ReturnType<typeof useLoad<List<Endpoint>>>; rows: EndpointRow[] | undefined } {
+function useEndpointRows(app: string, iterator: string | null): { list: ReturnType<typeof useLoad<List<Endpoint>>>; rows: EndpointRow[] | undefined; reload: () => void } {
   const list = useLoad(`endpoints ${app} ${iterator}`, (signal) => api.get<List<Endpoint>>(`${appPath(app)}/endpoint`, { limit: 100, iterator }, signal));
   const ids = list.data?.data.slice(0, HEALTHS_AT_MOST).map((one) => one.id) ?? [];
   const more = useLoad(`healths ${ids.join()}`, async (signal) => {
@@ -132,7 +134,7 @@ function useEndpointRows(app: string, iterator: string | null): { list: ReturnTy
     const stats = await eachOf(ids, 3, (id) => api.get<Stats>(`${appPath(app)}/endpoint/${part(id)}/stats`, undefined, signal));
     return new Map(ids.map((id, i) => [id, { health: healths[i], stats: stats[i] }]));
   }, { isOff: ids.length === 0 });
-  return { list, rows: list.data?.data.map((endpoint) => ({ endpoint, ...more.data?.get(endpoint.id) })) };
+  return { list, reload: () => [list, more].forEach((one) => one.reload()), rows: list.data?.data.map((endpoint) => ({ endpoint, ...more.data?.get(endpoint.id) })) };
 }
 
 function endpointColumns(app: string): Column<EndpointRow>[] {
@@ -148,15 +150,17 @@ function endpointColumns(app: string): Column<EndpointRow>[] {
 
 function Endpoints({ app, onAdd }: { app: string; onAdd: () => void }): JSX.Element {
   const iterator = pageIterator();
-  const { list, rows } = useEndpointRows(app, iterator);
+  const { list, rows, reload } = useEndpointRows(app, iterator);
+  const chosen = useChosen(rows, (row) => row.endpoint.id, (row) => endpointName(row.endpoint));
   if (rows && rows.length === 0 && !iterator) {
     return <div class="panel mt"><Empty title={C.app.noEndpoint} actions={<Button needs="change" kind="primary" onClick={onAdd}>{C.app.addEndpoint}</Button>}>{C.app.noEndpointText}</Empty></div>;
   }
   return (
     <>
       {list.error != null && <ErrorPanel error={list.error} onRetry={list.reload} />}
-      <div class="panel flush inset clipx mt">
-        <Table class="fixed" label={C.app.endpoints} columns={endpointColumns(app)} rows={rows} rowKey={(row) => row.endpoint.id} rowTo={(row) => `/apps/${part(app)}/endpoints/${part(row.endpoint.id)}`} isSlow={list.isSlow} />
+      <div class="mt"><EndpointActs app={app} chosen={chosen} onDone={reload} /></div>
+      <div class="panel flush inset clipx">
+        <Table class="fixed" label={C.app.endpoints} columns={[...chosen.columns, ...endpointColumns(app)]} rows={rows} rowKey={(row) => row.endpoint.id} isPicked={chosen.isPicked} onRowKey={chosen.onRowKey} rowTo={(row) => `/apps/${part(app)}/endpoints/${part(row.endpoint.id)}`} isSlow={list.isSlow} />
       </div>
       <Pager list={list.data} />
     </>

@@ -4,14 +4,15 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import {
-  api, Button, Chips, Code, count, Empty, ErrorPanel, Field, Input, Link, may, navigate, pageIterator, part, query, setQuery, Status, Table, Tag, Time, toast, useAct, useLoad, when, type Column, type FilterSpec, type List,
+  api, Button, Chips, Code, count, Empty, ErrorPanel, Field, Input, Link, navigate, pageIterator, part, query, setQuery, Status, Table, Tag, Time, toast, useLoad, when, type Column, type FilterSpec, type List,
 } from "../../kit";
 import { C } from "../../words/console_operational";
-import { appPath, deliveryStatus, eachOf, hostOf } from "../common";
+import { appPath, deliveryStatus, hostOf } from "../common";
 import { momentOf, showMoment, SINCE } from "../moments";
 import { usePage } from "../shell";
 import type { Application } from "../types";
 import { BulkDialog } from "./bulk";
+import { ChosenBar, onEach, useChosen, type Chosen } from "./choose";
 import { CopyLink, filterKey, hasFilters } from "./messages";
 
 interface Delivery {
@@ -41,6 +42,7 @@ const FILTERS: readonly FilterSpec[] = [
   { name: "type", label: C.operational.event, placeholder: "order.created" },
   { name: "code", label: C.deliveries.code, hint: C.deliveries.codeHint },
   { name: "since", label: C.range.label, options: SINCE, show: showMoment },
+  { name: "until", label: C.deliveries.until, placeholder: "2026-11-30 14:00", show: showMoment },
 ];
 
 function columns(app: string): Column<Delivery>[] {
@@ -70,50 +72,43 @@ function Looked({ found, iterator }: { found: Found; iterator: string | null }):
   );
 }
 
-const AT_ONCE = 3;
-
 function keyOf(one: Delivery): string {
   return `${one.msgId} ${one.endpointId}`;
 }
 
 /** What was chosen of the page, or all that the filters find, sent again. */
-function Chosen({ app, rows, chosen, choose, onDone }: { app: string; rows: readonly Delivery[]; chosen: ReadonlySet<string>; choose: (next: ReadonlySet<string>) => void; onDone: () => void }): JSX.Element | null {
-  const { isBusy, error, run } = useAct();
+function Acts({ app, chosen, onDone }: { app: string; chosen: Chosen<Delivery>; onDone: () => void }): JSX.Element {
+  const [isBusy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
   const [isAll, setAll] = useState(false);
-  const at = query.value;
-  const picked = rows.filter((one) => chosen.has(keyOf(one)));
+  const at = query.value, n = chosen.rows.length;
   const one = (name: string) => (at.get(name) ? at.get(name)!.split(",") : undefined);
-  const send = () => void run(async () => {
-    const sent = await eachOf(picked, AT_ONCE, async (row) => {
-      await api.post(`${appPath(app)}/msg/${part(row.msgId)}/endpoint/${part(row.endpointId)}/resend`, {});
-      return true;
-    });
-    const failed = sent.filter((is) => !is).length;
-    toast.say(failed ? C.deliveries.notSent(failed, picked.length) : C.deliveries.sentAgain(picked.length));
-    choose(new Set());
+  const send = async () => {
+    setBusy(true);
+    const done = await onEach(chosen.rows, (row) => api.post(`${appPath(app)}/msg/${part(row.msgId)}/endpoint/${part(row.endpointId)}/resend`, {}));
+    setBusy(false);
+    setError(done.error);
+    toast.say(done.failed ? C.deliveries.notSent(done.failed, n) : C.deliveries.sentAgain(n));
+    if (!done.failed) chosen.clear();
     onDone();
-  });
-  if (!picked.length) return null;
+  };
   return (
-    <div class="row wrap chosen" role="group" aria-label={C.deliveries.chosen(picked.length)}>
-      <b role="status">{C.deliveries.chosen(picked.length)}</b>
-      <Button small kind="primary" icon="retry" busy={isBusy} onClick={send}>{C.deliveries.sendAgain}</Button>
+    <ChosenBar chosen={chosen} words={C.deliveries.chosen(n)} error={error}>
+      <Button small kind="primary" icon="retry" busy={isBusy} onClick={() => void send()}>{C.deliveries.sendAgain}</Button>
       <Button small icon="bulk" onClick={() => setAll(true)}>{C.deliveries.allMatching}</Button>
-      <Button small kind="quiet" onClick={() => choose(new Set())}>{C.deliveries.unchoose}</Button>
-      {error != null && <ErrorPanel error={error} />}
-      {isAll && <BulkDialog action="replay" title={C.deliveries.allTitle} text={C.deliveries.allText} filter={{ appId: app, endpointId: at.get("ep") ?? undefined, states: one("state"), eventTypes: one("type") }} since={at.get("since") ?? ""} onClose={() => setAll(false)} />}
-    </div>
+      {isAll && <BulkDialog action="replay" title={C.deliveries.allTitle} text={C.deliveries.allText} filter={{ appId: app, endpointId: at.get("ep") ?? undefined, states: one("state"), eventTypes: one("type") }} since={at.get("since") ?? ""} until={at.get("until") ?? ""} onClose={() => setAll(false)} />}
+    </ChosenBar>
   );
 }
 
 export function Deliveries({ app }: { app: string }): JSX.Element {
-  const [chosen, choose] = useState<ReadonlySet<string>>(new Set());
   const iterator = pageIterator();
   const at = query.value;
   const found = useLoad(`found ${app} ${iterator} ${filterKey(FILTERS)}`, (signal) => api.get<Found>(`${appPath(app)}/delivery`, {
-    limit: 100, iterator, text: at.get("text"), state: at.get("state"), endpoint_id: at.get("ep"), event_types: at.get("type"), response_status: at.get("code"), after: momentOf(at.get("since")),
+    limit: 100, iterator, text: at.get("text"), state: at.get("state"), endpoint_id: at.get("ep"), event_types: at.get("type"), response_status: at.get("code"), after: momentOf(at.get("since")), before: momentOf(at.get("until")),
   }, signal));
   const rows = found.data?.data;
+  const chosen = useChosen(rows, keyOf, (one) => one.msgId);
   const isFiltered = hasFilters(FILTERS);
   const isEmpty = rows?.length === 0 && found.data!.done && !iterator;
   return (
@@ -123,10 +118,10 @@ export function Deliveries({ app }: { app: string }): JSX.Element {
         <span class="row end"><Button small kind="quiet" icon="retry" onClick={found.reload}>{C.common.refresh}</Button><CopyLink /></span>
       </div>
       {found.error != null && <ErrorPanel error={found.error} onRetry={found.reload} />}
-      {rows && <Chosen app={app} rows={rows} chosen={chosen} choose={choose} onDone={found.reload} />}
+      <Acts app={app} chosen={chosen} onDone={found.reload} />
       {isEmpty ? <div class="panel">{isFiltered ? <Empty art="line" title={C.deliveries.noMatch}>{C.deliveries.noMatchText}</Empty> : <Empty title={C.deliveries.none}>{C.deliveries.noneText}</Empty>}</div> : (
         <div class="panel flush inset clipx">
-          <Table label={C.deliveries.title} columns={columns(app)} rows={rows} rowKey={keyOf} rowName={(one) => one.msgId} {...(may("change") ? { selected: chosen, onSelect: choose } : {})} rowTo={(one) => `/apps/${part(app)}/messages/${part(one.msgId)}`} isSlow={found.isSlow} />
+          <Table label={C.deliveries.title} columns={[...chosen.columns, ...columns(app)]} rows={rows} rowKey={keyOf} isPicked={chosen.isPicked} onRowKey={chosen.onRowKey} rowTo={(one) => `/apps/${part(app)}/messages/${part(one.msgId)}`} isSlow={found.isSlow} />
         </div>
       )}
       {found.data && !isEmpty && <Looked found={found.data} iterator={iterator} />}

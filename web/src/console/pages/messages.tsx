@@ -2,12 +2,15 @@
 // The messages of an application, newest first, filtered by what stands in the address.
 import type { JSX } from "preact";
 import { api, Button, Chips, Copy, Empty, ErrorPanel, Id, Link, Menu, MenuItem, pageIterator, Pager, part, query, Table, Tag, Time, useLoad, type Column, type FilterSpec, type List, type Query } from "../../kit";
+import { C as D } from "../../words/console_choose";
 import { C } from "../../words/console_delivery";
 import { appPath, useOpen } from "../common";
 import { momentOf, showMoment, SINCE } from "../moments";
 import { Newer } from "../newer";
 import type { Message } from "../types";
 import { BulkDialog, type BulkFilter } from "./bulk";
+import { useChosen } from "./choose";
+import { MessageActs } from "./message_many";
 
 export const MESSAGE_FILTERS: readonly FilterSpec[] = [
   { name: "type", label: C.endpoint.type, placeholder: "order.created" },
@@ -53,25 +56,28 @@ export function Messages({ app, onSend }: { app: string; onSend: () => void }): 
   const load = (from: string | null, signal?: AbortSignal) => api.get<List<Message>>(`${appPath(app)}/msg`, { limit: 100, with_content: false, iterator: from, ...messageQuery() }, signal);
   const list = useLoad(`messages ${app} ${iterator} ${filterKey(MESSAGE_FILTERS)}`, (signal) => load(iterator, signal));
   const rows = list.data?.data;
-  const [act, open] = useOpen<"replay" | "expunge">();
+  const chosen = useChosen(rows, (message) => message.id, (message) => message.id);
+  const [act, open] = useOpen<"replay" | "cancel" | "expunge">();
   return (
     <>
       <div class="filters row wrap">
         <Chips specs={MESSAGE_FILTERS} />
         <Newer list={list} at={iterator} peek={load} />
         <span class="row end">
-          {rows && rows.length > 0 && <Menu label={C.message.bulk} icon="bulk"><MenuItem needs="change" icon="retry" onClick={() => open("replay")}>{C.message.bulkReplay}</MenuItem><hr /><MenuItem needs="change" icon="x" danger onClick={() => open("expunge")}>{C.message.bulkExpunge}</MenuItem></Menu>}
+          {rows && rows.length > 0 && <Menu label={C.message.bulk} icon="bulk"><MenuItem needs="change" icon="retry" onClick={() => open("replay")}>{C.message.bulkReplay}</MenuItem><hr /><MenuItem needs="change" icon="off" danger onClick={() => open("cancel")}>{D.choose.cancel}</MenuItem><MenuItem needs="change" icon="x" danger onClick={() => open("expunge")}>{C.message.bulkExpunge}</MenuItem></Menu>}
           <Button small kind="quiet" icon="retry" onClick={list.reload}>{C.common.refresh}</Button><CopyLink />
         </span>
       </div>
       {list.error != null && <ErrorPanel error={list.error} onRetry={list.reload} />}
+      <MessageActs app={app} chosen={chosen} onDone={list.reload} />
       {rows && rows.length === 0 && list.data!.done && !iterator ? (
         <div class="panel">{isFiltered ? <Empty art="line" title={C.message.noMatch}>{C.endpoint.noMatchText}</Empty> : <Empty title={C.message.none} actions={<Button needs="change" kind="primary" onClick={onSend}>{C.app.send}</Button>}>{C.message.noneText}</Empty>}</div>
       ) : (
-        <div class="panel flush inset clipx"><Table label={C.message.list} columns={columns(app)} rows={rows} rowKey={(message) => message.id} rowTo={(message) => `/apps/${part(app)}/messages/${part(message.id)}`} isSlow={list.isSlow} /></div>
+        <div class="panel flush inset clipx"><Table label={C.message.list} columns={[...chosen.columns, ...columns(app)]} rows={rows} rowKey={(message) => message.id} isPicked={chosen.isPicked} onRowKey={chosen.onRowKey} rowTo={(message) => `/apps/${part(app)}/messages/${part(message.id)}`} isSlow={list.isSlow} /></div>
       )}
       <Pager list={list.data} />
       {act === "replay" && <BulkDialog action="replay" title={C.message.bulkReplay} text={C.message.bulkReplayText} {...bulkOf(app)} onClose={() => open(null)} />}
+      {act === "cancel" && <BulkDialog action="cancel" title={D.choose.cancel} text={D.choose.cancelText} {...bulkOf(app)} onClose={() => open(null)} onDone={list.reload} />}
       {act === "expunge" && <BulkDialog action="expunge" title={C.message.bulkExpunge} text={C.message.bulkExpungeText} {...bulkOf(app)} onClose={() => open(null)} onDone={list.reload} />}
     </>
   );
