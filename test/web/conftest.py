@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures for the pages: a real server with real receivers and messages, in a real Chromium.
+"""Fixtures for the pages: a real server with real receivers and messages, in a real Chromium (test_firefox.py: Firefox).
 
 `world` is that server (one per file), `open_page` opens a page in a browser profile of its own. Every page is watched
 from its first byte to the end of the test (watch.py), which fails on whatever the page did wrong. Nothing is mocked,
