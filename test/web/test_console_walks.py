@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The console, used the way an operator uses it when something is wrong."""
 import base64
+import csv
 import hashlib
 import hmac
 import json
@@ -8,6 +9,8 @@ import re
 import sqlite3
 import struct
 import time
+from datetime import datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -409,6 +412,76 @@ def test_filters_stand_in_the_address_and_come_back_with_it(console, world):
     expect(page.get_by_role("button", name="Remove the filter type")).to_have_count(0)
     page.go_back()
     expect(page.get_by_role("button", name="Remove the filter type")).to_be_visible()
+
+
+def test_what_has_come_since_a_list_was_loaded_waits_behind_its_number(console, world):
+    server = world.server
+    app = server.application("Newer")
+    server.publish(app, event_type="first.one")
+    page = console()
+    page.clock.install()
+    page.goto(f"{server.url}/console/apps/{app}/messages")
+    rows = page.get_by_role("table").locator("tbody tr")
+    expect(rows).to_have_count(1)
+    server.ok("POST", f"/app/{app}/msg/batch", {"messages": [{"eventType": "late.one", "payload": {}}] * 12})
+    page.clock.run_for(10_000)
+    newer = page.get_by_role("button", name="12 new", exact=True)
+    expect(newer).to_be_visible()
+    expect(rows).to_have_count(1)  # nothing moves under the reader's hand
+    newer.click()
+    expect(rows).to_have_count(13)
+    expect(rows.first).to_contain_text("late.one")
+    expect(newer).to_have_count(0)
+
+
+def test_a_frozen_range_stands_in_the_address_and_shows_the_same_a_day_later(console, world):
+    page = console()
+    page.clock.install()
+    page.goto(world.server.url + "/console/?range=1h")
+    expect(page.get_by_role("button", name="Freeze")).to_be_visible()
+    page.get_by_role("button", name="Freeze").click()
+    expect(page.get_by_text("frozen")).to_be_visible()
+    moments = dict(parse_qsl(urlsplit(page.url).query))
+    assert datetime.fromisoformat(moments["to"]) - datetime.fromisoformat(moments["from"]) == timedelta(hours=1)
+    page.clock.fast_forward("24:00:00")
+    del page.watched.asked[:]
+    page.reload()
+    is_settled(page)
+    expect(page.get_by_text("frozen")).to_be_visible()
+    asked = [dict(parse_qsl(urlsplit(one.url).query)) for one in page.watched.asked if "/api/v1/series?" in one.url]
+    of_all = [one for one in asked if one["of"] == "organisation"]
+    assert of_all and all((one["from"], one["to"]) == (moments["from"], moments["to"]) for one in of_all), asked
+    page.get_by_role("button", name="Up to now again").click()
+    expect(page.get_by_role("button", name="Freeze")).to_be_visible()
+    assert "from=" not in page.url and "to=" not in page.url
+
+
+def test_applications_are_exported_as_what_was_searched_for_and_as_no_formula(console, world, tmp_path):
+    names = ['=HYPERLINK("http://x")', 'exported, with "quotes"\nand a line', "exported plainly"]
+    made = [world.server.application(name, uid=f"exported-{n}") for n, name in enumerate(names)]
+    page = console("/apps?q=exported&sort=name")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export", exact=True).click()
+    assert download.value.suggested_filename == "applications.csv"
+    download.value.save_as(tmp_path / "applications.csv")
+    rows = list(csv.DictReader((tmp_path / "applications.csv").open(newline="")))
+    assert {row["id"]: row["name"] for row in rows} == dict(zip(made, ["'" + names[0], *names[1:]]))
+    assert {row["uid"] for row in rows} == {"exported-0", "exported-1", "exported-2"}
+    assert all(row["endpoints"] == "0" and row["createdAt"].endswith("Z") for row in rows)
+
+
+def test_a_clock_that_is_wrong_is_told_and_one_that_is_right_is_not(console, world):
+    page = console()
+    is_settled(page)
+    note = page.get_by_text("The clocks of this browser and of the server are")
+    expect(note).to_have_count(0)
+    page.clock.install(time=datetime.now() + timedelta(hours=2, minutes=5))
+    page.reload()
+    expect(note).to_contain_text(re.compile("are 2 h [45] min apart"))
+    page.clock.set_system_time(datetime.now())
+    page.get_by_role("link", name="Applications", exact=True).first.click()  # the next answer tells the time anew
+    expect(page.get_by_role("heading", name="Applications")).to_be_visible()
+    expect(note).to_have_count(0)
 
 
 def test_keys_go_to_pages_and_rows_and_can_be_switched_off(console, world):

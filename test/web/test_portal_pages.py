@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The portal's pages, used the way a customer uses them."""
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -374,3 +375,14 @@ def test_times_are_in_the_zone_one_chooses_and_keys_lead_to_the_pages(portal, wo
     dialog.get_by_role("button", name="Close").click()
     page.keyboard.type("ga")
     expect(page.get_by_role("heading", level=1, name="Endpoints")).to_be_visible()
+
+
+def test_a_clock_that_is_wrong_is_told_and_one_that_is_right_is_not(portal, world):
+    page = portal()
+    note = page.get_by_text("The clock of this device and that of the server are")
+    expect(page.get_by_text("The ok one")).to_be_visible()
+    expect(note).to_have_count(0)
+    page.clock.install(time=datetime.now() - timedelta(days=1, minutes=5))
+    page.goto("about:blank")
+    page.goto(world.portal())
+    expect(note).to_contain_text("are 1 day apart")
