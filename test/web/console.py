@@ -83,9 +83,14 @@ def make_paths(world):
     endpoint, message = endpoints["failing"], world.messages[0]
     server.ok("PATCH", f"/app/{app}/endpoint/{endpoint}", {"metadata": {"team": "<b>x</b>"}})
     row = server.ok("GET", f"/audit?object_id={endpoint}")["data"][0]["id"]
+    server.ok("POST", "/operational-webhook/endpoint", {"url": "https://ops.example.com/hook", "disabled": True})
+    server.ok("POST", "/alert-rule", {"name": "All that lasts", "afterSeconds": 86400})
+    server.ok("POST", "/view", {"name": "Paid", "page": f"/apps/{app}/messages", "query": "type=invoice.paid", "shared": True})
+    user = server.ok("POST", "/user", {"name": "cy@example.com", "roles": ["viewer"]})["id"]
     return {
         "overview": "/", "applications": "/apps", "application": f"/apps/{app}", "messages": f"/apps/{app}/messages",
         "application settings": f"/apps/{app}/settings", "webfilters of an application": f"/apps/{app}/filters",
+        "deliveries of an application": f"/apps/{app}/deliveries", "deliveries": "/deliveries", "operational": "/operational",
         "endpoint": f"/apps/{app}/endpoints/{endpoint}", "messages of an endpoint": f"/apps/{app}/endpoints/{endpoint}/messages",
         "headers": f"/apps/{app}/endpoints/{endpoint}/headers", "message": f"/apps/{app}/messages/{message}",
         "message now": f"/apps/{app}/messages/{message}?rules=now", "chain": f"/apps/{app}/chains/LoginRequested",
@@ -93,7 +98,7 @@ def make_paths(world):
         "request": f"/sources/{source['id']}?request={request}", "source endpoints": f"/sources/{source['id']}/endpoints",
         "source settings": f"/sources/{source['id']}/settings", "webfilters": "/webfilters", "tasks": "/tasks",
         "other tasks": "/tasks/other", "event types": "/event-types", "event type": "/event-types/invoice.paid",
-         "live": "/live", "access": "/access", "users": "/access/users", "sessions": "/access/sessions", "tenants": "/access/tenants",
+         "live": "/live", "access": "/access", "users": "/access/users", "a user": f"/access/users?user={user}", "sessions": "/access/sessions", "tenants": "/access/tenants",
          "system": "/system", "settings": "/settings", "open edx": f"/integrations/openedx?site={app}", "ckan": "/integrations/ckan",
          "playground": "/playground",
          "filter of an endpoint": f"/playground?tab=filter&app={app}&message={message}&endpoint={endpoint}",

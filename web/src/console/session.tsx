@@ -53,7 +53,8 @@ function takeCode(): string | null {
 
 /** As the server judges it: see the roles in docs/guide/console.md. */
 function rightsOf(me: Who | undefined): Need[] {
-  if (!me || me.readOnly || me.role === "viewer") return [];
+  if (!me || me.role === "viewer") return [];
+  if (me.readOnly) return ["secrets"];
   return me.role === "operator" ? ["change", "secrets"] : ["change", "secrets", "access"];
 }
 

@@ -168,8 +168,8 @@ export function Tabs({ label, tabs, at }: { label: string; tabs: readonly Tab[];
   );
 }
 
-/** Rarer acts behind three dots. A native details element: it opens without a line of ours. */
-export function Menu({ label, children, icon = "dots", onOpen }: { label: string; children: ComponentChildren; icon?: IconName; onOpen?: () => void }): JSX.Element {
+/** Rarer acts behind three dots. A native details element: it opens without a line of ours. `needs`: what all of them need. */
+export function Menu({ label, children, icon = "dots", needs, onOpen }: { label: string; children: ComponentChildren; icon?: IconName; needs?: Need; onOpen?: () => void }): JSX.Element | null {
   const box = useRef<HTMLDetailsElement>(null);
   useEffect(() => {
     const close = (event: Event) => {
@@ -188,12 +188,12 @@ export function Menu({ label, children, icon = "dots", onOpen }: { label: string
       removeEventListener("keydown", close);
     };
   }, []);
-  return (
+  return may(needs) ? (
     <details class="menubox" ref={box} onToggle={() => box.current?.open && onOpen?.()}>
       <summary class="btn icon" aria-label={label} title={label}><Icon name={icon} /></summary>
       <div class="menu" onClick={() => box.current && (box.current.open = false)}>{children}</div>
     </details>
-  );
+  ) : null;
 }
 
 export function MenuItem({ icon, danger, needs, onClick, children }: { icon: IconName; danger?: boolean; needs?: Need; onClick: () => void; children: ComponentChildren }): JSX.Element | null {

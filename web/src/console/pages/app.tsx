@@ -60,7 +60,7 @@ function AppFrame({ params, tab, children }: { params: Params; tab: AppTab; chil
               <Button needs="change" icon="link" class="only-lg" onClick={() => open("portal")}>{C.app.portal}</Button>
               <Button needs="change" icon="gauge" class="only-lg" onClick={() => open("throttle")}>{C.app.throttle}</Button>
               <Button needs="change" icon="send" onClick={() => open("send")}>{C.app.send}</Button>
-              <Menu label={C.common.more}>
+              <Menu label={C.common.more} needs="change">
                 <MenuItem needs="change" icon="plus" onClick={() => open("endpoint")}>{C.app.addEndpoint}</MenuItem>
                 <MenuItem needs="change" icon="link" onClick={() => open("portal")}>{C.app.portal}</MenuItem>
                 <MenuItem needs="change" icon="gauge" onClick={() => open("throttle")}>{C.app.throttle}</MenuItem>

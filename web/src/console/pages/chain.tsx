@@ -170,7 +170,7 @@ function ChainView({ app, event, data, reload }: { app: string; event: string; d
         <div class="row">
           <Button needs="change" icon="link" class="only-lg" onClick={() => open("url")}>{C.chain.pluginUrl}</Button>
           <Button needs="change" icon="play" onClick={() => open("run")}>{C.chain.run}</Button>
-          <Menu label={C.common.more}>
+          <Menu label={C.common.more} needs="change">
             <MenuItem needs="change" icon="link" onClick={() => open("url")}>{C.chain.pluginUrl}</MenuItem>
             <MenuItem needs="change" icon="gear" onClick={() => open("settings")}>{C.chain.settings}</MenuItem>
           </Menu>

@@ -71,7 +71,7 @@ export function Inspector({ app, message, one, onChanged }: { app: string; messa
   const loaded = useLoad(`attempt ${path}`, (signal) => api.get<Attempt>(path, undefined, signal), { isOff: !picked });
   const expunge = () => void api.del(`${path}/content`).then(() => { toast.say(C.message.expungeAnswerDone); loaded.reload(); onChanged(); }, toast.fail);
   return (
-    <Panel title={<bdi>{C.message.attemptsTo(endpointName(one))}</bdi>} actions={picked && <Menu label={C.common.more}><MenuItem needs="change" icon="x" danger onClick={expunge}>{C.message.expungeAnswer}</MenuItem></Menu>}>
+    <Panel title={<bdi>{C.message.attemptsTo(endpointName(one))}</bdi>} actions={picked && <Menu label={C.common.more} needs="change"><MenuItem needs="change" icon="x" danger onClick={expunge}>{C.message.expungeAnswer}</MenuItem></Menu>}>
       {picked ? (
         <div class="inspect">
           <div class="atts" role="group" aria-label={C.endpoint.attempts}>{attempts.map((attempt) => <AttemptButton key={attempt.id} attempt={attempt} isPicked={attempt === picked} />)}</div>

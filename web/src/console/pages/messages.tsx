@@ -64,7 +64,7 @@ export function Messages({ app, onSend }: { app: string; onSend: () => void }): 
         <Chips specs={MESSAGE_FILTERS} />
         <Newer list={list} at={iterator} peek={load} />
         <span class="row end">
-          {rows && rows.length > 0 && <Menu label={C.message.bulk} icon="bulk"><MenuItem needs="change" icon="retry" onClick={() => open("replay")}>{C.message.bulkReplay}</MenuItem><hr /><MenuItem needs="change" icon="off" danger onClick={() => open("cancel")}>{D.choose.cancel}</MenuItem><MenuItem needs="change" icon="x" danger onClick={() => open("expunge")}>{C.message.bulkExpunge}</MenuItem></Menu>}
+          {rows && rows.length > 0 && <Menu label={C.message.bulk} icon="bulk" needs="change"><MenuItem needs="change" icon="retry" onClick={() => open("replay")}>{C.message.bulkReplay}</MenuItem><hr /><MenuItem needs="change" icon="off" danger onClick={() => open("cancel")}>{D.choose.cancel}</MenuItem><MenuItem needs="change" icon="x" danger onClick={() => open("expunge")}>{C.message.bulkExpunge}</MenuItem></Menu>}
           <Button small kind="quiet" icon="retry" onClick={list.reload}>{C.common.refresh}</Button><CopyLink />
         </span>
       </div>

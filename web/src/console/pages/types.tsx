@@ -187,7 +187,7 @@ export function EventTypePage({ params }: { params: Params }): JSX.Element {
             <div class="grow"><div class="row gap-3 wrap"><h1><bdi>{type.name}</bdi></h1><TypeState type={type} /></div><p class="soft"><bdi>{type.description}</bdi></p></div>
             <div class="row">
               <Button needs="change" onClick={() => open("edit")}>{C.common.edit}</Button>
-              <Menu label={C.common.more}>
+              <Menu label={C.common.more} needs="change">
                 <MenuItem needs="change" icon="plus" onClick={() => open("schema")}>{C.types.addSchema}</MenuItem>
                 <MenuItem needs="change" icon="vault" onClick={() => archive(!type.archived)}>{type.archived ? C.types.unarchive : C.types.archive}</MenuItem>
                 <hr />
