@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The console's pages: each is looked at by axe, keeps to its policy and its width, and shows strangers' words as words."""
 import gzip
+import json
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
 
 import canaries
-from conftest import wait_until
+from conftest import SLOWER, wait_until
 from console import REFUSED, is_settled, link_of, make_console, make_paths, make_source, requests_of, send  # noqa: F401 (fixtures)
 
 
@@ -57,6 +59,16 @@ def test_every_page_is_accessible_and_keeps_to_its_width(console, paths, world, 
     assert not page.watched.complaints, "\n".join(sorted(set(page.watched.complaints)))
 
 
+# Payloads that are JSON and no pleasure: each is accepted, and its page shows it.
+ODD = {
+    "nul": '{"\\u0000key": "before\\u0000after", "twice": 1, "twice": 2, "big": 1e400}',
+    "deep": '{"deep": ' + "[" * 200 + "]" * 200 + "}",
+    "long": json.dumps({"long": canaries.LONG, "after": "the long one"}),
+    "backwards": json.dumps({canaries.BACKWARDS: canaries.BACKWARDS}, ensure_ascii=False),
+    "surrogates": '{"pair": "\\ud83d\\ude00", "marks": "\\u200f\\u202e\\u2067"}',
+}
+
+
 class Sown:
     """A server in which strangers wrote wherever they can write: names, ids, tags, payloads, headers, answers of
     receivers, filters and sources. `paths` are the console's pages that show it."""
@@ -69,15 +81,18 @@ class Sown:
         self.apps = [server.application(name) for name in canaries.NAMES]
         app = self.app = self.apps[0]
         server.ok("POST", "/event-type", {"name": "order.created", "description": canaries.MARKUP, "groupName": "group"})
-        server.ok("POST", "/user", {"name": canaries.MARKUP, "roles": ["viewer"]})
+        users = [server.ok("POST", "/user", {"name": name, "roles": ["viewer"]})["id"] for name in canaries.NAMES]
+        for name in canaries.NAMES:
+            server.ok("POST", "/view", {"name": name[:100], "page": "/apps", "query": f"q={quote(name)}", "shared": True})
+            server.ok("POST", "/alert-rule", {"name": name[:100], "afterSeconds": 86400})
+        server.ok("POST", "/operational-webhook/endpoint", {"url": hostile.url + "/?q=%3Cscript%3E", "description": canaries.SCRIPT, "disabled": True})
         server.ok("POST", "/token", {"name": canaries.MARKUP})
         endpoint = server.endpoint(app, hostile.url + "/?q=%3Cscript%3E", description=canaries.SCRIPT,
                                    metadata={canaries.LINK: canaries.MARKUP, canaries.BACKWARDS: canaries.DATA})
         server.ok("PUT", f"/app/{app}/endpoint/{endpoint}/headers", {"headers": {"x-canary": canaries.TEMPLATE, "x-other": canaries.LINK}})
         message = server.publish(app, canaries.payload(), "order.created", eventId="plain-1", tags=["plain"])
-        for lone in ('{"lone": "\\ud800", "big": 1e400, "twice": 1, "twice": 2}', '[' * 200 + ']' * 200):
-            server.raw("POST", f"/api/v1/app/{app}/msg", f'{{"eventType": "order.created", "payload": {{"in": {lone}}}}}',
-                       {"authorization": f"Bearer {server.token}", "content-type": "application/json"})
+        self.odd = {name: self.publish_text(text) for name, text in ODD.items()}
+        assert self.publish_text('{"lone": "\\ud800"}') is None  # nobody could write it down again
         wait_until(lambda: len(server.attempts(app, message)) >= 2, "the attempts")
         source = make_source(server, name=canaries.MARKUP)
         server.raw("POST", source["path"], canaries.SCRIPT.encode(), {"x-canary": canaries.MARKUP.replace('"', "'"), "x-github-event": "<b>"})
@@ -90,6 +105,9 @@ class Sown:
         plan = server.ok("POST", "/bulk/count", {"action": "replay", "appId": app})["plan"]
         task = server.ok("POST", "/bulk", {"plan": plan})["id"]
         self.message = message
+        wait_until(lambda: server.ok("GET", "/issue")["data"], "the trouble")
+        for issue in server.ok("GET", "/issue")["data"]:
+            server.ok("POST", f"/issue/{issue['issueId']}/acknowledge", {"note": canaries.SCRIPT})
         server.ok("PATCH", f"/app/{app}/endpoint/{endpoint}", {"metadata": {canaries.LINK: canaries.SCRIPT, "other": canaries.MARKUP}})
         row = server.ok("GET", f"/audit?object_id={endpoint}")["data"][0]["id"]
         self.paths = ["/", "/apps", *(f"/apps/{one}" for one in self.apps), f"/apps/{app}/messages", f"/apps/{app}/settings", f"/apps/{app}/filters", f"/apps/{app}/runs",
@@ -98,17 +116,44 @@ class Sown:
                       f"/sources/{source['id']}?request={request}", f"/sources/{source['id']}/endpoints", f"/sources/{source['id']}/settings", "/webfilters",
                       "/event-types", "/event-types/order.created", "/tasks", f"/tasks/{task}", "/live", "/access", "/access/users", "/access/sessions",
                       "/audit", f"/audit?row={row}", f"/apps/{app}/changes", "/system", "/integrations/ckan",
-                      f"/integrations/openedx?site={app}", "/integrations/openedx", f"/find/{message}"]
+                      f"/integrations/openedx?site={app}", "/integrations/openedx", f"/find/{message}", *(f"/access/users?user={user}" for user in users[:2]),
+                      f"/apps/{app}/deliveries?text=onerror", f"/deliveries?text={quote(canaries.SCRIPT)}", "/operational", "/settings",
+                      *(f"/apps/{app}/messages/{odd}" for odd in self.odd.values())]
+
+    def publish_text(self, payload):
+        """A message with a payload that is not what json.dumps would write; None: it is refused."""
+        answer = self.server.raw("POST", f"/api/v1/app/{self.app}/msg", f'{{"eventType": "order.created", "payload": {payload}}}'.encode(),
+                                 {"authorization": f"Bearer {self.server.token}", "content-type": "application/json"})
+        assert answer.status in (202, 422), answer
+        return json.loads(answer.body).get("id")
+
+
+# Marks that turn what follows around end with the name that they stand in. How many there are, and which do not end.
+TURNED = """() => {
+    let all = 0;
+    const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let text = texts.nextNode(); text; text = texts.nextNode())
+        if (/[\\u202a-\\u202e\\u2066-\\u2069]/.test(text.data) && ++all && !text.parentElement.closest('bdi, option, textarea, [dir]'))
+            found.push(text.parentElement.outerHTML.slice(0, 200));
+    return [all, found];
+}"""
 
 
 def test_what_strangers_write_is_shown_as_text_on_every_page_of_both_faces(console, open_page, make_grapnel, make_receiver):
     sown = Sown(make_grapnel().serve("deliver.retry=50ms", "deliver.jitter=0"), make_receiver)
-    page = console(server=sown.server)
+    page, all_marks = console(server=sown.server), 0
     for path in sown.paths:
         page.goto(sown.server.url + "/console" + path)
         is_settled(page)
         page.watched.look()
         assert not page.watched.complaints, f"{path}: {page.watched.complaints}"
+        marks, turned = page.evaluate(TURNED)
+        all_marks += marks
+        assert not turned, f"{path}: {turned}"
+    assert all_marks > 10
+    page.get_by_label("Saved views").click()
+    expect(page.get_by_role("button", name=canaries.MARKUP[:100])).to_be_visible()
+    page.watched.look()
     page.goto(f"{sown.server.url}/console/apps/{sown.app}/messages/{sown.message}")
     expect(page.get_by_text("12345678901234567890")).to_be_visible()
     expect(page.get_by_text("onerror=", exact=False).first).to_be_visible()
@@ -149,3 +194,42 @@ def test_below_a_path_every_link_and_call_keeps_to_it(make_grapnel):
     server.serve(f"server.public_url={server.url}/hooks")
     answer = server.raw("GET", "/console/")
     assert b'data-base="/hooks"' in answer.body and b'src="/hooks/assets/' in answer.body, answer.body[:400]
+
+
+def spent_s(devtools):
+    """CPU time of the page's main thread: what it costs, however busy the machine is."""
+    return next(one["value"] for one in devtools.send("Performance.getMetrics")["metrics"] if one["name"] == "TaskDuration")
+
+
+USABLE_S = 5
+
+
+def test_a_page_with_an_unpleasant_payload_stays_usable(console, make_grapnel, make_receiver):
+    """Long, deep and odd ones, and answers that no JSON parser takes: the page shows them, and the next click is taken."""
+    server = make_grapnel().serve("deliver.retry=50ms", "deliver.jitter=0")
+    app = server.application("Odd")
+    odd = {name: json.loads(server.raw("POST", f"/api/v1/app/{app}/msg", f'{{"eventType": "odd.one", "payload": {payload}}}'.encode(),
+                                       {"authorization": f"Bearer {server.token}", "content-type": "application/json"}).body)["id"] for name, payload in ODD.items()}
+    said = [b'{"lone": "\\ud800", "\\ud800": 1}', b"before\x00after \xff\xfe", b"[" * 200 + b"]" * 200, canaries.BACKWARDS.encode(), b"z" * 1_000_000]
+    for n, body in enumerate(said):
+        server.endpoint(app, make_receiver((500, {"content-type": "application/json"}, body)).url, description=f"says {n}", retrySchedule=[])
+    odd["answered"] = server.publish(app)
+    wait_until(lambda: len(server.attempts(app, odd["answered"])) == len(said), "an answer of each")
+    shown = {"nul": "before", "deep": "deep", "long": "the long one", "backwards": "gnp.exe", "surrogates": "pair", "answered": "n"}
+    page = console(server=server)
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+    for name, message in odd.items():
+        page.goto(f"{server.url}/console/apps/{app}/messages/{message}", wait_until="commit")
+        before = spent_s(devtools)  # a page that is gone is not counted any more
+        expect(page.get_by_label("Payload").get_by_text(shown[name]).first).to_be_visible()
+        is_settled(page)
+        page.keyboard.press("/")
+        expect(page.get_by_role("combobox")).to_be_focused()
+        page.keyboard.press("Escape")
+        for n in range(len(said) if name == "answered" else 0):
+            page.get_by_role("button", name=f"Attempts to says {n}").click()
+            expect(page.get_by_role("region", name="Response")).to_be_visible()
+            is_settled(page)
+        spent = spent_s(devtools) - before
+        assert 0 < spent < USABLE_S * SLOWER, f"{name}: {spent:.1f} s"

@@ -24,20 +24,21 @@ def sow_canaries(world):
     server.ok("PATCH", f"/app/{app}/endpoint/{endpoints[1]}/transformation", {"code": f"# {canaries.MARKUP}\n.", "enabled": True})
     server.ok("PATCH", f"/app/{app}/endpoint/{endpoints[2]}", {"filter": {"body": {"script": {"$in": [canaries.SCRIPT]}}}})
     server.endpoint(app, f"http://{canaries.SIGN.lower()}.invalid/hook", description=canaries.SCRIPT)  # its error has the name
-    message = server.publish(app, canaries.payload(), "canary.type", eventId="canary-1", tags=["a-b"])
+    message = server.publish(app, {**canaries.payload(), "nul": "before\u0000after"}, "canary.type", eventId="canary-1", tags=["a-b"])
     deep = json.dumps({"end": 1})
-    for _ in range(90):
+    for _ in range(200):
         deep = '{"<i>": ' + deep + "}"
-    server.raw("POST", f"/api/v1/app/{app}/msg", '{"eventType":"canary.type","payload":' + deep + "}",
+    answer = server.raw("POST", f"/api/v1/app/{app}/msg", '{"eventType":"canary.type","payload":' + deep + "}",
                {"authorization": f"Bearer {server.token}", "content-type": "application/json"})
+    assert answer.status == 202, answer
     long = server.publish(app, {"long": canaries.LONG[:500_000]}, "canary.type")
     world.settle(app)
-    yield {"app": app, "endpoints": endpoints, "messages": [message, long]}
+    yield {"app": app, "endpoints": endpoints, "messages": [message, long, json.loads(answer.body)["id"]]}
     receiver.close()
 
 
 PAGES = ["", "/endpoints/new", "/endpoints/{endpoint}", "/endpoints/{endpoint}?tab=settings", "/endpoints/{endpoint}?tab=verify",
-         "/endpoints/{endpoint}/created", "/activity", "/activity?text=onerror", "/live", "/messages", "/messages/{message}", "/messages/{long}", "/event-types",
+         "/endpoints/{endpoint}/created", "/activity", "/activity?text=onerror", "/live", "/messages", "/messages/{message}", "/messages/{long}", "/messages/{deep}", "/event-types",
          "/event-types/canary.type", "/playground?tab=filter&event={message}&endpoint={endpoint}"]
 
 
@@ -46,7 +47,7 @@ def test_no_canary_sings_on_any_page(open_page, world, hostile):
     page.watched.may_ask(world.server.url)
     for one in PAGES:
         path, _, query = one.format(endpoint=hostile["endpoints"][1], message=hostile["messages"][0],
-                                    long=hostile["messages"][1]).partition("?")
+                                    long=hostile["messages"][1], deep=hostile["messages"][2]).partition("?")
         page.goto("about:blank")
         page.goto(world.portal(hostile["app"], path, query))
         expect(page.locator("main h1, main h2").first).to_be_visible()

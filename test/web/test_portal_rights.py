@@ -95,6 +95,21 @@ def test_without_the_right_to_look_nothing_is_told(open_page, world):
     expect(page.get_by_text("The ok one")).to_have_count(0)
 
 
+# What is the organisation's: no link of a customer gets there, whatever it allows.
+OTHERS = [("GET", "/app"), ("GET", "/issue"), ("POST", "/issue/issue_2zIhXWVBqWZUkVDSzVwVk8xnWoQ/mute"), ("GET", "/alert-rule"), ("POST", "/alert-rule"), ("GET", "/audit"),
+          ("GET", "/audit/export"), ("GET", "/operational-webhook/endpoint"), ("POST", "/operational-webhook/endpoint"), ("GET", "/operational-webhook/message"),
+          ("GET", "/view"), ("POST", "/view"), ("GET", "/user"), ("POST", "/user"), ("GET", "/token"), ("POST", "/token"), ("GET", "/session"), ("GET", "/tenant"),
+          ("GET", "/system"), ("GET", "/app/{other}/delivery"), ("GET", "/app/{other}/msg"), ("GET", "/app/{other}/endpoint")]
+
+
+def test_a_link_that_allows_everything_gets_nowhere_beyond_its_application(world):
+    token = world.access(capabilities=ALL)["token"]
+    assert world.server.call("GET", f"/app/{world.app}/delivery", token=token).status == 200
+    for method, path in OTHERS:
+        answer = world.server.call(method, path.format(other=world.other), {} if method == "POST" else None, token=token)
+        assert answer.status in (403, 404), (method, path, answer)
+
+
 def test_the_playground_saves_and_takes_secrets_only_as_the_link_allows(open_page, world):
     endpoint, message = world.endpoints["ok"], world.messages[0]
     page = opened(open_page, world, "/playground", f"tab=filter&event={message}&endpoint={endpoint}", capabilities=["ViewBase"])
