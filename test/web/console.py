@@ -7,6 +7,8 @@ import json
 import pytest
 from playwright.sync_api import expect
 
+from conftest import wait_until
+
 REFUSED = r"console: Failed to load resource.*(40[134]|409|422)"  # what the browser says of an answer that is not 2xx
 
 
@@ -32,11 +34,22 @@ def make_console(open_page, world):
     return go
 
 
+# What is drawn now asks for more only after the next frame.
+STILL = """async () => {
+    for (let i = 0; i < 2; i++) await new Promise(next => requestAnimationFrame(next));
+    await new Promise(next => setTimeout(next));
+    return !document.querySelector('html[data-loading], .skel');
+}"""
+
+
 def is_settled(page):
-    """Nothing is loading any more. (A page with a live stream never has an idle network.)"""
+    """Nothing is loading any more, nor about to. (A page with a live stream never has an idle network.)"""
     expect(page.get_by_role("main")).to_be_visible()
-    expect(page.locator("html[data-loading]")).to_have_count(0)
-    expect(page.locator(".skel")).to_have_count(0)
+
+    def is_still():
+        expect(page.locator("html[data-loading], .skel")).to_have_count(0)
+        return page.evaluate(STILL)
+    wait_until(is_still, "a page that loads nothing")
 
 
 SECRET = "it's a secret to everybody"

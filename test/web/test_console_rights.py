@@ -189,10 +189,10 @@ def test_what_a_role_hides_the_server_refuses_on_every_page(open_page, world, pa
     unknown = {one for one in hidden if call_of(*one) is None}
     assert not unknown, f"hidden from the {role}, and not known here: {sorted(unknown)}"
     assert len(hidden) > {"viewer": 100, "operator": 10, READ_ONLY: 20}[role], sorted(hidden)
-    for method, path, body in {json.dumps(call_of(*one)): call_of(*one) for one in hidden}.values():
+    for one, (method, path, body) in {json.dumps(call_of(*one)): (one, call_of(*one)) for one in hidden}.values():
         answer = world.server.call(method, path.format(app=world.app, ep=world.endpoints["ok"]), body, token=token) if not path.startswith("/ingest") \
             else world.server.raw(method, "/ingest/api/v1" + path.removeprefix("/ingest"), b"{}", {"authorization": f"Bearer {token}", "content-type": "application/json"})
-        assert answer.status == 403, (method, path, answer)
+        assert answer.status == 403, (one, method, path, answer)
     if role != READ_ONLY:
         expect(other.get_by_role("link", name="Access")).to_have_count(0)
         for name in ONLY_OWNERS:
