@@ -47,6 +47,7 @@ static const struct api_route_table *const tables[] = {
     &api_webfilter_routes,
     &api_webfilter_chain_routes,
     &api_webfilter_run_routes,
+    &api_webfilter_try_routes,
     &api_ingest_routes,
     &api_transform_routes,
     &api_trial_routes,

@@ -144,6 +144,9 @@ size_t webfilter_open_breakers(struct webfilter_engine *e, struct webfilter_open
 void webfilter_record_make(const struct webfilter_run *run, json_t **summary, json_t **detail);
 /* {"id","mode","effect",...}: one filter's part, without data. A new reference. */
 json_t *webfilter_record_part(const struct webfilter_part *part);
+/* The parts with data, whatever the chain keeps, but for what it redacts: [{"id","mode","effect",...,"request","response",
+ * "changes"}]. The run's loop, when the verdict is known: a shadow that has not answered yet has no response. */
+json_t *webfilter_record_steps(const struct webfilter_run *run);
 /* What `to` has other than `from`: [{"op","path","from","to"}], values only if `with_values`. */
 json_t *webfilter_record_diff(const json_t *from, const json_t *to, bool with_values);
 /* A copy with what the pointers name replaced by "[redacted]". */

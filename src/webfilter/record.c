@@ -303,6 +303,14 @@ static json_t *detail_of_part(const struct webfilter_part *part, bool with_value
     return o;
 }
 
+json_t *webfilter_record_steps(const struct webfilter_run *run)
+{
+    json_t *steps = json_array();
+    for (size_t i = 0; i < run->part_count; i++)
+        json_array_append_new(steps, detail_of_part(&run->parts[i], true));
+    return steps;
+}
+
 /* --- runs ------------------------------------------------------------------------------------------------------ */
 
 static json_t *exception_names(const struct webfilter_run *run)

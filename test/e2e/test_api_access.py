@@ -183,6 +183,7 @@ OPERATIONS = {
     "v1.filter-chain.rotate-url": (APP, WRITE, {}),
     "v1.filter-chain.delete-url": (APP, WRITE, None),
     "v1.filter-chain.trial": (APP, WRITE, {}),
+    "v1.filter-chain.try": (APP, WRITE, {"data": {}}),
     "v1.filter-run.list": (APP, READ, None),
     "v1.filter-run.get": (APP, READ, None),
     "v1.filter-run.replay": (APP, WRITE, {"url": "http://127.0.0.1:1/"}),

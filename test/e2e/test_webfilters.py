@@ -321,3 +321,26 @@ def test_an_endpoint_can_have_forms(grapnel, app, receiver):
     assert grapnel.ok("GET", f"/app/{app}/endpoint/{endpoint}")["encoding"] == "form"
     refused = grapnel.call("PATCH", f"/app/{app}/endpoint/{endpoint}", {"encoding": "xml"})
     assert refused.status == 422 and refused.body["detail"][0]["loc"] == ["body", "encoding"]
+
+
+def test_a_chain_is_tried_step_by_step_and_nothing_is_kept(grapnel, app, make_receiver):
+    grapnel.ok("PUT", f"/app/{app}/filter-chain/Login", {"keep": "all", "redact": ["/password"]})
+    adds = make(grapnel, app, make_receiver(answer({"seat": 12345678901234567890})).url, mode="chained", description="seats")
+    halts = make(grapnel, app, make_receiver(answer(exception={"Denied": {"message": "no seat"}}, status=409)).url, mode="chained", haltOn4xx=True, order=1)
+    never = make(grapnel, app, make_receiver(204).url, mode="chained", order=2)
+    data = {"user": "ann", "password": "hunter2"}
+    tried = grapnel.ok("POST", f"/app/{app}/filter-chain/Login/try", {"data": data})
+    first, second, third = tried["steps"]
+    assert tried["halt"] and (first["id"], second["id"], third["id"]) == (adds["id"], halts["id"], never["id"])
+    assert first["request"] == {"user": "ann", "password": "[redacted]"} and first["effect"] == "applied"
+    assert first["changes"] == [{"op": "add", "path": "/seat", "to": 12345678901234567890}]
+    assert second["request"]["seat"] == 12345678901234567890 and second["effect"] == "halted" and second["status"] == 409
+    assert second["response"]["exception"]["Denied"]["message"] == "no seat"
+    assert third["effect"] == "not asked" and "request" not in third
+    tried = grapnel.ok("POST", f"/app/{app}/filter-chain/Login/try", {"data": data, "without": [halts["id"]]})
+    assert not tried["halt"] and [one["id"] for one in tried["steps"]] == [adds["id"], never["id"]]
+    assert grapnel.ok("GET", f"/app/{app}/filter-run")["data"] == []
+    refused = grapnel.call("POST", f"/app/{app}/filter-chain/Login/try", {"data": data, "without": ["flt_x"]})
+    assert refused.status == 422 and "flt_x" in json.dumps(refused.body)
+    assert grapnel.call("POST", f"/app/{app}/filter-chain/Login/try", {}).status == 422
+    assert grapnel.ok("POST", f"/app/{app}/filter-chain/Other/try", {"data": data})["steps"] == []

@@ -12,7 +12,7 @@ extern const struct api_route_table api_explain_routes, api_application_search_r
 extern const struct api_route_table api_application_routes, api_endpoint_routes, api_endpoint_secret_routes,
     api_endpoint_headers_routes, api_event_type_routes, api_message_routes, api_message_batch_routes, api_message_read_routes,
     api_attempt_routes, api_attempt_list_routes, api_replay_routes, api_stats_routes, api_series_routes, api_stream_routes, api_task_routes, api_auth_routes, api_audit_routes,
-    api_environment_routes, api_openapi_import_routes, api_example_routes, api_transform_routes, api_meta_routes, api_webfilter_routes, api_webfilter_chain_routes, api_webfilter_run_routes, api_ingest_routes, api_ingest_request_routes, api_preset_routes;
+    api_environment_routes, api_openapi_import_routes, api_example_routes, api_transform_routes, api_meta_routes, api_webfilter_routes, api_webfilter_chain_routes, api_webfilter_run_routes, api_webfilter_try_routes, api_ingest_routes, api_ingest_request_routes, api_preset_routes;
 extern const struct api_route_table api_task_control_routes;
 extern const struct api_route_table api_event_type_example_routes;
 extern const struct api_route_table api_session_routes, api_login_routes, api_who_routes;

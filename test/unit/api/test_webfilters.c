@@ -77,6 +77,20 @@ static void runs_are_listed_and_those_nobody_knows_are_not_found(void **state)
     assert_int_equal(a.status, 404);
 }
 
+static void a_trial_step_by_step_takes_data_and_filters_of_its_own_chain(void **state)
+{
+    struct caller *c = *state;
+    make_app(c, "app");
+    struct answer a = call(c, "POST", APP "/filter-chain/" EVENT "/try", "{}");
+    assert_int_equal(a.status, 422);
+    assert_string_equal(text_at(a, "detail.0.loc.1"), "data");
+    a = call(c, "POST", APP "/filter", "{\"event\":\"Other\",\"url\":\"http://x.test/\"}");
+    struct str body = arena_fmt(&c->arena, "{\"data\":{},\"without\":[\"%s\"]}", text_at(a, "id"));
+    a = call(c, "POST", APP "/filter-chain/" EVENT "/try", body.ptr);
+    assert_int_equal(a.status, 422);
+    assert_string_equal(text_at(a, "detail.0.loc.1"), "without");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, caller_open, caller_close)
 
 int main(void)
@@ -86,6 +100,7 @@ int main(void)
         T(a_wrong_webfilter_is_refused_by_the_field),
         T(a_chain_has_a_url_for_as_long_as_it_was_given_one),
         T(runs_are_listed_and_those_nobody_knows_are_not_found),
+        T(a_trial_step_by_step_takes_data_and_filters_of_its_own_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
