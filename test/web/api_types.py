@@ -27,6 +27,7 @@ PAGES = {
     "console/pages/deliveries.tsx": {"Delivery": "DeliveryOut", "Found": "DeliveryListOut"},
     "console/pages/filters.tsx": {"Catalogue": "OpenedxCatalogueOut"},
     "console/pages/operational.tsx": {"Rule": "AlertRuleOut"},
+    "console/pages/play_chain.tsx": {"Tried": "FilterTryOut"},
     "console/pages/second_factor.tsx": {"Factor": "SecondFactorOut"},
     "console/pages/sources.tsx": {"Preset": "IngestPresetOut"},
     "console/pages/system.tsx": {"Check": "DoctorCheckOut"},

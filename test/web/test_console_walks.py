@@ -643,3 +643,27 @@ def test_a_view_is_saved_found_renamed_and_deleted(console, world):
     page.get_by_role("button", name="Delete What was paid").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", name="No saved view yet")).to_be_visible()
+
+
+def test_a_chain_is_tried_step_by_step_on_a_kept_run_and_without_one_of_its_filters(console, make_grapnel, make_receiver):
+    server = make_grapnel().serve()
+    app = server.application("Campus")
+    seats = make_receiver((200, {"content-type": "application/json"}, b'{"data": {"seat": 12}}'))
+    roster = make_receiver((409, {"content-type": "application/json"}, b'{"exception": {"PreventEnrollment": {"message": "The course is full."}}}'))
+    server.ok("PUT", f"/app/{app}/filter-chain/Enrol", {"keep": "all"})
+    for url, name, more in ((seats.url, "seats", {}), (roster.url, "roster", {"haltOn4xx": True})):
+        server.ok("POST", f"/app/{app}/filter", {"event": "Enrol", "url": url, "description": name, "mode": "chained", **more})
+    run = server.ok("POST", f"/app/{app}/filter-chain/Enrol", {"data": {"user": "ann"}})["id"]
+    wait_until(lambda: server.ok("GET", f"/app/{app}/filter-run")["data"], "the run to be kept")
+    page = console(f"/apps/{app}/runs/{run}", server=server)
+    page.get_by_role("link", name="Step by step").click()
+    expect(page.get_by_label("Data")).to_have_value(re.compile('"user": "ann"'))
+    page.get_by_role("button", name="Try it, step by step").click()
+    expect(page.get_by_role("region", name="seats").get_by_text("/seat")).to_be_visible()  # what it changed
+    expect(page.get_by_role("region", name="roster").get_by_text("It stops the process: it answered 409, and it is set to halt on 4xx.")).to_be_visible()
+    page.get_by_role("checkbox", name="roster").uncheck()
+    page.get_by_label("Data").fill('{"user": "bob"}')
+    page.get_by_role("button", name="Try it, step by step").click()
+    expect(page.get_by_text("It passes")).to_be_visible()
+    expect(page.get_by_role("region", name="roster")).to_have_count(0)
+    assert b'"user":"bob"' in seats.received[-1].body.replace(b" ", b"") and len(server.ok("GET", f"/app/{app}/filter-run")["data"]) == 1

@@ -55,6 +55,7 @@ export const C = {
       "v1.message.bulk-expunge-content": "Removed payloads",
       "v1.message.expunge-all-contents": "Removed all payloads of an application",
       "v1.endpoint.send-example": "Sent a test event",
+      "v1.filter-chain.try": "Tried a chain of webfilters step by step",
       "v1.authentication.expire-all": "Ended an application’s tokens",
       "v1.ingest.request.replay": "Replayed a request",
       "v1.ingest.request.bulk-replay": "Replayed requests",

@@ -26,6 +26,11 @@ export function runTo(app: string, run: string): string {
   return `/apps/${part(app)}/runs/${part(run)}`;
 }
 
+/** The chain in the playground, beginning with a run's data. */
+export function stepsTo(app: string, event: string, run?: string): string {
+  return `/playground?${new URLSearchParams({ tab: "chain", app, event, ...(run ? { run } : {}) })}`;
+}
+
 /** The runs as a field of ticks; those that would be halted stand out. */
 function Ticks({ total, halted }: { total: number; halted: number }): JSX.Element {
   const columns = 50, rows = Math.ceil(total / columns);
@@ -40,7 +45,7 @@ export function DryRun({ app, event, draft, isEdited }: { app: string; event: st
   const total = trial ? trial.runs + trial.redacted.runs : 0;
   const halted = trial ? trial.wouldHalt + trial.redacted.wouldHalt : 0;
   return (
-    <Panel title={isEdited ? C.chain.dryRun : C.chain.dryRunSaved} actions={<Button needs="change" small busy={isBusy} icon={trial ? "retry" : "flask"} onClick={go}>{trial ? C.chain.again : C.chain.dryAct}</Button>}>
+    <Panel title={isEdited ? C.chain.dryRun : C.chain.dryRunSaved} actions={<><Link class="btn s quiet" to={stepsTo(app, event)}>{C.step.open}</Link><Button needs="change" small busy={isBusy} icon={trial ? "retry" : "flask"} onClick={go}>{trial ? C.chain.again : C.chain.dryAct}</Button></>}>
       <div class="body" role="status">
         {!trial && <p class="muted">{C.chain.dryBefore(TRIED)}</p>}
         {trial && total === 0 && <p class="soft">{C.chain.dryNone}</p>}

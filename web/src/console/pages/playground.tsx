@@ -10,12 +10,14 @@ import { objectOf } from "../../play/json";
 import { SignatureBench, type SignatureSample, type Way } from "../../play/signature";
 import { TransformBench } from "../../play/transform";
 import { RulesTrial } from "../../play/trial";
+import { C } from "../../words/console_filters";
 import { Y } from "../../words/play";
 import { endpointName, endpointPath, appPath, Shown } from "../common";
 import { usePage } from "../shell";
 import type { Attempt, Endpoint, Message, MessageExplanation } from "../types";
+import { ChainTab } from "./play_chain";
 
-type Tab = "signature" | "filter" | "transform";
+type Tab = "signature" | "filter" | "transform" | "chain";
 
 interface Start {
   sample: Sample;
@@ -136,9 +138,9 @@ export function Playground(): JSX.Element {
   };
   return (
     <>
-      <div class="phead"><h1>{Y.title}<span class="h-sub">{Y.lead}</span></h1></div>
-      <Tabs label={Y.tabsLabel} at={tab} tabs={(Object.keys(Y.tabs) as Tab[]).map((key) => ({ key, label: Y.tabs[key], to: to(key) }))} />
-      <Shown loaded={loaded}>
+      <div class="phead"><h1>{Y.title}<span class="h-sub">{tab === "chain" ? C.step.lead : Y.lead}</span></h1></div>
+      <Tabs label={Y.tabsLabel} at={tab} tabs={[...(Object.keys(Y.tabs) as (keyof typeof Y.tabs)[]).map((key) => ({ key, label: Y.tabs[key], to: to(key) })), { key: "chain", label: C.step.tab, to: to("chain") }]} />
+      {tab === "chain" ? <ChainTab /> : <Shown loaded={loaded}>
         {(start) => {
           const key = start.from, endpoint = start.endpoint;
           if (tab === "filter") {
@@ -149,7 +151,7 @@ export function Playground(): JSX.Element {
           }
           return <SignatureTab key={key} app={app} start={start} />;
         }}
-      </Shown>
+      </Shown>}
     </>
   );
 }

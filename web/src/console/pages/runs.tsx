@@ -2,7 +2,7 @@
 // Runs of filter chains: the verdict, and who said what.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, Button, Chips, Code, Dialog, duration, Empty, ErrorPanel, Facts, Field, Id, Input, Link, pageIterator, Pager, Panel, part, query, Status, Table, Time, useAct, useLoad, type Column, type FilterSpec, type List, type Params } from "../../kit";
+import { api, Button, Chips, Code, Dialog, duration, Empty, ErrorPanel, Facts, Field, Id, Input, Link, LinkButton, pageIterator, Pager, Panel, part, query, Status, Table, Time, useAct, useLoad, type Column, type FilterSpec, type List, type Params } from "../../kit";
 import { JsonTree } from "../../kit/json";
 import { W } from "../../words/en";
 import { C } from "../../words/console_filters";
@@ -10,7 +10,7 @@ import { appCrumb, APPS, appPath, Shown, useApp } from "../common";
 import { Newer } from "../newer";
 import { usePage } from "../shell";
 import type { FilterPart, FilterRun, Json, Webfilter } from "../types";
-import { runTo } from "./chain_side";
+import { runTo, stepsTo } from "./chain_side";
 import { Diff } from "./diff";
 import { chainTo, loadFilters } from "./filters";
 
@@ -47,7 +47,7 @@ export function Runs({ params }: { params: Params }): JSX.Element {
   );
 }
 
-interface PartDetail extends FilterPart {
+export interface PartDetail extends FilterPart {
   url?: string;
   failure?: string;
   request?: Json;
@@ -55,7 +55,20 @@ interface PartDetail extends FilterPart {
   changes?: { op: string; path: string; from?: Json; to?: Json }[];
 }
 
-function Part({ detail, filter }: { detail: PartDetail; filter: Webfilter | undefined }): JSX.Element {
+/** Why it stops the process: what came back, and what it is set to do about that. */
+function whyHalted(detail: PartDetail, filter: Webfilter | undefined): string | null {
+  if (detail.effect !== "halted") return null;
+  const answer = detail.response as { exception?: { [name: string]: { message?: Json } } } | null | undefined;
+  const [name] = Object.keys(answer?.exception ?? {});
+  const said = name === undefined ? null : answer!.exception![name]?.message;
+  if (filter?.haltOn5xx && detail.status && detail.status >= 500) return C.run.why.status(detail.status, "5xx");
+  if (filter?.haltOn4xx && detail.status && detail.status >= 400 && detail.status < 500) return C.run.why.status(detail.status, "4xx");
+  if (name !== undefined) return C.run.why.exception(name, typeof said === "string" ? said : "");
+  return detail.error ? C.run.why.silent : C.run.why.closed;
+}
+
+/** One filter's part. `isOpen`: what it was asked and answered is shown at once. */
+export function Part({ detail, filter, isOpen }: { detail: PartDetail; filter: Webfilter | undefined; isOpen?: boolean }): JSX.Element {
   return (
     <Panel title={<bdi>{filter?.description || detail.url || detail.id}</bdi>} actions={<span class={detail.effect === "halted" ? "bad" : "muted"}>{C.run.effects[detail.effect] ?? detail.effect}</span>}>
       <div class="body stack">
@@ -65,9 +78,10 @@ function Part({ detail, filter }: { detail: PartDetail; filter: Webfilter | unde
           [C.run.took, detail.effect === "not asked" ? null : duration(detail.tookMs)],
           [C.chain.url, detail.url && <bdi class="mono">{detail.url}</bdi>],
         ]} />
+        {whyHalted(detail, filter) !== null && <p class="bad"><bdi>{whyHalted(detail, filter)}</bdi></p>}
         {detail.changes && detail.changes.length > 0 && <div class="field"><span>{C.run.changes}</span><Diff changes={detail.changes} /></div>}
-        {detail.request !== undefined && <details class="fold-more"><summary>{C.run.request}</summary><JsonTree text={JSON.stringify(detail.request)} label={C.run.request} /></details>}
-        {detail.response !== undefined && <details class="fold-more"><summary>{C.run.response}</summary><JsonTree text={JSON.stringify(detail.response)} label={C.run.response} /></details>}
+        {detail.request !== undefined && <details class="fold-more" open={isOpen}><summary>{C.run.request}</summary><JsonTree text={JSON.stringify(detail.request)} label={C.run.request} /></details>}
+        {detail.response !== undefined && <details class="fold-more" open={isOpen}><summary>{C.run.response}</summary><JsonTree text={JSON.stringify(detail.response)} label={C.run.response} /></details>}
       </div>
     </Panel>
   );
@@ -105,7 +119,7 @@ export function RunPage({ params }: { params: Params }): JSX.Element {
           <div class="stack narrowpage">
             <div class="ephead">
               <div class="grow"><div class="row gap-3 wrap"><h1><bdi>{run.event}</bdi></h1><Status is={run.summary.halt ? "halted" : "passed"} /></div><Id value={run.id} /></div>
-              {run.hasData && <Button needs="change" onClick={() => setReplaying(true)}>{C.run.replay}</Button>}
+              {run.hasData && <div class="row"><LinkButton to={stepsTo(appId, run.event, run.id)} icon="flask">{C.step.open}</LinkButton><Button needs="change" onClick={() => setReplaying(true)}>{C.run.replay}</Button></div>}
             </div>
             <Panel title={C.run.verdict}><div class="body"><Facts rows={[
               [C.run.when, <Time at={run.startedAt} />],
