@@ -5,6 +5,7 @@ Playwright drives an ordinary Firefox by WebDriver BiDi. It begins with a comman
 gives up when that is refused; so it starts this file as its Firefox, which starts the real one and passes on all that the
 two say to each other, but for that command. Once ESR knows it, launch() needs no relay.
 """
+import contextlib
 import importlib.util
 import json
 import os
@@ -21,6 +22,7 @@ KEPT = {"everything": 0, "session": 1, "nothing": 2, "apart": 5}
 LISTENS = re.compile(r"WebDriver BiDi listening on ws://127\.0\.0\.1:(\d+)")
 THEMES = {"dark": 0, "light": 1}  # layout.css.prefers-color-scheme.content-override
 UNKNOWN = "emulation.setMediaFeaturesOverride"
+LAUNCH_MS = 180_000  # it takes 3 s, but many times that where every processor has other things to do
 
 
 def missing():
@@ -40,7 +42,7 @@ def launch(playwright, folder, theme="light", kept="apart"):
     starter.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(__file__)} {theme} \"$@\"\n")
     starter.chmod(0o755)
     return playwright.firefox.launch(
-        channel="moz-firefox", executable_path=starter,
+        channel="moz-firefox", executable_path=starter, timeout=LAUNCH_MS,
         env={**os.environ, "HOME": str(folder), "MOZ_DISABLE_NONLOCAL_CONNECTIONS": "1"},
         firefox_user_prefs={
             "layout.css.prefers-color-scheme.content-override": THEMES[theme], "ui.prefersReducedMotion": 1,
@@ -63,23 +65,26 @@ def answer(message, theme):
 
 def relay(theme, arguments):
     """Runs Firefox; says on standard error what it says, with the relay's port for its own."""
+    from websockets.exceptions import ConnectionClosed
     from websockets.sync.client import connect
     from websockets.sync.server import serve
 
-    plain = {"max_size": None, "compression": None}
+    plain = {"max_size": None, "compression": None, "ping_interval": None}  # both ends are here: nothing is lost on a way
     firefox = subprocess.Popen([FIREFOX, *arguments], stderr=subprocess.PIPE, text=True, errors="replace")
 
     def listen(port):
         def pass_on(client):
             with connect(f"ws://127.0.0.1:{port}{client.request.path}", **plain) as browser:
                 def pass_back():
-                    for message in browser:
-                        client.send(message)
+                    with contextlib.suppress(ConnectionClosed):
+                        for message in browser:
+                            client.send(message)
                     client.close()
                 threading.Thread(target=pass_back, daemon=True).start()
-                for message in client:
-                    ours = answer(message, theme)
-                    client.send(ours) if ours else browser.send(message)
+                with contextlib.suppress(ConnectionClosed):
+                    for message in client:
+                        ours = answer(message, theme)
+                        client.send(ours) if ours else browser.send(message)
         server = serve(pass_on, "127.0.0.1", 0, **plain)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         return server.socket.getsockname()[1]
