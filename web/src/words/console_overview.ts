@@ -73,7 +73,7 @@ export const C = {
     polling: "Every 5 s",
     heldBack: "Something between this page and the server holds answers back, such as a proxy. The page asks every 5 seconds instead, and does not see what happens between two answers.",
     crowded: "Other tabs of this browser watch three other things already. This one goes on as soon as one of them is closed or has been hidden for a while.",
-    gap: (from: string, to: string, missed: number | null) => `From ${from} to ${to} this page was cut off. ${missed === null ? "What happened then is" : `${plural(missed, "event", "events")} of that time ${missed === 1 ? "is" : "are"} not shown, but`} in the lists.`,
+    gap: (from: string, to: string, missed: number | null) => `From ${from} to ${to} this page was cut off. ${missed === null ? "What happened then is in the lists." : `${plural(missed, "event", "events")} of that time ${missed === 1 ? "is" : "are"} not shown here; see the lists.`}`,
     pause: "Pause",
     resume: "Go on",
     leftOut: (n: number) => `${count(n)} were not shown, because there were too many.`,

@@ -89,7 +89,7 @@ export function LiveList({ live }: { live: Live }): JSX.Element {
 function LiveNotes({ live: { isHeldBack, isCrowded, gap } }: { live: Live }): JSX.Element | null {
   if (!isHeldBack && !isCrowded && !gap) return null;
   return (
-    <div class="stack" role="status">
+    <div class="stack mb" role="status">
       {isHeldBack && <p class="note"><Icon name="alarm" /><span>{C.live.heldBack}</span></p>}
       {isCrowded && <p class="note"><Icon name="alarm" /><span>{C.live.crowded}</span></p>}
       {gap && <p class="note"><Icon name="alarm" /><span>{C.live.gap(clock(gap.from), clock(gap.to), gap.missed)}</span></p>}
