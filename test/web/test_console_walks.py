@@ -369,6 +369,7 @@ def test_a_change_of_access_asks_for_a_new_proof_and_keeps_what_was_typed(consol
     server.serve()
     page = console("/access", server=server)
     page.watched.expects(REFUSED)
+    is_settled(page)
     server.stop()
     with sqlite3.connect(server.store / "config.db") as db:  # an hour goes by
         db.execute("UPDATE token SET proved = proved - 3600000000 WHERE kind = 1")

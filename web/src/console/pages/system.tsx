@@ -2,7 +2,7 @@
 // How the server itself does: what it runs on, what it has room for, and what the doctor says.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { api, Button, bytes, count, duration, ErrorPanel, figure, Id, Meter, Panel, Status, Table, Time, useAct, useLoad, when, type Column } from "../../kit";
+import { api, Button, bytes, count, duration, ErrorPanel, figure, Link, Meter, Panel, part, Status, Table, Time, useAct, useLoad, when, type Column } from "../../kit";
 import { C } from "../../words/console_server";
 import { Shown, Stat } from "../common";
 import { usePage } from "../shell";
@@ -26,18 +26,22 @@ function Figures({ data }: { data: System }): JSX.Element {
 }
 
 const LANES: readonly Column<Lane>[] = [
-  { key: "ep", head: C.system.endpoint, cell: (lane) => (lane.endpointId ? <Id value={lane.endpointId} /> : "–") },
+  { key: "ep", head: C.system.endpoint, cell: (lane) => (lane.endpointId ? <><Link class="main-link mono trunc" to={`/find/${part(lane.endpointId)}`}>{lane.endpointId}</Link>{lane.parkedUntil && <span class="l2">{C.system.parkedUntil} <Time at={lane.parkedUntil} /></span>}{lane.moreInStore && <span class="l2">{C.system.more}</span>}</> : "–") },
   { key: "waiting", head: C.system.waiting, isNum: true, cell: (lane) => count(lane.waiting) },
   { key: "attempts", head: C.system.attempts, isNum: true, class: "c-lg", cell: (lane) => C.system.use(lane.attempts, lane.window) },
-  { key: "row", head: C.system.row, isNum: true, cell: (lane) => <span class={lane.failuresInRow ? "bad" : ""}>{count(lane.failuresInRow)}</span> },
+  { key: "row", head: C.system.row, isNum: true, class: "c-lg", cell: (lane) => <span class={lane.failuresInRow ? "bad" : ""}>{count(lane.failuresInRow)}</span> },
 ];
+
+function segmentColumns(all: readonly Segment[]): Column<Segment>[] {
+  const most = Math.max(1, ...all.map((one) => one.bytes));
+  return [...SEGMENTS, { key: "size", head: C.system.size, isNum: true, cell: (segment) => <span class="progress"><span>{bytes(segment.bytes)}</span><Meter share={segment.bytes / most} label={bytes(segment.bytes)} /></span> }];
+}
 
 const SEGMENTS: readonly Column<Segment>[] = [
   { key: "from", head: C.system.from, cell: (segment) => (segment.from ? <Time at={segment.from} seconds={false} /> : "–") },
   { key: "until", head: C.system.until, class: "c-lg", cell: (segment) => (segment.until ? <Time at={segment.until} seconds={false} /> : C.system.now) },
   { key: "messages", head: C.system.messages, isNum: true, cell: (segment) => count(segment.messages) },
   { key: "pending", head: C.system.pending, isNum: true, class: "c-lg", cell: (segment) => count(segment.pending) },
-  { key: "size", head: C.system.size, isNum: true, cell: (segment) => bytes(segment.bytes) },
 ];
 
 function inUse(limit: Limit): string {
@@ -90,7 +94,7 @@ export function SystemPage(): JSX.Element {
             <DiskPanel store={data.store} options={data.options} />
             <Doctor />
             {data.delivering.busiest.length > 0 && <Panel inset class="clip clipx" title={C.system.busiest}><Table label={C.system.busiest} columns={LANES} rows={data.delivering.busiest.slice(0, SEGMENTS_SHOWN)} rowKey={(lane) => lane.endpointId ?? String(lane.waiting)} /></Panel>}
-            <Panel inset class="clip clipx" title={C.system.segments}><Table label={C.system.segments} columns={SEGMENTS} rows={data.store.segments.slice(0, SEGMENTS_SHOWN)} rowKey={(segment) => `${segment.from}`} /></Panel>
+            <Panel inset class="clip clipx" title={C.system.segments} footer={data.store.segmentCount > SEGMENTS_SHOWN ? C.system.newest(SEGMENTS_SHOWN, data.store.segmentCount) : undefined}><Table label={C.system.segments} columns={segmentColumns(data.store.segments)} rows={data.store.segments.slice(0, SEGMENTS_SHOWN)} rowKey={(segment) => `${segment.from}`} /></Panel>
             <Panel inset class="clip clipx" title={C.system.limits}><Table label={C.system.limits} columns={LIMITS} rows={data.limits} rowKey={(limit) => limit.name} /></Panel>
             <Panel inset class="clip clipx" title={C.system.options}><Table dense label={C.system.options} columns={OPTIONS} rows={data.options} rowKey={(option) => option.name} /></Panel>
           </div>

@@ -3,6 +3,7 @@
 export interface Lane {
   endpointId: string | null;
   waiting: number;
+  moreInStore: boolean;
   attempts: number;
   window: number;
   failuresInRow: number;
