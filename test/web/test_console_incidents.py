@@ -200,7 +200,7 @@ def test_a_disk_that_fills_tells_when_and_by_whom_and_how_to_keep_less_in_two(be
     expect(hand.page.get_by_text(re.compile("^(free|at the rate)"))).to_be_visible()
     hand.click(hand.page.get_by_role("link", name=re.compile(r"(MiB|GiB|TiB| d)$")))
     disk = hand.page.get_by_role("region", name="Disk")
-    expect(disk.get_by_text("How long it will do is known once the server has been running for an hour.")).to_be_visible()  # when
+    expect(disk.get_by_text("How long the disk will last is known once the server has been running for an hour.")).to_be_visible()  # when
     expect(disk.get_by_text(re.compile(r" of the .* that may be used")).first).to_be_visible()
     expect(disk.get_by_role("row").nth(1)).to_contain_text(re.compile("Loud.*75"))  # by whom
     hand.click(disk.get_by_role("button", name="Keep less"))

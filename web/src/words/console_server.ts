@@ -54,7 +54,7 @@ export const C = {
     clockOff: (ms: string) => `The server’s own time is ${ms} away from the machine’s.`,
   },
   disk: {
-    young: "How long it will do is known once the server has been running for an hour.",
+    young: "How long the disk will last is known once the server has been running for an hour.",
     never: (rate: string) => `${rate} came in within 24 hours. At that rate it will not fill up: old messages are deleted in time.`,
     full: (rate: string, days: string, at: string) => `${rate} came in within 24 hours. At that rate messages will be refused in ${days} days, on ${at}.`,
     used: (used: string, room: string) => `${used} of the ${room} that may be used`,
