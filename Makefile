@@ -9,7 +9,7 @@ VERSION = $(shell sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
 SAN_OPTIONS = -Db_lundef=false -Dtests=true
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash fault bench soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
+.PHONY: help run build test check crash fault pictures bench soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ fault:           ## let every kind of system call of the server fail, at many mo
 	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
 	@ninja -C build/gcc -j $(JOBS) grapnel test/fault/libfault.so
 	@GRAPNEL_FAULT_ALL=1 GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python -m pytest -q -p no:cacheprovider -n $(JOBS) test/fault
+
+pictures:        ## compare pages with the pictures that were last looked at (ACCEPT=1: these are the new ones)
+	@tools/install test
+	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
+	@ninja -C build/gcc -j $(JOBS) grapnel
+	@GRAPNEL_PICTURES=1 ACCEPT=$(ACCEPT) GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python -m pytest -q -p no:cacheprovider test/web/test_pictures.py
 
 bench:           ## measure: raw limits, then the whole server -> build/bench.json (QUICK=1: a minute)
 	@tools/install bench

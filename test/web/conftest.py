@@ -37,6 +37,8 @@ from sites import Site  # noqa: E402 (needs the path set above)
 from watch import Watched  # noqa: E402
 from world import World  # noqa: E402
 
+# Pictures are compared by `make pictures` alone.
+collect_ignore = [] if os.environ.get("GRAPNEL_PICTURES") else ["test_pictures.py"]
 CHROMIUM = os.environ.get("GRAPNEL_CHROMIUM", "/usr/bin/chromium")
 NODE_MODULES = pathlib.Path(os.environ.get("GRAPNEL_NODE", ROOT / "build" / "node")) / "node_modules"
 # Chromium asks for updates and lists of its own otherwise; as root it runs only without its sandbox.
