@@ -88,7 +88,7 @@ export const C = {
     noMatch: "Nothing matches",
     noMatchText: "Everything that is stored has been searched.",
     soFar: (at: string) => `Looked through to ${at}: nothing yet.`,
-    lookedTo: (at: string, n: string) => `Looked through to ${at} (${n} rows).`,
+    lookedTo: (at: string, n: string) => `Looked through to ${at} (${n} ${n === "1" ? "row" : "rows"}).`,
     goOn: "Go on",
     first: "From the newest",
     all: "Everything that is stored has been searched.",

@@ -9,7 +9,7 @@ export const C = {
     range: "Time range",
     ranges: { "15m": "15 min", "1h": "1 h", "6h": "6 h", "24h": "24 h", "7d": "7 d", "30d": "30 d" },
     accepted: "Accepted",
-    acceptedSub: (n: string) => `${n} messages`,
+    acceptedSub: (n: string) => `${n} ${n === "1" ? "message" : "messages"}`,
     delivered: "Delivered",
     deliveredSub: (n: string) => `${n} in all`,
     lost: "Given up",

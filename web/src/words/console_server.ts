@@ -19,7 +19,7 @@ export const C = {
     parked: (n: number) => `${count(n)} parked`,
     disk: "Disk",
     free: (size: string) => `${size} free`,
-    days: (n: string) => `${n} days`,
+    days: (n: string) => `${n} ${n === "1" ? "day" : "days"}`,
     daysSub: "left at the rate of 24 h",
     store: "Store",
     segments: "Segments",
@@ -56,7 +56,7 @@ export const C = {
   disk: {
     young: "How long the disk will last is known once the server has been running for an hour.",
     never: (rate: string) => `${rate} came in within 24 hours. At that rate it will not fill up: old messages are deleted in time.`,
-    full: (rate: string, days: string, at: string) => `${rate} came in within 24 hours. At that rate messages will be refused in ${days} days, on ${at}.`,
+    full: (rate: string, days: string, at: string) => `${rate} came in within 24 hours. At that rate messages will be refused in ${days} ${days === "1" ? "day" : "days"}, on ${at}.`,
     used: (used: string, room: string) => `${used} of the ${room} that may be used`,
     whose: "Whose payloads fill it, last 24 hours",
     who: "Whose payloads, last 24 h",
