@@ -4,6 +4,7 @@
  */
 #include "store/files/due_priv.h"
 
+#include "store/files/key_time_priv.h"
 #include "store/files/readers_priv.h"
 #include "store/files/rows_priv.h"
 #include "store/files/segment_priv.h"
@@ -47,8 +48,9 @@ struct wanted {
 
 /* Once enough are found, only what is due no later than the last of them matters: in a long backlog
  * the stretches after the first give nothing and cost one seek. */
-static enum rc due_in_stretch(struct db *db, int64_t stretch, const struct wanted *w)
+static enum rc due_in_stretch(struct db *db, int64_t stretch, void *arg)
 {
+    const struct wanted *w = arg;
     enum rc rc;
     bool is_full = *w->count == w->max;
     struct db_stmt *s = db_prepare(
@@ -81,7 +83,10 @@ static enum rc due_in_stretch(struct db *db, int64_t stretch, const struct wante
     return rc;
 }
 
-static enum rc due_in(struct store_segment *seg, const struct wanted *w)
+/* Something that is asked of each stretch of the segments in which deliveries wait. */
+typedef enum rc (*due_fn)(struct db *db, int64_t stretch, void *arg);
+
+static enum rc due_walk_segment(struct store_segment *seg, due_fn fn, void *arg)
 {
     struct store_reader *reader;
     enum rc rc = store_reader_get(seg, &reader);
@@ -89,8 +94,20 @@ static enum rc due_in(struct store_segment *seg, const struct wanted *w)
         return rc;
     int64_t stretches = (int64_t)store_stretch_count(seg, STRETCH_MESSAGES);
     for (int64_t n = 0; rc == RC_OK && n < stretches; n++)
-        rc = due_in_stretch(reader->db, n, w);
+        rc = fn(reader->db, n, arg);
     store_reader_put(seg->store, reader);
+    return rc;
+}
+
+static enum rc due_walk(struct store *store, due_fn fn, void *arg)
+{
+    enum rc rc = RC_OK;
+    struct store_segment_list list = store_segment_list_get(store_files_of(store));
+    for (size_t i = 0; rc == RC_OK && i < list.count; i++) {
+        if (atomic_load(&list.at[i]->pending) > 0)
+            rc = due_walk_segment(list.at[i], fn, arg);
+    }
+    store_segment_list_free(&list);
     return rc;
 }
 
@@ -98,9 +115,7 @@ enum rc store_files_due_list(struct store *store, int64_t endpoint, int64_t afte
                              const struct id *after_message, size_t max, struct store_due *out,
                              size_t *count)
 {
-    struct store_files *s = store_files_of(store);
-    enum rc rc = RC_OK;
-    const struct wanted w = {
+    struct wanted w = {
         .endpoint = endpoint,
         .after_due_us = after_message == NULL ? INT64_MIN : after_due_us,
         .after_key = after_message == NULL ? -1 : id_key(after_message),
@@ -109,32 +124,29 @@ enum rc store_files_due_list(struct store *store, int64_t endpoint, int64_t afte
         .count = count,
     };
     *count = 0;
-    struct store_segment_list list = store_segment_list_get(s);
-    for (size_t i = 0; rc == RC_OK && i < list.count && max > 0; i++) {
-        if (atomic_load(&list.at[i]->pending) > 0)
-            rc = due_in(list.at[i], &w);
-    }
-    store_segment_list_free(&list);
-    return rc;
+    return max == 0 ? RC_OK : due_walk(store, due_in_stretch, &w);
 }
 
 /* --- how many ---------------------------------------------------------------------------------------------- */
 
 struct due_counted {
+    int64_t endpoint;
     size_t max, count;
     int64_t oldest_key; /* INT64_MAX: none */
 };
 
-static enum rc due_count_stretch(struct db *db, int64_t stretch, int64_t endpoint,
-                                 struct due_counted *c)
+static enum rc due_count_stretch(struct db *db, int64_t stretch, void *arg)
 {
+    struct due_counted *c = arg;
     enum rc rc;
+    if (c->count == c->max)
+        return RC_OK;
     struct db_stmt *s =
         db_prepare(db, "SELECT count(*), min(msg) FROM"
                        " (SELECT msg FROM delivery INDEXED BY delivery_due"
                        " WHERE stretch = ?1 AND endpoint = ?2 AND due IS NOT NULL LIMIT ?3)");
     db_bind_int(s, 1, stretch);
-    db_bind_int(s, 2, endpoint);
+    db_bind_int(s, 2, c->endpoint);
     db_bind_int(s, 3, (int64_t)(c->max - c->count));
     while (db_step(s, &rc)) {
         size_t found = (size_t)db_int(s, 0);
@@ -145,34 +157,13 @@ static enum rc due_count_stretch(struct db *db, int64_t stretch, int64_t endpoin
     return rc;
 }
 
-static enum rc due_count_segment(struct store_segment *seg, int64_t endpoint, struct due_counted *c)
-{
-    struct store_reader *reader;
-    enum rc rc = store_reader_get(seg, &reader);
-    if (rc != RC_OK)
-        return rc;
-    int64_t stretches = (int64_t)store_stretch_count(seg, STRETCH_MESSAGES);
-    for (int64_t n = 0; rc == RC_OK && n < stretches && c->count < c->max; n++)
-        rc = due_count_stretch(reader->db, n, endpoint, c);
-    store_reader_put(seg->store, reader);
-    return rc;
-}
-
 enum rc store_files_due_count(struct store *store, int64_t endpoint, size_t max, size_t *count,
                               int64_t *oldest_us)
 {
-    struct store_files *s = store_files_of(store);
-    struct due_counted c = { .max = max, .oldest_key = INT64_MAX };
-    enum rc rc = RC_OK;
-    struct store_segment_list list = store_segment_list_get(s);
-    for (size_t i = 0; rc == RC_OK && i < list.count && c.count < max; i++) {
-        if (atomic_load(&list.at[i]->pending) > 0)
-            rc = due_count_segment(list.at[i], endpoint, &c);
-    }
-    store_segment_list_free(&list);
-    struct id oldest = store_id_of(c.oldest_key, STR(""));
+    struct due_counted c = { .endpoint = endpoint, .max = max, .oldest_key = INT64_MAX };
+    enum rc rc = due_walk(store, due_count_stretch, &c);
     *count = c.count;
-    *oldest_us = c.count > 0 ? id_time_us(&oldest) : 0;
+    *oldest_us = c.count > 0 ? store_key_time_us(c.oldest_key) : 0;
     return rc;
 }
 
