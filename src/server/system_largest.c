@@ -13,29 +13,47 @@ enum { LARGEST_MAX = 10, LARGEST_LOOKED = 40 /* some of them may be deleted */ }
 
 /* Whose it is, as it is shown. */
 struct largest_owner {
-    bool is_source;
+    const char *kind;
     struct str id, name;
     int64_t org;
     struct str org_name;
 };
 
-/* A source's messages are those of its hidden application. RC_NOT_FOUND: it is deleted. */
-static enum rc largest_owner_find(struct api_ctx *c, int64_t num, struct largest_owner *out)
+/* What a hidden application stands for: its uid is the id of a source, or of an organisation, whose operational webhooks
+ * it sends. */
+static enum rc largest_hidden_find(struct api_ctx *c, struct str uid, struct largest_owner *out)
 {
-    struct store_application app;
     struct store_source source;
     struct store_org org;
+    enum rc rc = store_source_by_id(c->tx, uid, c->arena, &source);
+    if (rc == RC_OK) {
+        *out = (struct largest_owner){ "source", source.id, source.name, source.org, STR_NONE };
+        return RC_OK;
+    }
+    if (rc == RC_NOT_FOUND)
+        rc = store_org_find(c->tx, uid, c->arena, &org);
+    if (rc == RC_OK)
+        *out = (struct largest_owner){ "operational", org.id, org.name, org.num, STR_NONE };
+    return rc;
+}
+
+/* `internal`: the organisation of hidden applications. RC_NOT_FOUND: it is deleted. */
+static enum rc largest_owner_find(struct api_ctx *c, int64_t internal, int64_t num,
+                                  struct largest_owner *out)
+{
+    struct store_application app;
+    struct store_org org;
     enum rc rc = store_application_by_num(c->tx, num, c->arena, &app);
-    if (rc != RC_OK || app.deleted)
-        return rc != RC_OK ? rc : RC_NOT_FOUND;
-    *out = (struct largest_owner){ .id = app.id, .name = app.name, .org = app.org };
-    rc = store_source_by_id(c->tx, app.uid, c->arena, &source);
-    if (rc == RC_OK && source.app == num)
-        *out = (struct largest_owner){ true, source.id, source.name, source.org, STR_NONE };
-    else if (rc != RC_OK && rc != RC_NOT_FOUND)
-        return rc;
-    rc = store_org_by_num(c->tx, out->org, c->arena, &org);
-    out->org_name = org.name;
+    if (rc == RC_OK && app.deleted)
+        rc = RC_NOT_FOUND;
+    if (rc == RC_OK && app.org == internal)
+        rc = largest_hidden_find(c, app.uid, out);
+    else if (rc == RC_OK)
+        *out = (struct largest_owner){ "application", app.id, app.name, app.org, STR_NONE };
+    if (rc == RC_OK)
+        rc = store_org_by_num(c->tx, out->org, c->arena, &org);
+    if (rc == RC_OK)
+        out->org_name = org.name;
     return rc;
 }
 
@@ -44,7 +62,7 @@ static void largest_write_row(struct api_ctx *c, struct api_out *o, const struct
 {
     api_out_key(o, NULL);
     api_out_begin(o, '{');
-    api_out_str(o, "kind", of->is_source ? STR("source") : STR("application"));
+    api_out_str(o, "kind", str_from(of->kind));
     api_out_str(o, "id", of->id);
     api_out_opt(o, "name", of->org == c->who->org ? of->name : STR_NONE);
     api_out_str(o, "organisation", of->org_name);
@@ -57,13 +75,15 @@ static void largest_write_row(struct api_ctx *c, struct api_out *o, const struct
 static bool largest_write_rows(struct api_ctx *c, struct api_out *o,
                                const struct stats_ranked *sums, size_t count)
 {
+    const struct server *s = api_owner(c->api);
     size_t shown = 0;
-    enum rc rc = RC_OK;
-    if (!api_tx_read(c))
+    int64_t internal = 0;
+    enum rc rc = core_events_org(s->events, &internal);
+    if (!api_ok(c, rc) || !api_tx_read(c))
         return false;
     for (size_t i = 0; i < count && shown < LARGEST_MAX && rc == RC_OK; i++) {
         struct largest_owner of;
-        rc = largest_owner_find(c, sums[i].id, &of);
+        rc = largest_owner_find(c, internal, sums[i].id, &of);
         if (rc == RC_OK) {
             largest_write_row(c, o, &of, &sums[i]);
             shown++;

@@ -14,6 +14,7 @@ import urllib.request
 import pytest
 
 from conftest import PATIENCE_S, binary, is_signed, wait_until
+from test_receiving import door, github_headers, make_source
 
 
 def test_metrics_count_what_happened(make_grapnel, make_receiver):
@@ -121,6 +122,18 @@ def test_operators_see_whose_payloads_fill_the_disk(make_grapnel):
     assert first["bytes"] > 9000 and 3000 < second["bytes"] < 4000
     assert found["bytes"] == sum(row["bytes"] for row in found["data"])
     assert server.call("GET", "/system/largest", token=token).status == 403
+
+
+def test_sources_and_an_organisations_own_events_are_among_those_who_fill_the_disk(make_grapnel, make_receiver):
+    server, receiver = make_grapnel().serve(), make_receiver()
+    source, body = make_source(server), b'{"text":"' + b"x" * 3000 + b'"}'
+    assert server.raw("POST", door(source), body, github_headers(body)).status == 200
+    own = server.ok("POST", "/operational-webhook/endpoint", {"url": receiver.url})["id"]
+    server.ok("POST", f"/operational-webhook/endpoint/{own}/send-example", {"eventType": "endpoint.disabled"})
+    found = wait_until(lambda: (rows := server.ok("GET", "/system/largest")["data"]) and rows[1:] and rows, "both")
+    assert (found[0]["kind"], found[0]["id"], found[0]["name"]) == ("source", source["id"], "github")
+    assert (found[1]["kind"], found[1]["name"]) == ("operational", found[1]["organisation"]) and found[1]["id"].startswith("org_")
+    assert len(found) == 2
 
 
 def test_who_fills_the_disk_is_not_known_without_statistics(make_grapnel):

@@ -34,6 +34,7 @@ PAGES = {
     "console/pages/system_disk.tsx": {"Large": "SystemLargestRowOut", "Largest": "SystemLargestOut"},
     "console/pages/system_types.ts": {"Lane": "SystemLaneOut", "Segment": "SystemSegmentOut", "Limit": "SystemLimitOut",
                                       "Option": "SystemOptionOut", "Store": "SystemStoreOut", "System": "SystemOut"},
+    "console/pages/system_disk.tsx": {"Large": "SystemLargestRowOut", "Largest": "SystemLargestOut"},
     "console/pages/types.tsx": {"Imported": "EventTypeImportOpenApiOut", "Listener": "EventTypeListenerOut"},
     "console/series.ts": {"Measure": "Series", "Series": "SeriesOut", "SeriesRows": "SeriesRowsOut"},
     "console/session.tsx": {"Who": "WhoOut"},

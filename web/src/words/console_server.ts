@@ -60,7 +60,7 @@ export const C = {
     used: (used: string, room: string) => `${used} of the ${room} that may be used`,
     whose: "Whose payloads fill it, last 24 hours",
     who: "Whose payloads, last 24 h",
-    kinds: { application: "Application", source: "Source" },
+    kinds: { application: "Application", source: "Source", operational: "Operational events" },
     share: "Share",
     percent: (n: string) => `${n} %`,
     bytes: "Payloads",

@@ -33,7 +33,7 @@ function forecast(store: Store): string {
 }
 
 interface Large {
-  kind: "application" | "source";
+  kind: "application" | "source" | "operational";
   id: string;
   name: string | null;
   organisation: string;
@@ -49,7 +49,7 @@ interface Largest {
 }
 
 function columns(all: number): Column<Large>[] {
-  const to = (one: Large) => `/${one.kind === "source" ? "sources" : "apps"}/${part(one.id)}`;
+  const to = (one: Large) => (one.kind === "operational" ? "/operational" : `/${one.kind === "source" ? "sources" : "apps"}/${part(one.id)}`);
   return [
     { key: "who", head: C.disk.who, cell: (one) => <>{one.name === null ? <span class="mono trunc">{one.id}</span> : <Link class="main-link" to={to(one)}><bdi>{one.name}</bdi></Link>}<span class="l2"><bdi>{one.name === null ? one.organisation : C.disk.kinds[one.kind]}</bdi></span></> },
     { key: "share", head: C.disk.share, class: "c-lg", cell: (one) => <span class="progress"><span>{C.disk.percent(percent(all ? one.bytes / all : 0))}</span><Meter share={all ? one.bytes / all : 0} label={C.disk.percent(percent(all ? one.bytes / all : 0))} /></span> },
