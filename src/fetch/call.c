@@ -158,6 +158,12 @@ void fetch_call_keep_headers(struct fetch_call *c, struct str head)
     }
 }
 
+enum fetch_error fetch_call_say_no_connection(struct fetch_call *c)
+{
+    fetch_call_say(c, "no connection within %lld ms", (long long)(c->connect_us / 1000));
+    return FETCH_CONNECT_TIMEOUT;
+}
+
 enum fetch_error fetch_call_say_no_names(struct fetch_call *c, int64_t us)
 {
     fetch_call_say(c, "%.*s: the name servers did not answer within %lld ms",

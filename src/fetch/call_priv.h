@@ -31,6 +31,15 @@ static inline bool fetch_call_spares_connection(const struct fetch_call *c)
     return c->status >= 200 && c->status < 300;
 }
 
+/* How long a call may take until its connection stands: the connect deadline, or the total one if that is earlier. */
+static inline int64_t fetch_call_connect_within_us(const struct fetch_call *c)
+{
+    return c->connect_us < c->deadline_us ? c->connect_us : c->deadline_us;
+}
+
+/* No connection stood by the connect deadline. */
+enum fetch_error fetch_call_say_no_connection(struct fetch_call *c);
+
 /* No name server answered before the deadline for it, of `us`. */
 enum fetch_error fetch_call_say_no_names(struct fetch_call *c, int64_t us);
 

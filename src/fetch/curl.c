@@ -93,8 +93,7 @@ static void curl_on_deadline(void *arg)
     } else if (ex->is_resolving) {
         curl_finish(ex, fetch_call_say_no_names(c, is_total ? c->deadline_us : c->connect_us));
     } else if (!ex->is_connected && !is_total) {
-        fetch_call_say(c, "no connection within %lld ms", (long long)(c->connect_us / 1000));
-        curl_finish(ex, FETCH_CONNECT_TIMEOUT);
+        curl_finish(ex, fetch_call_say_no_connection(c));
     } else {
         fetch_curl_call_note_connection(ex);
         fetch_call_say(c, "no answer within %lld ms", (long long)(c->deadline_us / 1000));
@@ -104,17 +103,13 @@ static void curl_on_deadline(void *arg)
 
 /* --- the multi handle on the loop ---------------------------------------------------------- */
 
-static int64_t connect_within_us(const struct fetch_call *c)
-{
-    return c->connect_us < c->deadline_us ? c->connect_us : c->deadline_us;
-}
-
 /* Until a connection stands the connect deadline counts, if it is the earlier one. curl 7.88 may let its own pass: its
  * timer can fire before it takes the time for over, and is not set again. */
 static void curl_await_connection(struct curl_exchange *ex)
 {
     ex->is_connected = false;
-    loop_timer_set(ex->client->loop, &ex->timer, ex->started_us + connect_within_us(ex->call));
+    loop_timer_set(ex->client->loop, &ex->timer,
+                   ex->started_us + fetch_call_connect_within_us(ex->call));
 }
 
 /* Again, on a connection of its own; curl has closed the stale one. The deadlines go on. */
@@ -305,7 +300,7 @@ static void on_proxy_resolved(void *arg, const struct fetch_addresses *found, co
 static void exchange_start(struct curl_client *client, struct fetch_call *c)
 {
     struct curl_exchange *ex = XNEW(struct curl_exchange);
-    int64_t until_us = connect_within_us(c);
+    int64_t until_us = fetch_call_connect_within_us(c);
 
     ex->client = client;
     ex->call = c;

@@ -87,8 +87,7 @@ static void exchange_on_deadline(void *arg)
         int64_t given_us = is_total ? c->deadline_us : c->connect_us;
         fetch_own_exchange_fail(ex, fetch_call_say_no_names(c, given_us));
     } else if (ex->is_connecting && !is_total) {
-        fetch_call_say(c, "no connection within %lld ms", (long long)(c->connect_us / 1000));
-        fetch_own_exchange_fail(ex, FETCH_CONNECT_TIMEOUT);
+        fetch_own_exchange_fail(ex, fetch_call_say_no_connection(c));
     } else {
         fetch_call_say(c, "no answer within %lld ms", (long long)(c->deadline_us / 1000));
         fetch_own_exchange_fail(ex, FETCH_TIMEOUT);
@@ -271,11 +270,10 @@ static void on_resolved(void *arg, const struct fetch_addresses *found, const ch
 static void connect_anew(struct own_exchange *ex)
 {
     const struct fetch_call *c = ex->call;
-    int64_t until_us = c->connect_us < c->deadline_us ? c->connect_us : c->deadline_us;
 
     /* A retry counts from the start too: one deadline for the whole call. */
     ex->is_connecting = true;
-    loop_timer_set(ex->own->loop, &ex->timer, ex->started_us + until_us);
+    loop_timer_set(ex->own->loop, &ex->timer, ex->started_us + fetch_call_connect_within_us(c));
     ex->lookup = (struct fetch_lookup){ .done = on_resolved, .arg = ex };
     fetch_resolve(ex->own->resolver, c->url->host, &ex->lookup);
 }
