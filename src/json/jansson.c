@@ -10,7 +10,7 @@ static const char *reason_of(const json_error_t *error)
 {
     enum json_error_code code = json_error_code(error);
     if (code == json_error_numeric_overflow) {
-        return "a number is out of range (whole ones have 64 bits; send a larger one as a string)";
+        return "a number is out of range (integers are limited to 64 bits; send a larger one as a string)";
     }
     if (code == json_error_duplicate_key) {
         return "a member occurs twice";

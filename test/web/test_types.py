@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages' sources, read by TypeScript itself: the bundler takes types out without looking at them."""
+"""The pages' sources, read by TypeScript itself (the bundler takes types out without looking at them), and their types
+of the API's answers, compared with its document."""
 import shutil
 import subprocess
 

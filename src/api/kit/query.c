@@ -93,7 +93,7 @@ static const struct api_query_doc queries[] = {
 
 const struct api_query_doc api_last_event_id_doc = {
     "Last-Event-ID", "string",
-    "The `id` of the last event that was received. The stream goes on behind it: what came since is told first, up to 500 events within a minute after the connection was lost. If there were more, nobody looked on for longer, or the server was restarted, an event `gap` says so. Default: the stream begins now."
+    "The `id` of the last event that was received. The stream continues after it, beginning with what has happened since: up to 500 events, within a minute of losing the connection. If there were more, if the stream had no reader for longer, or if the server was restarted, an event `gap` says so. Default: the stream begins now."
 };
 
 const struct api_query_doc *api_query_doc_find(struct str name)

@@ -119,7 +119,7 @@ static bool ask_from(struct api_ctx *c, struct api_stream_ask *out)
     if (api_stream_id_parse(id, &out->from, &out->from_us) != RC_OK) {
         http_invalid(
             c->req, "header.Last-Event-ID", "value_error",
-            "\"%.*s\" is no id of an event of this stream. Send one as it was received, or "
+            "\"%.*s\" is not the id of an event of this stream. Send it as it was received, or "
             "leave the header out to begin now.",
             STR_ARGS(str_cut_utf8(id, 64)));
         return false;

@@ -31,9 +31,9 @@ static void refuses_what_a_tree_cannot_hold(void **state)
     } bad[] = {
         { STR("{\"a\":1,\"a\":2}"), "a member occurs twice" },
         { STR("[1e999]"),
-          "a number is out of range (whole ones have 64 bits; send a larger one as a string)" },
+          "a number is out of range (integers are limited to 64 bits; send a larger one as a string)" },
         { STR("[123456789012345678901234567890]"),
-          "a number is out of range (whole ones have 64 bits; send a larger one as a string)" },
+          "a number is out of range (integers are limited to 64 bits; send a larger one as a string)" },
         { STR("[\"\\u0000\"]"), "a string holds U+0000" },
         { STR("{\"a\\u0000\":1}"), "a string holds U+0000" },
         { STR("[1,]"), "not a value" },
