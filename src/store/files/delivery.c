@@ -5,7 +5,7 @@
  */
 #include "store/files/delivery_priv.h"
 
-#include "store/files/rows_priv.h"
+#include "store/files/conditions_priv.h"
 #include "store/files/segment_priv.h"
 #include "store/files/segments_priv.h"
 #include "store/files/stretch_priv.h"

@@ -4,12 +4,12 @@
  */
 #include "store/files/due_priv.h"
 
-#include "store/files/key_time_priv.h"
 #include "store/files/readers_priv.h"
-#include "store/files/rows_priv.h"
 #include "store/files/segment_priv.h"
 #include "store/files/segments_priv.h"
 #include "store/files/stretch_priv.h"
+#include "store/key_time_priv.h"
+#include "store/rows_priv.h"
 
 #include <stdlib.h>
 

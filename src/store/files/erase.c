@@ -5,9 +5,9 @@
 #include "store/files/erase_priv.h"
 
 #include "store/files/delivery_priv.h"
-#include "store/files/rows_priv.h"
 #include "store/files/segment_priv.h"
 #include "store/files/segments_priv.h"
+#include "store/rows_priv.h"
 
 /* Zeros go over the bytes first, because a row that only shrinks leaves them in its page. */
 static enum rc erase_payload(struct db *db, const struct store_expunge *e)

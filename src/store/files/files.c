@@ -11,7 +11,6 @@
 #include "store/files/filter_run_priv.h"
 #include "store/files/health_priv.h"
 #include "store/files/keeper_priv.h"
-#include "store/files/key_time_priv.h"
 #include "store/files/queue_priv.h"
 #include "store/files/read_attempts_priv.h"
 #include "store/files/read_messages_priv.h"
@@ -22,6 +21,7 @@
 #include "store/files/stats_priv.h"
 #include "store/files/stretch_priv.h"
 #include "store/files/wal_priv.h"
+#include "store/key_time_priv.h"
 #include "store/store.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * The store from inside: its types. What a file does is in a header of its own. From the bottom:
  *
  *   keys      hashes of idempotency keys and event ids: in memory, in sorted files, in filters over many files
- *   key_time, rows                the formats of keys and of the rows that have no file of their own
+ *   conditions                    what lists are filtered by, in SQL
  *   health, stretch               what a commit came to; the stretches of a segment
  *   segment, readers              one segment: its writer and its transaction; read snapshots
  *   remember                      which keys a segment knows

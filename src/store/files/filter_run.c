@@ -7,18 +7,14 @@
 
 #include "store/files/read_one_priv.h"
 #include "store/files/readers_priv.h"
-#include "store/files/rows_priv.h"
 #include "store/files/segment_priv.h"
 #include "store/files/segments_priv.h"
 #include "store/files/stretch_priv.h"
 #include "store/files/walk_priv.h"
 #include "store/filter_run.h"
+#include "store/rows_priv.h"
 
-enum {
-    ROW_BYTES = 256, /* of a row beside its texts, for when a segment is full */
-    HAS_DATA = 1,    /* in the column has_data */
-    HAS_REDACTED_DATA = 2
-};
+enum { ROW_BYTES = 256 }; /* of a row beside its texts, for when a segment is full */
 
 enum rc store_apply_filter_run(struct store_files *s, struct store_filter_run_job *j)
 {
@@ -41,7 +37,7 @@ enum rc store_apply_filter_run(struct store_files *s, struct store_filter_run_jo
     db_bind_int(st, 6, r->took_us);
     db_bind_text(st, 7, r->event);
     db_bind_int(st, 8, r->halted);
-    db_bind_int(st, 9, !r->has_data ? 0 : r->is_redacted ? HAS_REDACTED_DATA : HAS_DATA);
+    db_bind_int(st, 9, store_filter_run_data(r));
     db_bind_text(st, 10, r->filters);
     db_bind_text(st, 11, r->summary);
     db_bind_opt_text(st, 12, r->detail);
@@ -54,28 +50,8 @@ enum rc store_apply_filter_run(struct store_files *s, struct store_filter_run_jo
 
 /* --- reading ----------------------------------------------------------------------------------------- */
 
-#define COLUMNS(detail) \
-    "k, tail, app, started, took, event, halted, has_data, filters, summary, " detail
-
-static void read_run(struct db_stmt *s, struct arena *a, struct store_filter_run *out)
-{
-    *out = (struct store_filter_run){
-        .id = store_id_of(db_int(s, 0), db_borrow(s, 1)),
-        .app = db_int(s, 2),
-        .started_us = db_int(s, 3),
-        .took_us = db_int(s, 4),
-        .event = db_text(s, 5, a),
-        .halted = db_int(s, 6) != 0,
-        .has_data = db_int(s, 7) != 0,
-        .is_redacted = db_int(s, 7) == HAS_REDACTED_DATA,
-        .filters = db_text(s, 8, a),
-        .summary = db_text(s, 9, a),
-        .detail = db_text(s, 10, a),
-    };
-}
-
 #define LIST(order) \
-    "SELECT " COLUMNS( \
+    "SELECT " FILTER_RUN_COLUMNS( \
         "CASE WHEN ?11 THEN detail END") " FROM filter_run WHERE stretch = ?1 AND app = ?2 AND k > ?3 AND k < ?4" \
                                          " AND (?5 IS NULL OR event = ?5) AND (?6 < 0 OR halted = ?6) AND (?7 = 0 OR has_data > 0)" \
                                          " AND (?8 IS NULL OR instr(filters, ?8)) AND started >= ?9 AND started < ?10" \
@@ -110,7 +86,7 @@ static void run_listing_bind(struct store_listing *l, struct db_stmt *s, int64_t
 
 static void run_listing_read(struct store_listing *l, struct db_stmt *s)
 {
-    read_run(s, l->arena, (struct store_filter_run *)l->rows + l->count);
+    store_read_filter_run(s, l->arena, (struct store_filter_run *)l->rows + l->count);
 }
 
 static bool filter_run_is_filtered(const struct store_filter_run_filter *f)
@@ -148,15 +124,15 @@ struct run_read {
 static void read_run_row(void *ctx, struct db_stmt *row)
 {
     const struct run_read *r = ctx;
-    read_run(row, r->arena, r->out);
+    store_read_filter_run(row, r->arena, r->out);
 }
 
 enum rc store_files_filter_run_get(struct store *store, int64_t app, const struct id *id,
                                    struct arena *a, struct store_filter_run *out)
 {
     struct run_read r = { a, out };
-    return store_read_by_id(
-        store_files_of(store),
-        "SELECT " COLUMNS("detail") " FROM filter_run WHERE k = ? AND tail = ? AND app = ?", id,
-        app, read_run_row, &r);
+    return store_read_by_id(store_files_of(store),
+                            "SELECT " FILTER_RUN_COLUMNS(
+                                "detail") " FROM filter_run WHERE k = ? AND tail = ? AND app = ?",
+                            id, app, read_run_row, &r);
 }

@@ -7,7 +7,6 @@
 
 #include "store/audit.h"
 #include "store/files/health_priv.h"
-#include "store/files/key_time_priv.h"
 #include "store/files/keys_priv.h"
 #include "store/files/queue_priv.h"
 #include "store/files/readers_priv.h"
@@ -15,6 +14,7 @@
 #include "store/files/segment_priv.h"
 #include "store/files/segments_priv.h"
 #include "store/files/stats_priv.h"
+#include "store/key_time_priv.h"
 
 #include <sys/resource.h>
 #include <sys/statvfs.h>

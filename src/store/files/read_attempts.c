@@ -8,8 +8,8 @@
  */
 #include "store/files/read_attempts_priv.h"
 
+#include "store/files/conditions_priv.h"
 #include "store/files/readers_priv.h"
-#include "store/files/rows_priv.h"
 #include "store/files/segment_priv.h"
 #include "store/files/segments_priv.h"
 #include "store/files/stretch_priv.h"
@@ -18,9 +18,8 @@
 #include <stdlib.h>
 
 #define COLUMNS \
-    "a.ak, a.tail, a.msg, m.tail, a.endpoint, a.number, a.success, a.state_after, a.trigger, a.http_status, a.started," \
-    " a.took, a.next_due, a.error, a.detail, a.url, a.response, a.response_headers, a.request_headers," \
-    " (SELECT d.reason FROM delivery d WHERE d.stretch = m.stretch AND d.endpoint = a.endpoint AND d.msg = a.msg" \
+    ATTEMPT_COLUMNS \
+    ", (SELECT d.reason FROM delivery d WHERE d.stretch = m.stretch AND d.endpoint = a.endpoint AND d.msg = a.msg" \
     " AND d.attempts = a.number)"
 
 /* ?1 stretch or 0, ?2 endpoint, ?3 and ?4 bounds, ?8 after, ?9 before, ?10 limit, ?11 status, ?12 class, ?13 message,
@@ -53,30 +52,6 @@ struct merged {
 #define COUNT_ROWS \
     "SELECT count(*) FROM attempt INDEXED BY attempt_endpoint" \
     " WHERE stretch = ?1 AND endpoint = ?2 AND ak > ?3 AND ak < ?4"
-
-static void read_attempt(struct db_stmt *s, struct arena *a, struct store_attempt_row *row)
-{
-    *row = (struct store_attempt_row){
-        .id = store_id_of(db_int(s, 0), db_borrow(s, 1)),
-        .message = store_id_of(db_int(s, 2), db_borrow(s, 3)),
-        .endpoint = db_int(s, 4),
-        .number = (int)db_int(s, 5),
-        .success = db_int(s, 6) != 0,
-        .state_after = (enum store_state)db_int(s, 7),
-        .trigger = (enum store_trigger)db_int(s, 8),
-        .http_status = (int)db_int(s, 9),
-        .started_us = db_int(s, 10),
-        .took_us = db_int(s, 11),
-        .next_due_us = db_int(s, 12),
-        .error = db_text(s, 13, a),
-        .detail = db_text(s, 14, a),
-        .url = db_text(s, 15, a),
-        .response = db_text(s, 16, a),
-        .response_headers = db_text(s, 17, a),
-        .request_headers = db_text(s, 18, a),
-        .reason = (enum store_reason)db_int(s, 19),
-    };
-}
 
 static int by_id(const void *left, const void *right)
 {
@@ -120,7 +95,7 @@ static enum rc append_rows(struct db *db, const struct store_attempt_filter *f,
         stretch = 0;
     read_attempts_bind(s, f, w, stretch, room, a);
     while (db_step(s, &rc))
-        read_attempt(s, a, &m->rows[m->count++]);
+        store_read_attempt(s, a, &m->rows[m->count++]);
     return rc;
 }
 
@@ -277,7 +252,7 @@ enum rc store_files_attempt_get(struct store *store, int64_t app, const struct i
         db_bind_blob(st, 4, store_id_tail(message));
         db_bind_int(st, 5, app);
         if (db_step(st, &rc)) {
-            read_attempt(st, a, out);
+            store_read_attempt(st, a, out);
             out->next_due_us = store_shown_us(&s->base, out->next_due_us);
             db_reset(st);
         } else if (rc == RC_OK) {

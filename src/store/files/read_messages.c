@@ -4,7 +4,7 @@
  */
 #include "store/files/read_messages_priv.h"
 
-#include "store/files/rows_priv.h"
+#include "store/files/conditions_priv.h"
 #include "store/files/walk_priv.h"
 
 #include <stdlib.h>

@@ -6,15 +6,15 @@
  */
 #include "store/files/read_one_priv.h"
 
-#include "store/files/key_time_priv.h"
+#include "store/files/conditions_priv.h"
 #include "store/files/keys_priv.h"
 #include "store/files/readers_priv.h"
 #include "store/files/remember_priv.h"
-#include "store/files/rows_priv.h"
 #include "store/files/segment_priv.h"
 #include "store/files/segments_priv.h"
 #include "store/files/stretch_priv.h"
 #include "store/find.h"
+#include "store/key_time_priv.h"
 
 #include <stdlib.h>
 

@@ -4,20 +4,15 @@
  */
 #include "store/files/read_requests_priv.h"
 
-#include "store/files/key_time_priv.h"
 #include "store/files/read_one_priv.h"
 #include "store/files/readers_priv.h"
 #include "store/files/request_priv.h"
-#include "store/files/rows_priv.h"
 #include "store/files/segment_priv.h"
 #include "store/files/segments_priv.h"
 #include "store/files/walk_priv.h"
+#include "store/key_time_priv.h"
+#include "store/rows_priv.h"
 #include "store/trouble.h"
-#include "json/json.h"
-
-#define COLUMNS(body) \
-    "r.k, r.tail, r.source, r.app, r.at, r.outcome, r.has_message, r.status, r.reason, r.method, r.url, r.peer," \
-    " r.headers, r.lines, r.body_bytes, r.event_type, r.dedupe_id, r.original, r.items, " body
 
 #define BODY \
     "CASE WHEN r.items IS NOT NULL THEN NULL" \
@@ -27,61 +22,6 @@
 #define AN_EVENT(condition) \
     " OR EXISTS (SELECT 1 FROM json_each(r.items, '$.k') j CROSS JOIN message m ON m.k = j.value" \
     " WHERE " condition ")"
-
-static void read_items(struct str text, struct arena *a, struct store_request *out)
-{
-    json_t *items = NULL;
-    if (text.ptr == NULL || json_parse(text, &items, NULL) != RC_OK)
-        return;
-    const json_t *ids = json_object_get(items, "id");
-    out->item_count = (size_t)json_integer_value(json_object_get(items, "count"));
-    out->messages = arena_array(a, json_array_size(ids) + 1, sizeof(*out->messages));
-    for (size_t i = 0; i < json_array_size(ids); i++) {
-        const char *id = json_string_value(json_array_get(ids, i));
-        if (id != NULL &&
-            id_parse(STR(""), str_from(id), &out->messages[out->message_count]) == RC_OK)
-            out->message_count++;
-    }
-    json_decref(items);
-}
-
-static struct str request_read_headers(struct db_stmt *s, struct arena *a)
-{
-    struct buf whole;
-    struct str headers = db_text(s, 12, a), lines = db_text(s, 13, a);
-    if (headers.ptr == NULL || lines.ptr == NULL)
-        return headers;
-    headers = arena_str(a, store_request_headers(headers, lines, &whole));
-    buf_fini(&whole);
-    return headers;
-}
-
-static void read_request(struct db_stmt *s, struct arena *a, struct store_request *out)
-{
-    *out = (struct store_request){
-        .id = store_id_of(db_int(s, 0), db_borrow(s, 1)),
-        .source = db_int(s, 2),
-        .app = db_int(s, 3),
-        .at_us = db_int(s, 4),
-        .outcome = (enum store_request_outcome)db_int(s, 5),
-        .has_message = db_int(s, 6) != 0,
-        .status = (int)db_int(s, 7),
-        .reason = db_text(s, 8, a),
-        .method = db_text(s, 9, a),
-        .url = db_text(s, 10, a),
-        .peer = db_text(s, 11, a),
-        .headers = request_read_headers(s, a),
-        .body_bytes = db_int(s, 14),
-        .event_type = db_text(s, 15, a),
-        .dedupe_id = db_text(s, 16, a),
-    };
-    struct str original = db_borrow(s, 17);
-    out->has_original = original.len == ID_BYTES;
-    if (out->has_original)
-        memcpy(out->original.bytes, original.ptr, ID_BYTES);
-    read_items(db_text(s, 18, a), a, out);
-    out->body = db_text(s, 19, a);
-}
 
 /* ?1 stretch, ?2 source, ?3 and ?4 bounds, ?5 outcomes, ?6 reason, ?7 type, ?8 text, ?9 after, ?10 before,
  * ?11 limit, ?12 with body. */
@@ -95,7 +35,7 @@ static void read_request(struct db_stmt *s, struct arena *a, struct store_reques
     " AND (?8 IS NULL OR instr(r.url, ?8) OR instr(r.headers, ?8) OR instr(r.lines, ?8) OR instr(r.dedupe_id, ?8)" \
     " OR instr(CAST(" BODY " AS TEXT), ?8)" AN_EVENT(EVENT_TEXT) ")"
 #define LIST(order) \
-    "SELECT " COLUMNS( \
+    "SELECT " REQUEST_COLUMNS( \
         LISTED_BODY) " FROM any_request r WHERE" IN_WALK OF_OUTCOME OF_TYPE IN_TIME WITH_TEXT \
                      " ORDER BY r.k " order " LIMIT ?11"
 
@@ -130,7 +70,7 @@ static void request_listing_bind(struct store_listing *l, struct db_stmt *s, int
 
 static void request_listing_read(struct store_listing *l, struct db_stmt *s)
 {
-    read_request(s, l->arena, (struct store_request *)l->rows + l->count);
+    store_read_request(s, l->arena, (struct store_request *)l->rows + l->count);
 }
 
 static bool read_requests_has_filter(const struct store_request_filter *f)
@@ -168,7 +108,7 @@ struct request_read {
 static void read_request_row(void *ctx, struct db_stmt *row)
 {
     const struct request_read *r = ctx;
-    read_request(row, r->arena, r->out);
+    store_read_request(row, r->arena, r->out);
 }
 
 enum rc store_files_request_get(struct store *store, int64_t source, const struct id *id,
@@ -177,7 +117,8 @@ enum rc store_files_request_get(struct store *store, int64_t source, const struc
     struct request_read r = { a, out };
     return store_read_by_id(
         store_files_of(store),
-        "SELECT " COLUMNS(BODY) " FROM any_request r WHERE r.k = ? AND r.tail = ? AND r.source = ?",
+        "SELECT " REQUEST_COLUMNS(
+            BODY) " FROM any_request r WHERE r.k = ? AND r.tail = ? AND r.source = ?",
         id, source, read_request_row, &r);
 }
 

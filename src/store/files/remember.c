@@ -5,12 +5,12 @@
  */
 #include "store/files/remember_priv.h"
 
-#include "store/files/key_time_priv.h"
 #include "store/files/keys_priv.h"
 #include "store/files/readers_priv.h"
-#include "store/files/rows_priv.h"
 #include "store/files/segment_priv.h"
 #include "store/files/stretch_priv.h"
+#include "store/key_time_priv.h"
+#include "store/rows_priv.h"
 
 #include <stdatomic.h>
 

@@ -6,36 +6,13 @@
  */
 #include "store/files/request_priv.h"
 
-#include "store/files/rows_priv.h"
 #include "store/files/segment_priv.h"
 #include "store/files/segments_priv.h"
 #include "store/files/stretch_priv.h"
 #include "store/request.h"
+#include "store/rows_priv.h"
 
-enum { BOUND_STEP = 64, ITEM_TEXT_MAX = 64 };
-
-static const char *const outcome_names[] = {
-    [STORE_REQUEST_ACCEPTED] = "accepted",
-    [STORE_REQUEST_REJECTED] = "rejected",
-    [STORE_REQUEST_DUPLICATE] = "duplicate",
-    [STORE_REQUEST_IGNORED] = "ignored",
-};
-
-const char *store_request_outcome_text(enum store_request_outcome o)
-{
-    return outcome_names[o];
-}
-
-enum rc store_request_outcome_find(struct str text, enum store_request_outcome *out)
-{
-    for (size_t i = 0; i < COUNT_OF(outcome_names); i++) {
-        if (str_eq(text, str_from(outcome_names[i]))) {
-            *out = (enum store_request_outcome)i;
-            return RC_OK;
-        }
-    }
-    return RC_NOT_FOUND;
-}
+enum { BOUND_STEP = 64 };
 
 static enum rc request_trim(struct store_segment *seg, int64_t source)
 {
@@ -59,49 +36,6 @@ static enum rc request_bound(struct store_segment *seg, int64_t source)
     }
     (void)map64_set(seg->bounded, (uint64_t)source, (void *)count);
     return RC_OK;
-}
-
-/* --- events of a request ------------------------------------------------------------------------------ */
-
-/* Row keys, to join with, and the same as ids. */
-static void add_message(const struct store_publish *p, bool leads, struct buf *keys,
-                        struct buf *ids)
-{
-    char text[ID_TEXT_MAX + 1];
-    if (!leads || p->result != STORE_CREATED)
-        return;
-    const char *comma = keys->len == 0 ? "" : ",";
-    (void)id_format(STR(""), &p->message->id, text);
-    MUST(buf_addf(keys, "%s%lld", comma, (long long)id_key(&p->message->id)) == RC_OK);
-    MUST(buf_addf(ids, "%s\"%s\"", comma, text) == RC_OK);
-}
-
-/* The column "items". */
-static struct str items_text(const struct store_request *r, const struct store_publish *p,
-                             struct buf *out)
-{
-    struct buf keys, ids;
-    size_t room = p == NULL ? 1 : (p->also_count + 2) * ITEM_TEXT_MAX;
-    buf_init(&keys, room);
-    buf_init(&ids, room);
-    buf_init(out, 2 * room + ITEM_TEXT_MAX);
-    if (p != NULL)
-        add_message(p, true, &keys, &ids);
-    for (size_t i = 0; p != NULL && i < p->also_count; i++)
-        add_message(p->also[i], p->also[i]->leads, &keys, &ids);
-    MUST(buf_addf(out, "{\"count\":%zu,\"k\":[%.*s],\"id\":[%.*s]}", r->item_count,
-                  STR_ARGS(buf_str(&keys)), STR_ARGS(buf_str(&ids))) == RC_OK);
-    buf_fini(&keys);
-    buf_fini(&ids);
-    return buf_str(out);
-}
-
-bool store_publish_is_new(const struct store_publish *p)
-{
-    bool is_new = p->result == STORE_CREATED;
-    for (size_t i = 0; p->rule == STORE_RULE_ITEMS && i < p->also_count; i++)
-        is_new = is_new || p->also[i]->result == STORE_CREATED;
-    return is_new;
 }
 
 /* --- rows ---------------------------------------------------------------------------------------------- */
@@ -128,39 +62,6 @@ static void request_bind(struct db_stmt *s, const struct store_request *r)
     db_bind_opt_text(s, 18, r->dedupe_id);
     if (r->has_original)
         db_bind_blob(s, 19, str_of((const char *)r->original.bytes, ID_BYTES));
-}
-
-/* --- headers ---------------------------------------------------------------------------------------- */
-
-enum { HEADERS_MAX = 1 << 20 };
-
-static enum rc request_add_line(struct buf *out, struct str *lines)
-{
-    struct str line = STR_NONE;
-    (void)str_split(lines, '\n', &line);
-    line = str_sub(line, 0, str_find(line, '\r'));
-    size_t colon = str_find(line, ':');
-    const struct str pair[] = { str_sub(line, 0, colon), str_sub(line, colon + 2, line.len) };
-    return buf_add_json_list(out, pair, COUNT_OF(pair));
-}
-
-/* Outside of strings there is no other 0. */
-struct str store_request_headers(struct str headers, struct str lines, struct buf *out)
-{
-    enum rc rc = RC_OK;
-    bool quoted = false;
-    buf_init(out, HEADERS_MAX);
-    for (size_t i = 0; rc == RC_OK && i < headers.len; i++) {
-        char c = headers.ptr[i];
-        if (quoted && c == '\\' && i + 1 < headers.len) {
-            rc = buf_add(out, headers.ptr + i++, 2);
-            continue;
-        }
-        quoted = quoted != (c == '"');
-        rc = c == '0' && !quoted ? request_add_line(out, &lines) : buf_add_char(out, c);
-    }
-    MUST(rc == RC_OK);
-    return buf_str(out);
 }
 
 /* --- rows --------------------------------------------------------------------------------------------- */
@@ -212,7 +113,7 @@ enum rc store_request_insert(struct store_segment *seg, const struct store_reque
         db_bind_text(s, 14, store_request_headers(r->headers, r->lines, &headers));
     db_bind_int(s, 3, store_stretch_take(seg, STRETCH_REQUESTS, id_key(&r->id), 1));
     if (r->item_count > 0)
-        db_bind_text(s, 20, items_text(r, p, &items));
+        db_bind_text(s, 20, store_request_items(r, p, &items));
     enum rc rc = db_run(s);
     buf_fini(&items);
     buf_fini(&headers);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "store/files/files_priv.h"
+#include "store/request_priv.h"
 
 MUST_USE enum rc store_apply_record(struct store_files *s, struct store_record *r);
 /* Is p->request kept in the row of its message, and not in one of its own? */
@@ -15,10 +16,6 @@ bool store_request_is_in_message(const struct store_publish *p);
 /* The values of STORE_REQUEST_COLUMNS, from the parameter `first` on. */
 void store_request_bind(struct store_segment *seg, struct db_stmt *s, int first,
                         const struct store_request *r);
-/* The whole of a request's headers, in *out, which the caller buf_fini()s. */
-struct str store_request_headers(struct str headers, struct str lines, struct buf *out);
 /* A row of its own. `p`: what made its messages; NULL: it has none. */
 MUST_USE enum rc store_request_insert(struct store_segment *seg, const struct store_request *r,
                                       const struct store_publish *p);
-/* Is anything of it new? */
-bool store_publish_is_new(const struct store_publish *p);

@@ -6,9 +6,9 @@
 
 #include "base/file.h"
 #include "store/files/health_priv.h"
-#include "store/files/key_time_priv.h"
 #include "store/files/keys_priv.h"
 #include "store/files/stretch_priv.h"
+#include "store/key_time_priv.h"
 #include "store/migrations_priv.h"
 
 #include <errno.h>

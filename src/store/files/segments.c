@@ -6,11 +6,11 @@
 #include "store/files/segments_priv.h"
 
 #include "store/files/aside_priv.h"
-#include "store/files/key_time_priv.h"
 #include "store/files/readers_priv.h"
 #include "store/files/remember_priv.h"
 #include "store/files/segment_priv.h"
 #include "store/files/stretch_priv.h"
+#include "store/key_time_priv.h"
 
 #include <dirent.h>
 #include <errno.h>

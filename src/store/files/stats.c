@@ -4,8 +4,8 @@
  */
 #include "store/files/stats_priv.h"
 
-#include "store/files/key_time_priv.h"
 #include "store/files/segments_priv.h"
+#include "store/key_time_priv.h"
 
 #include <sys/stat.h>
 

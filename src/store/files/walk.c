@@ -5,11 +5,11 @@
  */
 #include "store/files/walk_priv.h"
 
-#include "store/files/key_time_priv.h"
 #include "store/files/readers_priv.h"
-#include "store/files/rows_priv.h"
 #include "store/files/segments_priv.h"
 #include "store/files/stretch_priv.h"
+#include "store/key_time_priv.h"
+#include "store/rows_priv.h"
 
 enum rc store_walk_bounds(struct store_walk *w, const struct store_page *page, struct str prefix,
                           int64_t after_us, int64_t before_us)

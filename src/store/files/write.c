@@ -8,10 +8,10 @@
 
 #include "store/files/remember_priv.h"
 #include "store/files/request_priv.h"
-#include "store/files/rows_priv.h"
 #include "store/files/segment_priv.h"
 #include "store/files/segments_priv.h"
 #include "store/files/stretch_priv.h"
+#include "store/rows_priv.h"
 
 #define COLUMNS \
     "k, tail, stretch, app, org, created, deliver_at, expires, event_type, event_id, channels, tags, content_type," \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See store/files/key_time_priv.h.
+ * See store/key_time_priv.h.
  */
-#include "store/files/key_time_priv.h"
+#include "store/key_time_priv.h"
 
 enum { ID_KEY_BYTES = 8 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Messages as rows and as shared objects; small packings.
+ * Rows of what flows, read alike in every backend; small packings.
  */
-#include "store/files/rows_priv.h"
+#include "store/rows_priv.h"
 
 struct id store_id_of(int64_t k, struct str tail)
 {
@@ -41,16 +41,11 @@ void store_read_message(struct db_stmt *s, int column, int64_t now_us, struct ar
         out->payload = db_text(s, column + 13, a);
 }
 
-enum rc store_load_message(struct db *db, const struct id *id, int64_t now_us,
-                           struct store_message **out)
+enum rc store_take_message(struct db_stmt *s, int64_t now_us, struct store_message **out)
 {
     enum rc rc;
     struct arena scratch;
     struct store_message m;
-    struct db_stmt *s = db_prepare(
-        db, "SELECT " MESSAGE_COLUMNS("", "payload") " FROM message WHERE k = ? AND tail = ?");
-    db_bind_int(s, 1, id_key(id));
-    db_bind_blob(s, 2, store_id_tail(id));
     if (!db_step(s, &rc))
         return rc == RC_OK ? RC_NOT_FOUND : rc;
     arena_init(&scratch);
@@ -61,16 +56,57 @@ enum rc store_load_message(struct db *db, const struct id *id, int64_t now_us,
     return RC_OK;
 }
 
-void store_bind_filter(struct db_stmt *s, struct arena *a, const struct str *event_types,
-                       size_t count, struct str channel, struct str tag)
+void store_read_attempt(struct db_stmt *s, struct arena *a, struct store_attempt_row *row)
 {
-    if (count > 0)
-        db_bind_text(s, 5, arena_json_list(a, event_types, count));
-    if (channel.len > 0)
-        db_bind_text(s, 6, channel);
-    if (tag.len > 0)
-        db_bind_text(s, 7, tag);
+    *row = (struct store_attempt_row){
+        .id = store_id_of(db_int(s, 0), db_borrow(s, 1)),
+        .message = store_id_of(db_int(s, 2), db_borrow(s, 3)),
+        .endpoint = db_int(s, 4),
+        .number = (int)db_int(s, 5),
+        .success = db_int(s, 6) != 0,
+        .state_after = (enum store_state)db_int(s, 7),
+        .trigger = (enum store_trigger)db_int(s, 8),
+        .http_status = (int)db_int(s, 9),
+        .started_us = db_int(s, 10),
+        .took_us = db_int(s, 11),
+        .next_due_us = db_int(s, 12),
+        .error = db_text(s, 13, a),
+        .detail = db_text(s, 14, a),
+        .url = db_text(s, 15, a),
+        .response = db_text(s, 16, a),
+        .response_headers = db_text(s, 17, a),
+        .request_headers = db_text(s, 18, a),
+        .reason = (enum store_reason)db_int(s, 19),
+    };
 }
+
+/* --- runs of filters ------------------------------------------------------------------------------------- */
+
+enum { HAS_DATA = 1, HAS_REDACTED_DATA = 2 }; /* in the column has_data */
+
+int store_filter_run_data(const struct store_filter_run *r)
+{
+    return !r->has_data ? 0 : r->is_redacted ? HAS_REDACTED_DATA : HAS_DATA;
+}
+
+void store_read_filter_run(struct db_stmt *s, struct arena *a, struct store_filter_run *out)
+{
+    *out = (struct store_filter_run){
+        .id = store_id_of(db_int(s, 0), db_borrow(s, 1)),
+        .app = db_int(s, 2),
+        .started_us = db_int(s, 3),
+        .took_us = db_int(s, 4),
+        .event = db_text(s, 5, a),
+        .halted = db_int(s, 6) != 0,
+        .has_data = db_int(s, 7) != 0,
+        .is_redacted = db_int(s, 7) == HAS_REDACTED_DATA,
+        .filters = db_text(s, 8, a),
+        .summary = db_text(s, 9, a),
+        .detail = db_text(s, 10, a),
+    };
+}
+
+/* --- endpoints -------------------------------------------------------------------------------------------- */
 
 struct str store_endpoints_pack(const int64_t *numbers, size_t count, struct buf *out)
 {
