@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The PostgreSQL engine of the driver keeps what db.h promises, on a real PostgreSQL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "db/db.h"
+#include "postgres.h"
+
+static char *url;
+
+static int set_up(void **state)
+{
+    struct db *db;
+    postgres_empty(url);
+    assert_int_equal(db_connect(url, NULL, &db, NULL), RC_OK);
+    assert_int_equal(db_exec(db, "CREATE TABLE t(a bigint PRIMARY KEY, b text UNIQUE, c bytea)"),
+                     RC_OK);
+    *state = db;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    db_close(*state);
+    return 0;
+}
+
+static enum rc put(struct db *db, int64_t a, struct str b, struct str c)
+{
+    struct db_stmt *s = db_prepare(db, "INSERT INTO t(a, b, c) VALUES(?, ?, ?)");
+    db_bind_int(s, 1, a);
+    db_bind_opt_text(s, 2, b);
+    db_bind_blob(s, 3, c);
+    return db_run(s);
+}
+
+static int64_t number(struct db *db, const char *sql)
+{
+    enum rc rc;
+    struct db_stmt *s = db_prepare(db, sql);
+    assert_true(db_step(s, &rc));
+    int64_t n = db_int(s, 0);
+    db_reset(s);
+    return n;
+}
+
+static int64_t count(struct db *db)
+{
+    return number(db, "SELECT count(*) FROM t");
+}
+
+/* Ends the server's side of the connection. */
+static void cut(struct db *db)
+{
+    char sql[64];
+    (void)snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%lld, 5000)",
+                   (long long)number(db, "SELECT pg_backend_pid()"));
+    xfree(postgres_run(url, sql));
+}
+
+static void values_come_back_as_they_went_in(void **state)
+{
+    enum rc rc;
+    struct arena a;
+    arena_init(&a);
+    assert_true(db_is_postgres(*state));
+    assert_int_equal(put(*state, INT64_MIN, STR("h\xc3\xa9"), str_of("a\0b\\", 4)), RC_OK);
+    struct db_stmt *s = db_prepare(*state, "SELECT a, b, c, NULL, '' FROM t");
+    assert_true(db_step(s, &rc));
+    assert_true(db_int(s, 0) == INT64_MIN);
+    assert_true(str_eq(db_text(s, 1, &a), STR("h\xc3\xa9")));
+    assert_true(str_eq(db_borrow(s, 2), str_of("a\0b\\", 4)));
+    assert_true(db_is_null(s, 3));
+    assert_null(db_text(s, 3, &a).ptr);
+    assert_int_equal(db_int(s, 3), 0);
+    assert_non_null(db_text(s, 4, &a).ptr);
+    assert_false(db_step(s, &rc));
+    assert_int_equal(rc, RC_OK);
+    arena_fini(&a);
+}
+
+static void integers_of_every_type_are_read(void **state)
+{
+    static const struct {
+        const char *sql;
+        int64_t value;
+    } cases[] = {
+        { "SELECT true", 1 },
+        { "SELECT (-7)::smallint", -7 },
+        { "SELECT 2147483647", 2147483647 },
+        { "SELECT -9223372036854775808", INT64_MIN },
+        { "SELECT sum(x) FROM (VALUES(9000000000000000000), (7::bigint)) v(x)",
+          9000000000000000007 },
+        { "SELECT sum(x) FROM (VALUES(-10000::bigint), (-20000)) v(x)", -30000 },
+        { "SELECT 40000::numeric", 40000 },
+        { "SELECT 0::numeric", 0 },
+        { "SELECT 12.7::float8", 12 },
+        { "SELECT '42'::text", 42 },
+        { "SELECT '1970-01-01 00:00:01+00'::timestamptz", 1000000 },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_true(number(*state, cases[i].sql) == cases[i].value);
+}
+
+static void a_parameter_may_be_null_first_and_a_number_then(void **state)
+{
+    enum rc rc;
+    for (int i = 0; i < 3; i++) {
+        struct db_stmt *s = db_prepare(*state, "SELECT coalesce(?, 7), '?', ?1 \"?\"");
+        if (i == 1)
+            db_bind_int(s, 1, INT64_MAX);
+        assert_true(db_step(s, &rc));
+        assert_true(db_int(s, 0) == (i == 1 ? INT64_MAX : 7));
+        assert_true(str_eq(db_borrow(s, 1), STR("?")));
+        db_reset(s);
+    }
+}
+
+static void a_statement_made_for_one_use_is_released(void **state)
+{
+    enum rc rc;
+    for (int i = 0; i < 3; i++) {
+        char sql[32];
+        (void)snprintf(sql, sizeof(sql), "SELECT %d + ?", i);
+        struct db_stmt *s = db_prepare_once(*state, sql);
+        sql[0] = 'x';
+        db_bind_int(s, 1, 10);
+        assert_true(db_step(s, &rc));
+        assert_int_equal(db_int(s, 0), 10 + i);
+        db_release(s);
+    }
+}
+
+static void a_statement_that_broke_a_constraint_leaves_its_transaction_as_it_was(void **state)
+{
+    assert_int_equal(db_begin(*state, true), RC_OK);
+    assert_int_equal(put(*state, 1, STR("x"), STR("")), RC_OK);
+    assert_int_equal(put(*state, 2, STR("x"), STR("")), RC_CONFLICT);
+    assert_int_equal(count(*state), 1);
+    assert_int_equal(put(*state, 2, STR("y"), STR("")), RC_OK);
+    assert_int_equal(db_changes(*state), 1);
+    assert_int_equal(db_commit(*state), RC_OK);
+    assert_int_equal(count(*state), 2);
+}
+
+static void a_rolled_back_transaction_leaves_nothing(void **state)
+{
+    assert_int_equal(db_begin(*state, true), RC_OK);
+    assert_int_equal(put(*state, 1, STR("x"), STR("")), RC_OK);
+    db_rollback(*state);
+    assert_int_equal(count(*state), 0);
+    db_rollback(*state); /* fine without one */
+}
+
+static void a_transaction_whose_read_failed_is_not_committed(void **state)
+{
+    enum rc rc;
+    assert_int_equal(db_begin(*state, true), RC_OK);
+    assert_int_equal(put(*state, 1, STR("x"), STR("")), RC_OK);
+    struct db_stmt *s = db_prepare(*state, "SELECT 1 / (a - 1) FROM t");
+    assert_false(db_step(s, &rc));
+    assert_int_equal(rc, RC_CORRUPT);
+    assert_int_equal(db_commit(*state), RC_IO);
+    assert_false(db_is_stale(*state));
+    assert_int_equal(count(*state), 0);
+}
+
+static void a_reader_sees_one_state_and_cannot_write(void **state)
+{
+    struct db *reader;
+    assert_int_equal(db_connect(url, NULL, &reader, NULL), RC_OK);
+    assert_int_equal(db_begin(reader, false), RC_OK);
+    assert_int_equal(count(reader), 0);
+    assert_int_equal(put(*state, 1, STR("x"), STR("")), RC_OK);
+    assert_int_equal(count(reader), 0);
+    assert_int_not_equal(put(reader, 2, STR("y"), STR("")), RC_OK);
+    db_rollback(reader);
+    db_close(reader);
+    assert_int_equal(count(*state), 1);
+}
+
+static void a_lost_connection_is_an_error_and_stale(void **state)
+{
+    assert_int_equal(db_begin(*state, true), RC_OK);
+    assert_int_equal(put(*state, 1, STR("x"), STR("")), RC_OK);
+    cut(*state);
+    assert_int_equal(put(*state, 2, STR("y"), STR("")), RC_IO);
+    assert_true(db_is_stale(*state));
+    assert_int_equal(db_commit(*state), RC_IO);
+    assert_int_equal(db_begin(*state, true), RC_IO);
+    assert_string_not_equal(db_error(*state), "");
+    char *left = postgres_run(url, "SELECT count(*) FROM t");
+    assert_string_equal(left, "0");
+    xfree(left);
+}
+
+static void a_server_that_does_not_answer_is_given_up(void **state)
+{
+    static const struct db_server_options hasty = { .answer_us = 50000 };
+    struct db *db;
+    enum rc rc;
+    (void)state;
+    assert_int_equal(db_connect(url, &hasty, &db, NULL), RC_OK);
+    struct db_stmt *s = db_prepare(db, "SELECT pg_sleep(20)");
+    assert_false(db_step(s, &rc));
+    assert_int_equal(rc, RC_IO);
+    assert_true(db_is_stale(db));
+    db_close(db);
+}
+
+static void a_dropped_table_is_not_found(void **state)
+{
+    enum rc rc;
+    struct db_stmt *s = db_prepare_once(*state, "SELECT 1 FROM message_77");
+    assert_false(db_step(s, &rc));
+    assert_int_equal(rc, RC_NOT_FOUND);
+    assert_false(db_is_stale(*state));
+    db_release(s);
+}
+
+struct called {
+    int64_t sum;
+    char text[64];
+};
+
+static void take_args(void *ctx, const int64_t *args)
+{
+    struct called *c = ctx;
+    c->sum += args[0] + args[1];
+}
+
+static void take_text(void *ctx, const int64_t *args, struct str text)
+{
+    struct called *c = ctx;
+    c->sum += args[0];
+    (void)snprintf(c->text, sizeof(c->text), "%.*s", STR_ARGS(text));
+}
+
+static void functions_of_the_schema_call_ours_before_the_step_returns(void **state)
+{
+    struct called c = { 0 };
+    assert_int_equal(db_function(*state, "note", 2, take_args, &c), RC_OK);
+    assert_int_equal(db_text_function(*state, "row", 1, take_text, &c), RC_OK);
+    assert_int_equal(
+        db_exec(*state,
+                "SET client_min_messages = error;"
+                "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                " RAISE INFO 'grapnel:note:%:%', NEW.a, -2;"
+                " RAISE INFO 'grapnel:row:%:%', NEW.a, NEW.b;"
+                " RAISE INFO 'grapnel:notes:1:2'; RAISE INFO 'grapnel:note:1:x';"
+                " RETURN NULL; END $$;"
+                "CREATE TRIGGER told AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION tell()"),
+        RC_OK);
+    assert_int_equal(put(*state, 40, STR("one: two"), STR("")), RC_OK);
+    assert_int_equal(c.sum, 40 - 2 + 40);
+    assert_string_equal(c.text, "one: two");
+}
+
+static void a_url_that_is_none_is_refused_without_showing_it(void **state)
+{
+    struct db *db;
+    struct buf why;
+    (void)state;
+    buf_init(&why, 500);
+    assert_int_equal(db_connect("postgresql://u:secret%zz@host/x", NULL, &db, &why), RC_INVALID);
+    assert_null(strstr(why.ptr, "secret"));
+    assert_non_null(strstr(why.ptr, "postgresql://user@host"));
+    buf_reset(&why);
+    assert_int_equal(db_connect("postgresql://u:secret@127.0.0.1:1/x", NULL, &db, &why), RC_IO);
+    assert_null(strstr(why.ptr, "secret"));
+    assert_non_null(strstr(why.ptr, "cannot be had"));
+    buf_fini(&why);
+}
+
+static void a_database_that_is_not_in_utf8_is_refused_with_the_remedy(void **state)
+{
+    struct db *db;
+    struct buf why;
+    char other[300];
+    (void)state;
+    buf_init(&why, 500);
+    xfree(
+        postgres_run(url, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"));
+    const char *query = strchr(url, '?');
+    const char *name = strrchr(url, '/');
+    while (query != NULL && name > query)
+        name = memrchr(url, '/', (size_t)(name - url));
+    (void)snprintf(other, sizeof(other), "%.*s/latin%s", (int)(name - url), url,
+                   query == NULL ? "" : query);
+    assert_int_equal(db_connect(other, NULL, &db, &why), RC_INVALID);
+    assert_non_null(strstr(why.ptr, "ENCODING 'UTF8'"));
+    buf_fini(&why);
+    xfree(postgres_run(url, "DROP DATABASE latin"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(values_come_back_as_they_went_in),
+        TEST(integers_of_every_type_are_read),
+        TEST(a_parameter_may_be_null_first_and_a_number_then),
+        TEST(a_statement_made_for_one_use_is_released),
+        TEST(a_statement_that_broke_a_constraint_leaves_its_transaction_as_it_was),
+        TEST(a_rolled_back_transaction_leaves_nothing),
+        TEST(a_transaction_whose_read_failed_is_not_committed),
+        TEST(a_reader_sees_one_state_and_cannot_write),
+        TEST(a_lost_connection_is_an_error_and_stale),
+        TEST(a_server_that_does_not_answer_is_given_up),
+        TEST(a_dropped_table_is_not_found),
+        TEST(functions_of_the_schema_call_ours_before_the_step_returns),
+        TEST(a_url_that_is_none_is_refused_without_showing_it),
+        TEST(a_database_that_is_not_in_utf8_is_refused_with_the_remedy),
+    };
+    if (!postgres_is_there())
+        return postgres_skip();
+    url = postgres_database();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    xfree(url);
+    return failed;
+}
