@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The PostgreSQL backend from inside: its types. What a file does is in a header of its own. From the bottom:
+ *
+ *   array, connection     parameters and whole columns in binary; a connection with a deadline for each exchange
+ *   schema                the tables, and their versions
+ *   health, segments      what the database last said; the partitions, and who makes one that is missing
+ *   keys                  the two tables of remembered keys, and when they are switched
+ *   young                 what was accepted a moment ago and has no outcome yet, in memory
+ *   member                the slot of this node, its lease, its epoch (the fence)
+ *   readers, read_*, ...  reads, on connections of db.h
+ *   queue, accept, outcome, spill   the two writers: groups of jobs, and their commits
+ *   recover, due          what waits: written down after a node died, and read for `deliver`
+ *   keeper                the thread that makes and removes partitions, and all that is done now and then
+ *   postgres              opening, closing, and the table of it all (store/backend.h)
+ *
+ * A message and all that is about it is in the partitions of one segment: the one whose [first_k, end_k) has the
+ * message's key. Segments do not overlap. There may be gaps between them, in which there are no messages.
+ *
+ * How a delivery stands: as its row in `waiting` says, if there is one; else as `state_after` (and `reason`) of its newest row in `attempt`
+ * says, the one with the greatest `ak`; else it is pending. A delivery that ends without an attempt gets a row in `attempt` with number 0, which
+ * no list of attempts shows. `endpoints` of a message names all that ever had a delivery of it.
+ *
+ * Threads: two write, one for what is accepted and one for outcomes, each with a connection of its own; the beat and
+ * the keeper have theirs; reads come from workers.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "metrics/metrics.h"
+#include "store/postgres/connection_priv.h"
+#include "store/store_priv.h"
+
+struct db;
+
+/* A slice of keys whose rows are in tables of their own: message_<n>, attempt_<n>, request_<n>, filter_run_<n>. */
+struct postgres_segment {
+    atomic_int refs;
+    int n;
+    int64_t first_k, end_k;          /* keys of messages, requests and runs: first_k <= k < end_k */
+    char message[24], attempt[24], request[24], filter_run[24]; /* names of its tables */
+    /* How much is in it, as far as this process knows: estimates. */
+    _Atomic int64_t messages, attempts, payload_bytes;
+};
+
+/* The segments there are, by first_k ascending, each with a reference. */
+struct postgres_segments {
+    struct postgres_segment **at;
+    size_t count;
+};
+
+enum { POSTGRES_READERS_MAX = 8, POSTGRES_KEY_BYTES = 16, POSTGRES_SHARDS = 256 };
+
+struct store_postgres {
+    struct store base;
+    char *url;
+    uint64_t hash_seed[2]; /* of event ids */
+
+    struct mutex segments_lock;          /* guards the list */
+    struct postgres_segment **segments;  /* by first_k, ascending */
+    size_t segment_count, segment_room;
+    struct postgres_segment **gone;      /* taken off it, their tables still there */
+    size_t gone_count;
+    _Atomic int64_t span_us;             /* how long the next one shall be */
+    struct mutex make_lock;              /* one at a time makes or removes partitions */
+    struct postgres_conn maker;          /* ... on this connection */
+
+    struct mutex readers_lock;
+    struct cond reader_freed;
+    struct db *readers[POSTGRES_READERS_MAX]; /* NULL: not connected */
+    bool is_reader_busy[POSTGRES_READERS_MAX];
+    size_t reader_count;
+
+    _Atomic int key_bucket; /* the table of keys that is written now */
+};
+
+static inline struct store_postgres *store_postgres_of(struct store *s)
+{
+    return CONTAINER_OF(s, struct store_postgres, base);
+}
+
+/* Which of the cluster's parts an application belongs to. */
+static inline int store_postgres_shard_of(int64_t app)
+{
+    return (int)(((uint64_t)app * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
+}
