@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What must hold, whatever fails. The numbers are those of docs/internals/simulation.md; a report, a plan's shrinking
+ * and a fault's fix speak of the same number.
+ *
+ *   1  what was accepted is delivered, or was given up with a reason, once faults have stopped
+ *   2  an idempotency key makes one message, whose id all of its answers name
+ *   3  what a receiver gets is what was published, signed with its secret, under one id
+ *   4  an ordered endpoint's messages succeed in the order in which they were accepted
+ *   5  windows, throttles, retry delays and Retry-After are kept
+ *   6  nothing of one tenant is in what another sees
+ *   7  lists have what exists, once
+ *   8  what is read of an endpoint is what was written, in some order of the calls
+ *   9  calls are answered in time, and nothing due is left lying
+ *  10  descriptors come back to where they were
+ *  11  the log has no error that no fault explains, and never a flood of one event
+ *  12  each life starts
+ *
+ * (13, that a stop ends in time and with 0, is judged by the runner itself.) A function returns true when its rule
+ * holds, or says in `out` what breaks it. Nothing is changed.
+ */
+#pragma once
+
+#include "model.h"
+
+struct check_broken {
+    int invariant;
+    char words[400];
+};
+
+/* As things happen. */
+bool check_leak(const struct model *m, int tenant, const void *bytes, size_t len, const char *where, struct check_broken *out);
+bool check_answer_time(const struct model *m, const char *what, int64_t begin_us, int64_t end_us, struct check_broken *out);
+/* A list of a tenant's messages that was read from `begin_us` to `end_us`, all pages. */
+bool check_list(const struct model *m, int tenant, int64_t begin_us, int64_t end_us, const char (*ids)[MODEL_ID_BYTES], size_t count, struct check_broken *out);
+
+/* At any time, over all that was seen so far. */
+bool check_keys(const struct model *m, struct check_broken *out);
+bool check_attempts(const struct model *m, struct check_broken *out);
+bool check_order(const struct model *m, struct check_broken *out);
+bool check_pace(const struct model *m, struct check_broken *out);
+bool check_endpoints(const struct model *m, struct check_broken *out);
+bool check_events(const struct model *m, struct check_broken *out);
+bool check_lives(const struct model *m, int64_t now_us, struct check_broken *out);
+
+/* When the states were read after the quiet phase (is_settled). */
+bool check_settled(const struct model *m, struct check_broken *out);
+
+/* All of the last two groups; the first that is broken. */
+bool check_all(const struct model *m, int64_t now_us, struct check_broken *out);
+
+/* Sets `out` and returns false. */
+bool check_break(struct check_broken *out, int invariant, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

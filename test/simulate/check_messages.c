@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Messages: accepted ones are delivered or given up (1), a key makes one (2), what arrives is what was sent (3), in
+ * order where that was asked for (4).
+ */
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EACH_PUBLISH(m, p) \
+    (const struct model_publish *p = (m)->publishes; p < (m)->publishes + (m)->publish_count; p++)
+#define EACH_ATTEMPT(m, a) \
+    (const struct model_attempt *a = (m)->attempts; a < (m)->attempts + (m)->attempt_count; a++)
+
+static bool reply_is_success(int status)
+{
+    return status >= 200 && status < 300;
+}
+
+/* --- 2: keys ------------------------------------------------------------------------------------------- */
+
+/* Two calls of one key. */
+static bool key_pair_holds(const struct model_publish *p, const struct model_publish *q,
+                           struct check_broken *out)
+{
+    bool is_same_body = p->hash == q->hash;
+    bool both_done = p->answer == MODEL_DONE && q->answer == MODEL_DONE;
+    if (both_done && is_same_body && strcmp(p->id, q->id) != 0)
+        return check_break(out, 2, "key %lld of tenant %d made %s and %s", (long long)p->key,
+                           p->tenant, p->id, q->id);
+    if (both_done && !is_same_body)
+        return check_break(out, 2, "key %lld of tenant %d was accepted with two bodies: %s and %s",
+                           (long long)p->key, p->tenant, p->id, q->id);
+    bool is_later = p->answer == MODEL_DONE && p->end_us < q->begin_us;
+    if (is_later && is_same_body && q->answer == MODEL_CONFLICT)
+        return check_break(
+            out, 2, "key %lld of tenant %d made %s and was then refused with the same body (409)",
+            (long long)p->key, p->tenant, p->id);
+    if (is_later && is_same_body && q->answer == MODEL_DONE && !q->is_replay)
+        return check_break(
+            out, 2,
+            "key %lld of tenant %d made %s, and again without saying that it is a repetition",
+            (long long)p->key, p->tenant, p->id);
+    return true;
+}
+
+/* What arrives under one key is one message. */
+static bool key_arrivals_hold(const struct model *m, const struct model_publish *p,
+                              struct check_broken *out)
+{
+    const char *id = p->answer == MODEL_DONE ? p->id : NULL;
+    for
+        EACH_ATTEMPT(m, a)
+        {
+            if (a->tenant != p->tenant || a->op != p->op || a->item != p->item)
+                continue;
+            if (id != NULL && strcmp(a->id, id) != 0)
+                return check_break(out, 2, "key %lld of tenant %d arrived as %s and as %s",
+                                   (long long)p->key, p->tenant, id, a->id);
+            id = a->id;
+        }
+    return true;
+}
+
+static bool key_holds(const struct model *m, const struct model_publish *p,
+                      struct check_broken *out)
+{
+    for
+        EACH_PUBLISH(m, q)
+        {
+            if (q != p && q->tenant == p->tenant && q->key == p->key && !key_pair_holds(p, q, out))
+                return false;
+        }
+    return key_arrivals_hold(m, p, out);
+}
+
+static bool id_is_its_own(const struct model *m, const struct model_publish *p,
+                          struct check_broken *out)
+{
+    for (const struct model_publish *q = m->publishes; q < p; q++)
+        if (q->answer == MODEL_DONE && strcmp(p->id, q->id) == 0 &&
+            (p->op != q->op || p->item != q->item))
+            return check_break(out, 2, "two messages have the id %s", p->id);
+    return true;
+}
+
+bool check_keys(const struct model *m, struct check_broken *out)
+{
+    for
+        EACH_PUBLISH(m, p)
+        {
+            if (p->key != 0 && !key_holds(m, p, out))
+                return false;
+            if (p->answer == MODEL_DONE && !id_is_its_own(m, p, out))
+                return false;
+        }
+    return true;
+}
+
+/* --- 3: what arrives ----------------------------------------------------------------------------------- */
+
+static bool was_published(const struct model *m, const struct model_attempt *a)
+{
+    for
+        EACH_PUBLISH(m, p)
+        {
+            if (p->op == a->op && p->item == a->item && p->tenant == a->tenant &&
+                p->hash == a->hash)
+                return true;
+        }
+    return false;
+}
+
+bool check_attempts(const struct model *m, struct check_broken *out)
+{
+    for
+        EACH_ATTEMPT(m, a)
+        {
+            const struct model_endpoint *e = &m->endpoints[a->endpoint];
+            if (a->tenant != e->tenant)
+                return check_break(out, 6,
+                                   "a message of tenant %d arrived at endpoint %d of tenant %d",
+                                   a->tenant, a->endpoint, e->tenant);
+            if (!a->is_signed)
+                return check_break(out, 3, "%s arrived at endpoint %d without a valid signature",
+                                   a->id, a->endpoint);
+            if (!was_published(m, a))
+                return check_break(out, 3,
+                                   "%s arrived at endpoint %d with bytes that nobody published",
+                                   a->id, a->endpoint);
+        }
+    for
+        EACH_PUBLISH(m, p)
+        {
+            for (const struct model_attempt *a = m->attempts;
+                 p->answer == MODEL_DONE && a < m->attempts + m->attempt_count; a++)
+                if (strcmp(a->id, p->id) == 0 &&
+                    (a->op != p->op || a->item != p->item || a->hash != p->hash))
+                    return check_break(out, 3, "%s arrived at endpoint %d as another message",
+                                       a->id, a->endpoint);
+        }
+    return true;
+}
+
+/* --- 4: order ------------------------------------------------------------------------------------------- */
+
+static const struct model_attempt *first_success(const struct model *m, const char *id,
+                                                 int endpoint)
+{
+    for
+        EACH_ATTEMPT(m, a)
+        {
+            if (a->endpoint == endpoint && reply_is_success(a->status) && strcmp(a->id, id) == 0)
+                return a;
+        }
+    return NULL;
+}
+
+static const struct model_attempt *first_attempt(const struct model *m, const char *id,
+                                                 int endpoint)
+{
+    for
+        EACH_ATTEMPT(m, a)
+        {
+            if (a->endpoint == endpoint && strcmp(a->id, id) == 0)
+                return a;
+        }
+    return NULL;
+}
+
+struct arrival {
+    const struct model_publish *p;
+    const struct model_attempt *first, *success;
+};
+
+/* Of the messages that were accepted before another was even asked for, none succeeds after the other has been tried. */
+static bool order_holds(const struct model *m, int endpoint, const struct arrival *all,
+                        size_t count, struct check_broken *out)
+{
+    (void)m;
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < count; j++) {
+            const struct arrival *a = &all[i], *b = &all[j];
+            if (a->p->end_us < b->p->begin_us && a->success != NULL && b->first != NULL &&
+                b->first->begin_us < a->success->begin_us)
+                return check_break(
+                    out, 4,
+                    "ordered endpoint %d got %s at %.6f s, before %s, accepted earlier, at %.6f s",
+                    endpoint, b->p->id, (double)b->first->begin_us / 1e6, a->p->id,
+                    (double)a->success->begin_us / 1e6);
+        }
+    return true;
+}
+
+bool check_order(const struct model *m, struct check_broken *out)
+{
+    struct arrival *all = calloc(m->publish_count + 1, sizeof *all);
+    bool holds = all != NULL;
+    for (int n = 1; holds && n <= MODEL_ENDPOINTS; n++) {
+        const struct model_endpoint *e = &m->endpoints[n];
+        size_t count = 0;
+        if (e->tenant == 0 || !e->is_ordered || e->was_replayed)
+            continue;
+        for
+            EACH_PUBLISH(m, p)
+            {
+                if (p->tenant == e->tenant && p->answer == MODEL_DONE && !p->is_replay)
+                    all[count++] = (struct arrival){ p, first_attempt(m, p->id, n),
+                                                     first_success(m, p->id, n) };
+            }
+        holds = order_holds(m, n, all, count, out);
+    }
+    free(all);
+    return holds;
+}
+
+/* --- 1: nothing is lost ---------------------------------------------------------------------------------- */
+
+static const struct model_state *state_of(const struct model *m, const char *id, int endpoint)
+{
+    for (const struct model_state *s = m->states; s < m->states + m->state_count; s++)
+        if (s->endpoint == endpoint && strcmp(s->message, id) == 0)
+            return s;
+    return NULL;
+}
+
+/* What a fault may do to an attempt without any attempt reaching the receiver. */
+static const char *const may_fail_unseen =
+    "net.refuse net.silent net.reset net.slow fd.out thread.out memory.out clock.step"
+    " clock.drift disk.error disk.open disk.full disk.sync disk.slow life.kill life.cut";
+
+/* A delivery that was given up had at least one attempt that did not go well, or a fault that kept it from arriving. */
+static bool failure_is_explained(const struct model *m, const struct model_publish *p, int endpoint)
+{
+    for
+        EACH_ATTEMPT(m, a)
+        {
+            if (a->endpoint == endpoint && !reply_is_success(a->status) &&
+                strcmp(a->id, p->id) == 0)
+                return true;
+        }
+    return model_had_fault(m, may_fail_unseen, p->begin_us, MODEL_NEVER);
+}
+
+static bool delivery_is_settled(const struct model *m, const struct model_publish *p, int endpoint,
+                                struct check_broken *out)
+{
+    const struct model_endpoint *e = &m->endpoints[endpoint];
+    const struct model_state *s = state_of(m, p->id, endpoint);
+    if (s == NULL) {
+        if (e->is_deleted || !model_is_surely_on(m, endpoint, p->begin_us, p->end_us))
+            return true;
+        return check_break(out, 1,
+                           "%s was accepted while endpoint %d took messages, and is not for it",
+                           p->id, endpoint);
+    }
+    if (s->status == 0 && first_success(m, p->id, endpoint) == NULL)
+        return check_break(out, 1, "%s is said to be delivered to endpoint %d, which never took it",
+                           p->id, endpoint);
+    if (s->status == 1 || s->status == 3)
+        return check_break(out, 1, "%s still waits for endpoint %d, long after all faults stopped",
+                           p->id, endpoint);
+    if (s->status != 0 && !s->has_reason)
+        return check_break(out, 1, "%s was given up for endpoint %d without a reason", p->id,
+                           endpoint);
+    if (s->status == 2 && !failure_is_explained(m, p, endpoint))
+        return check_break(out, 1, "%s was given up for endpoint %d, which refused nothing", p->id,
+                           endpoint);
+    return true;
+}
+
+bool check_settled(const struct model *m, struct check_broken *out)
+{
+    for
+        EACH_PUBLISH(m, p)
+        {
+            for (int n = 1; p->answer == MODEL_DONE && !p->is_replay && n <= MODEL_ENDPOINTS; n++)
+                if (m->endpoints[n].tenant == p->tenant && !delivery_is_settled(m, p, n, out))
+                    return false;
+        }
+    return true;
+}

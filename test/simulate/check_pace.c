@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How fast deliveries come (5). A receiver sees less than the server does: what it has not answered may have been given
+ * up long ago, and what it sees begins late by as long as bytes are under way. Only what is certain all the same is held
+ * against the server.
+ */
+#include "check.h"
+
+#include <string.h>
+
+static const int64_t second_us = 1000000;
+
+/* Until when the server certainly waits for the answer. */
+static int64_t attempt_surely_until(const struct model *m, const struct model_attempt *a)
+{
+    int64_t given_up_us = a->begin_us + m->limits.timeout_us - m->limits.lag_us;
+    int64_t until_us = a->end_us < given_up_us ? a->end_us : given_up_us;
+    return until_us < a->begin_us ? a->begin_us : until_us;
+}
+
+/* --- windows ------------------------------------------------------------------------------------------- */
+
+static bool window_holds(const struct model *m, const struct model_attempt *now,
+                         struct check_broken *out)
+{
+    const struct model_endpoint *e = &m->endpoints[now->endpoint];
+    int64_t max = e->is_ordered ? 1 : m->limits.window_max, open = 1;
+    for (const struct model_attempt *a = m->attempts; a < now; a++)
+        open += a->endpoint == now->endpoint && a->life == now->life &&
+                attempt_surely_until(m, a) > now->begin_us;
+    if (open > max)
+        return check_break(
+            out, 5, "endpoint %d had %lld deliveries at a time at %.6f s; %lld are allowed",
+            now->endpoint, (long long)open, (double)now->begin_us / 1e6, (long long)max);
+    return true;
+}
+
+/* --- throttles ------------------------------------------------------------------------------------------ */
+
+/* Those of a span of `rate` places and one more come from a span that is not shorter but for what is under way. */
+static bool throttle_holds(const struct model *m, const struct model_attempt *last,
+                           struct check_broken *out)
+{
+    int64_t rate = m->endpoints[last->endpoint].throttle, seen = 0;
+    if (rate == 0)
+        return true;
+    int64_t from_us = last->begin_us - second_us + m->limits.lag_us;
+    for (const struct model_attempt *a = m->attempts; a <= last; a++)
+        seen += a->endpoint == last->endpoint && a->life == last->life && a->begin_us > from_us;
+    /* one at each end, and the 10 ms that a throttle may run ahead */
+    if (seen > rate + 1 + rate / 50)
+        return check_break(
+            out, 5,
+            "endpoint %d got %lld deliveries within a second at %.6f s; its throttle is %lld",
+            last->endpoint, (long long)seen, (double)last->begin_us / 1e6, (long long)rate);
+    return true;
+}
+
+/* --- retries -------------------------------------------------------------------------------------------- */
+
+/* The attempt before of the same message to the same endpoint in the same life. */
+static const struct model_attempt *attempt_before(const struct model *m,
+                                                  const struct model_attempt *next)
+{
+    for (const struct model_attempt *a = next; a > m->attempts;) {
+        a--;
+        if (a->endpoint == next->endpoint && a->life == next->life && strcmp(a->id, next->id) == 0)
+            return a;
+    }
+    return NULL;
+}
+
+/* The server certainly got the answer. */
+static bool answer_was_heard(const struct model *m, const struct model_attempt *a)
+{
+    return a->end_us <= attempt_surely_until(m, a) &&
+           !model_had_fault(m, "net.reset net.slow net.chop net.silent", a->begin_us,
+                            a->end_us + m->limits.lag_us);
+}
+
+static bool retry_holds(const struct model *m, const struct model_attempt *next,
+                        struct check_broken *out)
+{
+    const struct model_attempt *prev = attempt_before(m, next);
+    if (prev == NULL || m->endpoints[next->endpoint].was_replayed)
+        return true;
+    int64_t gap_us = next->begin_us - prev->begin_us,
+            since_answer_us = next->begin_us - prev->end_us;
+    if (gap_us < m->limits.retry_min_us - m->limits.lag_us)
+        return check_break(
+            out, 5, "%s came to endpoint %d again after %.6f s; the shortest delay is %.6f s",
+            next->id, next->endpoint, (double)gap_us / 1e6, (double)m->limits.retry_min_us / 1e6);
+    if (!answer_was_heard(m, prev))
+        return true;
+    if (prev->status >= 200 && prev->status < 300)
+        return check_break(out, 5, "%s came to endpoint %d again %.6f s after it was taken",
+                           next->id, next->endpoint, (double)since_answer_us / 1e6);
+    if (prev->retry_after_us > 0 && since_answer_us < prev->retry_after_us - m->limits.lag_us)
+        return check_break(
+            out, 5, "%s came to endpoint %d %.6f s after an answer with Retry-After of %.6f s",
+            next->id, next->endpoint, (double)since_answer_us / 1e6,
+            (double)prev->retry_after_us / 1e6);
+    return true;
+}
+
+bool check_pace(const struct model *m, struct check_broken *out)
+{
+    for (const struct model_attempt *a = m->attempts; a < m->attempts + m->attempt_count; a++)
+        if (!window_holds(m, a, out) || !throttle_holds(m, a, out) || !retry_holds(m, a, out))
+            return false;
+    return true;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is true of the server as a whole: tenants kept apart (6), lists (7), configuration (8), answers in time (9),
+ * descriptors (10), the log (11) and lives (12).
+ */
+#include "check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "linear.h"
+
+static const int64_t second_us = 1000000;
+
+/* With no fault near. */
+enum { ANSWER_MAX_S = 5, START_MAX_S = 30, PER_SECOND_MAX = 10, FDS_SLACK = 24 };
+
+bool check_break(struct check_broken *out, int invariant, const char *fmt, ...)
+{
+    va_list args;
+    out->invariant = invariant;
+    va_start(args, fmt);
+    (void)vsnprintf(out->words, sizeof out->words, fmt, args);
+    va_end(args);
+    return false;
+}
+
+/* --- 6: tenants ----------------------------------------------------------------------------------------- */
+
+bool check_leak(const struct model *m, int tenant, const void *bytes, size_t len, const char *where,
+                struct check_broken *out)
+{
+    char canary[MODEL_CANARY_BYTES];
+    for (int other = 1; other <= m->tenants; other++)
+        if (other != tenant && memmem(bytes, len, model_canary(other, canary),
+                                      strlen(model_canary(other, canary))) != NULL)
+            return check_break(out, 6, "%s for tenant %d has what belongs to tenant %d", where,
+                               tenant, other);
+    return true;
+}
+
+/* --- 7: lists ------------------------------------------------------------------------------------------- */
+
+static size_t list_count(const char (*ids)[MODEL_ID_BYTES], size_t count, const char *id)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found += strcmp(ids[i], id) == 0;
+    return found;
+}
+
+bool check_list(const struct model *m, int tenant, int64_t begin_us, int64_t end_us,
+                const char (*ids)[MODEL_ID_BYTES], size_t count, struct check_broken *out)
+{
+    for (const struct model_publish *p = m->publishes; p < m->publishes + m->publish_count; p++) {
+        if (p->answer != MODEL_DONE)
+            continue;
+        size_t found = list_count(ids, count, p->id);
+        if (p->tenant == tenant && p->end_us < begin_us && found != 1)
+            return check_break(out, 7, "%s of tenant %d stands %zu times in its list", p->id,
+                               tenant, found);
+        if (p->tenant == tenant && p->begin_us > end_us && found != 0)
+            return check_break(out, 7, "%s stands in a list from before it was published", p->id);
+        if (p->tenant != tenant && found != 0)
+            return check_break(out, 6, "%s of tenant %d stands in the list of tenant %d", p->id,
+                               p->tenant, tenant);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (list_count(ids, count, ids[i]) != 1)
+            return check_break(out, 7, "%s stands twice in the list of tenant %d", ids[i], tenant);
+    return true;
+}
+
+/* --- 8: configuration ------------------------------------------------------------------------------------ */
+
+bool check_endpoints(const struct model *m, struct check_broken *out)
+{
+    for (int n = 1; n <= MODEL_ENDPOINTS; n++)
+        if (m->endpoints[n].tenant != 0 && linear_endpoint(m, n) == LINEAR_NO)
+            return check_break(
+                out, 8, "no order of the calls to endpoint %d explains what they were answered", n);
+    return true;
+}
+
+/* --- 9: answers in time ----------------------------------------------------------------------------------- */
+
+bool check_answer_time(const struct model *m, const char *what, int64_t begin_us, int64_t end_us,
+                       struct check_broken *out)
+{
+    int64_t near_us = ANSWER_MAX_S * second_us;
+    if (end_us - begin_us <= near_us || model_had_fault(m, "*", begin_us - near_us, end_us))
+        return true;
+    return check_break(out, 9,
+                       "%s, asked at %.6f s, was answered after %.6f s, with no fault in reach",
+                       what, (double)begin_us / 1e6, (double)(end_us - begin_us) / 1e6);
+}
+
+/* --- 11: the log ------------------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *event, *faults;
+    bool is_per_endpoint;
+} allowed[] = {
+#define EVENT_ALLOWED(event, faults) { event, faults, false },
+#define EVENT_PER_ENDPOINT(event, faults) { event, faults, true },
+#include "events_allowed.def"
+#undef EVENT_ALLOWED
+#undef EVENT_PER_ENDPOINT
+};
+
+static unsigned endpoint_count(const struct model *m)
+{
+    unsigned count = 0;
+    for (int n = 1; n <= MODEL_ENDPOINTS; n++)
+        count += m->endpoints[n].tenant != 0;
+    return count;
+}
+
+bool check_events(const struct model *m, struct check_broken *out)
+{
+    for (const struct model_event *e = m->events; e < m->events + m->event_count; e++) {
+        bool is_trouble = strcmp(e->level, "error") == 0 || strcmp(e->level, "warn") == 0;
+        bool is_explained = !is_trouble;
+        unsigned most = PER_SECOND_MAX;
+        for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
+            if (strcmp(allowed[i].event, e->name) == 0) {
+                is_explained |= model_had_fault(m, allowed[i].faults, 0, MODEL_NEVER);
+                most *= allowed[i].is_per_endpoint ? endpoint_count(m) + 1 : 1;
+            }
+        if (!is_explained)
+            return check_break(out, 11, "the log says at %.6f s, which nothing explains: %s",
+                               (double)e->first_us / 1e6, e->first);
+        if (e->most_in_second > most)
+            return check_break(out, 11, "the log has %s %u times within a second, as in: %s",
+                               e->name, e->most_in_second, e->first);
+    }
+    return true;
+}
+
+/* --- 10 and 12: lives -------------------------------------------------------------------------------------- */
+
+bool check_lives(const struct model *m, int64_t now_us, struct check_broken *out)
+{
+    for (const struct model_life *l = m->lives; l < m->lives + m->life_count; l++) {
+        int64_t until_us = l->end_us < now_us ? l->end_us : now_us;
+        int64_t latest_us = l->begin_us + START_MAX_S * second_us;
+        if (l->started_us == 0 && until_us > latest_us &&
+            !model_had_fault(m, "*", l->begin_us, latest_us))
+            return check_break(out, 12, "life %zu accepts no requests %d s after its start",
+                               (size_t)(l - m->lives), START_MAX_S);
+        if (l->fds_quiet > l->fds_started + FDS_SLACK)
+            return check_break(
+                out, 10,
+                "life %zu has %zu descriptors in the quiet phase, and had %zu at its start",
+                (size_t)(l - m->lives), l->fds_quiet, l->fds_started);
+    }
+    return true;
+}
+
+/* --- all ---------------------------------------------------------------------------------------------------- */
+
+bool check_all(const struct model *m, int64_t now_us, struct check_broken *out)
+{
+    return check_events(m, out) && check_lives(m, now_us, out) && check_attempts(m, out) &&
+           check_keys(m, out) && check_order(m, out) && check_pace(m, out) &&
+           check_endpoints(m, out) && (!m->is_settled || check_settled(m, out));
+}

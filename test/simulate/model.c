@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writing down what was seen: see model.h.
+ */
+#include "model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- what happened ------------------------------------------------------------------------------------ */
+
+/* The next place of an array, or one beside it that takes what does not fit. */
+#define MODEL_APPEND(m, array, count, max, value) \
+    do { \
+        static __typeof__(*(m)->array) spare; \
+        if ((m)->count == (max)) { \
+            (m)->lost++; \
+            spare = *(value); \
+            return &spare; \
+        } \
+        (m)->array[(m)->count] = *(value); \
+        return &(m)->array[(m)->count++]; \
+    } while (0)
+
+struct model_publish *model_publish(struct model *m, const struct model_publish *p)
+{
+    MODEL_APPEND(m, publishes, publish_count, MODEL_PUBLISHES, p);
+}
+
+struct model_attempt *model_attempt(struct model *m, const struct model_attempt *a)
+{
+    MODEL_APPEND(m, attempts, attempt_count, MODEL_ATTEMPTS, a);
+}
+
+struct model_state *model_state(struct model *m, const struct model_state *s)
+{
+    MODEL_APPEND(m, states, state_count, MODEL_STATES, s);
+}
+
+struct model_call *model_call(struct model *m, const struct model_call *c)
+{
+    MODEL_APPEND(m, calls, call_count, MODEL_CALLS, c);
+}
+
+struct model_fault *model_fault(struct model *m, const struct model_fault *f)
+{
+    MODEL_APPEND(m, faults, fault_count, MODEL_FAULTS, f);
+}
+
+struct model_life *model_life(struct model *m, int64_t now_us)
+{
+    struct model_life life = { .begin_us = now_us, .end_us = MODEL_NEVER };
+    MODEL_APPEND(m, lives, life_count, MODEL_LIVES, &life);
+}
+
+struct model_switch *model_switch(struct model *m, int endpoint, const struct model_switch *s)
+{
+    struct model_endpoint *e = &m->endpoints[endpoint];
+    static struct model_switch spare;
+    if (e->switch_count == MODEL_SWITCHES) {
+        m->lost++;
+        spare = *s;
+        return &spare;
+    }
+    e->switches[e->switch_count] = *s;
+    return &e->switches[e->switch_count++];
+}
+
+/* --- the server's log --------------------------------------------------------------------------------- */
+
+/* The value of a field of a logfmt line; false: it has none. */
+static bool line_field(const char *line, size_t len, const char *name, char *out, size_t size)
+{
+    size_t name_len = strlen(name);
+    for (size_t at = 0; at + name_len < len; at++)
+        if ((at == 0 || line[at - 1] == ' ') && memcmp(line + at, name, name_len) == 0 &&
+            line[at + name_len] == '=') {
+            size_t from = at + name_len + 1, end = from;
+            while (end < len && line[end] != ' ')
+                end++;
+            (void)snprintf(out, size, "%.*s", (int)(end - from), line + from);
+            return true;
+        }
+    return false;
+}
+
+static struct model_event *event_named(struct model *m, const char *name)
+{
+    for (size_t i = 0; i < m->event_count; i++)
+        if (strcmp(m->events[i].name, name) == 0)
+            return &m->events[i];
+    if (m->event_count == MODEL_EVENTS) {
+        m->lost++;
+        return NULL;
+    }
+    struct model_event *e = &m->events[m->event_count++];
+    *e = (struct model_event){ .second = -1 };
+    (void)snprintf(e->name, sizeof e->name, "%s", name);
+    return e;
+}
+
+void model_log_line(struct model *m, int64_t now_us, const char *line, size_t len)
+{
+    char name[sizeof m->events->name] = "?", level[sizeof m->events->level] = "error";
+    if (line_field(line, len, "event", name, sizeof name))
+        (void)line_field(line, len, "level", level, sizeof level);
+    struct model_event *e = event_named(m, name);
+    if (e == NULL)
+        return;
+    if (e->count++ == 0) {
+        e->first_us = now_us;
+        memcpy(e->level, level, sizeof level);
+        (void)snprintf(e->first, sizeof e->first, "%.*s", (int)len, line);
+    }
+    if (now_us / 1000000 != e->second) {
+        e->second = now_us / 1000000;
+        e->in_second = 0;
+    }
+    if (++e->in_second > e->most_in_second)
+        e->most_in_second = e->in_second;
+}
+
+/* --- asking ------------------------------------------------------------------------------------------- */
+
+const char *model_canary(int tenant, char out[static MODEL_CANARY_BYTES])
+{
+    (void)snprintf(out, MODEL_CANARY_BYTES, "canary-of-tenant-%d-", tenant);
+    return out;
+}
+
+uint64_t model_hash(const void *bytes, size_t len)
+{
+    uint64_t hash = 0xcbf29ce484222325U; /* FNV-1a */
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3U;
+    return hash;
+}
+
+/* True when the endpoint is as `is_on` says from `begin_us` to `end_us`, whatever order overlapping calls took effect
+ * in: a switch to it was over before, and none to the other may have taken effect after that one and before the end. */
+static bool endpoint_stays(const struct model *m, int endpoint, bool is_on, int64_t begin_us,
+                           int64_t end_us)
+{
+    const struct model_endpoint *e = &m->endpoints[endpoint];
+    for (size_t i = 0; i < e->switch_count; i++) {
+        const struct model_switch *to = &e->switches[i];
+        bool stays = to->is_on == is_on && to->end_us < begin_us;
+        for (size_t j = 0; stays && j < e->switch_count; j++) {
+            const struct model_switch *from = &e->switches[j];
+            bool was_before = from->end_us<to->begin_us, comes_later = from->begin_us> end_us;
+            stays = from->is_on == is_on || was_before || comes_later;
+        }
+        if (stays)
+            return true;
+    }
+    return false;
+}
+
+bool model_is_surely_on(const struct model *m, int endpoint, int64_t begin_us, int64_t end_us)
+{
+    return endpoint_stays(m, endpoint, true, begin_us, end_us);
+}
+
+bool model_is_surely_off(const struct model *m, int endpoint, int64_t begin_us, int64_t end_us)
+{
+    return endpoint_stays(m, endpoint, false, begin_us, end_us);
+}
+
+bool model_had_fault(const struct model *m, const char *words, int64_t begin_us, int64_t end_us)
+{
+    for (const struct model_fault *f = m->faults; f < m->faults + m->fault_count; f++) {
+        if (f->begin_us > end_us || f->end_us < begin_us)
+            continue;
+        const char *at = strstr(words, f->word);
+        size_t len = strlen(f->word);
+        if (strcmp(words, "*") == 0 ||
+            (at != NULL && (at == words || at[-1] == ' ') && (at[len] == ' ' || at[len] == 0)))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is known of a run from outside: what clients asked and were answered, what receivers got, what the server logged.
+ * The world writes it down as it happens, in memory that outlives the lives of the server, and check.h judges it.
+ * Nothing here knows how the server works, only what it has promised.
+ *
+ * Times are microseconds since the beginning of the run. Numbers of tenants and endpoints are the plan's, from 1. Plain
+ * arrays without pointers, so that the whole is one piece of memory. What does not fit is counted in `lost`, and a run
+ * that lost something is not judged as well. No locks.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    MODEL_TENANTS = 8,
+    MODEL_ENDPOINTS = 64,
+    MODEL_SWITCHES = 32,
+    MODEL_PUBLISHES = 6000,
+    MODEL_ATTEMPTS = 60000,
+    MODEL_STATES = 60000,
+    MODEL_CALLS = 6000,
+    MODEL_FAULTS = 128,
+    MODEL_LIVES = 32,
+    MODEL_EVENTS = 192,
+    MODEL_ID_BYTES = 40,
+    MODEL_CANARY_BYTES = 32
+};
+#define MODEL_NEVER INT64_MAX
+
+/* How a call ended. */
+enum model_answer {
+    MODEL_UNANSWERED, /* the connection or the process went: it may have taken effect or not */
+    MODEL_DONE,       /* 2xx */
+    MODEL_CONFLICT,   /* 409 */
+    MODEL_MISSING,    /* 404 */
+    MODEL_REFUSED     /* another 4xx, or 5xx: it says that it took no effect */
+};
+
+/* A change of whether an endpoint takes messages, from the call's begin to its answer. */
+struct model_switch {
+    int64_t begin_us, end_us; /* end MODEL_NEVER: not answered */
+    bool is_on;
+};
+
+struct model_endpoint {
+    int tenant; /* 0: no such number */
+    bool is_ordered, is_deleted, was_replayed /* something was sent again by hand */;
+    int64_t throttle; /* a second; 0: none */
+    char id[MODEL_ID_BYTES];
+    size_t switch_count; /* the creation is the first one */
+    struct model_switch switches[MODEL_SWITCHES];
+};
+
+/* One message of a call that published: each item of a batch, each repetition. */
+struct model_publish {
+    int op, item; /* the plan's line, and which of its batch */
+    int tenant;
+    int64_t key; /* of idempotency; 0: none */
+    uint64_t hash; /* of the payload's bytes */
+    int64_t begin_us, end_us;
+    enum model_answer answer;
+    bool is_replay; /* the answer said so */
+    char id[MODEL_ID_BYTES];
+};
+
+/* A whole request that a receiver got. */
+struct model_attempt {
+    int endpoint, life;
+    char id[MODEL_ID_BYTES]; /* webhook-id */
+    int op, item, tenant;    /* what the payload says of itself */
+    uint64_t hash;
+    bool is_signed; /* with the endpoint's secret */
+    int64_t begin_us, end_us; /* of the answer; MODEL_NEVER: there was none */
+    int status;               /* answered; 0: none */
+    int64_t retry_after_us;
+};
+
+/* What the API says of a delivery after the quiet phase. */
+struct model_state {
+    int endpoint;
+    char message[MODEL_ID_BYTES];
+    int status;      /* 0 success, 1 pending, 2 fail, 3 sending, 4 canceled */
+    bool has_reason; /* why it ended without success */
+};
+
+/* A call that reads or changes an endpoint. */
+enum model_act { MODEL_READ, MODEL_DESCRIBE, MODEL_DISABLE, MODEL_ENABLE, MODEL_DELETE };
+struct model_call {
+    int endpoint;
+    enum model_act act;
+    int64_t begin_us, end_us;
+    enum model_answer answer;
+    int text;         /* DESCRIBE: the one that was set; READ: the one that was seen. 0: as it was created */
+    bool is_disabled; /* READ */
+};
+
+struct model_fault {
+    char word[24]; /* of the plan */
+    int64_t begin_us, end_us;
+};
+
+struct model_life {
+    int64_t begin_us, started_us /* it accepts requests; 0: not yet */, end_us;
+    size_t fds_started, fds_quiet; /* descriptors; 0: not looked at */
+};
+
+/* A log event: how often in all, and in the second that it was last seen in. */
+struct model_event {
+    char name[40], level[8];
+    uint64_t count;
+    int64_t second;
+    unsigned in_second, most_in_second;
+    int64_t first_us;
+    char first[160]; /* the line */
+};
+
+/* The settings that bound what may be seen. */
+struct model_limits {
+    int64_t window_max, timeout_us, retry_min_us /* shortest delay, jitter taken off */, breaker_max_us;
+    int64_t lag_us; /* at most so long something is under way between server and world */
+};
+
+struct model {
+    int tenants;
+    struct model_limits limits;
+    uint64_t lost;
+    int64_t quiet_us; /* when faults stopped; 0: not yet */
+    bool is_settled;  /* the states below were read after that */
+    size_t publish_count, attempt_count, state_count, call_count, fault_count, life_count, event_count;
+    struct model_endpoint endpoints[MODEL_ENDPOINTS + 1]; /* by number */
+    struct model_publish publishes[MODEL_PUBLISHES];
+    struct model_attempt attempts[MODEL_ATTEMPTS];
+    struct model_state states[MODEL_STATES];
+    struct model_call calls[MODEL_CALLS];
+    struct model_fault faults[MODEL_FAULTS];
+    struct model_life lives[MODEL_LIVES];
+    struct model_event events[MODEL_EVENTS];
+};
+
+/* Each copies what it is given and returns where it is now, to be filled in further; when there is no room it counts
+ * that and returns a place that nobody reads. */
+struct model_publish *model_publish(struct model *m, const struct model_publish *p);
+struct model_attempt *model_attempt(struct model *m, const struct model_attempt *a);
+struct model_state *model_state(struct model *m, const struct model_state *s);
+struct model_call *model_call(struct model *m, const struct model_call *c);
+struct model_fault *model_fault(struct model *m, const struct model_fault *f);
+struct model_life *model_life(struct model *m, int64_t now_us);
+struct model_switch *model_switch(struct model *m, int endpoint, const struct model_switch *s);
+/* A line of the server's log, logfmt; other lines (a panic's) count as the event "?". */
+void model_log_line(struct model *m, int64_t now_us, const char *line, size_t len);
+
+/* A text that only the tenant's own things carry. */
+const char *model_canary(int tenant, char out[static MODEL_CANARY_BYTES]);
+uint64_t model_hash(const void *bytes, size_t len);
+
+/* True when the endpoint took messages during the whole time, whatever order the calls took effect in. */
+bool model_is_surely_on(const struct model *m, int endpoint, int64_t begin_us, int64_t end_us);
+/* True when it took none during the whole time. */
+bool model_is_surely_off(const struct model *m, int endpoint, int64_t begin_us, int64_t end_us);
+/* True when a fault of one of these words (separated by blanks; "*": any) lasted at some moment of the time. */
+bool model_had_fault(const struct model *m, const char *words, int64_t begin_us, int64_t end_us);

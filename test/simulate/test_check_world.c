@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "history.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- 5 --------------------------------------------------------------------------------------------------- */
+
+static void a_window_that_is_exceeded_is_noticed(void **state)
+{
+    struct model *m = *state;
+    struct model_publish *a = published(m, 1, 0, "a", 1, 1.1, "a"),
+                         *b = published(m, 2, 0, "b", 1, 1.1, "b");
+    struct model_publish *c = published(m, 3, 0, "c", 1, 1.1, "c");
+    (void)arrived(m, a, 1, 2, 0);
+    (void)arrived(m, b, 1, 2.5, 0);
+    struct model_attempt *third = arrived(m, c, 1, 8, 200);
+    must_hold(m, check_pace); /* the first two have been given up by then */
+    third->begin_us = 3000000;
+    third->end_us = 3001000;
+    must_break(m, check_pace, 5);
+    third->life = 1;
+    must_hold(m, check_pace); /* a kill ends what was under way */
+}
+
+static void an_ordered_endpoint_gets_one_at_a_time(void **state)
+{
+    struct model *m = *state;
+    struct model_publish *a = published(m, 1, 0, "a", 1, 1.1, "a"),
+                         *b = published(m, 2, 0, "b", 1, 1.1, "b");
+    (void)arrived(m, a, 3, 2, 0);
+    (void)arrived(m, b, 3, 2.5, 200);
+    must_break(m, check_pace, 5);
+}
+
+static void a_throttle_that_is_exceeded_is_noticed(void **state)
+{
+    struct model *m = *state;
+    m->endpoints[1].throttle = 4;
+    for (int i = 0; i < 5; i++) { /* five places of 0.25 s */
+        char id[8];
+        (void)snprintf(id, sizeof id, "%d", i);
+        (void)arrived(m, published(m, i + 1, 0, id, 1, 1.1, id), 1, 2 + i * 0.25, 200);
+    }
+    must_hold(m, check_pace);
+    (void)arrived(m, published(m, 8, 0, "x", 1, 1.1, "x"), 1, 2.9, 200);
+    (void)arrived(m, published(m, 9, 0, "y", 1, 1.1, "y"), 1, 2.95, 200);
+    must_break(m, check_pace, 5);
+}
+
+static void a_retry_before_its_time_is_noticed(void **state)
+{
+    struct model *m = *state;
+    struct model_publish *a = published(m, 1, 0, "a", 1, 1.1, "a");
+    (void)arrived(m, a, 1, 2, 503);
+    struct model_attempt *again = arrived(m, a, 1, 3, 200);
+    must_hold(m, check_pace);
+    again->begin_us = 2500000;
+    must_break(m, check_pace, 5);
+    again->life = 1;
+    must_hold(m, check_pace); /* the next life knows of nothing but the message */
+}
+
+static void retry_after_is_kept(void **state)
+{
+    struct model *m = *state;
+    struct model_publish *a = published(m, 1, 0, "a", 1, 1.1, "a");
+    arrived(m, a, 1, 2, 429)->retry_after_us = 4000000;
+    struct model_attempt *again = arrived(m, a, 1, 6.1, 200);
+    must_hold(m, check_pace);
+    again->begin_us = 4000000;
+    must_break(m, check_pace, 5);
+    went_wrong(m, "net.reset", 1.9, 2.1);
+    must_hold(m, check_pace); /* the answer may not have arrived */
+}
+
+static void what_was_taken_does_not_come_again(void **state)
+{
+    struct model *m = *state;
+    struct model_publish *a = published(m, 1, 0, "a", 1, 1.1, "a");
+    (void)arrived(m, a, 1, 2, 200);
+    struct model_attempt *again = arrived(m, a, 1, 60, 200);
+    must_break(m, check_pace, 5);
+    again->life = 1;
+    must_hold(m, check_pace); /* its outcome may not have been written down */
+}
+
+/* --- 6, 7 ------------------------------------------------------------------------------------------------- */
+
+static void another_tenants_canary_is_noticed(void **state)
+{
+    struct model *m = *state;
+    struct check_broken broken;
+    char own[MODEL_CANARY_BYTES], text[100];
+    (void)snprintf(text, sizeof text, "{\"name\":\"%s\"}", model_canary(1, own));
+    assert_true(check_leak(m, 1, text, strlen(text), "an answer", &broken));
+    assert_false(check_leak(m, 2, text, strlen(text), "an answer", &broken));
+    assert_int_equal(broken.invariant, 6);
+}
+
+static void lists_have_what_exists_once(void **state)
+{
+    struct model *m = *state;
+    struct check_broken broken;
+    (void)published(m, 1, 0, "a", 1, 1.1, "a");
+    (void)published(m, 2, 0, "b", 2, 2.1, "b");
+    (void)published(m, 3, 0, "c", 3, 3.1, "c");
+    const char all[][MODEL_ID_BYTES] = { "msg_c", "msg_b", "msg_a", "msg_b" };
+    assert_true(check_list(m, 1, 4000000, 4100000, all, 3, &broken));
+    assert_true(
+        check_list(m, 1, 2900000, 4100000, all + 1, 2, &broken)); /* c came while it was read */
+    assert_false(check_list(m, 1, 4000000, 4100000, all, 2, &broken));
+    assert_int_equal(broken.invariant, 7);
+    assert_false(check_list(m, 1, 4000000, 4100000, all, 4, &broken));
+    assert_int_equal(broken.invariant, 7);
+    assert_false(check_list(m, 1, 2200000, 2300000, all, 3, &broken)); /* c was not there yet */
+    assert_int_equal(broken.invariant, 7);
+    assert_false(check_list(m, 2, 4000000, 4100000, all + 2, 1, &broken));
+    assert_int_equal(broken.invariant, 6);
+}
+
+/* --- 9 to 12 ---------------------------------------------------------------------------------------------- */
+
+static void a_slow_answer_needs_a_fault(void **state)
+{
+    struct model *m = *state;
+    struct check_broken broken;
+    assert_true(check_answer_time(m, "a call", 1000000, 2000000, &broken));
+    assert_false(check_answer_time(m, "a call", 1000000, 7000000, &broken));
+    assert_int_equal(broken.invariant, 9);
+    went_wrong(m, "disk.slow", 0.5, 1.5);
+    assert_true(check_answer_time(m, "a call", 1000000, 7000000, &broken));
+    assert_false(check_answer_time(m, "a call", 20000000, 27000000, &broken));
+}
+
+static void an_error_that_no_fault_explains_is_noticed(void **state)
+{
+    struct model *m = *state;
+    logged(m, 1, "time=1 level=info event=server.started");
+    logged(m, 1, "time=1 level=warn event=store.torn path=x");
+    must_break(m, check_events, 11);
+    went_wrong(m, "life.cut", 0.5, 0.5);
+    must_hold(m, check_events);
+    logged(m, 2, "time=1 level=error event=server.loop_silent loop=1");
+    must_break(m, check_events, 11);
+}
+
+static void a_panic_is_noticed(void **state)
+{
+    logged(*state, 1, "grapnel: loop.c:53: a bug");
+    went_wrong(*state, "disk.full", 0, 10);
+    must_break(*state, check_events, 11);
+}
+
+static void a_flood_of_one_event_is_noticed(void **state)
+{
+    struct model *m = *state;
+    for (int i = 0; i < 30; i++)
+        logged(m, 1 + i * 0.1, "time=1 level=info event=store.segment_started");
+    must_hold(m, check_events);
+    for (int i = 0; i < 12; i++)
+        logged(m, 9 + i * 0.01, "time=1 level=info event=store.segment_started");
+    must_break(m, check_events, 11);
+}
+
+static bool lives_after_a_minute(const struct model *m, struct check_broken *out)
+{
+    return check_lives(m, 60000000, out);
+}
+
+static void a_life_that_does_not_start_is_noticed(void **state)
+{
+    struct model *m = *state;
+    struct model_life *life = model_life(m, 1000000);
+    must_break(m, lives_after_a_minute, 12);
+    life->started_us = 2000000;
+    must_hold(m, lives_after_a_minute);
+    life->fds_started = 20;
+    life->fds_quiet = 90;
+    must_break(m, lives_after_a_minute, 10);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, history_open, history_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(a_window_that_is_exceeded_is_noticed),
+        T(an_ordered_endpoint_gets_one_at_a_time),
+        T(a_throttle_that_is_exceeded_is_noticed),
+        T(a_retry_before_its_time_is_noticed),
+        T(retry_after_is_kept),
+        T(what_was_taken_does_not_come_again),
+        T(another_tenants_canary_is_noticed),
+        T(lists_have_what_exists_once),
+        T(a_slow_answer_needs_a_fault),
+        T(an_error_that_no_fault_explains_is_noticed),
+        T(a_panic_is_noticed),
+        T(a_flood_of_one_event_is_noticed),
+        T(a_life_that_does_not_start_is_noticed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
