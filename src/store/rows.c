@@ -4,6 +4,8 @@
  */
 #include "store/rows_priv.h"
 
+#include <stdlib.h>
+
 struct id store_id_of(int64_t k, struct str tail)
 {
     struct id id = { 0 };
@@ -135,5 +137,35 @@ bool store_endpoints_next(struct str *packed, int64_t *number)
             return true;
         }
     }
+    return false;
+}
+
+static int endpoints_by_number(const void *left, const void *right)
+{
+    const int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+const int64_t *store_endpoints_list(struct str packed, struct arena *a, size_t *count)
+{
+    size_t all = 0, kept = 0;
+    int64_t *numbers = arena_array(a, packed.len + 1, sizeof(*numbers));
+    while (store_endpoints_next(&packed, &numbers[all]))
+        all++;
+    if (all > 1)
+        qsort(numbers, all, sizeof(*numbers), endpoints_by_number);
+    for (size_t i = 0; i < all; i++)
+        if (kept == 0 || numbers[i] != numbers[kept - 1])
+            numbers[kept++] = numbers[i];
+    *count = kept;
+    return numbers;
+}
+
+bool store_endpoints_has(struct str packed, int64_t number)
+{
+    int64_t next;
+    while (store_endpoints_next(&packed, &next))
+        if (next == number)
+            return true;
     return false;
 }

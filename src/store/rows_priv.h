@@ -34,3 +34,6 @@ int store_filter_run_data(const struct store_filter_run *r); /* the column has_d
 /* Numbers as bytes of 7 bits, low first. */
 struct str store_endpoints_pack(const int64_t *numbers, size_t count, struct buf *out);
 bool store_endpoints_next(struct str *packed, int64_t *number);
+/* All of them, ascending, each once, in the arena. */
+const int64_t *store_endpoints_list(struct str packed, struct arena *a, size_t *count);
+bool store_endpoints_has(struct str packed, int64_t number);

@@ -14,8 +14,7 @@
 #include "store/files/segments_priv.h"
 #include "store/files/stretch_priv.h"
 #include "store/files/walk_priv.h"
-
-#include <stdlib.h>
+#include "store/paging_priv.h"
 
 #define COLUMNS \
     ATTEMPT_COLUMNS \
@@ -41,23 +40,9 @@
     " WHERE m.k = ?13 AND ?1 = 0 AND (?2 = 0 OR a.endpoint = ?2)" FILTER " ORDER BY a.ak " order \
     " LIMIT ?10"
 
-/* Rows of all segments so far, in order, at most one more than the page holds. */
-struct merged {
-    struct store_attempt_row *rows;
-    size_t count, limit;
-    bool ascending;
-    int64_t cutoff; /* beyond it some segment was not looked at; 0: all were */
-};
-
 #define COUNT_ROWS \
     "SELECT count(*) FROM attempt INDEXED BY attempt_endpoint" \
     " WHERE stretch = ?1 AND endpoint = ?2 AND ak > ?3 AND ak < ?4"
-
-static int by_id(const void *left, const void *right)
-{
-    const struct store_attempt_row *a = left, *b = right;
-    return memcmp(a->id.bytes, b->id.bytes, ID_BYTES);
-}
 
 static void read_attempts_bind(struct db_stmt *s, const struct store_attempt_filter *f,
                                const struct store_walk *w, int64_t stretch, size_t room,
@@ -82,7 +67,7 @@ static void read_attempts_bind(struct db_stmt *s, const struct store_attempt_fil
 /* Appends at most `room` rows behind those of `m`. */
 static enum rc append_rows(struct db *db, const struct store_attempt_filter *f,
                            const struct store_walk *w, int64_t stretch, size_t room,
-                           struct merged *m, struct arena *a)
+                           struct store_merged *m, struct arena *a)
 {
     enum rc rc;
     const char *sql;
@@ -99,26 +84,10 @@ static enum rc append_rows(struct db *db, const struct store_attempt_filter *f,
     return rc;
 }
 
-static void read_attempts_cut(struct merged *m)
-{
-    if (m->count > 1)
-        qsort(m->rows, m->count, sizeof *m->rows, by_id);
-    if (!m->ascending)
-        store_page_reverse(m->rows, m->count, sizeof *m->rows);
-    if (m->count > m->limit + 1)
-        m->count = m->limit + 1;
-}
-
-static void note_cutoff(struct merged *m, int64_t key)
-{
-    if (m->cutoff == 0 || (m->ascending ? key < m->cutoff : key > m->cutoff))
-        m->cutoff = key;
-}
-
 /* A segment's first stretch is always looked at, so that a page gets on. */
 static enum rc add_stretches(struct store_segment *seg, struct db *db,
                              const struct store_attempt_filter *f, struct store_walk *w,
-                             struct merged *m, struct arena *a)
+                             struct store_merged *m, struct arena *a)
 {
     enum rc rc = RC_OK;
     bool has_looked = false;
@@ -133,7 +102,7 @@ static enum rc add_stretches(struct store_segment *seg, struct db *db,
         size_t before = m->count, stretch = w->ascending ? first + i : last - i;
         int64_t start = stretches.first[stretch], left = w->rows_left;
         if (has_looked && store_walk_is_spent(w)) {
-            note_cutoff(m, w->ascending ? start - 1 : edge);
+            store_merge_stop(m, w->ascending ? start - 1 : edge);
             break;
         }
         rc = append_rows(db, f, w, (int64_t)stretch, room, m, a);
@@ -147,7 +116,7 @@ static enum rc add_stretches(struct store_segment *seg, struct db *db,
 }
 
 static enum rc add_segment(struct store_segment *seg, const struct store_attempt_filter *f,
-                           struct store_walk *w, struct merged *m, struct arena *a)
+                           struct store_walk *w, struct store_merged *m, struct arena *a)
 {
     struct store_reader *reader;
     enum rc rc = store_reader_get(seg, &reader);
@@ -158,33 +127,15 @@ static enum rc add_segment(struct store_segment *seg, const struct store_attempt
     else
         rc = add_stretches(seg, reader->db, f, w, m, a);
     store_reader_put(seg->store, reader);
-    read_attempts_cut(m);
+    store_merge_cut(m);
     return rc;
 }
 
 /* Whether the segment can hold a row that belongs on the page. */
-static bool may_add(struct store_segment *seg, const struct store_walk *w, const struct merged *m)
+static bool may_add(struct store_segment *seg, const struct store_walk *w,
+                    const struct store_merged *m)
 {
-    int64_t newest = atomic_load(&seg->stretches[STRETCH_ATTEMPTS].last_key);
-    if (newest <= w->low || newest == 0 || (!m->ascending && newest < m->cutoff))
-        return false;
-    if (m->count <= m->limit)
-        return true;
-    int64_t last = id_key(&m->rows[m->count - 1].id);
-    return m->ascending || newest > last;
-}
-
-static void drop_beyond_cutoff(struct merged *m)
-{
-    size_t kept = 0;
-    while (m->cutoff != 0 && kept < m->count) {
-        int64_t key = id_key(&m->rows[kept].id);
-        if (m->ascending ? key > m->cutoff : key < m->cutoff)
-            break;
-        kept++;
-    }
-    if (m->cutoff != 0)
-        m->count = kept;
+    return store_merge_is_open(m, w->low, atomic_load(&seg->stretches[STRETCH_ATTEMPTS].last_key));
 }
 
 static bool read_attempts_has_filter(const struct store_attempt_filter *f)
@@ -203,10 +154,10 @@ enum rc store_files_attempt_list(struct store *store, const struct store_attempt
     enum rc rc = store_walk_bounds(&w, page, STR("atmpt_"), f->after_us, f->before_us);
     if (rc != RC_OK)
         return rc;
-    struct merged m = { .limit = (size_t)page->limit, .ascending = w.ascending };
+    struct store_merged m;
+    store_merge_begin(&m, page, a);
     bool is_limited = f->message == NULL && read_attempts_has_filter(f);
     store_walk_limit(&w, is_limited ? page->rows_max : 0, COUNT_ROWS, f->endpoint);
-    m.rows = arena_array(a, 2 * (m.limit + 1), sizeof *m.rows);
     struct store_segment_list list = store_segment_list_get(s);
     if (f->message != NULL) {
         struct store_segment *seg = store_segment_find(s, id_key(f->message));
@@ -222,14 +173,7 @@ enum rc store_files_attempt_list(struct store *store, const struct store_attempt
     store_segment_list_free(&list);
     if (rc != RC_OK)
         return rc;
-    drop_beyond_cutoff(&m);
-    w.stopped_at = m.cutoff;
-    store_walk_end(&w, m.count <= m.limit ? m.count : m.limit, m.count > m.limit, end);
-    memcpy(out, m.rows, end->count * sizeof *out);
-    for (size_t i = 0; i < end->count; i++)
-        out[i].next_due_us = store_shown_us(&s->base, out[i].next_due_us);
-    if (page->backwards)
-        store_page_reverse(out, end->count, sizeof *out);
+    store_merge_end(store, &m, page, out, end);
     return RC_OK;
 }
 

@@ -6,8 +6,7 @@
 
 #include "store/files/conditions_priv.h"
 #include "store/files/walk_priv.h"
-
-#include <stdlib.h>
+#include "store/search_priv.h"
 
 /* Messages of an application, or deliveries of an endpoint. */
 struct message_listing {
@@ -154,62 +153,25 @@ enum rc store_files_delivery_by_endpoint(struct store *store, const struct store
     " AND d.msg > ?3 AND d.msg < ?4 AND m.app = ?2" SEARCHED_TIME " ORDER BY d.msg DESC"
 
 struct searching {
-    struct store_files *store;
-    const struct store_delivery_search *f;
+    struct store_searching base;
     struct store_walk walk;
-    struct arena *arena;
-    struct store_delivery_found *out;
-    size_t count, max;
-    int64_t rows, bytes, now_us;
-    int64_t *endpoints; /* room for those of one message */
-    size_t room;
-    bool is_stopped;
-    struct id last; /* the message looked at last */
-    int64_t last_endpoint, last_shown_us;
+    struct db *db;
+    int64_t stretch;
+    struct db_stmt *at; /* the walk, at a message */
 };
 
-static bool is_spent(const struct searching *q)
-{
-    return q->rows >= q->f->rows_max || q->bytes >= q->f->bytes_max ||
-           clock_mono_us(q->store->base.o.clock) > q->f->until_us;
-}
-
-static int read_messages_by_number(const void *left, const void *right)
-{
-    const int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
-}
-
-/* The message's endpoints that are wanted, ascending. */
-static size_t endpoints_of(struct searching *q, struct str packed)
-{
-    size_t count = 0;
-    if (q->f->endpoint != 0) {
-        q->endpoints[0] = q->f->endpoint;
-        return 1;
-    }
-    if (packed.len > q->room) {
-        q->room = packed.len;
-        q->endpoints = arena_array(q->arena, q->room, sizeof(*q->endpoints));
-    }
-    while (count < q->room && store_endpoints_next(&packed, &q->endpoints[count]))
-        count++;
-    if (count > 1)
-        qsort(q->endpoints, count, sizeof(*q->endpoints), read_messages_by_number);
-    return count;
-}
-
-static enum rc read_delivery(struct db *db, int64_t stretch, const struct id *message,
-                             int64_t endpoint, struct store_delivery_row *row)
+static enum rc search_read_delivery(struct store_searching *base, int64_t endpoint,
+                                    struct store_delivery_found *found)
 {
     enum rc rc;
+    const struct searching *q = CONTAINER_OF(base, struct searching, base);
+    struct store_delivery_row *row = &found->row;
     struct db_stmt *s = db_prepare(
-        db, "SELECT state, due, attempts, last_at, reason, retry_at, trigger FROM delivery"
-            " WHERE stretch = ? AND endpoint = ? AND msg = ?");
-    db_bind_int(s, 1, stretch);
+        q->db, "SELECT state, due, attempts, last_at, reason, retry_at, trigger FROM delivery"
+               " WHERE stretch = ? AND endpoint = ? AND msg = ?");
+    db_bind_int(s, 1, q->stretch);
     db_bind_int(s, 2, endpoint);
-    db_bind_int(s, 3, id_key(message));
-    *row = (struct store_delivery_row){ .message = *message, .endpoint = endpoint };
+    db_bind_int(s, 3, id_key(&row->message));
     if (!db_step(s, &rc))
         return rc;
     row->state = (enum store_state)db_int(s, 0);
@@ -224,7 +186,7 @@ static enum rc read_delivery(struct db *db, int64_t stretch, const struct id *me
 }
 
 /* Does the statement's row (of the last attempt) have the text? */
-static const char *matched_in(const struct searching *q, struct db_stmt *s)
+static const char *matched_in(const struct store_searching *q, struct db_stmt *s)
 {
     if (str_contains(db_borrow(s, 10), q->f->text))
         return "response";
@@ -233,7 +195,7 @@ static const char *matched_in(const struct searching *q, struct db_stmt *s)
     return NULL;
 }
 
-static void read_last(struct db_stmt *s, const struct searching *q,
+static void read_last(struct db_stmt *s, const struct store_searching *q,
                       struct store_delivery_found *found)
 {
     found->has_last = true;
@@ -251,106 +213,59 @@ static void read_last(struct db_stmt *s, const struct searching *q,
         .url = db_text(s, 9, q->arena),
         .response = db_text(s, 10, q->arena),
         .trigger = (enum store_trigger)db_int(s, 11),
-        .next_due_us = store_shown_us(&q->store->base, db_int(s, 12)),
+        .next_due_us = store_shown_us(q->store, db_int(s, 12)),
     };
 }
 
-/* Fills in the last attempt, if the delivery is wanted by it. *wanted: in, whether it is without it. */
-static enum rc judge_last(struct searching *q, struct db *db, struct store_delivery_found *found,
-                          bool *wanted)
+static enum rc search_read_attempt(struct store_searching *base, struct store_delivery_found *found,
+                                   bool *wanted)
 {
     enum rc rc;
-    const struct store_delivery_search *f = q->f;
+    const struct searching *q = CONTAINER_OF(base, struct searching, base);
     struct db_stmt *s = db_prepare(
-        db,
+        q->db,
         "SELECT ak, tail, number, success, http_status, started, took, error, detail, url, response,"
         " trigger, next_due FROM attempt WHERE msg = ? AND endpoint = ? ORDER BY ak DESC LIMIT 1");
     db_bind_int(s, 1, id_key(&found->row.message));
     db_bind_int(s, 2, found->row.endpoint);
     if (!db_step(s, &rc)) {
-        *wanted = *wanted && f->http_status < 0;
+        *wanted = *wanted && base->f->http_status < 0;
         return rc;
     }
-    if (!*wanted)
-        *wanted = (found->matched = matched_in(q, s)) != NULL;
-    *wanted = *wanted && (f->http_status < 0 || db_int(s, 4) == f->http_status);
+    const char *where = *wanted ? NULL : matched_in(base, s);
+    *wanted = store_search_judge(base, found, *wanted, where, (int)db_int(s, 4));
     if (*wanted)
-        read_last(s, q, found);
+        read_last(s, base, found);
     db_reset(s);
     return RC_OK;
 }
 
-static bool is_type_wanted(const struct store_delivery_search *f, struct str type)
+static void search_read_message(struct store_searching *base, struct store_message *out)
 {
-    for (size_t i = 0; i < f->event_type_count; i++)
-        if (str_eq(f->event_types[i], type))
-            return true;
-    return f->event_type_count == 0;
+    const struct searching *q = CONTAINER_OF(base, struct searching, base);
+    store_read_message(q->at, 0, base->now_us, base->arena, out);
 }
 
-/* One delivery. `s`: the statement at its message. */
-static enum rc search_one(struct searching *q, struct db *db, int64_t stretch, struct db_stmt *s,
-                          int64_t endpoint)
+static enum rc search_at(struct searching *q, struct db_stmt *s)
 {
-    const struct store_delivery_search *f = q->f;
-    bool in_payload = db_int(s, MESSAGE_COLUMN_COUNT + 1) > 0;
-    bool wanted = f->text.len == 0 || in_payload;
-    struct store_delivery_found *found = &q->out[q->count];
-    *found = (struct store_delivery_found){ .matched = in_payload ? "payload" : NULL };
-    enum rc rc = read_delivery(db, stretch, &q->last, endpoint, &found->row);
-    q->rows++;
-    q->last_endpoint = endpoint;
-    if (rc != RC_OK || found->row.state == 0 ||
-        (f->states != 0 && ((f->states >> found->row.state) & 1) == 0))
-        return rc;
-    rc = judge_last(q, db, found, &wanted);
-    if (rc == RC_OK && wanted) {
-        store_read_message(s, 0, q->now_us, q->arena, &found->row.message_row.message);
-        q->count++;
-    }
-    return rc;
-}
-
-/* Looks at a message: how many of its endpoints are to be looked at, and after which. */
-static size_t begin_message(struct searching *q, struct db_stmt *s)
-{
-    const struct store_delivery_search *f = q->f;
-    q->last = store_id_of(db_int(s, 0), db_borrow(s, 1));
-    q->last_shown_us = db_int(s, 4);
-    q->rows++;
-    q->bytes += f->text.len > 0 ? db_int(s, MESSAGE_COLUMN_COUNT + 2) : 0;
-    bool goes_on = f->has_after && f->after_endpoint != 0 && id_key(&q->last) == id_key(&f->after);
-    q->last_endpoint = goes_on ? f->after_endpoint : 0;
-    return is_type_wanted(f, db_borrow(s, 7)) ? endpoints_of(q, db_borrow(s, MESSAGE_COLUMN_COUNT))
-                                              : 0;
-}
-
-static enum rc search_message(struct searching *q, struct db *db, int64_t stretch,
-                              struct db_stmt *s)
-{
-    enum rc rc = RC_OK;
-    size_t count = begin_message(q, s);
-    for (size_t i = 0; rc == RC_OK && i < count; i++) {
-        if (q->endpoints[i] <= q->last_endpoint) /* named twice, or before the page */
-            continue;
-        bool may_stop = q->last_endpoint != 0 && q->rows > 1; /* each page looks at something */
-        if (may_stop && (q->count == q->max || is_spent(q))) {
-            q->is_stopped = true;
-            return RC_OK;
-        }
-        rc = search_one(q, db, stretch, s, q->endpoints[i]);
-    }
-    q->last_endpoint = 0; /* all of it was looked at */
-    q->is_stopped = q->count == q->max || is_spent(q);
-    return rc;
+    q->at = s;
+    const struct store_searched m = { .id = store_id_of(db_int(s, 0), db_borrow(s, 1)),
+                                      .created_us = db_int(s, 4),
+                                      .event_type = db_borrow(s, 7),
+                                      .endpoints = db_borrow(s, MESSAGE_COLUMN_COUNT),
+                                      .payload_bytes = db_int(s, MESSAGE_COLUMN_COUNT + 2),
+                                      .has_text = db_int(s, MESSAGE_COLUMN_COUNT + 1) > 0 };
+    return store_search_message(&q->base, &m);
 }
 
 static enum rc search_stretch(void *ctx, struct db *db, int64_t stretch, bool *is_full)
 {
     enum rc rc, rc_one = RC_OK;
     struct searching *q = ctx;
-    const struct store_delivery_search *f = q->f;
+    const struct store_delivery_search *f = q->base.f;
     struct db_stmt *s = db_prepare(db, f->endpoint != 0 ? SEARCH_ENDPOINT : SEARCH_APP);
+    q->db = db;
+    q->stretch = stretch;
     db_bind_int(s, 1, stretch);
     db_bind_int(s, 2, f->app);
     db_bind_int(s, 3, q->walk.low);
@@ -358,14 +273,14 @@ static enum rc search_stretch(void *ctx, struct db *db, int64_t stretch, bool *i
     if (f->text.len > 0)
         db_bind_text(s, 5, f->text);
     db_bind_int(s, 6, f->endpoint);
-    db_bind_int(s, 7, q->now_us);
+    db_bind_int(s, 7, q->base.now_us);
     db_bind_int(s, 8, f->after_us);
     db_bind_int(s, 9, f->before_us > 0 ? f->before_us : INT64_MAX);
-    while (!q->is_stopped && rc_one == RC_OK && db_step(s, &rc))
-        rc_one = search_message(q, db, stretch, s);
+    while (!q->base.is_stopped && rc_one == RC_OK && db_step(s, &rc))
+        rc_one = search_at(q, s);
     db_reset(s);
-    *is_full = q->is_stopped;
-    return rc_one != RC_OK ? rc_one : q->is_stopped ? RC_OK : rc;
+    *is_full = q->base.is_stopped;
+    return rc_one != RC_OK ? rc_one : q->base.is_stopped ? RC_OK : rc;
 }
 
 enum rc store_files_delivery_search(struct store *store, const struct store_delivery_search *f,
@@ -373,25 +288,15 @@ enum rc store_files_delivery_search(struct store *store, const struct store_deli
                                     struct store_delivery_search_end *end)
 {
     const struct store_page page = { .descending = true };
-    struct searching q = { .store = store_files_of(store),
-                           .f = f,
-                           .arena = a,
-                           .out = out,
-                           .max = max,
-                           .room = STORE_DESTINATIONS_MAX };
-    *end = (struct store_delivery_search_end){ .done = true };
-    q.endpoints = arena_array(a, q.room, sizeof(*q.endpoints));
-    q.now_us = clock_wall_us(q.store->base.o.clock);
+    struct searching q = { .base = { .delivery = search_read_delivery,
+                                     .attempt = search_read_attempt,
+                                     .message = search_read_message } };
+    store_search_begin(&q.base, store, f, a, out, max);
     enum rc rc = store_walk_bounds(&q.walk, &page, STR("msg_"), f->after_us, f->before_us);
-    if (f->has_after)
-        q.walk.page_high = id_key(&f->after) + (f->after_endpoint != 0 ? 1 : 0);
+    q.walk.page_high = store_search_high(f);
     if (rc == RC_OK)
-        rc = store_walk_segments(q.store, &q.walk, STRETCH_MESSAGES, a, search_stretch, &q);
-    *end = (struct store_delivery_search_end){ .count = q.count,
-                                               .done = !q.is_stopped,
-                                               .resume = q.last,
-                                               .resume_endpoint = q.last_endpoint,
-                                               .row_count = q.rows,
-                                               .looked_us = q.last_shown_us };
+        rc = store_walk_segments(store_files_of(store), &q.walk, STRETCH_MESSAGES, a,
+                                 search_stretch, &q);
+    store_search_end(&q.base, end);
     return rc;
 }

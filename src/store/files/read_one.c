@@ -16,8 +16,6 @@
 #include "store/find.h"
 #include "store/key_time_priv.h"
 
-#include <stdlib.h>
-
 /* --- a message ------------------------------------------------------------------------------------------ */
 
 static enum rc read_one(struct store_files *s, struct db_stmt *st, struct arena *a,
@@ -334,18 +332,11 @@ enum rc store_files_find_messages(struct store *store, const struct store_find_k
 
 /* --- deliveries of a message ------------------------------------------------------------------------------ */
 
-static int read_one_by_number(const void *left, const void *right)
-{
-    const int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
-}
-
 /* The endpoints a message was meant for, ascending, each once. */
 static enum rc read_endpoints(struct db *db, int64_t app, const struct id *id, struct arena *a,
-                              int64_t **out, size_t *count)
+                              const int64_t **out, size_t *count)
 {
     enum rc rc;
-    size_t all = 0, kept = 0;
     struct db_stmt *st =
         db_prepare(db, "SELECT endpoints FROM message WHERE k = ? AND tail = ? AND app = ?");
     db_bind_int(st, 1, id_key(id));
@@ -353,19 +344,8 @@ static enum rc read_endpoints(struct db *db, int64_t app, const struct id *id, s
     db_bind_int(st, 3, app);
     if (!db_step(st, &rc))
         return rc == RC_OK ? RC_NOT_FOUND : rc;
-    struct str packed = db_borrow(st, 0);
-    int64_t *numbers = arena_array(a, packed.len + 1, sizeof *numbers);
-    while (store_endpoints_next(&packed, &numbers[all]))
-        all++;
+    *out = store_endpoints_list(db_borrow(st, 0), a, count);
     db_reset(st);
-    if (all > 1)
-        qsort(numbers, all, sizeof *numbers, read_one_by_number);
-    for (size_t i = 0; i < all; i++) {
-        if (kept == 0 || numbers[i] != numbers[kept - 1])
-            numbers[kept++] = numbers[i];
-    }
-    *out = numbers;
-    *count = kept;
     return RC_OK;
 }
 
@@ -407,7 +387,7 @@ enum rc store_files_delivery_by_message(struct store *store, int64_t app, const 
 {
     struct store_files *s = store_files_of(store);
     struct store_reader *reader;
-    int64_t *endpoints;
+    const int64_t *endpoints;
     size_t wanted;
     struct store_segment *seg = store_segment_find(s, id_key(message));
     struct store_stretch_list stretches = store_stretch_list_get(seg, STRETCH_MESSAGES, a);

@@ -9,23 +9,15 @@
 #include "store/files/segments_priv.h"
 #include "store/files/stretch_priv.h"
 #include "store/key_time_priv.h"
-#include "store/rows_priv.h"
+#include "store/paging_priv.h"
 
 enum rc store_walk_bounds(struct store_walk *w, const struct store_page *page, struct str prefix,
                           int64_t after_us, int64_t before_us)
 {
-    struct id id;
     *w = (struct store_walk){ .ascending = store_page_ascending(page),
-                              .page_low = -1,
-                              .page_high = INT64_MAX,
                               .after_us = after_us,
                               .before_us = before_us };
-    if (page->after.len == 0)
-        return RC_OK;
-    if (id_parse(prefix, page->after, &id) != RC_OK)
-        return RC_INVALID;
-    *(w->ascending ? &w->page_low : &w->page_high) = id_key(&id);
-    return RC_OK;
+    return store_page_keys(page, prefix, &w->page_low, &w->page_high);
 }
 
 void store_walk_enter(struct store_walk *w, const struct store_segment *seg)
@@ -136,18 +128,6 @@ enum rc store_walk_segments(struct store_files *s, struct store_walk *w,
     return rc;
 }
 
-/* --- its end -------------------------------------------------------------------------------------------- */
-
-void store_walk_end(const struct store_walk *w, size_t count, bool more, struct store_page_end *end)
-{
-    static const char no_tail[ID_BYTES] = { 0 };
-    *end = (struct store_page_end){ .count = count, .done = !more && w->stopped_at == 0 };
-    if (more || w->stopped_at == 0)
-        return;
-    end->is_short = true;
-    end->resume = store_id_of(w->stopped_at, str_of(no_tail, sizeof(no_tail)));
-}
-
 /* --- a page of a list ------------------------------------------------------------------------------------- */
 
 static enum rc listing_stretch(void *ctx, struct db *db, int64_t stretch, bool *is_full)
@@ -181,6 +161,6 @@ enum rc store_listing_run(struct store_files *s, struct store_listing *l,
         return rc;
     if (page->backwards)
         store_page_reverse(l->rows, l->count, l->row_bytes);
-    store_walk_end(&l->walk, l->count, l->has_more, end);
+    store_page_close(end, l->count, l->has_more, l->walk.stopped_at);
     return RC_OK;
 }

@@ -38,10 +38,6 @@ typedef enum rc store_stretch_fn(void *ctx, struct db *db, int64_t stretch, bool
 MUST_USE enum rc store_walk_segments(struct store_files *s, struct store_walk *w,
                                      enum store_stretch_kind kind, struct arena *a,
                                      store_stretch_fn *visit, void *ctx);
-/* `more`: the page is full, and there was a row beyond it. */
-void store_walk_end(const struct store_walk *w, size_t count, bool more,
-                    struct store_page_end *end);
-
 /* For walks of another order: takes a stretch's rows off the limit; whether it is reached. */
 MUST_USE enum rc store_walk_count(struct store_walk *w, struct db *db, int64_t stretch);
 bool store_walk_is_spent(const struct store_walk *w);
