@@ -29,7 +29,7 @@ enum rc store_application_insert(struct store_tx *tx, struct store_application *
 {
     struct db_stmt *s =
         db_prepare(tx->db, "INSERT INTO application(org, id, uid, name, metadata, throttle,"
-                           " created, updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
+                           " created, updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?) RETURNING num");
     db_bind_int(s, 1, app->org);
     db_bind_text(s, 2, app->id);
     db_bind_opt_text(s, 3, app->uid);
@@ -38,10 +38,7 @@ enum rc store_application_insert(struct store_tx *tx, struct store_application *
     db_bind_int(s, 6, app->throttle);
     db_bind_int(s, 7, app->created_us);
     db_bind_int(s, 8, app->updated_us);
-    enum rc rc = db_run(s);
-    if (rc == RC_OK)
-        app->num = db_last_rowid(tx->db);
-    return rc;
+    return store_row_insert(s, &app->num);
 }
 
 enum rc store_application_update(struct store_tx *tx, const struct store_application *app)
@@ -119,28 +116,29 @@ enum rc store_application_list(struct store_tx *tx, int64_t org,
         tx->db, store_page_ascending(page)
                     ? "SELECT " COLUMNS
                       " FROM application WHERE org = ?1 AND deleted = 0 AND id > ?2" FILTERED
-                      " ORDER BY id"
+                      " ORDER BY id LIMIT ?5"
                     : "SELECT " COLUMNS
                       " FROM application WHERE org = ?1 AND deleted = 0 AND id < ?2" FILTERED
-                      " ORDER BY id DESC");
+                      " ORDER BY id DESC LIMIT ?5");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, store_page_bound(page));
     db_bind_int(s, 3, f != NULL && f->with_endpoint);
     db_bind_int(s, 4, f != NULL && f->not_all_disabled);
+    db_bind_int(s, 5, store_page_max(page));
     return store_page_rows(s, read_application, sizeof *out, page, a, out, end);
 }
 
 /* --- searching -------------------------------------------------------------------------------------- */
 
-/* ?1 organisation, ?2 text, ?3 number of the last one of the page before or 0, ?4 rows. Its place is found again by what
+/* ?1 organisation, ?2 text, ?3 number of the last one of the page before or 0, ?4 rows, ?5 the text in small letters. Its place is found again by what
  * it is ordered by; counts are made for the rows of the page alone. */
 #define SORTED(key, than, order) \
     "SELECT " COLUMNS ", coalesce((SELECT live FROM endpoint_count WHERE app = f.num), 0)," \
-    " (SELECT count(*) FROM endpoint e CROSS JOIN endpoint_health h ON h.endpoint = e.num" \
-    " WHERE e.app = f.num AND e.deleted = 0 AND e.disabled = 0 AND h.failing_since <> 0)," \
+    " (SELECT count(*) FROM endpoint e CROSS JOIN endpoint_health h" \
+    " WHERE h.endpoint = e.num AND e.app = f.num AND e.deleted = 0 AND e.disabled = 0 AND h.failing_since <> 0)," \
     " (SELECT count(*) FROM endpoint e WHERE e.app = f.num AND e.deleted = 0 AND e.disabled <> 0)" \
     " FROM (SELECT a.*, " key " AS place FROM application a WHERE org = ?1 AND deleted = 0" \
-    " AND (?2 IS NULL OR id = ?2 OR instr(lower(name), lower(?2)) OR instr(lower(coalesce(uid, '')), lower(?2)))" \
+    " AND (?2 IS NULL OR id = ?2 OR instr(lower(name), ?5) > 0 OR instr(lower(coalesce(uid, '')), ?5) > 0)" \
     " AND (?3 = 0 OR (" key ", num) " than " (SELECT " key \
     ", num FROM application a WHERE num = ?3))" \
     " ORDER BY place " order ", num " order " LIMIT ?4) f ORDER BY place " order ", num " order
@@ -193,8 +191,10 @@ enum rc store_application_search(struct store_tx *tx, int64_t org, struct str te
         return rc;
     struct db_stmt *s = db_prepare(tx->db, searches[order][page->descending ? 1 : 0]);
     db_bind_int(s, 1, org);
-    if (text.len > 0)
+    if (text.len > 0) {
         db_bind_text(s, 2, text);
+        db_bind_text(s, 5, store_text_lower(a, text));
+    }
     db_bind_int(s, 3, after);
     db_bind_int(s, 4, page->limit + 1);
     while (db_step(s, &rc)) {

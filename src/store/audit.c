@@ -74,24 +74,26 @@ void store_audit_forget(struct store *s)
     " a.who_id, a.who_name, a.operation, a.peer, a.request, a.changes FROM audit a" \
     " LEFT JOIN application p ON p.num = a.app AND p.org = a.org"
 /* ?1 organisation, ?2 and the server's, ?3 number before the page, ?4 application, ?5 object, ?6 who, ?7 operation,
- * ?8 action, ?9 from, ?10 until, ?11 text, ?12 the operation is a beginning */
-#define OF_ORG " WHERE a.org = ?1"
+ * ?8 action, ?9 from, ?10 until, ?11 text, ?12 the operation is a beginning, ?13 who, in small letters (as is the
+ * text), ?14 rows */
+#define OF_ORG " WHERE a.org = ?1 AND ?2 = 0"
 #define OF_ORG_AND_SERVER \
-    " WHERE +a.org IN (?1, 0)" /* in the order of numbers, so that a page ends early */
-#define OF_EITHER " WHERE +a.org IN (?1, CASE WHEN ?2 THEN 0 ELSE ?1 END)"
+    " WHERE +a.org IN (?1, 0) AND ?2 <> 0" /* in the order of numbers, so that a page ends early */
+#define OF_EITHER " WHERE +a.org IN (?1, CASE WHEN ?2 <> 0 THEN 0 ELSE ?1 END)"
 #define FITS \
     " AND (?4 = 0 OR a.app = ?4) AND (?5 = '' OR a.object = ?5 OR a.about = ?5)" \
-    " AND (?6 = '' OR a.who_id = ?6 OR lower(a.who_name) = lower(?6))" \
-    " AND (?7 = '' OR a.operation = ?7 OR (?12 AND substr(a.operation, 1, length(?7)) = ?7))" \
-    " AND (?8 = '' OR a.action = ?8) AND (?9 = 0 OR a.at >= ?9) AND (?10 = 0 OR a.at < ?10)" \
+    " AND (?6 = '' OR a.who_id = ?6 OR lower(a.who_name) = ?13)" \
+    " AND (?7 = '' OR a.operation = ?7 OR (?12 <> 0 AND substr(a.operation, 1, length(?7)) = ?7))" \
+    " AND (?8 = '' OR a.action = ?8) AND (?9 = 0 OR a.at >= ?9)" \
+    " AND (?10 = 0 OR a.at < ?10)" \
     " AND (?11 = '' OR instr(lower(a.name || ' ' || a.object || ' ' || a.about || ' ' || a.operation || ' '" \
-    " || a.who_name || ' ' || a.changes), lower(?11)) > 0)"
+    " || a.who_name || ' ' || a.changes), ?11) > 0)"
 #define OF_APP " AND a.app = ?4 AND a.app <> 0"
 #define OF_OBJECT \
     " AND a.num IN (SELECT num FROM audit WHERE object = ?5 AND object <> ''" \
     " UNION SELECT num FROM audit WHERE about = ?5 AND about <> '')"
-#define UP " AND a.num > ?3 ORDER BY a.num"
-#define DOWN " AND a.num < ?3 ORDER BY a.num DESC"
+#define UP " AND a.num > ?3 ORDER BY a.num LIMIT ?14"
+#define DOWN " AND a.num < ?3 ORDER BY a.num DESC LIMIT ?14"
 
 enum way { BY_ORG, BY_NUMBER, BY_APP, BY_OBJECT };
 static const char *const list_sql[][2] = {
@@ -146,7 +148,7 @@ static int64_t audit_own_us(const struct store_tx *tx, int64_t wall_us)
 }
 
 static void audit_bind(struct db_stmt *s, const struct store_tx *tx,
-                       const struct store_audit_filter *f)
+                       const struct store_audit_filter *f, struct arena *a)
 {
     struct str operation = f->operation;
     bool is_prefix = str_ends(operation, STR("*"));
@@ -161,8 +163,9 @@ static void audit_bind(struct db_stmt *s, const struct store_tx *tx,
     db_bind_text(s, 8, f->action);
     db_bind_int(s, 9, audit_own_us(tx, f->from_us));
     db_bind_int(s, 10, audit_own_us(tx, f->until_us));
-    db_bind_text(s, 11, f->text);
+    db_bind_text(s, 11, store_text_lower(a, f->text));
     db_bind_int(s, 12, is_prefix);
+    db_bind_text(s, 13, store_text_lower(a, f->who));
 }
 
 enum rc store_audit_list(struct store_tx *tx, const struct store_audit_filter *f,
@@ -174,8 +177,9 @@ enum rc store_audit_list(struct store_tx *tx, const struct store_audit_filter *f
     if (page->after.len > 0 && str_to_i64(page->after, &after) != RC_OK)
         return RC_INVALID;
     struct db_stmt *s = db_prepare(tx->db, list_sql[way_of(f)][is_up]);
-    audit_bind(s, tx, f);
+    audit_bind(s, tx, f, a);
     db_bind_int(s, 3, after);
+    db_bind_int(s, 14, store_page_max(page));
     enum rc rc = store_page_rows(s, read_audit, sizeof *out, page, a, out, end);
     if (rc == RC_OK)
         audit_show_times(tx, out, end->count);

@@ -308,7 +308,7 @@ enum rc store_audit_put(struct store_tx *tx, const struct store_audit_new *new)
     static const char sql[] =
         "INSERT INTO audit(at, org, app, passing, action, kind, object, name, about, who_kind,"
         " who_id, who_name, operation, peer, request, changes)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING num";
     const struct store_audit *row = &new->row;
     const struct str texts[] = { row->action,    row->kind,     row->object, row->name,
                                  row->about,     row->who_kind, row->who_id, row->who_name,
@@ -323,11 +323,12 @@ enum rc store_audit_put(struct store_tx *tx, const struct store_audit_new *new)
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         db_bind_text(s, at++, audit_text(texts[i]));
     db_bind_text(s, at, row->changes.ptr == NULL ? STR("[]") : row->changes);
-    enum rc rc = db_run(s);
+    int64_t num = 0;
+    enum rc rc = store_row_insert(s, &num);
     if (act != NULL)
         act->written++;
     tx->config->audit_rows++;
-    if (rc == RC_OK && db_last_rowid(tx->db) % LOOK_EVERY == 0)
+    if (rc == RC_OK && num % LOOK_EVERY == 0)
         rc = keep_bounds(tx, new);
     return rc;
 }

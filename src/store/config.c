@@ -299,6 +299,16 @@ enum rc store_row_all(struct db_stmt *s, store_row_fn read, size_t size, struct 
     return rc;
 }
 
+enum rc store_row_insert(struct db_stmt *s, int64_t *num)
+{
+    enum rc rc;
+    if (!db_step(s, &rc))
+        return rc == RC_OK ? RC_NOT_FOUND : rc;
+    *num = db_int(s, 0);
+    db_reset(s);
+    return RC_OK;
+}
+
 enum rc store_row_change(struct db *db, struct db_stmt *s)
 {
     enum rc rc = db_run(s);
@@ -318,6 +328,21 @@ struct str store_page_bound(const struct store_page *page)
     if (page->after.len > 0)
         return page->after;
     return store_page_ascending(page) ? STR("") : STR("~");
+}
+
+int64_t store_page_max(const struct store_page *page)
+{
+    return page->limit + 1;
+}
+
+/* Not lower() of a parameter: in PostgreSQL that goes by the database's language, while columns go by bytes. */
+struct str store_text_lower(struct arena *a, struct str text)
+{
+    char *out = arena_alloc(a, text.len + 1);
+    for (size_t i = 0; i < text.len; i++)
+        out[i] = (char)(text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? text.ptr[i] + ('a' - 'A')
+                                                                 : text.ptr[i]);
+    return str_of(out, text.len);
 }
 
 void store_page_reverse(void *rows, size_t count, size_t size)
@@ -406,9 +431,10 @@ enum rc store_answer_put(struct store_tx *tx, const uint8_t key[static 16], int6
     enum rc rc = db_run(s);
     if (rc != RC_OK)
         return rc;
-    s = db_prepare(
-        tx->db,
-        "INSERT OR REPLACE INTO answer(key, at, status, body, body_hash) VALUES(?, ?, ?, ?, ?)");
+    s = db_prepare(tx->db,
+                   "INSERT INTO answer(key, at, status, body, body_hash) VALUES(?, ?, ?, ?, ?)"
+                   " ON CONFLICT(key) DO UPDATE SET at = excluded.at, status = excluded.status,"
+                   " body = excluded.body, body_hash = excluded.body_hash");
     db_bind_blob(s, 1, str_of((const char *)key, 16));
     db_bind_int(s, 2, now_us);
     db_bind_int(s, 3, answer->status);

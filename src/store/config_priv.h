@@ -62,6 +62,10 @@ MUST_USE enum rc store_write_config(struct store_config *c, struct store_tx **ou
 /* Lists: which way the statement must run, and the bound to bind for "after". */
 bool store_page_ascending(const struct store_page *page);
 struct str store_page_bound(const struct store_page *page);
+/* For the statement's LIMIT: one row more than the page has, which says whether there are others. */
+int64_t store_page_max(const struct store_page *page);
+/* The text with ASCII's capitals as small letters, as lower() in SQL has it. */
+struct str store_text_lower(struct arena *a, struct str text);
 /* Reads at most page->limit rows of `size` bytes and puts them in canonical order. */
 MUST_USE enum rc store_page_rows(struct db_stmt *s, store_row_fn read, size_t size,
                                  const struct store_page *page, struct arena *a, void *out,

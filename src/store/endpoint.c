@@ -134,11 +134,11 @@ static void endpoint_bind_changeable(struct db_stmt *s, const struct store_endpo
 static enum rc put_failing(struct store_tx *tx, const struct store_endpoint *ep)
 {
     struct db_stmt *s = db_prepare(
-        tx->db,
-        "INSERT INTO endpoint_health(endpoint, failing_since, last_failure) SELECT ?1, ?2, 0"
-        " WHERE ?2 <> 0 OR EXISTS(SELECT 1 FROM endpoint_health WHERE endpoint = ?1)"
-        " ON CONFLICT(endpoint) DO UPDATE SET failing_since = excluded.failing_since"
-        " WHERE failing_since <> excluded.failing_since");
+        tx->db, "INSERT INTO endpoint_health(endpoint, failing_since, last_failure)"
+                " SELECT ?1, ?2, 0"
+                " WHERE ?2 <> 0 OR EXISTS(SELECT 1 FROM endpoint_health WHERE endpoint = ?1)"
+                " ON CONFLICT(endpoint) DO UPDATE SET failing_since = excluded.failing_since"
+                " WHERE endpoint_health.failing_since <> excluded.failing_since");
     db_bind_int(s, 1, ep->num);
     db_bind_int(s, 2, ep->failing_since_us);
     return db_run(s);
@@ -156,15 +156,12 @@ enum rc store_endpoint_insert(struct store_tx *tx, struct store_endpoint *ep)
         tx->db,
         "INSERT INTO endpoint(uid, kind, url, description, event_types, channels, metadata, headers, options,"
         " options_sealed, throttle, version, disabled, disabled_reason, created, updated, app, id, failing_since)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)");
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) RETURNING num");
     endpoint_bind_changeable(s, ep);
     db_bind_int(s, 17, ep->app);
     db_bind_text(s, 18, ep->id);
-    enum rc rc = db_run(s);
-    if (rc != RC_OK)
-        return rc;
-    ep->num = db_last_rowid(tx->db);
-    return put_rest(tx, ep);
+    enum rc rc = store_row_insert(s, &ep->num);
+    return rc == RC_OK ? put_rest(tx, ep) : rc;
 }
 
 enum rc store_endpoint_update(struct store_tx *tx, const struct store_endpoint *ep)
@@ -275,10 +272,11 @@ enum rc store_endpoint_list(struct store_tx *tx, int64_t app, const struct store
 {
     struct db_stmt *s = db_prepare(
         tx->db, store_page_ascending(page)
-                    ? SELECT " WHERE app = ? AND deleted = 0 AND id > ? ORDER BY id"
-                    : SELECT " WHERE app = ? AND deleted = 0 AND id < ? ORDER BY id DESC");
+                    ? SELECT " WHERE app = ? AND deleted = 0 AND id > ? ORDER BY id LIMIT ?"
+                    : SELECT " WHERE app = ? AND deleted = 0 AND id < ? ORDER BY id DESC LIMIT ?");
     db_bind_int(s, 1, app);
     db_bind_text(s, 2, store_page_bound(page));
+    db_bind_int(s, 3, store_page_max(page));
     enum rc rc = store_page_rows(s, read_endpoint, sizeof *out, page, a, out, end);
     return rc == RC_OK ? load_keys_of(tx, a, out, end->count) : rc;
 }
@@ -373,10 +371,11 @@ static struct db_stmt *select_listeners(struct store_tx *tx, const struct store_
                                         struct arena *a)
 {
     struct db_stmt *s = db_prepare(
-        tx->db, "SELECT e.num, e.event_types IS NULL OR instr(e.event_types, ?5) > 0, a.id, e.id"
-                " FROM application a CROSS JOIN endpoint e ON e.app = a.num AND e.deleted = 0"
-                " WHERE a.org = ?1 AND a.deleted = 0 AND a.id >= ?2 AND (a.id > ?2 OR e.id > ?3)"
-                " ORDER BY a.id, e.id LIMIT ?4");
+        tx->db,
+        "SELECT e.num, e.event_types IS NULL OR instr(e.event_types, ?5) > 0, a.id, e.id"
+        " FROM application a CROSS JOIN endpoint e"
+        " WHERE e.app = a.num AND e.deleted = 0 AND a.org = ?1 AND a.deleted = 0 AND a.id >= ?2 AND (a.id > ?2 OR e.id > ?3)"
+        " ORDER BY a.id, e.id LIMIT ?4");
     db_bind_int(s, 1, l->org);
     db_bind_text(s, 2, l->after_app);
     db_bind_text(s, 3, l->after);

@@ -59,14 +59,11 @@ enum rc store_filter_insert(struct store_tx *tx, struct store_filter *f)
     struct db_stmt *s = db_prepare(
         tx->db, "INSERT INTO filter(event, url, description, position, settings, secret, enabled,"
                 " created, updated, credentials, app, id)"
-                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING num");
     filter_bind_changeable(s, f);
     db_bind_int(s, 11, f->app);
     db_bind_text(s, 12, f->id);
-    enum rc rc = db_run(s);
-    if (rc == RC_OK)
-        f->num = db_last_rowid(tx->db);
-    return rc;
+    return store_row_insert(s, &f->num);
 }
 
 enum rc store_filter_update(struct store_tx *tx, const struct store_filter *f)
@@ -104,12 +101,13 @@ enum rc store_filter_list(struct store_tx *tx, int64_t app, struct str event,
     struct db_stmt *s =
         db_prepare(tx->db, store_page_ascending(page)
                                ? "SELECT " COLUMNS " FROM filter WHERE app = ?1 AND id > ?2"
-                                 " AND (?3 = '' OR event = ?3) ORDER BY id"
+                                 " AND (?3 = '' OR event = ?3) ORDER BY id LIMIT ?4"
                                : "SELECT " COLUMNS " FROM filter WHERE app = ?1 AND id < ?2"
-                                 " AND (?3 = '' OR event = ?3) ORDER BY id DESC");
+                                 " AND (?3 = '' OR event = ?3) ORDER BY id DESC LIMIT ?4");
     db_bind_int(s, 1, app);
     db_bind_text(s, 2, store_page_bound(page));
     db_bind_text(s, 3, event);
+    db_bind_int(s, 4, store_page_max(page));
     return store_page_rows(s, read_filter, sizeof *out, page, a, out, end);
 }
 
@@ -176,9 +174,14 @@ enum rc store_filter_chain_get(struct store_tx *tx, int64_t app, struct str even
 enum rc store_filter_chain_put(struct store_tx *tx, const struct store_filter_chain *c)
 {
     struct db_stmt *s = db_prepare(
-        tx->db, "INSERT OR REPLACE INTO filter_chain(app, event, deadline, keep, redact, token,"
+        tx->db, "INSERT INTO filter_chain(app, event, deadline, keep, redact, token,"
                 " token_hash, old_hash, old_until, created, updated)"
-                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT(app, event) DO UPDATE SET deadline = excluded.deadline,"
+                " keep = excluded.keep, redact = excluded.redact, token = excluded.token,"
+                " token_hash = excluded.token_hash, old_hash = excluded.old_hash,"
+                " old_until = excluded.old_until, created = excluded.created,"
+                " updated = excluded.updated");
     db_bind_int(s, 1, c->app);
     db_bind_text(s, 2, c->event);
     db_bind_int(s, 3, c->deadline_ms);

@@ -7,14 +7,17 @@
 
 #include "store/config_priv.h"
 
-/* ?1 organisation, ?2 text, ?3 application or 0, ?4 rows looked at. Columns: num, app, id, uid, title, detail. */
+/* ?1 organisation, ?2 text (in small letters, if it is no id), ?3 application or 0, ?4 rows looked at, ?5 most rows; of
+ * counts ?2 rows looked at. Columns: num, app, id, uid, title, detail. */
 #define OF_APP(column) " AND (?3 = 0 OR " column " = ?3)"
-#define HAS(column) "instr(lower(coalesce(" column ", '')), lower(?2)) > 0"
-#define NEWEST " ORDER BY num DESC LIMIT ?4)"
+#define OF_NONE " AND ?3 >= 0" /* event types belong to no application */
+#define HAS(column) "instr(lower(coalesce(" column ", '')), ?2) > 0"
+#define COUNT(rows) "SELECT count(*) FROM (SELECT 1 FROM " rows " LIMIT ?2) looked"
+#define NEWEST " ORDER BY num DESC LIMIT ?4) newest"
 #define BEST \
-    " ORDER BY (lower(coalesce(uid, '')) = lower(?2) OR lower(title) = lower(?2)) DESC, num DESC"
+    " ORDER BY (lower(coalesce(uid, '')) = ?2 OR lower(title) = ?2) DESC, num DESC LIMIT ?5"
 #define OF_ORG(table) \
-    table " t CROSS JOIN application p ON p.num = t.app WHERE p.deleted = 0 AND (p.org = ?1" \
+    table " t CROSS JOIN application p WHERE p.num = t.app AND p.deleted = 0 AND (p.org = ?1" \
           " OR p.num IN (SELECT app FROM source WHERE org = ?1 AND deleted = 0))"
 
 #define APPLICATION \
@@ -37,36 +40,35 @@ static const struct {
     [STORE_THING_APPLICATION] = { "SELECT " APPLICATION " AND id = ?2" OF_APP("num"),
                                   "SELECT * FROM (SELECT " APPLICATION OF_APP("num") NEWEST
                                   " WHERE " HAS("uid") " OR " HAS("title") BEST,
-                                  "SELECT count(*) FROM (SELECT 1 FROM application WHERE org = ?1 LIMIT ?4)" },
+                                  COUNT("application WHERE org = ?1" OF_APP("num")) },
     [STORE_THING_ENDPOINT] = { "SELECT " ENDPOINT " AND t.id = ?2" OF_APP("t.app"),
                                "SELECT * FROM (SELECT " ENDPOINT OF_APP("t.app") NEWEST
                                " WHERE " HAS("uid") " OR " HAS("title") " OR " HAS("detail") BEST,
-                               "SELECT count(*) FROM (SELECT 1 FROM " OF_ORG("endpoint")
-                                   OF_APP("t.app") " LIMIT ?4)" },
+                               COUNT(OF_ORG("endpoint") OF_APP("t.app")) },
     [STORE_THING_SOURCE] = { "SELECT " SOURCE " AND id = ?2" OF_APP("app"),
                              "SELECT * FROM (SELECT " SOURCE OF_APP("app") NEWEST
                              " WHERE " HAS("uid") " OR " HAS("title") BEST,
-                             "SELECT count(*) FROM (SELECT 1 FROM source WHERE org = ?1 LIMIT ?4)" },
+                             COUNT("source WHERE org = ?1" OF_APP("app")) },
     [STORE_THING_FILTER] = { "SELECT " FILTER " AND t.id = ?2" OF_APP("t.app"),
                              "SELECT * FROM (SELECT " FILTER OF_APP("t.app") NEWEST
                              " WHERE " HAS("title") " OR " HAS("detail") BEST,
-                             "SELECT count(*) FROM (SELECT 1 FROM " OF_ORG("filter")
-                                 OF_APP("t.app") " LIMIT ?4)" },
-    [STORE_THING_EVENT_TYPE] = { "SELECT " EVENT_TYPE " AND id = ?2 AND ?3 >= 0",
-                                 "SELECT * FROM (SELECT " EVENT_TYPE NEWEST " WHERE " HAS("title")
-                                     BEST,
-                                 "SELECT count(*) FROM (SELECT 1 FROM event_type WHERE org = ?1 LIMIT ?4)" },
+                             COUNT(OF_ORG("filter") OF_APP("t.app")) },
+    [STORE_THING_EVENT_TYPE] = { "SELECT " EVENT_TYPE " AND id = ?2" OF_NONE,
+                                 "SELECT * FROM (SELECT " EVENT_TYPE OF_NONE NEWEST
+                                 " WHERE " HAS("title") BEST,
+                                 COUNT("event_type WHERE org = ?1" OF_NONE) },
     [STORE_THING_TASK] = { "SELECT " TASK " AND id = ?2" OF_APP("app"), NULL, NULL },
 };
 
-/* A statement by id has no ?4. */
-static void find_bind(struct db_stmt *s, const struct store_find *f)
+static void find_bind(struct db_stmt *s, const struct store_find *f, size_t max, struct arena *a)
 {
     db_bind_int(s, 1, f->org);
-    db_bind_text(s, 2, f->text);
+    db_bind_text(s, 2, f->by_id ? f->text : store_text_lower(a, f->text));
     db_bind_int(s, 3, f->app);
-    if (!f->by_id)
-        db_bind_int(s, 4, STORE_FIND_ROWS);
+    if (f->by_id)
+        return;
+    db_bind_int(s, 4, STORE_FIND_ROWS);
+    db_bind_int(s, 5, (int64_t)max);
 }
 
 static struct store_named read_named(struct db_stmt *s, enum store_thing thing, struct arena *a)
@@ -87,7 +89,9 @@ static enum rc judge_rows(struct store_tx *tx, const char *sql, const struct sto
 {
     enum rc rc;
     struct db_stmt *s = db_prepare(tx->db, sql);
-    find_bind(s, f);
+    db_bind_int(s, 1, f->org);
+    db_bind_int(s, 2, STORE_FIND_ROWS);
+    db_bind_int(s, 3, f->app);
     if (!db_step(s, &rc))
         return rc;
     if (db_int(s, 0) >= STORE_FIND_ROWS)
@@ -105,7 +109,7 @@ enum rc store_find_named(struct store_tx *tx, enum store_thing thing, const stru
     if (sql == NULL || *count >= max)
         return RC_OK;
     struct db_stmt *s = db_prepare(tx->db, sql);
-    find_bind(s, f);
+    find_bind(s, f, max - *count, a);
     while (*count < max && db_step(s, &rc))
         out[(*count)++] = read_named(s, thing, a);
     db_reset(s);

@@ -45,7 +45,10 @@ enum rc store_issue_mark_set(struct store_tx *tx, const struct store_issue_mark 
     if (rc != RC_OK)
         return rc;
     s = db_prepare(tx->db,
-                   "INSERT OR REPLACE INTO issue_mark(" MARK ") VALUES(?, ?, ?, ?, ?, ?, ?)");
+                   "INSERT INTO issue_mark(" MARK ") VALUES(?, ?, ?, ?, ?, ?, ?)"
+                   " ON CONFLICT(org, key) DO UPDATE SET note = excluded.note,"
+                   " by_whom = excluded.by_whom, made = excluded.made, until = excluded.until,"
+                   " episode = excluded.episode");
     db_bind_int(s, 1, m->org);
     db_bind_text(s, 2, m->key);
     db_bind_text(s, 3, m->note);
@@ -115,15 +118,12 @@ enum rc store_alert_rule_insert(struct store_tx *tx, struct store_alert_rule *r)
         return rc;
     s = db_prepare(tx->db,
                    "INSERT INTO alert_rule(name, kinds, after, enabled, updated, org, id, created)"
-                   " VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
+                   " VALUES(?, ?, ?, ?, ?, ?, ?, ?) RETURNING num");
     alert_rule_bind(s, r);
     db_bind_int(s, 6, r->org);
     db_bind_text(s, 7, r->id);
     db_bind_int(s, 8, r->created_us);
-    rc = db_run(s);
-    if (rc == RC_OK)
-        r->num = db_last_rowid(tx->db);
-    return rc;
+    return store_row_insert(s, &r->num);
 }
 
 enum rc store_alert_rule_update(struct store_tx *tx, const struct store_alert_rule *r)
@@ -191,8 +191,9 @@ enum rc store_alert_sighting_set(struct store_tx *tx, const struct store_alert_s
     enum rc rc = issue_has_room(s, STORE_ALERT_SIGHTINGS_MAX);
     if (rc != RC_OK)
         return rc;
-    s = db_prepare(tx->db, "INSERT OR REPLACE INTO alert_sighting(rule, key, first, told, what)"
-                           " VALUES(?, ?, ?, ?, ?)");
+    s = db_prepare(tx->db, "INSERT INTO alert_sighting(rule, key, first, told, what)"
+                           " VALUES(?, ?, ?, ?, ?) ON CONFLICT(rule, key) DO UPDATE SET"
+                           " first = excluded.first, told = excluded.told, what = excluded.what");
     db_bind_int(s, 1, sighting->rule);
     db_bind_text(s, 2, sighting->key);
     db_bind_int(s, 3, sighting->first_us);
@@ -215,8 +216,8 @@ enum rc store_alert_sighting_all(struct store_tx *tx, int64_t org, struct arena 
     void *rows = NULL;
     struct db_stmt *s =
         db_prepare(tx->db, "SELECT s.rule, s.key, s.first, s.told, s.what FROM alert_rule r"
-                           " CROSS JOIN alert_sighting s ON s.rule = r.num"
-                           " WHERE r.org = ? ORDER BY s.rule, s.key");
+                           " CROSS JOIN alert_sighting s"
+                           " WHERE s.rule = r.num AND r.org = ? ORDER BY s.rule, s.key");
     db_bind_int(s, 1, org);
     enum rc rc = store_row_all(s, read_sighting, sizeof(**out), a, &rows, count);
     *out = rows;

@@ -20,15 +20,12 @@ static void read_org(struct db_stmt *s, struct arena *a, void *row)
 
 enum rc store_org_insert(struct store_tx *tx, struct store_org *org)
 {
-    struct db_stmt *s =
-        db_prepare(tx->db, "INSERT INTO organisation(id, name, created) VALUES(?, ?, ?)");
+    struct db_stmt *s = db_prepare(
+        tx->db, "INSERT INTO organisation(id, name, created) VALUES(?, ?, ?) RETURNING num");
     db_bind_text(s, 1, org->id);
     db_bind_text(s, 2, org->name);
     db_bind_int(s, 3, org->created_us);
-    enum rc rc = db_run(s);
-    if (rc == RC_OK)
-        org->num = db_last_rowid(tx->db);
-    return rc;
+    return store_row_insert(s, &org->num);
 }
 
 enum rc store_org_find(struct store_tx *tx, struct str id, struct arena *a, struct store_org *out)
@@ -54,14 +51,26 @@ enum rc store_org_named(struct store_tx *tx, struct str name, struct arena *a,
     return store_row_one(s, read_org, a, out);
 }
 
+/* The organisation for operational webhooks is no customer. Empty: there is none yet. */
+static enum rc org_hidden(struct store_tx *tx, struct arena *a, struct str *id)
+{
+    enum rc rc = store_setting_get(tx, "operational_org", a, id);
+    if (rc == RC_NOT_FOUND)
+        *id = STR("");
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 enum rc store_org_list(struct store_tx *tx, struct arena *a, struct store_org **out, size_t *count)
 {
     void *rows;
-    struct db_stmt *s =
-        db_prepare(tx->db, "SELECT " COLUMNS " FROM organisation WHERE id NOT IN (SELECT"
-                           " CAST(value AS TEXT) FROM setting WHERE name = 'operational_org')"
-                           " ORDER BY num");
-    enum rc rc = store_row_all(s, read_org, sizeof **out, a, &rows, count);
+    struct str hidden;
+    enum rc rc = org_hidden(tx, a, &hidden);
+    if (rc != RC_OK)
+        return rc;
+    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM organisation WHERE id <> ?"
+                                           " ORDER BY num");
+    db_bind_text(s, 1, hidden);
+    rc = store_row_all(s, read_org, sizeof **out, a, &rows, count);
     if (rc == RC_OK)
         *out = rows;
     return rc;
@@ -70,13 +79,18 @@ enum rc store_org_list(struct store_tx *tx, struct arena *a, struct store_org **
 enum rc store_org_page(struct store_tx *tx, const struct store_page *page, struct arena *a,
                        struct store_org *out, struct store_page_end *end)
 {
-#define CUSTOMERS \
-    "SELECT " COLUMNS " FROM organisation WHERE id NOT IN (SELECT CAST(value AS TEXT)" \
-    " FROM setting WHERE name = 'operational_org')"
+    struct str hidden;
+    enum rc rc = org_hidden(tx, a, &hidden);
+    if (rc != RC_OK)
+        return rc;
     struct db_stmt *s =
-        db_prepare(tx->db, store_page_ascending(page) ? CUSTOMERS " AND id > ? ORDER BY id"
-                                                      : CUSTOMERS " AND id < ? ORDER BY id DESC");
-    db_bind_text(s, 1, store_page_bound(page));
+        db_prepare(tx->db, store_page_ascending(page)
+                               ? "SELECT " COLUMNS " FROM organisation WHERE id <> ? AND id > ?"
+                                 " ORDER BY id LIMIT ?"
+                               : "SELECT " COLUMNS " FROM organisation WHERE id <> ? AND id < ?"
+                                 " ORDER BY id DESC LIMIT ?");
+    db_bind_text(s, 1, hidden);
+    db_bind_text(s, 2, store_page_bound(page));
+    db_bind_int(s, 3, store_page_max(page));
     return store_page_rows(s, read_org, sizeof *out, page, a, out, end);
-#undef CUSTOMERS
 }

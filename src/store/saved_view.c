@@ -41,16 +41,15 @@ enum rc store_saved_view_insert(struct store_tx *tx, struct store_saved_view *v)
     struct db_stmt *s = db_prepare(
         tx->db,
         "INSERT INTO saved_view(shared, name, page, query, updated, org, id, owner, created)"
-        " SELECT ?, ?, ?, ?, ?, ?6, ?, ?, ? WHERE (SELECT count(*) FROM saved_view WHERE org = ?6) < ?10");
+        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE (SELECT count(*) FROM saved_view WHERE org = ?6) < ?10"
+        " RETURNING num");
     saved_view_bind_changeable(s, v);
     db_bind_int(s, 6, v->org);
     db_bind_text(s, 7, v->id);
     db_bind_text(s, 8, v->owner);
     db_bind_int(s, 9, v->created_us);
     db_bind_int(s, 10, STORE_VIEWS_MAX);
-    enum rc rc = store_row_change(tx->db, s);
-    if (rc == RC_OK)
-        v->num = db_last_rowid(tx->db);
+    enum rc rc = store_row_insert(s, &v->num);
     return rc == RC_NOT_FOUND ? RC_LIMIT : rc;
 }
 
@@ -89,11 +88,12 @@ enum rc store_saved_view_list(struct store_tx *tx, int64_t org, struct str owner
     struct db_stmt *s =
         db_prepare(tx->db, store_page_ascending(page)
                                ? "SELECT " COLUMNS " FROM saved_view WHERE org = ?1" VISIBLE
-                                 " AND id > ?3 ORDER BY id"
+                                 " AND id > ?3 ORDER BY id LIMIT ?4"
                                : "SELECT " COLUMNS " FROM saved_view WHERE org = ?1" VISIBLE
-                                 " AND id < ?3 ORDER BY id DESC");
+                                 " AND id < ?3 ORDER BY id DESC LIMIT ?4");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, owner);
     db_bind_text(s, 3, store_page_bound(page));
+    db_bind_int(s, 4, store_page_max(page));
     return store_page_rows(s, read_saved_view, sizeof *out, page, a, out, end);
 }

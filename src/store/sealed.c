@@ -27,9 +27,9 @@ static const char *const queries[][2] = {
       "SELECT 'filter-url:' || id, credentials FROM filter WHERE credentials IS NOT NULL" NEWEST },
     { HAS("filter_chain"), "SELECT 'filter-chain:' || app || ':' || event, token FROM filter_chain"
                            " WHERE length(token) > 0 LIMIT 1000" },
-    { HAS("user"), "SELECT 'user-totp:' || org || ':' || name, totp FROM user"
+    { HAS("user"), "SELECT 'user-totp:' || org || ':' || name, totp FROM \"user\""
                    " WHERE length(totp) > 0" NEWEST },
-    { HAS("user"), "SELECT 'user-shared:' || org || ':' || name, secret FROM user"
+    { HAS("user"), "SELECT 'user-shared:' || org || ':' || name, secret FROM \"user\""
                    " WHERE length(secret) > 0" NEWEST },
     { HAS("gaia_webhook"), "SELECT 'options:' || token, api_token FROM gaia_webhook"
                            " WHERE length(api_token) > 0 LIMIT 1000" },

@@ -102,17 +102,14 @@ enum rc store_source_insert(struct store_tx *tx, struct store_source *source)
     struct db_stmt *s =
         db_prepare(tx->db, "INSERT INTO source(uid, name, metadata, kind, scheme, config, secrets,"
                            " paused, updated, created, org, app, id)"
-                           " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                           " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING num");
     source_bind_changeable(s, source);
     db_bind_int(s, 10, source->created_us);
     db_bind_int(s, 11, source->org);
     db_bind_int(s, 12, source->app);
     db_bind_text(s, 13, source->id);
-    enum rc rc = db_run(s);
-    if (rc != RC_OK)
-        return rc;
-    source->num = db_last_rowid(tx->db);
-    return put_tokens(tx, source);
+    enum rc rc = store_row_insert(s, &source->num);
+    return rc == RC_OK ? put_tokens(tx, source) : rc;
 }
 
 enum rc store_source_update(struct store_tx *tx, const struct store_source *source)
@@ -191,13 +188,15 @@ enum rc store_source_list(struct store_tx *tx, int64_t org, const struct store_p
                           struct arena *a, struct store_source *out, struct store_page_end *end)
 {
     struct db_stmt *s = db_prepare(
-        tx->db, store_page_ascending(page)
-                    ? "SELECT " COLUMNS
-                      " FROM source WHERE org = ? AND deleted = 0 AND id > ? ORDER BY id"
-                    : "SELECT " COLUMNS
-                      " FROM source WHERE org = ? AND deleted = 0 AND id < ? ORDER BY id DESC");
+        tx->db,
+        store_page_ascending(page)
+            ? "SELECT " COLUMNS
+              " FROM source WHERE org = ? AND deleted = 0 AND id > ? ORDER BY id LIMIT ?"
+            : "SELECT " COLUMNS
+              " FROM source WHERE org = ? AND deleted = 0 AND id < ? ORDER BY id DESC LIMIT ?");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, store_page_bound(page));
+    db_bind_int(s, 3, store_page_max(page));
     enum rc rc = store_page_rows(s, read_source, sizeof *out, page, a, out, end);
     for (size_t i = 0; rc == RC_OK && i < end->count; i++)
         rc = load_tokens(tx, a, &out[i]);

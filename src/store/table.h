@@ -19,5 +19,8 @@ MUST_USE enum rc store_row_one(struct db_stmt *s, store_row_fn read, struct aren
 /* All rows; *out in the arena. */
 MUST_USE enum rc store_row_all(struct db_stmt *s, store_row_fn read, size_t size, struct arena *a,
                                void **out, size_t *count);
+/* Runs a bound INSERT of one row that ends in RETURNING num. RC_CONFLICT: a unique value is taken. RC_NOT_FOUND: it
+ * inserts what a SELECT finds, which was nothing. */
+MUST_USE enum rc store_row_insert(struct db_stmt *s, int64_t *num);
 /* Runs a bound UPDATE or DELETE of one row. RC_NOT_FOUND: there was none. */
 MUST_USE enum rc store_row_change(struct db *db, struct db_stmt *s);

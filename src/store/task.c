@@ -39,7 +39,8 @@ enum rc store_task_insert(struct store_tx *tx, struct store_task *t)
     struct db_stmt *s = db_prepare(
         tx->db,
         "INSERT INTO task(org, app, endpoint, id, kind, status, input, cursor, data, created, updated,"
-        " rate, paced_from, started_by) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " rate, paced_from, started_by) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " RETURNING num");
     db_bind_int(s, 1, t->org);
     db_bind_int(s, 2, t->app);
     db_bind_int(s, 3, t->endpoint);
@@ -54,10 +55,7 @@ enum rc store_task_insert(struct store_tx *tx, struct store_task *t)
     db_bind_int(s, 12, t->rate);
     db_bind_int(s, 13, t->created_us);
     db_bind_opt_text(s, 14, t->started_by);
-    enum rc rc = db_run(s);
-    if (rc == RC_OK)
-        t->num = db_last_rowid(tx->db);
-    return rc;
+    return store_row_insert(s, &t->num);
 }
 
 enum rc store_task_update(struct store_tx *tx, const struct store_task *t)
@@ -103,23 +101,26 @@ enum rc store_task_by_num(struct store_tx *tx, int64_t num, struct arena *a, str
 
 #define FITS \
     " AND (?3 = '' OR status = ?3) AND (?5 = 0 OR app = ?5)" \
-    " AND CASE ?4 WHEN '' THEN (kind GLOB 'bulk.*') = ?6 ELSE kind = ?4 END"
+    " AND CASE ?4 WHEN '' THEN CASE substr(kind, 1, 5) WHEN 'bulk.' THEN 1 ELSE 0 END = ?6" \
+    " ELSE kind = ?4 END"
 
 enum rc store_task_list(struct store_tx *tx, const struct store_task_filter *f,
                         const struct store_page *page, struct arena *a, struct store_task *out,
                         struct store_page_end *end)
 {
-    struct db_stmt *s = db_prepare(
-        tx->db, store_page_ascending(page)
-                    ? "SELECT " COLUMNS " FROM task WHERE org = ?1 AND id > ?2" FITS " ORDER BY id"
-                    : "SELECT " COLUMNS " FROM task WHERE org = ?1 AND id < ?2" FITS
-                      " ORDER BY id DESC");
+    struct db_stmt *s =
+        db_prepare(tx->db, store_page_ascending(page)
+                               ? "SELECT " COLUMNS " FROM task WHERE org = ?1 AND id > ?2" FITS
+                                 " ORDER BY id LIMIT ?7"
+                               : "SELECT " COLUMNS " FROM task WHERE org = ?1 AND id < ?2" FITS
+                                 " ORDER BY id DESC LIMIT ?7");
     db_bind_int(s, 1, f->org);
     db_bind_text(s, 2, store_page_bound(page));
     db_bind_text(s, 3, f->status);
     db_bind_text(s, 4, f->kind);
     db_bind_int(s, 5, f->app);
     db_bind_int(s, 6, f->is_bulk);
+    db_bind_int(s, 7, store_page_max(page));
     return store_page_rows(s, read_task, sizeof *out, page, a, out, end);
 }
 

@@ -5,12 +5,14 @@
 #include "store/token.h"
 
 #include "store/config_priv.h"
+#include "json/json.h"
 
 #define COLUMNS \
-    "num, org, app, name, scopes, hash, created, expires, kind, parent, user, used," \
+    "num, org, app, name, scopes, hash, created, expires, kind, parent, \"user\", used," \
     " how, peer, proved, made_by"
 
 enum { FORGOTTEN_AT_ONCE = 256 };
+#define MANY "1000000000" /* rows: all there are */
 
 static void read_token(struct db_stmt *s, struct arena *a, void *row)
 {
@@ -37,12 +39,16 @@ static void read_token(struct db_stmt *s, struct arena *a, void *row)
         memcpy(t->hash, hash.ptr, sizeof t->hash);
 }
 
+#define INSERT \
+    "INSERT INTO token(org, app, name, scopes, hash, created, expires, kind, parent, \"user\", used," \
+    " how, peer, proved, made_by"
+#define VALUES "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+
 enum rc store_token_insert(struct store_tx *tx, struct store_token *t)
 {
-    struct db_stmt *s = db_prepare(
-        tx->db, "INSERT INTO token(org, app, name, scopes, hash, created, expires, kind, parent,"
-                " user, used, how, peer, proved, made_by, num)"
-                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0))");
+    struct db_stmt *s =
+        db_prepare(tx->db, t->num == 0 ? INSERT ") VALUES(" VALUES ") RETURNING num"
+                                       : INSERT ", num) VALUES(" VALUES ", ?) RETURNING num");
     db_bind_int(s, 1, t->org);
     db_bind_int(s, 2, t->app);
     db_bind_text(s, 3, t->name);
@@ -58,11 +64,9 @@ enum rc store_token_insert(struct store_tx *tx, struct store_token *t)
     db_bind_text(s, 13, t->peer);
     db_bind_int(s, 14, t->proved_us);
     db_bind_opt_text(s, 15, t->made_by);
-    db_bind_int(s, 16, t->num);
-    enum rc rc = db_run(s);
-    if (rc == RC_OK)
-        t->num = db_last_rowid(tx->db);
-    return rc;
+    if (t->num != 0)
+        db_bind_int(s, 16, t->num);
+    return store_row_insert(s, &t->num);
 }
 
 enum rc store_token_find(struct store_tx *tx, const uint8_t hash[static 32], struct arena *a,
@@ -117,9 +121,9 @@ enum rc store_token_shorten(struct store_tx *tx, int64_t num, int64_t expires_us
 enum rc store_token_trim(struct store_tx *tx, int64_t parent, enum store_token_kind kind,
                          int64_t kept)
 {
-    struct db_stmt *s =
-        db_prepare(tx->db, "DELETE FROM token WHERE num IN (SELECT num FROM token WHERE parent = ?1"
-                           " AND parent <> 0 AND kind = ?2 ORDER BY num DESC LIMIT -1 OFFSET ?3)");
+    struct db_stmt *s = db_prepare(
+        tx->db, "DELETE FROM token WHERE num IN (SELECT num FROM token WHERE parent = ?1"
+                " AND parent <> 0 AND kind = ?2 ORDER BY num DESC LIMIT " MANY " OFFSET ?3)");
     db_bind_int(s, 1, parent);
     db_bind_int(s, 2, kind);
     db_bind_int(s, 3, kept);
@@ -136,14 +140,83 @@ enum rc store_token_forget_expired(struct store_tx *tx, int64_t before_us)
     return db_run(s);
 }
 
+/* --- those of an application ----------------------------------------------------------------------- */
+
+struct session_token {
+    int64_t num, expires_us;
+    struct str scopes;
+};
+
+static void read_session_token(struct db_stmt *s, struct arena *a, void *row)
+{
+    *(struct session_token *)row =
+        (struct session_token){ db_int(s, 0), db_int(s, 1), db_text(s, 2, a) };
+}
+
+static enum rc token_is_of(const struct session_token *t, struct str session, bool *is_of)
+{
+    json_t *scopes = NULL;
+    if (json_parse(t->scopes, &scopes, NULL) != RC_OK)
+        return RC_CORRUPT;
+    *is_of = str_eq(json_str_member(scopes, "session"), session);
+    json_decref(scopes);
+    return RC_OK;
+}
+
+typedef enum rc (*session_token_fn)(struct store_tx *tx, const struct session_token *t,
+                                    int64_t *arg);
+
+/* Each token of the application that was not ended and has the session among its scopes. */
+static enum rc session_each(struct store_tx *tx, int64_t app, struct str session,
+                            session_token_fn fn, int64_t *arg)
+{
+    struct arena arena;
+    void *rows = NULL;
+    size_t count = 0;
+    struct db_stmt *s =
+        db_prepare(tx->db, "SELECT num, expires, scopes FROM token WHERE app = ?1 AND app <> 0"
+                           " AND expires <> ?2 AND scopes IS NOT NULL ORDER BY num");
+    db_bind_int(s, 1, app);
+    db_bind_int(s, 2, STORE_TOKEN_ENDED_US);
+    arena_init(&arena);
+    enum rc rc =
+        store_row_all(s, read_session_token, sizeof(struct session_token), &arena, &rows, &count);
+    const struct session_token *tokens = rows;
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        bool is_of = false;
+        rc = token_is_of(&tokens[i], session, &is_of);
+        if (rc == RC_OK && is_of)
+            rc = fn(tx, &tokens[i], arg);
+    }
+    arena_fini(&arena);
+    return rc;
+}
+
+/* Those made with one that was deleted before have gone with it. */
+static enum rc session_token_delete(struct store_tx *tx, const struct session_token *t,
+                                    int64_t *count)
+{
+    enum rc rc = store_token_delete(tx, t->num);
+    *count += rc == RC_OK ? 1 : 0;
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+static enum rc session_token_shorten(struct store_tx *tx, const struct session_token *t,
+                                     int64_t *expires_us)
+{
+    bool is_longer = t->expires_us == 0 || t->expires_us > *expires_us;
+    return is_longer ? store_token_shorten(tx, t->num, *expires_us) : RC_OK;
+}
+
 enum rc store_token_expire_app(struct store_tx *tx, int64_t app, struct str session, int64_t *count)
 {
+    *count = 0;
+    if (session.len > 0)
+        return session_each(tx, app, session, session_token_delete, count);
     struct db_stmt *s =
-        db_prepare(tx->db, "DELETE FROM token WHERE app = ?1 AND app <> 0 AND expires <> ?3"
-                           " AND (?2 = '' OR json_extract(scopes, '$.session') = ?2)");
+        db_prepare(tx->db, "DELETE FROM token WHERE app = ?1 AND app <> 0 AND expires <> ?2");
     db_bind_int(s, 1, app);
-    db_bind_text(s, 2, session);
-    db_bind_int(s, 3, STORE_TOKEN_ENDED_US);
+    db_bind_int(s, 2, STORE_TOKEN_ENDED_US);
     enum rc rc = db_run(s);
     *count = rc == RC_OK ? db_changes(tx->db) : 0;
     return rc;
@@ -152,13 +225,12 @@ enum rc store_token_expire_app(struct store_tx *tx, int64_t app, struct str sess
 enum rc store_token_shorten_app(struct store_tx *tx, int64_t app, struct str session,
                                 int64_t expires_us)
 {
-    struct db_stmt *s =
-        db_prepare(tx->db, "UPDATE token SET expires = ?3 WHERE app = ?1 AND app <> 0"
-                           " AND (expires = 0 OR expires > ?3)"
-                           " AND (?2 = '' OR json_extract(scopes, '$.session') = ?2)");
+    if (session.len > 0)
+        return session_each(tx, app, session, session_token_shorten, &expires_us);
+    struct db_stmt *s = db_prepare(tx->db, "UPDATE token SET expires = ?2 WHERE app = ?1"
+                                           " AND app <> 0 AND (expires = 0 OR expires > ?2)");
     db_bind_int(s, 1, app);
-    db_bind_text(s, 2, session);
-    db_bind_int(s, 3, expires_us);
+    db_bind_int(s, 2, expires_us);
     return db_run(s);
 }
 
@@ -185,12 +257,13 @@ enum rc store_token_page(struct store_tx *tx, int64_t org, const struct store_pa
     struct db_stmt *s = db_prepare(
         tx->db, ascending
                     ? "SELECT " COLUMNS " FROM token WHERE org = ? AND kind = 0 AND expires <> ?"
-                      " AND num > ? ORDER BY num"
+                      " AND num > ? ORDER BY num LIMIT ?"
                     : "SELECT " COLUMNS " FROM token WHERE org = ? AND kind = 0 AND expires <> ?"
-                      " AND num < ? ORDER BY num DESC");
+                      " AND num < ? ORDER BY num DESC LIMIT ?");
     db_bind_int(s, 1, org);
     db_bind_int(s, 2, STORE_TOKEN_ENDED_US);
     db_bind_int(s, 3, after);
+    db_bind_int(s, 4, store_page_max(page));
     return store_page_rows(s, read_token, sizeof *out, page, a, out, end);
 }
 
@@ -199,7 +272,8 @@ enum rc store_token_page(struct store_tx *tx, int64_t org, const struct store_pa
 /* Parameters 1 to 5. */
 #define SESSIONS \
     " FROM token WHERE org = ?1 AND kind = 1 AND expires > ?4 AND used > ?5" \
-    " AND (?2 = 0 OR user = ?2) AND (?3 = 0 OR parent = ?3)"
+    " AND (?2 = 0 OR \"user\" = ?2)" \
+    " AND (?3 = 0 OR parent = ?3)"
 
 static void bind_sessions(struct db_stmt *s, const struct store_session_filter *f)
 {
@@ -219,10 +293,11 @@ enum rc store_token_sessions(struct store_tx *tx, const struct store_session_fil
     if (page->after.len > 0 && str_to_i64(page->after, &after) != RC_OK)
         return RC_INVALID;
     struct db_stmt *s = db_prepare(
-        tx->db, ascending ? "SELECT " COLUMNS SESSIONS " AND num > ?6 ORDER BY num"
-                          : "SELECT " COLUMNS SESSIONS " AND num < ?6 ORDER BY num DESC");
+        tx->db, ascending ? "SELECT " COLUMNS SESSIONS " AND num > ?6 ORDER BY num LIMIT ?7"
+                          : "SELECT " COLUMNS SESSIONS " AND num < ?6 ORDER BY num DESC LIMIT ?7");
     bind_sessions(s, f);
     db_bind_int(s, 6, after);
+    db_bind_int(s, 7, store_page_max(page));
     return store_page_rows(s, read_token, sizeof *out, page, a, out, end);
 }
 
@@ -243,7 +318,7 @@ static enum rc trim_uses(struct store_tx *tx, int64_t num)
 {
     struct db_stmt *s = db_prepare(
         tx->db, "DELETE FROM token_use WHERE token = ?1 AND peer IN (SELECT peer FROM token_use"
-                " WHERE token = ?1 ORDER BY last DESC, peer LIMIT -1 OFFSET ?2)");
+                " WHERE token = ?1 ORDER BY last DESC, peer LIMIT " MANY " OFFSET ?2)");
     db_bind_int(s, 1, num);
     db_bind_int(s, 2, STORE_TOKEN_USES_MAX);
     return db_run(s);
@@ -255,7 +330,8 @@ enum rc store_token_note_use(struct store_tx *tx, int64_t num, struct str peer, 
     struct db_stmt *s =
         db_prepare(tx->db, "INSERT INTO token_use(token, peer, first, last)"
                            " SELECT num, ?2, ?3, ?3 FROM token WHERE num = ?1"
-                           " ON CONFLICT(token, peer) DO UPDATE SET last = max(last, ?3)");
+                           " ON CONFLICT(token, peer) DO UPDATE SET last = excluded.last"
+                           " WHERE token_use.last < excluded.last");
     db_bind_int(s, 1, num);
     db_bind_text(s, 2, peer);
     db_bind_int(s, 3, at_us / hour_us * hour_us);

@@ -14,15 +14,15 @@
     "SELECT e.num, e.app, e.id, e.uid, e.url, e.description, e.disabled, e.disabled_reason," \
     " coalesce(h.failing_since, 0), coalesce(h.last_failure, 0), e.created, e.updated, p.org FROM "
 #define FAILING \
-    AILING "endpoint_health h CROSS JOIN endpoint e ON e.num = h.endpoint" \
-           " CROSS JOIN application p ON p.num = e.app" \
-           " WHERE h.failing_since <> 0 AND e.deleted = 0 AND e.disabled = 0 AND" OF_ORG \
-           " ORDER BY h.failing_since LIMIT ?3"
+    AILING \
+    "endpoint_health h CROSS JOIN endpoint e CROSS JOIN application p" \
+    " WHERE e.num = h.endpoint AND p.num = e.app AND h.failing_since <> 0 AND e.deleted = 0 AND e.disabled = 0 AND" OF_ORG \
+    " ORDER BY h.failing_since LIMIT ?3"
 #define DISABLED \
     AILING \
-    "endpoint e CROSS JOIN application p ON p.num = e.app" \
+    "endpoint e CROSS JOIN application p" \
     " LEFT JOIN endpoint_health h ON h.endpoint = e.num" \
-    " WHERE e.disabled <> 0 AND e.deleted = 0 AND e.disabled_reason IN ('failing', 'gone') AND" OF_ORG \
+    " WHERE p.num = e.app AND e.disabled <> 0 AND e.deleted = 0 AND e.disabled_reason IN ('failing', 'gone') AND" OF_ORG \
     " ORDER BY e.updated DESC LIMIT ?3"
 
 static void read_ailing(struct db_stmt *s, struct arena *a, void *row)
@@ -108,12 +108,12 @@ enum rc store_trouble_filter_apps(struct store_tx *tx, int64_t org, int64_t app,
                                   struct arena *a, int64_t **out, size_t *count)
 {
     void *rows = NULL;
-    enum rc rc = trouble_read_all(
-        tx,
-        "SELECT DISTINCT f.app FROM filter f CROSS JOIN application p ON p.num = f.app"
-        " WHERE f.enabled <> 0 AND p.deleted = 0 AND p.org = ?1"
-        " AND (?2 = 0 OR p.num = ?2) LIMIT ?3",
-        org, app, max, trouble_read_number, sizeof(**out), a, &rows, count);
+    enum rc rc =
+        trouble_read_all(tx,
+                         "SELECT DISTINCT f.app FROM filter f CROSS JOIN application p"
+                         " WHERE p.num = f.app AND f.enabled <> 0 AND p.deleted = 0 AND p.org = ?1"
+                         " AND (?2 = 0 OR p.num = ?2) LIMIT ?3",
+                         org, app, max, trouble_read_number, sizeof(**out), a, &rows, count);
     *out = rows;
     return rc;
 }

@@ -54,23 +54,20 @@ static void user_bind_changeable(struct db_stmt *s, const struct store_user *u)
 enum rc store_user_insert(struct store_tx *tx, struct store_user *u)
 {
     struct db_stmt *s = db_prepare(
-        tx->db, "INSERT INTO user(roles, password, totp, secret, generation, updated, totp_new,"
+        tx->db, "INSERT INTO \"user\"(roles, password, totp, secret, generation, updated, totp_new,"
                 " disabled, org, name, totp_step, created)"
-                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)");
+                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?) RETURNING num");
     user_bind_changeable(s, u);
     db_bind_int(s, 9, u->org);
     db_bind_text(s, 10, u->name);
     db_bind_int(s, 11, u->created_us);
-    enum rc rc = db_run(s);
-    if (rc == RC_OK)
-        u->num = db_last_rowid(tx->db);
-    return rc;
+    return store_row_insert(s, &u->num);
 }
 
 enum rc store_user_update(struct store_tx *tx, const struct store_user *u)
 {
     struct db_stmt *s =
-        db_prepare(tx->db, "UPDATE user SET roles = ?, password = ?, totp = ?, secret = ?,"
+        db_prepare(tx->db, "UPDATE \"user\" SET roles = ?, password = ?, totp = ?, secret = ?,"
                            " generation = ?, updated = ?, totp_new = ?, disabled = ?"
                            " WHERE num = ?");
     user_bind_changeable(s, u);
@@ -80,7 +77,7 @@ enum rc store_user_update(struct store_tx *tx, const struct store_user *u)
 
 enum rc store_user_delete(struct store_tx *tx, int64_t num)
 {
-    struct db_stmt *s = db_prepare(tx->db, "DELETE FROM user WHERE num = ?");
+    struct db_stmt *s = db_prepare(tx->db, "DELETE FROM \"user\" WHERE num = ?");
     db_bind_int(s, 1, num);
     return store_row_change(tx->db, s);
 }
@@ -89,7 +86,7 @@ enum rc store_user_find(struct store_tx *tx, int64_t org, struct str name, struc
                         struct store_user *out)
 {
     struct db_stmt *s =
-        db_prepare(tx->db, "SELECT " COLUMNS " FROM user WHERE org = ? AND name = ?");
+        db_prepare(tx->db, "SELECT " COLUMNS " FROM \"user\" WHERE org = ? AND name = ?");
     db_bind_int(s, 1, org);
     db_bind_text(s, 2, name);
     return store_row_one(s, read_user, a, out);
@@ -101,7 +98,7 @@ enum rc store_user_only(struct store_tx *tx, struct str name, struct arena *a,
     void *rows;
     size_t count = 0;
     struct db_stmt *s =
-        db_prepare(tx->db, "SELECT " COLUMNS " FROM user WHERE name = ? ORDER BY num LIMIT 2");
+        db_prepare(tx->db, "SELECT " COLUMNS " FROM \"user\" WHERE name = ? ORDER BY num LIMIT 2");
     db_bind_text(s, 1, name);
     enum rc rc = store_row_all(s, read_user, sizeof *out, a, &rows, &count);
     if (rc != RC_OK)
@@ -114,7 +111,7 @@ enum rc store_user_only(struct store_tx *tx, struct str name, struct arena *a,
 
 enum rc store_user_by_num(struct store_tx *tx, int64_t num, struct arena *a, struct store_user *out)
 {
-    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM user WHERE num = ?");
+    struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM \"user\" WHERE num = ?");
     db_bind_int(s, 1, num);
     return store_row_one(s, read_user, a, out);
 }
@@ -124,7 +121,7 @@ enum rc store_user_list(struct store_tx *tx, int64_t org, struct arena *a, struc
 {
     void *rows;
     struct db_stmt *s = db_prepare(
-        tx->db, "SELECT " COLUMNS " FROM user WHERE ?1 = 0 OR org = ?1 ORDER BY org, name");
+        tx->db, "SELECT " COLUMNS " FROM \"user\" WHERE ?1 = 0 OR org = ?1 ORDER BY org, name");
     db_bind_int(s, 1, org);
     enum rc rc = store_row_all(s, read_user, sizeof **out, a, &rows, count);
     if (rc == RC_OK)
@@ -139,19 +136,21 @@ enum rc store_user_page(struct store_tx *tx, int64_t org, const struct store_pag
     int64_t after = ascending ? 0 : INT64_MAX;
     if (page->after.len > 0 && str_to_i64(page->after, &after) != RC_OK)
         return RC_INVALID;
-    struct db_stmt *s = db_prepare(
-        tx->db, ascending ? "SELECT " COLUMNS " FROM user WHERE org = ? AND num > ? ORDER BY num"
-                          : "SELECT " COLUMNS
-                            " FROM user WHERE org = ? AND num < ? ORDER BY num DESC");
+    struct db_stmt *s =
+        db_prepare(tx->db, ascending ? "SELECT " COLUMNS " FROM \"user\" WHERE org = ? AND num > ?"
+                                       " ORDER BY num LIMIT ?"
+                                     : "SELECT " COLUMNS " FROM \"user\" WHERE org = ? AND num < ?"
+                                       " ORDER BY num DESC LIMIT ?");
     db_bind_int(s, 1, org);
     db_bind_int(s, 2, after);
+    db_bind_int(s, 3, store_page_max(page));
     return store_page_rows(s, read_user, sizeof *out, page, a, out, end);
 }
 
 enum rc store_user_use_step(struct store_tx *tx, int64_t num, int64_t step)
 {
     struct db_stmt *s =
-        db_prepare(tx->db, "UPDATE user SET totp_step = ?2 WHERE num = ?1 AND totp_step < ?2");
+        db_prepare(tx->db, "UPDATE \"user\" SET totp_step = ?2 WHERE num = ?1 AND totp_step < ?2");
     db_bind_int(s, 1, num);
     db_bind_int(s, 2, step);
     return store_row_change(tx->db, s);

@@ -336,6 +336,78 @@ static void event_types_are_filtered_by_archive_and_flags(void **state)
     store_end(tx);
 }
 
+static void pages_of_event_types_are_full_however_many_are_hidden(void **state)
+{
+    struct fixture *f = *state;
+    struct store_event_type out[2];
+    struct store_page_end end;
+    struct store_tx *tx = begin(f);
+    for (int i = 0; i < 40; i++) { /* every tenth is everybody's */
+        struct store_event_type et = {
+            .org = TEST_ORG,
+            .id = str_from(id_text(f, "evtype_", id_new(store_ids(f->store)))),
+            .name = arena_fmt(&f->arena, "type%02d", i),
+            .description = STR("d"),
+            .feature_flags = i % 10 == 0 ? STR_NONE : STR("[\"beta\"]")
+        };
+        assert_int_equal(store_event_type_insert(tx, &et), RC_OK);
+    }
+    struct store_page page = { .limit = 2 };
+    assert_int_equal(
+        store_event_type_list(tx, TEST_ORG, true, STR("[\"x\"]"), &page, &f->arena, out, &end),
+        RC_OK);
+    assert_int_equal(end.count, 2);
+    assert_false(end.done);
+    assert_true(str_eq(out[1].name, STR("type10")));
+    page = (struct store_page){ .limit = 2, .after = STR("type10") };
+    assert_int_equal(
+        store_event_type_list(tx, TEST_ORG, true, STR("[\"x\"]"), &page, &f->arena, out, &end),
+        RC_OK);
+    assert_int_equal(end.count, 2);
+    assert_true(end.done);
+    assert_true(str_eq(out[1].name, STR("type30")));
+    page = (struct store_page){ .limit = 2, .after = STR("type30"), .backwards = true };
+    assert_int_equal(
+        store_event_type_list(tx, TEST_ORG, true, STR("[\"x\"]"), &page, &f->arena, out, &end),
+        RC_OK);
+    assert_int_equal(end.count, 2);
+    assert_false(end.done);
+    assert_true(str_eq(out[0].name, STR("type10")) && str_eq(out[1].name, STR("type20")));
+    store_end(tx);
+}
+
+static void tokens_of_a_session_end_later_but_never_later_than_they_would(void **state)
+{
+    struct fixture *f = *state;
+    const int64_t expires_us[] = { 0, 50, 200, 0 };
+    const int64_t expected_us[] = { 100, 50, 100, 0 }; /* the last is of another session */
+    struct store_token out;
+    struct store_tx *tx = begin(f);
+    for (int i = 0; i < 4; i++) {
+        struct store_token t = { .org = TEST_ORG,
+                                 .app = TEST_APP,
+                                 .name = STR("t"),
+                                 .hash = { (uint8_t)(i + 1) },
+                                 .expires_us = expires_us[i],
+                                 .scopes = i == 3 ? STR("{\"session\":\"S1\"}")
+                                                  : STR("{\"session\":\"s1\"}") };
+        assert_int_equal(store_token_insert(tx, &t), RC_OK);
+    }
+    assert_int_equal(store_token_shorten_app(tx, TEST_APP, STR("s1"), 100), RC_OK);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(
+            store_token_find(tx, (const uint8_t[32]){ (uint8_t)(i + 1) }, &f->arena, &out), RC_OK);
+        assert_int_equal(out.expires_us, expected_us[i]);
+    }
+    assert_int_equal(store_token_shorten_app(tx, TEST_APP, STR(""), 40), RC_OK);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(
+            store_token_find(tx, (const uint8_t[32]){ (uint8_t)(i + 1) }, &f->arena, &out), RC_OK);
+        assert_int_equal(out.expires_us, 40);
+    }
+    store_end(tx);
+}
+
 static void tokens_end_by_application_and_session(void **state)
 {
     struct fixture *f = *state;
@@ -382,6 +454,8 @@ int main(void)
         T(health_changes_nothing_else),
         T(all_live_endpoints_come_oldest_first),
         T(event_types_are_filtered_by_archive_and_flags),
+        T(pages_of_event_types_are_full_however_many_are_hidden),
+        T(tokens_of_a_session_end_later_but_never_later_than_they_would),
         T(tokens_end_by_application_and_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
