@@ -10,25 +10,12 @@
 #include "store/files/segments_priv.h"
 #include "store/files/stretch_priv.h"
 #include "store/files/write_priv.h"
+#include "store/judge_priv.h"
 
 /* --- states --------------------------------------------------------------------------------------------- */
 
-struct move {
-    enum store_state from;
-    int64_t was_asked_us;
-    int64_t last_at_us;       /* 0: as it is */
-    int64_t task;             /* 0: as it is */
-    enum store_reason reason; /* for states it ends in */
-    struct store_due to;      /* attempt_count 0: as it is */
-};
-
-static bool is_pending(enum store_state state)
-{
-    return state == STORE_PENDING || state == STORE_SENDING;
-}
-
 /* The only writer of a delivery's state. RC_CONFLICT: it is not in the state to move from. */
-static enum rc move_delivery(struct store_segment *seg, const struct move *m)
+static enum rc move_delivery(struct store_segment *seg, const struct store_move *m)
 {
     const struct store_due *to = &m->to;
     int64_t k = id_key(&to->message);
@@ -39,7 +26,7 @@ static enum rc move_delivery(struct store_segment *seg, const struct move *m)
         " reason = ?6, retry_at = ?7, asked = ?8, ahead = ?9, task = CASE ?10 WHEN 0 THEN task ELSE ?10 END"
         " WHERE stretch = ?11 AND endpoint = ?12 AND msg = ?13 AND state = ?14 AND asked = ?15");
     db_bind_int(s, 1, to->state);
-    if (is_pending(to->state))
+    if (store_is_pending(to->state))
         db_bind_int(s, 2, to->due_us);
     db_bind_int(s, 3, to->attempt_count);
     db_bind_int(s, 4, m->last_at_us);
@@ -59,18 +46,12 @@ static enum rc move_delivery(struct store_segment *seg, const struct move *m)
         return rc;
     if (db_changes(seg->writer) == 0)
         return RC_CONFLICT;
-    seg->new_pending += (int64_t)is_pending(to->state) - (int64_t)is_pending(m->from);
+    seg->new_pending += (int64_t)store_is_pending(to->state) - (int64_t)store_is_pending(m->from);
     return RC_OK;
 }
 
-struct found {
-    struct store_due due; /* state 0: there is none */
-    enum store_reason reason;
-    int64_t task;
-};
-
 static enum rc find_delivery(struct store_segment *seg, const struct id *message, int64_t app,
-                             int64_t endpoint, struct found *out)
+                             int64_t endpoint, struct store_stand *out)
 {
     enum rc rc;
     int64_t k = id_key(message);
@@ -80,7 +61,7 @@ static enum rc find_delivery(struct store_segment *seg, const struct id *message
     db_bind_int(s, 1, store_stretch_of(seg, STRETCH_MESSAGES, k));
     db_bind_int(s, 2, endpoint);
     db_bind_int(s, 3, k);
-    *out = (struct found){ .due = { .message = *message, .app = app, .endpoint = endpoint } };
+    *out = (struct store_stand){ .due = { .message = *message, .app = app, .endpoint = endpoint } };
     if (!db_step(s, &rc))
         return rc;
     out->due.state = (enum store_state)db_int(s, 0);
@@ -100,27 +81,16 @@ static enum rc find_delivery(struct store_segment *seg, const struct id *message
 enum rc store_delivery_cancel(struct store_segment *seg, const struct id *message, int64_t app,
                               int64_t endpoint, enum store_reason reason, bool *was)
 {
-    struct found found;
+    struct store_stand found;
     enum rc rc = find_delivery(seg, message, app, endpoint, &found);
-    *was = rc == RC_OK && is_pending(found.due.state);
+    *was = rc == RC_OK && store_is_pending(found.due.state);
     if (!*was)
         return rc;
-    struct move m = { .from = found.due.state,
-                      .was_asked_us = found.due.asked_us,
-                      .reason = reason,
-                      .to = found.due };
-    m.to.state = STORE_CANCELED;
-    m.to.retry_at_us = m.to.asked_us = 0;
+    struct store_move m = store_move_cancel(&found, reason);
     return move_delivery(seg, &m);
 }
 
 /* --- outcomes ------------------------------------------------------------------------------------------- */
-
-/* When the next attempt is, as this one's outcome has it. */
-static int64_t planned_of(const struct store_outcome *o)
-{
-    return o->retry_at_us > o->next_due_us ? o->retry_at_us : o->next_due_us;
-}
 
 static enum rc insert_attempt(struct store_segment *seg, const struct store_outcome *o)
 {
@@ -142,7 +112,7 @@ static enum rc insert_attempt(struct store_segment *seg, const struct store_outc
     db_bind_int(s, 10, o->http_status);
     db_bind_int(s, 11, o->started_us);
     db_bind_int(s, 12, o->took_us);
-    db_bind_int(s, 13, is_pending(o->to) ? planned_of(o) : 0);
+    db_bind_int(s, 13, store_is_pending(o->to) ? store_planned_us(o) : 0);
     db_bind_text(s, 14, o->error);
     db_bind_text(s, 15, o->detail);
     db_bind_text(s, 16, o->url);
@@ -168,81 +138,22 @@ static enum rc take_attempt_back(struct store_segment *seg, const struct store_o
     return db_run(s);
 }
 
-/* The move as the attempt alone decides it. */
-static struct move move_of(const struct store_outcome *o)
+/* The delivery is not as the caller knew it. *to: as it stands then. */
+static enum rc move_instead(struct store_segment *seg, const struct store_outcome *o,
+                            struct store_due *to)
 {
-    struct move m = { .from = o->from,
-                      .was_asked_us = o->was_asked_us,
-                      .last_at_us = o->has_attempt ? o->started_us : 0,
-                      .reason = o->reason,
-                      .to = { .message = o->message,
-                              .app = o->app,
-                              .endpoint = o->endpoint,
-                              .state = o->to,
-                              .attempt_count = o->has_attempt ? o->attempt_count : 0,
-                              .ahead_count = o->ahead_count,
-                              .trigger = o->trigger } };
-    if (is_pending(o->to)) {
-        m.to.due_us = o->next_due_us;
-        m.to.retry_at_us = o->retry_at_us;
-        m.to.trigger = STORE_SCHEDULED;
-    }
-    return m;
-}
-
-/* Somebody asked for an attempt while this one was under way. A success, and a cancellation, is an answer to
- * that; after a failure there is one more. */
-static enum rc move_again(struct store_segment *seg, const struct store_outcome *o, struct move *m,
-                          const struct found *found)
-{
-    int64_t planned_us = planned_of(o);
-    m->was_asked_us = found->due.asked_us;
-    if (o->to == STORE_FAILED) {
-        enum rc rc = move_delivery(seg, m);
-        if (rc != RC_OK)
-            return rc;
-        m->from = STORE_FAILED;
-        m->was_asked_us = 0;
-        m->reason = STORE_REASON_NONE;
-        m->to.state = STORE_PENDING;
-        planned_us = 0;
-    }
-    if (is_pending(m->to.state)) {
-        m->to.due_us = found->due.due_us;
-        m->to.retry_at_us = planned_us;
-        m->to.asked_us = found->due.asked_us;
-        m->to.trigger = STORE_MANUAL;
-    }
-    return move_delivery(seg, m);
-}
-
-/* It was canceled, or its message erased, while the attempt was under way: the attempt still took place, and may have
- * got through. */
-static enum rc move_canceled(struct store_segment *seg, const struct store_outcome *o,
-                             enum store_reason reason, struct move *m)
-{
-    m->from = STORE_CANCELED;
-    m->was_asked_us = 0;
-    m->to.state = o->success ? STORE_SUCCESS : STORE_CANCELED;
-    m->reason = o->success ? STORE_REASON_NONE : reason;
-    m->to.retry_at_us = 0;
-    return move_delivery(seg, m);
-}
-
-/* The delivery is not as the caller knew it. */
-static enum rc move_changed(struct store_segment *seg, const struct store_outcome *o,
-                            struct move *m)
-{
-    struct found found;
+    struct store_stand found;
+    struct store_move moves[STORE_MOVES_MAX];
     enum rc rc = find_delivery(seg, &o->message, o->app, o->endpoint, &found);
     if (rc != RC_OK)
         return rc;
-    if (found.due.state == o->from && is_pending(o->from))
-        return move_again(seg, o, m, &found);
-    bool is_overtaken =
-        found.due.state == STORE_CANCELED &&
-        (found.reason == STORE_REASON_PAYLOAD_GONE || found.reason == STORE_REASON_BY_HAND);
-    return is_overtaken && o->has_attempt ? move_canceled(seg, o, found.reason, m) : RC_CONFLICT;
+    size_t count = store_moves_instead(o, &found, moves);
+    rc = count == 0 ? RC_CONFLICT : RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < count; i++) {
+        rc = move_delivery(seg, &moves[i]);
+        *to = moves[i].to;
+    }
+    return rc;
 }
 
 enum rc store_apply_outcome(struct store_files *s, struct store_outcome *o)
@@ -254,11 +165,11 @@ enum rc store_apply_outcome(struct store_files *s, struct store_outcome *o)
         rc = insert_attempt(seg, o);
     if (rc != RC_OK)
         return store_settle(seg, rc);
-    struct move m = move_of(o);
+    struct store_move m = store_move_of(o);
     rc = move_delivery(seg, &m);
-    if (rc == RC_CONFLICT)
-        rc = move_changed(seg, o, &m);
     o->after = m.to;
+    if (rc == RC_CONFLICT)
+        rc = move_instead(seg, o, &o->after);
     if (rc == RC_CONFLICT && o->has_attempt) {
         enum rc undone = take_attempt_back(seg, o);
         if (undone != RC_OK)
@@ -295,41 +206,17 @@ static enum rc add_delivery(struct store_segment *seg, const struct store_requeu
                                  r->app, r->now_us, STORE_MANUAL);
 }
 
-/* What was due before stays where it is: at an ordered endpoint that is its place. */
-static struct store_due brought_forward(const struct store_due *was, int64_t now_us)
-{
-    struct store_due to = *was;
-    if (to.trigger == STORE_SCHEDULED && to.retry_at_us == 0)
-        to.retry_at_us = to.due_us;
-    if (to.due_us > now_us)
-        to.due_us = now_us;
-    to.trigger = STORE_MANUAL;
-    to.asked_us = now_us > was->asked_us ? now_us : was->asked_us + 1;
-    return to;
-}
-
 static enum rc ask_again(struct store_segment *seg, struct store_requeue *r,
-                         const struct found *found)
+                         const struct store_stand *found)
 {
-    struct move m = { .from = found->due.state,
-                      .was_asked_us = found->due.asked_us,
-                      .task = r->task,
-                      .to = found->due };
-    if (is_pending(m.from)) {
-        m.to = brought_forward(&found->due, r->now_us);
-    } else {
-        m.to.state = STORE_PENDING;
-        m.to.due_us = r->now_us;
-        m.to.trigger = STORE_MANUAL;
-        m.to.ahead_count = 0;
-    }
+    struct store_move m = store_move_again(r, found);
     r->due = m.to;
     return move_delivery(seg, &m);
 }
 
 static enum rc requeue_loaded(struct store_segment *seg, struct store_requeue *r)
 {
-    struct found found;
+    struct store_stand found;
     if (r->message_out->app != r->app)
         return RC_NOT_FOUND;
     if (r->message_out->payload.ptr == NULL)

@@ -16,11 +16,11 @@
 #include "store/files/stretch_priv.h"
 #include "store/files/wal_priv.h"
 #include "store/files/write_priv.h"
+#include "store/hand_back_priv.h"
 
 enum {
     RETRY_US = 500000,
     ROLL_RETRY_US = 1000000,
-    PLACES = 64,
     APART_MAX = 8 /* when more fail one after another, it is the disk and not they */
 };
 
@@ -92,50 +92,6 @@ void store_submit_internal(struct store_files *s, struct store_internal *i)
     queue_prepare(s, &i->job, JOB_INTERNAL);
     enum rc rc = queue_append(s, &i->job, &i->job, 1, 0);
     MUST(rc == RC_OK);
-}
-
-/* --- handing back ------------------------------------------------------------------------------------- */
-
-/* One chain for each loop, so that a group wakes each loop once. */
-struct place {
-    struct loop *loop;
-    struct loop_task *first, *last;
-};
-
-static void run_done(void *arg)
-{
-    struct store_job *job = arg;
-    job->done(job);
-}
-
-static void post_all(struct place *places, size_t *count)
-{
-    for (size_t i = 0; i < *count; i++)
-        loop_post_chain(places[i].loop, places[i].first, places[i].last);
-    *count = 0;
-}
-
-static void hand_back(struct store_job *job, struct place places[static PLACES], size_t *count)
-{
-    size_t i = 0;
-    if (job->loop == NULL) {
-        job->done(job);
-        return;
-    }
-    files_job(job)->task = (struct loop_task){ .fn = run_done, .arg = job };
-    while (i < *count && places[i].loop != job->loop)
-        i++;
-    if (i == PLACES) {
-        post_all(places, count);
-        i = 0;
-    }
-    if (i == *count) {
-        places[(*count)++] =
-            (struct place){ job->loop, &files_job(job)->task, &files_job(job)->task };
-        return;
-    }
-    places[i].last->_next = &files_job(job)->task;
-    places[i].last = &files_job(job)->task;
 }
 
 /* --- a group ------------------------------------------------------------------------------------------- */
@@ -289,8 +245,7 @@ static void queue_show(const struct store_watcher *w, struct store_job *job, int
 
 void store_group_run(struct store_files *s, struct store_job *jobs)
 {
-    struct place places[PLACES];
-    size_t place_count = 0;
+    struct store_places places = { .count = 0 };
     const struct store_watcher *watcher =
         atomic_load_explicit(&s->base.watcher, memory_order_acquire);
     int64_t began_us = clock_mono_us(s->base.o.clock);
@@ -314,12 +269,12 @@ void store_group_run(struct store_files *s, struct store_job *jobs)
         } else if (!keep_for_later(s, job) && !keep_apart(s, job, has_culprit) &&
                    !keep_for_retry(s, job)) {
             queue_show(watcher, job, files_job(job)->kind);
-            hand_back(job, places, &place_count);
+            store_hand_back(&places, job, &files_job(job)->task);
         }
     }
     if (watcher != NULL)
         watcher->end(watcher->ctx);
-    post_all(places, &place_count);
+    store_places_post(&places);
     s->apart_count = has_culprit ? s->apart_count + 1 : 0;
     forget_failures(s);
     run_internals(internals);

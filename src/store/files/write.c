@@ -11,6 +11,7 @@
 #include "store/files/segment_priv.h"
 #include "store/files/segments_priv.h"
 #include "store/files/stretch_priv.h"
+#include "store/judge_priv.h"
 #include "store/rows_priv.h"
 
 #define COLUMNS \
@@ -170,22 +171,12 @@ static enum rc note_repeated(struct store_files *s, struct store_segment *seg,
     return store_settle(seg, store_request_insert(seg, &r, NULL));
 }
 
-/* Every one of them gets its result. */
-static enum rc check_batch(struct store_files *s, struct store_publish *p, bool *is_new)
-{
-    enum rc rc = store_remembered_check(s, p);
-    *is_new = p->result == STORE_CREATED;
-    for (size_t i = 0; rc == RC_OK && p->rule == STORE_RULE_BATCH && i < p->also_count; i++) {
-        struct store_publish *other = p->also[i];
-        files_job(&other->job)->segment = NULL;
-        rc = store_remembered_check(s, other);
-        *is_new = *is_new && other->result == STORE_CREATED;
-        if (files_job(&other->job)->segment != NULL)
-            files_job(&p->job)->segment =
-                files_job(&other->job)->segment; /* what was found may not be there in the end */
-    }
-    return rc;
-}
+/* What is judged, and the segment it would go to. */
+struct write_look {
+    struct store_files *store;
+    const struct store_segment *segment;
+    struct store_publish *publish;
+};
 
 static enum rc put_off(struct store_publish *p)
 {
@@ -193,35 +184,29 @@ static enum rc put_off(struct store_publish *p)
     return RC_BUSY;
 }
 
-/* Each is looked for by itself; is any of them new? One that is known from another segment, whose commit
- * may still fail, puts off all of it. */
-static enum rc check_items(struct store_files *s, const struct store_segment *seg,
-                           struct store_publish *p, bool *is_new)
+/* What was found in a segment whose commit is still to come may not be there in the end: the whole publish then fails
+ * with that commit. One of several events that would be written elsewhere cannot: it is put off, with all of them. */
+static enum rc look_in_files(void *ctx, struct store_publish *p)
 {
-    struct store_publish *lead = p;
-    enum rc rc = store_remembered_check(s, p);
-    for (size_t i = 0; rc == RC_OK && i < p->also_count; i++) {
-        struct store_publish *other = p->also[i];
-        const struct store_segment *found = files_job(&lead->job)->segment;
-        if (found != NULL && found != seg && found->in_tx)
-            return put_off(p);
-        files_job(&other->job)->segment = NULL;
-        other->result = lead->result;
-        if (other->leads) {
-            rc = store_remembered_check(s, other);
-            lead = other;
-        }
-    }
-    *is_new = store_publish_is_new(p);
-    return rc;
+    const struct write_look *look = ctx;
+    files_job(&p->job)->segment = NULL;
+    enum rc rc = store_remembered_check(look->store, p);
+    struct store_segment *found = files_job(&p->job)->segment;
+    if (rc != RC_OK || found == NULL)
+        return rc;
+    if (look->publish->rule != STORE_RULE_ITEMS)
+        files_job(&look->publish->job)->segment = found;
+    else if (found != look->segment && found->in_tx)
+        return put_off(look->publish);
+    return RC_OK;
 }
 
 enum rc store_apply_publish(struct store_files *s, struct store_publish *p)
 {
     struct store_segment *seg = write_gather(s, p);
+    struct write_look look = { s, seg, p };
     bool is_new = false;
-    enum rc rc =
-        p->rule == STORE_RULE_ITEMS ? check_items(s, seg, p, &is_new) : check_batch(s, p, &is_new);
+    enum rc rc = store_judge_publish(p, look_in_files, &look, &is_new);
     if (rc != RC_OK)
         return rc;
     if (!is_new)
