@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Identifiers. A source keeps the first 8 bytes of its last id in one atomic number (40 bits of
- * 4-millisecond ticks, 24 bits of counter): the next id is that plus one, or the clock if it is later.
+ * 4-millisecond ticks, 24 bits of counter, or 8 of slot and 16 of counter): the next id is that plus one, or the clock
+ * if it is later.
  */
 #include "base/id.h"
 
@@ -10,7 +11,15 @@
 
 #include <stdatomic.h>
 
-enum { TICK_US = 4000, TICKS_A_SECOND = 250, WORDS = ID_BYTES / 4, RANDOM_BYTES = 12 };
+enum {
+    TICK_US = 4000,
+    TICKS_A_SECOND = 250,
+    WORDS = ID_BYTES / 4,
+    RANDOM_BYTES = 12,
+    COUNTER_BITS = 24,
+    SLOT_BITS = 16, /* where the slot begins: below it is what counts beside one */
+    SLOT_MAX = 255
+};
 
 static const int64_t EPOCH_S = 1400000000;
 static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -18,6 +27,7 @@ static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl
 struct id_source {
     const struct clock *clock;
     const struct rng *rng;
+    uint64_t slot; /* in its place; 0: none */
     _Atomic uint64_t last;
 };
 
@@ -27,6 +37,11 @@ struct id_source *id_source_new(const struct clock *clock, const struct rng *rng
     s->clock = clock;
     s->rng = rng;
     return s;
+}
+
+int64_t id_source_last(const struct id_source *s)
+{
+    return (int64_t)atomic_load_explicit(&s->last, memory_order_relaxed);
 }
 
 void id_source_free(struct id_source *s)
@@ -47,12 +62,29 @@ static uint64_t key_at(int64_t wall_us)
     return second << 32 | tick << 24;
 }
 
-/* The key after `key`: the next of its tick, or the first of the next tick. */
-static uint64_t key_after(uint64_t key)
+/* The first key of the tick after that of `key`. */
+static uint64_t next_tick(uint64_t key)
 {
-    uint64_t next = key + 1;
-    bool is_past_second = (next >> 24 & 0xff) >= TICKS_A_SECOND;
+    uint64_t next = ((key >> COUNTER_BITS) + 1) << COUNTER_BITS;
+    bool is_past_second = (next >> COUNTER_BITS & 0xff) >= TICKS_A_SECOND;
     return is_past_second ? ((next >> 32) + 1) << 32 : next;
+}
+
+/* The key after `key`: the next of its tick, or the first of the next tick. */
+static uint64_t key_after(const struct id_source *s, uint64_t key)
+{
+    uint64_t counter = (UINT64_C(1) << (s->slot == 0 ? COUNTER_BITS : SLOT_BITS)) - 1;
+    return (key & counter) == counter ? next_tick(key) | s->slot : key + 1;
+}
+
+struct id_source *id_source_new_slot(const struct clock *clock, const struct rng *rng, int slot,
+                                     int64_t after)
+{
+    MUST(slot >= 1 && slot <= SLOT_MAX && after >= 0);
+    struct id_source *s = id_source_new(clock, rng);
+    s->slot = (uint64_t)slot << SLOT_BITS;
+    s->last = next_tick((uint64_t)after) | s->slot;
+    return s;
 }
 
 static void put_key(struct id *id, uint64_t key)
@@ -74,11 +106,11 @@ static uint64_t get_key(const struct id *id)
 struct id id_new(struct id_source *s)
 {
     struct id id;
-    uint64_t now = key_at(clock_wall_us(s->clock));
+    uint64_t now = key_at(clock_wall_us(s->clock)) | s->slot;
     uint64_t last = atomic_load_explicit(&s->last, memory_order_relaxed);
     uint64_t next;
     do {
-        next = key_after(last);
+        next = key_after(s, last);
         if (next < now)
             next = now;
     } while (!atomic_compare_exchange_weak_explicit(&s->last, &last, next, memory_order_relaxed,

@@ -3,7 +3,8 @@
  * Identifiers: "<prefix>_" and 27 base-62 digits of 20 bytes: 4 bytes of seconds since 1400000000,
  * 1 byte of 4-millisecond ticks, 3 bytes that count within the tick on this node, 12 random bytes.
  * They sort by time as bytes and as text. The first 8 bytes, read as one number, are unique on a
- * node and serve as its row key.
+ * node and serve as its row key. Where several nodes share a store, the first of the 3 bytes that count is the
+ * node's slot (1 to 255), so that the key is unique among all of them; else there is no slot, and all 3 count.
  */
 #pragma once
 
@@ -28,7 +29,10 @@ struct id {
 /* Makes ids; shared by all threads (lock-free). Times never go backwards within one source. */
 struct id_source;
 struct id_source *id_source_new(const struct clock *clock, const struct rng *rng);
+/* One whose ids carry a slot and come after the key `after`. */
+struct id_source *id_source_new_slot(const struct clock *clock, const struct rng *rng, int slot, int64_t after);
 void id_source_free(struct id_source *s);
+int64_t id_source_last(const struct id_source *s); /* the key of the last one made; at least `after` */
 struct id id_new(struct id_source *s);
 
 /* The first id of that instant, for bounds of time windows. */

@@ -184,6 +184,43 @@ static void keys_are_unique_over_threads(void **state)
     id_source_free(shared);
 }
 
+static int64_t slot_of(const struct id *id)
+{
+    return id_key(id) >> 16 & 0xff;
+}
+
+static void ids_of_a_slot_are_unique_beside_those_of_others(void **state)
+{
+    enum { COUNT = 200000 }; /* more than three ticks have room for */
+    struct world *w = *state;
+    struct id_source *a = id_source_new_slot(&w->clock.clock, &w->rng.rng, 3, 0);
+    struct id_source *b = id_source_new_slot(&w->clock.clock, &w->rng.rng, 255, 0);
+    int64_t last = 0;
+    for (int i = 0; i < COUNT; i++) {
+        struct id x = id_new(a), y = id_new(b);
+        assert_int_equal(slot_of(&x), 3);
+        assert_int_equal(slot_of(&y), 255);
+        assert_true(id_key(&x) > last);
+        last = id_key(&x);
+    }
+    assert_int_equal(id_source_last(a), last);
+    id_source_free(a);
+    id_source_free(b);
+}
+
+static void ids_of_a_slot_begin_after_what_was_made_before(void **state)
+{
+    struct world *w = *state;
+    struct id before = id_at(EPOCH_US + 9000000 - 1);
+    int64_t after = id_key(&before) + 0xffffff;
+    struct id_source *s = id_source_new_slot(&w->clock.clock, &w->rng.rng, 1, after);
+    struct id id = id_new(s);
+    assert_true(id_key(&id) > after);
+    assert_int_equal(slot_of(&id), 1);
+    assert_int_equal(id_time_us(&id), EPOCH_US + 9000000);
+    id_source_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +236,10 @@ int main(void)
                                         make_world, end_world),
         cmocka_unit_test(times_out_of_range_become_its_ends),
         cmocka_unit_test(keys_are_unique_over_threads),
+        cmocka_unit_test_setup_teardown(ids_of_a_slot_are_unique_beside_those_of_others, make_world,
+                                        end_world),
+        cmocka_unit_test_setup_teardown(ids_of_a_slot_begin_after_what_was_made_before, make_world,
+                                        end_world),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
