@@ -42,14 +42,16 @@ const struct store_migration store_config_migrations[] = {
       " app INTEGER NOT NULL, name TEXT NOT NULL, scopes TEXT, hash BLOB NOT NULL UNIQUE,"
       " created INTEGER NOT NULL, expires INTEGER NOT NULL);"
       "CREATE INDEX token_app ON token(app);"
-      "CREATE INDEX token_org ON token(org);" },
+      "CREATE INDEX token_org ON token(org);",
+      NULL },
     { "background tasks",
       "CREATE TABLE task(num INTEGER PRIMARY KEY AUTOINCREMENT, org INTEGER NOT NULL, app INTEGER NOT NULL,"
       " endpoint INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, status TEXT NOT NULL,"
       " input TEXT NOT NULL, cursor TEXT NOT NULL, data TEXT NOT NULL, created INTEGER NOT NULL,"
       " updated INTEGER NOT NULL);"
       "CREATE INDEX task_org ON task(org, id);"
-      "CREATE INDEX task_running ON task(num) WHERE status = 'running';" },
+      "CREATE INDEX task_running ON task(num) WHERE status = 'running';",
+      NULL },
     { "sources",
       "CREATE TABLE source(num INTEGER PRIMARY KEY AUTOINCREMENT, org INTEGER NOT NULL,"
       " app INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, uid TEXT, name TEXT NOT NULL,"
@@ -60,7 +62,8 @@ const struct store_migration store_config_migrations[] = {
       "CREATE INDEX source_live ON source(org, id) WHERE deleted = 0;"
       "CREATE TABLE source_token(hash BLOB PRIMARY KEY, source INTEGER NOT NULL,"
       " position INTEGER NOT NULL, sealed BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;"
-      "CREATE INDEX source_token_source ON source_token(source, position);" },
+      "CREATE INDEX source_token_source ON source_token(source, position);",
+      NULL },
     { "webfilters",
       "CREATE TABLE filter(num INTEGER PRIMARY KEY AUTOINCREMENT, app INTEGER NOT NULL,"
       " id TEXT NOT NULL UNIQUE, event TEXT NOT NULL, url TEXT NOT NULL, description TEXT NOT NULL,"
@@ -72,25 +75,29 @@ const struct store_migration store_config_migrations[] = {
       " old_until INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,"
       " PRIMARY KEY(app, event)) WITHOUT ROWID;"
       "CREATE UNIQUE INDEX filter_chain_token ON filter_chain(token_hash) WHERE token_hash IS NOT NULL;"
-      "CREATE INDEX filter_chain_old ON filter_chain(old_hash) WHERE old_hash IS NOT NULL;" },
+      "CREATE INDEX filter_chain_old ON filter_chain(old_hash) WHERE old_hash IS NOT NULL;",
+      NULL },
     { "users",
       "CREATE TABLE user(num INTEGER PRIMARY KEY AUTOINCREMENT, org INTEGER NOT NULL,"
       " name TEXT NOT NULL, roles TEXT NOT NULL, password TEXT NOT NULL, totp BLOB, secret BLOB,"
       " totp_step INTEGER NOT NULL, generation INTEGER NOT NULL, created INTEGER NOT NULL,"
       " updated INTEGER NOT NULL, UNIQUE(org, name));"
-      "CREATE INDEX user_name ON user(name);" },
+      "CREATE INDEX user_name ON user(name);",
+      NULL },
     { "gaia webhooks",
       "CREATE TABLE gaia_webhook(token TEXT NOT NULL, org INTEGER NOT NULL, app INTEGER NOT NULL,"
       " endpoint INTEGER NOT NULL, tenant INTEGER NOT NULL, datasource TEXT NOT NULL,"
       " event TEXT NOT NULL, ts_field TEXT, api_token BLOB NOT NULL, host TEXT NOT NULL,"
       " created INTEGER NOT NULL, PRIMARY KEY(org, token)) WITHOUT ROWID;"
-      "CREATE UNIQUE INDEX gaia_webhook_same ON gaia_webhook(org, tenant, datasource, event);" },
+      "CREATE UNIQUE INDEX gaia_webhook_same ON gaia_webhook(org, tenant, datasource, event);",
+      NULL },
     { "imported gaia webhooks may have a datasource and event in common",
       "DROP INDEX gaia_webhook_same;"
-      "CREATE INDEX gaia_webhook_same ON gaia_webhook(org, tenant, datasource, event, token);" },
+      "CREATE INDEX gaia_webhook_same ON gaia_webhook(org, tenant, datasource, event, token);",
+      NULL },
     { "when an endpoint failed last",
-      "ALTER TABLE endpoint ADD COLUMN last_failure INTEGER NOT NULL DEFAULT 0;" },
-    { "credentials of webfilters' URLs", "ALTER TABLE filter ADD COLUMN credentials BLOB;" },
+      "ALTER TABLE endpoint ADD COLUMN last_failure INTEGER NOT NULL DEFAULT 0;", NULL },
+    { "credentials of webfilters' URLs", "ALTER TABLE filter ADD COLUMN credentials BLOB;", NULL },
     /* Health is written often, and nothing but health changes then. endpoint.failing_since and .last_failure are
      * no longer used. The count is kept by the database itself, so that no statement can get it wrong. */
     { "an endpoint's health, and how many an application has, in tables of their own",
@@ -108,13 +115,15 @@ const struct store_migration store_config_migrations[] = {
       " WHEN NEW.deleted <> OLD.deleted BEGIN"
       " UPDATE endpoint_count SET live = live + OLD.deleted - NEW.deleted WHERE app = NEW.app; END;"
       "CREATE TRIGGER endpoint_count_delete AFTER DELETE ON endpoint WHEN OLD.deleted = 0 BEGIN"
-      " UPDATE endpoint_count SET live = live - 1 WHERE app = OLD.app; END;" },
+      " UPDATE endpoint_count SET live = live - 1 WHERE app = OLD.app; END;",
+      NULL },
     { "tasks that are held, paced and somebody's",
       "ALTER TABLE task ADD COLUMN rate INTEGER NOT NULL DEFAULT 0;"
       "ALTER TABLE task ADD COLUMN hold INTEGER NOT NULL DEFAULT 0;"
       "ALTER TABLE task ADD COLUMN paced_from INTEGER NOT NULL DEFAULT 0;"
       "ALTER TABLE task ADD COLUMN paced_done INTEGER NOT NULL DEFAULT 0;"
-      "ALTER TABLE task ADD COLUMN started_by TEXT;" },
+      "ALTER TABLE task ADD COLUMN started_by TEXT;",
+      NULL },
     /* What ends with a token or a change of a user is ended by the database itself, so that no statement can forget it. */
     { "sessions and codes beside API tokens",
       "ALTER TABLE token ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
@@ -130,7 +139,8 @@ const struct store_migration store_config_migrations[] = {
       " DELETE FROM token WHERE user = OLD.num AND user <> 0; END;"
       "CREATE TRIGGER token_user_update AFTER UPDATE OF generation ON user"
       " WHEN NEW.generation <> OLD.generation BEGIN"
-      " DELETE FROM token WHERE user = OLD.num AND user <> 0; END;" },
+      " DELETE FROM token WHERE user = OLD.num AND user <> 0; END;",
+      NULL },
     { "how sessions were opened, who made tokens, and from where both are used",
       "ALTER TABLE token ADD COLUMN how TEXT NOT NULL DEFAULT '';"
       "ALTER TABLE token ADD COLUMN peer TEXT NOT NULL DEFAULT '';"
@@ -142,7 +152,8 @@ const struct store_migration store_config_migrations[] = {
       "CREATE TRIGGER token_use_delete AFTER DELETE ON token BEGIN"
       " DELETE FROM token_use WHERE token = OLD.num; END;"
       "ALTER TABLE user ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;"
-      "ALTER TABLE user ADD COLUMN totp_new BLOB;" },
+      "ALTER TABLE user ADD COLUMN totp_new BLOB;",
+      NULL },
     /* One's own go with whom they belonged to, by the database itself; shared ones are everybody's. */
     { "saved views",
       "CREATE TABLE saved_view(num INTEGER PRIMARY KEY AUTOINCREMENT, org INTEGER NOT NULL,"
@@ -152,7 +163,8 @@ const struct store_migration store_config_migrations[] = {
       "CREATE TRIGGER saved_view_token AFTER DELETE ON token WHEN OLD.kind = 0 BEGIN"
       " DELETE FROM saved_view WHERE owner = 'token:' || OLD.num AND shared = 0; END;"
       "CREATE TRIGGER saved_view_user AFTER DELETE ON user BEGIN"
-      " DELETE FROM saved_view WHERE owner = 'user:' || OLD.num AND shared = 0; END;" },
+      " DELETE FROM saved_view WHERE owner = 'user:' || OLD.num AND shared = 0; END;",
+      NULL },
     { "what people said of issues, and alert rules",
       "CREATE TABLE issue_mark(org INTEGER NOT NULL, key TEXT NOT NULL, note TEXT NOT NULL,"
       " by_whom TEXT NOT NULL, made INTEGER NOT NULL, until INTEGER NOT NULL,"
@@ -162,7 +174,8 @@ const struct store_migration store_config_migrations[] = {
       " enabled INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL);"
       "CREATE INDEX alert_rule_org ON alert_rule(org);"
       "CREATE TABLE alert_sighting(rule INTEGER NOT NULL, key TEXT NOT NULL, first INTEGER NOT NULL,"
-      " told INTEGER NOT NULL, what TEXT, PRIMARY KEY(rule, key)) WITHOUT ROWID;" },
+      " told INTEGER NOT NULL, what TEXT, PRIMARY KEY(rule, key)) WITHOUT ROWID;",
+      NULL },
     { "an audit log",
       "CREATE TABLE audit(num INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, org INTEGER NOT NULL,"
       " app INTEGER NOT NULL, passing INTEGER NOT NULL, action TEXT NOT NULL, kind TEXT NOT NULL,"
@@ -173,7 +186,8 @@ const struct store_migration store_config_migrations[] = {
       "CREATE INDEX audit_app ON audit(app, num) WHERE app <> 0;"
       "CREATE INDEX audit_object ON audit(object) WHERE object <> '';"
       "CREATE INDEX audit_about ON audit(about) WHERE about <> '';"
-      "CREATE INDEX source_app ON source(app);" },
+      "CREATE INDEX source_app ON source(app);",
+      store_config_postgres },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 
@@ -206,7 +220,8 @@ const struct store_migration store_segment_migrations[] = {
       " PRIMARY KEY(msg, endpoint, ak)) WITHOUT ROWID;"
       "CREATE INDEX attempt_endpoint ON attempt(stretch, endpoint, ak);"
 
-      "CREATE TABLE remembered(k INTEGER PRIMARY KEY, hashes BLOB NOT NULL);" },
+      "CREATE TABLE remembered(k INTEGER PRIMARY KEY, hashes BLOB NOT NULL);",
+      NULL },
     { "requests that came in at sources",
       "CREATE TABLE request(k INTEGER PRIMARY KEY, tail BLOB NOT NULL, stretch INTEGER NOT NULL,"
       " source INTEGER NOT NULL, app INTEGER NOT NULL, at INTEGER NOT NULL, outcome INTEGER NOT NULL,"
@@ -214,19 +229,22 @@ const struct store_migration store_segment_migrations[] = {
       " peer TEXT, headers TEXT, body BLOB, body_bytes INTEGER NOT NULL, event_type TEXT,"
       " dedupe_id TEXT, original BLOB);"
       "CREATE INDEX request_source ON request(stretch, source);"
-      "CREATE INDEX request_bounded ON request(source) WHERE has_message = 0;" },
+      "CREATE INDEX request_bounded ON request(source) WHERE has_message = 0;",
+      NULL },
     { "filter runs",
       "CREATE TABLE filter_run(k INTEGER PRIMARY KEY, tail BLOB NOT NULL, stretch INTEGER NOT NULL,"
       " app INTEGER NOT NULL, started INTEGER NOT NULL, took INTEGER NOT NULL, event TEXT NOT NULL,"
       " halted INTEGER NOT NULL, has_data INTEGER NOT NULL, filters TEXT NOT NULL,"
       " summary TEXT NOT NULL, detail TEXT);"
-      "CREATE INDEX filter_run_app ON filter_run(stretch, app);" },
-    { "requests that hold several events", "ALTER TABLE request ADD COLUMN items TEXT;" },
-    { "why a delivery ended",
-      "ALTER TABLE delivery ADD COLUMN reason INTEGER NOT NULL DEFAULT 0;" },
+      "CREATE INDEX filter_run_app ON filter_run(stretch, app);",
+      NULL },
+    { "requests that hold several events", "ALTER TABLE request ADD COLUMN items TEXT;", NULL },
+    { "why a delivery ended", "ALTER TABLE delivery ADD COLUMN reason INTEGER NOT NULL DEFAULT 0;",
+      NULL },
     { "due deliveries by stretch",
       "DROP INDEX delivery_due;"
-      "CREATE INDEX delivery_due ON delivery(stretch, endpoint, due, msg) WHERE due IS NOT NULL;" },
+      "CREATE INDEX delivery_due ON delivery(stretch, endpoint, due, msg) WHERE due IS NOT NULL;",
+      NULL },
     /* Both halves of the view have columns of the same affinity: only then does a walk use each half's index. */
     { "requests in the rows of their messages",
       "ALTER TABLE message ADD COLUMN request_stretch INTEGER;"
@@ -247,14 +265,17 @@ const struct store_migration store_segment_migrations[] = {
       " UNION ALL SELECT k, tail, request_stretch, source, app, received, CAST(0 AS INTEGER), CAST(1 AS INTEGER),"
       " status, CAST(NULL AS TEXT), method, url, peer, request_headers, headers, CAST(NULL AS BLOB), body_bytes,"
       " request_type, dedupe_id, CAST(NULL AS BLOB), CAST(NULL AS TEXT)"
-      " FROM message WHERE request_stretch IS NOT NULL;" },
+      " FROM message WHERE request_stretch IS NOT NULL;",
+      NULL },
     /* struct store_due says what they mean. */
     { "attempts asked for ahead of the schedule",
       "ALTER TABLE delivery ADD COLUMN retry_at INTEGER NOT NULL DEFAULT 0;"
       "ALTER TABLE delivery ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;"
       "ALTER TABLE delivery ADD COLUMN ahead INTEGER NOT NULL DEFAULT 0;"
-      "ALTER TABLE delivery ADD COLUMN task INTEGER NOT NULL DEFAULT 0;" },
+      "ALTER TABLE delivery ADD COLUMN task INTEGER NOT NULL DEFAULT 0;",
+      NULL },
     { "times shown against times in keys",
-      "CREATE TABLE shown(one INTEGER PRIMARY KEY CHECK(one = 1), low INTEGER NOT NULL, high INTEGER NOT NULL);" },
+      "CREATE TABLE shown(one INTEGER PRIMARY KEY CHECK(one = 1), low INTEGER NOT NULL, high INTEGER NOT NULL);",
+      NULL },
 };
 const size_t store_segment_migration_count = COUNT_OF(store_segment_migrations);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Numbered schema changes. A database remembers which it has; the missing ones run at open, each in
- * its own transaction. To change a schema, append a row to a list in migrations.c; never edit a
- * row that was released.
+ * its own transaction. To change a schema, append a row to a list in migrations.c, with its text for PostgreSQL
+ * too if it is the configuration's; never edit a row that was released. test_schemas.c asks for both texts.
  */
 #pragma once
 
@@ -10,8 +10,16 @@
 
 struct store_migration {
     const char *what; /* for logs */
-    const char *sql;
+    const char *sql; /* for SQLite */
+    /* For PostgreSQL, in pieces, ended by NULL. NULL: it was released before there was PostgreSQL, and the text of a
+     * later row makes what it made. The configuration's alone. */
+    const char *const *postgres;
 };
+
+/* Whoever writes the configuration holds this, until the transaction ends: one at a time in the whole cluster. */
+#define STORE_CONFIG_LOCK "SELECT pg_advisory_xact_lock(1196573010, 0)"
+
+extern const char *const store_config_postgres[]; /* migrations_postgres.c */
 
 extern const struct store_migration store_config_migrations[];
 extern const size_t store_config_migration_count;

@@ -71,10 +71,11 @@ static void segments_upgrade_from_every_version(void **state)
 static void a_change_that_fails_leaves_the_version_before(void **state)
 {
     (void)state;
-    const struct store_migration bad[] = { { "one", "CREATE TABLE one(a)" },
-                                           { "two", "CREATE TABLE two(a); CREATE TABLE one(a)" } };
-    const struct store_migration good[] = { { "one", "CREATE TABLE one(a)" },
-                                            { "two", "CREATE TABLE two(a, b)" } };
+    const struct store_migration bad[] = { { "one", "CREATE TABLE one(a)", NULL },
+                                           { "two", "CREATE TABLE two(a); CREATE TABLE one(a)",
+                                             NULL } };
+    const struct store_migration good[] = { { "one", "CREATE TABLE one(a)", NULL },
+                                            { "two", "CREATE TABLE two(a, b)", NULL } };
     struct db *db = memory();
     assert_int_not_equal(migrate(db, bad, 2), RC_OK);
     assert_int_equal(migrate(db, good, 2), RC_OK); /* two was not made by halves */
@@ -85,8 +86,8 @@ static void a_change_that_fails_leaves_the_version_before(void **state)
 static void a_file_from_a_newer_program_is_refused(void **state)
 {
     (void)state;
-    const struct store_migration list[] = { { "one", "CREATE TABLE one(a)" },
-                                            { "two", "CREATE TABLE two(a)" } };
+    const struct store_migration list[] = { { "one", "CREATE TABLE one(a)", NULL },
+                                            { "two", "CREATE TABLE two(a)", NULL } };
     struct buf why;
     struct db *db = memory();
     buf_init(&why, 500);
