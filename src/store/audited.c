@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which tables hold what people know, and what is shown of a row. The writing connection has triggers for each, as it
- * has for notes (store/notes.c), which hand the row as it was and as it is to what gathers them: so that a function
- * that writes cannot forget to. A new table, or column, is put here; test_audited.c asks for it.
+ * Which tables hold what people know, and what is shown of a row. Each has a trigger (store/triggers.c) that hands the
+ * row as it was and as it is to what gathers them: so that a function that writes cannot forget to. A new table, or column, is put here; test_audited.c asks for it.
  *
  * Values wait in memory only, secrets as the sealed or hashed text that the row has.
  */
 #include "store/audited_priv.h"
 
-#include <stdio.h>
+#include "store/triggers_priv.h"
 
 enum { AUDITED_SQL_MAX = 16384 };
 
 /* The organisation for operational webhooks owns hidden applications: of sources, and one for each organisation. */
 #define INTERNAL \
-    "(SELECT num FROM organisation WHERE id =" \
-    " (SELECT CAST(value AS TEXT) FROM setting WHERE name = 'operational_org'))"
+    "coalesce((SELECT num FROM organisation WHERE id =" \
+    " (SELECT CAST(value AS TEXT) FROM setting WHERE name = 'operational_org')), 0)"
 #define OWNER(app) \
     "coalesce((SELECT org FROM source WHERE app = " app \
     " LIMIT 1), (SELECT o.num FROM application p" \
@@ -120,9 +119,9 @@ static const struct store_audited_member of_issue_mark[] = {
 /* What only whoever saved it can see is nobody else's business. */
 static const struct store_audited_member of_saved_view[] = {
     { "shared", "@.shared", STORE_AUDITED_BOOL },
-    { "name", "CASE WHEN @.shared THEN @.name ELSE NULL END", STORE_AUDITED_PLAIN },
-    { "page", "CASE WHEN @.shared THEN @.page ELSE NULL END", STORE_AUDITED_PLAIN },
-    { "query", "CASE WHEN @.shared THEN @.query ELSE NULL END", STORE_AUDITED_PLAIN },
+    { "name", "CASE WHEN @.shared <> 0 THEN @.name ELSE NULL END", STORE_AUDITED_PLAIN },
+    { "page", "CASE WHEN @.shared <> 0 THEN @.page ELSE NULL END", STORE_AUDITED_PLAIN },
+    { "query", "CASE WHEN @.shared <> 0 THEN @.query ELSE NULL END", STORE_AUDITED_PLAIN },
 };
 
 const struct store_audited store_audited_tables[] = {
@@ -134,7 +133,7 @@ const struct store_audited store_audited_tables[] = {
       .id = "@.id",
       .name = "@.name",
       .about = "''",
-      .alive = "@.num IS NOT " INTERNAL,
+      .alive = "@.num <> " INTERNAL,
       MEMBERS(of_organisation),
       .left_out = "created" },
     { .table = "application",
@@ -145,7 +144,7 @@ const struct store_audited store_audited_tables[] = {
       .id = "@.id",
       .name = "@.name",
       .about = "''",
-      .alive = "@.deleted = 0 AND @.org IS NOT " INTERNAL,
+      .alive = "@.deleted = 0 AND @.org <> " INTERNAL,
       MEMBERS(of_application),
       .left_out = "created updated" },
     { .table = "endpoint",
@@ -155,7 +154,7 @@ const struct store_audited store_audited_tables[] = {
       .app = "@.app",
       .id = "@.id",
       .name =
-          "coalesce(nullif(@.description, ''), CASE WHEN instr(@.url, '@') THEN @.id ELSE @.url END)",
+          "coalesce(nullif(@.description, ''), CASE WHEN instr(@.url, '@') > 0 THEN @.id ELSE @.url END)",
       .about = "coalesce((SELECT id FROM source WHERE app = @.app LIMIT 1), '')",
       .alive = "@.deleted = 0",
       MEMBERS(of_endpoint),
@@ -168,7 +167,7 @@ const struct store_audited store_audited_tables[] = {
       .app = "(SELECT app FROM endpoint WHERE num = @.endpoint)",
       .id = "(SELECT id FROM endpoint WHERE num = @.endpoint)",
       .name =
-          "(SELECT coalesce(nullif(description, ''), CASE WHEN instr(url, '@') THEN id ELSE url END) FROM endpoint WHERE num = @.endpoint)",
+          "(SELECT coalesce(nullif(description, ''), CASE WHEN instr(url, '@') > 0 THEN id ELSE url END) FROM endpoint WHERE num = @.endpoint)",
       .about = "coalesce((SELECT id FROM source WHERE app ="
                " (SELECT app FROM endpoint WHERE num = @.endpoint) LIMIT 1), '')",
       MEMBERS(of_endpoint_key),
@@ -181,7 +180,7 @@ const struct store_audited store_audited_tables[] = {
       .id = "@.name",
       .name = "@.name",
       .about = "''",
-      .alive = "1",
+      .alive = "1 = 1",
       MEMBERS(of_event_type),
       .left_out = "id created updated" },
     /* Codes in portal links come with a token of their own; codes for one login end when they are used. */
@@ -208,7 +207,7 @@ const struct store_audited store_audited_tables[] = {
       .id = "@.id",
       .name = "@.kind",
       .about = "coalesce((SELECT id FROM endpoint WHERE num = @.endpoint), '')",
-      .alive = "1",
+      .alive = "1 = 1",
       .ends = "1",
       MEMBERS(of_task),
       .left_out = "status cursor data created updated paced_from paced_done started_by" },
@@ -241,9 +240,9 @@ const struct store_audited store_audited_tables[] = {
       .app = "@.app",
       .id = "@.id",
       .name =
-          "coalesce(nullif(@.description, ''), CASE WHEN instr(@.url, '@') THEN @.id ELSE @.url END)",
+          "coalesce(nullif(@.description, ''), CASE WHEN instr(@.url, '@') > 0 THEN @.id ELSE @.url END)",
       .about = "@.event",
-      .alive = "1",
+      .alive = "1 = 1",
       MEMBERS(of_filter),
       .left_out = "created updated" },
     { .table = "filter_chain",
@@ -254,7 +253,7 @@ const struct store_audited store_audited_tables[] = {
       .id = "@.event",
       .name = "@.event",
       .about = "''",
-      .alive = "1",
+      .alive = "1 = 1",
       MEMBERS(of_filter_chain),
       .left_out = "token old_hash old_until created updated" },
     { .table = "user",
@@ -265,7 +264,7 @@ const struct store_audited store_audited_tables[] = {
       .id = "CAST(@.num AS TEXT)",
       .name = "@.name",
       .about = "''",
-      .alive = "1",
+      .alive = "1 = 1",
       MEMBERS(of_user),
       .left_out = "totp_step totp_new generation created updated" },
     { .table = "alert_rule",
@@ -276,7 +275,7 @@ const struct store_audited store_audited_tables[] = {
       .id = "@.id",
       .name = "@.name",
       .about = "''",
-      .alive = "1",
+      .alive = "1 = 1",
       MEMBERS(of_alert_rule),
       .left_out = "created updated" },
     /* They go by themselves with what they were about; who takes one away leaves a row by the operation. */
@@ -288,7 +287,7 @@ const struct store_audited store_audited_tables[] = {
       .id = "@.key",
       .name = "''",
       .about = "''",
-      .alive = "1",
+      .alive = "1 = 1",
       .ends = "1",
       MEMBERS(of_issue_mark),
       .left_out = "by_whom made episode" },
@@ -298,9 +297,9 @@ const struct store_audited store_audited_tables[] = {
       .org = "@.org",
       .app = "0",
       .id = "@.id",
-      .name = "CASE WHEN @.shared THEN @.name ELSE '' END",
+      .name = "CASE WHEN @.shared <> 0 THEN @.name ELSE '' END",
       .about = "''",
-      .alive = "1",
+      .alive = "1 = 1",
       MEMBERS(of_saved_view),
       .left_out = "owner created updated" },
 };
@@ -401,77 +400,70 @@ void store_audited_clear(struct store_audited_changes *changes)
 
 /* --- the triggers ---------------------------------------------------------------------------------- */
 
-static void add_expression(struct buf *sql, const char *text, const char *row)
+static void add_fact(struct buf *sql, const char *name, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        if (*text == '@')
-            buf_say(sql, "%s", row);
-        else
-            buf_say(sql, "%c", *text);
-    }
+    if (text != NULL)
+        buf_say(sql, ", '!%s', %s", name, text);
 }
 
-static void add_fact(struct buf *sql, const char *name, const char *text, const char *row)
+/* What is true is a number in SQLite, and no number in PostgreSQL. */
+static void add_alive(struct buf *sql, const char *text)
 {
-    if (text == NULL)
-        return;
-    buf_say(sql, ", '!%s', ", name);
-    add_expression(sql, text, row);
+    if (text != NULL)
+        buf_say(sql, ", '!alive', CASE WHEN %s THEN 1 ELSE 0 END", text);
 }
 
-static void add_row(struct buf *sql, const struct store_audited *t, const char *row)
+/* The row as an object of JSON. */
+static void add_object(struct buf *sql, const struct store_audited *t)
 {
-    buf_say(sql, "SELECT audited(%d, json_object('!kind', ", row[0] == 'N' ? 1 : 0);
-    add_expression(sql, t->kind, row);
-    add_fact(sql, "key", t->key, row);
-    add_fact(sql, "org", t->org, row);
-    add_fact(sql, "app", t->app, row);
-    add_fact(sql, "id", t->id, row);
-    add_fact(sql, "name", t->name, row);
-    add_fact(sql, "about", t->about, row);
-    add_fact(sql, "alive", t->alive, row);
-    add_fact(sql, "ends", t->ends, row);
-    for (size_t i = 0; i < t->count; i++) {
-        buf_say(sql, ", '%d%s', ", (int)t->members[i].as, t->members[i].name);
-        add_expression(sql, t->members[i].sql, row);
-    }
-    buf_say(sql, "))");
-    if (t->when != NULL) {
-        buf_say(sql, " WHERE ");
-        add_expression(sql, t->when, row);
-    }
-    buf_say(sql, "; ");
-}
-
-static enum rc make_audited(struct db *db, const struct store_audited *t, const char *how,
-                            bool has_old, bool has_new)
-{
-    struct buf sql;
-    buf_init(&sql, AUDITED_SQL_MAX);
-    buf_say(&sql, "CREATE TEMP TRIGGER audited_%s_%s AFTER %s ON main.\"%s\" BEGIN ", t->table, how,
-            how, t->table);
-    if (has_old)
-        add_row(&sql, t, "OLD");
-    if (has_new)
-        add_row(&sql, t, "NEW");
-    buf_say(&sql, "END");
-    enum rc rc = buf_add_char(&sql, '\0');
+    buf_say(sql, "json_object('!kind', %s", t->kind);
+    add_fact(sql, "key", t->key);
+    add_fact(sql, "org", t->org);
+    add_fact(sql, "app", t->app);
+    add_fact(sql, "id", t->id);
+    add_fact(sql, "name", t->name);
+    add_fact(sql, "about", t->about);
+    add_alive(sql, t->alive);
+    add_fact(sql, "ends", t->ends);
+    for (size_t i = 0; i < t->count; i++)
+        buf_say(sql, ", '%d%s', %s", (int)t->members[i].as, t->members[i].name, t->members[i].sql);
+    buf_say(sql, ")");
+    enum rc rc = buf_add_char(sql, '\0');
     MUST(rc == RC_OK);
-    rc = db_exec(db, sql.ptr);
-    buf_fini(&sql);
-    return rc;
+}
+
+static struct store_trigger audited_trigger(const struct store_audited *t, struct buf *object)
+{
+    buf_reset(object);
+    add_object(object, t);
+    return (struct store_trigger){ .function = "audited",
+                                   .table = t->table,
+                                   .when = t->when,
+                                   .has_age = true,
+                                   .text = object->ptr,
+                                   .is_new_told = true };
 }
 
 enum rc store_audited_watch(struct db *db, struct store_audited_changes *changes)
 {
+    struct buf object;
     enum rc rc = db_text_function(db, "audited", 1, audited_gather, changes);
-    for (size_t i = 0; rc == RC_OK && i < store_audited_count; i++) {
-        const struct store_audited *t = &store_audited_tables[i];
-        rc = make_audited(db, t, "INSERT", false, true);
-        if (rc == RC_OK)
-            rc = make_audited(db, t, "UPDATE", true, true);
-        if (rc == RC_OK)
-            rc = make_audited(db, t, "DELETE", true, false);
+    buf_init(&object, AUDITED_SQL_MAX);
+    for (size_t i = 0; rc == RC_OK && !db_is_postgres(db) && i < store_audited_count; i++) {
+        const struct store_trigger t = audited_trigger(&store_audited_tables[i], &object);
+        rc = store_trigger_make(db, &t);
     }
+    buf_fini(&object);
     return rc;
+}
+
+void store_audited_triggers(struct buf *sql)
+{
+    struct buf object;
+    buf_init(&object, AUDITED_SQL_MAX);
+    for (size_t i = 0; i < store_audited_count; i++) {
+        const struct store_trigger t = audited_trigger(&store_audited_tables[i], &object);
+        store_trigger_write(sql, &t);
+    }
+    buf_fini(&object);
 }

@@ -21,14 +21,14 @@ enum store_audited_as {
 
 struct store_audited_member {
     const char *name;
-    const char *sql; /* `@` stands for NEW or OLD. Of a secret: a text that changes with it */
+    const char *sql; /* `@.` stands for the row. Of a secret: a text that changes with it */
     enum store_audited_as as;
 };
 
 /* A table whose rows are objects, or parts of one, that people know. SQL as above. */
 struct store_audited {
     const char *table;
-    const char *when;  /* rows that are left out; NULL: none */
+    const char *when;  /* which rows; NULL: all */
     const char *kind, *key; /* rows of one kind and key are one object */
     const char *org, *app, *id, *name, *about;
     const char *alive; /* whether people see the object; NULL: the table holds parts of objects that are rows elsewhere */
@@ -56,7 +56,9 @@ struct store_audited_changes {
 
 /* What says what the object is. Borrowed. */
 const json_t *store_audited_facts(const struct store_audited_change *change);
-/* Makes the connection gather what is written into its tables. RC_IO and the like, see db_exec(). */
+/* Makes the connection gather what it writes into its tables. RC_IO and the like, see db_exec(). */
 MUST_USE enum rc store_audited_watch(struct db *db, struct store_audited_changes *changes);
+/* Appends what PostgreSQL's schema needs for that. */
+void store_audited_triggers(struct buf *sql);
 /* Forgets what was gathered. */
 void store_audited_clear(struct store_audited_changes *changes);

@@ -157,7 +157,9 @@ const char *const store_config_postgres[] = {
 
     /* What SQLite has and statements that both read use. */
     "CREATE FUNCTION instr(whole text, part text) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE"
-    " AS 'SELECT CAST(strpos(whole, part) AS bigint)';",
+    " AS 'SELECT CAST(strpos(whole, part) AS bigint)';"
+    "CREATE FUNCTION hex(bytes bytea) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE"
+    " AS 'SELECT coalesce(upper(encode(bytes, ''hex'')), '''')';",
 
     TRIGGER("endpoint_count_insert", "AFTER INSERT ON endpoint", "NEW.deleted = 0",
             "INSERT INTO endpoint_count(app, live) VALUES(NEW.app, 1)"

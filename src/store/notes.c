@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See store/notes.h. The writing connection has a trigger of its own for each table and each way to
- * write to it, which calls note(kind, app, id). The triggers are temporary: the file has none of them.
+ * See store/notes.h. Each table has a trigger (store/triggers.c) that calls note(kind, app, id) for the rows that are
+ * written.
  *
  * A transaction's notes are a short list. Where many objects of an application change at once (it is
  * deleted, say) one note stands for all of them.
@@ -10,9 +10,11 @@
 
 #include <stdio.h>
 
-enum { SQL_MAX = 1024 };
+#include "store/triggers_priv.h"
 
-/* `@` stands for NEW or OLD. */
+enum { NUMBER_MAX = 12 };
+
+/* `@.` stands for the row. */
 struct watched {
     const char *table;
     enum store_note_kind kind;
@@ -35,8 +37,8 @@ static const struct watched tables[] = {
     { "filter_chain", STORE_NOTE_FILTERS, "@.app", "0", NULL, true },
     { "token", STORE_NOTE_TOKEN, "@.app", "@.num", NULL, true },
     /* access/ended.c: when an application's JWTs end */
-    { "setting", STORE_NOTE_TOKEN, "CAST(substr(@.name, 16) AS INTEGER)", "0",
-      "@.name GLOB 'jwt_not_before.*'", true },
+    { "setting", STORE_NOTE_TOKEN, "CAST(substr(@.name, 16) AS BIGINT)", "0",
+      "substr(@.name, 1, 15) = 'jwt_not_before.'", true },
     { "event_type", STORE_NOTE_EVENT_TYPE, "0", "@.num", NULL, true },
 };
 
@@ -108,59 +110,32 @@ static void notes_note(void *ctx, const int64_t *args)
     add_note(ctx, &n);
 }
 
-static void add_for(struct buf *sql, const char *text, const char *row)
+static struct store_trigger note_trigger(const struct watched *w, char kind[static NUMBER_MAX])
 {
-    for (; *text != '\0'; text++) {
-        if (*text == '@')
-            buf_say(sql, "%s", row);
-        else
-            buf_say(sql, "%c", *text);
-    }
-}
-
-static void add_call(struct buf *sql, const struct watched *w, const char *row)
-{
-    buf_say(sql, "SELECT note(%d, ", (int)w->kind);
-    add_for(sql, w->app, row);
-    buf_say(sql, ", ");
-    add_for(sql, w->id, row);
-    buf_say(sql, ")");
-    if (w->when != NULL) {
-        buf_say(sql, " WHERE ");
-        add_for(sql, w->when, row);
-    }
-    buf_say(sql, "; ");
-}
-
-static enum rc make_trigger(struct db *db, const struct watched *w, const char *how, bool has_old,
-                            bool has_new)
-{
-    char text[SQL_MAX];
-    struct buf sql;
-    buf_init(&sql, SQL_MAX);
-    buf_say(&sql, "CREATE TEMP TRIGGER note_%s_%s AFTER %s ON main.%s BEGIN ", w->table, how, how,
-            w->table);
-    if (has_old)
-        add_call(&sql, w, "OLD");
-    if (has_new)
-        add_call(&sql, w, "NEW");
-    buf_say(&sql, "END");
-    (void)snprintf(text, sizeof(text), "%.*s", STR_ARGS(buf_str(&sql)));
-    buf_fini(&sql);
-    return db_exec(db, text);
+    (void)snprintf(kind, NUMBER_MAX, "%d", (int)w->kind);
+    return (struct store_trigger){ .function = "note",
+                                   .table = w->table,
+                                   .when = w->when,
+                                   .integers = { kind, w->app, w->id },
+                                   .is_new_told = w->is_new_told };
 }
 
 enum rc store_notes_watch(struct db *db, struct store_notes *notes)
 {
+    char kind[NUMBER_MAX];
     enum rc rc = db_function(db, "note", 3, notes_note, notes);
-    for (size_t i = 0; rc == RC_OK && i < COUNT_OF(tables); i++) {
-        const struct watched *w = &tables[i];
-        if (w->is_new_told)
-            rc = make_trigger(db, w, "INSERT", false, true);
-        if (rc == RC_OK)
-            rc = make_trigger(db, w, "UPDATE", true, true);
-        if (rc == RC_OK)
-            rc = make_trigger(db, w, "DELETE", true, false);
+    for (size_t i = 0; rc == RC_OK && !db_is_postgres(db) && i < COUNT_OF(tables); i++) {
+        const struct store_trigger t = note_trigger(&tables[i], kind);
+        rc = store_trigger_make(db, &t);
     }
     return rc;
+}
+
+void store_notes_triggers(struct buf *sql)
+{
+    char kind[NUMBER_MAX];
+    for (size_t i = 0; i < COUNT_OF(tables); i++) {
+        const struct store_trigger t = note_trigger(&tables[i], kind);
+        store_trigger_write(sql, &t);
+    }
 }

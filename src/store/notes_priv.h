@@ -23,5 +23,7 @@ struct store_listener {
     void *ctx;
 };
 
-/* Makes the connection take notes of what is written into its tables. RC_IO and the like, see db_exec(). */
+/* Makes the connection take notes of what it writes into its tables. RC_IO and the like, see db_exec(). */
 MUST_USE enum rc store_notes_watch(struct db *db, struct store_notes *notes);
+/* Appends what PostgreSQL's schema needs for that. */
+void store_notes_triggers(struct buf *sql);
