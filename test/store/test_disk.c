@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "disk.h"
+#include "../disk/disk.h"
 
 enum { PER_SEGMENT = 6, MESSAGES = 20, BURST = 120, SENT_MAX = 256, CUTS = 40, NAME_BYTES = 64 };
 

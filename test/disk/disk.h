@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model.h"
+
 enum disk_call { DISK_OPEN, DISK_WRITE, DISK_SYNC, DISK_TRUNCATE, DISK_RENAME, DISK_UNLINK, DISK_CALLS };
 enum disk_how { DISK_ONCE, DISK_FROM_THEN_ON };
 
@@ -35,7 +37,6 @@ void disk_fail_path(enum disk_call call, const char *part, enum disk_how how, in
 void disk_heal(void);
 bool disk_has_failed(void);
 
-enum disk_cut { DISK_CUT_SYNCED /* only what was synced */, DISK_CUT_ALL /* but what was lost */, DISK_CUT_RANDOM };
 /* Writes what the disk may hold if the power were cut now to `image`, an empty folder. */
 void disk_cut(const char *image, enum disk_cut how, uint64_t seed);
 /* Does so before the call of that number since disk_watch(), and calls `noted` there. */
