@@ -57,7 +57,6 @@ struct machine_kept {
     char settings[MACHINE_TEXT]; /* name=value, each with a NUL, an empty one at the end */
     struct machine_name names[MACHINE_NAMES_MAX];
     size_t used; /* bytes of the mapping, from its beginning */
-    void *disk;  /* files.c's state */
 };
 
 #define MACHINE ((struct machine_kept *)MACHINE_KEPT_AT)

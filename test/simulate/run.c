@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -170,6 +171,26 @@ static void judge_end(const struct run *run, int status)
     m->exit_code = signal == SIGXCPU || signal == SIGKILL ? SIM_LIVELOCK : SIM_CRASH;
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+/* The image is the store from now on; the one before is kept, to be looked at. */
+static void take_image(const struct run *run)
+{
+    char image[PATH_SIZE], store[PATH_SIZE], before[PATH_SIZE];
+    (void)snprintf(image, sizeof image, "%s/cut", run->folder);
+    (void)snprintf(store, sizeof store, "%s/store", run->folder);
+    (void)snprintf(before, sizeof before, "%s/store-before-cut", run->folder);
+    (void)nftw(before, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (rename(store, before) != 0 || rename(image, store) != 0)
+        give_up(image);
+}
+
 static void run_lives(const struct run *run)
 {
     struct machine_kept *m = MACHINE;
@@ -183,8 +204,10 @@ static void run_lives(const struct run *run)
         if (m->end == MACHINE_OVER || m->end == MACHINE_FAILED || m->down_us < 0)
             return;
         m->now_us += m->down_us;
-        if (m->end == MACHINE_CUT)
+        if (m->end == MACHINE_CUT) {
+            take_image(run);
             m->boot_us = m->now_us;
+        }
     }
     give_up("too many lives");
 }

@@ -1,29 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The first world: an application with one endpoint, whose receiver takes what is published; what was accepted has
- * to arrive, in every life.
+ * The least world that there can be, to prove the machine by: clients publish to an application with one endpoint, and
+ * its receiver takes what comes. Lives end as the dice say, faults come and go, and in the last life all is well again.
+ * What was answered 202 has to have arrived then, and nothing else.
+ *
+ * Settings: lives (1), faults (no), messages (40).
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <errno.h>
+#include <signal.h>
+
 #include "world_http.h"
 
-enum { MESSAGES = 20, RECEIVED_MAX = 64 };
+enum { MESSAGES_MAX = 4000, CLIENTS = 3 };
 
 #define RECEIVER "93.184.216.34:80"
 
 struct state {
-    char app[64];
-    size_t accepted, received;
+    bool has_endpoint;
+    long next; /* message to be published */
+    bool is_sent[MESSAGES_MAX], is_accepted[MESSAGES_MAX], is_received[MESSAGES_MAX];
 };
 
 static struct state *state;
+static long messages;
 
 void world_log_line(const char *line, size_t len)
 {
-    (void)line;
-    (void)len;
+    if (memmem(line, len, "event=server.loop_silent", 24) != NULL)
+        sim_fail(SIM_NO_PROGRESS, 11, "%.*s", (int)len, line);
 }
 
 void world_prepare(void)
@@ -31,66 +39,179 @@ void world_prepare(void)
     FILE *conf = fopen(sim_config_path(), "we");
     if (conf == NULL)
         sim_fail(SIM_BROKEN, 0, "the configuration cannot be written");
-    (void)fprintf(conf, "[store]\ndir = %s/store\nfree_min = 0\n[server]\nlisten = %s\n",
-                  sim_folder(), SIM_SERVER);
+    (void)fprintf(
+        conf,
+        "[store]\ndir = %s/store\nfree_min = 0\nsegment_messages = 20\n[server]\nlisten = %s\n",
+        sim_folder(), SIM_SERVER);
     (void)fclose(conf);
+    sim_heal(); /* a start may be refused while a fault lasts */
     state = sim_keep("first world", sizeof *state);
+    messages = strtol(sim_setting("messages", "40"), NULL, 10);
 }
+
+static bool is_last_life(void)
+{
+    return sim_life() + 1 >= strtol(sim_setting("lives", "1"), NULL, 10);
+}
+
+/* --- the receiver ----------------------------------------------------------------------------------------- */
 
 static void receive_one(void *ctx, struct http_exchange *x, const struct http_request *req)
 {
+    const char *at = strstr(req->body, "\"n\":");
+    long n = at == NULL ? -1 : strtol(at + 4, NULL, 10);
     (void)ctx;
-    (void)req;
+    if (n < 0 || n >= messages || !state->is_sent[n])
+        sim_fail(SIM_UNSAFE, 3, "the receiver got what nobody sent: %s", req->body);
     sim_sleep((int64_t)sim_dice(SIM_RECEIVERS, 20 * SIM_MS));
-    if (sim_once_in(SIM_RECEIVERS, 4)) {
+    if (sim_once_in(SIM_RECEIVERS, 6)) {
         http_reply(x, 503, "", "busy");
         return;
     }
-    state->received++;
+    state->is_received[n] = true;
     http_reply(x, 200, "", "");
 }
 
-static struct http_answer post(struct http_client *c, const char *path, const char *body)
+/* --- clients ------------------------------------------------------------------------------------------------ */
+
+/* Until it is answered with `wanted`, or with 409: it is there already. */
+static void insist(struct http_client *c, const char *path, const char *headers, const char *body,
+                   int wanted)
 {
-    struct http_answer a;
     for (;;) {
-        a = http_ask(c, "POST", path, "content-type: application/json\r\n", body, strlen(body),
-                     SIM_FOREVER);
-        if (a.status > 0)
-            return a;
-        sim_sleep(100 * SIM_MS);
+        struct http_answer a =
+            http_ask(c, "POST", path, headers, body, strlen(body), sim_now_us() + SIM_MINUTE);
+        int status = a.status;
+        if (status >= 400 && status < 500 && status != 409 && status != 429)
+            sim_fail(SIM_UNSAFE, 0, "%s: %d %s", path, status, a.body);
+        http_answer_free(&a);
+        if (status == wanted || status == 409)
+            return;
+        sim_sleep(50 * SIM_MS + (int64_t)sim_dice(SIM_WORKLOAD, 200 * SIM_MS));
     }
 }
 
-static bool has_all(void *arg)
+static void publish(struct http_client *c, long n)
+{
+    char headers[96], body[256];
+    (void)snprintf(headers, sizeof headers,
+                   "content-type: application/json\r\nidempotency-key: %ld\r\n", n);
+    (void)snprintf(body, sizeof body, "{\"eventType\":\"user.created\",\"payload\":{\"n\":%ld}}",
+                   n);
+    state->is_sent[n] = true;
+    insist(c, "/api/v1/app/first/msg", headers, body, 202);
+    state->is_accepted[n] = true;
+}
+
+/* What a life left undone is done again in the next. */
+static void run_client(void *arg)
+{
+    struct http_client *c = http_client_new(SIM_SERVER, NULL, sim_admin_token());
+    for (long n = (long)(intptr_t)arg; n < messages; n += CLIENTS) {
+        if (state->is_accepted[n])
+            continue;
+        publish(c, n);
+        sim_sleep((int64_t)sim_dice(SIM_WORKLOAD, 100 * SIM_MS));
+    }
+    http_client_free(c);
+}
+
+static void configure(void)
+{
+    struct http_client *c = http_client_new(SIM_SERVER, NULL, sim_admin_token());
+    const char *json = "content-type: application/json\r\n";
+    insist(c, "/api/v1/app", json, "{\"name\":\"first\",\"uid\":\"first\"}", 201);
+    insist(c, "/api/v1/app/first/endpoint", json,
+           "{\"uid\":\"only\",\"url\":\"http://93.184.216.34/hook\"}", 201);
+    state->has_endpoint = true;
+    http_client_free(c);
+}
+
+/* --- what goes wrong ------------------------------------------------------------------------------------------- */
+
+static void draw_fault(void)
+{
+    static const struct sim_fault faults[] = {
+        { .kind = SIM_DISK_FAILS,
+          .calls = SIM_WRITES,
+          .error = ENOSPC,
+          .once_in = 40,
+          .path = "/segments/" },
+        { .kind = SIM_DISK_FAILS,
+          .calls = SIM_WRITES | SIM_READS | SIM_OPENS,
+          .error = EIO,
+          .once_in = 100 },
+        { .kind = SIM_DISK_FAILS, .calls = SIM_SYNCS, .once_in = 20 },
+        { .kind = SIM_DISK_SLOW, .calls = SIM_SYNCS, .once_in = 10, .amount = 2 * SIM_SECOND },
+        { .kind = SIM_NO_FDS, .once_in = 3 },
+        { .kind = SIM_NO_MEMORY, .once_in = 2 },
+        { .kind = SIM_CONNECT_FAILS, .once_in = 2 },
+        { .kind = SIM_CONNECT_SLOW, .amount = 20 * SIM_SECOND },
+        { .kind = SIM_RESETS, .once_in = 50 },
+        { .kind = SIM_CLOCK_STEPS, .amount = 3 * SIM_HOUR },
+        { .kind = SIM_CLOCK_STEPS, .amount = -3 * SIM_HOUR },
+        { .kind = SIM_CLOCK_DRIFTS, .amount = 200 * SIM_MS },
+        { .kind = SIM_PREEMPTS, .once_in = 2 },
+    };
+    struct sim_fault f = faults[sim_dice(SIM_PLAN, sizeof faults / sizeof *faults)];
+    f.for_us = 1 + (int64_t)sim_dice(SIM_PLAN, 8 * SIM_SECOND);
+    sim_fault(&f);
+}
+
+static void run_faults(void *arg)
 {
     (void)arg;
-    return state->received >= state->accepted;
+    for (;;) {
+        sim_sleep((int64_t)sim_dice(SIM_PLAN, 3 * SIM_SECOND));
+        draw_fault();
+    }
+}
+
+static void run_end(void *arg)
+{
+    (void)arg;
+    sim_sleep((int64_t)sim_dice(SIM_PLAN, 4 * SIM_SECOND));
+    uint64_t how = sim_dice(SIM_PLAN, 4);
+    if (how == 0)
+        sim_stop(0);
+    else
+        sim_end_life(how == 1 ? SIM_KILL : SIM_POWER_CUT, (int64_t)sim_dice(SIM_PLAN, SIM_MINUTE));
+}
+
+/* --- the run ------------------------------------------------------------------------------------------------------- */
+
+static bool has_all_arrived(void *arg)
+{
+    (void)arg;
+    for (long n = 0; n < messages; n++)
+        if (!state->is_accepted[n] || !state->is_received[n])
+            return false;
+    return true;
+}
+
+static void judge(void)
+{
+    for (long n = 0; n < messages; n++)
+        if (!state->is_accepted[n] || !state->is_received[n])
+            sim_fail(SIM_NO_PROGRESS, 1, "message %ld was %s", n,
+                     state->is_accepted[n] ? "accepted, and never arrived" : "never accepted");
 }
 
 void world_run(void)
 {
-    char path[160];
-    struct http_client *c = http_client_new(SIM_SERVER, NULL, sim_admin_token());
+    bool has_faults = strcmp(sim_setting("faults", "no"), "yes") == 0;
     (void)http_receiver_start(RECEIVER, receive_one, NULL);
-    struct http_answer a = post(c, "/api/v1/app", "{\"name\":\"first\"}");
-    if (a.status != 201 || !http_json_text(a.body, "id", state->app, sizeof state->app))
-        sim_fail(SIM_UNSAFE, 0, "no application: %d %s", a.status, a.body);
-    http_answer_free(&a);
-    (void)snprintf(path, sizeof path, "/api/v1/app/%s/endpoint", state->app);
-    a = post(c, path, "{\"url\":\"http://93.184.216.34/hook\"}");
-    if (a.status != 201)
-        sim_fail(SIM_UNSAFE, 0, "no endpoint: %d %s", a.status, a.body);
-    http_answer_free(&a);
-    (void)snprintf(path, sizeof path, "/api/v1/app/%s/msg", state->app);
-    for (size_t i = 0; i < MESSAGES; i++) {
-        a = post(c, path, "{\"eventType\":\"user.created\",\"payload\":{\"n\":1}}");
-        if (a.status != 202)
-            sim_fail(SIM_UNSAFE, 0, "not accepted: %d %s", a.status, a.body);
-        state->accepted++;
-        http_answer_free(&a);
-    }
-    if (!sim_wait(has_all, NULL, sim_now_us() + 30 * SIM_HOUR))
-        sim_fail(SIM_NO_PROGRESS, 1, "%zu of %zu have arrived", state->received, state->accepted);
+    if (!is_last_life())
+        sim_spawn("end", run_end, NULL);
+    if (has_faults && !is_last_life())
+        sim_spawn("faults", run_faults, NULL);
+    if (!state->has_endpoint)
+        configure();
+    for (intptr_t i = 0; i < CLIENTS; i++)
+        sim_spawn("client", run_client, (void *)i);
+    if (!is_last_life())
+        return;
+    (void)sim_wait(has_all_arrived, NULL, sim_now_us() + 40 * SIM_HOUR);
+    judge();
     sim_stop(-1);
 }
