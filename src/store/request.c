@@ -163,3 +163,15 @@ void store_read_request(struct db_stmt *s, struct arena *a, struct store_request
     request_read_items(db_text(s, 18, a), a, out);
     out->body = db_text(s, 19, a);
 }
+
+void store_read_refused(struct db_stmt *s, struct arena *a, struct store_refused *out)
+{
+    int64_t at_us = db_int(s, 2);
+    if (out->count++ == 0) {
+        out->last = store_id_of(db_int(s, 0), db_borrow(s, 1));
+        out->last_us = at_us;
+        out->reason = db_text(s, 3, a);
+        out->status = (int)db_int(s, 4);
+    }
+    out->first_us = at_us;
+}

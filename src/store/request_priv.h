@@ -6,12 +6,16 @@
 
 #include "db/db.h"
 #include "store/request.h"
+#include "store/trouble.h"
 
 /* `body` is an expression: what is shown as the request's body. */
 #define REQUEST_COLUMNS(body) \
     "r.k, r.tail, r.source, r.app, r.at, r.outcome, r.has_message, r.status, r.reason, r.method, r.url, r.peer," \
     " r.headers, r.lines, r.body_bytes, r.event_type, r.dedupe_id, r.original, r.items, " body
 void store_read_request(struct db_stmt *s, struct arena *a, struct store_request *out);
+
+/* Adds one that a source refused: its key, the rest of its id, at, reason, status. The newest comes first. */
+void store_read_refused(struct db_stmt *s, struct arena *a, struct store_refused *out);
 
 /* The column "items" of a request with several events; `p`: what made its messages, NULL: it has none. Into *out, which
  * the caller buf_fini()s. */

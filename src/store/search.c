@@ -12,12 +12,15 @@ void store_search_begin(struct store_searching *q, struct store *s,
                         const struct store_delivery_search *f, struct arena *a,
                         struct store_delivery_found *out, size_t max)
 {
-    q->store = s;
-    q->f = f;
-    q->arena = a;
-    q->out = out;
-    q->max = max;
-    q->now_us = clock_wall_us(s->o.clock);
+    *q = (struct store_searching){ .store = s,
+                                   .f = f,
+                                   .arena = a,
+                                   .out = out,
+                                   .max = max,
+                                   .now_us = clock_wall_us(s->o.clock),
+                                   .delivery = q->delivery,
+                                   .attempt = q->attempt,
+                                   .message = q->message };
 }
 
 int64_t store_search_high(const struct store_delivery_search *f)
@@ -50,8 +53,8 @@ static enum rc search_delivery(struct store_searching *q, const struct store_sea
         return rc;
     rc = q->attempt(q, found, &wanted);
     if (rc == RC_OK && wanted) {
-        q->message(q, &found->row.message_row.message);
-        q->count++;
+        rc = q->message(q, &found->row.message_row.message);
+        q->count += rc == RC_OK;
     }
     return rc;
 }

@@ -23,7 +23,7 @@ struct store_searching {
     /* Is it wanted by its last attempt, too? That is read then. *wanted: in, whether it is without it. */
     enum rc (*attempt)(struct store_searching *q, struct store_delivery_found *found, bool *wanted);
     /* The message that is looked at, without its payload, into the arena. */
-    void (*message)(struct store_searching *q, struct store_message *out);
+    enum rc (*message)(struct store_searching *q, struct store_message *out);
 };
 
 /* A message as the walk found it; borrowed. */
@@ -36,6 +36,7 @@ struct store_searched {
     bool has_text; /* its payload does */
 };
 
+/* Begins, or begins anew; what the search calls is set by then. */
 void store_search_begin(struct store_searching *q, struct store *s, const struct store_delivery_search *f,
                         struct arena *a, struct store_delivery_found *out, size_t max);
 /* The key below which messages are looked for, as the search says where to go on; INT64_MAX: from the newest. */

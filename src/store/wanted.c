@@ -42,3 +42,19 @@ bool store_wanted_is_filter(const struct store_wanted *w)
 {
     return w->event_type_count > 0 || w->channel.len > 0 || w->tag.len > 0;
 }
+
+bool store_attempts_are_filtered(const struct store_attempt_filter *f)
+{
+    return f->status >= 0 || f->status_class >= 0 || f->event_type_count > 0 ||
+           f->channel.len > 0 || f->tag.len > 0;
+}
+
+bool store_requests_are_filtered(const struct store_request_filter *f)
+{
+    return f->outcomes != 0 || f->reason.len > 0 || f->event_type.len > 0 || f->text.len > 0;
+}
+
+bool store_filter_runs_are_filtered(const struct store_filter_run_filter *f)
+{
+    return f->event.len > 0 || f->filter.len > 0 || f->halted >= 0 || f->with_data;
+}

@@ -4,7 +4,8 @@
  */
 #pragma once
 
-#include "store/flow.h"
+#include "store/filter_run.h"
+#include "store/request.h"
 
 struct store_wanted {
     const struct str *event_types;
@@ -14,5 +15,8 @@ struct store_wanted {
 
 /* `channels` and `tags`: arrays of JSON, as messages have them. */
 bool store_is_wanted(const struct store_wanted *w, struct str event_type, struct str channels, struct str tags);
-/* Does it leave anything out? */
+/* Does it leave anything out, apart from a window of time? */
 bool store_wanted_is_filter(const struct store_wanted *w);
+bool store_attempts_are_filtered(const struct store_attempt_filter *f);
+bool store_requests_are_filtered(const struct store_request_filter *f);
+bool store_filter_runs_are_filtered(const struct store_filter_run_filter *f);

@@ -13,6 +13,7 @@
 #include "store/files/walk_priv.h"
 #include "store/filter_run.h"
 #include "store/rows_priv.h"
+#include "store/wanted_priv.h"
 
 enum { ROW_BYTES = 256 }; /* of a row beside its texts, for when a segment is full */
 
@@ -89,11 +90,6 @@ static void run_listing_read(struct store_listing *l, struct db_stmt *s)
     store_read_filter_run(s, l->arena, (struct store_filter_run *)l->rows + l->count);
 }
 
-static bool filter_run_is_filtered(const struct store_filter_run_filter *f)
-{
-    return f->event.len > 0 || f->filter.len > 0 || f->halted >= 0 || f->with_data;
-}
-
 enum rc store_files_filter_run_list(struct store *store, const struct store_filter_run_filter *f,
                                     const struct store_page *page, struct arena *a,
                                     struct store_filter_run *out, struct store_page_end *end)
@@ -104,7 +100,7 @@ enum rc store_files_filter_run_list(struct store *store, const struct store_filt
                                        .down = LIST("DESC"),
                                        .count_sql = COUNT_ROWS,
                                        .whose = f->app,
-                                       .is_filtered = filter_run_is_filtered(f),
+                                       .is_filtered = store_filter_runs_are_filtered(f),
                                        .after_us = f->after_us,
                                        .before_us = f->before_us,
                                        .bind = run_listing_bind,

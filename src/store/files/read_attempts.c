@@ -15,6 +15,7 @@
 #include "store/files/stretch_priv.h"
 #include "store/files/walk_priv.h"
 #include "store/paging_priv.h"
+#include "store/wanted_priv.h"
 
 #define COLUMNS \
     ATTEMPT_COLUMNS \
@@ -138,12 +139,6 @@ static bool may_add(struct store_segment *seg, const struct store_walk *w,
     return store_merge_is_open(m, w->low, atomic_load(&seg->stretches[STRETCH_ATTEMPTS].last_key));
 }
 
-static bool read_attempts_has_filter(const struct store_attempt_filter *f)
-{
-    return f->status >= 0 || f->status_class >= 0 || f->event_type_count > 0 ||
-           f->channel.len > 0 || f->tag.len > 0;
-}
-
 enum rc store_files_attempt_list(struct store *store, const struct store_attempt_filter *f,
                                  const struct store_page *page, struct arena *a,
                                  struct store_attempt_row *out, struct store_page_end *end)
@@ -156,7 +151,7 @@ enum rc store_files_attempt_list(struct store *store, const struct store_attempt
         return rc;
     struct store_merged m;
     store_merge_begin(&m, page, a);
-    bool is_limited = f->message == NULL && read_attempts_has_filter(f);
+    bool is_limited = f->message == NULL && store_attempts_are_filtered(f);
     store_walk_limit(&w, is_limited ? page->rows_max : 0, COUNT_ROWS, f->endpoint);
     struct store_segment_list list = store_segment_list_get(s);
     if (f->message != NULL) {

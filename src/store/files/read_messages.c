@@ -240,10 +240,11 @@ static enum rc search_read_attempt(struct store_searching *base, struct store_de
     return RC_OK;
 }
 
-static void search_read_message(struct store_searching *base, struct store_message *out)
+static enum rc search_read_message(struct store_searching *base, struct store_message *out)
 {
     const struct searching *q = CONTAINER_OF(base, struct searching, base);
     store_read_message(q->at, 0, base->now_us, base->arena, out);
+    return RC_OK;
 }
 
 static enum rc search_at(struct searching *q, struct db_stmt *s)

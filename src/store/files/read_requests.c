@@ -13,6 +13,7 @@
 #include "store/key_time_priv.h"
 #include "store/rows_priv.h"
 #include "store/trouble.h"
+#include "store/wanted_priv.h"
 
 #define BODY \
     "CASE WHEN r.items IS NOT NULL THEN NULL" \
@@ -73,11 +74,6 @@ static void request_listing_read(struct store_listing *l, struct db_stmt *s)
     store_read_request(s, l->arena, (struct store_request *)l->rows + l->count);
 }
 
-static bool read_requests_has_filter(const struct store_request_filter *f)
-{
-    return f->outcomes != 0 || f->reason.len > 0 || f->event_type.len > 0 || f->text.len > 0;
-}
-
 enum rc store_files_request_list(struct store *store, const struct store_request_filter *f,
                                  const struct store_page *page, struct arena *a,
                                  struct store_request *out, struct store_page_end *end)
@@ -88,7 +84,7 @@ enum rc store_files_request_list(struct store *store, const struct store_request
                                            .down = LIST("DESC"),
                                            .count_sql = COUNT_ROWS,
                                            .whose = f->source,
-                                           .is_filtered = read_requests_has_filter(f),
+                                           .is_filtered = store_requests_are_filtered(f),
                                            .after_us = f->after_us,
                                            .before_us = f->before_us,
                                            .bind = request_listing_bind,
@@ -124,18 +120,6 @@ enum rc store_files_request_get(struct store *store, int64_t source, const struc
 
 /* --- refused ones ------------------------------------------------------------------------------------------ */
 
-static void add_refused(struct db_stmt *s, struct arena *a, struct store_refused *out)
-{
-    int64_t at_us = db_int(s, 2);
-    if (out->count++ == 0) {
-        out->last = store_id_of(db_int(s, 0), db_borrow(s, 1));
-        out->last_us = at_us;
-        out->reason = db_text(s, 3, a);
-        out->status = (int)db_int(s, 4);
-    }
-    out->first_us = at_us;
-}
-
 /* Requests without a message have an index of their own, and are bounded for each source and segment. */
 static enum rc refused_in(struct store_segment *seg, int64_t source, int64_t since_us,
                           struct arena *a, struct store_refused *out)
@@ -153,7 +137,7 @@ static enum rc refused_in(struct store_segment *seg, int64_t source, int64_t sin
     db_bind_int(s, 3, since_us);
     db_bind_int(s, 4, (int64_t)(STORE_REFUSED_MAX - out->count));
     while (db_step(s, &rc))
-        add_refused(s, a, out);
+        store_read_refused(s, a, out);
     store_reader_put(seg->store, reader);
     return rc;
 }
