@@ -19,6 +19,10 @@ enum { TRIES = 30 };
 #define SHOWN_INDEX(table, key, time) \
     "CREATE INDEX " table "_shown ON " table \
     "(" POSTGRES_OFF(key, time) ") WHERE " POSTGRES_IS_OFF(key, time) ";"
+#define MESSAGE_SHOWN SHOWN_INDEX("message", "k", "created")
+#define ATTEMPT_SHOWN SHOWN_INDEX("attempt", "ak", "started")
+#define REQUEST_SHOWN SHOWN_INDEX("request", "k", "at")
+#define FILTER_RUN_SHOWN SHOWN_INDEX("filter_run", "k", "started")
 
 /* Marks of versions. One that only adds (a table, a column that may be NULL) leaves reads_from as it is: programs of the
  * version before go on beside it. */
@@ -56,16 +60,14 @@ static const struct schema_step steps[] = {
         "CREATE INDEX message_app ON message((k >> 44), app, k);"
         "CREATE INDEX message_source ON message((k >> 44), source, k) WHERE source IS NOT NULL;"
         "CREATE INDEX message_event_id ON message(app, event_id) WHERE event_id IS NOT NULL;"
-        "CREATE INDEX message_expires ON message(expires) WHERE expires > 0 AND payload IS NOT NULL;" SHOWN_INDEX(
-            "message", "k", "created"),
+        "CREATE INDEX message_expires ON message(expires) WHERE expires > 0 AND payload IS NOT NULL;" MESSAGE_SHOWN,
 
         "CREATE TABLE attempt(msg bigint NOT NULL, endpoint bigint NOT NULL, ak bigint NOT NULL, started bigint NOT NULL,"
         " next_due bigint NOT NULL, took bigint NOT NULL, task bigint NOT NULL, http_status int NOT NULL,"
         " number int NOT NULL, state_after smallint NOT NULL, reason smallint NOT NULL, trigger smallint NOT NULL,"
         " success boolean NOT NULL, tail bytea NOT NULL, error bytea, detail bytea, url bytea, response bytea,"
         " response_headers bytea, request_headers bytea, PRIMARY KEY(msg, endpoint, ak)) PARTITION BY RANGE(msg);"
-        "CREATE INDEX attempt_endpoint ON attempt((ak >> 44), endpoint, ak);" SHOWN_INDEX(
-            "attempt", "ak", "started")
+        "CREATE INDEX attempt_endpoint ON attempt((ak >> 44), endpoint, ak);" ATTEMPT_SHOWN
 
         /* Pending deliveries that are more than a moment old. `tail` is the rest of the message's id. */
         "CREATE TABLE waiting(shard smallint NOT NULL, state smallint NOT NULL, trigger smallint NOT NULL,"
@@ -80,22 +82,20 @@ static const struct schema_step steps[] = {
         " tail bytea NOT NULL, reason bytea, method bytea, url bytea, peer bytea, headers bytea, body bytea,"
         " event_type bytea, dedupe_id bytea, original bytea, items text COLLATE \"C\", PRIMARY KEY(k)) PARTITION BY RANGE(k);"
         "CREATE INDEX request_source ON request((k >> 44), source, k);"
-        "CREATE INDEX request_bounded ON request(source, k) WHERE NOT has_message;" SHOWN_INDEX(
-            "request", "k", "at")
+        "CREATE INDEX request_bounded ON request(source, k) WHERE NOT has_message;" REQUEST_SHOWN
 
         /* has_data 0: none; 1: all of it; 2: some was taken out. */
         "CREATE TABLE filter_run(k bigint NOT NULL, app bigint NOT NULL, started bigint NOT NULL, took bigint NOT NULL,"
         " halted boolean NOT NULL, has_data smallint NOT NULL, tail bytea NOT NULL, event bytea NOT NULL,"
         " filters bytea NOT NULL, summary bytea NOT NULL, detail bytea, PRIMARY KEY(k)) PARTITION BY RANGE(k);"
-        "CREATE INDEX filter_run_app ON filter_run((k >> 44), app, k);" SHOWN_INDEX("filter_run",
-                                                                                    "k", "started")
+        "CREATE INDEX filter_run_app ON filter_run((k >> 44), app, k);" FILTER_RUN_SHOWN
 
-            "CREATE TABLE remembered_0(key uuid PRIMARY KEY, k bigint NOT NULL, body_hash uuid NOT NULL);"
-            "CREATE TABLE remembered_1(key uuid PRIMARY KEY, k bigint NOT NULL, body_hash uuid NOT NULL);"
-            "CREATE TABLE config_change(version bigint PRIMARY KEY, app bigint NOT NULL,"
-            " at timestamptz NOT NULL DEFAULT clock_timestamp());"
-            "INSERT INTO cluster(id, key_bucket, bucket_since, config_version, schema_version, reads_from)"
-            " VALUES(gen_random_uuid(), 1, 0, 0, 0, 0);" } },
+        "CREATE TABLE remembered_0(key uuid PRIMARY KEY, k bigint NOT NULL, body_hash uuid NOT NULL);"
+        "CREATE TABLE remembered_1(key uuid PRIMARY KEY, k bigint NOT NULL, body_hash uuid NOT NULL);"
+        "CREATE TABLE config_change(version bigint PRIMARY KEY, app bigint NOT NULL,"
+        " at timestamptz NOT NULL DEFAULT clock_timestamp());"
+        "INSERT INTO cluster(id, key_bucket, bucket_since, config_version, schema_version, reads_from)"
+        " VALUES(gen_random_uuid(), 1, 0, 0, 0, 0);" } },
 };
 
 static enum rc schema_refuse(struct postgres_conn *c, struct buf *why)
