@@ -108,6 +108,21 @@ void store_read_filter_run(struct db_stmt *s, struct arena *a, struct store_filt
     };
 }
 
+/* --- what is found by its id ------------------------------------------------------------------------------ */
+
+void store_read_flowing(struct db_stmt *s, struct arena *a, struct store_flowing_row *out)
+{
+    out->app = db_int(s, 0);
+    out->source = db_int(s, 1);
+    out->at_us = db_int(s, 2);
+    out->status = (int)db_int(s, 3);
+    out->title = db_text(s, 4, a);
+    out->event_id = db_text(s, 5, a);
+    if (out->kind == STORE_FLOW_ATTEMPT)
+        out->message = store_id_of(db_int(s, 6), db_borrow(s, 7));
+    out->endpoint = db_int(s, 8);
+}
+
 /* --- endpoints -------------------------------------------------------------------------------------------- */
 
 struct str store_endpoints_pack(const int64_t *numbers, size_t count, struct buf *out)

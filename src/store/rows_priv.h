@@ -6,6 +6,7 @@
 
 #include "db/db.h"
 #include "store/filter_run.h"
+#include "store/find.h"
 
 /* `payload` is an expression: "payload", or "NULL" to leave it out. */
 #define MESSAGE_COLUMNS(m, payload) \
@@ -30,6 +31,9 @@ void store_read_attempt(struct db_stmt *s, struct arena *a, struct store_attempt
 #define FILTER_RUN_COLUMNS(detail) "k, tail, app, started, took, event, halted, has_data, filters, summary, " detail
 void store_read_filter_run(struct db_stmt *s, struct arena *a, struct store_filter_run *out);
 int store_filter_run_data(const struct store_filter_run *r); /* the column has_data */
+
+/* Columns: application, source, time, status, title, event id, key and rest of the id of an attempt's message, endpoint. */
+void store_read_flowing(struct db_stmt *s, struct arena *a, struct store_flowing_row *out);
 
 /* Numbers as bytes of 7 bits, low first. */
 struct str store_endpoints_pack(const int64_t *numbers, size_t count, struct buf *out);

@@ -147,7 +147,7 @@ enum rc store_files_message_by_event_id(struct store *store, int64_t app, struct
 
 /* --- by id alone ---------------------------------------------------------------------------------------------- */
 
-/* ?1 key, ?2 tail. Columns: app, source, at, status, title, event id, key and tail of the message, endpoint. */
+/* ?1 key, ?2 tail. Columns for store_read_flowing(). */
 static const char *const by_key[] = {
     [STORE_FLOW_MESSAGE] =
         "SELECT app, 0, created, 0, event_type, event_id, NULL, NULL, 0 FROM message"
@@ -163,19 +163,6 @@ static const char *const by_key[] = {
         " FROM attempt a INDEXED BY attempt_endpoint CROSS JOIN message m ON m.k = a.msg"
         " WHERE a.stretch = ?3 AND a.ak = ?1 AND a.tail = ?2",
 };
-
-static void read_flowing(struct db_stmt *s, struct arena *a, struct store_flowing_row *out)
-{
-    out->app = db_int(s, 0);
-    out->source = db_int(s, 1);
-    out->at_us = db_int(s, 2);
-    out->status = (int)db_int(s, 3);
-    out->title = db_text(s, 4, a);
-    out->event_id = db_text(s, 5, a);
-    if (out->kind == STORE_FLOW_ATTEMPT)
-        out->message = store_id_of(db_int(s, 6), db_borrow(s, 7));
-    out->endpoint = db_int(s, 8);
-}
 
 static enum rc find_flowing_in(struct store_files *s, struct store_segment *seg, struct arena *a,
                                struct store_flowing_row *out)
@@ -195,7 +182,7 @@ static enum rc find_flowing_in(struct store_files *s, struct store_segment *seg,
     if (out->kind == STORE_FLOW_ATTEMPT)
         db_bind_int(st, 3, (int64_t)stretch);
     if (db_step(st, &rc)) {
-        read_flowing(st, a, out);
+        store_read_flowing(st, a, out);
         db_reset(st);
     } else if (rc == RC_OK) {
         rc = RC_NOT_FOUND;

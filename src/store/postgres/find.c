@@ -13,7 +13,7 @@
 
 /* --- by id alone ---------------------------------------------------------------------------------------------- */
 
-/* ?1 key, ?2 the rest of the id. Columns: app, source, at, status, title, event id, key and rest of the message, endpoint. */
+/* ?1 key, ?2 the rest of the id. Columns for store_read_flowing(). */
 #define NO_MESSAGE ", NULL, NULL, 0"
 static const char *const by_key[] = {
     [STORE_FLOW_MESSAGE] = "SELECT app, 0, created, 0, event_type, event_id" NO_MESSAGE
@@ -39,26 +39,13 @@ struct flowing_read {
     bool *is_complete;
 };
 
-static void find_read_flowing(struct db_stmt *s, struct arena *a, struct store_flowing_row *out)
-{
-    out->app = db_int(s, 0);
-    out->source = db_int(s, 1);
-    out->at_us = db_int(s, 2);
-    out->status = (int)db_int(s, 3);
-    out->title = db_text(s, 4, a);
-    out->event_id = db_text(s, 5, a);
-    if (out->kind == STORE_FLOW_ATTEMPT)
-        out->message = store_id_of(db_int(s, 6), db_borrow(s, 7));
-    out->endpoint = db_int(s, 8);
-}
-
 static enum rc find_in_segment(void *ctx, struct db *db)
 {
     enum rc rc;
     const struct flowing_read *r = ctx;
     struct db_stmt *s = store_postgres_prepare_by_id(db, &r->base, by_key[r->out->kind]);
     if (db_step(s, &rc))
-        find_read_flowing(s, r->arena, r->out);
+        store_read_flowing(s, r->arena, r->out);
     else if (rc == RC_OK)
         rc = RC_NOT_FOUND;
     db_release(s);
