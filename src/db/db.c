@@ -34,7 +34,7 @@ void db_close(struct db *db)
 
 const char *db_error(struct db *db)
 {
-    return db->engine->error(db);
+    return db == NULL ? "there is no connection to it" : db->engine->error(db);
 }
 
 bool db_is_stale(const struct db *db)

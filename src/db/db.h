@@ -49,7 +49,7 @@ MUST_USE enum rc db_connect(const char *url, const struct db_server_options *o, 
 bool db_is_postgres(const struct db *db);
 
 void db_close(struct db *db); /* finalizes its statements; NULL is fine */
-const char *db_error(struct db *db);
+const char *db_error(struct db *db); /* never NULL; NULL as `db` says that there is no connection */
 /* The connection is of no more use: close it, and open it again. A file that could not be opened for writing for a
  * moment (no descriptor, an I/O error) is opened by SQLite for reading, for as long as the connection lasts: true once a
  * write found that out. A connection to a server: true once it was lost or its server did not answer in time. */

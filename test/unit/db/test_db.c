@@ -217,16 +217,28 @@ static void a_checkpoint_empties_the_log(void **state)
     (void)close(fd);
 }
 
+static void a_connection_that_could_not_be_made_has_words_too(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(db_error(NULL), "no connection"));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(values_come_back_as_they_went_in),     T(an_empty_blob_is_not_null),
-        T(a_statement_starts_unbound_each_time), T(hundreds_of_statements_are_kept_apart),
-        T(a_unique_constraint_is_a_conflict),    T(a_rolled_back_transaction_leaves_nothing),
-        T(a_second_writer_is_told_to_wait),      T(a_reader_cannot_write_and_sees_commits),
-        T(opening_says_what_is_wrong),           T(a_checkpoint_empties_the_log),
+        T(values_come_back_as_they_went_in),
+        T(an_empty_blob_is_not_null),
+        T(a_statement_starts_unbound_each_time),
+        T(hundreds_of_statements_are_kept_apart),
+        T(a_unique_constraint_is_a_conflict),
+        T(a_rolled_back_transaction_leaves_nothing),
+        T(a_second_writer_is_told_to_wait),
+        T(a_reader_cannot_write_and_sees_commits),
+        T(opening_says_what_is_wrong),
+        T(a_checkpoint_empties_the_log),
+        T(a_connection_that_could_not_be_made_has_words_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
