@@ -96,6 +96,8 @@ static enum rc load_seed(struct store_files *s)
         if (rc == RC_OK && value.len == SEED_BYTES) {
             memcpy(&s->hash_seed, value.ptr, SEED_BYTES);
             store_end(tx);
+        } else if (rc != RC_OK && rc != RC_NOT_FOUND) { /* another seed would hide all event ids */
+            store_end(tx);
         } else {
             s->hash_seed = rng_u64(s->base.o.rng);
             rc = store_setting_set(tx, name, str_of((const char *)&s->hash_seed, SEED_BYTES));
