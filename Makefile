@@ -5,11 +5,12 @@ JOBS ?= $(shell nproc)
 N ?= 50
 TIME ?= 30
 MINUTES ?= 10
+HOURS ?= 1
 VERSION = $(shell sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
 SAN_OPTIONS = -Db_lundef=false -Dtests=true
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash fault pictures bench soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
+.PHONY: help run build test check crash fault simulate pictures bench soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +43,12 @@ fault:           ## let every kind of system call of the server fail, at many mo
 	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
 	@ninja -C build/gcc -j $(JOBS) grapnel test/fault/libfault.so
 	@GRAPNEL_FAULT_ALL=1 GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python -m pytest -q -p no:cacheprovider -n $(JOBS) test/fault
+
+simulate:        ## play simulated servers until the time is over, a failing seed is kept (HOURS=1, SEED=n or PLAN=file: only that)
+	@tools/install test
+	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
+	@ninja -C build/gcc -j $(JOBS) grapnel test/simulate/simulate test/simulate/libworkload.so
+	@tools/simulate --jobs=$(JOBS) $(if $(PLAN),$(PLAN),$(if $(SEED),--seeds=$(SEED),--hours=$(HOURS)))
 
 pictures:        ## compare pages with the pictures that were last looked at (ACCEPT=1: these are the new ones)
 	@tools/install test
@@ -77,13 +84,13 @@ asan:            ## unit, sim and store suites under AddressSanitizer and UBSan
 	@tools/install test
 	@test -f build/asan/build.ninja || CC=clang meson setup build/asan -Db_sanitize=address,undefined $(SAN_OPTIONS)
 	@ninja -C build/asan -j $(JOBS)
-	@meson test -C build/asan --no-rebuild --suite unit --suite sim --suite store --suite fuzz
+	@meson test -C build/asan --no-rebuild --suite unit --suite sim --suite simulate --suite store --suite fuzz
 
 tsan:            ## the same under ThreadSanitizer
 	@tools/install test
 	@test -f build/tsan/build.ninja || CC=clang meson setup build/tsan -Db_sanitize=thread $(SAN_OPTIONS)
 	@ninja -C build/tsan -j $(JOBS)
-	@meson test -C build/tsan --no-rebuild --suite unit --suite sim --suite store
+	@meson test -C build/tsan --no-rebuild --suite unit --suite sim --suite simulate --suite store
 
 fmt:             ## format the C sources that differ from HEAD
 	@git diff --name-only HEAD --diff-filter=d -- '*.c' '*.h' | xargs -r clang-format -i

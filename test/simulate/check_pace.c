@@ -84,6 +84,9 @@ static bool retry_holds(const struct model *m, const struct model_attempt *next,
     const struct model_attempt *prev = attempt_before(m, next);
     if (prev == NULL || m->endpoints[next->endpoint].was_replayed)
         return true;
+    bool is_broken_off = prev->status == 0 && prev->end_us != MODEL_NEVER;
+    if (is_broken_off || model_had_fault(m, "net.reset", prev->begin_us, next->begin_us))
+        return true; /* a kept connection that breaks is replaced at once, which is the same attempt */
     int64_t gap_us = next->begin_us - prev->begin_us,
             since_answer_us = next->begin_us - prev->end_us;
     if (gap_us < m->limits.retry_min_us - m->limits.lag_us)

@@ -178,11 +178,12 @@ static void on_exit_of_server(int code, void *arg)
     if (!machine_is_on())
         return;
     machine_trace((uint64_t)code);
-    if (!MACHINE->is_stop_asked || code != 0)
+    int64_t again_us = MACHINE->is_stop_asked && code == 0 ? MACHINE->down_us : world_left(code);
+    if (again_us < 0 && (!MACHINE->is_stop_asked || code != 0))
         sim_fail(SIM_CRASH, 0, "the server ended with code %d%s", code,
                  MACHINE->is_stop_asked ? "" : ", which nobody had asked it to");
     MACHINE->is_stop_asked = false;
-    end_life(MACHINE_STOPPED, MACHINE->down_us);
+    end_life(MACHINE_STOPPED, again_us);
     leave_process(KILLED_CODE);
 }
 

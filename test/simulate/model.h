@@ -17,12 +17,12 @@
 enum {
     MODEL_TENANTS = 8,
     MODEL_ENDPOINTS = 64,
-    MODEL_SWITCHES = 32,
+    MODEL_SWITCHES = 128,
     MODEL_PUBLISHES = 6000,
     MODEL_ATTEMPTS = 60000,
     MODEL_STATES = 60000,
     MODEL_CALLS = 6000,
-    MODEL_FAULTS = 128,
+    MODEL_FAULTS = 256,
     MODEL_LIVES = 32,
     MODEL_EVENTS = 192,
     MODEL_ID_BYTES = 40,
@@ -119,7 +119,7 @@ struct model_event {
 
 /* The settings that bound what may be seen. */
 struct model_limits {
-    int64_t window_max, timeout_us, retry_min_us /* shortest delay, jitter taken off */, breaker_max_us;
+    int64_t window_max, timeout_us, retry_min_us /* shortest delay, jitter taken off */, retry_sum_us, breaker_max_us;
     int64_t lag_us; /* at most so long something is under way between server and world */
 };
 

@@ -8,7 +8,7 @@
  *     option store.segment_messages=20
  *     endpoint n=1 tenant=1 ordered=1
  *     at=0.5s op.publish n=1 client=1 tenant=1 key=1 bytes=200
- *     at=12.5s disk.full path=/segments/ for=8s rate=0.02
+ *     at=12.5s disk.full path=segments/ for=8s rate=0.02
  *     at=20s life.kill
  *
  * plan_words.def lists the words. What it does not list is refused, since a word that was misspelt would test nothing.

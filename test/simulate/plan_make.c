@@ -213,7 +213,7 @@ static const struct {
     { PLAN_RECEIVER_STATUS, "esrf", 0, 0 },
 };
 
-static const char *const paths[] = { "/segments/", "/config.db", ".db-wal", "/" };
+static const char *const paths[] = { " path=segments/", " path=config.db", " path=.db-wal", "" };
 static const int statuses[] = { 500, 503, 503, 404, 429, 301, 400, 408 };
 
 static void make_fault_fields(struct maker *m, size_t kind)
@@ -222,7 +222,7 @@ static void make_fault_fields(struct maker *m, size_t kind)
         switch (*field) {
         case 'e': put_whole(m, "endpoint", maker_between(m, 1, m->endpoints)); break;
         case 's': put_whole(m, "status", statuses[maker_next(m) % 8]); break;
-        case 'p': (void)fprintf(m->out, " path=%s", paths[maker_next(m) % 4]); break;
+        case 'p': (void)fputs(paths[maker_next(m) % 4], m->out); break;
         case 'r': (void)fprintf(m->out, " rate=%.4f", maker_log(m, 0.002, 1)); break;
         case 'f': (void)fprintf(m->out, " for=%.3fs", maker_log(m, 0.1, m->safety_s / 3)); break;
         default:

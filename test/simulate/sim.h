@@ -39,6 +39,9 @@ void world_run(void);
 /* Each line that the server logs, without its end of line, as it is written: on the server's thread that logs, so it
  * must not wait. It may call sim_fail(). */
 void world_log_line(const char *line, size_t len);
+/* The server has ended by itself with that exit code, or was asked to and ended with another than 0. When faults explain
+ * that: how much later the next life starts, as a supervisor would start it. Negative: they do not, and the run fails. */
+int64_t world_left(int code);
 
 /* ---- this run -------------------------------------------------------------------------------------------------- */
 

@@ -176,6 +176,8 @@ static void a_life_that_does_not_start_is_noticed(void **state)
     life->started_us = 2000000;
     must_hold(m, lives_after_a_minute);
     life->fds_started = 20;
+    life->fds_quiet = 60;
+    must_hold(m, lives_after_a_minute);
     life->fds_quiet = 90;
     must_break(m, lives_after_a_minute, 10);
 }

@@ -25,7 +25,7 @@ static void a_plan_is_read_as_it_was_written(void **state)
     (void)state;
     const char *text =
         "run seed=7 safety=60s\noption deliver.retry=1s,2s\nendpoint n=1 tenant=1 ordered=1\n"
-        "at=12.5s disk.full path=/segments/ for=8s rate=0.02\nat=20.000001s life.kill\n";
+        "at=12.5s disk.full path=segments/ for=8s rate=0.02\nat=20.000001s life.kill\n";
     struct plan p = parsed(text);
     assert_int_equal(p.count, 5);
     assert_int_equal(p.lines[0].at_us, PLAN_NO_TIME);

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What clients do: each operation of a plan is one function. See workload.h.
+ */
+#include "workload.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { TRIES_MAX = 6, BATCH_MAX = 32, LIST_MAX = 8000 };
+
+static struct model *books(void)
+{
+    return &workload->model;
+}
+
+/* --- endpoints' paths and switches ---------------------------------------------------------------------------- */
+
+static int endpoint_of(const struct plan_line *l)
+{
+    int n = (int)plan_int(l, "endpoint", 0);
+    return n > 0 && n <= MODEL_ENDPOINTS && workload->has_endpoint[n] ? n : 0;
+}
+
+static void path_to_endpoint(int endpoint, const char *behind, char path[static WORKLOAD_PATH])
+{
+    (void)snprintf(path, WORKLOAD_PATH, "/api/v1/app/t%d/endpoint/e%d%s",
+                   books()->endpoints[endpoint].tenant, endpoint, behind);
+}
+
+/* A call that turns an endpoint on or off counts from its begin; from its end only when it was answered well. */
+static struct model_switch *switch_begin(int endpoint, bool is_on)
+{
+    return model_switch(
+        books(), endpoint,
+        &(struct model_switch){ .begin_us = sim_now_us(), .end_us = MODEL_NEVER, .is_on = is_on });
+}
+
+static void switch_end(struct model_switch *s, const struct workload_answer *a)
+{
+    if (a->answer == MODEL_DONE)
+        s->end_us = a->end_us;
+}
+
+/* --- setting up ------------------------------------------------------------------------------------------------ */
+
+static bool tenant_make(struct http_client *c, int tenant)
+{
+    char canary[MODEL_CANARY_BYTES], body[160], path[WORKLOAD_PATH];
+    (void)snprintf(body, sizeof body, "{\"name\":\"%s\",\"uid\":\"t%d\"}",
+                   model_canary(tenant, canary), tenant);
+    struct workload_answer a =
+        workload_ask(c, tenant, "POST", "/api/v1/app?get_if_exists=true", "", body);
+    bool is_made = a.answer == MODEL_DONE;
+    workload_answer_free(&a);
+    if (!is_made)
+        return false;
+    (void)snprintf(path, sizeof path, "/api/v1/auth/app-portal-access/t%d", tenant);
+    a = workload_ask(c, tenant, "POST", path, "", "{}");
+    (void)snprintf(workload->tokens[tenant], WORKLOAD_TOKEN, "%s", workload_text(a.json, "token"));
+    is_made = a.answer == MODEL_DONE;
+    workload_answer_free(&a);
+    return is_made;
+}
+
+/* A repetition of a creation that took effect is answered 409: the uid exists. */
+static bool endpoint_make(struct http_client *c, const struct plan_line *l)
+{
+    char body[400], path[WORKLOAD_PATH], address[32], secret[64];
+    unsigned char key[WORKLOAD_SECRET_BYTES + 1];
+    int n = (int)plan_int(l, "n", 0), tenant = (int)plan_int(l, "tenant", 1);
+    int64_t throttle = plan_int(l, "throttle", 0);
+    struct model_endpoint *e = &books()->endpoints[n];
+    e->tenant = tenant;
+    e->is_ordered = plan_int(l, "ordered", 0) != 0;
+    e->throttle = throttle;
+    (void)snprintf(path, sizeof path, "/api/v1/app/t%d/endpoint", tenant);
+    int used = snprintf(
+        body, sizeof body,
+        "{\"uid\":\"e%d\",\"url\":\"http://%s/e%d\",\"secret\":\"%s\",\"description\":\"d0\",\"ordered\":%s",
+        n, workload_address(n, address), n, workload_secret(n, secret, key),
+        e->is_ordered ? "true" : "false");
+    if (throttle > 0)
+        used += snprintf(body + used, sizeof body - (size_t)used, ",\"throttleRate\":%lld",
+                         (long long)throttle);
+    (void)snprintf(body + used, sizeof body - (size_t)used, "}");
+    struct model_switch *on = e->switch_count > 0 ? &e->switches[0] : switch_begin(n, true);
+    struct workload_answer a = workload_ask(c, tenant, "POST", path, "", body);
+    bool is_made = a.answer == MODEL_DONE || a.answer == MODEL_CONFLICT;
+    if (is_made)
+        on->end_us = a.end_us;
+    workload_answer_free(&a);
+    return is_made;
+}
+
+static bool endpoint_find(struct http_client *c, int n)
+{
+    char path[WORKLOAD_PATH];
+    path_to_endpoint(n, "", path);
+    struct workload_answer a = workload_ask(c, books()->endpoints[n].tenant, "GET", path, "", "");
+    (void)snprintf(books()->endpoints[n].id, MODEL_ID_BYTES, "%s", workload_text(a.json, "id"));
+    bool is_found = a.answer == MODEL_DONE;
+    workload_answer_free(&a);
+    return is_found;
+}
+
+bool workload_set_up(struct http_client *c)
+{
+    for (int t = 1; t <= workload->tenants; t++)
+        if (!workload->has_tenant[t] && !(workload->has_tenant[t] = tenant_make(c, t)))
+            return false;
+    for (size_t i = 0; i < workload_plan.count; i++) {
+        const struct plan_line *l = &workload_plan.lines[i];
+        int64_t n = l->word == PLAN_ENDPOINT ? plan_int(l, "n", 0) : 0;
+        if (n < 1 || n > MODEL_ENDPOINTS || workload->has_endpoint[n])
+            continue;
+        if (!endpoint_make(c, l) || !endpoint_find(c, (int)n))
+            return false;
+        workload->has_endpoint[n] = true;
+    }
+    return true;
+}
+
+/* --- publishing ------------------------------------------------------------------------------------------------ */
+
+char *workload_payload(const struct plan_line *line, int item, bool is_other)
+{
+    char canary[MODEL_CANARY_BYTES], *payload = NULL;
+    int bytes = (int)plan_int(line, "bytes", 10);
+    if (asprintf(&payload, "{\"op\":%lld,\"item\":%d,\"of\":\"%s\",\"fill\":\"%0*d\"%s}",
+                 (long long)plan_int(line, "n", 0), item,
+                 model_canary((int)plan_int(line, "tenant", 1), canary), bytes, 0,
+                 is_other ? ",\"other\":true" : "") < 0)
+        sim_fail(SIM_BROKEN, 0, "no memory");
+    return payload;
+}
+
+/* What is known of one message of the call before it is answered. */
+static struct model_publish *publish_begin(const struct plan_line *l, int item, const char *payload)
+{
+    struct model_publish p = { .op = (int)plan_int(l, "n", 0),
+                               .item = item,
+                               .tenant = (int)plan_int(l, "tenant", 1),
+                               .key = l->word == PLAN_OP_PUBLISH ? plan_int(l, "key", 0) : 0,
+                               .hash = model_hash(payload, strlen(payload)),
+                               .begin_us = sim_now_us(),
+                               .end_us = MODEL_NEVER };
+    return model_publish(books(), &p);
+}
+
+static void publish_end(struct model_publish *p, const struct workload_answer *a,
+                        const json_t *message)
+{
+    p->is_replay = a->is_replay;
+    (void)snprintf(p->id, sizeof p->id, "%s", workload_text(message, "id"));
+    p->end_us = a->end_us;
+    p->answer = a->answer == MODEL_DONE && p->id[0] == 0 ? MODEL_REFUSED : a->answer;
+}
+
+static enum model_answer publish_once(struct http_client *c, const struct plan_line *l,
+                                      bool is_other)
+{
+    char path[WORKLOAD_PATH], headers[80] = "", *body = NULL,
+                              *payload = workload_payload(l, 0, is_other);
+    int64_t key = plan_int(l, "key", 0), tenant = plan_int(l, "tenant", 1);
+    (void)snprintf(path, sizeof path, "/api/v1/app/t%lld/msg", (long long)tenant);
+    if (key != 0)
+        (void)snprintf(headers, sizeof headers, "idempotency-key: key-%lld-%lld\r\n",
+                       (long long)tenant, (long long)key);
+    if (asprintf(&body, "{\"eventType\":\"simulated.event\",\"payload\":%s}", payload) < 0)
+        sim_fail(SIM_BROKEN, 0, "no memory");
+    struct model_publish *p = publish_begin(l, 0, payload);
+    struct workload_answer a = workload_ask(c, (int)tenant, "POST", path, headers, body);
+    publish_end(p, &a, a.json);
+    workload_answer_free(&a);
+    free(body);
+    free(payload);
+    return p->answer;
+}
+
+/* With a key a client tries again until it has an answer. */
+static void publish_with_patience(struct http_client *c, const struct plan_line *l, bool is_other)
+{
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        enum model_answer answer = publish_once(c, l, is_other);
+        if (answer == MODEL_DONE || answer == MODEL_CONFLICT || plan_int(l, "key", 0) == 0)
+            return;
+        sim_sleep(300 * SIM_MS << tries);
+    }
+}
+
+static void publish_batch(struct http_client *c, const struct plan_line *l)
+{
+    struct model_publish *items[BATCH_MAX];
+    char path[WORKLOAD_PATH], *body = NULL;
+    size_t len = 0, count = (size_t)plan_int(l, "count", 1);
+    int tenant = (int)plan_int(l, "tenant", 1);
+    FILE *out = open_memstream(&body, &len);
+    count = count < BATCH_MAX ? count : BATCH_MAX;
+    if (out == NULL)
+        sim_fail(SIM_BROKEN, 0, "no memory");
+    (void)fputs("{\"messages\":[", out);
+    for (size_t i = 0; i < count; i++) {
+        char *payload = workload_payload(l, (int)i, false);
+        items[i] = publish_begin(l, (int)i, payload);
+        (void)fprintf(out, "%s{\"eventType\":\"simulated.event\",\"payload\":%s}", i > 0 ? "," : "",
+                      payload);
+        free(payload);
+    }
+    (void)fputs("]}", out);
+    (void)fclose(out);
+    (void)snprintf(path, sizeof path, "/api/v1/app/t%d/msg/batch", tenant);
+    struct workload_answer a = workload_ask(c, tenant, "POST", path, "", body);
+    const json_t *results = json_object_get(a.json, "results");
+    for (size_t i = 0; i < count; i++)
+        publish_end(items[i], &a, json_object_get(json_array_get(results, i), "message"));
+    workload_answer_free(&a);
+    free(body);
+}
+
+/* The line that another refers to, if it publishes one message. */
+static const struct plan_line *line_meant(const struct plan_line *l)
+{
+    return plan_numbered(&workload_plan, PLAN_OP_PUBLISH, plan_int(l, "op", 0));
+}
+
+/* The first accepted message of a publishing line. */
+static const struct model_publish *message_meant(const struct plan_line *l)
+{
+    for (size_t i = 0; i < books()->publish_count; i++)
+        if (books()->publishes[i].op == plan_int(l, "op", 0) &&
+            books()->publishes[i].answer == MODEL_DONE)
+            return &books()->publishes[i];
+    return NULL;
+}
+
+static void publish_again(struct http_client *c, const struct plan_line *l, bool is_other)
+{
+    const struct plan_line *meant = line_meant(l);
+    if (meant != NULL && plan_int(meant, "key", 0) != 0 && meant->at_us <= sim_now_us())
+        publish_with_patience(c, meant, is_other);
+}
+
+/* --- sending again ---------------------------------------------------------------------------------------------- */
+
+static void message_resend(struct http_client *c, const struct plan_line *l)
+{
+    char path[WORKLOAD_PATH];
+    const struct model_publish *p = message_meant(l);
+    int endpoint = endpoint_of(l);
+    if (p == NULL || endpoint == 0 || books()->endpoints[endpoint].tenant != p->tenant)
+        return;
+    books()->endpoints[endpoint].was_replayed = true;
+    (void)snprintf(path, sizeof path, "/api/v1/app/t%d/msg/%s/endpoint/e%d/resend", p->tenant,
+                   p->id, endpoint);
+    struct workload_answer a = workload_ask(c, p->tenant, "POST", path, "", "");
+    workload_answer_free(&a);
+}
+
+static void endpoint_recover(struct http_client *c, const struct plan_line *l)
+{
+    char path[WORKLOAD_PATH], body[80];
+    int endpoint = endpoint_of(l);
+    time_t since = (time_t)((sim_wall_us() - plan_us(l, "since", SIM_MINUTE)) / SIM_SECOND);
+    struct tm utc;
+    if (endpoint == 0 || gmtime_r(&since, &utc) == NULL)
+        return;
+    books()->endpoints[endpoint].was_replayed = true;
+    (void)strftime(body, sizeof body, "{\"since\":\"%Y-%m-%dT%H:%M:%SZ\"}", &utc);
+    path_to_endpoint(endpoint, "/recover", path);
+    struct workload_answer a =
+        workload_ask(c, books()->endpoints[endpoint].tenant, "POST", path, "", body);
+    workload_answer_free(&a);
+}
+
+/* --- reading ---------------------------------------------------------------------------------------------------- */
+
+/* One page; false: it could not be read, or was the last one. */
+static bool list_page(struct http_client *c, int tenant, int64_t limit, char *iterator, size_t size,
+                      char (*ids)[MODEL_ID_BYTES], size_t *count, bool *is_whole)
+{
+    char path[WORKLOAD_PATH];
+    (void)snprintf(path, sizeof path, "/api/v1/app/t%d/msg?limit=%lld%s%s", tenant,
+                   (long long)limit, iterator[0] != 0 ? "&iterator=" : "", iterator);
+    struct workload_answer a = workload_ask(c, tenant, "GET", path, "", "");
+    const json_t *data = json_object_get(a.json, "data");
+    for (size_t i = 0; i < json_array_size(data) && *count < LIST_MAX; i++)
+        (void)snprintf(ids[(*count)++], MODEL_ID_BYTES, "%s",
+                       workload_text(json_array_get(data, i), "id"));
+    *is_whole = a.answer == MODEL_DONE && json_is_true(json_object_get(a.json, "done"));
+    (void)snprintf(iterator, size, "%s", workload_text(a.json, "iterator"));
+    bool goes_on = a.answer == MODEL_DONE && !*is_whole && *count < LIST_MAX;
+    workload_answer_free(&a);
+    return goes_on;
+}
+
+void workload_list(struct http_client *c, int tenant, int64_t limit)
+{
+    struct check_broken broken;
+    char iterator[100] = "";
+    size_t count = 0;
+    bool is_whole = false;
+    int64_t begin_us = sim_now_us();
+    char(*ids)[MODEL_ID_BYTES] = calloc(LIST_MAX, sizeof *ids);
+    if (ids == NULL || !workload->has_tenant[tenant]) {
+        free(ids);
+        return;
+    }
+    while (list_page(c, tenant, limit, iterator, sizeof iterator, ids, &count, &is_whole))
+        ;
+    if (is_whole)
+        workload_judge(check_list(books(), tenant, begin_us, sim_now_us(),
+                                  (const char(*)[MODEL_ID_BYTES])ids, count, &broken),
+                       &broken);
+    free(ids);
+}
+
+static void message_get(struct http_client *c, const struct plan_line *l)
+{
+    char path[WORKLOAD_PATH];
+    struct check_broken broken;
+    const struct model_publish *p = message_meant(l);
+    if (p == NULL)
+        return;
+    (void)snprintf(path, sizeof path, "/api/v1/app/t%d/msg/%s", p->tenant, p->id);
+    struct workload_answer a = workload_ask(c, p->tenant, "GET", path, "", "");
+    bool is_known = a.answer != MODEL_MISSING &&
+                    (a.answer != MODEL_DONE || strcmp(workload_text(a.json, "id"), p->id) == 0);
+    workload_judge(
+        is_known || check_break(&broken, 7, "%s was accepted, and GET answers %d", p->id, a.status),
+        &broken);
+    workload_answer_free(&a);
+}
+
+/* With the token of one tenant for what belongs to another. */
+static void message_get_foreign(const struct plan_line *l)
+{
+    char path[WORKLOAD_PATH];
+    struct check_broken broken;
+    const struct model_publish *p = message_meant(l);
+    int tenant = (int)plan_int(l, "tenant", 1);
+    if (p == NULL || p->tenant == tenant || workload->tokens[tenant][0] == 0)
+        return;
+    struct http_client *own = workload_client(workload->tokens[tenant]);
+    for (int under = 0; under < 2; under++) { /* under the other's path, and under its own */
+        (void)snprintf(path, sizeof path, "/api/v1/app/t%d/msg/%s", under == 0 ? p->tenant : tenant,
+                       p->id);
+        struct workload_answer a = workload_ask(own, tenant, "GET", path, "", "");
+        workload_judge(a.answer != MODEL_DONE ||
+                           check_break(&broken, 6, "tenant %d reads %s of tenant %d", tenant, p->id,
+                                       p->tenant),
+                       &broken);
+        workload_answer_free(&a);
+    }
+    http_client_free(own);
+}
+
+/* --- configuration ------------------------------------------------------------------------------------------------ */
+
+static struct model_call *call_begin(int endpoint, enum model_act act, int text)
+{
+    struct model_call call = { .endpoint = endpoint,
+                               .act = act,
+                               .text = text,
+                               .begin_us = sim_now_us(),
+                               .end_us = MODEL_NEVER };
+    return model_call(books(), &call);
+}
+
+static void call_end(struct model_call *call, const struct workload_answer *a)
+{
+    call->answer = a->answer;
+    if (a->answer != MODEL_UNANSWERED)
+        call->end_us = a->end_us;
+}
+
+void workload_read(struct http_client *c, int endpoint)
+{
+    char path[WORKLOAD_PATH];
+    path_to_endpoint(endpoint, "", path);
+    struct model_call *call = call_begin(endpoint, MODEL_READ, 0);
+    struct workload_answer a =
+        workload_ask(c, books()->endpoints[endpoint].tenant, "GET", path, "", "");
+    call->text = atoi(workload_text(a.json, "description") + (a.answer == MODEL_DONE));
+    call->is_disabled = json_is_true(json_object_get(a.json, "disabled"));
+    call_end(call, &a);
+    workload_answer_free(&a);
+}
+
+/* PATCH or DELETE of an endpoint. */
+static void endpoint_change(struct http_client *c, int endpoint, enum model_act act, int text,
+                            const char *method, const char *body)
+{
+    char path[WORKLOAD_PATH];
+    path_to_endpoint(endpoint, "", path);
+    struct model_switch *s =
+        act == MODEL_DESCRIBE ? NULL : switch_begin(endpoint, act == MODEL_ENABLE);
+    struct model_call *call = call_begin(endpoint, act, text);
+    books()->endpoints[endpoint].is_deleted |= act == MODEL_DELETE;
+    struct workload_answer a =
+        workload_ask(c, books()->endpoints[endpoint].tenant, method, path, "", body);
+    call_end(call, &a);
+    if (s != NULL)
+        switch_end(s, &a);
+    workload_answer_free(&a);
+}
+
+static void endpoint_describe(struct http_client *c, int endpoint, const struct plan_line *l)
+{
+    char body[64];
+    int text = atoi(plan_text(l, "text", "d0") + 1);
+    (void)snprintf(body, sizeof body, "{\"description\":\"d%d\"}", text);
+    endpoint_change(c, endpoint, MODEL_DESCRIBE, text, "PATCH", body);
+}
+
+static void endpoint_operate(struct http_client *c, const struct plan_line *l)
+{
+    int endpoint = endpoint_of(l);
+    if (endpoint == 0)
+        return;
+    if (l->word == PLAN_OP_DESCRIBE)
+        endpoint_describe(c, endpoint, l);
+    else if (l->word == PLAN_OP_READ)
+        workload_read(c, endpoint);
+    else if (l->word == PLAN_OP_DELETE)
+        endpoint_change(c, endpoint, MODEL_DELETE, 0, "DELETE", "");
+    else if (l->word == PLAN_OP_DISABLE)
+        endpoint_change(c, endpoint, MODEL_DISABLE, 0, "PATCH", "{\"disabled\":true}");
+    else
+        endpoint_change(c, endpoint, MODEL_ENABLE, 0, "PATCH", "{\"disabled\":false}");
+}
+
+void workload_operate(struct http_client *c, const struct plan_line *line)
+{
+    if (line->word == PLAN_OP_PUBLISH)
+        publish_with_patience(c, line, false);
+    else if (line->word == PLAN_OP_BATCH)
+        publish_batch(c, line);
+    else if (line->word == PLAN_OP_REPEAT || line->word == PLAN_OP_OTHER_BODY)
+        publish_again(c, line, line->word == PLAN_OP_OTHER_BODY);
+    else if (line->word == PLAN_OP_RESEND)
+        message_resend(c, line);
+    else if (line->word == PLAN_OP_RECOVER)
+        endpoint_recover(c, line);
+    else if (line->word == PLAN_OP_LIST)
+        workload_list(c, (int)plan_int(line, "tenant", 1), plan_int(line, "limit", 50));
+    else if (line->word == PLAN_OP_GET)
+        message_get(c, line);
+    else if (line->word == PLAN_OP_FOREIGN)
+        message_get_foreign(line);
+    else
+        endpoint_operate(c, line);
+}

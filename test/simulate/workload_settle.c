@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The quiet phase: faults are over, and everything that was accepted comes to its end. See workload.h.
+ */
+#include "workload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROUND_S = 5, IDLE_S = 80 /* connections that nobody uses are closed by then */ };
+
+static int endpoint_with_id(const char *id)
+{
+    for (int n = 1; n <= MODEL_ENDPOINTS; n++)
+        if (strcmp(workload->model.endpoints[n].id, id) == 0)
+            return n;
+    return 0;
+}
+
+/* --- reading states ---------------------------------------------------------------------------------------------- */
+
+/* What the API says of a message's deliveries; false: it could not be asked. */
+static bool states_read(struct http_client *c, const struct model_publish *p, size_t *pending)
+{
+    char path[WORKLOAD_PATH];
+    (void)snprintf(path, sizeof path,
+                   "/api/v1/app/t%d/msg/%s/endpoint?limit=250&expanded_statuses=true", p->tenant,
+                   p->id);
+    struct workload_answer a = workload_ask(c, p->tenant, "GET", path, "", "");
+    const json_t *data = json_object_get(a.json, "data");
+    for (size_t i = 0; i < json_array_size(data); i++) {
+        const json_t *row = json_array_get(data, i);
+        struct model_state s = { .endpoint = endpoint_with_id(workload_text(row, "id")),
+                                 .status = (int)json_integer_value(json_object_get(row, "status")),
+                                 .has_reason = workload_text(row, "statusReason")[0] != 0 };
+        memcpy(s.message, p->id, sizeof s.message);
+        *pending += s.status == 1 || s.status == 3;
+        if (s.endpoint != 0)
+            (void)model_state(&workload->model, &s);
+    }
+    bool is_read = a.answer == MODEL_DONE;
+    struct check_broken broken;
+    workload_judge(a.answer != MODEL_MISSING ||
+                       check_break(&broken, 1, "%s was accepted, and is not known", p->id),
+                   &broken);
+    workload_answer_free(&a);
+    return is_read;
+}
+
+static bool was_read_before(const struct model_publish *p)
+{
+    for (const struct model_publish *q = workload->model.publishes; q < p; q++)
+        if (q->answer == MODEL_DONE && strcmp(q->id, p->id) == 0)
+            return true;
+    return false;
+}
+
+/* How many deliveries are pending; -1: not all could be read. */
+static long states_read_all(struct http_client *c)
+{
+    size_t pending = 0;
+    struct model *m = &workload->model;
+    m->state_count = 0;
+    for (size_t i = 0; i < m->publish_count; i++) {
+        const struct model_publish *p = &m->publishes[i];
+        if (p->answer == MODEL_DONE && !was_read_before(p) && !states_read(c, p, &pending))
+            return -1;
+    }
+    return (long)pending;
+}
+
+/* --- waiting ----------------------------------------------------------------------------------------------------- */
+
+/* How long the slowest delivery may take from now on: its whole schedule and a breaker that has to open first, or the
+ * place of a message behind all others at an endpoint. */
+static int64_t quiet_max_us(void)
+{
+    const struct model *m = &workload->model;
+    int64_t slowest_us = 0;
+    for (int n = 1; n <= MODEL_ENDPOINTS; n++) {
+        int64_t throttle = m->endpoints[n].throttle;
+        int64_t each_us = throttle > 0 ? SIM_SECOND / throttle : 20 * SIM_MS;
+        if (m->endpoints[n].tenant != 0 && each_us * (int64_t)m->publish_count > slowest_us)
+            slowest_us = each_us * (int64_t)m->publish_count;
+    }
+    return 2 * (m->limits.retry_sum_us + m->limits.breaker_max_us + m->limits.timeout_us) +
+           slowest_us + SIM_MINUTE;
+}
+
+static void read_configuration(struct http_client *c)
+{
+    for (int n = 1; n <= MODEL_ENDPOINTS; n++)
+        if (workload->has_endpoint[n])
+            workload_read(c, n);
+    for (int t = 1; t <= workload->tenants; t++)
+        workload_list(c, t, 100);
+}
+
+void workload_settle(struct http_client *c)
+{
+    struct model *m = &workload->model;
+    int64_t until_us = m->quiet_us + quiet_max_us();
+    long pending;
+    do {
+        sim_sleep(ROUND_S * SIM_SECOND);
+        pending = states_read_all(c);
+    } while (pending != 0 && sim_now_us() < until_us);
+    if (pending < 0)
+        sim_fail(SIM_NO_PROGRESS, 9,
+                 "the states of deliveries cannot be read long after all faults stopped");
+    m->is_settled = true;
+    read_configuration(c);
+    http_client_hang_up(c);
+    sim_sleep(IDLE_S * SIM_SECOND);
+    m->lives[m->life_count - 1].fds_quiet = sim_server_fds();
+}
