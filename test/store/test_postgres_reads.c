@@ -242,6 +242,22 @@ static void a_window_is_one_of_times_shown_however_the_wall_clock_was_set(void *
     assert_int_equal(list_between(r, start_us + 3 * HOUR, start_us + 4 * HOUR), 0);
 }
 
+/* --- connections ------------------------------------------------------------------------------------------- */
+
+static void a_read_whose_connection_was_lost_is_made_on_another(void **state)
+{
+    struct reads *r = *state;
+    struct store_message_row row;
+    cover(r, start_us);
+    struct id m = insert_message(HOUR, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(store_postgres_message_get(&r->store.base, TEST_APP, &m, &r->arena, &row),
+                         RC_OK);
+        run("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()");
+    }
+}
+
 /* --- many ------------------------------------------------------------------------------------------------------ */
 
 /* Two days of messages of some applications, with an attempt each but for some that wait, and requests and runs. */
@@ -471,6 +487,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_delivery_stands_as_it_waits_else_as_its_newest_row_says_else_it_is_pending),
         T(an_end_without_an_attempt_counts_and_is_in_no_list_of_attempts),
+        T(a_read_whose_connection_was_lost_is_made_on_another),
         T(a_window_is_one_of_times_shown_however_the_wall_clock_was_set),
         T(filtered_pages_come_back_short_after_just_so_many_rows),
         T(every_read_goes_by_an_index),

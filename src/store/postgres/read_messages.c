@@ -36,9 +36,9 @@ struct messages_listing {
     struct store_delivery_row *deliveries;
     int64_t endpoint;
     unsigned states;
-    struct postgres_pair pairs[POSTGRES_STATES_MAX]; /* of the batch */
+    struct postgres_pair *pairs; /* of the batch */
     size_t pair_count;
-    struct postgres_state found[POSTGRES_STATES_MAX]; /* how those stand that are left */
+    struct postgres_state *found; /* how those stand that are left */
 };
 
 static void messages_bind(struct postgres_listing *l, struct db_stmt *s)
@@ -54,7 +54,7 @@ static bool messages_is_wanted(struct postgres_listing *l, struct db_stmt *s)
     return store_is_wanted(&m->wanted, db_borrow(s, 2), db_borrow(s, 3), db_borrow(s, 4));
 }
 
-/* Reads messages into rows that are `stride` bytes apart. */
+/* Reads messages, each into the place for the next row. */
 static enum rc messages_read(struct messages_listing *m, struct db *db,
                              const struct postgres_segment *seg, const struct postgres_key *keys,
                              size_t count,
@@ -111,14 +111,16 @@ enum rc store_postgres_message_list(struct store *store, const struct store_mess
                                     const struct store_page *page, struct arena *a,
                                     struct store_message_row *out, struct store_page_end *end)
 {
-    struct messages_listing *m = ARENA_NEW(a, struct messages_listing);
-    *m = (struct messages_listing){ .messages = out };
-    messages_init(m, store, f, a);
-    return store_postgres_listing_run(&m->base, store_postgres_of(store), page, STR("msg_"), out,
+    struct messages_listing m = { .messages = out };
+    messages_init(&m, store, f, a);
+    return store_postgres_listing_run(&m.base, store_postgres_of(store), page, STR("msg_"), out,
                                       sizeof(*out), end);
 }
 
 /* --- deliveries of an endpoint ----------------------------------------------------------------------------- */
+
+_Static_assert((int)POSTGRES_BATCH_MAX <= (int)POSTGRES_STATES_MAX,
+               "a batch is more than can be asked for at once");
 
 /* The scan's row is of a batch: what is noted of it is looked up by narrow(). */
 static bool deliveries_is_wanted(struct postgres_listing *l, struct db_stmt *s)
@@ -177,13 +179,14 @@ enum rc store_postgres_delivery_by_endpoint(struct store *store,
                                             struct arena *a, struct store_delivery_row *out,
                                             struct store_page_end *end)
 {
-    struct messages_listing *m = ARENA_NEW(a, struct messages_listing);
-    *m = (struct messages_listing){ .deliveries = out, .endpoint = endpoint, .states = states };
-    messages_init(m, store, f, a);
-    m->base.is_filtered = true;
-    m->base.is_wanted = deliveries_is_wanted;
-    m->base.narrow = deliveries_narrow;
-    m->base.fetch = deliveries_fetch;
-    return store_postgres_listing_run(&m->base, store_postgres_of(store), page, STR("msg_"), out,
+    struct messages_listing m = { .deliveries = out, .endpoint = endpoint, .states = states };
+    messages_init(&m, store, f, a);
+    m.pairs = arena_array(a, POSTGRES_STATES_MAX, sizeof(*m.pairs));
+    m.found = arena_array(a, POSTGRES_STATES_MAX, sizeof(*m.found));
+    m.base.is_filtered = true;
+    m.base.is_wanted = deliveries_is_wanted;
+    m.base.narrow = deliveries_narrow;
+    m.base.fetch = deliveries_fetch;
+    return store_postgres_listing_run(&m.base, store_postgres_of(store), page, STR("msg_"), out,
                                       sizeof(*out), end);
 }

@@ -7,8 +7,6 @@
 #include "store/key_time_priv.h"
 #include "store/postgres/segments_priv.h"
 
-enum { BATCH_MAX = 1024 };
-
 enum rc store_postgres_listing_begin(struct postgres_listing *l, const struct store_page *page,
                                      struct str prefix)
 {
@@ -50,7 +48,7 @@ static enum rc listing_narrow_by_time(struct postgres_listing *l, struct db *db,
 }
 
 struct batch {
-    struct postgres_key keys[BATCH_MAX];
+    struct postgres_key keys[POSTGRES_BATCH_MAX];
     size_t count;
     int64_t looked; /* rows scanned */
     int64_t last_k; /* of the last of them */
@@ -100,8 +98,8 @@ static size_t listing_batch_size(const struct postgres_listing *l, size_t last_s
     size_t size = l->limit - l->count + 1;
     if (l->is_filtered && size < 2 * last_size)
         size = 2 * last_size;
-    if (size > BATCH_MAX)
-        size = BATCH_MAX;
+    if (size > POSTGRES_BATCH_MAX)
+        size = POSTGRES_BATCH_MAX;
     bool is_nearly_spent = l->rows_left > 0 && l->rows_left < (int64_t)size;
     return is_nearly_spent ? (size_t)l->rows_left : size;
 }

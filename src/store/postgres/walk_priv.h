@@ -23,7 +23,7 @@
 #define SCAN_LIMIT "?4"
 #define SCAN_AFTER "?5"  /* time shown, inclusive */
 #define SCAN_BEFORE "?6" /* exclusive */
-enum { POSTGRES_SCAN_OWN = 7 };
+enum { POSTGRES_SCAN_OWN = 7, POSTGRES_BATCH_MAX = 1024 /* rows of one scan */ };
 
 /* The stretches that a table has keys of between the bounds, as a table with a column v: one look into the index for each.
  * `so`: "" or a condition that ends in AND, for an index of some rows. */
