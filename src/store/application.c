@@ -138,7 +138,7 @@ enum rc store_application_list(struct store_tx *tx, int64_t org,
     " WHERE h.endpoint = e.num AND e.app = f.num AND e.deleted = 0 AND e.disabled = 0 AND h.failing_since <> 0)," \
     " (SELECT count(*) FROM endpoint e WHERE e.app = f.num AND e.deleted = 0 AND e.disabled <> 0)" \
     " FROM (SELECT a.*, " key " AS place FROM application a WHERE org = ?1 AND deleted = 0" \
-    " AND (?2 IS NULL OR id = ?2 OR instr(lower(name), ?5) > 0 OR instr(lower(coalesce(uid, '')), ?5) > 0)" \
+    " AND (?2 = '' OR id = ?2 OR instr(lower(name), ?5) > 0 OR instr(lower(coalesce(uid, '')), ?5) > 0)" \
     " AND (?3 = 0 OR (" key ", num) " than " (SELECT " key \
     ", num FROM application a WHERE num = ?3))" \
     " ORDER BY place " order ", num " order " LIMIT ?4) f ORDER BY place " order ", num " order
@@ -191,10 +191,8 @@ enum rc store_application_search(struct store_tx *tx, int64_t org, struct str te
         return rc;
     struct db_stmt *s = db_prepare(tx->db, searches[order][page->descending ? 1 : 0]);
     db_bind_int(s, 1, org);
-    if (text.len > 0) {
-        db_bind_text(s, 2, text);
-        db_bind_text(s, 5, store_text_lower(a, text));
-    }
+    db_bind_text(s, 2, text);
+    db_bind_text(s, 5, store_text_lower(a, text));
     db_bind_int(s, 3, after);
     db_bind_int(s, 4, page->limit + 1);
     while (db_step(s, &rc)) {

@@ -1,122 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Transactions on config.db: one writer at a time, a few readers, all handed out under one lock.
- * Waiting happens here and not in the database, so that a waiting writer has a fair deadline.
+ * Transactions on the configuration: one writer at a time, a few readers, all handed out under one lock.
+ * Waiting happens here and not in the database, so that a waiting writer has a fair deadline. Writers of
+ * other nodes are waited for in PostgreSQL, by a lock that the transaction begins with.
  */
 #include "store/config_priv.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
-#include <sys/stat.h>
-
 #include "store/audit_priv.h"
 #include "store/migrations_priv.h"
-
-static enum rc take_notes(struct store_tx *tx)
-{
-    enum rc rc = RC_OK;
-    if (tx->is_write && tx->config->is_migrated)
-        rc = store_notes_watch(tx->db, &tx->config->notes);
-    if (rc == RC_OK && tx->is_write && tx->config->is_migrated)
-        rc = store_audited_watch(tx->db, &tx->config->audited);
-    if (rc != RC_OK) {
-        db_close(tx->db); /* nothing is written without them */
-        tx->db = NULL;
-    }
-    return rc;
-}
-
-static enum rc tx_connect(struct store_tx *tx, struct buf *why)
-{
-    if (tx->db != NULL)
-        return RC_OK;
-    enum rc rc = db_open(tx->config->path, tx->is_write ? DB_CREATE : DB_READ,
-                         &tx->config->db_options, &tx->db, why);
-    return rc == RC_OK ? take_notes(tx) : rc;
-}
-
-static bool has_segments(const char *dir)
-{
-    char path[PATH_MAX];
-    bool has = false;
-    (void)snprintf(path, sizeof path, "%s/segments", dir);
-    DIR *folder = opendir(path);
-    for (const struct dirent *e; folder != NULL && !has && (e = readdir(folder)) != NULL;)
-        has = str_ends(str_from(e->d_name), STR(".db"));
-    if (folder != NULL)
-        (void)closedir(folder);
-    return has;
-}
-
-/* Messages without the applications and endpoints they belong to: a new, empty configuration would only hide
- * that it is gone. */
-enum rc store_config_is_there(const char *path, const char *dir, struct buf *why)
-{
-    struct stat st;
-    bool is_missing = stat(path, &st) != 0 ? errno == ENOENT : st.st_size == 0;
-    if (!is_missing || !has_segments(dir))
-        return RC_OK;
-    buf_say(why,
-            "%s: missing or empty, though %s/segments holds messages: restore it from a backup, or "
-            "move the segments away to start anew",
-            path, dir);
-    return RC_CORRUPT;
-}
-
-enum rc store_config_open(struct store_config *c, const struct store_options *o, struct buf *why)
-{
-    size_t size = strlen(o->dir) + sizeof "/config.db";
-    c->path = xcalloc(1, size);
-    (void)snprintf(c->path, size, "%s/config.db", o->dir);
-    c->db_options = (struct db_options){ .cache_bytes = CONFIG_CACHE_BYTES,
-                                         .busy_us = CONFIG_WRITE_WAIT_US,
-                                         .no_sync = o->no_sync,
-                                         .sync_failed = &c->sync_failed };
-    atomic_init(&c->idempotency_us, o->idempotency_us);
-    mutex_init(&c->lock);
-    cond_init(&c->freed);
-    c->writer = (struct store_tx){ .config = c, .is_write = true };
-    for (size_t i = 0; i < CONFIG_READERS; i++)
-        c->readers[i] = (struct store_tx){ .config = c };
-
-    int64_t left;
-    enum rc rc = store_config_is_there(c->path, o->dir, why);
-    if (rc == RC_OK)
-        rc = tx_connect(&c->writer, why);
-    if (rc == RC_OK)
-        rc = store_migrate(c->writer.db, store_config_migrations, store_config_migration_count,
-                           o->clock, c->path, why);
-    if (rc == RC_OK && db_checkpoint(c->writer.db, true, &left) == RC_CORRUPT) {
-        buf_say(why, "%s: %s; restore it from a backup", c->path, db_error(c->writer.db));
-        rc = RC_CORRUPT;
-    } /* a full disk only leaves the log as it is */
-    c->is_migrated = rc == RC_OK;
-    if (rc == RC_OK) {
-        rc = take_notes(&c->writer);
-        if (rc != RC_OK)
-            buf_say(why, "%s: cannot be watched for changes: %s", c->path, rc_name(rc));
-    }
-    return rc;
-}
-
-void store_config_close(struct store_config *c)
-{
-    if (c->path == NULL)
-        return;
-    MUST(!c->writer.is_busy);
-    for (size_t i = 0; i < CONFIG_READERS; i++) {
-        MUST(!c->readers[i].is_busy);
-        db_close(c->readers[i].db);
-    }
-    store_audited_clear(&c->audited);
-    db_close(c->writer.db); /* last, so that it moves the log into the file */
-    cond_fini(&c->freed);
-    mutex_fini(&c->lock);
-    xfree(c->path);
-    c->path = NULL;
-}
 
 static struct store_tx *free_reader(struct store_config *c)
 {
@@ -127,7 +18,7 @@ static struct store_tx *free_reader(struct store_config *c)
     return NULL;
 }
 
-static void give_back(struct store_tx *tx)
+void store_config_give_back(struct store_tx *tx)
 {
     struct store_config *c = tx->config;
     if (tx->db != NULL && db_is_stale(tx->db)) {
@@ -140,19 +31,37 @@ static void give_back(struct store_tx *tx)
     mutex_unlock(&c->lock);
 }
 
-/* Not on loops: everything here may wait for a disk. */
+static enum rc tx_begin(struct store_tx *tx)
+{
+    enum rc rc = store_config_connect(tx, NULL);
+    if (rc == RC_OK)
+        rc = db_begin(tx->db, tx->is_write);
+    if (rc == RC_OK && tx->is_write && db_is_postgres(tx->db)) {
+        rc = db_exec(tx->db, STORE_CONFIG_LOCK);
+        if (rc != RC_OK)
+            db_rollback(tx->db);
+    }
+    return rc;
+}
+
+/* Not on loops: everything here may wait for a disk. A connection that has been lost while nobody used it says so at
+ * the first word, and nothing has been done then: another one is made. */
 static enum rc tx_start(struct store_tx *tx, struct store_tx **out)
 {
-    enum rc rc = tx_connect(tx, NULL);
+    bool was_there = tx->db != NULL;
     if (tx->is_write) {
         tx->config->notes.count = 0;
         tx->config->audit_must = false;
         store_audited_clear(&tx->config->audited);
     }
-    if (rc == RC_OK)
-        rc = db_begin(tx->db, tx->is_write);
+    enum rc rc = tx_begin(tx);
+    if (rc != RC_OK && was_there && db_is_postgres(tx->db) && db_is_stale(tx->db)) {
+        db_close(tx->db);
+        tx->db = NULL;
+        rc = tx_begin(tx);
+    }
     if (rc != RC_OK) {
-        give_back(tx);
+        store_config_give_back(tx);
         return rc;
     }
     *out = tx;
@@ -202,7 +111,8 @@ static enum rc commit_audited(struct store_tx *tx)
     return db_commit(tx->db);
 }
 
-/* Listeners read, and the next may write meanwhile: the notes are told from a copy. */
+/* Listeners read, and the next may write meanwhile: the notes are told from a copy. A commit that a server has not
+ * answered may have been made: what is in memory has to be looked at again, as if it were. */
 enum rc store_commit(struct store_tx *tx)
 {
     struct store_config *c = tx->config;
@@ -210,8 +120,9 @@ enum rc store_commit(struct store_tx *tx)
     notes.count = tx->is_write ? c->notes.count : 0;
     memcpy(notes.list, c->notes.list, notes.count * sizeof(notes.list[0]));
     enum rc rc = commit_audited(tx);
-    give_back(tx);
-    for (size_t i = 0; rc == RC_OK && notes.count > 0 && i < c->listener_count; i++)
+    bool is_told = rc == RC_OK || (db_is_postgres(tx->db) && db_is_stale(tx->db));
+    store_config_give_back(tx);
+    for (size_t i = 0; is_told && notes.count > 0 && i < c->listener_count; i++)
         c->listeners[i].fn(c->listeners[i].ctx, notes.list, notes.count);
     return rc;
 }
@@ -221,7 +132,7 @@ void store_end(struct store_tx *tx)
     if (tx == NULL)
         return;
     db_rollback(tx->db);
-    give_back(tx);
+    store_config_give_back(tx);
 }
 
 enum rc store_finish(struct store_tx *tx, enum rc rc)
@@ -230,41 +141,6 @@ enum rc store_finish(struct store_tx *tx, enum rc rc)
         return store_commit(tx);
     store_end(tx);
     return rc;
-}
-
-void store_config_checkpoint(struct store_config *c)
-{
-    struct store_tx *tx = &c->writer;
-    int64_t left;
-    mutex_lock(&c->lock);
-    bool idle = !tx->is_busy && tx->db != NULL && db_wal_pages(tx->db) > 256;
-    if (idle)
-        tx->is_busy = true;
-    mutex_unlock(&c->lock);
-    if (!idle)
-        return;
-    enum rc rc = db_checkpoint(tx->db, false, &left);
-    (void)rc; /* tried again at the next round */
-    give_back(tx);
-    if (atomic_load(&c->sync_failed) && !c->is_told) {
-        c->is_told = true;
-        LOG(STORE_SYNC_FAILED, F_TEXT("file", c->path));
-    }
-}
-
-enum rc store_rewrite_config(struct store_config *c)
-{
-    struct store_tx *tx = NULL;
-    int64_t left = 0;
-    enum rc rc = store_write_config(c, &tx);
-    if (rc != RC_OK)
-        return rc;
-    db_rollback(tx->db); /* nobody else writes, and VACUUM wants no transaction */
-    rc = db_exec(tx->db, "VACUUM");
-    if (rc == RC_OK)
-        rc = db_checkpoint(tx->db, true, &left);
-    give_back(tx);
-    return rc == RC_OK && left > 0 ? RC_BUSY : rc;
 }
 
 /* --- rows ------------------------------------------------------------------------------------------ */

@@ -24,7 +24,8 @@ struct store_tx {
 };
 
 struct store_config {
-    char *path;
+    char *url;  /* of a PostgreSQL database; NULL: a file */
+    char *path; /* of the file; what to call the database in words */
     struct db_options db_options;
     _Atomic int64_t idempotency_us;
     atomic_bool sync_failed; /* see struct db_options */
@@ -45,16 +46,21 @@ struct store_config {
 
 /* RC_CORRUPT: there are segments, and no configuration. */
 MUST_USE enum rc store_config_is_there(const char *path, const char *dir, struct buf *why);
-/* Opens and migrates `dir`/config.db. Fails as store_open(). */
+/* Opens and migrates the database at `url`, or `dir`/config.db. Fails as store_open(). */
 MUST_USE enum rc store_config_open(struct store_config *c, const struct store_options *o,
                                    struct buf *why);
 /* Panics if a transaction is still open. Fine on a zeroed struct. */
 void store_config_close(struct store_config *c);
-/* Moves the log into the file if it has grown. Not a loop thread. */
+/* Moves the log into the file, if there is one, and it has grown. Not a loop thread. */
 void store_config_checkpoint(struct store_config *c);
 
 /* See store_config_forget(). */
 MUST_USE enum rc store_rewrite_config(struct store_config *c);
+
+/* Opens the connection of a transaction that has none. RC_IO and the like: `why` (may be NULL) in words. */
+MUST_USE enum rc store_config_connect(struct store_tx *tx, struct buf *why);
+/* Hands a transaction that has ended to whoever wants the next one. */
+void store_config_give_back(struct store_tx *tx);
 
 MUST_USE enum rc store_read_config(struct store_config *c, struct store_tx **out);
 MUST_USE enum rc store_write_config(struct store_config *c, struct store_tx **out);

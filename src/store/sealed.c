@@ -6,12 +6,25 @@
 
 static const char proof[] = "main secret proof";
 
-#define HAS(table) "SELECT count(*) FROM sqlite_schema WHERE name = '" table "'"
+#define HAS(table) \
+    { \
+        "SELECT count(*) FROM sqlite_schema WHERE name = '" table "'", \
+            "SELECT count(*) FROM pg_class WHERE oid = to_regclass('\"" table "\"')" \
+    }
+/* Files alone had the table without it. */
+#define HAS_CREDENTIALS \
+    { \
+        "SELECT count(*) FROM pragma_table_info('filter') WHERE name = 'credentials'", \
+            "SELECT count(*) FROM pg_class WHERE oid = to_regclass('filter')" \
+    }
 #define NEWEST " ORDER BY num DESC LIMIT 1000"
 
 /* The contexts are those of core/secrets.c, access/user.c, inbound/secrets.c, webfilter/secret.c and
  * dialect/gaia_webhook.c. */
-static const char *const queries[][2] = {
+static const struct {
+    const char *has[2]; /* SQLite, PostgreSQL */
+    const char *sealed;
+} queries[] = {
     { HAS("endpoint_key"), "SELECT 'endpoint:' || id, sealed FROM endpoint JOIN endpoint_key"
                            " ON endpoint = num WHERE length(sealed) > 0" NEWEST },
     { HAS("endpoint"),
@@ -23,7 +36,7 @@ static const char *const queries[][2] = {
     { HAS("source_token"), "SELECT 'source-url:' || id, sealed FROM source JOIN source_token"
                            " ON source = num WHERE length(sealed) > 0" NEWEST },
     { HAS("filter"), "SELECT 'filter:' || id, secret FROM filter WHERE length(secret) > 0" NEWEST },
-    { "SELECT count(*) FROM pragma_table_info('filter') WHERE name = 'credentials'",
+    { HAS_CREDENTIALS,
       "SELECT 'filter-url:' || id, credentials FROM filter WHERE credentials IS NOT NULL" NEWEST },
     { HAS("filter_chain"), "SELECT 'filter-chain:' || app || ':' || event, token FROM filter_chain"
                            " WHERE length(token) > 0 LIMIT 1000" },
@@ -40,10 +53,10 @@ struct db *store_tx_db(struct store_tx *tx)
     return tx->db;
 }
 
-static enum rc has_table(struct db *db, const char *query, bool *has)
+static enum rc has_table(struct db *db, const char *const query[static 2], bool *has)
 {
     enum rc rc;
-    struct db_stmt *s = db_prepare(db, query);
+    struct db_stmt *s = db_prepare(db, query[db_is_postgres(db)]);
     *has = db_step(s, &rc) && db_int(s, 0) > 0;
     db_reset(s);
     return rc;
@@ -55,10 +68,10 @@ enum rc store_sealed_each(struct db *db, store_sealed_fn fn, void *ctx, int64_t 
     bool is_enough = false, has = false;
     *count = 0;
     for (size_t i = 0; rc == RC_OK && !is_enough && i < COUNT_OF(queries); i++) {
-        rc = has_table(db, queries[i][0], &has);
+        rc = has_table(db, queries[i].has, &has);
         if (rc != RC_OK || !has)
             continue;
-        struct db_stmt *s = db_prepare(db, queries[i][1]);
+        struct db_stmt *s = db_prepare(db, queries[i].sealed);
         while (!is_enough && db_step(s, &rc)) {
             ++*count;
             is_enough = fn(ctx, db_borrow(s, 0), db_borrow(s, 1));
@@ -75,8 +88,9 @@ static void sealed_read_text(struct db_stmt *s, struct arena *a, void *row)
 
 enum rc store_seal_proof_get(struct db *db, struct arena *a, struct str *out)
 {
+    static const char *const settings[2] = HAS("setting");
     bool has = false;
-    enum rc rc = has_table(db, HAS("setting"), &has);
+    enum rc rc = has_table(db, settings, &has);
     if (rc != RC_OK || !has)
         return rc == RC_OK ? RC_NOT_FOUND : rc;
     struct db_stmt *s = db_prepare(db, "SELECT value FROM setting WHERE name = ?");
@@ -123,11 +137,13 @@ enum rc store_answer_hide_users(struct store_tx *tx, int64_t *count)
     struct arena arena;
     void *rows = NULL;
     size_t found = 0;
+    *count = 0;
+    if (db_is_postgres(tx->db))
+        return RC_OK; /* no version that kept them knew of servers */
     struct db_stmt *s =
         db_prepare(tx->db, "SELECT key, body FROM answer"
                            " WHERE instr(body, x'3a2f2f') > 0 AND instr(body, x'40') > 0");
     arena_init(&arena);
-    *count = 0;
     enum rc rc =
         store_row_all(s, sealed_read_answer, sizeof(struct answer_row), &arena, &rows, &found);
     const struct answer_row *list = rows;

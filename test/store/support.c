@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "on_server.h"
 #include "store/backend.h"
 
 /* --- time ------------------------------------------------------------------------------------------- */
@@ -91,6 +92,7 @@ int fixture_open(void **state)
     f->options.dir = f->dir;
     f->options.clock = &test_clock;
     f->options.backend = backend_of(getenv("STORE_BACKEND"));
+    f->options.url = on_server_url();
     f->options.no_sync = true;
     f->options.free_min_bytes = 0;
     *state = f;

@@ -32,6 +32,7 @@ struct fixture {
     struct arena arena;
 };
 
+/* With STORE_CONFIG=postgres the configuration is on PostgreSQL, and what flows where the backend keeps it. */
 /* cmocka set-up and tear-down: *state is a struct fixture, its store is open. */
 int fixture_open(void **state);
 int fixture_close(void **state);

@@ -455,18 +455,20 @@ static bool matters(const char *table)
 
 static void write_all_rows(struct fixture *f, const char *table, const char *how, bool is_watched)
 {
-    static char kept[256][256]; /* statements are known by their addresses */
-    static size_t used;
     struct store_tx *tx = begin(f);
-    assert_true(used + 2 <= COUNT_OF(kept));
-    char *sql = kept[used++];
-    char column[64];
-    (void)snprintf(sql, 256, "SELECT name FROM pragma_table_info('%s') WHERE pk = 0 LIMIT 1",
-                   table);
-    struct db_stmt *s = db_prepare(store_tx_db(tx), sql);
+    char column[64], sql[256];
+    if (db_is_postgres(store_tx_db(tx)))
+        (void)snprintf(
+            sql, 256,
+            "SELECT column_name FROM information_schema.columns WHERE table_name = '%s'"
+            " AND table_schema = current_schema() ORDER BY ordinal_position DESC LIMIT 1",
+            table);
+    else
+        (void)snprintf(sql, 256, "SELECT name FROM pragma_table_info('%s') WHERE pk = 0 LIMIT 1",
+                       table);
+    struct db_stmt *s = db_prepare_once(store_tx_db(tx), sql);
     assert_true(next_table(s, column));
-    db_reset(s);
-    sql = kept[used++];
+    db_release(s);
     if (str_eq(str_from(how), STR("UPDATE")))
         (void)snprintf(sql, 256, "UPDATE \"%s\" SET \"%s\" = \"%s\"", table, column, column);
     else
@@ -487,9 +489,11 @@ static void each_table_is_watched_for_any_statement_or_known_not_to_matter(void 
     struct store_tx *tx = begin(f);
     make_all(tx, &t);
     assert_int_equal(store_setting_set(tx, "jwt_not_before.1", STR("1")), RC_OK);
-    struct db_stmt *s =
-        db_prepare(store_tx_db(tx), "SELECT name FROM sqlite_schema WHERE type = 'table'"
-                                    " AND name NOT LIKE 'sqlite_%' ORDER BY name");
+    struct db_stmt *s = db_prepare(
+        store_tx_db(tx), db_is_postgres(store_tx_db(tx))
+                             ? "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+                             : "SELECT name FROM sqlite_schema WHERE type = 'table'"
+                               " AND name NOT LIKE 'sqlite_%' ORDER BY name");
     while (count < COUNT_OF(tables) && next_table(s, tables[count]))
         count++;
     assert_int_equal(store_commit(tx), RC_OK);

@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "on_server.h"
+
 static struct world {
     char dir[64];
     struct clock_fake clock;
@@ -39,6 +41,7 @@ static void world_begin(size_t cached_max)
     o.dir = w.dir;
     o.clock = &w.clock.clock;
     o.rng = rng_system();
+    o.url = on_server_url();
     o.no_sync = true;
     buf_init(&why, 256);
     assert_int_equal(store_open(&o, &w.store, &why), RC_OK);

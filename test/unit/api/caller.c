@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "caller.h"
 
+#include "on_server.h"
+
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,7 @@ static void open_store(struct caller *c)
     assert_non_null(mkdtemp(c->dir));
     store_options_defaults(&o);
     o.dir = c->dir;
+    o.url = on_server_url();
     o.no_sync = true;
     o.free_min_bytes = 0;
     buf_init(&why, 256);
