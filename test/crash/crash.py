@@ -22,8 +22,10 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
+TEST = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TEST / "bench"), str(TEST / "support")]
 from harness import Api, Server  # noqa: E402
+from wire import Connection, history, read_message  # noqa: E402
 
 CLIENTS, APPS = 12, 3
 UPTIME_S = (0.15, 1.3)
@@ -41,17 +43,6 @@ class Books:
         self.received = collections.defaultdict(list)  # message id -> payloads
         self.retries = 0
         self.refusals = collections.Counter()
-
-
-async def read_message(reader):
-    """(first line, headers, body) of a request or an answer."""
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    headers = {}
-    for line in head[1:]:
-        name, _, value = line.partition(":")
-        headers[name.strip().lower()] = value.strip()
-    body = await reader.readexactly(int(headers.get("content-length", 0) or 0))
-    return head[0], headers, body
 
 
 class Receiver:
@@ -89,23 +80,7 @@ class Client:
     def __init__(self, number, books, server, apps, rng):
         self.number, self.books, self.server, self.apps, self.rng = number, books, server, apps, rng
         self.stopped = False
-        self.stream = None
-
-    async def exchange(self, app, key, body):
-        """One request; its status and JSON."""
-        if self.stream is None:
-            self.stream = await asyncio.open_connection("127.0.0.1", self.server.port)
-        reader, writer = self.stream
-        writer.write((f"POST /api/v1/app/{app}/msg HTTP/1.1\r\nhost: localhost\r\nidempotency-key: {key}\r\n"
-                      f"authorization: Bearer {self.server.token}\r\ncontent-type: application/json\r\n"
-                      f"content-length: {len(body)}\r\n\r\n").encode() + body)
-        first, _, answer = await asyncio.wait_for(read_message(reader), 10)
-        return int(first.split()[1]), answer
-
-    def hang_up(self):
-        if self.stream is not None:
-            self.stream[1].close()
-            self.stream = None
+        self.connection = Connection(server)
 
     async def publish(self, key):
         app = self.rng.choice(self.apps)
@@ -114,7 +89,8 @@ class Client:
         body = json.dumps({"eventType": "crash.test", "payload": payload}).encode()
         while True:
             try:
-                status, answer = await self.exchange(app, key, body)
+                status, answer = await self.connection.exchange(
+                    "POST", f"/api/v1/app/{app}/msg", body, {"idempotency-key": key})
                 if 200 <= status < 300:
                     self.books.accepted.setdefault(key, set()).add(json.loads(answer)["id"])
                     # Now and then ask again after the answer: it must name the same message.
@@ -124,7 +100,7 @@ class Client:
                     self.books.refusals[status] += 1
                     await asyncio.sleep(0.02)
             except (OSError, EOFError, asyncio.TimeoutError):
-                self.hang_up()
+                self.connection.hang_up()
                 if self.stopped:
                     return  # never answered: it may or may not have been taken
                 self.books.retries += 1
@@ -135,7 +111,7 @@ class Client:
         while not self.stopped:
             await self.publish(f"client{self.number}-{n}")
             n += 1
-        self.hang_up()
+        self.connection.hang_up()
 
 
 async def kill_again_and_again(server, kills, rng):
@@ -147,21 +123,6 @@ async def kill_again_and_again(server, kills, rng):
         await asyncio.to_thread(server.start)
         if (done + 1) % 10 == 0:
             print(f"  {done + 1} kills", flush=True)
-
-
-def history(server, apps):
-    """{message id: payload} of everything the server lists."""
-    api, found = Api(server), {}
-    for app in apps:
-        iterator = ""
-        while True:
-            page = api.call("GET", f"/api/v1/app/{app}/msg?limit=250&with_content=true"
-                                   + (f"&iterator={iterator}" if iterator else ""))
-            found.update({m["id"]: m["payload"] for m in page["data"]})
-            if page["done"]:
-                break
-            iterator = page["iterator"]
-    return found
 
 
 async def settle(books):
@@ -212,7 +173,7 @@ async def run(options, folder):
         client.stopped = True
     await asyncio.gather(*tasks)
     await settle(books)
-    listed = await asyncio.to_thread(history, server, apps)
+    listed = await asyncio.to_thread(history, Api(server), apps)
     code = await asyncio.to_thread(server.stop, signal.SIGTERM)
     wrong = account(books, listed)
     if code != 0:
