@@ -15,9 +15,13 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 class Server:
     """`grapnel serve` on a folder; its log goes to <folder>/server.log."""
 
+    prefix = ()  # a command that starts the server's command, and becomes it
+    env = None
+
     def __init__(self, binary, folder, *flags, log_level="warn"):
         self.binary, self.folder = pathlib.Path(binary), pathlib.Path(folder)
-        self.flags = [f"--store.dir={self.folder / 'store'}", "--fetch.allow=127.0.0.0/8",
+        self.store = self.folder / "store"
+        self.flags = [f"--store.dir={self.store}", "--fetch.allow=127.0.0.0/8",
                       f"--log.level={log_level}", *flags]
         self.folder.mkdir(parents=True, exist_ok=True)
         self.address = "127.0.0.1:0"
@@ -25,25 +29,33 @@ class Server:
         self.token = None
 
     @property
+    def host(self):
+        return self.address.rsplit(":", 1)[0]
+
+    @property
     def port(self):
         return int(self.address.rsplit(":", 1)[1])
 
     def make_token(self):
         self.token = subprocess.run(
-            [self.binary, "token", "create", "--name=bench", f"--store.dir={self.folder / 'store'}"],
+            [self.binary, "token", "create", "--name=bench", f"--store.dir={self.store}"],
             check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
-    def start(self, patience_s=60):
-        """Starts it and waits until it answers; the first start chooses the port for good."""
+    def spawn(self):
+        """Starts it and does not wait; the first start chooses the port for good."""
         if self.address.endswith(":0"):
-            self.address = f"127.0.0.1:{free_port()}"
+            self.address = f"{self.host}:{free_port()}"
         self.log = open(self.folder / "server.log", "ab")
-        self.child = subprocess.Popen([self.binary, "serve", f"--server.listen={self.address}", *self.flags],
-                                      stdout=self.log, stderr=subprocess.STDOUT)
+        self.child = subprocess.Popen([*self.prefix, self.binary, "serve", f"--server.listen={self.address}", *self.flags],
+                                      stdout=self.log, stderr=subprocess.STDOUT, env=self.env)
+
+    def start(self, patience_s=60):
+        """Starts it and waits until it answers."""
+        self.spawn()
         until = time.monotonic() + patience_s
         while True:
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+                connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
                 connection.request("GET", "/api/v1/health")
                 connection.getresponse().read()
                 connection.close()
@@ -82,7 +94,7 @@ class Server:
 
     def metrics(self):
         """{'name{labels}': value}"""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
         connection.close()
@@ -95,7 +107,7 @@ class Api:
 
     def __init__(self, server):
         self.server = server
-        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        self.connection = http.client.HTTPConnection(server.host, server.port, timeout=30)
         self.event_types = set()
 
     def call(self, method, path, body=None, headers=None):

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import time
 
@@ -18,18 +19,21 @@ def is_installed():
 
 
 class Rabbit:
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+    def __init__(self, folder, address="127.0.0.1"):
+        self.folder, self.address = pathlib.Path(folder), address
         self.folder.mkdir(parents=True)
         self.port, epmd_port = foreign_port(), foreign_port()
         (self.folder / "plugins").write_text("[].")
         self.env = {**os.environ, "HOME": str(self.folder), "ERL_EPMD_PORT": str(epmd_port), "ERL_EPMD_ADDRESS": "127.0.0.1",
                     "RABBITMQ_NODENAME": f"t{self.port}@localhost", "RABBITMQ_NODE_PORT": str(self.port),
-                    "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1", "RABBITMQ_DIST_PORT": str(foreign_port()),
+                    "RABBITMQ_NODE_IP_ADDRESS": address, "RABBITMQ_DIST_PORT": str(foreign_port()),
                     "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"), "RABBITMQ_LOG_BASE": str(self.folder / "log"),
                     "RABBITMQ_CONFIG_FILE": str(self.folder / "none"),
                     "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
                     "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2"}
+        if address != "127.0.0.1":  # RabbitMQ lets guest in from the same machine only
+            (self.folder / "open.conf").write_text("loopback_users.guest = false\n")
+            self.env["RABBITMQ_CONFIG_FILE"] = str(self.folder / "open")
         self.epmd = subprocess.Popen(["epmd", "-port", str(epmd_port)], env=self.env,
                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.node = None
@@ -44,7 +48,7 @@ class Rabbit:
 
     @property
     def url(self):
-        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+        return f"amqp://guest:guest@{self.address}:{self.port}/"
 
     def start(self):
         with open(self.folder / "out", "ab") as out:
@@ -72,6 +76,12 @@ class Rabbit:
         os.killpg(self.node.pid, 9)
         self.node.wait()
 
+    def pause(self):
+        os.killpg(self.node.pid, signal.SIGSTOP)
+
+    def resume(self):
+        os.killpg(self.node.pid, signal.SIGCONT)
+
     def close(self):
         if self.node is not None and self.node.poll() is None:
             self.cut()
@@ -85,7 +95,7 @@ class Rabbit:
         return run.stdout
 
     def connect(self):
-        return pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.port, heartbeat=0,
+        return pika.BlockingConnection(pika.ConnectionParameters(self.address, self.port, heartbeat=0,
                                                                  socket_timeout=5, connection_attempts=1))
 
     def queue(self, name, exchange=None, exchange_type="topic", key="#"):

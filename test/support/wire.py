@@ -24,15 +24,18 @@ class Connection:
         self.stream = None
 
     async def exchange(self, method, path, body=b"", headers=None):
-        """One request; its status and body."""
+        """One request; its status and body. Connecting is part of it, and its time limit holds for the whole."""
+        return await asyncio.wait_for(self._exchange(method, path, body, headers or {}), PATIENCE_S)
+
+    async def _exchange(self, method, path, body, headers):
         if self.stream is None:
-            self.stream = await asyncio.open_connection("127.0.0.1", self.server.port)
+            self.stream = await asyncio.open_connection(self.server.host, self.server.port)
         reader, writer = self.stream
         lines = [f"{method} {path} HTTP/1.1", "host: localhost", f"authorization: Bearer {self.server.token}",
                  "content-type: application/json", f"content-length: {len(body)}",
-                 *(f"{name}: {value}" for name, value in (headers or {}).items())]
+                 *(f"{name}: {value}" for name, value in headers.items())]
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
-        first, _, answer = await asyncio.wait_for(read_message(reader), PATIENCE_S)
+        first, _, answer = await read_message(reader)
         return int(first.split()[1]), answer
 
     def hang_up(self):
