@@ -46,13 +46,14 @@ struct disk_name {
 bool disk_model_has(const struct disk_model *m, const char *path)
 {
     size_t len = strlen(m->folder);
-    return len > 0 && strncmp(path, m->folder, len) == 0 && path[len] == '/' &&
-           strstr(path, "-shm") == NULL;
+    return len > 0 && strncmp(path, m->folder, len) == 0 &&
+           (path[len] == '/' || path[len] == '\0') && strstr(path + len, "-shm") == NULL;
 }
 
 const char *disk_model_name(const struct disk_model *m, const char *path)
 {
-    return path + strlen(m->folder) + 1;
+    const char *name = path + strlen(m->folder);
+    return *name == '/' ? name + 1 : name;
 }
 
 static struct disk_name *find_name(struct disk_name *names, size_t count, const char *name)

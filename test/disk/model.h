@@ -48,7 +48,7 @@ struct disk_model {
 void *disk_memory(void *old, size_t old_size, size_t new_size);
 
 void disk_model_reset(struct disk_model *m, const char *folder);
-/* A path below the folder that the disk keeps; its name there. */
+/* The folder itself, or a path below it that the disk keeps; its name there, "" for the folder. */
 bool disk_model_has(const struct disk_model *m, const char *path);
 const char *disk_model_name(const struct disk_model *m, const char *path);
 

@@ -121,6 +121,7 @@ static bool is_refused(unsigned call, const char *name)
     if (delay_us > 0)
         sim_sleep(delay_us);
     int error = fault_strikes(SIM_DISK_FAILS, call, name);
+    machine_trace_line("file %s call %u error %d\n", name, call, error);
     if (error != 0)
         errno = error;
     return error != 0;
@@ -141,7 +142,7 @@ static const char *resolve(int folder, const char *path, char whole[PATH_SIZE])
     if ((size_t)len + strlen(path) >= PATH_SIZE)
         return NULL;
     (void)strcpy(whole + len, path);
-    return disk_model_has(&files->model, whole) ? disk_model_name(&files->model, whole) - 1 : NULL;
+    return disk_model_has(&files->model, whole) ? whole + strlen(files->model.folder) : NULL;
 }
 
 /* --- opening and closing ---------------------------------------------------------------------------------------- */
@@ -173,6 +174,7 @@ int files_open(int folder, const char *path, int flags, mode_t mode)
         return -1;
     bool is_new = (flags & O_CREAT) != 0 && stat(whole, &st) != 0;
     int fd = (int)machine_call(SYS_openat, folder, path, flags, mode);
+    machine_trace_line("open %s flags %o: %d\n", name, (unsigned)flags, fd);
     if (fd >= 0)
         note_open(fd, whole, name, flags, is_new);
     return fd;

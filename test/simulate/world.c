@@ -4,7 +4,7 @@
  * its receiver takes what comes. Lives end as the dice say, faults come and go, and in the last life all is well again.
  * What was answered 202 has to have arrived then, and nothing else.
  *
- * Settings: lives (1), faults (no), messages (40).
+ * Settings: lives, faults (yes or no), messages; what is not set is drawn.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +20,14 @@ enum { MESSAGES_MAX = 4000, CLIENTS = 3 };
 #define RECEIVER "93.184.216.34:80"
 
 struct state {
+    bool is_drawn, has_faults;
+    long lives, messages;
     bool has_endpoint;
-    long next; /* message to be published */
     bool is_sent[MESSAGES_MAX], is_accepted[MESSAGES_MAX], is_received[MESSAGES_MAX];
 };
 
 static struct state *state;
-static long messages;
+static bool is_up; /* the server has answered in this life */
 
 void world_log_line(const char *line, size_t len)
 {
@@ -38,6 +39,24 @@ int64_t world_left(int code)
 {
     (void)code;
     return -1;
+}
+
+static long setting_or_draw(const char *name, uint64_t least, uint64_t most)
+{
+    long drawn = (long)(least + sim_dice(SIM_PLAN, most - least + 1));
+    const char *set = sim_setting(name, "");
+    return *set == '\0' ? drawn : strtol(set, NULL, 10);
+}
+
+static void draw_run(void)
+{
+    state->is_drawn = true;
+    state->lives = setting_or_draw("lives", 1, 5);
+    state->messages = setting_or_draw("messages", 10, 60);
+    state->has_faults =
+        strcmp(sim_setting("faults", sim_once_in(SIM_PLAN, 4) ? "no" : "yes"), "yes") == 0;
+    if (state->messages > MESSAGES_MAX)
+        sim_fail(SIM_BROKEN, 0, "%d messages are the most", MESSAGES_MAX);
 }
 
 void world_prepare(void)
@@ -52,12 +71,13 @@ void world_prepare(void)
     (void)fclose(conf);
     sim_heal(); /* a start may be refused while a fault lasts */
     state = sim_keep("first world", sizeof *state);
-    messages = strtol(sim_setting("messages", "40"), NULL, 10);
+    if (!state->is_drawn)
+        draw_run();
 }
 
 static bool is_last_life(void)
 {
-    return sim_life() + 1 >= strtol(sim_setting("lives", "1"), NULL, 10);
+    return sim_life() + 1 >= state->lives;
 }
 
 /* --- the receiver ----------------------------------------------------------------------------------------- */
@@ -67,7 +87,7 @@ static void receive_one(void *ctx, struct http_exchange *x, const struct http_re
     const char *at = strstr(req->body, "\"n\":");
     long n = at == NULL ? -1 : strtol(at + 4, NULL, 10);
     (void)ctx;
-    if (n < 0 || n >= messages || !state->is_sent[n])
+    if (n < 0 || n >= state->messages || !state->is_sent[n])
         sim_fail(SIM_UNSAFE, 3, "the receiver got what nobody sent: %s", req->body);
     sim_sleep((int64_t)sim_dice(SIM_RECEIVERS, 20 * SIM_MS));
     if (sim_once_in(SIM_RECEIVERS, 6)) {
@@ -88,6 +108,7 @@ static void insist(struct http_client *c, const char *path, const char *headers,
         struct http_answer a =
             http_ask(c, "POST", path, headers, body, strlen(body), sim_now_us() + SIM_MINUTE);
         int status = a.status;
+        is_up = is_up || status > 0;
         if (status >= 400 && status < 500 && status != 409 && status != 429)
             sim_fail(SIM_UNSAFE, 0, "%s: %d %s", path, status, a.body);
         http_answer_free(&a);
@@ -113,7 +134,7 @@ static void publish(struct http_client *c, long n)
 static void run_client(void *arg)
 {
     struct http_client *c = http_client_new(SIM_SERVER, NULL, sim_admin_token());
-    for (long n = (long)(intptr_t)arg; n < messages; n += CLIENTS) {
+    for (long n = (long)(intptr_t)arg; n < state->messages; n += CLIENTS) {
         if (state->is_accepted[n])
             continue;
         publish(c, n);
@@ -164,9 +185,17 @@ static void draw_fault(void)
     sim_fault(&f);
 }
 
+static bool is_server_up(void *arg)
+{
+    (void)arg;
+    return is_up;
+}
+
+/* Not before the server is up: a start may be refused while the disk fails. */
 static void run_faults(void *arg)
 {
     (void)arg;
+    (void)sim_wait(is_server_up, NULL, SIM_FOREVER);
     for (;;) {
         sim_sleep((int64_t)sim_dice(SIM_PLAN, 3 * SIM_SECOND));
         draw_fault();
@@ -189,7 +218,7 @@ static void run_end(void *arg)
 static bool has_all_arrived(void *arg)
 {
     (void)arg;
-    for (long n = 0; n < messages; n++)
+    for (long n = 0; n < state->messages; n++)
         if (!state->is_accepted[n] || !state->is_received[n])
             return false;
     return true;
@@ -197,7 +226,7 @@ static bool has_all_arrived(void *arg)
 
 static void judge(void)
 {
-    for (long n = 0; n < messages; n++)
+    for (long n = 0; n < state->messages; n++)
         if (!state->is_accepted[n] || !state->is_received[n])
             sim_fail(SIM_NO_PROGRESS, 1, "message %ld was %s", n,
                      state->is_accepted[n] ? "accepted, and never arrived" : "never accepted");
@@ -205,11 +234,10 @@ static void judge(void)
 
 void world_run(void)
 {
-    bool has_faults = strcmp(sim_setting("faults", "no"), "yes") == 0;
     (void)http_receiver_start(RECEIVER, receive_one, NULL);
     if (!is_last_life())
         sim_spawn("end", run_end, NULL);
-    if (has_faults && !is_last_life())
+    if (state->has_faults && !is_last_life())
         sim_spawn("faults", run_faults, NULL);
     if (!state->has_endpoint)
         configure();
