@@ -188,7 +188,7 @@ void deliver_free(struct deliver *d)
         /* The loops outlive this and may be turned once more. */
         loop_timer_stop(es->loop, &es->timer);
         deliver_engine_watches_end(es);
-        loop_timer_stop(es->loop, &es->refused_timer);
+        deliver_engine_jobs_fini(es);
         loop_timer_stop(es->loop, &es->stop_timer);
     }
     xfree(d->shards);

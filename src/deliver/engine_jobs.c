@@ -10,6 +10,7 @@
 #include "work/work.h"
 
 static const int64_t again_us = 20000;
+static const int64_t held_us = 1000000;
 
 struct deliver_engine_job {
     struct work_job work;
@@ -67,20 +68,55 @@ static void engine_jobs_submit(struct deliver_engine_job *job)
     loop_timer_set(es->loop, &es->refused_timer, loop_now_us(es->loop) + again_us);
 }
 
-static void submit_refused(void *arg)
+static void submit_list(struct deliver_engine_job *list)
 {
-    struct deliver_engine_shard *es = arg;
-    struct deliver_engine_job *list = es->refused;
-    es->refused = NULL;
     for (struct deliver_engine_job *job = list, *next; job != NULL; job = next) {
         next = job->next;
         engine_jobs_submit(job);
     }
 }
 
+static void submit_refused(void *arg)
+{
+    struct deliver_engine_shard *es = arg;
+    struct deliver_engine_job *list = es->refused;
+    es->refused = NULL;
+    submit_list(list);
+}
+
+/* With a pause: what the disk refuses now it refuses a moment later, too. */
+static void engine_jobs_hold(struct deliver_engine_job *job)
+{
+    struct deliver_engine_shard *es = job->es;
+    if (es->held == NULL)
+        loop_timer_set(es->loop, &es->held_timer, loop_now_us(es->loop) + held_us);
+    job->next = es->held;
+    es->held = job;
+}
+
+static void submit_held(void *arg)
+{
+    struct deliver_engine_shard *es = arg;
+    struct deliver_engine_job *list = es->held;
+    es->held = NULL;
+    submit_list(list);
+}
+
 void deliver_engine_jobs_init(struct deliver_engine_shard *es)
 {
     es->refused_timer = (struct loop_timer){ .fn = submit_refused, .arg = es };
+    es->held_timer = (struct loop_timer){ .fn = submit_held, .arg = es };
+}
+
+void deliver_engine_jobs_fini(struct deliver_engine_shard *es)
+{
+    loop_timer_stop(es->loop, &es->refused_timer);
+    loop_timer_stop(es->loop, &es->held_timer);
+    for (struct deliver_engine_job *job = es->held, *next; job != NULL; job = next) {
+        next = job->next;
+        xfree(job); /* news of health, from which nothing hangs */
+    }
+    es->held = NULL;
 }
 
 static struct deliver_engine_shard *shard_of(struct deliver *d, const struct deliver_shard *shard)
@@ -230,25 +266,35 @@ static void write_health(struct deliver_engine_job *job)
             F_TEXT("rc", rc_name(job->rc)));
 }
 
-/* A disabling that was not written is tried until it is; lesser news are told anew anyway. */
+static void after_health(struct deliver_engine_job *job);
+
+static struct deliver_engine_job *health_job_new(struct deliver *d,
+                                                 const struct deliver_shard *shard, int64_t app,
+                                                 int64_t endpoint,
+                                                 const struct deliver_health *health)
+{
+    struct deliver_engine_job *job = job_new(d, shard);
+    job->app = app;
+    job->endpoint = endpoint;
+    job->health = *health;
+    job->on_worker = write_health;
+    job->on_loop = after_health;
+    return job;
+}
+
+/* A disabling that was not written is tried every second until it is; lesser news are told anew anyway. */
 static void after_health(struct deliver_engine_job *job)
 {
+    const struct deliver_engine_shard *es = job->es;
     bool is_refused = job->rc != RC_OK && job->rc != RC_NOT_FOUND;
-    if (is_refused && job->health.disable && !job->es->d->is_freeing && job->es->stopping == NULL)
-        deliver_engine_health(job->es->d, job->es->shard, job->app, job->endpoint, &job->health);
+    if (is_refused && job->health.disable && !es->d->is_freeing && es->stopping == NULL)
+        engine_jobs_hold(health_job_new(es->d, es->shard, job->app, job->endpoint, &job->health));
 }
 
 void deliver_engine_health(void *ctx, struct deliver_shard *shard, int64_t app, int64_t endpoint,
                            const struct deliver_health *health)
 {
     struct deliver *d = ctx;
-    if (d->is_freeing)
-        return;
-    struct deliver_engine_job *job = job_new(ctx, shard);
-    job->app = app;
-    job->endpoint = endpoint;
-    job->health = *health;
-    job->on_worker = write_health;
-    job->on_loop = after_health;
-    engine_jobs_submit(job);
+    if (!d->is_freeing)
+        engine_jobs_submit(health_job_new(d, shard, app, endpoint, health));
 }

@@ -15,9 +15,11 @@ struct deliver_engine_shard {
     struct loop_task run_task;
     bool is_run_posted;
     struct loop_timer timer;      /* when the shard wants to be run */
-    size_t jobs_out;              /* on a worker, or refused by a full queue */
+    size_t jobs_out;              /* on a worker, refused by a full queue, or held */
     struct deliver_engine_job *refused;
     struct loop_timer refused_timer;
+    struct deliver_engine_job *held; /* until its timer: what a worker could not do and must */
+    struct loop_timer held_timer;
     int64_t age_told_s, age_told_at_us;
     struct deliver_watch *watches; /* list; see watch.c */
     struct deliver_stopping *stopping;
@@ -42,3 +44,4 @@ void deliver_engine_want_app(void *ctx, struct deliver_shard *shard, int64_t app
 void deliver_engine_health(void *ctx, struct deliver_shard *shard, int64_t app, int64_t endpoint, const struct deliver_health *health);
 void deliver_engine_transform(void *ctx, struct deliver_shard *shard, struct deliver_transform *t);
 void deliver_engine_jobs_init(struct deliver_engine_shard *es);
+void deliver_engine_jobs_fini(struct deliver_engine_shard *es); /* what is held is dropped */
