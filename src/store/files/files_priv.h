@@ -148,7 +148,8 @@ struct store_files {
     uint64_t writer_clock;
 
     struct mutex health_lock;
-    enum rc commit_rc;
+    enum rc commit_rc; /* of the last one that failed; RC_OK: none has for a while */
+    int64_t commit_failed_us; /* the system's monotonic time of it */
     char commit_words[256];
     atomic_bool disk_low;
 

@@ -6,13 +6,24 @@
 
 #include <stdio.h>
 
+/* Some writes fail and others do not, of one group even: the store is well again when none has failed for this long.
+ * Otherwise it would be well and ill many times a second, with a line in the log each time. */
+static const int64_t settled_us = 1000000;
+
 void store_health_set(struct store_files *s, enum rc rc, struct str words)
 {
+    int64_t now_us = clock_mono_us(clock_system());
     mutex_lock(&s->health_lock);
     enum rc before = s->commit_rc;
-    s->commit_rc = rc;
-    if (rc != RC_OK)
+    if (rc != RC_OK) {
+        s->commit_rc = rc;
+        s->commit_failed_us = now_us;
         (void)snprintf(s->commit_words, sizeof s->commit_words, "%.*s", STR_ARGS(words));
+    } else if (before != RC_OK && now_us - s->commit_failed_us < settled_us) {
+        rc = before;
+    } else {
+        s->commit_rc = RC_OK;
+    }
     mutex_unlock(&s->health_lock);
     if (rc != RC_OK && before == RC_OK)
         LOG(STORE_COMMIT_FAILED, F_TEXT("rc", rc_name(rc)), F_STR("why", words));
