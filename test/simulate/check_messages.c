@@ -9,10 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EACH_PUBLISH(m, p) \
-    (const struct model_publish *p = (m)->publishes; p < (m)->publishes + (m)->publish_count; p++)
-#define EACH_ATTEMPT(m, a) \
-    (const struct model_attempt *a = (m)->attempts; a < (m)->attempts + (m)->attempt_count; a++)
+static const struct model_publish *publishes_end(const struct model *m)
+{
+    return m->publishes + m->publish_count;
+}
+
+static const struct model_attempt *attempts_end(const struct model *m)
+{
+    return m->attempts + m->attempt_count;
+}
 
 static bool reply_is_success(int status)
 {
@@ -51,28 +56,24 @@ static bool key_arrivals_hold(const struct model *m, const struct model_publish 
                               struct check_broken *out)
 {
     const char *id = p->answer == MODEL_DONE ? p->id : NULL;
-    for
-        EACH_ATTEMPT(m, a)
-        {
-            if (a->tenant != p->tenant || a->op != p->op || a->item != p->item)
-                continue;
-            if (id != NULL && strcmp(a->id, id) != 0)
-                return check_break(out, 2, "key %lld of tenant %d arrived as %s and as %s",
-                                   (long long)p->key, p->tenant, id, a->id);
-            id = a->id;
-        }
+    for (const struct model_attempt *a = m->attempts; a < attempts_end(m); a++) {
+        if (a->tenant != p->tenant || a->op != p->op || a->item != p->item)
+            continue;
+        if (id != NULL && strcmp(a->id, id) != 0)
+            return check_break(out, 2, "key %lld of tenant %d arrived as %s and as %s",
+                               (long long)p->key, p->tenant, id, a->id);
+        id = a->id;
+    }
     return true;
 }
 
 static bool key_holds(const struct model *m, const struct model_publish *p,
                       struct check_broken *out)
 {
-    for
-        EACH_PUBLISH(m, q)
-        {
-            if (q != p && q->tenant == p->tenant && q->key == p->key && !key_pair_holds(p, q, out))
-                return false;
-        }
+    for (const struct model_publish *q = m->publishes; q < publishes_end(m); q++) {
+        if (q != p && q->tenant == p->tenant && q->key == p->key && !key_pair_holds(p, q, out))
+            return false;
+    }
     return key_arrivals_hold(m, p, out);
 }
 
@@ -88,14 +89,12 @@ static bool id_is_its_own(const struct model *m, const struct model_publish *p,
 
 bool check_keys(const struct model *m, struct check_broken *out)
 {
-    for
-        EACH_PUBLISH(m, p)
-        {
-            if (p->key != 0 && !key_holds(m, p, out))
-                return false;
-            if (p->answer == MODEL_DONE && !id_is_its_own(m, p, out))
-                return false;
-        }
+    for (const struct model_publish *p = m->publishes; p < publishes_end(m); p++) {
+        if (p->key != 0 && !key_holds(m, p, out))
+            return false;
+        if (p->answer == MODEL_DONE && !id_is_its_own(m, p, out))
+            return false;
+    }
     return true;
 }
 
@@ -103,44 +102,35 @@ bool check_keys(const struct model *m, struct check_broken *out)
 
 static bool was_published(const struct model *m, const struct model_attempt *a)
 {
-    for
-        EACH_PUBLISH(m, p)
-        {
-            if (p->op == a->op && p->item == a->item && p->tenant == a->tenant &&
-                p->hash == a->hash)
-                return true;
-        }
+    for (const struct model_publish *p = m->publishes; p < publishes_end(m); p++) {
+        if (p->op == a->op && p->item == a->item && p->tenant == a->tenant && p->hash == a->hash)
+            return true;
+    }
     return false;
 }
 
 bool check_attempts(const struct model *m, struct check_broken *out)
 {
-    for
-        EACH_ATTEMPT(m, a)
-        {
-            const struct model_endpoint *e = &m->endpoints[a->endpoint];
-            if (a->tenant != e->tenant)
-                return check_break(out, 6,
-                                   "a message of tenant %d arrived at endpoint %d of tenant %d",
-                                   a->tenant, a->endpoint, e->tenant);
-            if (!a->is_signed)
-                return check_break(out, 3, "%s arrived at endpoint %d without a valid signature",
-                                   a->id, a->endpoint);
-            if (!was_published(m, a))
-                return check_break(out, 3,
-                                   "%s arrived at endpoint %d with bytes that nobody published",
-                                   a->id, a->endpoint);
-        }
-    for
-        EACH_PUBLISH(m, p)
-        {
-            for (const struct model_attempt *a = m->attempts;
-                 p->answer == MODEL_DONE && a < m->attempts + m->attempt_count; a++)
-                if (strcmp(a->id, p->id) == 0 &&
-                    (a->op != p->op || a->item != p->item || a->hash != p->hash))
-                    return check_break(out, 3, "%s arrived at endpoint %d as another message",
-                                       a->id, a->endpoint);
-        }
+    for (const struct model_attempt *a = m->attempts; a < attempts_end(m); a++) {
+        const struct model_endpoint *e = &m->endpoints[a->endpoint];
+        if (a->tenant != e->tenant)
+            return check_break(out, 6, "a message of tenant %d arrived at endpoint %d of tenant %d",
+                               a->tenant, a->endpoint, e->tenant);
+        if (!a->is_signed)
+            return check_break(out, 3, "%s arrived at endpoint %d without a valid signature", a->id,
+                               a->endpoint);
+        if (!was_published(m, a))
+            return check_break(out, 3, "%s arrived at endpoint %d with bytes that nobody published",
+                               a->id, a->endpoint);
+    }
+    for (const struct model_publish *p = m->publishes; p < publishes_end(m); p++) {
+        for (const struct model_attempt *a = m->attempts;
+             p->answer == MODEL_DONE && a < m->attempts + m->attempt_count; a++)
+            if (strcmp(a->id, p->id) == 0 &&
+                (a->op != p->op || a->item != p->item || a->hash != p->hash))
+                return check_break(out, 3, "%s arrived at endpoint %d as another message", a->id,
+                                   a->endpoint);
+    }
     return true;
 }
 
@@ -149,24 +139,20 @@ bool check_attempts(const struct model *m, struct check_broken *out)
 static const struct model_attempt *first_success(const struct model *m, const char *id,
                                                  int endpoint)
 {
-    for
-        EACH_ATTEMPT(m, a)
-        {
-            if (a->endpoint == endpoint && reply_is_success(a->status) && strcmp(a->id, id) == 0)
-                return a;
-        }
+    for (const struct model_attempt *a = m->attempts; a < attempts_end(m); a++) {
+        if (a->endpoint == endpoint && reply_is_success(a->status) && strcmp(a->id, id) == 0)
+            return a;
+    }
     return NULL;
 }
 
 static const struct model_attempt *first_attempt(const struct model *m, const char *id,
                                                  int endpoint)
 {
-    for
-        EACH_ATTEMPT(m, a)
-        {
-            if (a->endpoint == endpoint && strcmp(a->id, id) == 0)
-                return a;
-        }
+    for (const struct model_attempt *a = m->attempts; a < attempts_end(m); a++) {
+        if (a->endpoint == endpoint && strcmp(a->id, id) == 0)
+            return a;
+    }
     return NULL;
 }
 
@@ -203,13 +189,11 @@ bool check_order(const struct model *m, struct check_broken *out)
         size_t count = 0;
         if (e->tenant == 0 || !e->is_ordered || e->was_replayed)
             continue;
-        for
-            EACH_PUBLISH(m, p)
-            {
-                if (p->tenant == e->tenant && p->answer == MODEL_DONE && !p->is_replay)
-                    all[count++] = (struct arrival){ p, first_attempt(m, p->id, n),
-                                                     first_success(m, p->id, n) };
-            }
+        for (const struct model_publish *p = m->publishes; p < publishes_end(m); p++) {
+            if (p->tenant == e->tenant && p->answer == MODEL_DONE && !p->is_replay)
+                all[count++] =
+                    (struct arrival){ p, first_attempt(m, p->id, n), first_success(m, p->id, n) };
+        }
         holds = order_holds(m, n, all, count, out);
     }
     free(all);
@@ -234,14 +218,23 @@ static const char *const may_fail_unseen =
 /* A delivery that was given up had at least one attempt that did not go well, or a fault that kept it from arriving. */
 static bool failure_is_explained(const struct model *m, const struct model_publish *p, int endpoint)
 {
-    for
-        EACH_ATTEMPT(m, a)
-        {
-            if (a->endpoint == endpoint && !reply_is_success(a->status) &&
-                strcmp(a->id, p->id) == 0)
-                return true;
-        }
+    for (const struct model_attempt *a = m->attempts; a < attempts_end(m); a++) {
+        if (a->endpoint == endpoint && !reply_is_success(a->status) && strcmp(a->id, p->id) == 0)
+            return true;
+    }
     return model_had_fault(m, may_fail_unseen, p->begin_us, MODEL_NEVER);
+}
+
+/* What was published while an endpoint took nothing for certain is not for it. */
+static bool delivery_is_wanted(const struct model *m, const struct model_publish *p, int endpoint,
+                               struct check_broken *out)
+{
+    const struct model_attempt *a = first_attempt(m, p->id, endpoint);
+    if (a == NULL || m->endpoints[endpoint].was_replayed ||
+        !model_is_surely_off(m, endpoint, p->begin_us, p->end_us))
+        return true;
+    return check_break(out, 1, "%s was accepted while endpoint %d was off, and arrived there",
+                       p->id, endpoint);
 }
 
 static bool delivery_is_settled(const struct model *m, const struct model_publish *p, int endpoint,
@@ -271,14 +264,34 @@ static bool delivery_is_settled(const struct model *m, const struct model_publis
     return true;
 }
 
+/* Its first call began then; the answer that is known may be one to a repetition. */
+static int64_t first_asked_us(const struct model *m, const struct model_publish *p)
+{
+    for (const struct model_publish *q = m->publishes; q < p; q++)
+        if (q->op == p->op && q->item == p->item)
+            return q->begin_us;
+    return p->begin_us;
+}
+
+static bool is_known_before(const struct model *m, const struct model_publish *p)
+{
+    for (const struct model_publish *q = m->publishes; q < p; q++)
+        if (q->answer == MODEL_DONE && strcmp(q->id, p->id) == 0)
+            return true;
+    return false;
+}
+
 bool check_settled(const struct model *m, struct check_broken *out)
 {
-    for
-        EACH_PUBLISH(m, p)
-        {
-            for (int n = 1; p->answer == MODEL_DONE && !p->is_replay && n <= MODEL_ENDPOINTS; n++)
-                if (m->endpoints[n].tenant == p->tenant && !delivery_is_settled(m, p, n, out))
-                    return false;
-        }
+    for (const struct model_publish *p = m->publishes; p < publishes_end(m); p++) {
+        if (p->answer != MODEL_DONE || is_known_before(m, p))
+            continue;
+        struct model_publish whole = *p;
+        whole.begin_us = first_asked_us(m, p);
+        for (int n = 1; n <= MODEL_ENDPOINTS; n++)
+            if (m->endpoints[n].tenant == p->tenant &&
+                (!delivery_is_settled(m, &whole, n, out) || !delivery_is_wanted(m, &whole, n, out)))
+                return false;
+    }
     return true;
 }

@@ -210,11 +210,11 @@ static const struct {
     { PLAN_RECEIVER_SLOW, "ebrf", 0.01, 10 },
     { PLAN_RECEIVER_HANG, "erf", 0, 0 },
     { PLAN_RECEIVER_RESET, "erf", 0, 0 },
-    { PLAN_RECEIVER_STATUS, "esrf", 0, 0 },
+    { PLAN_RECEIVER_STATUS, "esarf", 0, 0 },
 };
 
 static const char *const paths[] = { " path=segments/", " path=config.db", " path=.db-wal", "" };
-static const int statuses[] = { 500, 503, 503, 404, 429, 301, 400, 408 };
+static const int statuses[] = { 500, 503, 503, 404, 429, 301, 400, 410 };
 
 static void make_fault_fields(struct maker *m, size_t kind)
 {
@@ -222,6 +222,10 @@ static void make_fault_fields(struct maker *m, size_t kind)
         switch (*field) {
         case 'e': put_whole(m, "endpoint", maker_between(m, 1, m->endpoints)); break;
         case 's': put_whole(m, "status", statuses[maker_next(m) % 8]); break;
+        case 'a':
+            if (maker_chance(m, 0.3))
+                (void)fprintf(m->out, " retry_after=%" PRId64 "s", maker_between(m, 1, 5));
+            break;
         case 'p': (void)fputs(paths[maker_next(m) % 4], m->out); break;
         case 'r': (void)fprintf(m->out, " rate=%.4f", maker_log(m, 0.002, 1)); break;
         case 'f': (void)fprintf(m->out, " for=%.3fs", maker_log(m, 0.1, m->safety_s / 3)); break;

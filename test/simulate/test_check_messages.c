@@ -66,6 +66,19 @@ static void a_message_that_waits_for_ever_is_noticed(void **state)
     must_break(m, check_settled, 1);
 }
 
+static void a_message_from_while_an_endpoint_was_off_is_noticed(void **state)
+{
+    struct model *m = *state;
+    m->endpoints[3].is_deleted = true;
+    switched(m, 1, false, 0.5, 0.6);
+    struct model_publish *a = published(m, 1, 0, "a", 1, 1.1, "a");
+    must_hold(m, check_settled);
+    (void)arrived(m, a, 1, 1.2, 200);
+    must_break(m, check_settled, 1);
+    m->endpoints[1].was_replayed = true;
+    must_hold(m, check_settled); /* somebody asked for it */
+}
+
 static void giving_up_needs_a_reason_and_a_cause(void **state)
 {
     struct model *m = *state;
@@ -217,6 +230,7 @@ int main(void)
         T(an_endpoint_owes_only_what_it_took_for_certain),
         T(a_success_that_no_receiver_knows_of_is_noticed),
         T(a_message_that_waits_for_ever_is_noticed),
+        T(a_message_from_while_an_endpoint_was_off_is_noticed),
         T(giving_up_needs_a_reason_and_a_cause),
         T(a_repeated_key_names_the_same_message),
         T(a_key_that_makes_two_messages_is_noticed),

@@ -89,6 +89,17 @@ static const struct plan_line *line_that_hits(enum plan_word word, int endpoint)
     return NULL;
 }
 
+/* 410 disables the endpoint, some time from now on. */
+static void note_gone(int endpoint)
+{
+    struct model_switch off = { .begin_us = sim_now_us(), .end_us = MODEL_NEVER };
+    struct model_call call = {
+        .endpoint = endpoint, .act = MODEL_DISABLE, .begin_us = sim_now_us(), .end_us = MODEL_NEVER
+    };
+    (void)model_switch(&workload->model, endpoint, &off);
+    (void)model_call(&workload->model, &call);
+}
+
 static void request_answer(int endpoint, struct http_exchange *x, struct model_attempt *a)
 {
     char headers[48] = "";
@@ -110,6 +121,8 @@ static void request_answer(int endpoint, struct http_exchange *x, struct model_a
         (void)snprintf(headers, sizeof headers, "retry-after: %lld\r\n",
                        (long long)(a->retry_after_us / SIM_SECOND));
     a->end_us = sim_now_us();
+    if (a->status == 410)
+        note_gone(endpoint);
     http_reply(x, a->status, headers, "ok");
 }
 
