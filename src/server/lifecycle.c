@@ -527,7 +527,8 @@ static void stop_all(struct server *s, size_t started)
     }
 }
 
-static bool something_asked(struct server *s)
+/* Signals say so, on the main loop itself: nothing has to be looked at again and again. */
+static bool something_asked(const struct server *s)
 {
     return s->stop_asked || s->reload_asked;
 }
@@ -535,7 +536,8 @@ static bool something_asked(struct server *s)
 static void lifecycle_serve(struct server *s)
 {
     while (!s->stop_asked) {
-        (void)server_wait(s, something_asked, INT64_MAX);
+        while (!something_asked(s))
+            loop_turn(s->main, INT64_MAX);
         bool reload = s->reload_asked && !s->stop_asked;
         s->reload_asked = false; /* one that is asked for meanwhile is another one */
         if (reload)
