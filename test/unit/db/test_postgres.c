@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#include "db/db.h"
+#include "db/array.h"
 #include "postgres.h"
 
 static char *url;
@@ -264,6 +264,43 @@ static void functions_of_the_schema_call_ours_before_the_step_returns(void **sta
     assert_string_equal(c.text, "one: two");
 }
 
+/* How many rows that made. */
+static int64_t put_many(struct db *db, struct db_array *numbers, struct db_array *bytes)
+{
+    struct db_stmt *s = db_prepare(db, "INSERT INTO many SELECT * FROM"
+                                       " unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BYTEA[]))");
+    db_bind_array(s, 1, numbers);
+    db_bind_array(s, 2, bytes);
+    assert_int_equal(db_run(s), RC_OK);
+    return db_changes(db);
+}
+
+static void columns_of_many_rows_are_written_by_one_statement(void **state)
+{
+    enum { ROWS = 3000 };
+    struct db_array numbers, bytes;
+    enum rc rc;
+    db_array_init(&numbers, DB_ARRAY_BIGINT);
+    db_array_init(&bytes, DB_ARRAY_BYTEA);
+    assert_int_equal(db_exec(*state, "CREATE TABLE many (n bigint, b bytea)"), RC_OK);
+    assert_int_equal(put_many(*state, &numbers, &bytes), 0);
+    for (int i = 0; i < ROWS; i++) {
+        db_array_add_int(&numbers, INT64_MIN + i);
+        db_array_add_bytes(&bytes, i % 2 == 0 ? str_of("\0\xff", 2) : STR(""));
+    }
+    assert_int_equal(put_many(*state, &numbers, &bytes), ROWS);
+    struct db_stmt *s = db_prepare(*state, "SELECT n, b FROM many ORDER BY n LIMIT 2");
+    assert_true(db_step(s, &rc));
+    assert_true(db_int(s, 0) == INT64_MIN);
+    assert_memory_equal(db_borrow(s, 1).ptr, "\0\xff", 2);
+    assert_true(db_step(s, &rc));
+    assert_true(db_int(s, 0) == INT64_MIN + 1);
+    assert_int_equal(db_borrow(s, 1).len, 0);
+    db_reset(s);
+    db_array_fini(&numbers);
+    db_array_fini(&bytes);
+}
+
 static void a_url_that_is_none_is_refused_without_showing_it(void **state)
 {
     struct db *db;
@@ -317,6 +354,7 @@ int main(void)
         TEST(a_server_that_does_not_answer_is_given_up),
         TEST(a_dropped_table_is_not_found),
         TEST(functions_of_the_schema_call_ours_before_the_step_returns),
+        TEST(columns_of_many_rows_are_written_by_one_statement),
         TEST(a_url_that_is_none_is_refused_without_showing_it),
         TEST(a_database_that_is_not_in_utf8_is_refused_with_the_remedy),
     };
