@@ -59,7 +59,7 @@ static enum rc ranking_rows(struct ranking *r, enum stats_tier tier, int64_t tim
     enum rc rc;
     bool is_sound = true;
     struct db_stmt *s = db_prepare(
-        r->s->file.reader, "SELECT id, bytes FROM cell WHERE tier = ? AND time = ? AND kind = ?");
+        r->s->rows.reader, "SELECT id, bytes FROM cell WHERE tier = ? AND time = ? AND kind = ?");
     db_bind_int(s, 1, (int64_t)tier);
     db_bind_int(s, 2, time);
     db_bind_int(s, 3, (int64_t)r->kind);
@@ -71,8 +71,8 @@ static enum rc ranking_rows(struct ranking *r, enum stats_tier tier, int64_t tim
 
 static enum rc ranking_tier(struct ranking *r, enum stats_tier tier, int64_t unit)
 {
-    int64_t first = 0, last = r->s->file.newest;
-    enum rc rc = stats_file_first(r->s->file.reader, tier, &first);
+    int64_t first = 0, last = r->s->rows.newest;
+    enum rc rc = stats_rows_first(r->s->rows.reader, tier, &first);
     int64_t from = r->from - r->from % unit;
     if (rc != RC_OK || first == INT64_MAX)
         return rc;
@@ -85,7 +85,7 @@ static enum rc ranking_tier(struct ranking *r, enum stats_tier tier, int64_t uni
 /* Days that are packed, hours that are not yet, and minutes that are in no hour yet: on one snapshot. */
 static enum rc ranking_file(struct ranking *r)
 {
-    struct db *db = r->s->file.reader;
+    struct db *db = r->s->rows.reader;
     if (db == NULL)
         return RC_OK;
     enum rc rc = db_begin(db, false);

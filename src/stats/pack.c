@@ -4,7 +4,7 @@
  * Each in one transaction, so that a row is either fine or packed, and adding up both is always right: also for minutes
  * that come late, because the clock was set back, and join what is packed.
  */
-#include "stats/file_priv.h"
+#include "stats/rows_priv.h"
 
 #include "metrics/metrics.h"
 
@@ -38,12 +38,12 @@ struct packing {
 static enum rc join_old(struct packing *p)
 {
     struct stats_cell cell;
-    enum rc rc = stats_file_get(p->db, p->level->packs, p->start, p->kind, p->id, &p->bytes);
+    enum rc rc = stats_rows_get(p->db, p->level->packs, p->start, p->kind, p->id, &p->bytes);
     if (rc == RC_OK && !stats_pack_read(buf_str(&p->bytes), &p->pack))
         return RC_CORRUPT;
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
-    rc = stats_file_get(p->db, p->level->sums, p->start, p->kind, p->id, &p->bytes);
+    rc = stats_rows_get(p->db, p->level->sums, p->start, p->kind, p->id, &p->bytes);
     if (rc != RC_OK)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
     struct str in = buf_str(&p->bytes);
@@ -64,12 +64,12 @@ static enum rc put_subject(struct packing *p)
     if (rc == RC_OK) {
         buf_reset(&p->bytes);
         stats_pack_write(&p->pack, &p->bytes);
-        rc = stats_file_set(p->db, p->level->packs, p->start, p->kind, p->id, buf_str(&p->bytes));
+        rc = stats_rows_set(p->db, p->level->packs, p->start, p->kind, p->id, buf_str(&p->bytes));
     }
     if (rc == RC_OK) {
         buf_reset(&p->bytes);
         stats_cell_write(&p->sum, &p->bytes);
-        rc = stats_file_set(p->db, p->level->sums, p->start, p->kind, p->id, buf_str(&p->bytes));
+        rc = stats_rows_set(p->db, p->level->sums, p->start, p->kind, p->id, buf_str(&p->bytes));
     }
     p->has_any = false;
     memset(&p->pack, 0, sizeof(p->pack));
@@ -130,12 +130,12 @@ static enum rc drop_range(struct db *db, enum stats_tier tier, int64_t from, int
 /* Does the server have a pack of the time? It has one of each time that was packed. */
 static enum rc was_packed(struct packing *p)
 {
-    enum rc rc = stats_file_get(p->db, p->level->packs, p->start, STATS_SERVER, 0, &p->bytes);
+    enum rc rc = stats_rows_get(p->db, p->level->packs, p->start, STATS_SERVER, 0, &p->bytes);
     p->may_be_there = rc == RC_OK;
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-static enum rc pack_span(struct stats_file *f, const struct level *level, int64_t start)
+static enum rc pack_span(struct stats_rows *f, const struct level *level, int64_t start)
 {
     struct packing *p = XNEW(struct packing);
     p->db = f->writer;
@@ -159,10 +159,10 @@ static enum rc pack_span(struct stats_file *f, const struct level *level, int64_
     return rc;
 }
 
-static enum rc pack_level(struct stats_file *f, const struct level *level, int64_t now, bool *more)
+static enum rc pack_level(struct stats_rows *f, const struct level *level, int64_t now, bool *more)
 {
     int64_t first = 0;
-    enum rc rc = stats_file_first(f->writer, level->fine, &first);
+    enum rc rc = stats_rows_first(f->writer, level->fine, &first);
     if (rc != RC_OK || first == INT64_MAX)
         return rc;
     int64_t start = first - first % level->span;
@@ -172,7 +172,7 @@ static enum rc pack_level(struct stats_file *f, const struct level *level, int64
     return pack_span(f, level, start);
 }
 
-enum rc stats_pack_next(struct stats_file *f, int64_t now_us, bool *more)
+enum rc stats_pack_next(struct stats_rows *f, int64_t now_us, bool *more)
 {
     int64_t now = now_us / STATS_MINUTE_US;
     *more = false;
@@ -184,7 +184,7 @@ enum rc stats_pack_next(struct stats_file *f, int64_t now_us, bool *more)
 
 /* --- what is dropped ----------------------------------------------------------------------------------------- */
 
-enum rc stats_file_expire(struct stats_file *f, int64_t now_us)
+enum rc stats_rows_expire(struct stats_rows *f, int64_t now_us)
 {
     static const int64_t kept_us[] = { STATS_MINUTES_KEPT_US, STATS_MINUTES_KEPT_US,
                                        STATS_HOURS_KEPT_US, STATS_HOURS_KEPT_US,
@@ -206,7 +206,7 @@ static enum rc pack_read_number(struct db *db, const char *sql, int64_t *out)
     return rc;
 }
 
-enum rc stats_file_size(struct stats_file *f, int64_t *bytes)
+enum rc stats_rows_size(struct stats_rows *f, int64_t *bytes)
 {
     int64_t pages = 0, unused = 0, size = 0;
     enum rc rc = pack_read_number(f->writer, "PRAGMA page_count", &pages);
@@ -242,7 +242,7 @@ static enum rc find_quiet(struct db *db, enum stats_tier tier, struct quiet *out
 }
 
 /* By its keys: the time comes before the subject in them. `first`: the tier's. */
-static enum rc drop_subject(struct stats_file *f, enum stats_tier tier, int64_t first,
+static enum rc drop_subject(struct stats_rows *f, enum stats_tier tier, int64_t first,
                             const struct quiet *q)
 {
     int64_t span = tier == STATS_TIER_MINUTES ? MINUTES_A_HOUR : MINUTES_A_DAY;
@@ -259,7 +259,7 @@ static enum rc drop_subject(struct stats_file *f, enum stats_tier tier, int64_t 
     return rc;
 }
 
-static enum rc note_dropped(struct stats_file *f)
+static enum rc note_dropped(struct stats_rows *f)
 {
     int64_t until = f->newest + 1;
     struct db_stmt *s =
@@ -272,7 +272,7 @@ static enum rc note_dropped(struct stats_file *f)
 }
 
 /* *freed: about how much. 0: there was nothing left. */
-static enum rc drop_quiet(struct stats_file *f, enum stats_tier tier, int64_t wanted,
+static enum rc drop_quiet(struct stats_rows *f, enum stats_tier tier, int64_t wanted,
                           int64_t *freed)
 {
     struct quiet *list = xcalloc(DROPS_AT_ONCE, sizeof(*list));
@@ -284,7 +284,7 @@ static enum rc drop_quiet(struct stats_file *f, enum stats_tier tier, int64_t wa
         xfree(list);
         return rc;
     }
-    rc = stats_file_first(f->writer, tier, &first);
+    rc = stats_rows_first(f->writer, tier, &first);
     if (rc == RC_OK)
         rc = find_quiet(f->writer, tier, list, &count);
     for (size_t i = 0; rc == RC_OK && i < count && *freed < wanted; i++) {
@@ -301,12 +301,12 @@ static enum rc drop_quiet(struct stats_file *f, enum stats_tier tier, int64_t wa
     return rc;
 }
 
-enum rc stats_file_shrink(struct stats_file *f, int64_t size_max)
+enum rc stats_rows_shrink(struct stats_rows *f, int64_t size_max)
 {
     static const enum stats_tier tiers[] = { STATS_TIER_MINUTES, STATS_TIER_HOURS };
     int64_t size = 0, freed = 0, dropped = 0;
     size_t at = 0;
-    enum rc rc = stats_file_size(f, &size);
+    enum rc rc = stats_rows_size(f, &size);
     if (rc != RC_OK || size <= size_max) {
         f->is_over_said = f->is_over_said && size > size_max;
         return rc;

@@ -50,7 +50,7 @@ static struct stats_subject subject_of(const struct reading *r, size_t i)
 static enum rc get_row(struct reading *r, enum stats_tier tier, int64_t time, size_t i)
 {
     struct stats_subject of = subject_of(r, i);
-    return stats_file_get(r->s->file.reader, tier, time, of.kind, of.id, &r->bytes);
+    return stats_rows_get(r->s->rows.reader, tier, time, of.kind, of.id, &r->bytes);
 }
 
 static enum rc get_cell(struct reading *r, enum stats_tier tier, int64_t time, size_t i,
@@ -77,9 +77,9 @@ static enum rc get_pack(struct reading *r, enum stats_tier tier, int64_t time, s
 /* Those of a tier with a row a time: from its first row on, which is where packing has come to. */
 static enum rc read_cells(struct reading *r, enum stats_tier tier, int64_t unit, size_t i)
 {
-    int64_t first = 0, last = r->s->file.newest;
+    int64_t first = 0, last = r->s->rows.newest;
     struct stats_cell cell;
-    enum rc rc = stats_file_first(r->s->file.reader, tier, &first);
+    enum rc rc = stats_rows_first(r->s->rows.reader, tier, &first);
     if (rc != RC_OK || first == INT64_MAX)
         return rc;
     int64_t from = r->from - r->from % unit;
@@ -101,7 +101,7 @@ static enum rc was_dropped(struct reading *r, enum stats_tier packs, int64_t sta
 {
     struct stats_cell sum = { 0 };
     *dropped = false;
-    if (start >= r->s->file.dropped || subject_of(r, i).kind <= STATS_APP)
+    if (start >= r->s->rows.dropped || subject_of(r, i).kind <= STATS_APP)
         return RC_OK;
     if (packs == STATS_TIER_HOURS) {
         enum rc rc = get_cell(r, STATS_TIER_DAY, start, i, &sum);
@@ -168,7 +168,7 @@ static void read_memory(struct reading *r, size_t i)
 static enum rc read_subject(struct reading *r, size_t i)
 {
     enum rc rc = RC_OK;
-    if (r->s->file.reader != NULL) {
+    if (r->s->rows.reader != NULL) {
         if (r->step % DAY == 0)
             rc = read_cells(r, STATS_TIER_DAY, DAY, i);
         else if (r->step % HOUR == 0)
@@ -202,7 +202,7 @@ static enum rc read_all(struct reading *r)
 /* All on one snapshot. */
 static enum rc read_locked(struct reading *r)
 {
-    struct db *db = r->s->file.reader;
+    struct db *db = r->s->rows.reader;
     if (db == NULL)
         return read_all(r);
     enum rc rc = db_begin(db, false);

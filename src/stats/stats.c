@@ -20,7 +20,7 @@ enum {
 static void say_failed(struct stats *s, enum rc rc, struct str why)
 {
     if (!s->has_failed)
-        LOG(STATS_FAILED, F_TEXT("rc", rc_name(rc)), F_TEXT("file", s->file.path),
+        LOG(STATS_FAILED, F_TEXT("rc", rc_name(rc)), F_TEXT("file", s->rows.path),
             F_STR("why", why));
     s->has_failed = true;
 }
@@ -29,13 +29,13 @@ static enum rc open_file(struct stats *s)
 {
     struct buf why;
     buf_init(&why, 1024);
-    memcpy(s->file.key, s->key, sizeof(s->key));
-    enum rc rc = stats_file_open(&s->file, &why);
+    memcpy(s->rows.key, s->key, sizeof(s->key));
+    enum rc rc = stats_rows_open(&s->rows, &why);
     if (rc == RC_CORRUPT) {
-        LOG(STATS_RENEWED, F_TEXT("file", s->file.path), F_STR("why", buf_str(&why)));
-        stats_file_remove(&s->file);
+        LOG(STATS_RENEWED, F_TEXT("file", s->rows.path), F_STR("why", buf_str(&why)));
+        stats_rows_remove(&s->rows);
         buf_reset(&why);
-        rc = stats_file_open(&s->file, &why);
+        rc = stats_rows_open(&s->rows, &why);
     }
     if (rc != RC_OK)
         say_failed(s, rc, buf_str(&why));
@@ -47,13 +47,13 @@ static enum rc open_file(struct stats *s)
 static void close_failed(struct stats *s, enum rc rc)
 {
     if (rc == RC_CORRUPT)
-        LOG(STATS_RENEWED, F_TEXT("file", s->file.path), F_TEXT("why", "a row cannot be read"));
+        LOG(STATS_RENEWED, F_TEXT("file", s->rows.path), F_TEXT("why", "a row cannot be read"));
     else
-        say_failed(s, rc, str_from(db_error(s->file.writer)));
+        say_failed(s, rc, str_from(db_error(s->rows.writer)));
     if (rc == RC_CORRUPT)
-        stats_file_remove(&s->file);
+        stats_rows_remove(&s->rows);
     else
-        stats_file_close(&s->file);
+        stats_rows_close(&s->rows);
 }
 
 /* --- a tick ------------------------------------------------------------------------------------------------- */
@@ -74,7 +74,7 @@ static enum rc write_full(struct stats *s)
         struct stats_table *t = &s->tables[i];
         if (atomic_load(&t->state) != STATS_TABLE_FULL)
             continue;
-        enum rc rc = stats_file_put(&s->file, atomic_load(&t->minute_us) / STATS_MINUTE_US, t);
+        enum rc rc = stats_rows_put(&s->rows, atomic_load(&t->minute_us) / STATS_MINUTE_US, t);
         if (rc != RC_OK)
             return rc;
         stats_table_clear(t);
@@ -91,7 +91,7 @@ static enum rc mark_alive(struct stats *s, int64_t until_us)
     if (until_us - from_us > CATCH_UP_MINUTES * STATS_MINUTE_US || until_us < from_us)
         from_us = until_us - STATS_MINUTE_US;
     for (int64_t at = from_us; rc == RC_OK && at < until_us; at += STATS_MINUTE_US)
-        rc = stats_file_put(&s->file, at / STATS_MINUTE_US, NULL);
+        rc = stats_rows_put(&s->rows, at / STATS_MINUTE_US, NULL);
     if (rc == RC_OK)
         s->alive_until_us = until_us;
     return rc;
@@ -117,18 +117,18 @@ static enum rc roll_up(struct stats *s, int64_t now_us)
     bool more = true;
     enum rc rc = RC_OK;
     for (int i = 0; rc == RC_OK && more && i < PACKS_A_TICK; i++)
-        rc = stats_pack_next(&s->file, now_us, &more);
+        rc = stats_pack_next(&s->rows, now_us, &more);
     if (rc == RC_OK)
-        rc = stats_file_expire(&s->file, oldest_now(s, now_us));
+        rc = stats_rows_expire(&s->rows, oldest_now(s, now_us));
     if (rc == RC_OK)
-        rc = stats_file_shrink(&s->file, s->o.size_max);
+        rc = stats_rows_shrink(&s->rows, s->o.size_max);
     return rc;
 }
 
 static void tell_size(struct stats *s)
 {
     int64_t bytes = 0;
-    if (stats_file_size(&s->file, &bytes) == RC_OK)
+    if (stats_rows_size(&s->rows, &bytes) == RC_OK)
         metrics_set(METRIC_STATS_BYTES, bytes);
 }
 
@@ -140,7 +140,7 @@ void stats_tick(struct stats *s, bool at_end)
     if (!has_full(s) && s->alive_until_us == minute_us && !at_end)
         return;
     mutex_lock(&s->lock);
-    enum rc rc = s->file.writer != NULL ? RC_OK : open_file(s);
+    enum rc rc = s->rows.writer != NULL ? RC_OK : open_file(s);
     bool was_open = rc == RC_OK;
     if (rc == RC_OK)
         rc = write_full(s);
@@ -158,7 +158,7 @@ void stats_tick(struct stats *s, bool at_end)
     }
     if (rc == RC_OK && s->has_failed) {
         s->has_failed = false;
-        LOG(STATS_RECOVERED, F_TEXT("file", s->file.path));
+        LOG(STATS_RECOVERED, F_TEXT("file", s->rows.path));
     }
     metrics_observe(METRIC_STATS_TICK, clock_mono_us(s->o.clock) - began_us);
 }
@@ -215,7 +215,7 @@ struct stats *stats_open(const struct stats_options *o)
     s->watcher.ctx = s;
     stats_live_init(&s->live, o->clock);
     (void)snprintf(path, sizeof(path), "%s/stats.db", o->dir);
-    s->file.path = xstrdup(path);
+    s->rows.path = xstrdup(path);
     for (size_t i = 0; i < STATS_TABLES; i++)
         stats_table_init(&s->tables[i]);
     mutex_init(&s->lock);
@@ -225,7 +225,7 @@ struct stats *stats_open(const struct stats_options *o)
     s->key[1] = rng_u64(o->rng);
     s->counts = o->size_max > 0;
     if (s->counts && open_file(s) == RC_OK)
-        memcpy(s->key, s->file.key, sizeof(s->key));
+        memcpy(s->key, s->rows.key, sizeof(s->key));
     s->alive_until_us = clock_wall_us(o->clock);
     s->alive_until_us -= s->alive_until_us % STATS_MINUTE_US;
     if (o->no_thread || !s->counts)
@@ -256,13 +256,13 @@ void stats_close(struct stats *s)
     stats_stop(s);
     if (s->counts)
         stats_tick(s, true);
-    stats_file_close(&s->file);
+    stats_rows_close(&s->rows);
     for (size_t i = 0; i < STATS_TABLES; i++)
         stats_table_fini(&s->tables[i]);
     cond_fini(&s->wake);
     mutex_fini(&s->wake_lock);
     mutex_fini(&s->lock);
     stats_live_fini(&s->live);
-    xfree(s->file.path);
+    xfree(s->rows.path);
     xfree(s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of stats share: stats.c (the thread, the hand-over of minutes), count.c (from jobs to cells), file.c
+ * What the files of stats share: stats.c (the thread, the hand-over of minutes), count.c (from jobs to cells), rows_file.c
  * and pack.c (stats.db), read.c (charts), largest.c (who takes most).
  *
  * Of the tables one is `current`, and whoever takes it out of there has it: the store thread for a group, the statistics'
@@ -9,7 +9,7 @@
 #pragma once
 
 #include "base/thread.h"
-#include "stats/file_priv.h"
+#include "stats/rows_priv.h"
 #include "stats/live_priv.h"
 #include "stats/table_priv.h"
 
@@ -32,8 +32,8 @@ struct stats {
     struct str last_type; /* of the job before, if it is not too long: most are of one type */
     int64_t last_org, last_type_id;
 
-    struct mutex lock; /* over `file`, and over emptying tables */
-    struct stats_file file;
+    struct mutex lock; /* over `rows`, and over emptying tables */
+    struct stats_rows rows;
     int64_t alive_until_us; /* the last minute that is marked as one in which there was a server */
     bool has_failed;        /* and it was said */
 

@@ -307,7 +307,7 @@ static void a_damaged_row_makes_the_file_anew_and_counting_goes_on(void **state)
     struct fixture *f = *state;
     accept_messages(f, 1);
     pass(f, MINUTE);
-    assert_int_equal(db_exec(f->stats->file.writer, "UPDATE cell SET bytes = x'ff' WHERE kind = 3"),
+    assert_int_equal(db_exec(f->stats->rows.writer, "UPDATE cell SET bytes = x'ff' WHERE kind = 3"),
                      RC_OK);
     accept_messages(f, 2);
     pass(f, HOUR); /* packing finds it */
@@ -354,10 +354,10 @@ static void above_its_size_the_minutes_of_the_quietest_go_first(void **state)
     }
     int64_t size = 0;
     pass(f, MINUTE);
-    assert_int_equal(stats_file_size(&f->stats->file, &size), RC_OK);
+    assert_int_equal(stats_rows_size(&f->stats->rows, &size), RC_OK);
     f->stats->o.size_max = size - 8192;
     pass(f, MINUTE);
-    assert_int_equal(stats_file_size(&f->stats->file, &size), RC_OK);
+    assert_int_equal(stats_rows_size(&f->stats->rows, &size), RC_OK);
     assert_true(size <= f->stats->o.size_max);
     int64_t at = midnight_us + 30 * MINUTE;
     assert_int_equal(value(f, STATS_ENDPOINT, 5001, at, MINUTE, STATS_ACCEPTED), -1); /* not 0 */

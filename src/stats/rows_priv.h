@@ -18,7 +18,7 @@ enum stats_tier {
     STATS_TIER_DAY = 4      /* a cell of a day */
 };
 
-struct stats_file {
+struct stats_rows {
     char *path;
     struct db *writer, *reader; /* NULL: not open now */
     uint64_t key[2];
@@ -28,26 +28,26 @@ struct stats_file {
 };
 
 /* Opens or makes it. The key of a file that was there is kept, else `key` goes into it. RC_OK, or why there is none now. */
-MUST_USE enum rc stats_file_open(struct stats_file *f, struct buf *why);
-void stats_file_close(struct stats_file *f);
-/* After RC_CORRUPT: removes it, for stats_file_open() to make it anew. */
-void stats_file_remove(struct stats_file *f);
+MUST_USE enum rc stats_rows_open(struct stats_rows *f, struct buf *why);
+void stats_rows_close(struct stats_rows *f);
+/* After RC_CORRUPT: removes it, for stats_rows_open() to make it anew. */
+void stats_rows_remove(struct stats_rows *f);
 
 /* Adds a minute's cells to what the file has of it, and marks it as one in which there was a server. `t` NULL: only that.
  * All or nothing. */
-MUST_USE enum rc stats_file_put(struct stats_file *f, int64_t minute, struct stats_table *t);
+MUST_USE enum rc stats_rows_put(struct stats_rows *f, int64_t minute, struct stats_table *t);
 
 /* One row's bytes, into `out`. RC_NOT_FOUND: there is none. */
-MUST_USE enum rc stats_file_get(struct db *db, enum stats_tier tier, int64_t time, enum stats_kind kind, int64_t id, struct buf *out);
+MUST_USE enum rc stats_rows_get(struct db *db, enum stats_tier tier, int64_t time, enum stats_kind kind, int64_t id, struct buf *out);
 /* The first time with a row in the tier; INT64_MAX: there is none. */
-MUST_USE enum rc stats_file_first(struct db *db, enum stats_tier tier, int64_t *time);
-MUST_USE enum rc stats_file_set(struct db *db, enum stats_tier tier, int64_t time, enum stats_kind kind, int64_t id, struct str bytes);
+MUST_USE enum rc stats_rows_first(struct db *db, enum stats_tier tier, int64_t *time);
+MUST_USE enum rc stats_rows_set(struct db *db, enum stats_tier tier, int64_t time, enum stats_kind kind, int64_t id, struct str bytes);
 
 /* --- pack.c ----------------------------------------------------------------------------------------- */
 /* Packs the oldest hour and the oldest day that are over at `now_us`; *more: there are others. */
-MUST_USE enum rc stats_pack_next(struct stats_file *f, int64_t now_us, bool *more);
+MUST_USE enum rc stats_pack_next(struct stats_rows *f, int64_t now_us, bool *more);
 /* Drops what is past its time. */
-MUST_USE enum rc stats_file_expire(struct stats_file *f, int64_t now_us);
+MUST_USE enum rc stats_rows_expire(struct stats_rows *f, int64_t now_us);
 /* Drops the finest of what moves least until the file is well within `size_max`. */
-MUST_USE enum rc stats_file_shrink(struct stats_file *f, int64_t size_max);
-MUST_USE enum rc stats_file_size(struct stats_file *f, int64_t *bytes); /* without pages that are free */
+MUST_USE enum rc stats_rows_shrink(struct stats_rows *f, int64_t size_max);
+MUST_USE enum rc stats_rows_size(struct stats_rows *f, int64_t *bytes); /* without pages that are free */

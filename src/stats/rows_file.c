@@ -2,7 +2,7 @@
  *
  * stats.db: opening, and writing a minute.
  */
-#include "stats/file_priv.h"
+#include "stats/rows_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ static enum rc set_note(struct db *db, const char *name, struct str value)
 }
 
 /* A file of another format is a later version's, or none of ours: what it holds cannot be told. */
-static enum rc read_notes(struct stats_file *f, struct arena *a)
+static enum rc read_notes(struct stats_rows *f, struct arena *a)
 {
     struct str format, key, dropped;
     enum rc rc = get_note(f->writer, "format", &format, a);
@@ -60,7 +60,7 @@ static enum rc read_notes(struct stats_file *f, struct arena *a)
     return rc;
 }
 
-static enum rc read_newest(struct stats_file *f)
+static enum rc read_newest(struct stats_rows *f)
 {
     enum rc rc;
     struct db_stmt *s = db_prepare(f->writer, "SELECT max(time) FROM cell WHERE tier = 0");
@@ -70,7 +70,7 @@ static enum rc read_newest(struct stats_file *f)
     return rc;
 }
 
-static enum rc set_up(struct stats_file *f)
+static enum rc set_up(struct stats_rows *f)
 {
     struct arena scratch;
     arena_init(&scratch);
@@ -95,7 +95,7 @@ static enum rc set_up(struct stats_file *f)
     return rc;
 }
 
-enum rc stats_file_open(struct stats_file *f, struct buf *why)
+enum rc stats_rows_open(struct stats_rows *f, struct buf *why)
 {
     struct db_options o = {
         .cache_bytes = CACHE_BYTES, .page_size = PAGE, .checkpoint_auto = true, .busy_us = BUSY_US
@@ -109,23 +109,23 @@ enum rc stats_file_open(struct stats_file *f, struct buf *why)
     if (rc != RC_OK) {
         if (f->reader == NULL && f->writer != NULL)
             buf_say(why, "%s: %s", f->path, db_error(f->writer));
-        stats_file_close(f);
+        stats_rows_close(f);
     }
     return rc;
 }
 
-void stats_file_close(struct stats_file *f)
+void stats_rows_close(struct stats_rows *f)
 {
     db_close(f->reader);
     db_close(f->writer); /* last: it moves the log */
     f->reader = f->writer = NULL;
 }
 
-void stats_file_remove(struct stats_file *f)
+void stats_rows_remove(struct stats_rows *f)
 {
     static const char *const tails[] = { "", "-wal", "-shm" };
     char name[4096];
-    stats_file_close(f);
+    stats_rows_close(f);
     for (size_t i = 0; i < COUNT_OF(tails); i++) {
         (void)snprintf(name, sizeof(name), "%s%s", f->path, tails[i]);
         (void)unlink(name); /* what stays is found out when it is opened again */
@@ -134,7 +134,7 @@ void stats_file_remove(struct stats_file *f)
 
 /* --- rows ---------------------------------------------------------------------------------------------- */
 
-enum rc stats_file_get(struct db *db, enum stats_tier tier, int64_t time, enum stats_kind kind,
+enum rc stats_rows_get(struct db *db, enum stats_tier tier, int64_t time, enum stats_kind kind,
                        int64_t id, struct buf *out)
 {
     enum rc rc;
@@ -152,7 +152,7 @@ enum rc stats_file_get(struct db *db, enum stats_tier tier, int64_t time, enum s
     return rc == RC_OK && !is_there ? RC_NOT_FOUND : rc;
 }
 
-enum rc stats_file_first(struct db *db, enum stats_tier tier, int64_t *time)
+enum rc stats_rows_first(struct db *db, enum stats_tier tier, int64_t *time)
 {
     enum rc rc;
     struct db_stmt *s = db_prepare(db, "SELECT min(time) FROM cell WHERE tier = ?");
@@ -164,7 +164,7 @@ enum rc stats_file_first(struct db *db, enum stats_tier tier, int64_t *time)
     return rc;
 }
 
-enum rc stats_file_set(struct db *db, enum stats_tier tier, int64_t time, enum stats_kind kind,
+enum rc stats_rows_set(struct db *db, enum stats_tier tier, int64_t time, enum stats_kind kind,
                        int64_t id, struct str bytes)
 {
     struct db_stmt *s = db_prepare(
@@ -180,12 +180,12 @@ enum rc stats_file_set(struct db *db, enum stats_tier tier, int64_t time, enum s
 /* --- a minute --------------------------------------------------------------------------------------------- */
 
 /* Adds what the row has. `may_be_there`: after a clock that was set back, or a restart within the minute. */
-static enum rc put_cell(struct stats_file *f, int64_t minute, const struct stats_subject *of,
+static enum rc put_cell(struct stats_rows *f, int64_t minute, const struct stats_subject *of,
                         struct stats_cell *cell, bool may_be_there, struct buf *bytes)
 {
     enum rc rc = RC_NOT_FOUND;
     if (may_be_there)
-        rc = stats_file_get(f->writer, STATS_TIER_MINUTE, minute, of->kind, of->id, bytes);
+        rc = stats_rows_get(f->writer, STATS_TIER_MINUTE, minute, of->kind, of->id, bytes);
     if (rc == RC_OK) {
         struct str in = buf_str(bytes);
         struct stats_cell old;
@@ -197,10 +197,10 @@ static enum rc put_cell(struct stats_file *f, int64_t minute, const struct stats
     }
     buf_reset(bytes);
     stats_cell_write(cell, bytes);
-    return stats_file_set(f->writer, STATS_TIER_MINUTE, minute, of->kind, of->id, buf_str(bytes));
+    return stats_rows_set(f->writer, STATS_TIER_MINUTE, minute, of->kind, of->id, buf_str(bytes));
 }
 
-static enum rc put_all(struct stats_file *f, int64_t minute, struct stats_table *t)
+static enum rc put_all(struct stats_rows *f, int64_t minute, struct stats_table *t)
 {
     struct stats_live_cell **cells = NULL;
     struct stats_cell cell;
@@ -225,7 +225,7 @@ static enum rc put_all(struct stats_file *f, int64_t minute, struct stats_table 
     return rc;
 }
 
-enum rc stats_file_put(struct stats_file *f, int64_t minute, struct stats_table *t)
+enum rc stats_rows_put(struct stats_rows *f, int64_t minute, struct stats_table *t)
 {
     enum rc rc = db_begin(f->writer, true);
     if (rc != RC_OK)
