@@ -72,8 +72,10 @@ static void concern_type(struct stats *s, struct concerned *to, int64_t org, str
 {
     if (type.len == 0 || org == 0)
         return;
-    if (org != s->last_org || !str_eq(type, s->last_type)) {
+    uint64_t key = atomic_load_explicit(&s->key[0], memory_order_relaxed);
+    if (org != s->last_org || key != s->last_key || !str_eq(type, s->last_type)) {
         s->last_type_id = stats_type_id(s, org, type);
+        s->last_key = key;
         s->last_org = org;
         size_t len = type.len < sizeof(s->last_text) ? type.len : 0;
         memcpy(s->last_text, type.ptr, len);

@@ -15,6 +15,7 @@ struct ranking {
     struct stats *s;
     enum stats_kind kind;
     int64_t from, until; /* minutes */
+    int64_t time;        /* of the rows that are being read */
     struct map64 *sums;  /* of struct stats_ranked, on the heap */
     struct stats_pack pack;
 };
@@ -33,57 +34,47 @@ static void ranking_add(struct ranking *r, int64_t id, int64_t minute, const str
     sum->messages += c->n[STATS_ACCEPTED];
 }
 
-/* --- the file -------------------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------------------------ */
 
-static bool ranking_row(struct ranking *r, enum stats_tier tier, int64_t time, int64_t id,
-                        struct str bytes)
+static enum rc ranking_cell(void *ctx, int64_t id, struct str bytes)
 {
+    struct ranking *r = ctx;
     struct stats_cell cell;
-    if (tier != STATS_TIER_HOURS) {
-        if (!stats_cell_read(&bytes, &cell))
-            return false;
-        ranking_add(r, id, time, &cell);
-        return true;
-    }
-    memset(&r->pack, 0, sizeof(r->pack));
-    if (!stats_pack_read(bytes, &r->pack))
-        return false;
-    for (size_t place = 0; place < STATS_PACK_MAX; place++)
-        if (r->pack.has[place])
-            ranking_add(r, id, time + (int64_t)place * HOUR, &r->pack.at[place]);
-    return true;
+    if (!stats_cell_read(&bytes, &cell))
+        return RC_CORRUPT;
+    ranking_add(r, id, r->time, &cell);
+    return RC_OK;
 }
 
-static enum rc ranking_rows(struct ranking *r, enum stats_tier tier, int64_t time)
+static enum rc ranking_pack(void *ctx, int64_t id, struct str bytes)
 {
-    enum rc rc;
-    bool is_sound = true;
-    struct db_stmt *s = db_prepare(
-        r->s->rows.reader, "SELECT id, bytes FROM cell WHERE tier = ? AND time = ? AND kind = ?");
-    db_bind_int(s, 1, (int64_t)tier);
-    db_bind_int(s, 2, time);
-    db_bind_int(s, 3, (int64_t)r->kind);
-    while (is_sound && db_step(s, &rc))
-        is_sound = ranking_row(r, tier, time, db_int(s, 0), db_borrow(s, 1));
-    db_reset(s);
-    return is_sound ? rc : RC_CORRUPT;
+    struct ranking *r = ctx;
+    memset(&r->pack, 0, sizeof(r->pack));
+    if (!stats_pack_read(bytes, &r->pack))
+        return RC_CORRUPT;
+    for (size_t place = 0; place < STATS_PACK_MAX; place++)
+        if (r->pack.has[place])
+            ranking_add(r, id, r->time + (int64_t)place * HOUR, &r->pack.at[place]);
+    return RC_OK;
 }
 
 static enum rc ranking_tier(struct ranking *r, enum stats_tier tier, int64_t unit)
 {
-    int64_t first = 0, last = r->s->rows.newest;
-    enum rc rc = stats_rows_first(r->s->rows.reader, tier, &first);
+    struct stats_rows *rows = &r->s->rows;
+    int64_t first, last;
+    enum rc rc = stats_rows_extent(rows, rows->reader, tier, &first, &last);
     int64_t from = r->from - r->from % unit;
     if (rc != RC_OK || first == INT64_MAX)
         return rc;
-    for (int64_t at = first > from ? first : from; rc == RC_OK && at < r->until && at <= last;
-         at += unit)
-        rc = ranking_rows(r, tier, at);
+    for (r->time = first > from ? first : from;
+         rc == RC_OK && r->time < r->until && r->time <= last; r->time += unit)
+        rc = rows->engine->of_kind(rows->reader, tier, r->time, r->kind,
+                                   tier == STATS_TIER_HOURS ? ranking_pack : ranking_cell, r);
     return rc;
 }
 
 /* Days that are packed, hours that are not yet, and minutes that are in no hour yet: on one snapshot. */
-static enum rc ranking_file(struct ranking *r)
+static enum rc ranking_rows(struct ranking *r)
 {
     struct db *db = r->s->rows.reader;
     if (db == NULL)
@@ -159,7 +150,8 @@ enum rc stats_largest(struct stats *s, enum stats_kind kind, int64_t from_us, in
     r->until = (until_us + STATS_MINUTE_US - 1) / STATS_MINUTE_US;
     r->sums = map64_new();
     mutex_lock(&s->lock);
-    enum rc rc = ranking_file(r);
+    enum rc rc = ranking_rows(r);
+    stats_reader_check(s);
     ranking_memory(r);
     mutex_unlock(&s->lock);
     ranking_order(r, out, rc == RC_OK ? max : 0, count);

@@ -2,11 +2,13 @@
  *
  * Statistics over time. A chart is never computed from messages: what is committed is counted, right after the commit
  * and on the store thread, in *cells* of a minute, one for each organisation, application, endpoint, source, filter and event
- * type that moved. A thread of its own writes the minute that is over to stats.db in the store's folder, and rolls minutes
- * up into hours and hours into days (docs/internals/stats.md). The store thread never waits for it.
+ * type that moved. A thread of its own writes the minute that is over to stats.db in the store's folder, or to the database
+ * that the store is in, and rolls minutes up into hours and hours into days (docs/internals/stats.md). The store thread
+ * never waits for it.
  *
- * What is kept is derived: a file that is damaged or missing is made anew, one that cannot be written costs its minutes,
- * and none of it stops the server. A crash loses the current minute, which is then unknown and not zero.
+ * What is kept is derived: a file that is damaged or missing is made anew, one that cannot be written, or a database that
+ * cannot be had, costs its minutes, and none of it stops the server. A crash loses the current minute, which is then unknown
+ * and not zero. In a database what several nodes count is added up; a node that takes over goes on with all charts.
  *
  *   stats = stats_open(&options);
  *   store_watch(store, stats_watcher(stats));
@@ -63,16 +65,18 @@ void stats_cell_add(struct stats_cell *to, const struct stats_cell *more);
 int64_t stats_cell_quantile_us(const struct stats_cell *c, enum stats_field first, int64_t unit_us, double q);
 
 struct stats_options {
-    const char *dir;           /* the store's folder */
+    const char *dir;           /* the store's folder; copied, as is the URL */
+    const char *url;           /* of the PostgreSQL database that the store is in; NULL: stats.db in the folder */
     const struct clock *clock; /* the system's */
     const struct clock *own;   /* store_clock(): nothing is dropped for age that is not old by both, however the clock is set */
     const struct rng *rng;
-    int64_t size_max;          /* bytes of stats.db; above it the minutes, then the hours of what moves least are dropped, but
+    int64_t size_max;          /* bytes of stats.db, or of its tables in use; above it the minutes, then the hours of what moves least are dropped, but
                                 * never those of the server, organisations and applications. 0: nothing is counted, and there is
-                                * neither file nor thread */
+                                * neither file nor connection nor thread */
     bool no_thread;            /* tests: stats_tick() is called by hand */
 };
-/* Never fails for the file's sake; NULL: no thread to be had. */
+/* Never fails for the sake of the file or the database; waits some seconds for one that does not answer. NULL: no thread to
+ * be had. */
 struct stats *stats_open(const struct stats_options *o);
 /* Ends the thread. Before store_close(), whose clock it reads. NULL is fine. */
 void stats_stop(struct stats *s);
@@ -81,7 +85,8 @@ void stats_close(struct stats *s);
 /* For store_watch(). */
 const struct store_watcher *stats_watcher(struct stats *s);
 
-/* Under which id an organisation's event type is counted. Any thread. */
+/* Under which id an organisation's event type is counted. Any thread. Another one until a file or database could be opened
+ * for the first time. */
 int64_t stats_type_id(const struct stats *s, int64_t org, struct str event_type);
 
 struct stats_subject {
@@ -101,7 +106,8 @@ struct stats_query {
     size_t count;     /* points; at most STATS_POINTS_MAX */
 };
 /* Fills points[subject * count + i]: the i-th step of that subject; the current minute is in it. Worker thread; one reads at a time. RC_NOT_FOUND: nothing is
- * counted (size_max). RC_IO, RC_CORRUPT: stats.db cannot be read; it is made anew within a minute if it is damaged. */
+ * counted (size_max). RC_IO, RC_CORRUPT: stats.db cannot be read; it is made anew within a minute if it is damaged. Of a
+ * database: its connection was lost. Until there is another, only what is in memory is known. */
 MUST_USE enum rc stats_read(struct stats *s, const struct stats_query *q, struct stats_point *points);
 
 struct stats_ranked {

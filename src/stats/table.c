@@ -139,5 +139,7 @@ void stats_table_clear(struct stats_table *t)
     }
     atomic_store(&t->count, 0);
     atomic_store(&t->lost, 0);
+    t->part = 0;
+    t->is_unsure = false;
     drop_spare(t, (count + STATS_PAGE_CELLS - 1) / STATS_PAGE_CELLS);
 }

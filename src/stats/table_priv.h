@@ -32,6 +32,8 @@ struct stats_table {
     _Atomic int64_t minute_us;
     _Atomic uint32_t count;
     uint32_t keep;  /* pages that are kept when it is emptied */
+    int64_t part;   /* of the statistics' thread: as which write it is written; 0: it was not tried yet */
+    bool is_unsure; /* ... and nobody knows whether that was committed */
     _Atomic uint64_t lost; /* updates of subjects that found no room */
     struct stats_live_cell *_Atomic pages[STATS_PAGES];
     _Atomic uint32_t *slots; /* number of the cell, from 1 */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "postgres.h"
 #include "things.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -352,13 +354,10 @@ static void above_its_size_the_minutes_of_the_quietest_go_first(void **state)
                 accept_at(f, APP, 5000 + i);
         pass(f, MINUTE);
     }
-    int64_t size = 0;
     pass(f, MINUTE);
-    assert_int_equal(stats_rows_size(&f->stats->rows, &size), RC_OK);
-    f->stats->o.size_max = size - 8192;
+    f->stats->o.size_max = used_bytes(f) - 8192;
     pass(f, MINUTE);
-    assert_int_equal(stats_rows_size(&f->stats->rows, &size), RC_OK);
-    assert_true(size <= f->stats->o.size_max);
+    assert_true(used_bytes(f) <= f->stats->o.size_max);
     int64_t at = midnight_us + 30 * MINUTE;
     assert_int_equal(value(f, STATS_ENDPOINT, 5001, at, MINUTE, STATS_ACCEPTED), -1); /* not 0 */
     assert_int_equal(value(f, STATS_ENDPOINT, 5001, midnight_us, HOUR, STATS_ACCEPTED), 1);
@@ -377,6 +376,57 @@ static void applications_stay_whatever_the_size(void **state)
     assert_int_equal(value(f, STATS_ORG, ORG, midnight_us, MINUTE, STATS_ACCEPTED), 3);
     assert_int_equal(accepted(f, midnight_us, MINUTE), -1);
     assert_int_equal(accepted(f, midnight_us, HOUR), 3);
+}
+
+/* --- many ------------------------------------------------------------------------------------------------ */
+
+enum { MANY = 5000 }; /* more than any batch or page holds */
+
+static void are_all_there(struct fixture *f, int64_t step_us)
+{
+    struct stats_subject *of = xcalloc(MANY, sizeof(*of));
+    struct stats_point *p = xcalloc(MANY, sizeof(*p));
+    struct stats_query q = { of, MANY, midnight_us, step_us, 1 };
+    for (int64_t i = 0; i < MANY; i++)
+        of[i] = (struct stats_subject){ STATS_ENDPOINT, 1000 + i };
+    assert_int_equal(stats_read(f->stats, &q, p), RC_OK);
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(p[i].cell.n[STATS_ACCEPTED], 1 + i % 2);
+    xfree(p);
+    xfree(of);
+}
+
+static void are_all_ranked(struct fixture *f)
+{
+    struct stats_ranked *all = xcalloc(MANY, sizeof(*all));
+    size_t count = 0;
+    assert_int_equal(
+        stats_largest(f->stats, STATS_ENDPOINT, midnight_us, midnight_us + DAY, all, MANY, &count),
+        RC_OK);
+    assert_int_equal(count, MANY);
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(all[i].messages, i < MANY / 2 ? 2 : 1);
+    xfree(all);
+}
+
+static void of_many_none_is_left_out_through_minutes_hours_and_days(void **state)
+{
+    struct fixture *f = *state;
+    for (int64_t i = 0; i < MANY; i++)
+        for (int64_t n = 0; n <= i % 2; n++)
+            accept_at(f, APP, 1000 + i);
+    pass(f, MINUTE);
+    are_all_there(f, MINUTE);
+    are_all_ranked(f);
+    pass(f, HOUR);
+    are_all_there(f, MINUTE);
+    are_all_there(f, HOUR);
+    are_all_ranked(f);
+    move(f, DAY);
+    pass(f, MINUTE);
+    are_all_there(f, HOUR);
+    are_all_there(f, DAY);
+    are_all_ranked(f);
 }
 
 /* --- who takes most ------------------------------------------------------------------------------------- */
@@ -429,32 +479,46 @@ static void what_is_outside_of_the_period_ranks_nobody(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
 
-int main(void)
+/* What holds wherever the rows are. */
+#define OF_BOTH \
+    TEST(a_message_counts_for_all_it_concerns), \
+        TEST(an_outcome_counts_by_its_end_its_class_and_its_times), \
+        TEST(a_publish_that_was_a_repetition_counts_for_nothing), \
+        TEST(of_a_batch_all_count_or_none_and_of_items_those_that_are_new), \
+        TEST(requests_and_filter_runs_count), TEST(what_an_erasure_cancels_counts), \
+        TEST(nothing_is_counted_when_it_is_switched_off), \
+        TEST(minutes_turn_and_those_without_anything_are_zero), \
+        TEST(sums_stay_the_same_through_hours_and_days), \
+        TEST(many_points_in_one_answer_equal_single_ones), \
+        TEST(a_clock_that_steps_back_adds_to_the_minutes_it_repeats), \
+        TEST(a_clock_that_steps_back_over_a_packed_hour_joins_it), \
+        TEST(a_clock_set_years_ahead_drops_nothing), \
+        TEST(hours_go_after_ninety_days_and_days_after_two_years), \
+        TEST(a_restart_goes_on_in_the_same_minute), TEST(a_crash_leaves_a_gap_and_not_zero), \
+        TEST(above_its_size_the_minutes_of_the_quietest_go_first), \
+        TEST(applications_stay_whatever_the_size), \
+        TEST(of_many_none_is_left_out_through_minutes_hours_and_days), \
+        TEST(the_largest_stay_the_same_through_minutes_hours_and_days), \
+        TEST(what_is_outside_of_the_period_ranks_nobody)
+
+int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(a_message_counts_for_all_it_concerns),
-        TEST(an_outcome_counts_by_its_end_its_class_and_its_times),
-        TEST(a_publish_that_was_a_repetition_counts_for_nothing),
-        TEST(of_a_batch_all_count_or_none_and_of_items_those_that_are_new),
-        TEST(requests_and_filter_runs_count),
-        TEST(what_an_erasure_cancels_counts),
-        TEST(nothing_is_counted_when_it_is_switched_off),
-        TEST(minutes_turn_and_those_without_anything_are_zero),
-        TEST(sums_stay_the_same_through_hours_and_days),
-        TEST(many_points_in_one_answer_equal_single_ones),
-        TEST(a_clock_that_steps_back_adds_to_the_minutes_it_repeats),
-        TEST(a_clock_that_steps_back_over_a_packed_hour_joins_it),
-        TEST(a_clock_set_years_ahead_drops_nothing),
-        TEST(hours_go_after_ninety_days_and_days_after_two_years),
-        TEST(a_restart_goes_on_in_the_same_minute),
-        TEST(a_crash_leaves_a_gap_and_not_zero),
+    const struct CMUnitTest of_files[] = {
+        OF_BOTH,
         TEST(a_damaged_file_is_made_anew_at_start),
         TEST(a_damaged_row_makes_the_file_anew_and_counting_goes_on),
         TEST(a_file_that_cannot_be_opened_costs_its_minutes_only),
-        TEST(above_its_size_the_minutes_of_the_quietest_go_first),
-        TEST(applications_stay_whatever_the_size),
-        TEST(the_largest_stay_the_same_through_minutes_hours_and_days),
-        TEST(what_is_outside_of_the_period_ranks_nobody),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest of_databases[] = { OF_BOTH };
+    if (argc == 1)
+        return cmocka_run_group_tests(of_files, NULL, NULL);
+    if (strcmp(argv[1], "postgres") != 0)
+        return EXIT_FAILURE;
+    if (!postgres_is_there())
+        return postgres_skip();
+    char *url = postgres_database();
+    fixture_use(url);
+    int failed = cmocka_run_group_tests(of_databases, NULL, NULL);
+    xfree(url);
+    return failed;
 }

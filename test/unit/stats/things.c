@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "things.h"
 
+#include "postgres.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+static const char *url;
 
 const int64_t midnight_us = INT64_C(1767571200) * 1000000;
 
@@ -13,7 +17,12 @@ static void open_stats(struct fixture *f)
     assert_non_null(f->stats);
 }
 
-int fixture_open(void **state)
+void fixture_use(const char *of)
+{
+    url = of;
+}
+
+int fixture_join(void **state)
 {
     struct fixture *f = XNEW(struct fixture);
     thread_set_kind(THREAD_WORKER);
@@ -23,6 +32,7 @@ int fixture_open(void **state)
     clock_fake_init(&f->clock, midnight_us + 10 * 1000000);
     clock_fake_init(&f->own, midnight_us + 10 * 1000000);
     f->options = (struct stats_options){ .dir = f->dir,
+                                         .url = url,
                                          .clock = &f->clock.clock,
                                          .own = &f->own.clock,
                                          .rng = rng_system(),
@@ -31,6 +41,13 @@ int fixture_open(void **state)
     open_stats(f);
     *state = f;
     return 0;
+}
+
+int fixture_open(void **state)
+{
+    if (url != NULL)
+        postgres_empty(url);
+    return fixture_join(state);
 }
 
 static void remove_files(struct fixture *f)
@@ -153,4 +170,14 @@ int64_t value(struct fixture *f, enum stats_kind kind, int64_t id, int64_t at_us
     int64_t n = p->is_known ? (int64_t)p->cell.n[field] : -1;
     xfree(p);
     return n;
+}
+
+int64_t used_bytes(struct fixture *f)
+{
+    struct stats_rows *rows = &f->stats->rows;
+    int64_t bytes = 0;
+    enum rc rc = rows->engine->used != NULL ? rows->engine->used(rows, &bytes)
+                                            : rows->engine->size(rows, &bytes);
+    assert_int_equal(rc, RC_OK);
+    return bytes;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Statistics in a folder of their own, on a clock that the test moves, without their thread: ticks are the test's.
+ * Statistics in a folder of their own, or in a database, on a clock that the test moves, without their thread: ticks are
+ * the test's.
  */
 #pragma once
 
@@ -28,8 +29,12 @@ struct fixture {
     struct stats_options options;
     struct stats *stats;
 };
+/* Where those have their rows that are opened from now on: a database's URL; NULL: stats.db in their folder. Borrowed. */
+void fixture_use(const char *url);
 int fixture_open(void **state); /* ten seconds after `midnight_us` */
 int fixture_close(void **state);
+/* Another node at the same database, which keeps what is there. */
+int fixture_join(void **state);
 /* As after a crash: what was in memory is gone. */
 void fixture_crash(struct fixture *f);
 void fixture_reopen(struct fixture *f); /* an orderly stop and start */
@@ -49,5 +54,7 @@ void commit_job(struct fixture *f, enum store_job_kind kind, struct store_job *j
 
 /* `count` points of one subject from `from_us`; xfree(). */
 struct stats_point *points(struct fixture *f, enum stats_kind kind, int64_t id, int64_t from_us, int64_t step_us, size_t count);
+/* How much room the rows take. */
+int64_t used_bytes(struct fixture *f);
 /* One field at one time; -1: not known. */
 int64_t value(struct fixture *f, enum stats_kind kind, int64_t id, int64_t at_us, int64_t step_us, enum stats_field field);
