@@ -84,3 +84,19 @@ enum rc store_folder_lock(const char *dir, bool is_server, int *fd, struct buf *
     buf_say(why, "%s/lock: %s", dir, strerror(errno));
     return RC_IO;
 }
+
+enum rc store_folder_is_whole(const char *dir, struct buf *why)
+{
+    struct stat st;
+    struct buf path;
+    buf_init(&path, PATH_MAX);
+    bool is_begun =
+        buf_addf(&path, "%s/" STORE_COPY_MARK, dir) == RC_OK && lstat(path.ptr, &st) == 0;
+    if (is_begun)
+        buf_say(why,
+                "%s: a copy into this folder was not finished: run \"grapnel store copy\" again as "
+                "before, or remove the folder",
+                path.ptr);
+    buf_fini(&path);
+    return is_begun ? RC_CORRUPT : RC_OK;
+}

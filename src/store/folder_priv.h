@@ -12,3 +12,8 @@ MUST_USE enum rc store_folder_make(const char *path, bool no_sync, struct buf *w
 /* Takes the lock in it, for as long as *fd is open. RC_BUSY: another process has it. RC_IO, RC_LIMIT. *fd is -1 or to be
  * closed in any case. */
 MUST_USE enum rc store_folder_lock(const char *dir, bool is_server, int *fd, struct buf *why);
+
+/* In a folder that store_copy() has begun to fill: the server does not open it. */
+#define STORE_COPY_MARK "copying"
+/* RC_CORRUPT: there is such a mark. */
+MUST_USE enum rc store_folder_is_whole(const char *dir, struct buf *why);

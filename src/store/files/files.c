@@ -64,6 +64,8 @@ static enum rc open_folder(struct store_files *s, struct buf *why)
         rc = store_folder_make(segments.ptr, s->base.o.no_sync, why);
     if (rc == RC_OK)
         rc = store_folder_lock(s->dir, s->base.o.is_server, &s->lock_fd, why);
+    if (rc == RC_OK)
+        rc = store_folder_is_whole(s->dir, why);
     arena_fini(&scratch);
     return rc;
 }

@@ -94,8 +94,7 @@ static int by_start(const void *left, const void *right)
 
 enum { NAME_DIGITS = 16 };
 
-/* "<16 hex digits><ending>" */
-static bool parse_name(const char *name, int64_t *start, struct str *ending)
+bool store_segment_name_read(const char *name, int64_t *start, struct str *ending)
 {
     uint8_t bytes[8];
     size_t len;
@@ -147,7 +146,7 @@ static enum rc walk_folder(const struct store_files *s, on_file_fn fn, struct st
     DIR *dir = opendir(path.ptr);
     errno = dir == NULL ? errno : 0;
     for (const struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL; errno = 0)
-        if (parse_name(e->d_name, &start, &ending))
+        if (store_segment_name_read(e->d_name, &start, &ending))
             fn(list, dirfd(dir), e->d_name, start, ending);
     bool is_read = errno == 0;
     if (!is_read)

@@ -27,5 +27,8 @@ void store_segment_list_free(struct store_segment_list *list);
 /* Any thread: the segment of a key, with a reference. */
 struct store_segment *store_segment_find(struct store_files *s, int64_t k);
 
+/* "<16 hex digits><ending>": the start of the segment that a file belongs to. False: it is no such name. `ending` is borrowed. */
+bool store_segment_name_read(const char *name, int64_t *start, struct str *ending);
+
 /* Closes writers that were not used for longest, down to a few. Not within a transaction. */
 void store_segment_trim_writers(struct store_files *s);
