@@ -27,8 +27,7 @@ static void pause_a_turn(void)
     (void)nanosleep(&(struct timespec){ .tv_nsec = TURN_US * 1000L }, NULL);
 }
 
-/* What root makes in the folder of a server's user would keep that server from starting. */
-static enum rc become_owner(const char *dir, struct buf *why)
+enum rc server_become_owner(const char *dir, struct buf *why)
 {
     struct stat st;
 
@@ -48,7 +47,7 @@ enum rc server_folder_for_command(const struct conf *c, struct store **out, stru
 {
     struct store_options o = server_store_options(c);
     int64_t until_us = clock_mono_us(clock_system()) + COMMAND_PATIENCE_US;
-    enum rc rc = become_owner(c->data_dir, why);
+    enum rc rc = server_become_owner(c->data_dir, why);
 
     if (rc != RC_OK)
         return rc;

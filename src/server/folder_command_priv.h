@@ -12,3 +12,7 @@
  * in use. Blocks. */
 MUST_USE enum rc server_folder_for_command(const struct conf *c, struct store **out,
                                            struct buf *why);
+
+/* Root becomes the folder's owner, because what root makes in the folder of a server's user would keep that server from
+ * starting. A folder that is not there: nothing. RC_DENIED: `why` says what to do. */
+MUST_USE enum rc server_become_owner(const char *dir, struct buf *why);
