@@ -125,7 +125,8 @@ static char *path_in(const char *dir)
 static void config_init(struct store_config *c, const struct store_options *o)
 {
     c->url = o->url == NULL ? NULL : xstrdup(o->url);
-    c->path = o->url == NULL ? path_in(o->dir) : xstrdup("PostgreSQL"); /* the URL may hold a password */
+    c->path =
+        o->url == NULL ? path_in(o->dir) : xstrdup("PostgreSQL"); /* the URL may hold a password */
     c->db_options = (struct db_options){ .cache_bytes = CONFIG_CACHE_BYTES,
                                          .busy_us = CONFIG_WRITE_WAIT_US,
                                          .no_sync = o->no_sync,
