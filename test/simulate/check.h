@@ -25,7 +25,7 @@
 
 struct check_broken {
     int invariant;
-    char words[400];
+    char words[900];
 };
 
 /* As things happen. */

@@ -76,12 +76,38 @@ bool check_list(const struct model *m, int tenant, int64_t begin_us, int64_t end
 
 /* --- 8: configuration ------------------------------------------------------------------------------------ */
 
+/* The calls in words, as far as there is room: what somebody has to look at who wants to see why. */
+static void describe_calls(const struct model *m, int endpoint, char *out, size_t size)
+{
+    static const char *const acts[] = { "read", "describe", "disable", "enable", "delete" };
+    static const char *const answers[] = { "?", "done", "conflict", "missing", "refused" };
+    size_t used = 0;
+    for (const struct model_call *c = m->calls; c < m->calls + m->call_count && used < size; c++) {
+        if (c->endpoint != endpoint)
+            continue;
+        bool has_text = c->act == MODEL_READ || c->act == MODEL_DESCRIBE;
+        int len = snprintf(out + used, size - used, "; %.6f-%.6f %s", (double)c->begin_us / 1e6,
+                           c->end_us == MODEL_NEVER ? -1 : (double)c->end_us / 1e6, acts[c->act]);
+        used += (size_t)len;
+        if (used < size && has_text)
+            used += (size_t)snprintf(out + used, size - used, " d%d%s", c->text,
+                                     c->is_disabled ? " off" : "");
+        if (used < size)
+            used += (size_t)snprintf(out + used, size - used, " %s", answers[c->answer]);
+    }
+}
+
 bool check_endpoints(const struct model *m, struct check_broken *out)
 {
-    for (int n = 1; n <= MODEL_ENDPOINTS; n++)
-        if (m->endpoints[n].tenant != 0 && linear_endpoint(m, n) == LINEAR_NO)
-            return check_break(
-                out, 8, "no order of the calls to endpoint %d explains what they were answered", n);
+    char calls[700] = "";
+    for (int n = 1; n <= MODEL_ENDPOINTS; n++) {
+        if (m->endpoints[n].tenant == 0 || linear_endpoint(m, n) != LINEAR_NO)
+            continue;
+        describe_calls(m, n, calls, sizeof calls);
+        return check_break(
+            out, 8, "no order of the calls to endpoint %d explains what they were answered%s", n,
+            calls);
+    }
     return true;
 }
 

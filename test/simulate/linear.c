@@ -51,12 +51,14 @@ static uint64_t search_mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
+/* Keeps the hashes of states and those of calls apart. */
+static const uint64_t state_kind = UINT64_C(0xa0761d6478bd642f);
+
 /* True when the search was here before; if not it will have been. */
 static bool search_was_here(struct linear_search *q, const struct endpoint_state *s)
 {
-    uint64_t mark = search_mix(q->set ^ search_mix((uint64_t)s->text * 4 + s->is_disabled * 2U +
-                                                   s->is_deleted + 1)) |
-                    1;
+    uint64_t state = (uint64_t)s->text * 4 + s->is_disabled * 2U + s->is_deleted;
+    uint64_t mark = search_mix(q->set ^ search_mix(state ^ state_kind)) | 1;
     size_t at = mark >> 20 & (MEMORY_SLOTS - 1);
     while (q->memory[at] != 0 && q->memory[at] != mark)
         at = (at + 1) & (MEMORY_SLOTS - 1);

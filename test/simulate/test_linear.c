@@ -46,6 +46,15 @@ static void overlapping_calls_may_come_in_either_order(void **state)
     must_break(m, check_endpoints, 8);
 }
 
+static void a_read_beside_a_deletion_comes_before_it(void **state)
+{
+    struct model *m = *state;
+    (void)called(m, MODEL_DELETE, 0, 1, 1.3);
+    (void)called(m, MODEL_READ, 0, 1, 1.1);
+    called(m, MODEL_READ, 0, 2, 2.1)->answer = MODEL_MISSING;
+    must_hold(m, check_endpoints);
+}
+
 static void an_unanswered_call_takes_effect_late_or_never(void **state)
 {
     struct model *m = *state;
@@ -104,6 +113,7 @@ int main(void)
         T(a_read_of_what_is_over_is_noticed),
         T(a_write_that_is_lost_later_is_noticed),
         T(overlapping_calls_may_come_in_either_order),
+        T(a_read_beside_a_deletion_comes_before_it),
         T(an_unanswered_call_takes_effect_late_or_never),
         T(a_refused_call_has_no_effect),
         T(a_deleted_endpoint_does_not_come_back),
