@@ -5,7 +5,7 @@
  * reads, and a write that is repeated, because the answer to its commit was lost, finds its own rows. Part 0 is nobody's:
  * what is rolled up, of which there is one row, and marks of minutes in which a node ran.
  *
- * Rows are only taken away by whoever has the lock of the second half, in a transaction that sees one state: so what
+ * Rows are rolled up, and dropped for their size, by one node at a time, in a transaction that sees one state: so what
  * comes meanwhile is neither read nor deleted.
  */
 #include "stats/rows_engines_priv.h"
@@ -16,7 +16,8 @@
 #include <stdio.h>
 
 enum {
-    LOCK_STATS = 1196573012, /* advisory locks of two halves: 0: making the tables, 1: rolling up */
+    LOCK_STATS =
+        1196573012, /* advisory locks come in two halves; the second: 0: making the tables, 1: rolling up */
     READER_ANSWER_US = 5000000,
     ROW_BYTES = 108,      /* in the table and in its index */
     PIECES_A_PAGE = 1024, /* some hundred bytes each */

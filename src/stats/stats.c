@@ -58,7 +58,8 @@ static enum rc open_rows(struct stats *s)
         mutex_lock(&s->lock);
         stats_rows_adopt(&s->rows, &fresh);
         mutex_unlock(&s->lock);
-        for (size_t i = 0; i < COUNT_OF(s->key); i++)
+        for (size_t i = COUNT_OF(s->key);
+             i-- > 0;) /* who sees the new first half sees the second */
             atomic_store(&s->key[i], s->rows.key[i]);
     } else {
         stats_rows_fini(&fresh);
@@ -246,9 +247,9 @@ static void stats_run(void *arg)
 
 int64_t stats_type_id(const struct stats *s, int64_t org, struct str event_type)
 {
-    const uint64_t key[2] = { atomic_load_explicit(&s->key[0], memory_order_relaxed) ^
-                                  (uint64_t)org,
-                              atomic_load_explicit(&s->key[1], memory_order_relaxed) };
+    uint64_t key[2];
+    key[0] = atomic_load_explicit(&s->key[0], memory_order_acquire) ^ (uint64_t)org;
+    key[1] = atomic_load_explicit(&s->key[1], memory_order_relaxed);
     int64_t id = (int64_t)str_siphash(key, event_type);
     return id == 0 ? 1 : id;
 }

@@ -159,6 +159,28 @@ static void fewer_rows_are_left_once_an_hour_is_packed(void **state)
     assert_int_equal(accepted(n->a, midnight_us, HOUR), 120);
 }
 
+/* PostgreSQL's tables do not become smaller by what is deleted. */
+static void room_that_was_made_once_is_not_made_again(void **state)
+{
+    static const char rows_sql[] = "SELECT count(*) FROM stats_cell WHERE tier = 1 AND kind = 3";
+    struct fixture *f = *state;
+    int64_t size;
+    for (int minute = 0; minute < 60; minute++) {
+        for (int64_t i = 0; i < BUSY_ENDPOINTS; i++)
+            accept_at(f, APP, 1000 + i);
+        pass(f, MINUTE);
+    }
+    pass(f, MINUTE);
+    f->stats->o.size_max = used_bytes(f) - 8192;
+    pass(f, MINUTE);
+    int64_t rows = number_in_database(rows_sql);
+    assert_in_range(rows, BUSY_ENDPOINTS / 2, BUSY_ENDPOINTS - 1);
+    pass(f, 2 * HOUR);
+    assert_int_equal(f->stats->rows.engine->size(&f->stats->rows, &size), RC_OK);
+    assert_true(size > f->stats->o.size_max);
+    assert_int_equal(number_in_database(rows_sql), rows);
+}
+
 /* --- a database that is away ----------------------------------------------------------------------------- */
 
 static void set_away(bool is_away)
@@ -357,6 +379,7 @@ int main(void)
         TEST_NODES(when_a_node_dies_another_goes_on_with_its_charts),
         TEST_NODES(two_that_write_and_roll_up_at_once_lose_nothing_and_double_nothing),
         TEST_NODES(fewer_rows_are_left_once_an_hour_is_packed),
+        TEST(room_that_was_made_once_is_not_made_again),
         TEST(minutes_without_the_database_are_kept_and_written_when_it_is_back),
         TEST(a_database_that_is_away_for_long_costs_its_minutes_only),
         TEST(a_reader_whose_connection_was_lost_is_replaced_by_the_next_tick),

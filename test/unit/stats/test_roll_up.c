@@ -184,6 +184,34 @@ static void sums_stay_the_same_through_hours_and_days(void **state)
     assert_int_equal(accepted(f, midnight_us, 6 * HOUR), 18);
 }
 
+struct writing {
+    struct fixture *f;
+    atomic_bool is_over;
+};
+
+static void write_the_minute(void *arg)
+{
+    struct writing *w = arg;
+    stats_tick(w->f->stats, false);
+    atomic_store(&w->is_over, true);
+}
+
+static void a_minute_is_read_once_while_it_goes_from_memory_to_its_rows(void **state)
+{
+    struct fixture *f = *state;
+    for (int minute = 0; minute < 10; minute++) {
+        struct writing w = { .f = f };
+        accept_messages(f, 7);
+        move(f, MINUTE);
+        struct thread *writer = thread_start("writer", THREAD_OTHER, write_the_minute, &w);
+        assert_non_null(writer);
+        while (!atomic_load(&w.is_over))
+            assert_int_equal(accepted(f, midnight_us + minute * MINUTE, MINUTE), 7);
+        thread_join(writer);
+        assert_int_equal(accepted(f, midnight_us + minute * MINUTE, MINUTE), 7);
+    }
+}
+
 static void many_points_in_one_answer_equal_single_ones(void **state)
 {
     struct fixture *f = *state;
@@ -489,6 +517,7 @@ static void what_is_outside_of_the_period_ranks_nobody(void **state)
         TEST(nothing_is_counted_when_it_is_switched_off), \
         TEST(minutes_turn_and_those_without_anything_are_zero), \
         TEST(sums_stay_the_same_through_hours_and_days), \
+        TEST(a_minute_is_read_once_while_it_goes_from_memory_to_its_rows), \
         TEST(many_points_in_one_answer_equal_single_ones), \
         TEST(a_clock_that_steps_back_adds_to_the_minutes_it_repeats), \
         TEST(a_clock_that_steps_back_over_a_packed_hour_joins_it), \
