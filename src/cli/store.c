@@ -58,16 +58,21 @@ static void copy_show_segment(void *ctx, int64_t done, int64_t of, bool was_ther
                 segment->attempts, show->is_dry ? "" : ", read back and compared");
 }
 
-static void copy_print(const struct store_copy_counts *n, bool is_dry)
+static void copy_print(const struct store_copy_counts *n, const struct server_copy *how)
 {
     printf("%s: %" PRId64 " segments with %" PRId64 " messages, %" PRId64 " deliveries (%" PRId64
            " still to be sent), %" PRId64 " attempts, %" PRId64 " requests and %" PRId64
-           " filter runs; %" PRId64 " rows of configuration and audit log.\n",
-           is_dry ? "would be copied" : "copied", n->segments, n->messages, n->deliveries,
+           " filter runs; %" PRId64 " rows of configuration and audit log",
+           how->is_dry ? "would be copied" : "copied", n->segments, n->messages, n->deliveries,
            n->waiting, n->attempts, n->requests, n->filter_runs, n->rows);
+    if (!how->is_dry)
+        printf("; %" PRId64 " rows of charts", how->statistics);
+    printf(".\n%s", how->is_damaged
+                        ? "Some of what charts are made of is damaged and was left behind.\n"
+                        : "");
 }
 
-static int copy_conf(struct cli *cli, const struct server_copy *how, struct copy_show *show)
+static int copy_conf(struct cli *cli, struct server_copy *how, struct copy_show *show)
 {
     struct store_copy_counts counts;
     struct buf why;
@@ -79,7 +84,7 @@ static int copy_conf(struct cli *cli, const struct server_copy *how, struct copy
     show->started_us = clock_mono_us(clock_system());
     enum rc rc = server_store_copy(conf, how, &counts, &why);
     if (rc == RC_OK)
-        copy_print(&counts, how->is_dry);
+        copy_print(&counts, how);
     else
         code =
             cli_failed(cli, "%.*s", STR_ARGS(why.len > 0 ? buf_str(&why) : str_from(rc_name(rc))));
@@ -91,11 +96,11 @@ static int copy_conf(struct cli *cli, const struct server_copy *how, struct copy
 static int copy_store(struct cli *cli)
 {
     struct copy_show show = { .is_dry = cli_take_switch(cli, "dry-run") };
-    const struct server_copy how = { .from = cli_take(cli, "from"),
-                                     .to = cli_take(cli, "to"),
-                                     .is_dry = show.is_dry,
-                                     .progress = copy_show_segment,
-                                     .ctx = &show };
+    struct server_copy how = { .from = cli_take(cli, "from"),
+                               .to = cli_take(cli, "to"),
+                               .is_dry = show.is_dry,
+                               .progress = copy_show_segment,
+                               .ctx = &show };
     if (how.from == NULL || how.to == NULL || store_is_url(how.from) == store_is_url(how.to))
         return cli_misused(
             cli, "copy needs --from and --to: one is a store's folder, the other a URL of "

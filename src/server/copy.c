@@ -6,10 +6,11 @@
 
 #include "server/folder_command_priv.h"
 #include "server/secret_priv.h"
+#include "stats/copy.h"
 
 struct server_copying {
     const struct conf *conf;
-    const struct server_copy *how;
+    struct server_copy *how;
 };
 
 /* Nothing that is sealed: any secret will do. */
@@ -36,7 +37,23 @@ static void tell_progress(void *ctx, int64_t done, int64_t of, bool was_there,
     how->progress(how->ctx, done, of, was_there, segment);
 }
 
-enum rc server_store_copy(const struct conf *c, const struct server_copy *how,
+static struct stats_home home_of(const char *place)
+{
+    bool is_url = store_is_url(place);
+    return (struct stats_home){ .dir = is_url ? "" : place, .url = is_url ? place : NULL };
+}
+
+/* Charts are no reason to keep a store from moving: a server would make damaged ones anew, too. */
+static enum rc copy_statistics(void *ctx, struct buf *why)
+{
+    struct server_copy *how = ((const struct server_copying *)ctx)->how;
+    struct stats_home from = home_of(how->from), to = home_of(how->to);
+    enum rc rc = stats_copy(&from, &to, &how->statistics, why);
+    how->is_damaged = rc == RC_CORRUPT;
+    return how->is_damaged ? RC_OK : rc;
+}
+
+enum rc server_store_copy(const struct conf *c, struct server_copy *how,
                           struct store_copy_counts *out, struct buf *why)
 {
     struct conf with = *c; /* texts are borrowed */
@@ -52,6 +69,7 @@ enum rc server_store_copy(const struct conf *c, const struct server_copy *how,
                                           .is_dry = how->is_dry,
                                           .check = check_secret,
                                           .progress = tell_progress,
+                                          .beside = copy_statistics,
                                           .ctx = &copying };
     *out = (struct store_copy_counts){ 0 };
     enum rc rc = server_become_owner(folder, why);

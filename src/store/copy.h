@@ -33,6 +33,9 @@ struct store_copy_options {
     /* After each segment: how many are done of how many, and what was in this one. `was_there`: an earlier run had
      * copied it. NULL: nobody is told. */
     void (*progress)(void *ctx, int64_t done, int64_t of, bool was_there, const struct store_copy_counts *segment);
+    /* Called once all of it is there, and before a server may open it: copies what others keep in the same places. It may be
+     * called again by a later run. NULL: nobody does. */
+    enum rc (*beside)(void *ctx, struct buf *why);
     void *ctx;
 };
 

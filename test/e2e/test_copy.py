@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """grapnel store copy: what a server has accepted goes to PostgreSQL and comes back, and a server goes on with it."""
+import contextlib
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 
@@ -44,6 +46,11 @@ def copied(server, *flags):
     return done
 
 
+def rows_of(file, table):
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        return sorted(db.execute(f"SELECT * FROM {table}").fetchall())
+
+
 def attempts_of(server, app, message):
     """Without what is counted from two clocks each time it is asked."""
     return [{k: v for k, v in attempt.items() if k != "nextAttempt"} for attempt in server.attempts(app, message)]
@@ -69,11 +76,13 @@ def test_a_server_goes_on_with_what_came_back(make_grapnel, receiver, make_recei
     assert "would be copied: 1 segments with 5 messages, 10 deliveries (5 still to be sent)" in dry.stdout
     done = copied(server, *there, f"store.dir={server.store}")
     assert "copied: 1 segments with 5 messages, 10 deliveries (5 still to be sent), 10 attempts" in done.stdout
+    assert int(re.search(r"(\d+) rows of charts", done.stdout)[1]) > 0
     assert "1 of 1 segments" in done.stderr and "compared" in done.stderr
     again = copy(server, *there, f"store.dir={server.store}")
     assert again.returncode == 1 and "tables in this database already" in again.stderr
 
     copied(server, f"from={database}", f"to={back}", f"store.dir={server.store}")
+    assert rows_of(back / "stats.db", "cell") == rows_of(server.store / "stats.db", "cell") != []
     (back / "main-secret").write_bytes((server.store / "main-secret").read_bytes())
     (back / "main-secret").chmod(0o600)
     token = server.token

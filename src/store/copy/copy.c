@@ -103,9 +103,16 @@ static enum rc segments_to_server(struct copying *c)
     return rc;
 }
 
+static enum rc copy_beside(struct copying *c)
+{
+    return c->o->beside == NULL ? RC_OK : c->o->beside(c->o->ctx, c->why);
+}
+
 static enum rc finish_server(struct copying *c)
 {
-    enum rc rc = store_copy_server_begin(&c->server, true);
+    enum rc rc = copy_beside(c);
+    if (rc == RC_OK)
+        rc = store_copy_server_begin(&c->server, true);
     if (rc == RC_OK)
         rc = store_copy_server_finish(&c->server);
     return rc == RC_OK ? store_copy_server_commit(&c->server) : rc;
@@ -229,6 +236,8 @@ static enum rc read_server(struct copying *c)
         rc = segments_to_folder(c);
     if (rc == RC_OK && !is_done)
         rc = config_to_folder(c);
+    if (rc == RC_OK)
+        rc = copy_beside(c);
     return rc == RC_OK ? store_copy_folder_finish(&c->folder) : rc;
 }
 
