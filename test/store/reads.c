@@ -23,11 +23,10 @@ static int64_t stand_still(void *ctx)
 static const struct clock still = { stand_still, stand_still, NULL };
 
 /* The store's parts that reads need: nobody writes. */
-int reads_open(void **state)
+static struct reads *make_parts(void)
 {
     struct reads *r = XNEW(struct reads);
     struct store_postgres *s = &r->store;
-    postgres_empty(url);
     store_options_defaults(&s->base.o);
     store_time_init(&s->base.time, &still, STR_NONE);
     s->base.o.clock = &s->base.time.clock;
@@ -36,10 +35,25 @@ int reads_open(void **state)
     store_postgres_segments_init(s);
     store_postgres_readers_init(s);
     assert_int_equal(store_postgres_conn_open(&s->maker), RC_OK);
-    assert_int_equal(store_postgres_schema_make(&s->maker, NULL), RC_OK);
     arena_init(&r->arena);
+    return r;
+}
+
+int reads_open(void **state)
+{
+    postgres_empty(url);
+    struct reads *r = make_parts();
+    assert_int_equal(store_postgres_schema_make(&r->store.maker, NULL), RC_OK);
     *state = r;
     return 0;
+}
+
+struct reads *reads_load(char *where)
+{
+    url = where;
+    struct reads *r = make_parts();
+    assert_int_equal(store_postgres_segments_load(&r->store, NULL), RC_OK);
+    return r;
 }
 
 int reads_close(void **state)

@@ -24,6 +24,8 @@ void reads_end(void);
 /* cmocka set-up and tear-down: *state is a struct reads; its tables are empty. */
 int reads_open(void **state);
 int reads_close(void **state);
+/* On what is in a database already. For reads_close(). */
+struct reads *reads_load(char *url);
 /* Closes the connections for reading, which tells the server's counters what they did. */
 void reads_disconnect(struct reads *r);
 
