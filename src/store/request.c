@@ -175,3 +175,18 @@ void store_read_refused(struct db_stmt *s, struct arena *a, struct store_refused
     }
     out->first_us = at_us;
 }
+
+/* What has to fit beside the rest of a message's row for both to lie on one page: a list of requests reads no
+ * other pages then, however long the bodies are. */
+enum { IN_MESSAGE_MAX = 7500 };
+
+bool store_request_is_in_message(const struct store_publish *p)
+{
+    const struct store_request *r = p->request;
+    const struct store_message *m = p->message;
+    return r != NULL && p->result == STORE_CREATED && r->outcome == STORE_REQUEST_ACCEPTED &&
+           r->has_message && r->item_count == 0 && r->reason.ptr == NULL && !r->has_original &&
+           r->app == m->app && str_eq(r->lines, m->headers) &&
+           memcmp(r->id.bytes, m->id.bytes, ID_BYTES) == 0 &&
+           m->payload.len + m->headers.len + r->headers.len + r->url.len <= IN_MESSAGE_MAX;
+}

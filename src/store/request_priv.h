@@ -22,5 +22,7 @@ void store_read_refused(struct db_stmt *s, struct arena *a, struct store_refused
 struct str store_request_items(const struct store_request *r, const struct store_publish *p, struct buf *out);
 /* The whole of a request's headers, in *out, which the caller buf_fini()s. */
 struct str store_request_headers(struct str headers, struct str lines, struct buf *out);
+/* Is p->request kept in the row of its message, and not in one of its own? */
+bool store_request_is_in_message(const struct store_publish *p);
 /* Is anything of it new? */
 bool store_publish_is_new(const struct store_publish *p);

@@ -66,21 +66,6 @@ static void request_bind(struct db_stmt *s, const struct store_request *r)
 
 /* --- rows --------------------------------------------------------------------------------------------- */
 
-/* What has to fit beside the rest of a message's row for both to lie on one page: a list of requests reads no
- * other pages then, however long the bodies are. */
-enum { IN_MESSAGE_MAX = 7500 };
-
-bool store_request_is_in_message(const struct store_publish *p)
-{
-    const struct store_request *r = p->request;
-    const struct store_message *m = p->message;
-    return r != NULL && p->result == STORE_CREATED && r->outcome == STORE_REQUEST_ACCEPTED &&
-           r->has_message && r->item_count == 0 && r->reason.ptr == NULL && !r->has_original &&
-           r->app == m->app && str_eq(r->lines, m->headers) &&
-           memcmp(r->id.bytes, m->id.bytes, ID_BYTES) == 0 &&
-           m->payload.len + m->headers.len + r->headers.len + r->url.len <= IN_MESSAGE_MAX;
-}
-
 void store_request_bind(struct store_segment *seg, struct db_stmt *s, int first,
                         const struct store_request *r)
 {

@@ -8,8 +8,6 @@
 #include "store/request_priv.h"
 
 MUST_USE enum rc store_apply_record(struct store_files *s, struct store_record *r);
-/* Is p->request kept in the row of its message, and not in one of its own? */
-bool store_request_is_in_message(const struct store_publish *p);
 #define STORE_REQUEST_COLUMNS \
     "request_stretch, source, received, status, method, url, peer, request_headers, body_bytes, request_type, dedupe_id"
 #define STORE_REQUEST_VALUES "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
