@@ -63,3 +63,6 @@ struct store_backend {
 
 /* Files in a folder: segments of SQLite (store/files/). */
 extern const struct store_backend store_files_backend;
+/* One PostgreSQL database, `url` of the options, for this node and those that take over from it (store/postgres/). Its folder
+ * holds what is one machine's own. */
+extern const struct store_backend store_postgres_backend;

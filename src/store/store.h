@@ -20,7 +20,8 @@ struct store_backend;
 struct store_options {
     const struct store_backend *backend; /* store/backend.h */
     const char *dir; /* made if missing, mode 0700 */
-    const char *url; /* of a PostgreSQL database for the configuration, see db_connect(); NULL: a file in `dir` */
+    const char *url; /* of a PostgreSQL database, see db_connect(): for the configuration, and for messages with
+                      * store_postgres_backend; NULL: files in `dir` */
     const struct clock *clock;
     const struct rng *rng;
     int64_t segment_messages; /* a new segment after this many */

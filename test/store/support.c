@@ -73,7 +73,8 @@ void remove_folder(const char *dir)
 
 static const struct store_backend *backend_of(const char *name)
 {
-    static const struct store_backend *const all[] = { &store_files_backend };
+    static const struct store_backend *const all[] = { &store_files_backend,
+                                                       &store_postgres_backend };
     for (size_t i = 0; i < COUNT_OF(all); i++)
         if (name == NULL || strcmp(name, all[i]->name) == 0)
             return all[i];
@@ -108,6 +109,11 @@ int fixture_close(void **state)
     remove_folder(f->dir);
     xfree(f);
     return 0;
+}
+
+bool fixture_is_files(const struct fixture *f)
+{
+    return f->options.backend == &store_files_backend;
 }
 
 void fixture_reopen(struct fixture *f)

@@ -37,6 +37,8 @@ struct fixture {
 int fixture_open(void **state);
 int fixture_close(void **state);
 void fixture_reopen(struct fixture *f);
+/* Are its segments files? Then what rolls one and what is beside it can be seen. */
+bool fixture_is_files(const struct fixture *f);
 /* Removes the folder and what is in it. */
 void remove_folder(const char *dir);
 

@@ -173,7 +173,8 @@ static bool has_rolled(void *arg)
     return segments(r->f) >= r->least;
 }
 
-/* Three segments by their age, four runs each, every third of another event. */
+/* Three segments by their age, four runs each, every third of another event. A commit looks at the ages of files; a table's
+ * end is set when it is made. */
 static void fill(struct fixture *f, struct id ids[static ROWS])
 {
     for (int i = 0; i < ROWS; i++) {
@@ -186,7 +187,8 @@ static void fill(struct fixture *f, struct id ids[static ROWS])
             static const int64_t nobody[1]; /* nothing pending pins the segment */
             (void)publish(
                 f, (struct publish_spec){ .endpoints = nobody }); /* a commit looks at ages */
-            wait_until(has_rolled, &(struct rolled){ f, before + 1 });
+            if (fixture_is_files(f))
+                wait_until(has_rolled, &(struct rolled){ f, before + 1 });
         }
     }
 }

@@ -175,6 +175,28 @@ static void a_pipeline_that_failed_leaves_its_connection_usable(void **state)
     store_postgres_conn_close(&c);
 }
 
+static void a_failure_that_is_read_early_leaves_its_connection_usable(void **state)
+{
+    struct postgres_conn c;
+    (void)state;
+    store_postgres_conn_init(&c, url);
+    assert_int_equal(store_postgres_conn_open(&c), RC_OK);
+    for (int i = 0; i < 2; i++) {
+        store_postgres_pipe_begin(&c);
+        store_postgres_pipe_send(&c, "BEGIN", NULL);
+        store_postgres_pipe_send(&c, "SELECT 1 / 0", NULL);
+        store_postgres_pipe_send(&c, "SELECT 1", NULL);
+        store_postgres_pipe_flush(&c);
+        store_postgres_pipe_skip(&c);
+        store_postgres_pipe_skip(&c);
+        assert_int_equal(c.rc, RC_CORRUPT);
+        assert_int_equal(store_postgres_pipe_end(&c), RC_CORRUPT);
+        assert_false(c.is_lost);
+        assert_int_equal(store_postgres_exec(&c, "SELECT 1"), RC_OK);
+    }
+    store_postgres_conn_close(&c);
+}
+
 static void an_answer_that_does_not_come_ends_the_connection(void **state)
 {
     struct postgres_conn c;
@@ -200,6 +222,8 @@ int main(void)
         cmocka_unit_test_setup(what_cannot_be_made_leaves_nothing_behind, empty_database),
         cmocka_unit_test_setup(several_values_travel_as_arrays_with_nulls, empty_database),
         cmocka_unit_test_setup(a_pipeline_that_failed_leaves_its_connection_usable, empty_database),
+        cmocka_unit_test_setup(a_failure_that_is_read_early_leaves_its_connection_usable,
+                               empty_database),
         cmocka_unit_test_setup(an_answer_that_does_not_come_ends_the_connection, empty_database),
     };
     if (!postgres_is_there())

@@ -31,13 +31,14 @@ static int64_t segments(struct fixture *f)
     return stats.segments;
 }
 
-/* The newest may have been made just now: the one before it is old only after the retention time. */
+/* The newest may have been made just now: the one before it is old only after the retention time. Tables are made ahead, the next
+ * two. */
 static bool is_one_segment(void *arg)
 {
     struct fixture *f = arg;
     test_advance_us(DAY);
     store_set_retention(f->store, f->options.retention_us, f->options.idempotency_us);
-    return segments(f) == 1;
+    return segments(f) == (fixture_is_files(f) ? 1 : 3);
 }
 
 static void publish_some(struct fixture *f, int count, const char *key)
@@ -190,7 +191,8 @@ static void a_clock_a_year_ahead_removes_nothing_and_nothing_stays_for_it(void *
     test_set_wall_ahead_us(year);
     publish_and_finish(f, 2 * PER_SEGMENT);
     test_advance_us(10 * SECOND);
-    wait_until(has_sealed, &(struct sealed){ f, (size_t)segments(f) - 1 });
+    if (fixture_is_files(f))
+        wait_until(has_sealed, &(struct sealed){ f, (size_t)segments(f) - 1 });
     fixture_reopen(f);
     publish_and_finish(f, 1);
     test_set_wall_ahead_us(0);

@@ -95,6 +95,14 @@ void store_postgres_array_add_null(struct postgres_array *a)
     a->count++;
 }
 
+void store_postgres_array_add_all(struct postgres_array *a, const struct postgres_array *more)
+{
+    MUST(a->element == more->element);
+    array_put(a, more->bytes.ptr + HEAD_BYTES, more->bytes.len - HEAD_BYTES);
+    a->count += more->count;
+    a->has_null = a->has_null || more->has_null;
+}
+
 /* --- parameters ------------------------------------------------------------------------------------- */
 
 void store_postgres_params_init(struct postgres_params *p)

@@ -38,6 +38,7 @@ void store_postgres_array_reset(struct postgres_array *a); /* empty again; keeps
 void store_postgres_array_add_int(struct postgres_array *a, int64_t value); /* of INT2, INT4, INT8 and BOOL */
 void store_postgres_array_add_bytes(struct postgres_array *a, struct str value); /* ptr NULL: NULL */
 void store_postgres_array_add_null(struct postgres_array *a);
+void store_postgres_array_add_all(struct postgres_array *a, const struct postgres_array *more); /* of the same type */
 
 enum { POSTGRES_PARAMS_MAX = 32 };
 

@@ -261,7 +261,9 @@ static struct postgres_statement *statement_of(struct postgres_conn *c, const ch
         return NULL; /* it goes unprepared */
     struct postgres_statement *s = &c->statements[c->statement_count];
     *s = (struct postgres_statement){ .sql = xstrdup(sql) };
-    (void)snprintf(s->name, sizeof s->name, "g%zu", c->statement_count++);
+    /* With its first word, for who reads the server's log. */
+    (void)snprintf(s->name, sizeof s->name, "%zu_%.*s", c->statement_count++,
+                   (int)strcspn(sql, " "), sql);
     return s;
 }
 
@@ -351,10 +353,6 @@ void store_postgres_pipe_skip(struct postgres_conn *c)
 static void pipe_drain(struct postgres_conn *c)
 {
     bool is_synced = false;
-    if (PQpipelineSync(c->pg) == 0) {
-        conn_lose(c, PQerrorMessage(c->pg));
-        return;
-    }
     while (!is_synced && c->pg != NULL) {
         PGresult *r = next_result(c);
         is_synced = r != NULL && PQresultStatus(r) == PGRES_PIPELINE_SYNC;
@@ -385,10 +383,11 @@ static void pipe_roll_back(struct postgres_conn *c)
 
 enum rc store_postgres_pipe_end(struct postgres_conn *c)
 {
+    if (c->pg != NULL && PQpipelineSync(c->pg) == 0)
+        conn_lose(c, PQerrorMessage(c->pg));
     while (c->rc == RC_OK && c->unread_count > 0)
         store_postgres_pipe_skip(c);
-    if (c->pg != NULL)
-        pipe_drain(c);
+    pipe_drain(c);
     if (c->rc != RC_OK)
         pipe_roll_back(c);
     return c->rc;

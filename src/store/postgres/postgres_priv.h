@@ -30,6 +30,7 @@
 
 #include "metrics/metrics.h"
 #include "store/postgres/connection_priv.h"
+#include "store/postgres/young_priv.h"
 #include "store/store_priv.h"
 
 struct db;
@@ -41,7 +42,8 @@ struct postgres_segment {
     int64_t first_k, end_k;          /* keys of messages, requests and runs: first_k <= k < end_k */
     char message[24], attempt[24], request[24], filter_run[24]; /* names of its tables */
     /* How much is in it, as far as this process knows: estimates. */
-    _Atomic int64_t messages, attempts, payload_bytes;
+    _Atomic int64_t messages, attempts, payload_bytes, disk_bytes;
+    bool is_frozen; /* keeper: nothing is written to it any more, and that was made known to vacuum */
 };
 
 /* The segments there are, by first_k ascending, each with a reference. */
@@ -50,11 +52,54 @@ struct postgres_segments {
     size_t count;
 };
 
-enum { POSTGRES_READERS_MAX = 8, POSTGRES_KEY_BYTES = 16, POSTGRES_SHARDS = 256 };
+enum {
+    POSTGRES_READERS_MAX = 8,
+    POSTGRES_KEY_BYTES = 16,
+    POSTGRES_YOUNG_US = 10000000,   /* older ones, and what is due later than that, are written to `waiting` */
+    POSTGRES_YOUNG_MAX = 100000,    /* so are those beyond */
+    POSTGRES_PATIENCE_US = 5000000, /* publishes wait so long for the database */
+    POSTGRES_LEASE_US = 5000000
+};
+
+/* What a job's room holds here. The room is bytes of the submitter's. */
+struct __attribute__((may_alias)) postgres_job {
+    struct store_job *next;
+    struct loop_task task;
+    enum store_job_kind kind;
+    int64_t queued_us; /* monotonic */
+    bool is_written;   /* of a publish: something of it is new */
+};
+_Static_assert(sizeof(struct postgres_job) <= STORE_JOB_ROOM, "a job's room is too small");
+
+static inline struct postgres_job *postgres_job(struct store_job *job)
+{
+    return (struct postgres_job *)(void *)job->room;
+}
+
+/* A queue, the thread that empties it group by group, and its connection. */
+struct postgres_writer {
+    struct store_postgres *store;
+    struct postgres_conn conn;
+    struct mutex lock;
+    struct cond wake;
+    struct store_job *first, *last;
+    size_t count;
+    bool is_idle, is_stopping;
+    struct thread *thread; /* NULL: not started */
+};
+
+/* A group of which nobody knows whether it was written, and whose jobs were told that it was not: it is taken back as soon as the
+ * database answers again. */
+struct postgres_unknown {
+    struct postgres_array keys; /* that it may have remembered */
+    struct postgres_array ks;   /* of its rows */
+    bool is_there;
+};
 
 struct store_postgres {
     struct store base;
     char *url;
+    int lock_fd;           /* of the folder */
     uint64_t hash_seed[2]; /* of event ids */
 
     struct mutex segments_lock;          /* guards the list */
@@ -72,7 +117,41 @@ struct store_postgres {
     bool is_reader_busy[POSTGRES_READERS_MAX];
     size_t reader_count;
 
-    _Atomic int key_bucket; /* the table of keys that is written now */
+    _Atomic int key_bucket; /* the table of keys that is written now: remembered_<n>; that before it is read, too */
+    int64_t bucket_since_us; /* store_clock(); keeper */
+
+    struct postgres_young young;
+    _Atomic int64_t waiting; /* rows in `waiting`: an estimate */
+
+    /* The member of the cluster that this is: set when it joins. */
+    int slot;
+    int64_t epoch;
+    char name[128];
+    char lock_slot[96], lock_both[160]; /* the first statements of a group */
+    struct postgres_conn beat_conn;
+    _Atomic int64_t lease_until_us; /* monotonic */
+    atomic_bool is_fenced;          /* somebody else has the slot: for good */
+    struct mutex beat_lock;
+    struct cond beat_wake;
+    bool beat_stop;
+    struct thread *beat;
+
+    struct postgres_writer accepts, outcomes;
+    struct postgres_unknown unknown; /* thread of the accepts */
+    struct map64 *bounded;           /* the same: by source, request rows without message since they were last counted */
+    struct mutex watch_lock;         /* two threads commit, one at a time tells the watcher */
+
+    struct mutex health_lock;
+    enum rc commit_rc;
+    int64_t failed_us; /* when a commit failed last; monotonic */
+    char commit_words[256];
+
+    struct mutex keeper_lock;
+    struct cond keeper_wake;
+    bool keeper_stop, keeper_asked;
+    struct thread *keeper;
+    struct postgres_conn keeper_conn;
+    int64_t shown[4]; /* gauges as last told */
 };
 
 static inline struct store_postgres *store_postgres_of(struct store *s)

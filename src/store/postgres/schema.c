@@ -69,10 +69,11 @@ static const struct schema_step steps[] = {
         " response_headers bytea, request_headers bytea, PRIMARY KEY(msg, endpoint, ak)) PARTITION BY RANGE(msg);"
         "CREATE INDEX attempt_endpoint ON attempt((ak >> 44), endpoint, ak);" ATTEMPT_SHOWN
 
-        /* Pending deliveries that are more than a moment old. `tail` is the rest of the message's id. */
+        /* Pending deliveries that are more than a moment old. `tail` is the rest of the message's id; `tip` the greatest ak that
+       * the delivery has in `attempt`, 0: none. */
         "CREATE TABLE waiting(shard smallint NOT NULL, state smallint NOT NULL, trigger smallint NOT NULL,"
         " attempts int NOT NULL, ahead int NOT NULL, endpoint bigint NOT NULL, msg bigint NOT NULL, app bigint NOT NULL,"
-        " due bigint NOT NULL, retry_at bigint NOT NULL, asked bigint NOT NULL, task bigint NOT NULL,"
+        " due bigint NOT NULL, retry_at bigint NOT NULL, asked bigint NOT NULL, task bigint NOT NULL, tip bigint NOT NULL DEFAULT 0,"
         " last_at bigint NOT NULL, tail bytea NOT NULL, PRIMARY KEY(endpoint, msg))"
         " WITH (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);"
         "CREATE INDEX waiting_due ON waiting(endpoint, due, msg);"
