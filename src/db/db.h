@@ -33,7 +33,8 @@ struct db_options {
     atomic_bool *sync_failed;
 };
 
-/* RC_NOT_FOUND: no such file (not for DB_CREATE). RC_CORRUPT: not a database. RC_IO: refused. `why` in words. */
+/* RC_NOT_FOUND: no such file (not for DB_CREATE). RC_CORRUPT: not a database. RC_BUSY: locked, or no descriptor is left.
+ * RC_IO: refused. `why` in words. */
 MUST_USE enum rc db_open(const char *path, enum db_mode mode, const struct db_options *o,
                          struct db **out, struct buf *why);
 

@@ -66,11 +66,21 @@ static enum rc rc_of(int code)
     }
 }
 
+/* Files are opened by any call, not only when the connection is. Without a descriptor left nothing is wrong with the
+ * disk: it goes well once others are closed. */
+static bool lacks_descriptors(sqlite3 *handle, int code)
+{
+    if ((code & 0xff) != SQLITE_CANTOPEN)
+        return false;
+    int reason = sqlite3_system_errno(handle);
+    return reason == EMFILE || reason == ENFILE;
+}
+
 static enum rc rc_of_call(struct sqlite *db, int code)
 {
     if ((code & 0xff) == SQLITE_READONLY)
         db->base.is_stale = true;
-    return rc_of(code);
+    return lacks_descriptors(db->handle, code) ? RC_BUSY : rc_of(code);
 }
 
 static bool is_unsynced(const struct sqlite *db)
@@ -159,7 +169,7 @@ enum rc db_open(const char *path, enum db_mode mode, const struct db_options *o,
     }
     struct sqlite *db = db_new(sizeof(struct sqlite), &sqlite_engine);
     db->sync_failed = o->sync_failed != NULL ? o->sync_failed : &db->own_sync_failed;
-    enum rc rc = rc_of(sqlite3_open_v2(path, &db->handle, flags, NULL));
+    enum rc rc = rc_of_call(db, sqlite3_open_v2(path, &db->handle, flags, NULL));
     if (rc == RC_OK && mode != DB_READ && sqlite3_db_readonly(db->handle, "main") == 1) {
         buf_say(why, "%s: cannot be opened for writing: check its owner, its rights, and the disk",
                 path);

@@ -115,8 +115,9 @@ static enum rc load_seed(struct store_files *s)
 static enum rc open_parts(struct store_files *s, struct buf *why)
 {
     enum rc rc = open_folder(s, why);
-    if (rc == RC_OK)
-        rc = store_config_open(&s->base.config, &s->base.o, why);
+    if (rc != RC_OK)
+        return rc;
+    rc = store_config_open(&s->base.config, &s->base.o, why);
     if (rc == RC_OK && (rc = load_seed(s)) != RC_OK)
         buf_say(why, "%s: cannot write: %s", s->base.config.path,
                 db_error(s->base.config.writer.db));
@@ -125,7 +126,8 @@ static enum rc open_parts(struct store_files *s, struct buf *why)
                 db_error(s->base.config.writer.db));
     if (rc == RC_OK)
         rc = store_segments_load(s, why);
-    return rc;
+    /* The lock is ours, so that waiting for another process, which RC_BUSY asks for, would be in vain. */
+    return rc == RC_BUSY ? RC_IO : rc;
 }
 
 static void log_opened(struct store_files *s)

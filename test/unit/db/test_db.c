@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "db/db.h"
@@ -199,6 +200,31 @@ static void opening_says_what_is_wrong(void **state)
     buf_fini(&why);
 }
 
+/* The limit that leaves this process no descriptor, and the one before. */
+static struct rlimit use_up_descriptors(void)
+{
+    struct rlimit before;
+    int next = dup(0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(next > 0 && close(next) == 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ (rlim_t)next, before.rlim_max }),
+                     0);
+    return before;
+}
+
+static void without_a_descriptor_opening_is_told_to_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct db *reader;
+    struct rlimit before = use_up_descriptors();
+    enum rc rc = db_open(f->path, DB_READ, &options, &reader, NULL);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(rc, RC_BUSY);
+    assert_int_equal(db_open(f->path, DB_READ, &options, &reader, NULL), RC_OK);
+    assert_int_equal(count(reader), 0);
+    db_close(reader);
+}
+
 static void a_checkpoint_empties_the_log(void **state)
 {
     struct fixture *f = *state;
@@ -237,6 +263,7 @@ int main(void)
         T(a_second_writer_is_told_to_wait),
         T(a_reader_cannot_write_and_sees_commits),
         T(opening_says_what_is_wrong),
+        T(without_a_descriptor_opening_is_told_to_wait),
         T(a_checkpoint_empties_the_log),
         T(a_connection_that_could_not_be_made_has_words_too),
     };
