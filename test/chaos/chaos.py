@@ -42,6 +42,7 @@ EVENT = re.compile(rb"event=([a-z_.]+)")
 class Run:
     def __init__(self, options, world):
         self.options, self.world, self.ledger = options, world, world.ledger
+        self.tracks = collections.defaultdict(asyncio.Lock)
         self.skipped = {name: why for name, fault in FAULTS.items() if (why := fault.unable(self.world)) is not None}
         self.script = self.make_script()
         (world.folder / "script").write_text(str(self.script))
@@ -61,13 +62,15 @@ class Run:
         return scripts.make(self.options.seed, self.options.seconds, wanted, names)
 
     async def disturb(self, event, begin_s):
+        """One event of the script. One whose track still has another (a broker takes its time to start) waits for it."""
         fault = FAULTS[event.fault]
         await asyncio.sleep(begin_s + event.at_s - time.monotonic())
-        noted = self.ledger.begin(event, fault.blocks(event), time.monotonic())
-        await fault.begin(self.world, event)
-        await asyncio.sleep(max(0.0, noted.begin_s + event.for_s - time.monotonic()))
-        await fault.end(self.world, event)
-        noted.end_s = time.monotonic()
+        async with self.tracks[fault.group, event.fields.get("who")]:
+            noted = self.ledger.begin(event, fault.blocks(event), time.monotonic())
+            await fault.begin(self.world, event)
+            await asyncio.sleep(max(0.0, noted.begin_s + event.for_s - time.monotonic()))
+            await fault.end(self.world, event)
+            noted.end_s = time.monotonic()
 
     async def watch(self):
         """Samples of the process each second, and what its log says."""
