@@ -2,7 +2,7 @@
  *
  * The least world that there can be, to prove the machine by: clients publish to an application with one endpoint, and
  * its receiver takes what comes. Lives end as the dice say, faults come and go, and in the last life all is well again.
- * What was answered 202 has to have arrived then, and nothing else.
+ * What was answered 202 has to have arrived then, and nothing else, and its history has to be there.
  *
  * Settings: lives, faults (yes or no), messages; what is not set is drawn.
  */
@@ -15,7 +15,7 @@
 
 #include "world_http.h"
 
-enum { MESSAGES_MAX = 4000, CLIENTS = 3 };
+enum { MESSAGES_MAX = 4000, CLIENTS = 3, ID_SIZE = 40 };
 
 #define RECEIVER "93.184.216.34:80"
 
@@ -24,6 +24,7 @@ struct state {
     long lives, messages;
     bool has_endpoint;
     bool is_sent[MESSAGES_MAX], is_accepted[MESSAGES_MAX], is_received[MESSAGES_MAX];
+    char ids[MESSAGES_MAX][ID_SIZE];
 };
 
 static struct state *state;
@@ -100,9 +101,9 @@ static void receive_one(void *ctx, struct http_exchange *x, const struct http_re
 
 /* --- clients ------------------------------------------------------------------------------------------------ */
 
-/* Until it is answered with `wanted`, or with 409: it is there already. */
+/* Until it is answered with `wanted`, or with 409: it is there already. The id that the answer names. */
 static void insist(struct http_client *c, const char *path, const char *headers, const char *body,
-                   int wanted)
+                   int wanted, char id[static ID_SIZE])
 {
     for (;;) {
         struct http_answer a =
@@ -111,6 +112,8 @@ static void insist(struct http_client *c, const char *path, const char *headers,
         is_up = is_up || status > 0;
         if (status >= 400 && status < 500 && status != 409 && status != 429)
             sim_fail(SIM_UNSAFE, 0, "%s: %d %s", path, status, a.body);
+        if (status == wanted)
+            (void)http_json_text(a.body, "id", id, ID_SIZE);
         http_answer_free(&a);
         if (status == wanted || status == 409)
             return;
@@ -126,7 +129,7 @@ static void publish(struct http_client *c, long n)
     (void)snprintf(body, sizeof body, "{\"eventType\":\"user.created\",\"payload\":{\"n\":%ld}}",
                    n);
     state->is_sent[n] = true;
-    insist(c, "/api/v1/app/first/msg", headers, body, 202);
+    insist(c, "/api/v1/app/first/msg", headers, body, 202, state->ids[n]);
     state->is_accepted[n] = true;
 }
 
@@ -138,7 +141,7 @@ static void run_client(void *arg)
         if (state->is_accepted[n])
             continue;
         publish(c, n);
-        sim_sleep((int64_t)sim_dice(SIM_WORKLOAD, 100 * SIM_MS));
+        sim_sleep((int64_t)sim_dice(SIM_WORKLOAD, 300 * SIM_MS));
     }
     http_client_free(c);
 }
@@ -147,9 +150,10 @@ static void configure(void)
 {
     struct http_client *c = http_client_new(SIM_SERVER, NULL, sim_admin_token());
     const char *json = "content-type: application/json\r\n";
-    insist(c, "/api/v1/app", json, "{\"name\":\"first\",\"uid\":\"first\"}", 201);
+    char id[ID_SIZE];
+    insist(c, "/api/v1/app", json, "{\"name\":\"first\",\"uid\":\"first\"}", 201, id);
     insist(c, "/api/v1/app/first/endpoint", json,
-           "{\"uid\":\"only\",\"url\":\"http://93.184.216.34/hook\"}", 201);
+           "{\"uid\":\"only\",\"url\":\"http://93.184.216.34/hook\"}", 201, id);
     state->has_endpoint = true;
     http_client_free(c);
 }
@@ -168,7 +172,7 @@ static void draw_fault(void)
           .calls = SIM_WRITES | SIM_READS | SIM_OPENS,
           .error = EIO,
           .once_in = 100 },
-        { .kind = SIM_DISK_FAILS, .calls = SIM_SYNCS, .once_in = 20 },
+        { .kind = SIM_DISK_FAILS, .calls = SIM_SYNCS, .once_in = 8 },
         { .kind = SIM_DISK_SLOW, .calls = SIM_SYNCS, .once_in = 10, .amount = 2 * SIM_SECOND },
         { .kind = SIM_NO_FDS, .once_in = 3 },
         { .kind = SIM_NO_MEMORY, .once_in = 2 },
@@ -181,7 +185,7 @@ static void draw_fault(void)
         { .kind = SIM_PREEMPTS, .once_in = 2 },
     };
     struct sim_fault f = faults[sim_dice(SIM_PLAN, sizeof faults / sizeof *faults)];
-    f.for_us = 1 + (int64_t)sim_dice(SIM_PLAN, 8 * SIM_SECOND);
+    f.for_us = 1 + (int64_t)sim_dice(SIM_PLAN, 3 * SIM_SECOND);
     sim_fault(&f);
 }
 
@@ -197,7 +201,7 @@ static void run_faults(void *arg)
     (void)arg;
     (void)sim_wait(is_server_up, NULL, SIM_FOREVER);
     for (;;) {
-        sim_sleep((int64_t)sim_dice(SIM_PLAN, 3 * SIM_SECOND));
+        sim_sleep((int64_t)sim_dice(SIM_PLAN, 600 * SIM_MS));
         draw_fault();
     }
 }
@@ -224,6 +228,25 @@ static bool has_all_arrived(void *arg)
     return true;
 }
 
+/* What was delivered from memory has to be in the store as well. */
+static void judge_history(void)
+{
+    struct http_client *c = http_client_new(SIM_SERVER, NULL, sim_admin_token());
+    char path[128];
+    for (long n = 0; n < state->messages;) {
+        (void)snprintf(path, sizeof path, "/api/v1/app/first/msg/%s", state->ids[n]);
+        struct http_answer a = http_ask(c, "GET", path, "", NULL, 0, sim_now_us() + SIM_MINUTE);
+        if (a.status > 0 && a.status != 200)
+            sim_fail(SIM_UNSAFE, 7, "message %ld was accepted, and its history says %d %s", n,
+                     a.status, a.body);
+        n += a.status == 200;
+        if (a.status <= 0)
+            sim_sleep(100 * SIM_MS);
+        http_answer_free(&a);
+    }
+    http_client_free(c);
+}
+
 static void judge(void)
 {
     for (long n = 0; n < state->messages; n++)
@@ -247,5 +270,6 @@ void world_run(void)
         return;
     (void)sim_wait(has_all_arrived, NULL, sim_now_us() + 40 * SIM_HOUR);
     judge();
+    judge_history();
     sim_stop(-1);
 }
