@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import collections
 import contextlib
+import http.client
 import json
 import pathlib
 import random
@@ -92,40 +93,44 @@ class Run:
             await asyncio.sleep(1)
 
     async def play(self):
+        """Everything from the first start to the last stop."""
         world, ledger = self.world, self.ledger
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, show_tasks)
-        kinds = [event.fault for event in self.script.events]
-        await world.start(self.options.bin, self.script.seed, self.script.options,
-                          any(kind.startswith("clock.") for kind in kinds), world.why_no_broker is None)
+        with_clock = any(event.fault.startswith("clock.") for event in self.script.events)
+        await world.start(self.options.bin, self.script.seed, self.script.options, with_clock, world.why_no_broker is None)
         await asyncio.to_thread(configure, Api(world.node), world)
         clients = [kind(f"{kind.__name__.lower()}{n}", ledger, world, random.Random(f"{self.script.seed}/client{n}"))
                    for n, kind in enumerate(KINDS)]
-        beside = [asyncio.create_task(world.node.supervise()), asyncio.create_task(self.watch())]
         working = [asyncio.create_task(client.run()) for client in clients]
-        begin_s = time.monotonic()
-        try:
-            await asyncio.gather(*(self.disturb(event, begin_s) for event in self.script.events))
-            await asyncio.sleep(max(0.0, begin_s + self.script.seconds - time.monotonic()))
-            await asyncio.sleep(min(AFTERWARDS_S, self.script.seconds / 4))
-            end_s = time.monotonic()
-            for client in clients:
-                client.stopped = True
-            _, late = await asyncio.wait(working, timeout=CLIENTS_END_S)
-            if late:
-                ledger.wrong(f"{len(late)} clients were still refused {CLIENTS_END_S} s after the last fault", "progress")
-            ledger.judge_progress(begin_s, end_s)
-            given_up = await self.settle()
-            await asyncio.to_thread(self.judge, given_up)
+        tasks = [asyncio.create_task(self.act_out(clients, working)), asyncio.create_task(world.node.supervise()),
+                 asyncio.create_task(self.watch())]
+        try:  # the first ends in good order, the others only by a mistake of this program
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in [*beside, *working]:
-                task.cancel()
-            results = await asyncio.gather(*beside, *working, return_exceptions=True)
+            failures = await end_tasks([*tasks, *working])
             ledger.lives = world.node.starts
             await asyncio.to_thread(self.judge_end)
             await world.hang_up()
-        for failed in results:
-            if isinstance(failed, Exception):
-                raise failed
+        for failure in failures:
+            raise failure
+
+    async def act_out(self, clients, working):
+        """The script, some time without faults, and the quiet phase."""
+        begin_s = time.monotonic()
+        await asyncio.gather(*(self.disturb(event, begin_s) for event in self.script.events))
+        await asyncio.sleep(max(0.0, begin_s + self.script.seconds - time.monotonic()))
+        await asyncio.sleep(min(AFTERWARDS_S, self.script.seconds / 4))
+        self.ledger.judge_progress(begin_s, time.monotonic())
+        for client in clients:
+            client.stopped = True
+        _, late = await asyncio.wait(working, timeout=CLIENTS_END_S)
+        if late:
+            self.ledger.wrong(f"{len(late)} clients were still refused {CLIENTS_END_S} s after the last fault", "progress")
+        try:
+            given_up = await self.settle()
+            await asyncio.to_thread(self.judge, given_up)
+        except (OSError, RuntimeError, http.client.HTTPException) as e:
+            self.ledger.wrong(f"the server does not answer in the quiet phase: {e!r}")
 
     # --- the quiet phase ---
 
@@ -241,6 +246,15 @@ def show_tasks():
     """What everything waits for, when a run does not go on: kill -USR1."""
     for task in asyncio.all_tasks():
         task.print_stack()
+
+
+async def end_tasks(tasks):
+    """Cancels them until they have ended: a cancellation may be lost when it meets an error. What they failed with."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=1)
+    return [task.exception() for task in tasks if not task.cancelled() and task.exception() is not None]
 
 
 def parse_options():

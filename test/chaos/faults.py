@@ -8,6 +8,7 @@
 `unable`: why this machine cannot do it, or None.
 """
 import asyncio
+import contextlib
 import dataclasses
 import resource
 import signal
@@ -216,7 +217,8 @@ def lift(limit):
 
 
 async def limit_files(world, event):
-    world.node.limit(resource.RLIMIT_NOFILE, max(16, world.node.descriptors() + int(event.fields["more"])))
+    with contextlib.suppress(OSError):  # it is between two lives
+        world.node.limit(resource.RLIMIT_NOFILE, max(16, world.node.descriptors() + int(event.fields["more"])))
 
 
 async def limit_no_files(world, event):
