@@ -13,7 +13,7 @@ enum rc access_session_open(struct access *a, const struct access_session_of *of
                             char text[static ACCESS_TOKEN_TEXT + 1])
 {
     struct access_token_spec spec = { .org = of->org,
-                                      .name = str_sub(of->name, 0, ACCESS_SESSION_NAME_MAX),
+                                      .name = str_cut_utf8(of->name, ACCESS_SESSION_NAME_MAX),
                                       .read_only = of->read_only,
                                       .role = of->role,
                                       .lifetime_us = ACCESS_SESSION_US,

@@ -64,7 +64,9 @@ struct db_stmt *db_prepare(struct db *db, const char *sql);
 struct db_stmt *db_prepare_once(struct db *db, const char *sql);
 void db_release(struct db_stmt *s); /* NULL is fine */
 void db_bind_int(struct db_stmt *s, int at, int64_t value);
-void db_bind_text(struct db_stmt *s, int at, struct str value); /* borrowed until step/reset */
+/* Borrowed until step/reset. PostgreSQL's texts hold no U+0000 and only UTF-8: a statement that looks for another, or
+ * deletes, finds nothing, and one that would put it into a row is RC_INVALID. */
+void db_bind_text(struct db_stmt *s, int at, struct str value);
 void db_bind_blob(struct db_stmt *s, int at, struct str value);
 void db_bind_null(struct db_stmt *s, int at);
 void db_bind_opt_text(struct db_stmt *s, int at, struct str value); /* NULL when ptr is NULL */

@@ -48,6 +48,7 @@ struct db_stmt *db_postgres_stmt_new(struct db *db, const char *sql);
 void db_postgres_stmt_free(struct db_stmt *s);
 void db_postgres_stmt_ready(struct db_stmt *s);
 void db_postgres_bind_int(struct db_stmt *s, int at, int64_t value);
+void db_postgres_bind_text(struct db_stmt *s, int at, struct str value);
 void db_postgres_bind_bytes(struct db_stmt *s, int at, struct str value);
 void db_postgres_bind_null(struct db_stmt *s, int at);
 bool db_postgres_step(struct db_stmt *s, enum rc *rc);

@@ -32,7 +32,9 @@ struct postgres_stmt {
     struct db_stmt base;
     char *text; /* with $1, $2 ... */
     int param_count;
-    bool is_write; /* changes rows, and so may break a constraint */
+    bool is_write;      /* changes rows, and so may break a constraint */
+    bool is_insert;     /* puts its parameters into rows: INSERT and UPDATE */
+    bool is_impossible; /* a text is bound that no row can hold */
     bool is_on_server;
     char name[NAME_TEXT];
     Oid *types;
@@ -83,11 +85,10 @@ static int write_text(const char *sql, struct buf *out)
     return highest;
 }
 
-static bool does_write(const char *sql)
+static bool sql_begins(const char *sql, const char *const *words)
 {
-    static const char *const words[] = { "INSERT", "UPDATE", "DELETE", "WITH" };
-    for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (strncmp(sql, words[i], strlen(words[i])) == 0)
+    for (; *words != NULL; words++)
+        if (strncmp(sql, *words, strlen(*words)) == 0)
             return true;
     return false;
 }
@@ -102,7 +103,8 @@ struct db_stmt *db_postgres_stmt_new(struct db *db, const char *sql)
     s->param_count = write_text(sql, &text);
     s->text = xmemdup(text.ptr == NULL ? "" : text.ptr, text.len + 1);
     buf_fini(&text);
-    s->is_write = does_write(sql);
+    s->is_insert = sql_begins(sql, (const char *const[]){ "INSERT", "UPDATE", NULL });
+    s->is_write = s->is_insert || sql_begins(sql, (const char *const[]){ "DELETE", "WITH", NULL });
     size_t count = (size_t)s->param_count + 1;
     s->types = xcalloc(count, sizeof(*s->types));
     s->values = xcalloc(count, sizeof(*s->values));
@@ -136,6 +138,7 @@ void db_postgres_stmt_ready(struct db_stmt *any)
 {
     struct postgres_stmt *s = stmt_of(any);
     db_postgres_reset(any);
+    s->is_impossible = false;
     for (int i = 0; i < s->param_count; i++)
         s->values[i] = NULL;
 }
@@ -167,6 +170,15 @@ void db_postgres_bind_int(struct db_stmt *any, int at, int64_t value)
 void db_postgres_bind_bytes(struct db_stmt *any, int at, struct str value)
 {
     param_bind(stmt_of(any), at, value.ptr == NULL ? "" : value.ptr, value.len, true);
+}
+
+/* PostgreSQL would end the transaction over what its texts cannot hold. */
+void db_postgres_bind_text(struct db_stmt *any, int at, struct str value)
+{
+    struct postgres_stmt *s = stmt_of(any);
+    if (value.len > 0 && (!str_is_utf8(value) || memchr(value.ptr, '\0', value.len) != NULL))
+        s->is_impossible = true;
+    db_postgres_bind_bytes(any, at, value);
 }
 
 void db_postgres_bind_null(struct db_stmt *any, int at)
@@ -264,6 +276,11 @@ bool db_postgres_step(struct db_stmt *any, enum rc *rc)
     struct postgres_stmt *s = stmt_of(any);
     struct postgres *db = postgres_of(any->db);
     *rc = RC_OK;
+    if (s->is_impossible) {
+        *rc = s->is_insert ? RC_INVALID : RC_OK;
+        db->changes = 0;
+        return false;
+    }
     if (s->result == NULL) {
         s->row = -1;
         *rc = stmt_execute(db, s);

@@ -272,9 +272,21 @@ static void compare_rows(struct difference *d, json_t *before, json_t *after)
 
 /* --- writing --------------------------------------------------------------------------------------- */
 
-static struct str audit_text(struct str s)
+/* Names that somebody tried may hold anything; what is no text is shown as question marks. */
+static struct str audit_text(struct str s, char clean[static STORE_AUDIT_TEXT])
 {
-    return s.ptr == NULL ? STR("") : str_cut_utf8(s, STORE_AUDIT_TEXT);
+    struct str text = s.ptr == NULL ? STR("") : str_cut_utf8(s, STORE_AUDIT_TEXT);
+    if (str_is_utf8(text) && str_find(text, '\0') == text.len)
+        return text;
+    for (size_t i = 0; i < text.len;) {
+        size_t len = str_utf8_sequence((const unsigned char *)text.ptr + i, text.len - i);
+        bool is_text = len > 0 && text.ptr[i] != '\0';
+        len = len > 0 ? len : 1;
+        for (size_t n = 0; n < len; n++)
+            clean[i + n] = is_text ? text.ptr[i + n] : '?';
+        i += len;
+    }
+    return str_of(clean, text.len);
 }
 
 /* Each bound by its index, past the newest that may stay. */
@@ -313,6 +325,7 @@ enum rc store_audit_put(struct store_tx *tx, const struct store_audit_new *new)
     const struct str texts[] = { row->action,    row->kind,     row->object, row->name,
                                  row->about,     row->who_kind, row->who_id, row->who_name,
                                  row->operation, row->peer,     row->request };
+    char clean[COUNT_OF(texts)][STORE_AUDIT_TEXT];
     struct store_act *act = store_act_now();
     struct db_stmt *s = db_prepare(tx->db, sql);
     int at = 1;
@@ -321,7 +334,7 @@ enum rc store_audit_put(struct store_tx *tx, const struct store_audit_new *new)
     db_bind_int(s, at++, new->app);
     db_bind_int(s, at++, new->is_passing);
     for (size_t i = 0; i < COUNT_OF(texts); i++)
-        db_bind_text(s, at++, audit_text(texts[i]));
+        db_bind_text(s, at++, audit_text(texts[i], clean[i]));
     db_bind_text(s, at, row->changes.ptr == NULL ? STR("[]") : row->changes);
     int64_t num = 0;
     enum rc rc = store_row_insert(s, &num);

@@ -242,6 +242,43 @@ static void a_long_value_is_cut_to_what_differs(void **state)
     assert_true(rows[0].changes.len < 2 * (STORE_AUDIT_VALUE + 16) + 100);
 }
 
+/* A row of a megabyte comes whole to what reads it, or the commit would be refused. */
+static void a_change_of_a_very_long_text_leaves_a_row(void **state)
+{
+    enum { LONG = 1 << 20 };
+    struct fixture *f = *state;
+    struct things t;
+    size_t count;
+    make_app(f, &t);
+    char *text = arena_alloc(&f->arena, LONG);
+    memset(text, 'x', LONG);
+    memcpy(text + LONG - 7, "%s:\"'\\\n", 7); /* and whatever is in it */
+    t.app.name = str_of(text, LONG);
+    struct store_tx *tx = open_tx(f);
+    assert_int_equal(store_application_update(tx, &t.app), RC_OK);
+    assert_int_equal(store_commit(tx), RC_OK);
+    const struct store_audit *rows = all(f, &count);
+    assert_true(str_eq(rows[0].action, STR("changed")) && holds(rows[0].changes, "xxx"));
+    tx = open_tx(f);
+    text[LONG - 1] = 'y';
+    assert_int_equal(store_application_update(tx, &t.app), RC_OK);
+    assert_int_equal(store_commit(tx), RC_OK);
+    rows = all(f, &count);
+    assert_true(holds(rows[0].changes, "%s:\\\"'\\\\y"));
+}
+
+static void a_name_that_is_no_text_is_shown_with_question_marks(void **state)
+{
+    struct fixture *f = *state;
+    size_t count;
+    enter(TEST_ORG);
+    store_act_who(STR("user"), STR(""), str_of("a\0b\xff\xc3\xa9", 6), TEST_ORG);
+    assert_int_equal(store_audit_act(f->store, "refused"), RC_OK);
+    leave();
+    const struct store_audit *rows = all(f, &count);
+    assert_true(str_eq(rows[0].who_name, STR("a?b?\xc3\xa9")));
+}
+
 static void a_commit_leaves_a_bounded_number_of_rows(void **state)
 {
     enum { MANY = 500 };
@@ -333,6 +370,8 @@ int main(void)
         TEST(what_is_deleted_is_shown_once_more),
         TEST(passing_tokens_that_expired_go_without_a_row),
         TEST(a_long_value_is_cut_to_what_differs),
+        TEST(a_change_of_a_very_long_text_leaves_a_row),
+        TEST(a_name_that_is_no_text_is_shown_with_question_marks),
         TEST(a_commit_leaves_a_bounded_number_of_rows),
         TEST(refusals_push_nothing_else_out_and_are_bounded),
         TEST(rows_are_forgotten_in_time),

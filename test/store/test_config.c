@@ -376,6 +376,68 @@ static void pages_of_event_types_are_full_however_many_are_hidden(void **state)
     store_end(tx);
 }
 
+static void names_are_paged_in_the_order_of_bytes(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = { "B", "_", "a", "b" }; /* not as a language sorts them */
+    struct store_event_type out[4];
+    struct store_page_end end;
+    struct store_page page = { .limit = 1 };
+    struct store_tx *tx = begin(f);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct store_event_type et = { .org = TEST_ORG,
+                                       .id = str_from(
+                                           id_text(f, "evtype_", id_new(store_ids(f->store)))),
+                                       .name = str_from(names[COUNT_OF(names) - 1 - i]),
+                                       .description = STR("d") };
+        assert_int_equal(store_event_type_insert(tx, &et), RC_OK);
+    }
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        assert_int_equal(
+            store_event_type_list(tx, TEST_ORG, true, STR_NONE, &page, &f->arena, out, &end),
+            RC_OK);
+        assert_int_equal(end.count, 1);
+        assert_true(str_eq(out[0].name, str_from(names[i])));
+        assert_int_equal(end.done, i + 1 == COUNT_OF(names));
+        page.after = out[0].name;
+    }
+    store_end(tx);
+}
+
+static size_t search(struct fixture *f, struct store_tx *tx, const char *text)
+{
+    struct store_application_found out[4];
+    struct store_page_end end;
+    const struct store_page page = { .limit = 4 };
+    assert_int_equal(store_application_search(tx, TEST_ORG, str_from(text),
+                                              STORE_APPLICATIONS_BY_NAME, &page, &f->arena, out,
+                                              &end),
+                     RC_OK);
+    return end.count;
+}
+
+static void a_search_looks_past_the_case_of_ascii_letters_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct store_tx *tx = begin(f);
+    struct store_application app = new_app(f, NULL,
+                                           "\xc3\x89"
+                                           "COLE 100%_\\");
+    assert_int_equal(store_application_insert(tx, &app), RC_OK);
+    assert_int_equal(search(f, tx,
+                            "\xc3\x89"
+                            "cole"),
+                     1);
+    assert_int_equal(search(f, tx,
+                            "\xc3\xa9"
+                            "cole"),
+                     0);
+    assert_int_equal(search(f, tx, "100%_\\"), 1); /* nothing stands for something else */
+    assert_int_equal(search(f, tx, "1%0"), 0);
+    assert_int_equal(search(f, tx, ""), 1);
+    store_end(tx);
+}
+
 static void tokens_of_a_session_end_later_but_never_later_than_they_would(void **state)
 {
     struct fixture *f = *state;
@@ -455,6 +517,8 @@ int main(void)
         T(all_live_endpoints_come_oldest_first),
         T(event_types_are_filtered_by_archive_and_flags),
         T(pages_of_event_types_are_full_however_many_are_hidden),
+        T(names_are_paged_in_the_order_of_bytes),
+        T(a_search_looks_past_the_case_of_ascii_letters_alone),
         T(tokens_of_a_session_end_later_but_never_later_than_they_would),
         T(tokens_end_by_application_and_session),
     };

@@ -57,6 +57,36 @@ static int64_t count(struct db *db)
     return number(db, "SELECT count(*) FROM t");
 }
 
+static void assert_not_there(struct db *db, struct str text)
+{
+    enum rc rc;
+    struct db_stmt *s = db_prepare(db, "SELECT a FROM t WHERE b = ? OR ?2 = ?2");
+    db_bind_text(s, 1, text);
+    db_bind_int(s, 2, 1);
+    assert_false(db_step(s, &rc));
+    assert_int_equal(rc, RC_OK);
+    s = db_prepare(db, "DELETE FROM t WHERE b = ?");
+    db_bind_text(s, 1, text);
+    assert_int_equal(db_run(s), RC_OK);
+    assert_int_equal(db_changes(db), 0);
+}
+
+static void a_text_that_it_cannot_hold_is_found_in_no_row_and_put_into_none(void **state)
+{
+    struct db *db = *state;
+    const struct str texts[] = { str_of("a\0b", 3), STR("\xff"), STR("\xed\xa0\x80") };
+    assert_int_equal(db_begin(db, true), RC_OK);
+    assert_int_equal(put(db, 1, STR("a"), STR("")), RC_OK);
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_not_there(db, texts[i]);
+        assert_int_equal(put(db, 2, texts[i], STR("")), RC_INVALID);
+    }
+    assert_int_equal(put(db, 2, STR("b"), STR("\xff")),
+                     RC_OK); /* the statement is as good as before */
+    assert_int_equal(db_commit(db), RC_OK);
+    assert_int_equal(count(db), 2);
+}
+
 /* Ends the server's side of the connection. */
 static void cut(struct db *db)
 {
@@ -350,6 +380,7 @@ int main(void)
         TEST(a_rolled_back_transaction_leaves_nothing),
         TEST(a_transaction_whose_read_failed_is_not_committed),
         TEST(a_reader_sees_one_state_and_cannot_write),
+        TEST(a_text_that_it_cannot_hold_is_found_in_no_row_and_put_into_none),
         TEST(a_lost_connection_is_an_error_and_stale),
         TEST(a_server_that_does_not_answer_is_given_up),
         TEST(a_dropped_table_is_not_found),
