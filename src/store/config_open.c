@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
+#include "store/folder_priv.h"
 #include "store/migrations_priv.h"
 
 enum { TRIGGERS_MAX = 1 << 18 };
@@ -76,7 +77,7 @@ static const uint64_t triggers_key[2] = { 1196573011, 1 };
 /* They are made anew when this program's differ from those that are there. */
 static enum rc triggers_put(struct store_tx *tx, struct str text)
 {
-    static const char name[] = "triggers";
+    static const char name[] = CONFIG_TRIGGERS_SETTING;
     char mark[17];
     struct arena scratch;
     struct str kept = STR_NONE;
@@ -160,12 +161,30 @@ static enum rc start_watching(struct store_config *c, struct buf *why)
     return rc;
 }
 
+/* A database that store_copy() has begun to fill. */
+static enum rc refuse_unfinished(struct store_config *c, struct buf *why)
+{
+    enum rc rc;
+    struct db_stmt *s =
+        db_prepare(c->writer.db,
+                   "SELECT 1 FROM pg_class WHERE oid = to_regclass('" STORE_COPY_MARK "') LIMIT 1");
+    bool is_begun = db_step(s, &rc);
+    db_reset(s);
+    if (!is_begun)
+        return rc;
+    buf_say(why, "a copy into this database was not finished: run \"grapnel store copy\" again as "
+                 "before, or drop the database");
+    return RC_CORRUPT;
+}
+
 enum rc store_config_open(struct store_config *c, const struct store_options *o, struct buf *why)
 {
     config_init(c, o);
     enum rc rc = c->url != NULL ? RC_OK : store_config_is_there(c->path, o->dir, why);
     if (rc == RC_OK)
         rc = store_config_connect(&c->writer, why);
+    if (rc == RC_OK && c->url != NULL)
+        rc = refuse_unfinished(c, why);
     if (rc == RC_OK)
         rc = store_migrate(c->writer.db, store_config_migrations, store_config_migration_count,
                            o->clock, c->path, why);

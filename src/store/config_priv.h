@@ -16,6 +16,9 @@ enum {
     CONFIG_CACHE_BYTES = 1 << 20, /* of each connection */
 };
 
+/* In the settings of a database on a server: a hash of the triggers that were made in it. It stays where they are. */
+#define CONFIG_TRIGGERS_SETTING "triggers"
+
 struct store_tx {
     struct store_config *config;
     struct db *db; /* opened on first use */

@@ -13,7 +13,7 @@ MUST_USE enum rc store_folder_make(const char *path, bool no_sync, struct buf *w
  * closed in any case. */
 MUST_USE enum rc store_folder_lock(const char *dir, bool is_server, int *fd, struct buf *why);
 
-/* In a folder that store_copy() has begun to fill: the server does not open it. */
+/* What store_copy() has begun to fill: a file in a folder, a table in a database. The server opens neither. */
 #define STORE_COPY_MARK "copying"
-/* RC_CORRUPT: there is such a mark. */
+/* RC_CORRUPT: there is such a file. */
 MUST_USE enum rc store_folder_is_whole(const char *dir, struct buf *why);

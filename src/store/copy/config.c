@@ -5,6 +5,7 @@
  */
 #include "store/copy/config_priv.h"
 
+#include "store/config_priv.h"
 #include "store/copy/keys_priv.h"
 #include "store/migrations_priv.h"
 
@@ -86,16 +87,34 @@ static void tables_free(struct config_tables *list)
 
 struct config_rows {
     struct copy_sink sink;
-    size_t seed_bytes; /* as the target has it; 0: it is another table */
+    bool is_settings;
+    size_t seed_bytes; /* as the target has it */
 };
 
 static enum rc config_row(void *ctx, struct copy_row *row)
 {
     struct config_rows *rows = ctx;
     uint8_t room[COPY_SERVER_SEED_BYTES];
-    if (rows->seed_bytes > 0 && str_eq(row->at[0].bytes, STR(COPY_SEED_SETTING)))
+    if (rows->is_settings && str_eq(row->at[0].bytes, STR(CONFIG_TRIGGERS_SETTING)))
+        return RC_OK; /* of the database that it is in */
+    if (rows->is_settings && str_eq(row->at[0].bytes, STR(COPY_SEED_SETTING)))
         row->at[1].bytes = store_copy_seed(row->at[1].bytes, rows->seed_bytes, room);
     return store_copy_sink_put(&rows->sink, row);
+}
+
+static enum rc table_check(const struct copy_side *to, const char *name, int64_t wanted)
+{
+    char sql[256];
+    int64_t found;
+    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", name);
+    enum rc rc = store_copy_number(to, sql, &found);
+    if (rc != RC_OK || found == wanted)
+        return rc;
+    buf_say(to->why,
+            "%" PRId64 " rows of the table %s there and %" PRId64
+            " in the copy (which is not kept)",
+            wanted, name, found);
+    return RC_CORRUPT;
 }
 
 /* What is there was made by triggers of tables before: it is one of those that follow from others. */
@@ -103,7 +122,9 @@ static enum rc copy_table(const struct copy_side *from, const struct copy_side *
                           const struct config_table *t, int64_t *count)
 {
     char sql[SQL_MAX], name[128];
-    struct config_rows rows = { .seed_bytes = 0 };
+    struct config_rows rows = { .is_settings = str_eq(t->name, STR("setting")),
+                                .seed_bytes = to->file != NULL ? COPY_FILE_SEED_BYTES
+                                                               : COPY_SERVER_SEED_BYTES };
     (void)snprintf(name, sizeof name, "\"%.*s\"", STR_ARGS(t->name));
     (void)snprintf(sql, sizeof sql, "DELETE FROM %s", name);
     enum rc rc = store_copy_run(to, sql);
@@ -111,11 +132,11 @@ static enum rc copy_table(const struct copy_side *from, const struct copy_side *
         return rc;
     (void)snprintf(sql, sizeof sql, "SELECT %s FROM %s", t->columns.ptr, name);
     store_copy_sink_init(&rows.sink, to, name, t->columns.ptr, t->kinds.ptr);
-    if (str_eq(t->name, STR("setting")))
-        rows.seed_bytes = to->file != NULL ? COPY_FILE_SEED_BYTES : COPY_SERVER_SEED_BYTES;
     rc = store_copy_each(from, sql, t->kinds.ptr, config_row, &rows);
     if (rc == RC_OK)
         rc = store_copy_sink_end(&rows.sink);
+    if (rc == RC_OK)
+        rc = table_check(to, name, rows.sink.count);
     *count += rows.sink.count;
     store_copy_sink_fini(&rows.sink);
     return rc;

@@ -6,6 +6,7 @@
  */
 #include "store/copy/server_priv.h"
 
+#include "store/folder_priv.h"
 #include "store/key_time_priv.h"
 #include "store/migrations_priv.h"
 #include "store/postgres/schema_priv.h"
@@ -157,7 +158,7 @@ enum rc store_copy_server_open(struct copy_server *s)
         return RC_NOT_FOUND;
     }
     if (rc == RC_OK)
-        rc = server_has_table(s, POSTGRES_COPY_MARK, &is_begun);
+        rc = server_has_table(s, STORE_COPY_MARK, &is_begun);
     if (rc == RC_OK && is_begun) {
         buf_say(s->why, "a copy into this database was not finished: finish it first");
         return RC_CORRUPT;
@@ -320,8 +321,8 @@ static enum rc begin_copy(struct copy_server *s, const char *identity)
         return rc;
     buf_init(&sql, SQL_MAX);
     buf_say(&sql,
-            "BEGIN; CREATE TABLE " POSTGRES_COPY_MARK "(n bigint PRIMARY KEY, what text NOT NULL);"
-            "INSERT INTO " POSTGRES_COPY_MARK "(n, what) VALUES(%d, '%s'); COMMIT",
+            "BEGIN; CREATE TABLE " STORE_COPY_MARK "(n bigint PRIMARY KEY, what text NOT NULL);"
+            "INSERT INTO " STORE_COPY_MARK "(n, what) VALUES(%d, '%s'); COMMIT",
             (int)MARK, identity);
     rc = server_exec(s, sql.ptr);
     buf_fini(&sql);
@@ -333,7 +334,7 @@ static enum rc check_mark(struct copy_server *s, const char *identity)
     int64_t number;
     char *begun = NULL;
     enum rc rc =
-        server_ask(s, "SELECT n, what FROM " POSTGRES_COPY_MARK " WHERE n = 0", &number, &begun);
+        server_ask(s, "SELECT n, what FROM " STORE_COPY_MARK " WHERE n = 0", &number, &begun);
     if (rc == RC_OK && (begun == NULL || strcmp(begun, identity) != 0)) {
         buf_say(s->why,
                 "a copy of another store was begun in this database: choose another, or make "
@@ -349,7 +350,7 @@ enum rc store_copy_server_make(struct copy_server *s, const char *identity)
     bool is_begun;
     enum rc rc = server_connect(s);
     if (rc == RC_OK)
-        rc = server_has_table(s, POSTGRES_COPY_MARK, &is_begun);
+        rc = server_has_table(s, STORE_COPY_MARK, &is_begun);
     if (rc == RC_OK)
         rc = is_begun ? check_mark(s, identity) : begin_copy(s, identity);
     if (rc == RC_OK)
@@ -363,8 +364,8 @@ enum rc store_copy_server_has(struct copy_server *s, int64_t n)
 {
     char sql[96];
     int64_t count;
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT count(*) FROM " POSTGRES_COPY_MARK " WHERE n = %" PRId64, n);
+    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM " STORE_COPY_MARK " WHERE n = %" PRId64,
+                   n);
     enum rc rc = server_ask(s, sql, &count, NULL);
     return rc == RC_OK && count > 0 ? RC_CONFLICT : rc;
 }
@@ -403,11 +404,11 @@ enum rc store_copy_server_done(struct copy_server *s, int64_t n)
 {
     char sql[96];
     (void)snprintf(sql, sizeof sql,
-                   "INSERT INTO " POSTGRES_COPY_MARK "(n, what) VALUES(%" PRId64 ", 'segment')", n);
+                   "INSERT INTO " STORE_COPY_MARK "(n, what) VALUES(%" PRId64 ", 'segment')", n);
     return server_exec(s, sql);
 }
 
 enum rc store_copy_server_finish(struct copy_server *s)
 {
-    return server_exec(s, "DROP TABLE " POSTGRES_COPY_MARK);
+    return server_exec(s, "DROP TABLE " STORE_COPY_MARK);
 }

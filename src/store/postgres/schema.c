@@ -178,23 +178,3 @@ enum rc store_postgres_schema_make(struct postgres_conn *c, struct buf *why)
     (void)unlocked; /* it goes with the connection */
     return rc;
 }
-
-enum rc store_postgres_schema_whole(struct postgres_conn *c, struct buf *why)
-{
-    PGresult *r;
-    enum rc rc = store_postgres_query(
-        c, "SELECT 1 FROM pg_class WHERE oid = to_regclass('" POSTGRES_COPY_MARK "')", NULL, &r);
-    if (rc != RC_OK) {
-        buf_say(why, "the database: %s", c->words);
-        return rc;
-    }
-    if (PQntuples(r) > 0) {
-        buf_say(
-            why,
-            "a copy into this database was not finished: run \"grapnel store copy\" again as before, or "
-            "drop the database");
-        rc = RC_CORRUPT;
-    }
-    PQclear(r);
-    return rc;
-}

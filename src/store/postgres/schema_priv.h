@@ -14,11 +14,6 @@ enum {
     POSTGRES_LOCK_SCHEMA = 1196573011
 };
 
-/* A table that store_copy() makes in a database that it has begun to fill: the server does not open it. */
-#define POSTGRES_COPY_MARK "copying"
-/* RC_CORRUPT: there is one. */
-MUST_USE enum rc store_postgres_schema_whole(struct postgres_conn *c, struct buf *why);
-
 /* Makes what is missing and brings what is older up to date. One process at a time does so; others wait for it. RC_CORRUPT: the tables are
  * of a newer program that this one may not share them with; RC_BUSY: something is locked for long. `why` in words. */
 MUST_USE enum rc store_postgres_schema_make(struct postgres_conn *c, struct buf *why);
