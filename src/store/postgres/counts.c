@@ -4,7 +4,8 @@
  *
  * There is no row of a delivery to count. What ended is counted by the attempts of the endpoint: one that is its
  * delivery's newest, and whose delivery does not wait again, is an end. What waits is counted in `waiting`. And what is
- * neither has been accepted after the cursor, which is a few seconds ago.
+ * neither has been accepted after the cursor, which is a few seconds ago. An endpoint is of one application, so what ended is
+ * not asked for its own.
  */
 #include "store/postgres/counts_priv.h"
 
