@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+#include "store/sealed.h"
+#include "things.h"
+
 static struct store_tx *begin(struct fixture *f)
 {
     struct store_tx *tx;
@@ -499,6 +502,54 @@ static void tokens_end_by_application_and_session(void **state)
     assert_int_equal(store_commit(tx), RC_OK);
 }
 
+/* --- what is sealed ----------------------------------------------------------------------------------------------- */
+
+struct contexts {
+    size_t count;
+    bool is_asked_once;
+    char all[1024];
+};
+
+static bool note_context(void *ctx, struct str context, struct str sealed)
+{
+    struct contexts *seen = ctx;
+    size_t kind = str_find(context, ':');
+    size_t used = strlen(seen->all);
+    assert_true(kind < context.len && sealed.len > 0);
+    (void)snprintf(seen->all + used, sizeof(seen->all) - used, "%.*s ",
+                   STR_ARGS(str_sub(context, 0, kind)));
+    seen->count++;
+    return seen->is_asked_once;
+}
+
+static void every_kind_of_sealed_value_is_shown(void **state)
+{
+    struct fixture *f = *state;
+    struct contexts seen = { 0 };
+    struct things t = plan(f);
+    int64_t count = 0;
+    struct str proof;
+    struct store_tx *tx = begin(f);
+    t.ep.headers = t.ep.options_sealed = STR("sealed");
+    t.source.secrets = t.filter.credentials = STR("sealed");
+    t.chain.token = t.chain.token_hash = STR("sealed");
+    t.user.totp = t.user.secret = STR("sealed");
+    make_all(tx, &t);
+    assert_int_equal(store_sealed_each(store_tx_db(tx), note_context, &seen, &count), RC_OK);
+    assert_int_equal(count, seen.count);
+    assert_string_equal(seen.all,
+                        "endpoint headers options source source-url filter filter-url filter-chain"
+                        " user-totp user-shared ");
+    seen = (struct contexts){ .is_asked_once = true };
+    assert_int_equal(store_sealed_each(store_tx_db(tx), note_context, &seen, &count), RC_OK);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(store_seal_proof_get(store_tx_db(tx), &f->arena, &proof), RC_NOT_FOUND);
+    assert_int_equal(store_seal_proof_set(tx, STR("\xff\x01")), RC_OK);
+    assert_int_equal(store_seal_proof_get(store_tx_db(tx), &f->arena, &proof), RC_OK);
+    assert_true(str_eq(proof, STR("\xff\x01")));
+    store_end(tx);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
 
 int main(void)
@@ -521,6 +572,7 @@ int main(void)
         T(a_search_looks_past_the_case_of_ascii_letters_alone),
         T(tokens_of_a_session_end_later_but_never_later_than_they_would),
         T(tokens_end_by_application_and_session),
+        T(every_kind_of_sealed_value_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
