@@ -21,30 +21,50 @@ enum {
     EXPIRE_ROWS = 500,
     EXPIRE_SEGMENTS = 8, /* looked at in a round */
     SLOW_US = 60000000,  /* what is done once a minute */
-    FREEZE_AFTER_US = 300000000
+    FREEZE_AFTER_US = 300000000,
+    RATE_KNOWN_US = 60000000,
+    MANY_SEGMENTS = 100,
+    SEGMENTS_MOST = 300,
+    FILES_IN_SEGMENT = 10 /* a partition may hold what so many files would */
 };
 static const int64_t span_least_us = 600000000, span_first_us = INT64_C(3600) * 1000000;
 
 /* --- segments ---------------------------------------------------------------------------------------- */
 
-/* How long it takes to fill one, at the rate of the present one. */
+/* Between how short and how long one may be. Each costs every plan of the parent tables a little, so that there are not to
+ * be more than some hundreds in the time that messages are kept. */
+static void bound_span(struct store_postgres *s, int64_t *least_us, int64_t *most_us)
+{
+    struct postgres_segments list = store_postgres_segments_get(s);
+    bool are_many = list.count > MANY_SEGMENTS;
+    store_postgres_segments_free(&list);
+    int64_t share_us = store_kept_us(&s->base) / SEGMENTS_MOST;
+    *most_us = s->base.o.segment_us;
+    *least_us = are_many && share_us > span_least_us ? share_us : span_least_us;
+    if (are_many && *most_us < *least_us)
+        *most_us = *least_us;
+    if (*least_us > *most_us)
+        *least_us = *most_us;
+}
+
+/* How long it takes to fill one, at the rate of the present one; that is known after a while. */
 static void mind_span(struct store_postgres *s, int64_t now_us)
 {
-    int64_t most_us = s->base.o.segment_us, span_us = most_us;
+    int64_t least_us, most_us;
     struct postgres_segment *seg = store_postgres_segment_of(s, store_key_at(now_us));
     if (seg == NULL)
         return;
-    int64_t age_us = now_us - store_key_time_us(seg->first_k),
-            messages = atomic_load(&seg->messages);
+    int64_t age_us = now_us - store_key_time_us(seg->first_k);
+    double messages = (double)atomic_load(&seg->messages) / (double)s->base.o.segment_messages;
+    double bytes = (double)atomic_load(&seg->payload_bytes) / (double)s->base.o.segment_bytes;
     store_postgres_segment_unref(seg);
-    if (messages == 0 || age_us < ROUND_US)
+    double filled = (messages > bytes ? messages : bytes) / FILES_IN_SEGMENT;
+    if (age_us < RATE_KNOWN_US)
         return;
-    double full_us = (double)age_us * (double)s->base.o.segment_messages / (double)messages;
-    if (full_us < (double)span_us)
-        span_us = (int64_t)full_us;
-    if (span_us < span_least_us)
-        span_us = span_least_us < most_us ? span_least_us : most_us;
-    atomic_store(&s->span_us, span_us);
+    bound_span(s, &least_us, &most_us);
+    double full_us = filled > 0 ? (double)age_us / filled : (double)most_us;
+    int64_t span_us = full_us < (double)most_us ? (int64_t)full_us : most_us;
+    atomic_store(&s->span_us, span_us < least_us ? least_us : span_us);
 }
 
 enum rc store_postgres_keeper_ahead(struct store_postgres *s)
