@@ -197,7 +197,7 @@ static FILE *open_chance(void)
 FILE *fopen64(const char *restrict path, const char *restrict mode)
 {
     static const char resolver[] = "nameserver " SIM_DNS_HOST "\n",
-                      hosts[] = "127.0.0.1 localhost\n";
+                      hosts[] = "127.0.0.1 localhost\n", order[] = "hosts: files dns\n";
     char boot[64];
     if (!machine_is_on())
         return REAL(fopen64)(path, mode);
@@ -209,6 +209,8 @@ FILE *fopen64(const char *restrict path, const char *restrict mode)
         return open_fake("resolv.conf", resolver, sizeof resolver - 1);
     if (strcmp(path, "/etc/hosts") == 0)
         return open_fake("hosts", hosts, sizeof hosts - 1);
+    if (strcmp(path, "/etc/nsswitch.conf") == 0)
+        return open_fake("nsswitch.conf", order, sizeof order - 1);
     if (strcmp(path, "/proc/sys/kernel/random/boot_id") == 0) {
         (void)snprintf(boot, sizeof boot, "00000000-0000-4000-8000-%012llx\n",
                        (unsigned long long)MACHINE->boot_us);

@@ -363,9 +363,11 @@ ssize_t net_receive(int fd, struct msghdr *msg, int flags)
 static ssize_t receive_datagram(struct net_socket *s, int fd, struct msghdr *msg, int flags)
 {
     struct net_address sender = s->peer;
+    socklen_t room = msg->msg_namelen; /* the call says that the other end of a pair has no name */
     ssize_t n = machine_call(SYS_recvmsg, fd, msg, flags | MSG_DONTWAIT);
     if (n < 0)
         return n;
+    msg->msg_namelen = room;
     if (s->sender_count > 0) {
         sender = s->senders[0];
         memmove(s->senders, s->senders + 1, --s->sender_count * sizeof *s->senders);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The least world that there can be, to prove the machine by: clients publish to an application with one endpoint, and
- * its receiver takes what comes. Lives end as the dice say, faults come and go, and in the last life all is well again.
+ * The least world that there can be, to prove the machine by: clients publish to an application with one endpoint, whose
+ * name is looked up, and its receiver takes what comes. Lives end as the dice say, faults come and go, and in the last life all is well again.
  * What was answered 202 has to have arrived then, and nothing else, and its history has to be there.
  *
  * Settings: lives, faults (yes or no), messages; what is not set is drawn.
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "world_dns.h"
 #include "world_http.h"
 
 enum { MESSAGES_MAX = 4000, CLIENTS = 3, ID_SIZE = 40 };
@@ -153,7 +154,7 @@ static void configure(void)
     char id[ID_SIZE];
     insist(c, "/api/v1/app", json, "{\"name\":\"first\",\"uid\":\"first\"}", 201, id);
     insist(c, "/api/v1/app/first/endpoint", json,
-           "{\"uid\":\"only\",\"url\":\"http://93.184.216.34/hook\"}", 201, id);
+           "{\"uid\":\"only\",\"url\":\"http://hook.example.com/hook\"}", 201, id);
     state->has_endpoint = true;
     http_client_free(c);
 }
@@ -203,6 +204,7 @@ static void run_faults(void *arg)
     for (;;) {
         sim_sleep((int64_t)sim_dice(SIM_PLAN, 600 * SIM_MS));
         draw_fault();
+        dns_set_mood((enum dns_mood)sim_dice(SIM_PLAN, DNS_MOODS));
     }
 }
 
@@ -258,6 +260,8 @@ static void judge(void)
 void world_run(void)
 {
     (void)http_receiver_start(RECEIVER, receive_one, NULL);
+    dns_start();
+    dns_add("hook.example.com", "93.184.216.34");
     if (!is_last_life())
         sim_spawn("end", run_end, NULL);
     if (state->has_faults && !is_last_life())
@@ -271,5 +275,7 @@ void world_run(void)
     (void)sim_wait(has_all_arrived, NULL, sim_now_us() + 40 * SIM_HOUR);
     judge();
     judge_history();
+    if (dns_questions() == 0 && sim_life() == 0)
+        sim_fail(SIM_BROKEN, 0, "nobody has asked for the receiver's name");
     sim_stop(-1);
 }
