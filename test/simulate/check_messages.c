@@ -229,12 +229,13 @@ static bool failure_is_explained(const struct model *m, const struct model_publi
 static bool delivery_is_wanted(const struct model *m, const struct model_publish *p, int endpoint,
                                struct check_broken *out)
 {
-    const struct model_attempt *a = first_attempt(m, p->id, endpoint);
-    if (a == NULL || m->endpoints[endpoint].was_replayed ||
+    bool is_known =
+        first_attempt(m, p->id, endpoint) != NULL || state_of(m, p->id, endpoint) != NULL;
+    if (!is_known || m->endpoints[endpoint].was_replayed ||
         !model_is_surely_off(m, endpoint, p->begin_us, p->end_us))
         return true;
-    return check_break(out, 1, "%s was accepted while endpoint %d was off, and arrived there",
-                       p->id, endpoint);
+    return check_break(out, 1, "%s was accepted while endpoint %d was off, and is for it", p->id,
+                       endpoint);
 }
 
 static bool delivery_is_settled(const struct model *m, const struct model_publish *p, int endpoint,

@@ -73,6 +73,9 @@ static void a_message_from_while_an_endpoint_was_off_is_noticed(void **state)
     switched(m, 1, false, 0.5, 0.6);
     struct model_publish *a = published(m, 1, 0, "a", 1, 1.1, "a");
     must_hold(m, check_settled);
+    (void)stands(m, a, 1, 4);
+    must_break(m, check_settled, 1);
+    m->state_count = 0;
     (void)arrived(m, a, 1, 1.2, 200);
     must_break(m, check_settled, 1);
     m->endpoints[1].was_replayed = true;
