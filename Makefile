@@ -10,7 +10,7 @@ VERSION = $(shell sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
 SAN_OPTIONS = -Db_lundef=false -Dtests=true
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash fault chaos simulate pictures bench soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
+.PHONY: help run build test check crash fault chaos simulate mutants pictures bench soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ simulate:        ## play simulated servers until the time is over, a failing see
 	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
 	@ninja -C build/gcc -j $(JOBS) grapnel test/simulate/simulate test/simulate/libworkload.so
 	@tools/simulate --jobs=$(JOBS) $(if $(PLAN),$(PLAN),$(if $(SEED),--seeds=$(SEED),--hours=$(HOURS)))
+
+mutants:         ## make known faults one at a time, and see that the store's tests and the simulator notice them (T="one another")
+	@tools/install test
+	@JOBS=$(JOBS) tools/mutants $(T)
 
 pictures:        ## compare pages with the pictures that were last looked at (ACCEPT=1: these are the new ones)
 	@tools/install test
