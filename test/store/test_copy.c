@@ -4,7 +4,9 @@
  */
 #include "copied.h"
 #include "postgres.h"
+#include "store/backend.h"
 
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,6 +55,49 @@ static void a_store_that_came_back_goes_on(void **state)
     assert_int_equal(stats.messages, c->counts.messages + 1);
     assert_int_equal(finish(c->f, p.first, 1, STORE_PENDING, STORE_SUCCESS), RC_OK);
     c->f->options.dir = dir;
+}
+
+/* On the database, and then in a folder again. */
+static void a_server_on_the_database_goes_on(void **state)
+{
+    struct copied *c = *state;
+    const struct store_options files = c->f->options;
+    struct store_delivery_row *rows;
+    size_t count;
+    char own[COPIED_PATH_BYTES];
+    (void)snprintf(own, sizeof own, "%s-own", c->f->dir);
+    copied_well(c, c->f->dir, copied_url);
+    copied_expect_sql(
+        "SELECT count(*) FROM waiting w WHERE tip <> coalesce((SELECT max(ak) FROM attempt a"
+        " WHERE a.msg = w.msg AND a.endpoint = w.endpoint), 0)",
+        "0");
+    c->f->options.backend = &store_postgres_backend;
+    c->f->options.url = copied_url;
+    c->f->options.dir = own;
+    fixture_reopen(c->f);
+    expect_replayed(c->f, "key 2", STORE_REPLAYED);
+    struct published p = publish(c->f, (struct publish_spec){ .event_id = "event 1" });
+    assert_int_equal(p.result, STORE_EVENT_ID_TAKEN);
+    assert_int_equal(state_of(c->f, p.first, 1), STORE_PENDING);
+    assert_int_equal(finish(c->f, p.first, 1, STORE_PENDING, STORE_SUCCESS), RC_OK);
+    struct published more =
+        publish(c->f, (struct publish_spec){ .key = "a key of the database's" });
+    assert_int_equal(more.result, STORE_CREATED);
+    store_close(c->f->store);
+    c->f->store = NULL;
+    copied_well(c, copied_url, c->back);
+    c->f->options = files;
+    c->f->options.dir = c->back;
+    fixture_reopen(c->f);
+    assert_int_equal(state_of(c->f, p.first, 1), STORE_SUCCESS);
+    assert_int_equal(
+        store_delivery_by_message(c->f->store, TEST_APP, &more.id, &c->f->arena, &rows, &count),
+        RC_OK);
+    assert_int_equal(count, 1);
+    expect_replayed(c->f, "a key of the database's", STORE_REPLAYED);
+    expect_replayed(c->f, "key 1", STORE_REPLAYED);
+    c->f->options = files;
+    remove_folder(own);
 }
 
 static void keys_of_before_the_window_stay_behind(void **state)
@@ -167,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         COPIED_TEST(everything_comes_back_as_it_was),
         COPIED_TEST(a_store_that_came_back_goes_on),
+        COPIED_TEST(a_server_on_the_database_goes_on),
         COPIED_TEST(keys_of_before_the_window_stay_behind),
         COPIED_TEST(what_nothing_was_written_of_comes_back_as_pending),
         COPIED_TEST(what_is_in_the_way_is_named_and_left_alone),

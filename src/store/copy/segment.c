@@ -5,11 +5,14 @@
  */
 #include "store/copy/segment_priv.h"
 
+#include "store/flow.h"
+
 #include <inttypes.h>
 
 enum { SQL_MAX = 16384 };
 
 /* Numbers of a state that waits: STORE_PENDING and STORE_SENDING. */
+_Static_assert(STORE_PENDING == 1 && STORE_SENDING == 2, "statements have the numbers");
 #define WAITS(state) state " IN (1, 2)"
 
 /* What is 0 when no attempt was made. */

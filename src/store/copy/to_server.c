@@ -30,6 +30,11 @@ struct transfer {
     "coalesce((SELECT " what " FROM attempt a WHERE a.msg = d.msg AND a.endpoint = d.endpoint" \
     " ORDER BY a.ak DESC LIMIT 1), " otherwise ")"
 
+/* A time near the row's key: of the last attempt, or of the message. */
+#define STARTED "CASE WHEN d.last_at > 0 THEN d.last_at ELSE m.created END"
+
+_Static_assert(STORE_SUCCESS == 3, "a statement has the number");
+
 static const struct transfer transfers[] = {
     { "message_#",
       "k, app, org, created, deliver_at, expires, shard, tail, event_type, event_id, channels, tags, content_type,"
@@ -58,15 +63,18 @@ static const struct transfer transfers[] = {
       " tail",
       "llllllliihhhob",
       "SELECT d.msg, d.endpoint, " NEWEST(
-          "a.ak", "d.msg") " + 1, d.last_at, 0, 0, d.task, 0, 0, d.state, d.reason,"
-                           " d.trigger, 0, m.tail FROM delivery d JOIN message m ON m.k = d.msg"
-                           " WHERE d.due IS NULL AND d.state <> " NEWEST("a.state_after", "0"),
+          "a.ak",
+          "d.msg") " + 1, " STARTED ", 0, 0, d.task, 0, 0, d.state, d.reason,"
+                   " d.trigger, d.state = 3, m.tail FROM delivery d JOIN message m ON m.k = d.msg"
+                   " WHERE d.due IS NULL AND d.state <> " NEWEST("a.state_after", "0"),
       SHARD_NONE, 0 },
     { "waiting",
-      "shard, state, trigger, attempts, ahead, endpoint, msg, app, due, retry_at, asked, task, last_at, tail",
-      "hhhiillllllllb",
+      "shard, state, trigger, attempts, ahead, endpoint, msg, app, due, retry_at, asked, task, last_at, tip, tail",
+      "hhhiilllllllllb",
       "SELECT d.app, d.state, d.trigger, d.attempts, d.ahead, d.endpoint, d.msg, d.app, d.due, d.retry_at, d.asked,"
-      " d.task, d.last_at, m.tail FROM delivery d JOIN message m ON m.k = d.msg WHERE d.due IS NOT NULL",
+      " d.task, d.last_at, " NEWEST("a.ak",
+                                    "0") ", m.tail FROM delivery d JOIN message m ON m.k = d.msg"
+                                         " WHERE d.due IS NOT NULL",
       0, 7 },
     { "request_#",
       "k, source, app, at, body_bytes, status, outcome, has_message, tail, reason, method, url, peer, headers, body,"
