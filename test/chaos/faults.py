@@ -101,6 +101,7 @@ def without_broker(world):
 
 
 async def broker_pause(world, event):
+    await world.queues_kept
     world.broker.pause()
 
 
