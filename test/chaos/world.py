@@ -149,7 +149,7 @@ class World:
         self.folder, self.ledger = folder, ledger
         self.receivers, self.broker, self.node = {}, None, None
         self.endpoints, self.apps, self.door = {}, {}, ""  # by name; door: the source's path
-        self.why_no_broker, self.queues_kept = WHY_NO_BROKER, None
+        self.why_no_broker, self.are_queues_kept = WHY_NO_BROKER, False
         self.clock = Clock(folder)
         with contextlib.ExitStack() as left:  # whatever fails, nothing stays in the kernel
             self.disk = Disk(folder / "disk")
@@ -178,15 +178,11 @@ class World:
             for name, endpoint in self.endpoints.items():
                 if endpoint.is_amqp:
                     await asyncio.to_thread(self.broker.queue, name)
-            # Only then they survive a kill, and that takes a while; nobody else has to wait for it.
-            self.queues_kept = asyncio.create_task(asyncio.to_thread(self.broker.ctl, "eval", "mnesia:sync_log()."))
         self.node.make_token()
         await asyncio.to_thread(self.node.start)
 
     async def hang_up(self):
         """The receivers end; nothing is asked of them any more."""
-        if self.queues_kept is not None:
-            await self.queues_kept
         await asyncio.gather(*(receiver.close() for receiver in self.receivers.values()))
 
     def close(self):
