@@ -59,6 +59,8 @@ struct deliver_backend {
      * answered by deliver_shard_app_loaded(). */
     struct core_app *(*app)(void *ctx, int64_t app);
     void (*want_app)(void *ctx, struct deliver_shard *shard, int64_t app);
+    /* May attempts be made? Asked once a run; NULL: always. While it says no, it is asked again every quarter of a second. */
+    bool (*may_send)(void *ctx);
     /* Endpoint health changed (first failure, recovery, still failing, disable): persisted elsewhere, at leisure. */
     void (*health)(void *ctx, struct deliver_shard *shard, int64_t app, int64_t endpoint, const struct deliver_health *health);
     /* For operational events: "message.attempt.failing" (the 4th failure), "message.attempt.exhausted",

@@ -70,6 +70,12 @@ static void engine_record(void *ctx, struct deliver_shard *shard, struct store_o
     store_submit_outcome(d->o.store, o);
 }
 
+static bool engine_may_send(void *ctx)
+{
+    const struct deliver *d = ctx;
+    return store_may_deliver(d->o.store);
+}
+
 static struct core_app *engine_app(void *ctx, int64_t num)
 {
     struct deliver *d = ctx;
@@ -98,6 +104,7 @@ static struct deliver_shard *make_shard(struct deliver_engine_shard *es, size_t 
                      .load = deliver_engine_load,
                      .app = engine_app,
                      .want_app = deliver_engine_want_app,
+                     .may_send = engine_may_send,
                      .health = deliver_engine_health,
                      .notice = engine_notice,
                      .settled = deliver_engine_settled,

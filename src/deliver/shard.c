@@ -21,6 +21,7 @@
 
 enum { TURNS_MAX = 1024 }; /* lanes served in one run; then others on the loop have their turn */
 static const int64_t sweep_us = 10 * DELIVER_SECOND_US;
+static const int64_t ask_again_us = DELIVER_SECOND_US / 4; /* whether it may send */
 
 static bool is_lane_sooner(const void *a, const void *b)
 {
@@ -136,16 +137,17 @@ int64_t deliver_shard_run(struct deliver_shard *s)
     deliver_shard_tell_time(s);
     deliver_attempt_record_again(s);
     shard_collect(s);
-    bool has_more = shard_serve(s);
+    bool may_send = s->backend.may_send == NULL || s->backend.may_send(s->backend.ctx);
+    bool has_more = may_send && shard_serve(s);
     if (s->now_us - s->swept_us >= sweep_us) {
         s->swept_us = s->now_us;
         deliver_lane_sweep_idle(s);
         deliver_given_up_sweep(s->given_up, s->now_us - s->offset_us);
     }
     s->is_running = false;
-    int64_t next_us = s->now_us + sweep_us;
+    int64_t next_us = s->now_us + (may_send ? sweep_us : ask_again_us);
     const struct deliver_lane *top = deliver_heap_top(&s->timed);
-    if (top != NULL && top->next_us < next_us)
+    if (may_send && top != NULL && top->next_us < next_us)
         next_us = top->next_us;
     if (s->unrecorded != NULL && s->record_again_us < next_us)
         next_us = s->record_again_us;

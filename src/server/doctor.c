@@ -6,6 +6,7 @@
 
 #include "db/db.h"
 #include "server/admin_priv.h"
+#include "server/doctor_postgres_priv.h"
 #include "server/doctor_priv.h"
 #include "server/options_priv.h"
 #include "server/secret_priv.h"
@@ -265,17 +266,38 @@ static enum server_verdict check_data(const struct conf *c, struct buf *text)
     return SERVER_CHECK_OK;
 }
 
-/* Sealed secrets are of no use without the main secret they were sealed with. */
-static enum server_verdict check_secret(const struct conf *c, struct buf *text)
+/* Where the sealed secrets are; NULL: nowhere yet. */
+static struct db *open_sealed(const struct conf *c)
 {
     const struct db_options o = { .busy_us = 5000000 };
-    struct sign_vault *vault = NULL;
     struct db *db = NULL;
     char path[PATH_MAX];
 
-    snprintf(path, sizeof path, "%s/config.db", c->data_dir);
-    if (access(path, F_OK) != 0 || db_open(path, DB_READ, &o, &db, NULL) != RC_OK) {
-        buf_say(text, "nothing to check it by"); /* a file that cannot be read is another check's */
+    if (c->store_url[0] == '\0') {
+        snprintf(path, sizeof path, "%s/config.db", c->data_dir);
+        return access(path, F_OK) == 0 && db_open(path, DB_READ, &o, &db, NULL) == RC_OK ? db
+                                                                                         : NULL;
+    }
+    enum rc rc = db_connect(c->store_url, NULL, &db, NULL);
+    struct db_stmt *s =
+        rc == RC_OK ? db_prepare(db, "SELECT to_regclass('setting') IS NOT NULL") : NULL;
+    bool is_there = s != NULL && db_step(s, &rc) && db_int(s, 0) != 0;
+    if (s != NULL)
+        db_reset(s);
+    if (!is_there)
+        db_close(db);
+    return is_there ? db : NULL;
+}
+
+/* Sealed secrets are of no use without the main secret they were sealed with. */
+static enum server_verdict check_secret(const struct conf *c, struct buf *text)
+{
+    struct sign_vault *vault = NULL;
+    struct db *db = open_sealed(c);
+
+    if (db == NULL) {
+        buf_say(text,
+                "nothing to check it by"); /* a store that cannot be read is another check's */
         return SERVER_CHECK_OK;
     }
     enum rc rc = server_knows_main_secret(c) ? server_vault(c, &vault, text) : RC_OK;
@@ -286,33 +308,43 @@ static enum server_verdict check_secret(const struct conf *c, struct buf *text)
     else if (rc == RC_DENIED && text->len == 0)
         server_say_wrong_secret(c, text);
     else if (text->len == 0)
-        buf_say(text, "%s: cannot be read: %s", path, rc_name(rc));
+        buf_say(text, "what is sealed cannot be read: %s", rc_name(rc));
     sign_vault_free(vault);
     db_close(db);
     return rc == RC_OK || rc == RC_NOT_FOUND ? SERVER_CHECK_OK : SERVER_CHECK_FAIL;
 }
 
+/* What only one kind of store has. */
+enum check_of { OF_ANY, OF_FILES, OF_DATABASE };
+
 static const struct check {
     const char *name;
     enum server_verdict (*look)(const struct conf *c, struct buf *text);
+    enum check_of of;
 } checks[] = {
-    { "configuration", check_conf },
-    { "store folder", check_folder },
-    { "disk space", check_disk },
-    { "disk speed", check_sync },
-    { "open files", check_descriptors },
-    { "clock", check_clock },
-    { "names", check_dns },
-    { "authorities", server_doctor_authorities },
-    { "own certificate", server_doctor_client_certificate },
-    { "certificate", server_doctor_certificate },
-    { "addresses", server_doctor_addresses },
-    { "networks", server_doctor_networks },
-    { "presets", server_doctor_presets },
-    { "stored data", check_data },
-    { "processors", server_doctor_processors },
-    { "logins", server_doctor_logins },
-    { "main secret", check_secret },
+    { "configuration", check_conf, OF_ANY },
+    { "store folder", check_folder, OF_ANY },
+    { "disk space", check_disk, OF_FILES },
+    { "disk speed", check_sync, OF_FILES },
+    { "database", server_doctor_database, OF_DATABASE },
+    { "its rights", server_doctor_database_rights, OF_DATABASE },
+    { "its durability", server_doctor_database_durability, OF_DATABASE },
+    { "its clock", server_doctor_database_clock, OF_DATABASE },
+    { "its connections", server_doctor_database_room, OF_DATABASE },
+    { "its transactions", server_doctor_database_open, OF_DATABASE },
+    { "open files", check_descriptors, OF_ANY },
+    { "clock", check_clock, OF_ANY },
+    { "names", check_dns, OF_ANY },
+    { "authorities", server_doctor_authorities, OF_ANY },
+    { "own certificate", server_doctor_client_certificate, OF_ANY },
+    { "certificate", server_doctor_certificate, OF_ANY },
+    { "addresses", server_doctor_addresses, OF_ANY },
+    { "networks", server_doctor_networks, OF_ANY },
+    { "presets", server_doctor_presets, OF_ANY },
+    { "stored data", check_data, OF_FILES },
+    { "processors", server_doctor_processors, OF_ANY },
+    { "logins", server_doctor_logins, OF_ANY },
+    { "main secret", check_secret, OF_ANY },
 };
 
 enum server_verdict server_doctor(const struct conf *c, enum server_doctor_how how,
@@ -325,7 +357,8 @@ enum server_verdict server_doctor(const struct conf *c, enum server_doctor_how h
 
     buf_init(&text, SERVER_WHY_MAX);
     for (size_t i = 0; i < COUNT_OF(checks); i++) {
-        if (how == SERVER_DOCTOR_QUICK && checks[i].look == check_data)
+        if ((how == SERVER_DOCTOR_QUICK && checks[i].look == check_data) ||
+            checks[i].of == (c->store_url[0] != '\0' ? OF_FILES : OF_DATABASE))
             continue;
         buf_reset(&text);
         enum server_verdict verdict = checks[i].look(c, &text);

@@ -2,7 +2,7 @@
  *
  * What the doctor finds in the database of store.url: whether it can be had, and which of its settings break a promise.
  */
-#include "server/doctor_priv.h"
+#include "server/doctor_postgres_priv.h"
 
 #include "db/db.h"
 

@@ -3,11 +3,15 @@
  * Opening the store's folder when somebody else may have it. One process at a time has it, for a moment (a command)
  * or for good (a server), so being late is no failure: a server waits for a command, and a command waits for a
  * server that is starting, whose socket it then asks. Only two servers exclude each other.
+ *
+ * A store in a database has one node at a time, too, whose lease it is. Other nodes stand by: they wait for that lease
+ * for as long as they run, and are ready to go on the moment it is over.
  */
 #include "server/folder_command_priv.h"
 
 #include "server/admin_client_priv.h"
 #include "server/folder_priv.h"
+#include "server/notify_priv.h"
 #include "server/options_priv.h"
 #include "server/signals_priv.h"
 
@@ -17,7 +21,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TURN_US = 20000, COMMAND_PATIENCE_US = 30000000, SERVER_PATIENCE_US = 10000000 };
+enum {
+    TURN_US = 20000,
+    COMMAND_PATIENCE_US = 30000000,
+    SERVER_PATIENCE_US = 10000000,
+    STANDBY_US = 250000
+};
 
 /* Consecutive looks at the lock's note that must all name a server: it may be that of the holder before. */
 enum { LOOKS = 10 };
@@ -90,6 +99,35 @@ static void say_who(struct server *s, bool is_server)
                 s->conf->data_dir, SERVER_PATIENCE_US / 1000000);
 }
 
+/* Waits while another node is the active one. A supervisor is told that all is well: this is what it was started for.
+ * A database that goes away meanwhile is waited for; what was seen of it before does not count then. */
+static enum rc open_or_stand_by(struct server *s, struct store_options *o)
+{
+    int64_t seen_from_us = 0;
+    for (;;) {
+        int64_t now_us = clock_mono_us(clock_system());
+        o->seen_us = seen_from_us == 0 ? 0 : now_us - seen_from_us;
+        buf_reset(&s->why);
+        enum rc rc = store_open(o, &s->store, &s->why);
+        bool stands_by = s->stands_by;
+        if (rc == RC_OK && stands_by)
+            LOG(SERVER_TAKES_OVER, F_INT("pid", getpid()));
+        if (rc != RC_CONFLICT && !(stands_by && rc == RC_IO))
+            return rc;
+        if (!stands_by) {
+            LOG(SERVER_STANDS_BY, F_STR("why", buf_str(&s->why)));
+            server_notify("READY=1\nSTATUS=Standing by for another node");
+            s->stands_by = true;
+        }
+        if (rc == RC_IO)
+            seen_from_us = 0;
+        else if (seen_from_us == 0)
+            seen_from_us = now_us;
+        if (server_wait(s, stop_asked, clock_mono_us(clock_system()) + STANDBY_US))
+            return RC_CONFLICT;
+    }
+}
+
 enum rc server_folder_for_server(struct server *s)
 {
     struct store_options o = server_store_options(s->conf);
@@ -99,8 +137,7 @@ enum rc server_folder_for_server(struct server *s)
 
     o.is_server = true;
     for (;;) {
-        buf_reset(&s->why);
-        enum rc rc = store_open(&o, &s->store, &s->why);
+        enum rc rc = open_or_stand_by(s, &o);
         if (rc != RC_BUSY)
             return rc;
         bool is_server = store_holder(s->conf->data_dir) == STORE_HOLDER_SERVER;

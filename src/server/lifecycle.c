@@ -103,6 +103,7 @@ static void stop_store(struct server *s)
 static enum rc start_stats(struct server *s)
 {
     struct stats_options o = { .dir = s->conf->data_dir,
+                               .url = server_text(s->conf->store_url),
                                .clock = clock_system(),
                                .own = store_clock(s->store),
                                .rng = rng_system(),

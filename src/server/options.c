@@ -54,6 +54,9 @@ struct store_options server_store_options(const struct conf *c)
 
     store_options_defaults(&o);
     o.dir = c->data_dir;
+    o.url = server_text(c->store_url);
+    if (o.url != NULL)
+        o.backend = &store_postgres_backend;
     o.clock = clock_system();
     o.rng = rng_system();
     o.segment_messages = c->store_segment_messages;

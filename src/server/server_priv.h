@@ -109,5 +109,6 @@ struct server {
     atomic_int stopping_left; /* completions a stop waits for */
     struct loop_task stopped_task;
     bool has_served;                   /* the loops' threads were started */
+    bool stands_by; /* another node was the active one when this one started */
     bool stop_asked, reload_asked; /* set by signals, looked at by the main thread */
 };

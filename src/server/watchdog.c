@@ -2,7 +2,8 @@
  *
  * Watches the loops from a thread of its own: every second each loop is sent a task; one that has not
  * run it for seconds is blocked by something that should be on a worker, and the log then says what
- * every thread is doing. systemd's watchdog is fed only while all loops turn.
+ * every thread is doing. systemd's watchdog is fed only while all loops turn. It also ends a node that another one
+ * has replaced.
  */
 #include "server/watchdog_priv.h"
 
@@ -72,12 +73,27 @@ static bool watchdog_check(struct server_watchdog *w, size_t at, int64_t now_us)
     return silent_us <= SILENT_US;
 }
 
+/* Another node goes on with what this one had. Whatever it still does is refused by the store or done twice, so it
+ * ends here and now; nothing that was answered is lost with it, as with kill -9. */
+static void end_if_replaced(struct server *s)
+{
+    struct buf why;
+
+    buf_init(&why, SERVER_WHY_MAX);
+    if (store_health(s->store, &why) == RC_DENIED) {
+        LOG(SERVER_REPLACED, F_STR("why", buf_str(&why)));
+        _exit(1);
+    }
+    buf_fini(&why);
+}
+
 static void watchdog_watch(void *arg)
 {
     struct server_watchdog *w = arg;
     struct pollfd stop = { .fd = w->stop_fd, .events = POLLIN };
 
     while (poll(&stop, 1, BEAT_US / 1000) <= 0) {
+        end_if_replaced(w->server);
         bool all_turn = true;
         for (size_t i = 0; i < w->server->loop_count; i++)
             all_turn = watchdog_check(w, i, clock_mono_us(clock_system())) && all_turn;

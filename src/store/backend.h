@@ -40,6 +40,7 @@ struct store_backend {
     enum rc (*due_count)(struct store *s, int64_t endpoint, size_t max, size_t *count, int64_t *oldest_us);
     enum rc (*due_list)(struct store *s, int64_t endpoint, int64_t after_due_us, const struct id *after_message, size_t max, struct store_due *out, size_t *count);
     enum rc (*health)(struct store *s, struct buf *why);
+    bool (*may_deliver)(struct store *s); /* NULL: always */
     void (*stats)(struct store *s, struct store_stats *out);
     size_t (*pieces)(struct store *s, struct store_piece *out, size_t max);
     enum rc (*filter_run_get)(struct store *s, int64_t app, const struct id *id, struct arena *a, struct store_filter_run *out);

@@ -227,6 +227,11 @@ enum rc store_health(struct store *s, struct buf *why)
     return s->backend->health(s, why);
 }
 
+bool store_may_deliver(struct store *s)
+{
+    return s->backend->may_deliver == NULL || s->backend->may_deliver(s);
+}
+
 void store_stats(struct store *s, struct store_stats *out)
 {
     s->backend->stats(s, out);

@@ -38,12 +38,14 @@ struct store_options {
     /* Pages of a write-ahead log: from how many the keeper moves them, the store thread does, and how few the keeper
      * leaves to it. */
     int64_t wal_soft, wal_hard, wal_little;
+    int64_t seen_us; /* for how long whoever opens it has seen the database without a gap, if another node had it */
     bool is_server; /* noted in the lock, for others: store_holder() */
     bool no_sync;   /* tests only: skip fsync */
 };
 void store_options_defaults(struct store_options *o); /* files in ./grapnel-data */
 
-/* Opens or makes the store, migrates it, recovers. RC_BUSY: another process has it. RC_CORRUPT: not
+/* Opens or makes the store, migrates it, recovers. RC_BUSY: another process has it. RC_CONFLICT: another node has the
+ * database, or may have (`why` says which, and for how long); asking again later makes sense. RC_CORRUPT: not
  * ours, newer than this program, or damaged: `why` names the file and what to do. RC_IO, RC_LIMIT. */
 MUST_USE enum rc store_open(const struct store_options *o, struct store **out, struct buf *why);
 
@@ -78,8 +80,12 @@ int64_t store_shown_us(struct store *s, int64_t own_us);
 int64_t store_own_us(struct store *s, int64_t wall_us);
 
 /* Is the store able to accept? RC_OK, RC_LIMIT (disk nearly full), RC_IO (the last commit failed, or
- * the file that messages go to could not be synced and there is no other yet). Any thread, cheap. */
+ * the file that messages go to could not be synced and there is no other yet, or the database is away), RC_DENIED (another
+ * node has taken this one's place: for good). Any thread, cheap. */
 enum rc store_health(struct store *s, struct buf *why);
+
+/* May deliveries be sent now? Not by a node that cannot tell whether another one has taken its place. Any thread, cheap. */
+bool store_may_deliver(struct store *s);
 
 /* How long a key is remembered, as last set. Any thread. */
 int64_t store_idempotency_us(const struct store *s);

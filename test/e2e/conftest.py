@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import http.client
 import http.server
+import itertools
 import json
 import os
 import pathlib
@@ -22,10 +23,13 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# "postgres": the servers keep everything in databases of the PostgreSQL that GRAPNEL_TEST_POSTGRES names.
+STORE = os.environ.get("GRAPNEL_TEST_STORE", "files")
 SLOWER = float(os.environ.get("GRAPNEL_SLOWER", "1"))  # sanitizer builds take their time
 PATIENCE_S = 60 * SLOWER
 LATE_MS = 1500 * SLOWER  # how late something timed may be when others want the processor too
@@ -80,6 +84,17 @@ def foreign_port():
                 continue
 
 
+def new_database():
+    """The URL of an empty database. All go with the PostgreSQL that the run has for itself."""
+    server = os.environ["GRAPNEL_TEST_POSTGRES"]
+    name = f"e2e_{os.getpid()}_{next(DATABASES)}"
+    subprocess.run(["psql", "-q", "-d", server, "-c", f"CREATE DATABASE {name}"], check=True)
+    return urllib.parse.urlsplit(server)._replace(path="/" + name).geturl()
+
+
+DATABASES = itertools.count()
+
+
 class Grapnel:
     """A server process. Flags are options without their dashes: serve("deliver.retry=1s")."""
 
@@ -88,7 +103,7 @@ class Grapnel:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.store = self.folder / "store"
         self.log_path = self.folder / "server.log"
-        self.env = {**os.environ, **(env or {})}
+        self.env = {**os.environ, **({"GRAPNEL_STORE_URL": new_database()} if STORE == "postgres" else {}), **(env or {})}
         self.child, self.port, self._token, self.flags, self.scheme = None, None, None, [], "http"
         self.held = None
         self.patience_s = PATIENCE_S  # for an answer

@@ -39,12 +39,20 @@ bool store_postgres_is_member(struct store_postgres *s)
            clock_mono_us(clock_system()) < atomic_load(&s->lease_until_us);
 }
 
+/* A second is left for what is under way. */
+bool store_postgres_may_deliver(struct store *store)
+{
+    struct store_postgres *s = store_postgres_of(store);
+    return !atomic_load(&s->is_fenced) &&
+           clock_mono_us(clock_system()) < atomic_load(&s->lease_until_us) - POSTGRES_LEASE_US / 5;
+}
+
 enum rc store_postgres_health(struct store *store, struct buf *why)
 {
     struct store_postgres *s = store_postgres_of(store);
     if (atomic_load(&s->is_fenced)) {
         buf_say(why, "another node has taken this one's place in the database: restart this one");
-        return RC_IO;
+        return RC_DENIED;
     }
     if (!store_postgres_is_member(s)) {
         buf_say(why, "the database has not confirmed for %d s that this node may write",

@@ -11,6 +11,7 @@ void store_postgres_health_set(struct store_postgres *s, enum rc rc, const char 
  * try any more. */
 void store_postgres_health_mind(struct store_postgres *s);
 /* As the row of struct store_backend says (store/backend.h). */
+bool store_postgres_may_deliver(struct store *store); /* as store_may_deliver() */
 MUST_USE enum rc store_postgres_health(struct store *store, struct buf *why);
 /* May this node write? It has its slot, and its lease is not over. Any thread. */
 bool store_postgres_is_member(struct store_postgres *s);

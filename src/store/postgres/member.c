@@ -4,10 +4,13 @@
  */
 #include "store/postgres/member_priv.h"
 
+#include "base/file.h"
 #include "store/key_time_priv.h"
 #include "store/postgres/health_priv.h"
 #include "store/postgres/schema_priv.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -16,7 +19,8 @@ enum {
     JOIN_TRIES = 10,
     LEFT_US = 2000000, /* the cursor stays so far behind what is written now */
     STATE_UP = 1,
-    STATE_LEFT = 2
+    STATE_LEFT = 2,
+    NODE_ID_TEXT = 16
 };
 
 /* --- the fence -------------------------------------------------------------------------------------- */
@@ -78,7 +82,30 @@ void store_postgres_fence_look(struct store_postgres *s, struct postgres_conn *c
 
 /* --- joining ---------------------------------------------------------------------------------------- */
 
-/* RC_BUSY: a node lives. Else *slot is the one to take: the first that there is, or a new one. */
+/* May the slot be taken from whoever has it? Its own predecessor in this node's folder is dead: the folder's lock tells. A node
+ * whose lease is over may only have been cut off together with the database: it keeps its place until whoever wants it has
+ * seen the database without a gap for a whole lease. */
+static bool is_free(const struct store_postgres *s, const PGresult *r, struct buf *why)
+{
+    int64_t left_ms = store_postgres_int(r, 0, 2);
+    struct str name = store_postgres_bytes(r, 0, 1);
+    if (store_postgres_int(r, 0, 5) == STATE_LEFT || str_eq(name, str_from(s->name)))
+        return true;
+    if (left_ms > 0)
+        buf_say(
+            why,
+            "another node has this database: %.*s; its lease ends in %lld ms unless it is renewed",
+            STR_ARGS(name), (long long)left_ms);
+    else if (s->base.o.seen_us < POSTGRES_LEASE_US)
+        buf_say(
+            why,
+            "another node had this database: %.*s; its lease is over, and it is waited for %d s "
+            "whether it comes back",
+            STR_ARGS(name), POSTGRES_LEASE_US / 1000000);
+    return left_ms <= 0 && s->base.o.seen_us >= POSTGRES_LEASE_US;
+}
+
+/* RC_CONFLICT: a node lives, or may. Else *slot is the one to take: the first that there is, or a new one. */
 static enum rc find_slot(struct store_postgres *s, int *slot, struct postgres_left *left,
                          struct buf *why)
 {
@@ -86,23 +113,16 @@ static enum rc find_slot(struct store_postgres *s, int *slot, struct postgres_le
     enum rc rc = store_postgres_query(
         &s->beat_conn,
         "SELECT slot, name, CAST(ceil(1000 * extract(epoch FROM lease_until - clock_timestamp())) AS BIGINT),"
-        " cursor_k, last_k FROM node_beat ORDER BY lease_until > clock_timestamp() DESC, slot LIMIT 1",
+        " cursor_k, last_k, state FROM node_beat ORDER BY lease_until > clock_timestamp() DESC, slot LIMIT 1",
         NULL, &r);
     if (rc != RC_OK)
         return rc;
     *slot = 1;
     *left = (struct postgres_left){ 0 };
     if (PQntuples(r) > 0) {
-        int64_t left_ms = store_postgres_int(r, 0, 2);
         *slot = (int)store_postgres_int(r, 0, 0);
         *left = (struct postgres_left){ store_postgres_int(r, 0, 3), store_postgres_int(r, 0, 4) };
-        if (left_ms > 0) {
-            buf_say(
-                why,
-                "another node has this database: %.*s; its lease ends in %lld ms unless it is renewed",
-                STR_ARGS(store_postgres_bytes(r, 0, 1)), (long long)left_ms);
-            rc = RC_BUSY;
-        }
+        rc = is_free(s, r, why) ? RC_OK : RC_CONFLICT;
     }
     PQclear(r);
     return rc;
@@ -184,11 +204,23 @@ static void note_slot(struct store_postgres *s, int slot, int64_t asked_us)
     atomic_store(&s->lease_until_us, asked_us + POSTGRES_LEASE_US);
 }
 
+/* A name of its own for each folder, kept in it: a node that starts again in the same folder knows its predecessor. */
 static void name_node(struct store_postgres *s)
 {
-    char host[64] = "";
+    char host[64] = "", path[PATH_MAX], id[NODE_ID_TEXT + 1] = "";
     (void)gethostname(host, sizeof host - 1);
-    (void)snprintf(s->name, sizeof s->name, "%s, process %ld", host, (long)getpid());
+    (void)snprintf(path, sizeof path, "%s/node", s->base.o.dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool is_read = fd >= 0 && read(fd, id, NODE_ID_TEXT) == NODE_ID_TEXT;
+    if (fd >= 0)
+        (void)close(fd); /* only read */
+    if (!is_read) {
+        (void)snprintf(id, sizeof id, "%016llx", (unsigned long long)rng_u64(s->base.o.rng));
+        struct str text = str_of(id, NODE_ID_TEXT);
+        enum rc rc = file_replace(path, &text, 1, s->base.o.no_sync);
+        (void)rc; /* without it, the next start here waits for this one's lease */
+    }
+    (void)snprintf(s->name, sizeof s->name, "%s, node %.*s", host, NODE_ID_TEXT, id);
 }
 
 enum rc store_postgres_member_join(struct store_postgres *s, struct postgres_left *left,

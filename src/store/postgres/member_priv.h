@@ -13,7 +13,7 @@
 struct postgres_left {
     int64_t cursor_k, last_k;
 };
-/* Takes a slot. RC_BUSY: another node's lease has not ended; `why` says whose. RC_IO. */
+/* Takes a slot. RC_CONFLICT: another node's lease has not ended, or may be renewed yet; `why` says whose. RC_IO. */
 MUST_USE enum rc store_postgres_member_join(struct store_postgres *s, struct postgres_left *left, struct buf *why);
 /* Gives the lease back at once. */
 void store_postgres_member_leave(struct store_postgres *s);

@@ -296,6 +296,7 @@ const struct store_backend store_postgres_backend = {
     .due_count = store_postgres_due_count,
     .due_list = store_postgres_due_list,
     .health = store_postgres_health,
+    .may_deliver = store_postgres_may_deliver,
     .stats = store_postgres_stats,
     .pieces = store_postgres_pieces,
     .filter_run_get = store_postgres_filter_run_get,

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: databases, ways to them, and nodes. How long something took is judged only where the promise is a time."""
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from cluster import PROGRAMS, QUICK, Ledger, Node, Postgres, Receiver, Way, url_of  # noqa: E402
+
+
+@pytest.fixture
+def short_folder():
+    """PostgreSQL's sockets have short names only."""
+    where = pathlib.Path(tempfile.mkdtemp(prefix="grapnel-cluster-", dir="/tmp"))
+    where.chmod(0o755)
+    yield where
+    shutil.rmtree(where, ignore_errors=True)
+
+
+@pytest.fixture
+def make_postgres(short_folder):
+    if PROGRAMS is None:
+        pytest.skip("there is no PostgreSQL here")
+    made = []
+
+    def make(primary=None, *settings):
+        made.append(Postgres(short_folder / f"p{len(made)}", primary, settings).start())
+        if primary is None:
+            made[-1].ask("CREATE DATABASE grapnel", "postgres")
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.end()
+
+
+@pytest.fixture
+def make_way():
+    made = []
+
+    def make(port):
+        made.append(Way(port))
+        return made[-1]
+
+    yield make
+    for way in made:
+        way.close()
+
+
+@pytest.fixture
+def make_node(tmp_path):
+    made = []
+
+    def make(*ports):
+        node = Node(tmp_path / f"node{len(made)}", url_of(*ports))
+        made.append(node)
+        return node
+
+    yield make
+    for node in made:
+        if node.child is not None and node.child.poll() is None:
+            node.child.send_signal(18)  # SIGCONT
+        node.end()
+    reports = [line for node in made for line in node.complaints()]
+    assert not reports, "a node crashed or a sanitizer spoke:\n" + "\n".join(reports)
+
+
+@pytest.fixture
+def receiver():
+    one = Receiver(204)
+    yield one
+    one.close()
+
+
+class Pair:
+    """A node that is active and one that stands by, each on a way of its own to the database."""
+
+    def __init__(self, nodes, ways, token, app):
+        self.nodes, self.ways, self.token, self.app = nodes, ways, token, app
+
+    @property
+    def first(self):
+        return self.nodes[0]
+
+    @property
+    def second(self):
+        return self.nodes[1]
+
+    def ledger(self):
+        return Ledger(self.nodes, self.token, self.app)
+
+
+@pytest.fixture
+def make_pair(make_node, make_way, receiver):
+    def make(*postgres_ports, has_ways=True):
+        ways = [[make_way(port) for port in postgres_ports] for _ in range(2)] if has_ways else []
+        nodes = [make_node(*(way.port for way in mine)) for mine in ways] or [make_node(*postgres_ports) for _ in range(2)]
+        nodes[0].serve(*QUICK)
+        nodes[1].spawn(*QUICK)
+        nodes[1].wait_log("server.stands_by")
+        token = nodes[0].token
+        app = nodes[0].application()
+        nodes[0].endpoint(app, receiver.url)
+        return Pair(nodes, ways, token, app)
+    return make
+
+
+@pytest.fixture
+def pair(make_postgres, make_pair):
+    database = make_postgres()
+    made = make_pair(database.port)
+    made.database = database
+    return made

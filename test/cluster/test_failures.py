@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can fail around a store in PostgreSQL, and what becomes of it then."""
+import signal
+import time
+
+from cluster import QUICK, is_whole, wait_until
+
+TAKEN_OVER_S = 8
+
+
+def test_a_node_that_is_killed_is_replaced_and_nothing_acknowledged_is_lost(pair, receiver):
+    ledger = pair.ledger()
+    ledger.grows()
+    pair.first.kill()
+    died = time.monotonic()
+    pair.second.wait_log("server.started")
+    assert time.monotonic() - died < TAKEN_OVER_S
+    ledger.grows()
+    ledger.end()
+    is_whole(ledger, receiver)
+    assert pair.second.wait_log("server.takes_over")
+
+
+def test_a_node_that_stops_in_order_is_replaced_at_once(pair, receiver):
+    ledger = pair.ledger()
+    ledger.grows()
+    stopped = time.monotonic()
+    assert pair.first.stop() == 0
+    pair.second.wait_log("server.started")
+    assert time.monotonic() - stopped < TAKEN_OVER_S / 2
+    ledger.grows()
+    ledger.end()
+    is_whole(ledger, receiver)
+
+
+def test_a_node_that_was_stopped_and_goes_on_takes_nothing_more(pair, receiver):
+    ledger = pair.ledger()
+    ledger.grows()
+    pair.first.child.send_signal(signal.SIGSTOP)
+    nodes = pair.nodes
+    ledger.nodes = [pair.second]
+    pair.second.wait_log("server.started")
+    ledger.grows()
+    pair.first.child.send_signal(signal.SIGCONT)
+    wait_until(lambda: not pair.first.is_active(), "the first node to see that it was replaced")
+    ledger.nodes = nodes
+    ledger.grows()
+    ledger.end()
+    is_whole(ledger, receiver)
+
+
+def test_a_node_that_was_replaced_ends_and_stands_by_when_it_is_started_again(pair):
+    pair.first.child.send_signal(signal.SIGSTOP)
+    pair.second.wait_log("server.started")
+    pair.first.child.send_signal(signal.SIGCONT)
+    assert pair.first.child.wait(60) != 0
+    pair.first.spawn(*QUICK)
+    pair.first.wait_log("server.stands_by")
+
+
+def test_a_node_that_is_cut_off_from_the_database_is_replaced(pair, receiver):
+    ledger = pair.ledger()
+    ledger.grows()
+    pair.ways[0][0].cut()
+    cut = time.monotonic()
+    pair.second.wait_log("server.started")
+    assert time.monotonic() - cut < TAKEN_OVER_S + 2
+    ledger.nodes = [pair.second]
+    ledger.grows()
+    pair.ways[0][0].heal()
+    ledger.end()
+    is_whole(ledger, receiver)
+
+
+def test_a_node_whose_answers_are_swallowed_is_replaced(pair, receiver):
+    ledger = pair.ledger()
+    ledger.grows()
+    pair.ways[0][0].hold()
+    held = time.monotonic()
+    ledger.nodes = [pair.second]
+    pair.second.wait_log("server.started")
+    assert time.monotonic() - held < TAKEN_OVER_S + 2
+    ledger.grows()
+    pair.ways[0][0].heal()
+    ledger.end()
+    is_whole(ledger, receiver)
+
+
+def test_a_database_that_restarts_costs_a_pause_and_no_message(pair, receiver):
+    ledger = pair.ledger()
+    ledger.grows()
+    pair.database.crash()
+    pair.database.start()
+    ledger.grows()
+    ledger.end()
+    is_whole(ledger, receiver)
+    assert pair.first.is_active(), "nobody judges anybody right after the database was away"
+
+
+def test_a_primary_that_is_lost_is_replaced_by_its_standby_and_nothing_acknowledged_is_lost(make_postgres, make_pair, receiver):
+    primary = make_postgres()
+    standby = make_postgres(primary)
+    primary.ask("ALTER SYSTEM SET synchronous_standby_names = '*'", "postgres")
+    primary.ask("SELECT pg_reload_conf()", "postgres")
+    wait_until(lambda: primary.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1", "the standby to keep up")
+    pair = make_pair(primary.port, standby.port, has_ways=False)
+    ledger = pair.ledger()
+    ledger.grows()
+    primary.kill()
+    lost = time.monotonic()
+    standby.promote()
+    standby.ask("ALTER SYSTEM SET synchronous_standby_names = ''", "postgres")
+    standby.ask("SELECT pg_reload_conf()", "postgres")
+    ledger.grows()
+    assert time.monotonic() - lost < 20
+    ledger.end()
+    is_whole(ledger, receiver)
+
+
+def test_a_table_that_somebody_locks_costs_a_clear_refusal_and_no_message(pair, receiver):
+    ledger = pair.ledger()
+    ledger.grows()
+    refused = ledger.refused
+    pair.database.ask("BEGIN; LOCK TABLE message IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(7); COMMIT")
+    assert ledger.refused > refused
+    ledger.grows()
+    ledger.end()
+    is_whole(ledger, receiver)
+    assert pair.first.is_active()
+
+
+def test_a_transaction_that_somebody_leaves_open_is_in_nobodys_way(pair, receiver):
+    ledger = pair.ledger()
+    held = pair.database.ask("SELECT 1")
+    assert held == "1"
+    ledger.grows(200)
+    ledger.end()
+    is_whole(ledger, receiver)
+
+
+def test_a_partition_that_is_gone_is_made_again(pair, receiver):
+    empty = pair.database.ask("SELECT n FROM segment WHERE state = 1 ORDER BY first_k LIMIT 1")
+    pair.database.ask(f"DROP TABLE message_{empty}, attempt_{empty}, request_{empty}, filter_run_{empty}")
+    ledger = pair.ledger()
+    ledger.grows()
+    ledger.end()
+    is_whole(ledger, receiver)
+    assert pair.database.ask(f"SELECT to_regclass('message_{empty}') IS NOT NULL") == "t"
