@@ -10,7 +10,7 @@ VERSION = $(shell sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
 SAN_OPTIONS = -Db_lundef=false -Dtests=true
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash fault chaos simulate mutants pictures bench soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
+.PHONY: help run build test check crash fault chaos cluster simulate mutants pictures bench soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ chaos:           ## disturb a real server, broker, network, disk and clock, and 
 	@ninja -C build/gcc -j $(JOBS) grapnel
 	@build/venv/bin/python test/chaos/chaos.py --bin build/gcc/grapnel --minutes $(MINUTES) \
 		$(if $(SEED),--seed $(SEED)) $(if $(SCRIPT),--script $(SCRIPT)) $(if $(ONLY),--only $(ONLY))
+
+cluster:         ## show what becomes of messages when nodes and the database's primary die, with three nodes on PostgreSQL
+	@tools/install test
+	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
+	@ninja -C build/gcc -j $(JOBS) grapnel
+	@GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python tools/cluster
 
 simulate:        ## play simulated servers until the time is over, a failing seed is kept (HOURS=1, SEED=n or PLAN=file: only that)
 	@tools/install test

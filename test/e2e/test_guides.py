@@ -20,12 +20,13 @@ import pytest
 from conftest import PATIENCE_S, ROOT, binary, wait_until
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md")), *sorted((ROOT / "integrations").rglob("README.md"))]
-LANGUAGES = {"sh", "http", "json", "ini", "python", "js", "c", "text", "yaml", "html", "jsx"}
+LANGUAGES = {"sh", "http", "json", "ini", "python", "js", "c", "text", "yaml", "html", "jsx", "sql"}
 
 NOT_HERE = {
     ("README.md", "make run"): "builds all of it and does not end; tools/try-bare runs it on a bare system",
     ("README.md", "make test"): "is what runs this test",
     ("operating.md", "grapnel doctor --config=/etc/grapnel/grapnel.conf"): "looks at the machine's own configuration",
+    ("postgresql.md", "grapnel doctor --config=/etc/grapnel/grapnel.conf"): "looks at the machine's own configuration",
     ("operating.md", "journalctl"): "needs a server that systemd runs",
     ("operating.md", "createdb"): "needs a PostgreSQL; test_copy has one",
     ("operating.md", "systemctl stop grapnel"): "needs a server that systemd runs",
