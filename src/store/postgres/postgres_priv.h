@@ -83,7 +83,8 @@ struct postgres_writer {
     struct mutex lock;
     struct cond wake;
     struct store_job *first, *last;
-    size_t count;
+    size_t count; /* that wait */
+    size_t taken; /* of the group under way, until the next one is asked for */
     bool is_idle, is_stopping;
     struct thread *thread; /* NULL: not started */
 };

@@ -112,6 +112,7 @@ struct store_job *store_postgres_queue_take(struct postgres_writer *w, size_t ma
 {
     size_t count;
     mutex_lock(&w->lock);
+    w->taken = 0; /* they were handed back */
     while (w->first == NULL && !w->is_stopping && clock_mono_us(clock_system()) < until_us) {
         w->is_idle = true;
         (void)cond_wait_until(&w->wake, &w->lock, until_us);
@@ -125,6 +126,7 @@ struct store_job *store_postgres_queue_take(struct postgres_writer *w, size_t ma
         if (w->first == NULL)
             w->last = NULL;
         w->count -= count;
+        w->taken = count;
     }
     mutex_unlock(&w->lock);
     return first;
@@ -162,7 +164,7 @@ void store_postgres_queue_stop(struct postgres_writer *w)
 size_t store_postgres_queue_count(struct postgres_writer *w)
 {
     mutex_lock(&w->lock);
-    size_t count = w->count;
+    size_t count = w->count + w->taken;
     mutex_unlock(&w->lock);
     return count;
 }
