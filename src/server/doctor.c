@@ -6,6 +6,7 @@
 
 #include "db/db.h"
 #include "server/admin_priv.h"
+#include "server/doctor_config_priv.h"
 #include "server/doctor_postgres_priv.h"
 #include "server/doctor_priv.h"
 #include "server/options_priv.h"
@@ -266,34 +267,11 @@ static enum server_verdict check_data(const struct conf *c, struct buf *text)
     return SERVER_CHECK_OK;
 }
 
-/* Where the sealed secrets are; NULL: nowhere yet. */
-static struct db *open_sealed(const struct conf *c)
-{
-    const struct db_options o = { .busy_us = 5000000 };
-    struct db *db = NULL;
-    char path[PATH_MAX];
-
-    if (c->store_url[0] == '\0') {
-        snprintf(path, sizeof path, "%s/config.db", c->data_dir);
-        return access(path, F_OK) == 0 && db_open(path, DB_READ, &o, &db, NULL) == RC_OK ? db
-                                                                                         : NULL;
-    }
-    enum rc rc = db_connect(c->store_url, NULL, &db, NULL);
-    struct db_stmt *s =
-        rc == RC_OK ? db_prepare(db, "SELECT to_regclass('setting') IS NOT NULL") : NULL;
-    bool is_there = s != NULL && db_step(s, &rc) && db_int(s, 0) != 0;
-    if (s != NULL)
-        db_reset(s);
-    if (!is_there)
-        db_close(db);
-    return is_there ? db : NULL;
-}
-
 /* Sealed secrets are of no use without the main secret they were sealed with. */
 static enum server_verdict check_secret(const struct conf *c, struct buf *text)
 {
     struct sign_vault *vault = NULL;
-    struct db *db = open_sealed(c);
+    struct db *db = server_doctor_config(c);
 
     if (db == NULL) {
         buf_say(text,

@@ -4,14 +4,10 @@
  * not answer, so its filter lets everything pass unless it fails closed.
  */
 #include "server/clients_priv.h"
+#include "server/doctor_config_priv.h"
 #include "server/doctor_priv.h"
 
-#include "db/db.h"
-
-#include <limits.h>
-#include <stdio.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum { LOOK_UP_US = 1000000, PROCESSORS_MAX = 100 /* looked up; the others are not */ };
 
@@ -40,27 +36,19 @@ static bool is_out_of_reach(const struct fetch_policy *policy, struct str id, st
     return true;
 }
 
-static enum server_verdict doctor_processors_look(const struct fetch_policy *policy,
-                                                  const char *path, struct buf *text)
+static enum server_verdict doctor_processors_look(const struct fetch_policy *policy, struct db *db,
+                                                  struct buf *text)
 {
-    struct db_options o = { .busy_us = 5000000 };
     enum server_verdict verdict = SERVER_CHECK_OK;
-    struct db *db = NULL;
     enum rc rc;
     int count = 0;
-    if (db_open(path, DB_READ, &o, &db, text) != RC_OK) {
-        db_close(db);
-        buf_reset(text);
-        buf_say(text, "cannot be read now");
-        return SERVER_CHECK_OK; /* another check says what is wrong */
-    }
-    struct db_stmt *s = db_prepare(db, "SELECT id, url FROM filter WHERE enabled <> 0");
-    while (verdict == SERVER_CHECK_OK && count < PROCESSORS_MAX && db_step(s, &rc)) {
+    struct db_stmt *s = db_prepare(db, "SELECT id, url FROM filter WHERE enabled <> 0 LIMIT ?");
+    db_bind_int(s, 1, PROCESSORS_MAX);
+    while (verdict == SERVER_CHECK_OK && db_step(s, &rc)) {
         count++;
         if (is_out_of_reach(policy, db_borrow(s, 0), db_borrow(s, 1), text))
             verdict = SERVER_CHECK_WARN;
     }
-    db_close(db);
     if (verdict == SERVER_CHECK_OK)
         buf_say(text, "%d webfilters may be asked", count);
     return verdict;
@@ -68,15 +56,16 @@ static enum server_verdict doctor_processors_look(const struct fetch_policy *pol
 
 enum server_verdict server_doctor_processors(const struct conf *c, struct buf *text)
 {
-    char path[PATH_MAX];
     struct fetch_policy *policy = NULL;
-    (void)snprintf(path, sizeof(path), "%s/config.db", c->data_dir);
-    if (access(path, F_OK) != 0 || server_fetch_policy(c, &policy, text) != RC_OK) {
+    struct db *db = server_doctor_config(c);
+    if (db == NULL || server_fetch_policy(c, &policy, text) != RC_OK) {
+        db_close(db);
         buf_reset(text);
         buf_say(text, "none yet");
         return SERVER_CHECK_OK;
     }
-    enum server_verdict verdict = doctor_processors_look(policy, path, text);
+    enum server_verdict verdict = doctor_processors_look(policy, db, text);
     fetch_policy_unref(policy);
+    db_close(db);
     return verdict;
 }
