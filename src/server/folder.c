@@ -25,7 +25,7 @@ enum {
     TURN_US = 20000,
     COMMAND_PATIENCE_US = 30000000,
     SERVER_PATIENCE_US = 10000000,
-    STANDBY_US = 250000
+    STANDBY_US = 500000
 };
 
 /* Consecutive looks at the lock's note that must all name a server: it may be that of the holder before. */
@@ -63,6 +63,8 @@ enum rc server_folder_for_command(const struct conf *c, struct store **out, stru
     for (;;) {
         buf_reset(why);
         rc = store_open(&o, out, why);
+        if (rc == RC_CONFLICT)
+            buf_say(why, "; run this on that node's machine, with its store.dir");
         if (rc != RC_BUSY)
             return rc;
         buf_reset(why);

@@ -502,6 +502,12 @@ static const struct part {
     { "announce", start_announce, stop_announce },
 };
 
+/* To be asked to stop while standing by is no failure. */
+static bool is_standby_ended(const struct server *s)
+{
+    return s->stands_by && s->store == NULL && s->stop_asked;
+}
+
 /* Starts the parts; *started is how many stand, also when one fails. */
 static enum rc start_all(struct server *s, size_t *started)
 {
@@ -511,7 +517,8 @@ static enum rc start_all(struct server *s, size_t *started)
             const struct part *failed = &parts[*started];
             if (s->why.len == 0)
                 buf_say(&s->why, "%s", rc_name(rc));
-            LOG(SERVER_FAILED, F_TEXT("part", failed->name), F_STR("why", buf_str(&s->why)));
+            if (!is_standby_ended(s))
+                LOG(SERVER_FAILED, F_TEXT("part", failed->name), F_STR("why", buf_str(&s->why)));
             if (failed->stop != NULL) /* releases see what is NULL as not made */
                 failed->stop(s);
             return rc;
@@ -562,6 +569,7 @@ int server_run(const struct server_sources *sources)
     struct server *s = XNEW(struct server);
     struct conf *conf = NULL;
     size_t started;
+    enum rc rc;
     int code = 0;
 
     buf_init(&s->why, SERVER_WHY_MAX);
@@ -573,10 +581,11 @@ int server_run(const struct server_sources *sources)
     }
     s->conf = conf;
     server_signals_block();
-    if (start_all(s, &started) != RC_OK) {
+    rc = start_all(s, &started);
+    if (rc != RC_OK && !is_standby_ended(s)) {
         fprintf(stderr, "grapnel: %.*s\n", STR_ARGS(buf_str(&s->why)));
         code = 1;
-    } else {
+    } else if (rc == RC_OK) {
         lifecycle_serve(s);
     }
     stop_all(s, started);
