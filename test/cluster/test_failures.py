@@ -146,3 +146,11 @@ def test_a_partition_that_is_gone_is_made_again(pair, receiver):
     ledger.end()
     is_whole(ledger, receiver)
     assert pair.database.ask(f"SELECT to_regclass('message_{empty}') IS NOT NULL") == "t"
+
+
+def test_a_node_that_stands_by_stops_as_asked_and_sends_commands_to_the_other_node(pair):
+    said = pair.second.run("token", "create", "--name=x", f"--store.dir={pair.second.store}")
+    assert said.returncode != 0 and "run this on that node's machine" in said.stderr
+    assert pair.second.stop() == 0
+    assert "server.failed" not in pair.second.log()
+    assert pair.first.is_active()

@@ -163,8 +163,8 @@ static void a_second_node_is_refused_until_the_first_has_left(void **state)
     char dir[] = "/tmp/grapnel-store-XXXXXX", again[] = "/tmp/grapnel-store-XXXXXX";
     buf_init(&why, 1024);
     struct published p = publish(f, (struct publish_spec){ 0 });
-    assert_int_equal(open_second(f, &second, dir, &why), RC_BUSY);
-    assert_true(str_contains(buf_str(&why), STR("process")) &&
+    assert_int_equal(open_second(f, &second, dir, &why), RC_CONFLICT);
+    assert_true(str_contains(buf_str(&why), STR("another node has")) &&
                 str_contains(buf_str(&why), STR("lease")));
     assert_int_equal(publish(f, (struct publish_spec){ 0 }).rc, RC_OK);
     store_close(f->store);
@@ -203,6 +203,17 @@ static bool can_open(void *arg)
     return store_open(&f->options, &f->store, NULL) == RC_OK;
 }
 
+static bool is_lease_over(void *arg)
+{
+    struct fixture *f = arg;
+    char *left =
+        postgres_run(f->options.url, "SELECT count(*) FROM node_beat"
+                                     " WHERE state = 1 AND lease_until > clock_timestamp()");
+    bool is_over = strcmp(left, "0") == 0;
+    xfree(left);
+    return is_over;
+}
+
 static void what_a_killed_node_had_accepted_waits_for_the_next_one_once_its_lease_is_over(
     void **state)
 {
@@ -223,9 +234,14 @@ static void what_a_killed_node_had_accepted_waits_for_the_next_one_once_its_leas
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status));
     buf_init(&why, 1024);
-    assert_int_equal(store_open(&f->options, &f->store, &why), RC_BUSY);
-    assert_true(str_contains(buf_str(&why), STR("lease")));
+    assert_int_equal(store_open(&f->options, &f->store, &why), RC_CONFLICT);
+    assert_true(str_contains(buf_str(&why), STR("its lease ends in")));
+    wait_until(is_lease_over, f);
+    buf_reset(&why);
+    assert_int_equal(store_open(&f->options, &f->store, &why), RC_CONFLICT);
+    assert_true(str_contains(buf_str(&why), STR("whether it comes back")));
     buf_fini(&why);
+    f->options.seen_us = 5 * SECOND; /* the database was there all the time */
     wait_until(can_open, f);
     assert_int_equal(store_due_list(f->store, 1, 0, NULL, COUNT_OF(due), due, &count), RC_OK);
     assert_int_equal(count, LEFT);
@@ -238,6 +254,20 @@ static void what_a_killed_node_had_accepted_waits_for_the_next_one_once_its_leas
     (void)close(ready[1]);
 }
 
+static void a_node_that_starts_again_in_its_folder_need_not_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    assert_int_equal(p.rc, RC_OK);
+    store_close(f->store);
+    /* As if it had been killed: its lease goes on. */
+    run_sql(f,
+            "UPDATE node_beat SET state = 1, lease_until = clock_timestamp() + interval '1 hour'");
+    assert_int_equal(store_open(&f->options, &f->store, NULL), RC_OK);
+    assert_true(store_may_deliver(f->store));
+    assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_SUCCESS), RC_OK);
+}
+
 static void a_node_that_was_fenced_writes_nothing_more_and_says_so(void **state)
 {
     struct fixture *f = *state;
@@ -246,7 +276,8 @@ static void a_node_that_was_fenced_writes_nothing_more_and_says_so(void **state)
     run_sql(f, "UPDATE node_fence SET epoch = epoch + 1");
     assert_int_equal(publish(f, (struct publish_spec){ 0 }).rc, RC_IO);
     buf_init(&why, 1024);
-    assert_int_equal(store_health(f->store, &why), RC_IO);
+    assert_int_equal(store_health(f->store, &why), RC_DENIED);
+    assert_false(store_may_deliver(f->store));
     assert_true(str_contains(buf_str(&why), STR("another node")));
     buf_fini(&why);
     expect_count(f, "SELECT count(*) FROM message", 1);
@@ -360,6 +391,7 @@ int main(void)
         TEST(nothing_is_lost_or_doubled_when_its_sessions_are_ended_all_the_time),
         TEST(a_second_node_is_refused_until_the_first_has_left),
         TEST(what_a_killed_node_had_accepted_waits_for_the_next_one_once_its_lease_is_over),
+        TEST(a_node_that_starts_again_in_its_folder_need_not_wait),
         TEST(a_node_that_was_fenced_writes_nothing_more_and_says_so),
         TEST(a_group_that_waited_while_its_node_was_fenced_is_refused),
         TEST(tables_that_somebody_dropped_are_made_again),
