@@ -3,6 +3,7 @@
  * Connections to PostgreSQL. libpq never blocks here: what was sent is waited for with a deadline of our own,
  * because TCP's do not help when an answer is swallowed and the connection stays open.
  */
+#include "db/hosts.h"
 #include "db/postgres_priv.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_US = 35000000, CONNECT_US = 10000000, VERSION_MIN = 140000 };
+enum { ANSWER_US = 35000000, CONNECT_US = 10000000, HOST_US = 2000000, VERSION_MIN = 140000 };
 
 /* --- errors --------------------------------------------------------------------------------------- */
 
@@ -270,24 +271,39 @@ static const struct db_engine postgres_engine = {
 /* --- connecting ----------------------------------------------------------------------------------- */
 
 /* What stands before the URL holds unless the URL says otherwise. */
-static PGconn *connection_start(const char *url)
+static PGconn *connection_start(const char *url, const struct db_host *host)
 {
     static const char *const names[] = {
-        "application_name", "client_encoding",
-        "connect_timeout",  "tcp_user_timeout",
-        "keepalives_idle",  "keepalives_interval",
-        "keepalives_count", "target_session_attrs",
-        "dbname",           NULL,
+        "application_name",
+        "client_encoding",
+        "connect_timeout",
+        "tcp_user_timeout",
+        "keepalives_idle",
+        "keepalives_interval",
+        "keepalives_count",
+        "target_session_attrs",
+        "dbname",
+        "host",
+        "port",
+        NULL,
     };
-    const char *values[] = {
-        "grapnel", "UTF8", "2", "3000", "5", "2", "3", "read-write", url, NULL
-    };
+    const char *values[] = { "grapnel",
+                             "UTF8",
+                             "2",
+                             "3000",
+                             "5",
+                             "2",
+                             "3",
+                             "read-write",
+                             url,
+                             host == NULL ? NULL : host->host,
+                             host == NULL ? NULL : host->port,
+                             NULL };
     return PQconnectStartParams(names, values, 1);
 }
 
-static bool finish_connecting(struct postgres *db)
+static bool finish_connecting(struct postgres *db, int64_t until_us)
 {
-    int64_t until_us = clock_mono_us(clock_system()) + CONNECT_US;
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
         if (!wait_for(db, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_us)) {
@@ -342,6 +358,33 @@ static enum rc check_url(const char *url, struct buf *why)
     return parsed == NULL ? RC_INVALID : RC_OK;
 }
 
+static bool connect_to(struct postgres *db, const char *url, const struct db_host *host,
+                       int64_t patience_us)
+{
+    PQfinish(db->conn);
+    db->conn = connection_start(url, host);
+    if (db->conn == NULL)
+        return false;
+    if (PQstatus(db->conn) == CONNECTION_BAD) {
+        keep_error(db, PQerrorMessage(db->conn));
+        return false;
+    }
+    return finish_connecting(db, clock_mono_us(clock_system()) + patience_us);
+}
+
+/* Of several hosts, the first that is there and takes writes. */
+static bool connect_to_any(struct postgres *db, const char *url)
+{
+    struct db_host hosts[DB_HOSTS_MAX];
+    size_t count = db_hosts(url, hosts);
+    if (count == 0)
+        return connect_to(db, url, NULL, CONNECT_US);
+    for (size_t i = 0; i < count; i++)
+        if (connect_to(db, url, &hosts[i], HOST_US))
+            return true;
+    return false;
+}
+
 enum rc db_connect(const char *url, const struct db_server_options *o, struct db **out,
                    struct buf *why)
 {
@@ -351,11 +394,7 @@ enum rc db_connect(const char *url, const struct db_server_options *o, struct db
     struct postgres *db = db_new(sizeof(struct postgres), &postgres_engine);
     db->answer_us = o != NULL && o->answer_us > 0 ? o->answer_us : ANSWER_US;
     db->no_prepare = o != NULL && o->no_prepare;
-    db->conn = connection_start(url);
-    rc = db->conn != NULL && PQstatus(db->conn) != CONNECTION_BAD && finish_connecting(db) ? RC_OK
-                                                                                           : RC_IO;
-    if (rc == RC_IO && db->error == NULL && db->conn != NULL)
-        keep_error(db, PQerrorMessage(db->conn));
+    rc = connect_to_any(db, url) ? RC_OK : RC_IO;
     if (rc == RC_OK) {
         (void)PQsetnonblocking(db->conn, 1);
         (void)PQsetNoticeReceiver(db->conn, take_notice, db);

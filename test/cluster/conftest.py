@@ -95,9 +95,9 @@ class Pair:
 
 @pytest.fixture
 def make_pair(make_node, make_way, receiver):
-    def make(*postgres_ports, has_ways=True):
-        ways = [[make_way(port) for port in postgres_ports] for _ in range(2)] if has_ways else []
-        nodes = [make_node(*(way.port for way in mine)) for mine in ways] or [make_node(*postgres_ports) for _ in range(2)]
+    def make(*postgres_ports):
+        ways = [[make_way(port) for port in postgres_ports] for _ in range(2)]
+        nodes = [make_node(*(way.port for way in mine)) for mine in ways]
         nodes[0].serve(*QUICK)
         nodes[1].spawn(*QUICK)
         nodes[1].wait_log("server.stands_by")

@@ -103,7 +103,7 @@ def test_a_primary_that_is_lost_is_replaced_by_its_standby_and_nothing_acknowled
     primary.ask("ALTER SYSTEM SET synchronous_standby_names = '*'", "postgres")
     primary.ask("SELECT pg_reload_conf()", "postgres")
     wait_until(lambda: primary.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1", "the standby to keep up")
-    pair = make_pair(primary.port, standby.port, has_ways=False)
+    pair = make_pair(primary.port, standby.port)
     ledger = pair.ledger()
     ledger.grows()
     primary.kill()

@@ -4,6 +4,8 @@
  */
 #include "store/postgres/connection_priv.h"
 
+#include "db/hosts.h"
+
 #include <poll.h>
 #include <stdio.h>
 
@@ -116,7 +118,7 @@ static void exchange_begin(struct postgres_conn *c)
 }
 
 /* What the URL says comes later, and so wins. */
-enum rc store_postgres_conn_open(struct postgres_conn *c)
+static PGconn *conn_dial(const char *url, const struct db_host *host)
 {
     static const char *const names[] = { "target_session_attrs",
                                          "connect_timeout",
@@ -126,14 +128,42 @@ enum rc store_postgres_conn_open(struct postgres_conn *c)
                                          "keepalives_count",
                                          "application_name",
                                          "dbname",
+                                         "host",
+                                         "port",
                                          NULL };
-    const char *const values[] = {
-        "read-write", "2", "3000", "5", "2", "3", "grapnel", c->url, NULL
-    };
+    const char *const values[] = { "read-write",
+                                   "2",
+                                   "3000",
+                                   "5",
+                                   "2",
+                                   "3",
+                                   "grapnel",
+                                   url,
+                                   host == NULL ? NULL : host->host,
+                                   host == NULL ? NULL : host->port,
+                                   NULL };
+    return PQconnectdbParams(names, values, 1);
+}
+
+/* Of several hosts, the first that is there and takes writes; else the last that was tried. */
+static PGconn *conn_dial_any(const char *url)
+{
+    struct db_host hosts[DB_HOSTS_MAX];
+    size_t count = db_hosts(url, hosts);
+    PGconn *pg = count == 0 ? conn_dial(url, NULL) : NULL;
+    for (size_t i = 0; i < count && (pg == NULL || PQstatus(pg) != CONNECTION_OK); i++) {
+        PQfinish(pg);
+        pg = conn_dial(url, &hosts[i]);
+    }
+    return pg;
+}
+
+enum rc store_postgres_conn_open(struct postgres_conn *c)
+{
     if (c->pg != NULL && PQstatus(c->pg) == CONNECTION_OK)
         return RC_OK;
     conn_finish(c);
-    c->pg = PQconnectdbParams(names, values, 1);
+    c->pg = conn_dial_any(c->url);
     if (c->pg == NULL || PQstatus(c->pg) != CONNECTION_OK || PQsetnonblocking(c->pg, 1) != 0) {
         c->rc = RC_OK;
         conn_lose(c, c->pg == NULL ? "out of memory" : PQerrorMessage(c->pg));

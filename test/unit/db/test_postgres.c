@@ -9,9 +9,13 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "db/array.h"
+#include "db/hosts.h"
 #include "postgres.h"
 
 static char *url;
@@ -347,6 +351,85 @@ static void a_url_that_is_none_is_refused_without_showing_it(void **state)
     buf_fini(&why);
 }
 
+/* A host that takes connections: it hangs up, or says nothing. */
+static int listen_somewhere(char port[static 8])
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    (void)snprintf(port, 8, "%d", ntohs(a.sin_port));
+    return fd;
+}
+
+static void hang_up(void *arg)
+{
+    int fd = *(int *)arg;
+    int taken = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    (void)close(taken);
+}
+
+static void connect_past(const char *port)
+{
+    char both[600];
+    struct db *db;
+    const char *folder = strstr(url, "host=");
+    const char *name = strstr(url, "@/");
+    assert_non_null(folder);
+    assert_non_null(name);
+    (void)snprintf(both, sizeof(both), "user=postgres dbname=%.*s host=127.0.0.1,%s port=%s,5432",
+                   (int)strcspn(name + 2, "?"), name + 2, folder + 5, port);
+    assert_int_equal(db_connect(both, NULL, &db, NULL), RC_OK);
+    db_close(db);
+}
+
+static void a_host_that_hangs_up_is_left_for_the_next_one(void **state)
+{
+    char port[8];
+    int fd = listen_somewhere(port);
+    (void)state;
+    struct thread *peer = thread_start("peer", THREAD_OTHER, hang_up, &fd);
+    connect_past(port);
+    thread_join(peer);
+    (void)close(fd);
+}
+
+static void a_host_that_says_nothing_is_left_for_the_next_one(void **state)
+{
+    char port[8];
+    int fd = listen_somewhere(port);
+    (void)state;
+    connect_past(port);
+    (void)close(fd);
+}
+
+static void hosts_of_a_url_are_tried_in_its_order_with_their_ports(void **state)
+{
+    static const struct {
+        const char *url;
+        size_t count;
+        const char *hosts[3], *ports[3];
+    } cases[] = {
+        { "postgresql://u@a,b:6000,c/x", 3, { "a", "b", "c" }, { "", "6000", "" } },
+        { "host=a,b port=7000", 2, { "a", "b" }, { "7000", "7000" } },
+        { "host=a,/run/x port=1,2", 2, { "a", "/run/x" }, { "1", "2" } },
+        { "postgresql://u@a/x", 0, { NULL }, { NULL } },
+        { "postgresql:///x", 0, { NULL }, { NULL } },
+        { "postgresql://%zz", 0, { NULL }, { NULL } },
+    };
+    struct db_host found[DB_HOSTS_MAX];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(db_hosts(cases[i].url, found), cases[i].count);
+        for (size_t k = 0; k < cases[i].count; k++) {
+            assert_string_equal(found[k].host, cases[i].hosts[k]);
+            assert_string_equal(found[k].port, cases[i].ports[k]);
+        }
+    }
+}
+
 static void a_database_that_is_not_in_utf8_is_refused_with_the_remedy(void **state)
 {
     struct db *db;
@@ -387,6 +470,9 @@ int main(void)
         TEST(functions_of_the_schema_call_ours_before_the_step_returns),
         TEST(columns_of_many_rows_are_written_by_one_statement),
         TEST(a_url_that_is_none_is_refused_without_showing_it),
+        TEST(a_host_that_hangs_up_is_left_for_the_next_one),
+        TEST(a_host_that_says_nothing_is_left_for_the_next_one),
+        TEST(hosts_of_a_url_are_tried_in_its_order_with_their_ports),
         TEST(a_database_that_is_not_in_utf8_is_refused_with_the_remedy),
     };
     if (!postgres_is_there())
