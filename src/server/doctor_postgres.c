@@ -109,6 +109,41 @@ enum server_verdict server_doctor_database_rights(const struct conf *c, struct b
 
 /* --- is what is committed there after a failure --------------------------------------------------------- */
 
+static enum server_verdict look_at_standbys(struct db *db, struct buf *text)
+{
+    int64_t all = ask_number(db, "SELECT count(*) FROM pg_stat_replication");
+    int64_t in_step = ask_number(
+        db, "SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')");
+    int64_t hidden =
+        ask_number(db, "SELECT count(*) FROM pg_stat_replication WHERE sync_state IS NULL");
+    bool are_named = !is_setting(db, "synchronous_standby_names", "");
+    if (in_step > 0) {
+        buf_say(text, "commits wait for %s; %lld of %lld standbys may be waited for",
+                is_setting(db, "synchronous_commit", "remote_apply") ? "a standby that shows them"
+                                                                     : "a standby",
+                (long long)in_step, (long long)all);
+        return SERVER_CHECK_OK;
+    }
+    if (are_named && hidden > 0) {
+        buf_say(
+            text,
+            "commits wait for those of %lld standbys that synchronous_standby_names names; GRANT "
+            "pg_monitor to this user to see which are in step",
+            (long long)all);
+        return SERVER_CHECK_OK;
+    }
+    if (are_named) {
+        buf_say(text, "synchronous_standby_names is set, and none of those is there: nothing can "
+                      "be accepted until one is");
+        return SERVER_CHECK_FAIL;
+    }
+    buf_say(text, "%lld standbys, and commits wait for none: ", (long long)all);
+    buf_say(text, all > 0 ? "a fail-over can lose what was accepted just before it; set "
+                            "synchronous_standby_names, with two standbys at least"
+                          : "what was accepted is on one disk");
+    return SERVER_CHECK_WARN;
+}
+
 static enum server_verdict look_at_durability(struct db *db, struct buf *text)
 {
     static const struct {
@@ -128,26 +163,7 @@ static enum server_verdict look_at_durability(struct db *db, struct buf *text)
         buf_say(text, "synchronous_commit is local: commits wait for no standby; set it to on");
         return SERVER_CHECK_WARN;
     }
-    int64_t all = ask_number(db, "SELECT count(*) FROM pg_stat_replication");
-    int64_t in_step = ask_number(
-        db, "SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')");
-    if (in_step > 0) {
-        buf_say(text, "commits wait for %s; %lld of %lld standbys may be waited for",
-                is_setting(db, "synchronous_commit", "remote_apply") ? "a standby that shows them"
-                                                                     : "a standby",
-                (long long)in_step, (long long)all);
-        return SERVER_CHECK_OK;
-    }
-    if (!is_setting(db, "synchronous_standby_names", "")) {
-        buf_say(text, "synchronous_standby_names is set, and none of those is there: nothing can "
-                      "be accepted until one is");
-        return SERVER_CHECK_FAIL;
-    }
-    buf_say(text, "%lld standbys, and commits wait for none: ", (long long)all);
-    buf_say(text, all > 0 ? "a fail-over can lose what was accepted just before it; set "
-                            "synchronous_standby_names, with two standbys at least"
-                          : "what was accepted is on one disk");
-    return SERVER_CHECK_WARN;
+    return look_at_standbys(db, text);
 }
 
 enum server_verdict server_doctor_database_durability(const struct conf *c, struct buf *text)
