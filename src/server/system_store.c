@@ -60,10 +60,23 @@ static void write_forecast(struct api_ctx *c, struct api_out *o, const struct se
     api_out_raw(o, "daysLeft", f->days_left < 0 ? STR_NONE : buf_str(days));
 }
 
+/* A database has its next partitions made ahead. */
+static size_t count_ahead(const struct store_piece *pieces, size_t count, int64_t now_us)
+{
+    size_t ahead = 0;
+    while (ahead < count && pieces[ahead].from_us > now_us)
+        ahead++;
+    return ahead;
+}
+
 void server_write_store(struct server *s, struct api_ctx *c, struct api_out *o)
 {
     struct store_piece *pieces = arena_array(c->arena, PIECES_MAX, sizeof(*pieces));
     size_t count = store_pieces(s->store, pieces, PIECES_MAX);
+    size_t ahead = count_ahead(pieces, count, clock_wall_us(clock_system()));
+    pieces += ahead;
+    count -= ahead;
+    bool sees_disk = s->conf->store_url[0] == '\0';
     struct store_stats stats;
     struct buf *why = api_buf(c, SERVER_WHY_MAX);
     bool is_healthy = store_health(s->store, why) == RC_OK;
@@ -78,15 +91,20 @@ void server_write_store(struct server *s, struct api_ctx *c, struct api_out *o)
     disk.retention_us = (s->reloaded == NULL ? s->conf : s->reloaded)->store_retention;
     mutex_unlock(&s->reloaded_lock);
     struct server_forecast f = server_forecast_of(&disk);
+    if (!sees_disk)
+        f.days_left = -1;
     api_out_key(o, "store");
     api_out_begin(o, '{');
     api_out_bool(o, "healthy", is_healthy);
     api_out_opt(o, "reason", is_healthy ? STR_NONE : buf_str(why));
     api_out_int(o, "bytes", stats.bytes);
-    api_out_int(o, "freeBytes", metrics_value(METRIC_STORE_FREE));
+    if (sees_disk)
+        api_out_int(o, "freeBytes", metrics_value(METRIC_STORE_FREE));
+    else
+        api_out_null(o, "freeBytes");
     api_out_int(o, "freeMinBytes", metrics_value(METRIC_STORE_FREE_MIN));
     write_forecast(c, o, &f);
-    api_out_int(o, "segmentCount", stats.segments);
+    api_out_int(o, "segmentCount", stats.segments - (int64_t)ahead);
     api_out_key(o, "segments");
     api_out_begin(o, '[');
     for (size_t i = 0; i < count; i++)

@@ -26,6 +26,7 @@ export const C = {
     days: (n: string) => `${n} d`,
     left: " left",
     free: "free",
+    stored: "in the database",
     atRate: "at the rate of 24 h",
     perSecond: "/s",
     percent: " %",

@@ -19,6 +19,7 @@ export const C = {
     parked: (n: number) => `${count(n)} parked`,
     disk: "Disk",
     free: (size: string) => `${size} free`,
+    database: "in the database",
     days: (n: string) => `${n} ${n === "1" ? "day" : "days"}`,
     daysSub: "left at the rate of 24 h",
     store: "Store",
@@ -55,6 +56,8 @@ export const C = {
   },
   disk: {
     young: "How long the disk will last is known once the server has been running for an hour.",
+    holds: (size: string) => `It holds ${size}.`,
+    database: (rate: string | null) => (rate === null ? "The store is in a database, whose disk this server does not see." : `${rate} came in within 24 hours. The store is in a database, whose disk this server does not see.`),
     never: (rate: string) => `${rate} came in within 24 hours. At that rate it will not fill up: old messages are deleted in time.`,
     full: (rate: string, days: string, at: string) => `${rate} came in within 24 hours. At that rate messages will be refused in ${days} ${days === "1" ? "day" : "days"}, on ${at}.`,
     used: (used: string, room: string) => `${used} of the ${room} that may be used`,

@@ -43,7 +43,7 @@ function sumsOf(data: Series): Sums {
 }
 
 interface Disk {
-  store: { bytes: number; freeBytes: number; daysLeft: number | null };
+  store: { bytes: number; freeBytes: number | null; daysLeft: number | null };
 }
 
 const SOON_DAYS = 14, DISK_MS = 60_000;
@@ -60,8 +60,8 @@ function DiskStat(): JSX.Element | null {
   const disk = useDisk();
   if (disk === null) return null;
   const days = disk?.store.daysLeft ?? null;
-  const value = !disk ? <Skel w={2} /> : days === null ? bytes(disk.store.freeBytes) : C.overview.days(figure(days));
-  return <Stat label={C.overview.disk} tone={days !== null && days < SOON_DAYS ? "warned" : undefined} value={<Link class="plainlink" to="/system">{value}</Link>} unit={disk && days !== null && C.overview.left} sub={disk && (days === null ? C.overview.free : C.overview.atRate)} />;
+  const value = !disk ? <Skel w={2} /> : days === null ? bytes(disk.store.freeBytes ?? disk.store.bytes) : C.overview.days(figure(days));
+  return <Stat label={C.overview.disk} tone={days !== null && days < SOON_DAYS ? "warned" : undefined} value={<Link class="plainlink" to="/system">{value}</Link>} unit={disk && days !== null && C.overview.left} sub={disk && (days === null ? (disk.store.freeBytes === null ? C.overview.stored : C.overview.free) : C.overview.atRate)} />;
 }
 
 /** What waits longest; what is late stands among the troubles. */

@@ -20,7 +20,7 @@ function Figures({ data }: { data: System }): JSX.Element {
       <Stat label={C.system.started} value={duration(data.uptimeSeconds * 1000)} sub={C.system.startedSub(when(data.startedAt, false))} />
       <Stat label={C.system.loops} value={count(data.loops.length)} tone={held ? "bad" : undefined} sub={held ? C.system.held(held) : C.system.turning} />
       <Stat label={C.system.lanes} value={count(data.delivering.lanes)} sub={C.system.parked(data.delivering.parked)} />
-      <Stat label={C.system.disk} value={days === null ? bytes(data.store.bytes) : C.system.days(figure(days))} tone={days !== null && days < SOON_DAYS ? "warned" : undefined} sub={days === null ? C.system.free(bytes(data.store.freeBytes)) : C.system.daysSub} />
+      <Stat label={C.system.disk} value={days === null ? bytes(data.store.bytes) : C.system.days(figure(days))} tone={days !== null && days < SOON_DAYS ? "warned" : undefined} sub={days === null ? (data.store.freeBytes === null ? C.system.database : C.system.free(bytes(data.store.freeBytes))) : C.system.daysSub} />
     </section>
   );
 }

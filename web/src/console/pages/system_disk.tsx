@@ -10,9 +10,9 @@ import type { Option, Store } from "./system_types";
 const DAY_MS = 86_400_000, HOUR_MS = 3_600_000, SOON_DAYS = 14, LARGEST_MS = 60_000;
 const RETENTION = "store.retention", IDEMPOTENCY = "store.idempotency";
 
-/** What the server may use altogether: what it has, and what is free above its reserve. */
-function roomOf(store: Store): number {
-  return store.bytes + Math.max(0, store.freeBytes - store.freeMinBytes);
+/** What the server may use altogether: what it has, and what is free above its reserve; null: the disk is a database's. */
+function roomOf(store: Store): number | null {
+  return store.freeBytes === null ? null : store.bytes + Math.max(0, store.freeBytes - store.freeMinBytes);
 }
 
 /** A duration as it stands in a configuration file; null: not one. */
@@ -27,6 +27,7 @@ function kept(options: readonly Option[], name: string): number | null {
 
 /** Until when it will do, in a sentence. */
 function forecast(store: Store): string {
+  if (store.freeBytes === null) return C.disk.database(store.bytesPerDay === null ? null : bytes(store.bytesPerDay));
   if (store.bytesPerDay === null) return C.disk.young;
   const rate = bytes(store.bytesPerDay);
   return store.daysLeft === null ? C.disk.never(rate) : C.disk.full(rate, figure(store.daysLeft), when(Date.now() + store.daysLeft * DAY_MS, false));
@@ -79,8 +80,9 @@ const DAYS = [90, 60, 30, 14, 7, 3, 1];
 /** How long messages are kept is an option of the server: its line, what it would take, and how to make it count. */
 function KeepLess({ store, options, onClose }: { store: Store; options: readonly Option[]; onClose: () => void }): JSX.Element {
   const now = options.find((one) => one.name === RETENTION), span = kept(options, RETENTION) ?? 0, remembered = kept(options, IDEMPOTENCY) ?? 0;
+  const room = roomOf(store);
   const choices = DAYS.filter((days) => !span || days * DAY_MS < span);
-  const fits = choices.find((days) => store.bytesPerDay === null || days * store.bytesPerDay < roomOf(store) * 0.8) ?? choices[choices.length - 1];
+  const fits = choices.find((days) => store.bytesPerDay === null || room === null || days * store.bytesPerDay < room * 0.8) ?? choices[choices.length - 1];
   const [chosen, setChosen] = useState("");
   const days = Number(chosen || fits || 1);
   const line = `${RETENTION} = ${days * 24}h`;
@@ -90,7 +92,7 @@ function KeepLess({ store, options, onClose }: { store: Store; options: readonly
       <Facts rows={[
         [C.disk.keptNow, <>{span ? duration(span) : C.disk.forEver} <span class="muted">{C.disk.setBy(now?.source ?? "")}</span></>],
         store.bytesPerDay !== null && [C.disk.daily, bytes(store.bytesPerDay)],
-        [C.disk.room, bytes(roomOf(store))],
+        room !== null && [C.disk.room, bytes(room)],
       ]} />
       {choices.length > 0 && <Field label={C.disk.keepFor}><Select value={String(days)} options={choices.map((one) => [String(one), store.bytesPerDay === null ? C.disk.forDays(one) : C.disk.forDaysOf(one, bytes(one * store.bytesPerDay))] as const)} onValue={setChosen} /></Field>}
       {choices.length > 0 ? <div class="field"><span>{C.disk.line}</span><span class="secret"><code class="is-shown">{line}</code><Copy text={line} /></span></div> : <p>{C.disk.shortest}</p>}
@@ -104,12 +106,12 @@ export function DiskPanel({ store, options }: { store: Store; options: readonly 
   const [isOpen, setOpen] = useState(false);
   const room = roomOf(store), share = room ? store.bytes / room : 0;
   const isSoon = store.daysLeft !== null && store.daysLeft < SOON_DAYS;
-  const words = C.disk.used(bytes(store.bytes), bytes(room));
+  const words = room === null ? C.disk.holds(bytes(store.bytes)) : C.disk.used(bytes(store.bytes), bytes(room));
   return (
     <Panel inset class="clip clipx" title={C.system.disk} actions={<Button small onClick={() => setOpen(true)}>{C.disk.keepLess}</Button>}>
       <div class="body stack-2">
         <p class={isSoon ? "warned" : ""}>{forecast(store)}</p>
-        <span class="progress"><span>{words}</span><Meter share={share} isBad={isSoon || share > 0.9} label={words} /></span>
+        {room === null ? <p>{words}</p> : <span class="progress"><span>{words}</span><Meter share={share} isBad={isSoon || share > 0.9} label={words} /></span>}
       </div>
       <Who />
       {isOpen && <KeepLess store={store} options={options} onClose={() => setOpen(false)} />}

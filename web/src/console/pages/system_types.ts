@@ -22,7 +22,7 @@ export interface Store {
   healthy: boolean;
   reason: string | null;
   bytes: number;
-  freeBytes: number;
+  freeBytes: number | null;
   freeMinBytes: number;
   bytesPerDay: number | null;
   daysLeft: number | null;
