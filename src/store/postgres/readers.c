@@ -43,6 +43,14 @@ static void reader_free(struct store_postgres *s, size_t at)
     cond_signal(&s->reader_freed);
 }
 
+/* Others walk over the places meanwhile, so a place gets and loses its connection under the lock. */
+static void reader_set(struct store_postgres *s, size_t at, struct db *db)
+{
+    mutex_lock(&s->readers_lock);
+    s->readers[at] = db;
+    mutex_unlock(&s->readers_lock);
+}
+
 enum rc store_postgres_reader_get(struct store_postgres *s, struct db **out)
 {
     size_t at;
@@ -50,13 +58,14 @@ enum rc store_postgres_reader_get(struct store_postgres *s, struct db **out)
     while ((at = free_reader(s)) == s->reader_count)
         cond_wait(&s->reader_freed, &s->readers_lock);
     s->is_reader_busy[at] = true;
+    struct db *db = s->readers[at];
     mutex_unlock(&s->readers_lock);
-    if (s->readers[at] == NULL && db_connect(s->url, NULL, &s->readers[at], NULL) != RC_OK) {
-        s->readers[at] = NULL;
+    if (db == NULL && db_connect(s->url, NULL, &db, NULL) != RC_OK) {
         reader_free(s, at);
         return RC_IO;
     }
-    *out = s->readers[at];
+    reader_set(s, at, db);
+    *out = db;
     return RC_OK;
 }
 
@@ -68,8 +77,8 @@ void store_postgres_reader_put(struct store_postgres *s, struct db *db)
         at++;
     mutex_unlock(&s->readers_lock);
     if (db_is_stale(db)) {
+        reader_set(s, at, NULL);
         db_close(db);
-        s->readers[at] = NULL;
     }
     reader_free(s, at);
 }
