@@ -40,8 +40,9 @@ MUST_USE enum rc db_open(const char *path, enum db_mode mode, const struct db_op
 
 struct db_server_options {
     int64_t answer_us; /* a server that has not answered for so long has failed; 0: 35 s */
-    bool no_prepare;   /* statements get no names on the server: behind a pooler that hands on each transaction */
 };
+/* RC_INVALID: no URL of PostgreSQL; `why` says so of something whose name stands before it, and never holds the URL. */
+MUST_USE enum rc db_check_url(const char *url, struct buf *why);
 /* A connection to PostgreSQL, by a URL ("postgresql://user@host,other/database?...") or the other form of libpq. It
  * must be 14 or later and keep texts as UTF-8. Of several hosts the one that takes writes is used. Blocks for some
  * seconds at most. RC_INVALID: no such URL, or a server that does not do: `why` has the remedy. RC_IO: cannot be had
@@ -109,7 +110,6 @@ int64_t db_changes(struct db *db);
 
 /* --- SQLite only ----------------------------------------------------------------------------------------- */
 
-int64_t db_last_rowid(struct db *db);
 
 /* Pages in the write-ahead log, as of this connection's last commit (0 before the first). */
 int64_t db_wal_pages(const struct db *db);

@@ -15,6 +15,7 @@ enum { ANSWER_US = 35000000, CONNECT_US = 10000000, HOST_US = 2000000, VERSION_M
 
 /* --- errors --------------------------------------------------------------------------------------- */
 
+/* On one line: it goes into logs. */
 static void keep_error(struct postgres *db, const char *words)
 {
     size_t len = strlen(words);
@@ -22,7 +23,8 @@ static void keep_error(struct postgres *db, const char *words)
         len--;
     xfree(db->error);
     db->error = xcalloc(1, len + 1);
-    memcpy(db->error, words, len);
+    for (size_t i = 0; i < len; i++)
+        db->error[i] = (char)(words[i] == '\n' || words[i] == '\t' ? ' ' : words[i]);
 }
 
 static enum rc connection_lost(struct postgres *db, const char *words)
@@ -346,12 +348,12 @@ static enum rc check_server(const struct postgres *db, struct buf *why)
     return RC_OK;
 }
 
-static enum rc check_url(const char *url, struct buf *why)
+enum rc db_check_url(const char *url, struct buf *why)
 {
     char *words = NULL;
     PQconninfoOption *parsed = PQconninfoParse(url, &words);
     if (parsed == NULL) /* its words would show the URL, with the password in it */
-        buf_say(why, "is no URL of a PostgreSQL database: write "
+        buf_say(why, " is no URL of a PostgreSQL database: write "
                      "postgresql://user@host:5432/database, with what is special in it as %%XX");
     PQfreemem(words);
     PQconninfoFree(parsed);
@@ -388,12 +390,13 @@ static bool connect_to_any(struct postgres *db, const char *url)
 enum rc db_connect(const char *url, const struct db_server_options *o, struct db **out,
                    struct buf *why)
 {
-    enum rc rc = check_url(url, why);
-    if (rc != RC_OK)
-        return rc;
+    if (db_check_url(url, NULL) != RC_OK) {
+        buf_say(why, "this");
+        return db_check_url(url, why);
+    }
+    enum rc rc;
     struct postgres *db = db_new(sizeof(struct postgres), &postgres_engine);
     db->answer_us = o != NULL && o->answer_us > 0 ? o->answer_us : ANSWER_US;
-    db->no_prepare = o != NULL && o->no_prepare;
     rc = connect_to_any(db, url) ? RC_OK : RC_IO;
     if (rc == RC_OK) {
         (void)PQsetnonblocking(db->conn, 1);

@@ -12,7 +12,6 @@ struct postgres {
     struct db base;
     PGconn *conn;
     int64_t answer_us;
-    bool no_prepare;
     bool is_writing; /* in a transaction that may write */
     int64_t name_count;
     int64_t changes; /* of the last statement */

@@ -197,7 +197,7 @@ static bool send_prepare(struct postgres *db, struct postgres_stmt *s)
 {
     if (s->is_on_server)
         return true;
-    if (db->no_prepare || s->base.is_once)
+    if (s->base.is_once)
         s->name[0] = '\0';
     else
         (void)snprintf(s->name, sizeof(s->name), "s%lld", (long long)++db->name_count);
@@ -264,7 +264,7 @@ static enum rc stmt_execute(struct postgres *db, struct postgres_stmt *s)
     enum rc rc = stmt_send_and_take(db, s, is_guarded);
     if (db->base.is_stale)
         return rc;
-    s->is_on_server = !db->no_prepare && !s->base.is_once && (s->is_on_server || rc == RC_OK);
+    s->is_on_server = !s->base.is_once && (s->is_on_server || rc == RC_OK);
     if (rc != RC_OK && is_guarded && PQtransactionStatus(db->conn) == PQTRANS_INERROR &&
         db_exec(&db->base, "ROLLBACK TO SAVEPOINT db; RELEASE SAVEPOINT db") != RC_OK)
         db->base.is_stale = true;

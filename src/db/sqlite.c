@@ -422,11 +422,6 @@ static const struct db_engine sqlite_engine = {
 
 /* --- what only files have ------------------------------------------------------------------------- */
 
-int64_t db_last_rowid(struct db *db)
-{
-    return sqlite3_last_insert_rowid(sqlite_of(db)->handle);
-}
-
 int64_t db_wal_pages(const struct db *db)
 {
     return ((const struct sqlite *)db)->wal_pages;

@@ -13,7 +13,7 @@ enum {
     CLOCK_OFF_US = 1000000,
     OPEN_LONG_S = 300,
     ROUNDS = 11,
-    NODE_CONNECTIONS = 16
+    NODE_CONNECTIONS = 20
 };
 
 static enum server_verdict with_database(const struct conf *c, struct buf *text,

@@ -4,6 +4,8 @@
  */
 #include "server/options_priv.h"
 
+#include "db/db.h"
+
 #include "server/logins_priv.h"
 
 #include "base/files.h"
@@ -182,6 +184,14 @@ static bool has_credentials(const char *url)
     return has;
 }
 
+static enum rc check_store_url(const char *url, struct buf *why)
+{
+    if (url[0] == '\0' || db_check_url(url, NULL) == RC_OK)
+        return RC_OK;
+    buf_say(why, "store.url");
+    return db_check_url(url, why);
+}
+
 struct face_options server_face_options(const struct conf *c, const char *public_url,
                                         const char *console_url)
 {
@@ -218,7 +228,8 @@ enum rc server_check(const struct conf *c, struct buf *why)
     struct deliver_limits limits;
 
     if (server_deliver_limits(c, delays, &limits, why) != RC_OK ||
-        face_check(&face, why) != RC_OK || server_logins_check(c, why) != RC_OK)
+        face_check(&face, why) != RC_OK || server_logins_check(c, why) != RC_OK ||
+        check_store_url(c->store_url, why) != RC_OK)
         return RC_INVALID;
     if (check_pair(c->tls_cert, "server.tls_cert", c->tls_key, "server.tls_key", why) != RC_OK ||
         check_pair(c->fetch_cert, "fetch.cert", c->fetch_key, "fetch.key", why) != RC_OK)
