@@ -78,8 +78,8 @@ def receiver():
 class Pair:
     """A node that is active and one that stands by, each on a way of its own to the database."""
 
-    def __init__(self, nodes, ways, token, app):
-        self.nodes, self.ways, self.token, self.app = nodes, ways, token, app
+    def __init__(self, nodes, ways, token, app, endpoint):
+        self.nodes, self.ways, self.token, self.app, self.endpoint = nodes, ways, token, app, endpoint
 
     @property
     def first(self):
@@ -103,8 +103,7 @@ def make_pair(make_node, make_way, receiver):
         nodes[1].wait_log("server.stands_by")
         token = nodes[0].token
         app = nodes[0].application()
-        nodes[0].endpoint(app, receiver.url)
-        return Pair(nodes, ways, token, app)
+        return Pair(nodes, ways, token, app, nodes[0].endpoint(app, receiver.url))
     return make
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can fail around a store in PostgreSQL, and what becomes of it then."""
+import re
 import signal
 import time
 
@@ -130,12 +131,29 @@ def test_a_table_that_somebody_locks_costs_a_clear_refusal_and_no_message(pair, 
 
 
 def test_a_transaction_that_somebody_leaves_open_is_in_nobodys_way(pair, receiver):
+    open_for_long = pair.database.hold("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM message, waiting")
     ledger = pair.ledger()
-    held = pair.database.ask("SELECT 1")
-    assert held == "1"
     ledger.grows(200)
     ledger.end()
     is_whole(ledger, receiver)
+    pair.first.stop()  # what is written down at a stop, and read by the next node, goes past it, too
+    pair.second.wait_log("server.started")
+    assert pair.database.ask("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND application_name = 'psql'") == "1"
+    open_for_long.kill()
+
+
+def test_a_node_takes_no_more_connections_than_the_doctor_says(pair, receiver):
+    ledger = pair.ledger()
+    ledger.grows(100)
+    for _ in range(20):
+        for path in ("msg", "attempt/endpoint/" + pair.endpoint, "endpoint"):
+            pair.first.ok("GET", f"/app/{pair.app}/{path}")
+    used = int(pair.database.ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'grapnel'"))
+    ledger.end()
+    said = pair.first.run("doctor", f"--store.dir={pair.first.store}").stdout
+    promised = int(re.search(r"a node takes (\d+)", said).group(1))
+    # The node that stands by looks in now and then, with a few at a time.
+    assert used <= promised + 3, said
 
 
 def test_a_partition_that_is_gone_is_made_again(pair, receiver):

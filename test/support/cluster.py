@@ -78,6 +78,15 @@ class Postgres:
         return subprocess.run([PROGRAMS / "psql", "-qAt", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", database,
                                "-v", "ON_ERROR_STOP=1", "-c", sql], check=True, capture_output=True, text=True).stdout.strip()
 
+    def hold(self, sql):
+        """A client that has run this and leaves its transaction open, until it is killed."""
+        client = subprocess.Popen([PROGRAMS / "psql", "-qAt", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "grapnel"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        client.stdin.write(sql + ";\n")
+        client.stdin.flush()
+        client.stdout.readline()
+        return client
+
     def kill(self):
         """As when its machine dies: the supervisor and all that it started."""
         children = subprocess.run(["pgrep", "-P", str(self.child.pid)], capture_output=True, text=True, check=False).stdout.split()
