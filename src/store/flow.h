@@ -339,7 +339,8 @@ MUST_USE enum rc store_due_list(struct store *s, int64_t endpoint, int64_t after
 /* How many deliveries of an endpoint are pending, counted to `max`, and when the oldest message among those was made
  * (wall clock, to 4 ms; 0: there is none). Reads no row: the index has it all. */
 MUST_USE enum rc store_due_count(struct store *s, int64_t endpoint, size_t max, size_t *count, int64_t *oldest_us);
-/* Every endpoint that has pending deliveries: its number, application, how many, the earliest due time. */
+/* Every endpoint that has pending deliveries: its number, application, how many, the earliest due time.
+ * The earliest first. */
 struct store_due_endpoint {
     int64_t endpoint, app, count, first_due_us;
 };

@@ -4,11 +4,25 @@
  */
 #include "store/store_priv.h"
 
+#include <stdlib.h>
+
 int64_t store_kept_us(const struct store *s)
 {
     int64_t retention_us = atomic_load(&s->retention_us);
     int64_t idempotency_us = atomic_load(&s->idempotency_us);
     return retention_us > idempotency_us ? retention_us : idempotency_us;
+}
+
+void store_init(struct store *s, const struct store_backend *backend, const struct store_options *o)
+{
+    s->backend = backend;
+    s->o = *o;
+    s->o.dir = xstrdup(o->dir);
+    if (s->o.group_max == 0)
+        s->o.group_max = 1;
+    atomic_init(&s->retention_us, o->retention_us);
+    atomic_init(&s->idempotency_us, o->idempotency_us);
+    atomic_init(&s->audit_us, o->audit_us);
 }
 
 static void warn_of_retention(const struct store *s)
@@ -203,10 +217,21 @@ enum rc store_submit_filter_run(struct store *s, struct store_filter_run_job *j)
 
 /* --- reading --------------------------------------------------------------------------------------------- */
 
+static int by_first_due(const void *left, const void *right)
+{
+    const struct store_due_endpoint *a = left, *b = right;
+    if (a->first_due_us != b->first_due_us)
+        return a->first_due_us < b->first_due_us ? -1 : 1;
+    return (a->endpoint > b->endpoint) - (a->endpoint < b->endpoint);
+}
+
 enum rc store_due_endpoints(struct store *s, struct arena *a, struct store_due_endpoint **out,
                             size_t *count)
 {
-    return s->backend->due_endpoints(s, a, out, count);
+    enum rc rc = s->backend->due_endpoints(s, a, out, count);
+    if (rc == RC_OK && *count > 1)
+        qsort(*out, *count, sizeof(**out), by_first_due);
+    return rc;
 }
 
 enum rc store_due_count(struct store *s, int64_t endpoint, size_t max, size_t *count,

@@ -20,6 +20,9 @@ struct store {
     _Atomic int64_t retention_us, idempotency_us, audit_us;
 };
 
+/* Fills what does not depend on the backend: its row, the options (whose `dir` is copied, to be freed), and what a reload changes. */
+void store_init(struct store *s, const struct store_backend *backend, const struct store_options *o);
+
 /* Reads what is kept of the store's time, once its configuration is open. */
 MUST_USE enum rc store_time_load(struct store *s);
 /* Writes it. Blocks; not a loop thread. */

@@ -231,14 +231,6 @@ static enum rc tally_segment(struct store_segment *seg, struct tally *t)
     return rc_one != RC_OK ? rc_one : rc;
 }
 
-static int by_first_due(const void *left, const void *right)
-{
-    const struct store_due_endpoint *a = left, *b = right;
-    if (a->first_due_us != b->first_due_us)
-        return a->first_due_us < b->first_due_us ? -1 : 1;
-    return (a->endpoint > b->endpoint) - (a->endpoint < b->endpoint);
-}
-
 enum rc store_files_due_endpoints(struct store *store, struct arena *a,
                                   struct store_due_endpoint **out, size_t *count)
 {
@@ -260,8 +252,6 @@ enum rc store_files_due_endpoints(struct store *store, struct arena *a,
     while (map64_next(t.by_endpoint, &at, &endpoint, &value))
         (*out)[(*count)++] = *(struct store_due_endpoint *)value;
     map64_free(t.by_endpoint);
-    if (*count > 1)
-        qsort(*out, *count, sizeof **out, by_first_due);
     return rc;
 }
 

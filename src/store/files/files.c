@@ -163,16 +163,9 @@ static void close_store(struct store *store)
 static enum rc open_store(const struct store_options *o, struct store **out, struct buf *why)
 {
     struct store_files *s = XNEW(struct store_files);
-    s->base.backend = &store_files_backend;
-    s->base.o = *o;
-    s->dir = xstrdup(o->dir);
-    s->base.o.dir = s->dir;
-    if (s->base.o.group_max == 0)
-        s->base.o.group_max = 1;
+    store_init(&s->base, &store_files_backend, o);
+    s->dir = (char *)(uintptr_t)s->base.o.dir;
     s->lock_fd = -1;
-    atomic_init(&s->base.retention_us, o->retention_us);
-    atomic_init(&s->base.idempotency_us, o->idempotency_us);
-    atomic_init(&s->base.audit_us, o->audit_us);
     mutex_init(&s->segments_lock);
     mutex_init(&s->keys_lock);
     mutex_init(&s->health_lock);

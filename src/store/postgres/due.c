@@ -211,14 +211,6 @@ static enum rc tally_waiting(void *ctx, struct db *db)
     return rc;
 }
 
-static int compare_first_due(const void *left, const void *right)
-{
-    const struct store_due_endpoint *a = left, *b = right;
-    if (a->first_due_us != b->first_due_us)
-        return a->first_due_us < b->first_due_us ? -1 : 1;
-    return (a->endpoint > b->endpoint) - (a->endpoint < b->endpoint);
-}
-
 enum rc store_postgres_due_endpoints(struct store *store, struct arena *a,
                                      struct store_due_endpoint **out, size_t *count)
 {
@@ -237,7 +229,5 @@ enum rc store_postgres_due_endpoints(struct store *store, struct arena *a,
     while (map64_next(t.by_endpoint, &at, &endpoint, &value))
         (*out)[(*count)++] = *(struct store_due_endpoint *)value;
     map64_free(t.by_endpoint);
-    if (*count > 1)
-        qsort(*out, *count, sizeof **out, compare_first_due);
     return rc;
 }

@@ -222,18 +222,11 @@ static void close_store(struct store *store)
 static struct store_postgres *make_store(const struct store_options *o)
 {
     struct store_postgres *s = XNEW(struct store_postgres);
-    s->base.backend = &store_postgres_backend;
-    s->base.o = *o;
-    s->base.o.dir = xstrdup(o->dir);
+    store_init(&s->base, &store_postgres_backend, o);
     s->base.o.url = s->url = xstrdup(o->url);
-    if (s->base.o.group_max == 0)
-        s->base.o.group_max = 1;
     if (s->base.o.group_max > GROUP_MOST)
         s->base.o.group_max = GROUP_MOST;
     s->lock_fd = -1;
-    atomic_init(&s->base.retention_us, o->retention_us);
-    atomic_init(&s->base.idempotency_us, o->idempotency_us);
-    atomic_init(&s->base.audit_us, o->audit_us);
     mutex_init(&s->watch_lock);
     mutex_init(&s->health_lock);
     mutex_init(&s->beat_lock);
