@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See db/hosts.h.
+ * See db/dial.h.
  */
-#include "db/hosts.h"
+#include "db/dial.h"
 
 #include <libpq-fe.h>
 #include <stdio.h>
+
+const char db_session_settings[] =
+    "SET statement_timeout = '30s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s';"
+    "SET client_min_messages = 'warning';"
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 static struct str parameter_of(const PQconninfoOption *list, const char *name)
 {
@@ -53,4 +58,28 @@ size_t db_hosts(const char *url, struct db_host out[static DB_HOSTS_MAX])
     size_t count = read_hosts(parameter_of(parsed, "host"), parameter_of(parsed, "port"), out);
     PQconninfoFree(parsed);
     return count;
+}
+
+void db_dial_fill(struct db_dial *d, const char *url, const struct db_host *host)
+{
+    const struct {
+        const char *name, *value;
+    } all[DB_DIAL_PARAMETERS] = {
+        { "application_name", "grapnel" },
+        { "client_encoding", "UTF8" },
+        { "connect_timeout", "2" },
+        { "tcp_user_timeout", "3000" },
+        { "keepalives_idle", "5" },
+        { "keepalives_interval", "2" },
+        { "keepalives_count", "3" },
+        { "target_session_attrs", "read-write" },
+        { "dbname", url },
+        { host == NULL ? NULL : "host", host == NULL ? NULL : host->host },
+        { host == NULL ? NULL : "port", host == NULL ? NULL : host->port },
+        { NULL, NULL },
+    };
+    for (size_t i = 0; i < DB_DIAL_PARAMETERS; i++) {
+        d->names[i] = all[i].name;
+        d->values[i] = all[i].value;
+    }
 }

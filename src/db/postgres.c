@@ -3,7 +3,7 @@
  * Connections to PostgreSQL. libpq never blocks here: what was sent is waited for with a deadline of our own,
  * because TCP's do not help when an answer is swallowed and the connection stays open.
  */
-#include "db/hosts.h"
+#include "db/dial.h"
 #include "db/postgres_priv.h"
 
 #include <errno.h>
@@ -272,38 +272,6 @@ static const struct db_engine postgres_engine = {
 
 /* --- connecting ----------------------------------------------------------------------------------- */
 
-/* What stands before the URL holds unless the URL says otherwise. */
-static PGconn *connection_start(const char *url, const struct db_host *host)
-{
-    static const char *const names[] = {
-        "application_name",
-        "client_encoding",
-        "connect_timeout",
-        "tcp_user_timeout",
-        "keepalives_idle",
-        "keepalives_interval",
-        "keepalives_count",
-        "target_session_attrs",
-        "dbname",
-        "host",
-        "port",
-        NULL,
-    };
-    const char *values[] = { "grapnel",
-                             "UTF8",
-                             "2",
-                             "3000",
-                             "5",
-                             "2",
-                             "3",
-                             "read-write",
-                             url,
-                             host == NULL ? NULL : host->host,
-                             host == NULL ? NULL : host->port,
-                             NULL };
-    return PQconnectStartParams(names, values, 1);
-}
-
 static bool finish_connecting(struct postgres *db, int64_t until_us)
 {
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
@@ -317,16 +285,6 @@ static bool finish_connecting(struct postgres *db, int64_t until_us)
     if (status == PGRES_POLLING_FAILED)
         keep_error(db, PQerrorMessage(db->conn));
     return status == PGRES_POLLING_OK;
-}
-
-/* By SET and not in the start-up message, which poolers refuse. `lock_timeout` is how long a transaction that
- * configures something waits for the one before. */
-static enum rc session_configure(struct postgres *db)
-{
-    return postgres_exec(&db->base, "SET statement_timeout = '30s'; SET lock_timeout = '5s';"
-                                    " SET idle_in_transaction_session_timeout = '10s';"
-                                    " SELECT set_config('synchronous_commit', 'on', false)"
-                                    " WHERE current_setting('synchronous_commit') = 'off'");
 }
 
 static enum rc check_server(const struct postgres *db, struct buf *why)
@@ -363,8 +321,10 @@ enum rc db_check_url(const char *url, struct buf *why)
 static bool connect_to(struct postgres *db, const char *url, const struct db_host *host,
                        int64_t patience_us)
 {
+    struct db_dial dial;
+    db_dial_fill(&dial, url, host);
     PQfinish(db->conn);
-    db->conn = connection_start(url, host);
+    db->conn = PQconnectStartParams(dial.names, dial.values, 1);
     if (db->conn == NULL)
         return false;
     if (PQstatus(db->conn) == CONNECTION_BAD) {
@@ -401,7 +361,7 @@ enum rc db_connect(const char *url, const struct db_server_options *o, struct db
     if (rc == RC_OK) {
         (void)PQsetnonblocking(db->conn, 1);
         (void)PQsetNoticeReceiver(db->conn, take_notice, db);
-        rc = session_configure(db);
+        rc = postgres_exec(&db->base, db_session_settings);
     }
     if (rc != RC_OK)
         buf_say(why, "the database cannot be had: %s", postgres_error(&db->base));

@@ -124,9 +124,9 @@ static enum rc postgres_write(struct stats_rows *r, const char *sql, int64_t tim
 {
     struct db_array kinds, ids, bytes;
     struct db_stmt *s = db_prepare(r->writer, sql);
-    db_array_init(&kinds, DB_ARRAY_BIGINT);
-    db_array_init(&ids, DB_ARRAY_BIGINT);
-    db_array_init(&bytes, DB_ARRAY_BYTEA);
+    db_array_init(&kinds, DB_TYPE_INT8);
+    db_array_init(&ids, DB_TYPE_INT8);
+    db_array_init(&bytes, DB_TYPE_BYTEA);
     for (size_t i = 0; i < b->count; i++) {
         db_array_add_int(&kinds, (int64_t)b->of[i].kind);
         db_array_add_int(&ids, b->of[i].id);
@@ -182,8 +182,8 @@ static enum rc postgres_find_page(struct db *db, const struct stats_keys *keys, 
     struct db_array kinds, ids;
     enum rc rc, taken = RC_OK;
     struct db_stmt *s = db_prepare(db, find_sql);
-    db_array_init(&kinds, DB_ARRAY_BIGINT);
-    db_array_init(&ids, DB_ARRAY_BIGINT);
+    db_array_init(&kinds, DB_TYPE_INT8);
+    db_array_init(&ids, DB_TYPE_INT8);
     for (size_t i = from; i < until; i++) {
         db_array_add_int(&kinds, (int64_t)keys->subjects[i].kind);
         db_array_add_int(&ids, keys->subjects[i].id);
@@ -297,8 +297,8 @@ static enum rc postgres_drop_subjects(struct stats_rows *r, enum stats_tier tier
         r->writer,
         "DELETE FROM stats_cell AS c USING unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]))"
         " AS u(kind, id) WHERE c.tier = ?3 AND c.kind = u.kind AND c.id = u.id");
-    db_array_init(&kinds, DB_ARRAY_BIGINT);
-    db_array_init(&ids, DB_ARRAY_BIGINT);
+    db_array_init(&kinds, DB_TYPE_INT8);
+    db_array_init(&ids, DB_TYPE_INT8);
     for (size_t i = 0; i < count; i++) {
         db_array_add_int(&kinds, (int64_t)of[i].kind);
         db_array_add_int(&ids, of[i].id);

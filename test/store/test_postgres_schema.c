@@ -101,8 +101,8 @@ static void what_cannot_be_made_leaves_nothing_behind(void **state)
 
 static void several_values_travel_as_arrays_with_nulls(void **state)
 {
-    static const enum postgres_type types[] = {
-        POSTGRES_INT8, POSTGRES_INT2, POSTGRES_TEXT, POSTGRES_BYTEA, POSTGRES_BOOL, POSTGRES_UUID, 0
+    static const enum db_type types[] = {
+        DB_TYPE_INT8, DB_TYPE_INT2, DB_TYPE_TEXT, DB_TYPE_BYTEA, DB_TYPE_BOOL, DB_TYPE_UUID, 0
     };
     static const uint8_t uuid[16] = { 1, 2, 3 };
     struct postgres_conn c;
@@ -114,12 +114,12 @@ static void several_values_travel_as_arrays_with_nulls(void **state)
     assert_int_equal(store_postgres_conn_open(&c), RC_OK);
     store_postgres_columns_init(&rows, types);
     for (int i = 0; i < 2; i++) {
-        store_postgres_array_add_int(&rows.at[0], INT64_MIN + i);
-        store_postgres_array_add_int(&rows.at[1], -1 - i);
-        store_postgres_array_add_bytes(&rows.at[2], i == 0 ? STR("gr\xc3\xbc") : STR_NONE);
-        store_postgres_array_add_bytes(&rows.at[3], i == 0 ? STR("\0\xff") : STR(""));
-        store_postgres_array_add_int(&rows.at[4], i);
-        store_postgres_array_add_bytes(&rows.at[5], str_of((const char *)uuid, sizeof uuid));
+        db_array_add_int(&rows.at[0], INT64_MIN + i);
+        db_array_add_int(&rows.at[1], -1 - i);
+        db_array_add_bytes(&rows.at[2], i == 0 ? STR("gr\xc3\xbc") : STR_NONE);
+        db_array_add_bytes(&rows.at[3], i == 0 ? STR("\0\xff") : STR(""));
+        db_array_add_int(&rows.at[4], i);
+        db_array_add_bytes(&rows.at[5], str_of((const char *)uuid, sizeof uuid));
     }
     store_postgres_params_init(&p);
     store_postgres_columns_params(&rows, &p);

@@ -153,16 +153,16 @@ enum rc store_copy_run(const struct copy_side *side, const char *sql)
 
 /* --- writing ------------------------------------------------------------------------------------------ */
 
-static enum postgres_type type_of_kind(char kind)
+static enum db_type type_of_kind(char kind)
 {
     switch (kind) {
-    case 'l': return POSTGRES_INT8;
-    case 'i': return POSTGRES_INT4;
-    case 'h': return POSTGRES_INT2;
-    case 'o': return POSTGRES_BOOL;
-    case 't': return POSTGRES_TEXT;
-    case 'u': return POSTGRES_UUID;
-    default: return POSTGRES_BYTEA;
+    case 'l': return DB_TYPE_INT8;
+    case 'i': return DB_TYPE_INT4;
+    case 'h': return DB_TYPE_INT2;
+    case 'o': return DB_TYPE_BOOL;
+    case 't': return DB_TYPE_TEXT;
+    case 'u': return DB_TYPE_UUID;
+    default: return DB_TYPE_BYTEA;
     }
 }
 
@@ -181,7 +181,7 @@ static void say_insert(struct buf *sql, const struct copy_sink *s, const char *t
 void store_copy_sink_init(struct copy_sink *s, const struct copy_side *side, const char *table,
                           const char *columns, const char *kinds)
 {
-    enum postgres_type types[COPY_COLUMNS_MAX + 1] = { 0 };
+    enum db_type types[COPY_COLUMNS_MAX + 1] = { 0 };
     struct buf sql;
     size_t count = strlen(kinds);
     MUST(count <= COPY_COLUMNS_MAX);
@@ -243,13 +243,13 @@ static enum rc server_flush(struct copy_sink *s)
 static enum rc server_put(struct copy_sink *s, const struct copy_row *row)
 {
     for (size_t i = 0; i < row->count; i++) {
-        struct postgres_array *column = &s->columns.at[i];
+        struct db_array *column = &s->columns.at[i];
         if (row->at[i].is_null)
-            store_postgres_array_add_null(column);
+            db_array_add_null(column);
         else if (kind_is_number(s->kinds[i]))
-            store_postgres_array_add_int(column, row->at[i].number);
+            db_array_add_int(column, row->at[i].number);
         else
-            store_postgres_array_add_bytes(column, row->at[i].bytes);
+            db_array_add_bytes(column, row->at[i].bytes);
     }
     s->columns.rows++;
     bool is_full =

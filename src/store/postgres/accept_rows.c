@@ -11,45 +11,43 @@
 
 enum { BOUND_STEP = 64, PACKED_MAX = 10 * STORE_DESTINATIONS_MAX + 16, MESSAGE_COLUMNS_ALONE = 16 };
 
-static const enum postgres_type message_types[] = { POSTGRES_INT8,
-                                                    POSTGRES_INT8,
-                                                    POSTGRES_INT8,
-                                                    POSTGRES_INT8,
-                                                    POSTGRES_INT8,
-                                                    POSTGRES_INT8,
-                                                    POSTGRES_INT2,
-                                                    POSTGRES_BYTEA,
-                                                    POSTGRES_TEXT,
-                                                    POSTGRES_BYTEA,
-                                                    POSTGRES_TEXT,
-                                                    POSTGRES_TEXT,
-                                                    POSTGRES_BYTEA,
-                                                    POSTGRES_BYTEA,
-                                                    POSTGRES_BYTEA,
-                                                    POSTGRES_BYTEA,
-                                                    0 };
-static const enum postgres_type requested_types[] = {
-    POSTGRES_INT8,  POSTGRES_INT8,  POSTGRES_INT8,
-    POSTGRES_INT8,  POSTGRES_INT8,  POSTGRES_INT8,
-    POSTGRES_INT2,  POSTGRES_BYTEA, POSTGRES_TEXT,
-    POSTGRES_BYTEA, POSTGRES_TEXT,  POSTGRES_TEXT,
-    POSTGRES_BYTEA, POSTGRES_BYTEA, POSTGRES_BYTEA,
-    POSTGRES_BYTEA, POSTGRES_INT8,  POSTGRES_INT8,
-    POSTGRES_INT4,  POSTGRES_BYTEA, POSTGRES_BYTEA,
-    POSTGRES_BYTEA, POSTGRES_BYTEA, POSTGRES_INT8,
-    POSTGRES_BYTEA, POSTGRES_BYTEA, 0
+static const enum db_type message_types[] = { DB_TYPE_INT8,
+                                              DB_TYPE_INT8,
+                                              DB_TYPE_INT8,
+                                              DB_TYPE_INT8,
+                                              DB_TYPE_INT8,
+                                              DB_TYPE_INT8,
+                                              DB_TYPE_INT2,
+                                              DB_TYPE_BYTEA,
+                                              DB_TYPE_TEXT,
+                                              DB_TYPE_BYTEA,
+                                              DB_TYPE_TEXT,
+                                              DB_TYPE_TEXT,
+                                              DB_TYPE_BYTEA,
+                                              DB_TYPE_BYTEA,
+                                              DB_TYPE_BYTEA,
+                                              DB_TYPE_BYTEA,
+                                              0 };
+static const enum db_type requested_types[] = { DB_TYPE_INT8,  DB_TYPE_INT8,  DB_TYPE_INT8,
+                                                DB_TYPE_INT8,  DB_TYPE_INT8,  DB_TYPE_INT8,
+                                                DB_TYPE_INT2,  DB_TYPE_BYTEA, DB_TYPE_TEXT,
+                                                DB_TYPE_BYTEA, DB_TYPE_TEXT,  DB_TYPE_TEXT,
+                                                DB_TYPE_BYTEA, DB_TYPE_BYTEA, DB_TYPE_BYTEA,
+                                                DB_TYPE_BYTEA, DB_TYPE_INT8,  DB_TYPE_INT8,
+                                                DB_TYPE_INT4,  DB_TYPE_BYTEA, DB_TYPE_BYTEA,
+                                                DB_TYPE_BYTEA, DB_TYPE_BYTEA, DB_TYPE_INT8,
+                                                DB_TYPE_BYTEA, DB_TYPE_BYTEA, 0 };
+static const enum db_type request_types[] = {
+    DB_TYPE_INT8,  DB_TYPE_INT8,  DB_TYPE_INT8,  DB_TYPE_INT8,  DB_TYPE_INT8,
+    DB_TYPE_INT4,  DB_TYPE_INT2,  DB_TYPE_BOOL,  DB_TYPE_BYTEA, DB_TYPE_BYTEA,
+    DB_TYPE_BYTEA, DB_TYPE_BYTEA, DB_TYPE_BYTEA, DB_TYPE_BYTEA, DB_TYPE_BYTEA,
+    DB_TYPE_BYTEA, DB_TYPE_BYTEA, DB_TYPE_BYTEA, DB_TYPE_TEXT,  0
 };
-static const enum postgres_type request_types[] = {
-    POSTGRES_INT8,  POSTGRES_INT8,  POSTGRES_INT8,  POSTGRES_INT8,  POSTGRES_INT8,
-    POSTGRES_INT4,  POSTGRES_INT2,  POSTGRES_BOOL,  POSTGRES_BYTEA, POSTGRES_BYTEA,
-    POSTGRES_BYTEA, POSTGRES_BYTEA, POSTGRES_BYTEA, POSTGRES_BYTEA, POSTGRES_BYTEA,
-    POSTGRES_BYTEA, POSTGRES_BYTEA, POSTGRES_BYTEA, POSTGRES_TEXT,  0
-};
-static const enum postgres_type run_types[] = { POSTGRES_INT8,  POSTGRES_INT8,  POSTGRES_INT8,
-                                                POSTGRES_INT8,  POSTGRES_BOOL,  POSTGRES_INT2,
-                                                POSTGRES_BYTEA, POSTGRES_BYTEA, POSTGRES_BYTEA,
-                                                POSTGRES_BYTEA, POSTGRES_BYTEA, 0 };
-static const enum postgres_type trim_types[] = { POSTGRES_INT8, POSTGRES_INT8, POSTGRES_INT8, 0 };
+static const enum db_type run_types[] = { DB_TYPE_INT8,  DB_TYPE_INT8,  DB_TYPE_INT8,
+                                          DB_TYPE_INT8,  DB_TYPE_BOOL,  DB_TYPE_INT2,
+                                          DB_TYPE_BYTEA, DB_TYPE_BYTEA, DB_TYPE_BYTEA,
+                                          DB_TYPE_BYTEA, DB_TYPE_BYTEA, 0 };
+static const enum db_type trim_types[] = { DB_TYPE_INT8, DB_TYPE_INT8, DB_TYPE_INT8, 0 };
 
 void store_postgres_accept_rows_init(struct accept_rows *rows)
 {
@@ -91,12 +89,12 @@ struct row_at {
 
 static void put_int(struct row_at *at, int64_t value)
 {
-    store_postgres_array_add_int(&at->rows->at[at->column++], value);
+    db_array_add_int(&at->rows->at[at->column++], value);
 }
 
 static void put_bytes(struct row_at *at, struct str value)
 {
-    store_postgres_array_add_bytes(&at->rows->at[at->column++], value);
+    db_array_add_bytes(&at->rows->at[at->column++], value);
 }
 
 /* Never NULL. */

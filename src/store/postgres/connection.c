@@ -4,16 +4,10 @@
  */
 #include "store/postgres/connection_priv.h"
 
-#include "db/hosts.h"
+#include "db/dial.h"
 
 #include <poll.h>
 #include <stdio.h>
-
-/* Of the session, by statements: poolers refuse them as parameters of the start. */
-static const char settings[] =
-    "SET statement_timeout = '30s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s';"
-    "SET client_encoding = 'UTF8'; SET client_min_messages = 'warning';"
-    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 static int64_t conn_now_us(void)
 {
@@ -117,32 +111,11 @@ static void exchange_begin(struct postgres_conn *c)
         conn_lose(c, "there is no connection to the database");
 }
 
-/* What the URL says comes later, and so wins. */
 static PGconn *conn_dial(const char *url, const struct db_host *host)
 {
-    static const char *const names[] = { "target_session_attrs",
-                                         "connect_timeout",
-                                         "tcp_user_timeout",
-                                         "keepalives_idle",
-                                         "keepalives_interval",
-                                         "keepalives_count",
-                                         "application_name",
-                                         "dbname",
-                                         "host",
-                                         "port",
-                                         NULL };
-    const char *const values[] = { "read-write",
-                                   "2",
-                                   "3000",
-                                   "5",
-                                   "2",
-                                   "3",
-                                   "grapnel",
-                                   url,
-                                   host == NULL ? NULL : host->host,
-                                   host == NULL ? NULL : host->port,
-                                   NULL };
-    return PQconnectdbParams(names, values, 1);
+    struct db_dial dial;
+    db_dial_fill(&dial, url, host);
+    return PQconnectdbParams(dial.names, dial.values, 1);
 }
 
 /* Of several hosts, the first that is there and takes writes; else the last that was tried. */
@@ -170,7 +143,7 @@ enum rc store_postgres_conn_open(struct postgres_conn *c)
         return RC_IO;
     }
     (void)PQsetNoticeReceiver(c->pg, drop_notice, NULL);
-    enum rc rc = store_postgres_exec(c, settings);
+    enum rc rc = store_postgres_exec(c, db_session_settings);
     if (rc != RC_OK)
         conn_finish(c);
     return rc == RC_OK ? RC_OK : RC_IO;

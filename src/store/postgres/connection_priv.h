@@ -12,7 +12,7 @@
 
 #include <libpq-fe.h>
 
-#include "store/postgres/array_priv.h"
+#include "store/postgres/params_priv.h"
 
 enum { POSTGRES_STATEMENTS_MAX = 48, POSTGRES_UNREAD_MAX = 64, POSTGRES_ANSWER_US = 5000000,
        POSTGRES_SLOW_ANSWER_US = 35000000 /* of what may wait for a lock, or work for long */ };

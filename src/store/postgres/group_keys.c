@@ -20,13 +20,13 @@ static const uint8_t no_body[POSTGRES_KEY_BYTES] = { 0 }; /* of event ids */
 
 void store_postgres_group_keys_init(struct group_keys *g, struct store_postgres *s)
 {
-    static const enum postgres_type types[] = { POSTGRES_UUID, POSTGRES_INT8, POSTGRES_UUID, 0 };
+    static const enum db_type types[] = { DB_TYPE_UUID, DB_TYPE_INT8, DB_TYPE_UUID, 0 };
     *g = (struct group_keys){ .store = s, .by_key = map_new() };
     store_postgres_columns_init(&g->offers, types);
     store_postgres_columns_init(&g->changed, types);
-    store_postgres_array_init(&g->missing, POSTGRES_UUID);
-    store_postgres_array_init(&g->dropped, POSTGRES_UUID);
-    store_postgres_array_init(&g->known_ks, POSTGRES_INT8);
+    db_array_init(&g->missing, DB_TYPE_UUID);
+    db_array_init(&g->dropped, DB_TYPE_UUID);
+    db_array_init(&g->known_ks, DB_TYPE_INT8);
 }
 
 void store_postgres_group_keys_reset(struct group_keys *g)
@@ -38,9 +38,9 @@ void store_postgres_group_keys_reset(struct group_keys *g)
     g->by_key = map_new();
     store_postgres_columns_reset(&g->offers);
     store_postgres_columns_reset(&g->changed);
-    store_postgres_array_reset(&g->missing);
-    store_postgres_array_reset(&g->dropped);
-    store_postgres_array_reset(&g->known_ks);
+    db_array_reset(&g->missing);
+    db_array_reset(&g->dropped);
+    db_array_reset(&g->known_ks);
 }
 
 void store_postgres_group_keys_fini(struct group_keys *g)
@@ -50,9 +50,9 @@ void store_postgres_group_keys_fini(struct group_keys *g)
     xfree(g->all);
     store_postgres_columns_fini(&g->offers);
     store_postgres_columns_fini(&g->changed);
-    store_postgres_array_fini(&g->missing);
-    store_postgres_array_fini(&g->dropped);
-    store_postgres_array_fini(&g->known_ks);
+    db_array_fini(&g->missing);
+    db_array_fini(&g->dropped);
+    db_array_fini(&g->known_ks);
 }
 
 /* --- collecting ------------------------------------------------------------------------------------- */
@@ -75,9 +75,9 @@ static struct group_known known_of(const struct store_publish *p, const uint8_t 
 static void add_row(struct postgres_columns *rows, const uint8_t *key,
                     const struct group_known *known)
 {
-    store_postgres_array_add_bytes(&rows->at[0], key_text(key));
-    store_postgres_array_add_int(&rows->at[1], id_key(&known->id));
-    store_postgres_array_add_bytes(&rows->at[2], key_text(known->body_hash));
+    db_array_add_bytes(&rows->at[0], key_text(key));
+    db_array_add_int(&rows->at[1], id_key(&known->id));
+    db_array_add_bytes(&rows->at[2], key_text(known->body_hash));
     rows->rows++;
 }
 
@@ -169,7 +169,7 @@ static void note_known(struct group_keys *g, const PGresult *r, int where)
             continue;
         entry->is_known = true;
         memcpy(entry->known.body_hash, body_hash.ptr, POSTGRES_KEY_BYTES);
-        store_postgres_array_add_int(&g->known_ks, k);
+        db_array_add_int(&g->known_ks, k);
     }
 }
 
@@ -182,7 +182,7 @@ static void note_inserted(struct group_keys *g, const PGresult *r)
     }
     for (size_t i = 0; i < g->count; i++)
         if (!g->all[i]->is_inserted)
-            store_postgres_array_add_bytes(&g->missing, key_text(g->all[i]->key));
+            db_array_add_bytes(&g->missing, key_text(g->all[i]->key));
 }
 
 /* Those that others had, by the row that they wrote meanwhile. */
@@ -341,7 +341,7 @@ static void settle_one(struct group_keys *g, const struct group_key *entry)
     bool is_there = entry->is_inserted || entry->is_in_current;
     int64_t there_k = entry->is_inserted ? id_key(&entry->offered.id) : entry->known_k;
     if (entry->is_inserted && !entry->is_claimed)
-        store_postgres_array_add_bytes(&g->dropped, key_text(entry->key));
+        db_array_add_bytes(&g->dropped, key_text(entry->key));
     else if (is_there && entry->is_claimed && id_key(&entry->claim.id) != there_k)
         add_row(&g->changed, entry->key, &entry->claim);
 }

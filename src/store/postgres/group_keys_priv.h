@@ -33,9 +33,9 @@ struct group_keys {
     struct group_key **all;
     size_t count, room;
     struct postgres_columns offers;  /* key, k, body_hash */
-    struct postgres_array missing;   /* keys that are not ours */
-    struct postgres_array known_ks;
-    struct postgres_array dropped;   /* keys that were inserted and are nobody's */
+    struct db_array missing;   /* keys that are not ours */
+    struct db_array known_ks;
+    struct db_array dropped;   /* keys that were inserted and are nobody's */
     struct postgres_columns changed; /* key, k, body_hash */
 };
 

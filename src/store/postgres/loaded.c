@@ -10,9 +10,9 @@ enum { MORE_BYTES = 16, ENDPOINTS_MAX = 1 << 26 };
 
 void store_postgres_loaded_init(struct loaded *l, struct store_postgres *s)
 {
-    static const enum postgres_type types[] = { POSTGRES_INT8, POSTGRES_BYTEA, 0 };
+    static const enum db_type types[] = { DB_TYPE_INT8, DB_TYPE_BYTEA, 0 };
     *l = (struct loaded){ .store = s, .by_k = map64_new() };
-    store_postgres_array_init(&l->ks, POSTGRES_INT8);
+    db_array_init(&l->ks, DB_TYPE_INT8);
     store_postgres_columns_init(&l->changed, types);
 }
 
@@ -29,7 +29,7 @@ void store_postgres_loaded_reset(struct loaded *l)
     l->by_k = map64_new();
     PQclear(l->answer);
     l->answer = NULL;
-    store_postgres_array_reset(&l->ks);
+    db_array_reset(&l->ks);
     store_postgres_columns_reset(&l->changed);
 }
 
@@ -37,13 +37,13 @@ void store_postgres_loaded_fini(struct loaded *l)
 {
     store_postgres_loaded_reset(l);
     map64_free(l->by_k);
-    store_postgres_array_fini(&l->ks);
+    db_array_fini(&l->ks);
     store_postgres_columns_fini(&l->changed);
 }
 
 void store_postgres_loaded_want(struct loaded *l, const struct id *message)
 {
-    store_postgres_array_add_int(&l->ks, id_key(message));
+    db_array_add_int(&l->ks, id_key(message));
 }
 
 static void note_message(struct loaded *l, int row, int64_t now_us)
@@ -126,8 +126,8 @@ void store_postgres_loaded_settle(struct loaded *l)
         const struct loaded_message *m = value;
         if (!m->has_more)
             continue;
-        store_postgres_array_add_int(&l->changed.at[0], (int64_t)k);
-        store_postgres_array_add_bytes(&l->changed.at[1], buf_str(&m->endpoints));
+        db_array_add_int(&l->changed.at[0], (int64_t)k);
+        db_array_add_bytes(&l->changed.at[1], buf_str(&m->endpoints));
         l->changed.rows++;
     }
 }

@@ -14,7 +14,7 @@ struct loaded_message {
 
 struct loaded {
     struct store_postgres *store;
-    struct postgres_array ks; /* to be read */
+    struct db_array ks; /* to be read */
     PGresult *answer;
     struct map64 *by_k;
     struct postgres_columns changed; /* k, endpoints */

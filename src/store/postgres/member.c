@@ -166,7 +166,7 @@ static enum rc take_slot(struct store_postgres *s, int slot, const struct postgr
     PQclear(r);
     store_postgres_params_int(&p, left->cursor_k);
     store_postgres_params_int(&p, left->last_k);
-    store_postgres_params_bytes(&p, POSTGRES_TEXT, str_from(s->name));
+    store_postgres_params_bytes(&p, DB_TYPE_TEXT, str_from(s->name));
     store_postgres_params_int(&p, POSTGRES_SCHEMA_VERSION);
     rc = store_postgres_query(
         &s->beat_conn,

@@ -70,7 +70,7 @@ void store_postgres_outcome_erase(struct store_job *job, struct postgres_conn *c
     store_postgres_params_init(&p);
     store_postgres_params_int(&p, id_key(&e->message));
     store_postgres_params_int(&p, e->app);
-    store_postgres_params_bytes(&p, POSTGRES_BYTEA, store_id_tail(&e->message));
+    store_postgres_params_bytes(&p, DB_TYPE_BYTEA, store_id_tail(&e->message));
     if (!e->has_attempt) {
         store_postgres_pipe_send(
             c, "UPDATE message SET payload = NULL WHERE k = $1 AND app = $2 AND tail = $3", &p);

@@ -2,7 +2,7 @@
  *
  * The PostgreSQL backend from inside: its types. What a file does is in a header of its own. From the bottom:
  *
- *   array, connection     parameters and whole columns in binary; a connection with a deadline for each exchange
+ *   params, connection    parameters and whole columns in binary; a connection with a deadline for each exchange
  *   schema                the tables, and their versions
  *   health, segments      what the database last said; the partitions, and who makes one that is missing
  *   keys                  the two tables of remembered keys, and when they are switched
@@ -92,8 +92,8 @@ struct postgres_writer {
 /* A group of which nobody knows whether it was written, and whose jobs were told that it was not: it is taken back as soon as the
  * database answers again. */
 struct postgres_unknown {
-    struct postgres_array keys; /* that it may have remembered */
-    struct postgres_array ks;   /* of its rows */
+    struct db_array keys; /* that it may have remembered */
+    struct db_array ks;   /* of its rows */
     bool is_there;
 };
 

@@ -8,16 +8,14 @@
 
 void store_postgres_stands_init(struct stands *g, struct store_postgres *s)
 {
-    static const enum postgres_type attempt_types[] = {
-        POSTGRES_INT8,  POSTGRES_INT8,  POSTGRES_INT8,
-        POSTGRES_INT8,  POSTGRES_INT8,  POSTGRES_INT8,
-        POSTGRES_INT8,  POSTGRES_INT4,  POSTGRES_INT4,
-        POSTGRES_INT2,  POSTGRES_INT2,  POSTGRES_INT2,
-        POSTGRES_BOOL,  POSTGRES_BYTEA, POSTGRES_BYTEA,
-        POSTGRES_BYTEA, POSTGRES_BYTEA, POSTGRES_BYTEA,
-        POSTGRES_BYTEA, POSTGRES_BYTEA, 0
-    };
-    static const enum postgres_type pair[] = { POSTGRES_INT8, POSTGRES_INT8, 0 };
+    static const enum db_type attempt_types[] = { DB_TYPE_INT8,  DB_TYPE_INT8,  DB_TYPE_INT8,
+                                                  DB_TYPE_INT8,  DB_TYPE_INT8,  DB_TYPE_INT8,
+                                                  DB_TYPE_INT8,  DB_TYPE_INT4,  DB_TYPE_INT4,
+                                                  DB_TYPE_INT2,  DB_TYPE_INT2,  DB_TYPE_INT2,
+                                                  DB_TYPE_BOOL,  DB_TYPE_BYTEA, DB_TYPE_BYTEA,
+                                                  DB_TYPE_BYTEA, DB_TYPE_BYTEA, DB_TYPE_BYTEA,
+                                                  DB_TYPE_BYTEA, DB_TYPE_BYTEA, 0 };
+    static const enum db_type pair[] = { DB_TYPE_INT8, DB_TYPE_INT8, 0 };
     *g = (struct stands){ .store = s, .by_hash = map64_new() };
     store_postgres_columns_init(&g->attempts, attempt_types);
     store_postgres_columns_init(&g->ended, pair);
@@ -85,8 +83,8 @@ struct stand *store_postgres_stands_add(struct stands *g, const struct id *messa
         at->now.due.due_us = young.due_us;
         return at;
     }
-    store_postgres_array_add_int(&g->asked.at[0], k);
-    store_postgres_array_add_int(&g->asked.at[1], endpoint);
+    db_array_add_int(&g->asked.at[0], k);
+    db_array_add_int(&g->asked.at[1], endpoint);
     g->asked.rows++;
     return at;
 }
@@ -168,8 +166,8 @@ void store_postgres_stands_read(struct stands *g, struct postgres_conn *c)
     for (struct stand *at = g->first; at != NULL; at = at->next) {
         if (at->is_read)
             continue;
-        store_postgres_array_add_int(&g->asked.at[0], at->k);
-        store_postgres_array_add_int(&g->asked.at[1], at->now.due.endpoint);
+        db_array_add_int(&g->asked.at[0], at->k);
+        db_array_add_int(&g->asked.at[1], at->now.due.endpoint);
         g->asked.rows++;
         at->is_read = true; /* whatever is found */
     }
@@ -209,7 +207,7 @@ enum rc store_postgres_stand_move(struct stand *at, const struct store_move *m)
 static void put_ints(struct postgres_columns *rows, const int64_t *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        store_postgres_array_add_int(&rows->at[i], values[i]);
+        db_array_add_int(&rows->at[i], values[i]);
 }
 
 static void note_tip(struct stand *at, int64_t ak, enum store_state state, enum store_reason reason)
@@ -245,8 +243,8 @@ void store_postgres_stands_attempt(struct stands *g, struct stand *at,
     };
     put_ints(rows, numbers, COUNT_OF(numbers));
     for (size_t i = 0; i < COUNT_OF(texts); i++)
-        store_postgres_array_add_bytes(&rows->at[COUNT_OF(numbers) + i],
-                                       texts[i].ptr == NULL ? STR("") : texts[i]);
+        db_array_add_bytes(&rows->at[COUNT_OF(numbers) + i],
+                           texts[i].ptr == NULL ? STR("") : texts[i]);
     rows->rows++;
     note_tip(at, ak, o->to, o->reason);
 }
@@ -272,9 +270,9 @@ static void add_state_row(struct stands *g, struct stand *at)
                                 d->trigger,
                                 d->state == STORE_SUCCESS };
     put_ints(rows, numbers, COUNT_OF(numbers));
-    store_postgres_array_add_bytes(&rows->at[COUNT_OF(numbers)], store_id_tail(&id));
+    db_array_add_bytes(&rows->at[COUNT_OF(numbers)], store_id_tail(&id));
     for (size_t i = COUNT_OF(numbers) + 1; i < rows->count; i++)
-        store_postgres_array_add_null(&rows->at[i]);
+        db_array_add_null(&rows->at[i]);
     rows->rows++;
     note_tip(at, ak, d->state, at->now.reason);
 }
@@ -289,8 +287,8 @@ void store_postgres_stands_settle(struct stands *g)
             continue;
         }
         if (at->is_waiting) {
-            store_postgres_array_add_int(&g->ended.at[0], at->k);
-            store_postgres_array_add_int(&g->ended.at[1], at->now.due.endpoint);
+            db_array_add_int(&g->ended.at[0], at->k);
+            db_array_add_int(&g->ended.at[1], at->now.due.endpoint);
             g->ended.rows++;
         }
         if (at->tip == 0 || at->tip_state != at->now.due.state || at->tip_reason != at->now.reason)

@@ -13,26 +13,26 @@
 
 void store_postgres_unknown_init(struct postgres_unknown *u)
 {
-    store_postgres_array_init(&u->keys, POSTGRES_UUID);
-    store_postgres_array_init(&u->ks, POSTGRES_INT8);
+    db_array_init(&u->keys, DB_TYPE_UUID);
+    db_array_init(&u->ks, DB_TYPE_INT8);
     u->is_there = false;
 }
 
 void store_postgres_unknown_fini(struct postgres_unknown *u)
 {
-    store_postgres_array_fini(&u->keys);
-    store_postgres_array_fini(&u->ks);
+    db_array_fini(&u->keys);
+    db_array_fini(&u->ks);
 }
 
 void store_postgres_unknown_add(struct postgres_unknown *u, const struct postgres_columns *offers)
 {
-    store_postgres_array_add_all(&u->keys, &offers->at[0]);
+    db_array_add_all(&u->keys, &offers->at[0]);
     u->is_there = true;
 }
 
 void store_postgres_unknown_add_row(struct postgres_unknown *u, int64_t k)
 {
-    store_postgres_array_add_int(&u->ks, k);
+    db_array_add_int(&u->ks, k);
     u->is_there = true;
 }
 
@@ -80,8 +80,8 @@ enum rc store_postgres_unknown_resolve(struct store_postgres *s, struct postgres
     rc = store_postgres_pipe_end(c);
     if (rc != RC_OK)
         return rc;
-    store_postgres_array_reset(&s->unknown.keys);
-    store_postgres_array_reset(&s->unknown.ks);
+    db_array_reset(&s->unknown.keys);
+    db_array_reset(&s->unknown.ks);
     s->unknown.is_there = false;
     store_postgres_young_known(&s->young);
     return RC_OK;

@@ -15,12 +15,10 @@
 
 void store_postgres_waiting_init(struct postgres_columns *rows)
 {
-    static const enum postgres_type types[] = {
-        POSTGRES_INT2, POSTGRES_INT2, POSTGRES_INT2,  POSTGRES_INT4,
-        POSTGRES_INT4, POSTGRES_INT8, POSTGRES_INT8,  POSTGRES_INT8,
-        POSTGRES_INT8, POSTGRES_INT8, POSTGRES_INT8,  POSTGRES_INT8,
-        POSTGRES_INT8, POSTGRES_INT8, POSTGRES_BYTEA, 0
-    };
+    static const enum db_type types[] = { DB_TYPE_INT2, DB_TYPE_INT2, DB_TYPE_INT2,  DB_TYPE_INT4,
+                                          DB_TYPE_INT4, DB_TYPE_INT8, DB_TYPE_INT8,  DB_TYPE_INT8,
+                                          DB_TYPE_INT8, DB_TYPE_INT8, DB_TYPE_INT8,  DB_TYPE_INT8,
+                                          DB_TYPE_INT8, DB_TYPE_INT8, DB_TYPE_BYTEA, 0 };
     store_postgres_columns_init(rows, types);
 }
 
@@ -43,8 +41,8 @@ void store_postgres_waiting_add(struct postgres_columns *rows, const struct stor
                                 last_at_us,
                                 tip };
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
-        store_postgres_array_add_int(&rows->at[i], numbers[i]);
-    store_postgres_array_add_bytes(&rows->at[COUNT_OF(numbers)], store_id_tail(&d->message));
+        db_array_add_int(&rows->at[i], numbers[i]);
+    db_array_add_bytes(&rows->at[COUNT_OF(numbers)], store_id_tail(&d->message));
     rows->rows++;
 }
 

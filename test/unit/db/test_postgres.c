@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "db/array.h"
-#include "db/hosts.h"
+#include "db/dial.h"
 #include "postgres.h"
 
 static char *url;
@@ -314,8 +314,8 @@ static void columns_of_many_rows_are_written_by_one_statement(void **state)
     enum { ROWS = 3000 };
     struct db_array numbers, bytes;
     enum rc rc;
-    db_array_init(&numbers, DB_ARRAY_BIGINT);
-    db_array_init(&bytes, DB_ARRAY_BYTEA);
+    db_array_init(&numbers, DB_TYPE_INT8);
+    db_array_init(&bytes, DB_TYPE_BYTEA);
     assert_int_equal(db_exec(*state, "CREATE TABLE many (n bigint, b bytea)"), RC_OK);
     assert_int_equal(put_many(*state, &numbers, &bytes), 0);
     for (int i = 0; i < ROWS; i++) {
