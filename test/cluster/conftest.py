@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: databases, ways to them, and nodes. How long something took is judged only where the promise is a time."""
+import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import PROGRAMS, QUICK, Ledger, Node, Postgres, Receiver, Way, url_of  # noqa: E402
+from cluster import PROGRAMS, QUICK, Ledger, Node, Postgres, Receiver, SmallDisk, Way, url_of  # noqa: E402
 
 
 @pytest.fixture
@@ -35,6 +37,20 @@ def make_postgres(short_folder):
     yield make
     for server in made:
         server.end()
+
+
+@pytest.fixture
+def small_disk(short_folder):
+    if PROGRAMS is None:
+        pytest.skip("there is no PostgreSQL here")
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    try:
+        disk = SmallDisk(short_folder / "disk")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no small disk to be had: {error}")
+    yield disk
+    disk.end()
 
 
 @pytest.fixture

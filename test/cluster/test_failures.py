@@ -130,6 +130,26 @@ def test_a_table_that_somebody_locks_costs_a_clear_refusal_and_no_message(pair, 
     assert pair.first.is_active()
 
 
+def test_a_database_whose_disk_is_full_costs_a_clear_refusal_and_no_message(small_disk, make_pair, receiver):
+    database = small_disk.postgres
+    pair = make_pair(database.port)
+    pair.database = database
+    ledger = pair.ledger()
+    ledger.grows()
+    small_disk.fill()
+    refused = ledger.refused
+    wait_until(lambda: ledger.refused > refused + 3, "requests to be refused")
+    answer = wait_until(lambda: ledger.last_answer if ledger.last_answer.status != 202 else None, "an answer that says so")
+    # 507 while the database answers; 503 once it has ended, because it cannot write its log.
+    assert answer.status in (503, 507) and answer.body["detail"], answer
+    small_disk.free()
+    if database.child.poll() is not None:
+        database.start()  # it ends when it cannot write its log
+    ledger.grows()
+    ledger.end()
+    is_whole(ledger, receiver)
+
+
 def test_a_transaction_that_somebody_leaves_open_is_in_nobodys_way(pair, receiver):
     open_for_long = pair.database.hold("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM message, waiting")
     ledger = pair.ledger()

@@ -108,6 +108,40 @@ class Postgres:
             self.crash()
 
 
+class SmallDisk:
+    """A file system of its own for one PostgreSQL, that can be filled to the last byte. Needs root."""
+
+    SIZE = "160m"
+
+    def __init__(self, where):
+        self.where = pathlib.Path(where)
+        self.where.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.SIZE},mode=755", "tmpfs", self.where], check=True)
+        self.ballast = self.where / "ballast"
+        try:
+            self.postgres = Postgres(self.where / "p", settings=["max_wal_size=64MB", "min_wal_size=32MB", "wal_keep_size=0"])
+            self.postgres.start().ask("CREATE DATABASE grapnel", "postgres")
+        except BaseException:
+            self.end()
+            raise
+
+    def fill(self):
+        with self.ballast.open("wb", buffering=0) as out:
+            try:
+                while True:
+                    out.write(bytes(65536))
+            except OSError:
+                pass
+
+    def free(self):
+        self.ballast.unlink()
+
+    def end(self):
+        if hasattr(self, "postgres"):
+            self.postgres.end()
+        subprocess.run(["umount", "-l", self.where], check=False)
+
+
 class Way:
     """A TCP proxy to one port, which can stop passing bytes on (`hold`), close (`cut`), and be opened again."""
 
@@ -189,7 +223,7 @@ class Ledger:
 
     def __init__(self, nodes, token, app):
         self.nodes, self.token, self.app = nodes, token, app
-        self.accepted, self.refused, self.longest_s = {}, 0, 0.0
+        self.accepted, self.refused, self.longest_s, self.last_answer = {}, 0, 0.0, None
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.work, daemon=True)
         self.thread.start()
@@ -200,6 +234,7 @@ class Ledger:
                                {"idempotency-key": key}, token=self.token)
         except (OSError, ValueError):
             return None
+        self.last_answer = answer
         return answer.body["id"] if answer.status == 202 else None
 
     def work(self):
