@@ -197,6 +197,7 @@ void fetch_call_note_sloppy(struct fetch_call *c, const struct fetch_head *read)
 bool fetch_call_take_body(struct fetch_call *c, struct str bytes, size_t *read)
 {
     if (c->part != NULL && c->status == 200) {
+        c->response_headers = buf_str(&c->_head);
         c->part(c->part_arg, bytes);
         return true;
     }

@@ -40,7 +40,10 @@ struct fetch_call {
     size_t response_keep;              /* body bytes kept */
     size_t response_read;              /* body bytes read before the connection is cut */
     SSL_CTX *tls;                      /* own context (mTLS) or NULL for the client's */
-    /* Given a 200's body as it comes, of any length, instead of its being kept; NULL: none. Own client only; must not cancel. */
+    bool is_once;                      /* not sent again when a kept connection turns out to be dead. Own client only */
+    bool is_trusted;                   /* any whole answer leaves the connection fit for use, not a 2xx alone. Own client only */
+    /* Given a 200's body as it comes, of any length, instead of its being kept; NULL: none. response_headers is there. Own client only; must not
+     * cancel. */
     void (*part)(void *arg, struct str bytes);
     void *part_arg;
     void (*done)(struct fetch_call *c);

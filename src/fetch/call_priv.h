@@ -28,7 +28,7 @@ void fetch_call_keep_headers(struct fetch_call *c, struct str head);
  * that is wrong. */
 static inline bool fetch_call_spares_connection(const struct fetch_call *c)
 {
-    return c->status >= 200 && c->status < 300;
+    return c->is_trusted || (c->status >= 200 && c->status < 300);
 }
 
 /* How long a call may take until its connection stands: the connect deadline, or the total one if that is earlier. */

@@ -285,7 +285,7 @@ void fetch_own_exchange_closed(struct own_exchange *ex, const char *why)
     struct fetch_call *c = ex->call;
     bool is_refused = ex->conn->is_refused;
 
-    if (!c->reused || ex->has_bytes || ex->is_retried) {
+    if (!c->reused || ex->has_bytes || ex->is_retried || c->is_once) {
         if (!is_refused)
             fetch_call_say(c, "%s", why);
         fetch_own_exchange_fail(ex, is_refused ? FETCH_TLS : FETCH_CLOSED);

@@ -307,6 +307,12 @@ void http_router_handle(void *router, struct http_call *call)
     if (routed == NULL)
         return;
     struct http_request *req = &routed->req;
+    if (call->refused_status != 0 && req->route->kind != HTTP_INLINE_ANY) {
+        /* by the server that passed it on; our own asks the route first */
+        http_error(req, call->refused_status, "refused", "%s", call->refused_why);
+        http_answer(req);
+        return;
+    }
     if (r->options.before != NULL && !r->options.before(req))
         return;
     bool is_packed = req->route->kind != HTTP_INLINE_RAW && http_body_is_packed(call);

@@ -3,7 +3,7 @@
  * One place that decides what TLS means here: 1.2 and later, HTTP/1.1 by ALPN, no renegotiation,
  * buffers given back between records so that an idle connection stays small.
  */
-#include "tls/tls.h"
+#include "tls/context_priv.h"
 
 #include <dirent.h>
 #include <openssl/err.h>
@@ -38,7 +38,7 @@ static enum rc tls_refuse(struct buf *why, const char *what, const char *file)
     return RC_INVALID;
 }
 
-static SSL_CTX *new_context(const SSL_METHOD *method)
+SSL_CTX *tls_context_new(const SSL_METHOD *method)
 {
     SSL_CTX *ctx = SSL_CTX_new(method);
     MUST(ctx != NULL && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1);
@@ -80,7 +80,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 enum rc tls_server_context(const struct tls_server_options *o, SSL_CTX **out, struct buf *why)
 {
     static const unsigned char SESSION_ID[] = "grapnel";
-    SSL_CTX *ctx = new_context(TLS_server_method());
+    SSL_CTX *ctx = tls_context_new(TLS_server_method());
     enum rc rc = use_certificate(ctx, o->cert_file, o->key_file, why);
     if (rc != RC_OK) {
         SSL_CTX_free(ctx);
@@ -192,7 +192,7 @@ bool tls_client_authorities_valid(const SSL_CTX *ctx, int64_t now_us)
 
 enum rc tls_client_context(const struct tls_client_options *o, SSL_CTX **out, struct buf *why)
 {
-    SSL_CTX *ctx = new_context(TLS_client_method());
+    SSL_CTX *ctx = tls_context_new(TLS_client_method());
     enum rc rc = RC_OK;
     if (o->ca_file != NULL) {
         if (SSL_CTX_load_verify_file(ctx, o->ca_file) != 1) {

@@ -31,6 +31,12 @@ MUST_USE enum rc tls_client_context(const struct tls_client_options *o, SSL_CTX 
 /* Whether there is any authority a receiver's certificate could be checked against. */
 bool tls_client_knows_authorities(const SSL_CTX *ctx);
 
+/* Contexts for the two ends of connections between programs that share a key: TLS 1.3 with that key and no certificates (RFC
+ * 8446, section 2.2; RFC 9257). A handshake succeeds only with somebody who has the key. The key must be random, such as a hash
+ * of a secret; the caller wipes its copy, and owns both contexts (SSL_CTX_free). */
+enum { TLS_KEY_BYTES = 32 };
+void tls_shared_key(const uint8_t key[static TLS_KEY_BYTES], SSL_CTX **server, SSL_CTX **client);
+
 /* When the context's own certificate, or one of its chain, stops (*until_us) and the last of them starts (*from_us)
  * to be valid, in wall-clock time. False: it has none. */
 bool tls_own_validity(SSL_CTX *ctx, int64_t *from_us, int64_t *until_us);
