@@ -4,7 +4,7 @@
  */
 #include "server/clients_priv.h"
 
-#include "server/listen_priv.h"
+#include "server/addresses_priv.h"
 #include "server/loops_priv.h"
 #include "server/options_priv.h"
 

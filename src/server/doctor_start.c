@@ -4,10 +4,10 @@
  * start uses, so that nothing passes here which a server then refuses; and by the clock, at which a server that
  * starts does not look.
  */
+#include "server/addresses_priv.h"
 #include "server/admin_client_priv.h"
 #include "server/clients_priv.h"
 #include "server/doctor_priv.h"
-#include "server/listen_priv.h"
 #include "server/logins_priv.h"
 #include "server/options_priv.h"
 

@@ -5,7 +5,7 @@
  * server that is starting, whose socket it then asks. Only two servers exclude each other.
  *
  * A store in a database has one node at a time, too, whose lease it is. Other nodes stand by: they wait for that lease
- * for as long as they run, and are ready to go on the moment it is over.
+ * for as long as they run, are ready to go on the moment it is over, and pass on what they are asked meanwhile.
  */
 #include "server/folder_command_priv.h"
 
@@ -14,6 +14,7 @@
 #include "server/notify_priv.h"
 #include "server/options_priv.h"
 #include "server/signals_priv.h"
+#include "server/standby_priv.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -25,7 +26,7 @@ enum {
     TURN_US = 20000,
     COMMAND_PATIENCE_US = 30000000,
     SERVER_PATIENCE_US = 10000000,
-    STANDBY_US = 500000
+    STANDBY_US = 250000
 };
 
 /* Consecutive looks at the lock's note that must all name a server: it may be that of the holder before. */
@@ -101,33 +102,76 @@ static void say_who(struct server *s, bool is_server)
                 s->conf->data_dir, SERVER_PATIENCE_US / 1000000);
 }
 
-/* Waits while another node is the active one. A supervisor is told that all is well: this is what it was started for.
- * A database that goes away meanwhile is waited for; what was seen of it before does not count then. */
+static bool something_asked(struct server *s)
+{
+    return s->stop_asked || s->reload_asked;
+}
+
+/* All that a reload can change now is the certificate; the rest is read again once this node is at work. */
+static void reload_on_standby(struct server *s)
+{
+    if (!s->reload_asked)
+        return;
+    s->reload_asked = false;
+    s->reload_missed = true;
+    server_standby_renew(s);
+}
+
+/* A supervisor is told that all is well: this is what it was started for. */
+static enum rc begin_to_stand_by(struct server *s)
+{
+    LOG(SERVER_STANDS_BY, F_STR("why", buf_str(&s->why)));
+    s->stands_by = true;
+    enum rc rc = server_standby_start(s);
+    if (rc == RC_OK)
+        server_notify("READY=1\nSTATUS=Standing by for another node");
+    return rc;
+}
+
+/* Waits while another node is at work, and passes requests on to it. A database that goes away meanwhile is waited for; what was seen
+ * of it before does not count then, and where the node at work is reached stays as it was. */
 static enum rc open_or_stand_by(struct server *s, struct store_options *o)
 {
     int64_t seen_from_us = 0;
+    struct buf at_work;
+    enum rc rc;
+
+    buf_init(&at_work, SERVER_ADDRESS_MAX);
+    o->at_work = &at_work;
     for (;;) {
         int64_t now_us = clock_mono_us(clock_system());
         o->seen_us = seen_from_us == 0 ? 0 : now_us - seen_from_us;
         buf_reset(&s->why);
-        enum rc rc = store_open(o, &s->store, &s->why);
-        bool stands_by = s->stands_by;
-        if (rc == RC_OK && stands_by)
+        buf_reset(&at_work);
+        rc = store_open(o, &s->store, &s->why);
+        if (rc == RC_OK && s->stands_by)
             LOG(SERVER_TAKES_OVER, F_INT("pid", getpid()));
-        if (rc != RC_CONFLICT && !(stands_by && rc == RC_IO))
-            return rc;
-        if (!stands_by) {
-            LOG(SERVER_STANDS_BY, F_STR("why", buf_str(&s->why)));
-            server_notify("READY=1\nSTATUS=Standing by for another node");
-            s->stands_by = true;
+        if (rc != RC_CONFLICT && !(s->stands_by && rc == RC_IO))
+            break;
+        if (!s->stands_by) {
+            enum rc begun = begin_to_stand_by(s);
+            if (begun != RC_OK) {
+                rc = begun;
+                break;
+            }
         }
+        if (rc == RC_CONFLICT)
+            server_standby_aim(s, buf_str(&at_work));
         if (rc == RC_IO)
             seen_from_us = 0;
         else if (seen_from_us == 0)
             seen_from_us = now_us;
-        if (server_wait(s, stop_asked, clock_mono_us(clock_system()) + STANDBY_US))
-            return RC_CONFLICT;
+        server_notify("WATCHDOG=1");
+        (void)server_wait(s, something_asked, clock_mono_us(clock_system()) + STANDBY_US);
+        reload_on_standby(s);
+        if (s->stop_asked) {
+            rc = RC_CONFLICT;
+            break;
+        }
     }
+    o->at_work = NULL;
+    buf_fini(&at_work);
+    return rc;
 }
 
 enum rc server_folder_for_server(struct server *s)

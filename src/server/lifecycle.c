@@ -14,6 +14,7 @@
 #include "server/reload_priv.h"
 #include "server/secret_priv.h"
 #include "server/signals_priv.h"
+#include "server/standby_priv.h"
 #include "server/system_priv.h"
 #include "server/urls_priv.h"
 #include "server/watchdog_priv.h"
@@ -86,14 +87,10 @@ static void stop_loops(struct server *s)
 
 /* --- store and what stands on it -------------------------------------------------------------------- */
 
-static enum rc start_store(struct server *s)
-{
-    return server_folder_for_server(s);
-}
-
 /* The store commits what is left when it closes; then the statistics are complete, too. */
 static void stop_store(struct server *s)
 {
+    server_standby_end(s);
     stats_stop(s->stats);
     store_close(s->store);
     stats_close(s->stats);
@@ -480,7 +477,7 @@ static const struct part {
 } parts[] = {
     { "process", start_process, NULL },
     { "loops", start_loops, stop_loops },
-    { "store", start_store, stop_store },
+    { "store", server_folder_for_server, stop_store },
     { "stats", start_stats, NULL },
     { "vault", start_vault, stop_vault },
     { "directory", start_directory, stop_directory },
@@ -500,6 +497,7 @@ static const struct part {
     { "threads", server_threads_start, server_threads_stop },
     { "tasks", start_tasks, stop_tasks },
     { "announce", start_announce, stop_announce },
+    { "nodes", server_standby_leave, NULL },
 };
 
 /* To be asked to stop while standing by is no failure. */

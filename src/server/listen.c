@@ -5,42 +5,42 @@
  */
 #include "server/listen_priv.h"
 
-#include "api/kit/proof.h"
+#include "server/addresses_priv.h"
 #include "server/admin_socket_priv.h"
-#include "server/logins_priv.h"
+#include "server/link_priv.h"
 #include "server/loops_priv.h"
 #include "server/options_priv.h"
 #include "server/signals_priv.h"
+#include "server/standby_priv.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-enum { STOP_GRACE_US = 5000000 }; /* past the deadline, for cut calls to unwind */
+enum {
+    STOP_GRACE_US = 5000000, /* past the deadline, for cut calls to unwind */
+    REQUESTS_LEAST_US =
+        2000000 /* for requests under way, when attempts took all the time there was */
+};
 
-/* "host:0" becomes "host:<port>" once the kernel has chosen. */
-static void real_address(char *address, size_t size, int fd)
+/* One that was opened while this node stood by goes on as it is: connections may wait in it. */
+static enum rc open_listener(struct server *s, size_t listener, size_t loop, int *fd)
 {
-    char *colon = strrchr(address, ':');
-    size_t at = colon == NULL ? strlen(address) : (size_t)(colon - address);
-
-    snprintf(address + at, size - at, ":%u", (unsigned)http_listen_port(fd));
+    *fd = server_standby_take(s, listener, loop);
+    return *fd >= 0 ? RC_OK : http_listen(s->addresses[listener], fd, &s->why);
 }
 
 static enum rc listen_on(struct server *s, size_t listener, const char *option, unsigned door)
 {
-    char *address = s->addresses[listener];
     struct http_limits limits = server_http_limits(s->conf, s->loop_count);
-    enum rc rc = http_listen_check(address, &s->why);
+    enum rc rc = s->standby != NULL ? RC_OK : server_listen_check(s, listener, option);
 
-    if (rc == RC_BUSY)
-        buf_say(&s->why, "; stop what is there, or set another %s", option);
     for (size_t i = 0; rc == RC_OK && i < s->loop_count; i++) {
         int fd = -1;
-        rc = http_listen(address, &fd, &s->why);
+        rc = open_listener(s, listener, i, &fd);
         if (rc != RC_OK)
             break;
         if (i == 0)
-            real_address(address, sizeof s->addresses[listener], fd);
+            server_real_address(s->addresses[listener], fd);
         s->loops[i].http[listener] = http_server_new(s->loops[i].loop, fd, s->server_tls, &limits,
                                                      http_router_handle, s->router);
         http_server_set_admission(s->loops[i].http[listener], http_router_admit, s->bodies);
@@ -48,72 +48,9 @@ static enum rc listen_on(struct server *s, size_t listener, const char *option, 
     }
     if (rc != RC_OK)
         return rc;
-    LOG(SERVER_LISTENING, F_TEXT("address", address),
+    LOG(SERVER_LISTENING, F_TEXT("address", s->addresses[listener]),
         F_TEXT("scheme", s->server_tls == NULL ? "http" : "https"));
     return RC_OK;
-}
-
-void server_show_expiry(enum metric m, SSL_CTX *ctx)
-{
-    int64_t from_us = 0, until_us = 0;
-    bool has_one = ctx != NULL && tls_own_validity(ctx, &from_us, &until_us);
-
-    metrics_set(m, has_one ? until_us / 1000000 : 0);
-}
-
-enum rc server_open_tls(const struct conf *c, SSL_CTX **out, struct buf *why)
-{
-    struct tls_server_options o = { .cert_file = server_text(c->tls_cert),
-                                    .key_file = server_text(c->tls_key) };
-
-    *out = NULL;
-    return o.cert_file == NULL ? RC_OK : tls_server_context(&o, out, why);
-}
-
-enum { PORT_ROOM = 8 }; /* for the real port instead of 0 */
-
-enum rc server_next_address(const char *option, struct str *rest, size_t count,
-                            char out[static SERVER_ADDRESS_MAX], struct buf *why)
-{
-    struct str address;
-
-    if (!str_split(rest, ',', &address)) {
-        if (count > 0)
-            return RC_NOT_FOUND;
-        buf_say(why, "%s: no address", option);
-        return RC_INVALID;
-    }
-    address = str_trim(address);
-    if (count == SERVER_LISTENERS_MAX || address.len >= SERVER_ADDRESS_MAX - PORT_ROOM) {
-        buf_say(why, "%s: at most %d addresses of at most %d bytes", option, SERVER_LISTENERS_MAX,
-                SERVER_ADDRESS_MAX - PORT_ROOM);
-        return RC_INVALID;
-    }
-    memcpy(out, address.ptr, address.len);
-    out[address.len] = '\0';
-    return RC_OK;
-}
-
-static enum rc listen_on_all(struct server *s, const char *option, const char *list, unsigned door)
-{
-    struct str rest = str_from(list);
-    char address[SERVER_ADDRESS_MAX];
-    size_t first = s->listener_count;
-    enum rc rc = RC_OK;
-
-    while (rc == RC_OK) {
-        rc = server_next_address(option, &rest, s->listener_count - first, address, &s->why);
-        if (rc == RC_OK && s->listener_count == SERVER_LISTENERS_MAX) {
-            buf_say(&s->why, "server.listen and console.listen: at most %d addresses together",
-                    SERVER_LISTENERS_MAX);
-            return RC_INVALID;
-        }
-        if (rc != RC_OK)
-            break;
-        memcpy(s->addresses[s->listener_count], address, sizeof address);
-        rc = listen_on(s, s->listener_count++, option, door);
-    }
-    return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 enum rc server_listen(struct server *s)
@@ -125,10 +62,9 @@ enum rc server_listen(struct server *s)
     server_show_expiry(METRIC_TLS_EXPIRY_SERVER, s->server_tls);
 
     if (rc == RC_OK)
-        rc = listen_on_all(s, "server.listen", s->conf->listen, API_DOOR_PUBLIC);
-    s->public_count = s->listener_count;
-    if (rc == RC_OK && server_console_is_apart(s->conf))
-        rc = listen_on_all(s, "console.listen", s->conf->console_listen, API_DOOR_CONSOLE);
+        rc = server_listen_each(s, listen_on);
+    if (rc == RC_OK)
+        rc = server_link_listen(s);
     return rc == RC_OK ? server_admin_open(s) : rc;
 }
 
@@ -145,6 +81,8 @@ static void stop_unused(struct server *s)
             if (s->loops[i].http[k] != NULL)
                 http_server_stop(s->loops[i].http[k], 0, listen_nothing, NULL);
         }
+        if (s->loops[i].link != NULL)
+            http_server_stop(s->loops[i].link, 0, listen_nothing, NULL);
     }
     if (s->admin != NULL)
         http_server_stop(s->admin, 0, listen_nothing, NULL);
@@ -161,6 +99,7 @@ void server_unlisten(struct server *s)
             s->loops[i].http[k] = NULL;
         }
     }
+    server_link_close(s);
     server_admin_close(s);
     share_free(s->bodies);
     s->bodies = NULL;
@@ -250,13 +189,16 @@ static void stop_http(void *arg)
 
     for (size_t k = 0; k < s->listener_count; k++)
         http_server_stop(l->http[k], l->stop_until_us, one_stopped, s);
+    if (l->link != NULL)
+        http_server_stop(l->link, l->stop_until_us, one_stopped, s);
     if (l == &s->loops[0] && s->admin != NULL)
         http_server_stop(s->admin, l->stop_until_us, one_stopped, s);
 }
 
 static void stop_accepting(struct server *s, int64_t until_us)
 {
-    int servers = (int)(s->loop_count * s->listener_count) + (s->admin != NULL ? 1 : 0);
+    size_t of_loop = s->listener_count + (s->link_tls != NULL ? 1 : 0);
+    int servers = (int)(s->loop_count * of_loop) + (s->admin != NULL ? 1 : 0);
 
     atomic_store(&s->stopping_left, servers);
     for (size_t i = 0; i < s->loop_count; i++) {
@@ -283,6 +225,33 @@ static void wait_or_cut(struct server *s, bool (*done)(struct server *s), int64_
     _exit(1); /* as safe as kill -9: what was answered is on disk */
 }
 
+static void finish_requests(struct server *s, int64_t until_us)
+{
+    stop_accepting(s, until_us);
+    wait_or_cut(s, nothing_left, until_us);
+}
+
+static void finish_attempts(struct server *s, int64_t until_us)
+{
+    atomic_store(&s->stopping_left, 1);
+    deliver_stop(s->deliver, s->main, until_us, one_stopped, s);
+    wait_or_cut(s, nothing_left, until_us);
+}
+
+/* Where another node goes on, this one accepts for as long as its attempts take: what it accepts is the other's to
+ * deliver, and nobody finds the service closed meanwhile. */
+static void finish_work(struct server *s, int64_t until_us)
+{
+    if (s->link_tls == NULL) {
+        finish_requests(s, until_us);
+        finish_attempts(s, until_us);
+        return;
+    }
+    finish_attempts(s, until_us);
+    int64_t least_us = clock_mono_us(clock_system()) + REQUESTS_LEAST_US;
+    finish_requests(s, until_us > least_us ? until_us : least_us);
+}
+
 void server_threads_stop(struct server *s)
 {
     if (!s->has_served)
@@ -290,11 +259,7 @@ void server_threads_stop(struct server *s)
     const struct conf *c = s->reloaded != NULL ? s->reloaded : s->conf;
     int64_t until_us = clock_mono_us(clock_system()) + c->stop_timeout;
 
-    stop_accepting(s, until_us);
-    wait_or_cut(s, nothing_left, until_us);
-    atomic_store(&s->stopping_left, 1);
-    deliver_stop(s->deliver, s->main, until_us, one_stopped, s);
-    wait_or_cut(s, nothing_left, until_us);
+    finish_work(s, until_us);
     atomic_store(&s->stopping_left, (int)s->loop_count);
     webfilter_engine_stop(s->webfilter_engine, one_stopped, s);
     wait_or_cut(s, nothing_left, until_us);

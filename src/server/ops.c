@@ -19,7 +19,7 @@ static void answer_text(struct http_request *req, struct buf *text, struct str t
     req->reply.body = arena_str(req->arena, buf_str(text));
 }
 
-static void get_metrics(struct http_request *req)
+void server_ops_metrics(struct http_request *req)
 {
     struct buf text;
 
@@ -127,7 +127,7 @@ static void get_store(struct http_request *req)
 }
 
 static const struct http_route routes[] = {
-    { HTTP_GET, "/metrics", HTTP_WORKER, get_metrics, API_OPEN, NULL, "Prometheus metrics" },
+    { HTTP_GET, "/metrics", HTTP_WORKER, server_ops_metrics, API_OPEN, NULL, "Prometheus metrics" },
     { HTTP_GET, "/debug/threads", HTTP_WORKER, get_threads, API_OPEN, NULL,
       "What each thread does" },
     { HTTP_GET, "/debug/conf", HTTP_WORKER, get_conf, API_OPEN, NULL, "Options and their sources" },

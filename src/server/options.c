@@ -6,6 +6,7 @@
 
 #include "db/db.h"
 
+#include "server/link_priv.h"
 #include "server/logins_priv.h"
 
 #include "base/files.h"
@@ -184,10 +185,11 @@ static bool has_credentials(const char *url)
     return has;
 }
 
-static enum rc check_store_url(const char *url, struct buf *why)
+static enum rc check_cluster(const struct conf *c, struct buf *why)
 {
+    const char *url = c->store_url;
     if (url[0] == '\0' || db_check_url(url, NULL) == RC_OK)
-        return RC_OK;
+        return server_link_check(c, why);
     buf_say(why, "store.url");
     return db_check_url(url, why);
 }
@@ -229,7 +231,7 @@ enum rc server_check(const struct conf *c, struct buf *why)
 
     if (server_deliver_limits(c, delays, &limits, why) != RC_OK ||
         face_check(&face, why) != RC_OK || server_logins_check(c, why) != RC_OK ||
-        check_store_url(c->store_url, why) != RC_OK)
+        check_cluster(c, why) != RC_OK)
         return RC_INVALID;
     if (check_pair(c->tls_cert, "server.tls_cert", c->tls_key, "server.tls_key", why) != RC_OK ||
         check_pair(c->fetch_cert, "fetch.cert", c->fetch_key, "fetch.key", why) != RC_OK)

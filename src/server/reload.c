@@ -6,6 +6,7 @@
  */
 #include "server/reload_priv.h"
 
+#include "server/addresses_priv.h"
 #include "server/listen_priv.h"
 #include "server/options_priv.h"
 #include "store/audit.h"

@@ -48,6 +48,7 @@ struct server_loop {
     struct thread *thread;
     struct fetch *fetch;
     struct http_server *http[SERVER_LISTENERS_MAX];
+    struct http_server *link; /* for other nodes; NULL: the store is not in a database */
     struct loop_task stop_http, stop_loop, set_limits;
     int64_t stop_until_us;
     char name[16];
@@ -98,6 +99,9 @@ struct server {
     struct face *face;
     struct dialect_set *dialects;
     struct http_router *router, *admin_router;
+    char link_address[SERVER_ADDRESS_MAX]; /* of the loops' links, with the real port */
+    SSL_CTX *link_tls;                     /* theirs; NULL: there are none */
+    struct server_standby *standby;        /* NULL: this node has never stood by, or does no more */
     struct http_server *admin; /* the socket in the store's folder, on the first loop */
     struct server_signals *signals;
     struct server_watchdog *watchdog;
@@ -109,6 +113,7 @@ struct server {
     atomic_int stopping_left; /* completions a stop waits for */
     struct loop_task stopped_task;
     bool has_served;                   /* the loops' threads were started */
-    bool stands_by; /* another node was the active one when this one started */
+    bool stands_by; /* another node was at work when this one started */
     bool stop_asked, reload_asked; /* set by signals, looked at by the main thread */
+    bool reload_missed; /* asked for while this node stood by */
 };

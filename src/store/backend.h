@@ -41,6 +41,8 @@ struct store_backend {
     enum rc (*due_list)(struct store *s, int64_t endpoint, int64_t after_due_us, const struct id *after_message, size_t max, struct store_due *out, size_t *count);
     enum rc (*health)(struct store *s, struct buf *why);
     bool (*may_deliver)(struct store *s); /* NULL: always */
+    size_t (*nodes)(struct store *s, struct store_node *out, size_t max); /* NULL: there are none */
+    void (*announce)(struct store *s, const char *address);               /* NULL: to nobody */
     void (*stats)(struct store *s, struct store_stats *out);
     size_t (*pieces)(struct store *s, struct store_piece *out, size_t max);
     enum rc (*filter_run_get)(struct store *s, int64_t app, const struct id *id, struct arena *a, struct store_filter_run *out);

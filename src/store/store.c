@@ -257,6 +257,17 @@ bool store_may_deliver(struct store *s)
     return s->backend->may_deliver == NULL || s->backend->may_deliver(s);
 }
 
+size_t store_nodes(struct store *s, struct store_node *out, size_t max)
+{
+    return s->backend->nodes == NULL ? 0 : s->backend->nodes(s, out, max);
+}
+
+void store_announce(struct store *s, const char *address)
+{
+    if (s->backend->announce != NULL)
+        s->backend->announce(s, address);
+}
+
 void store_stats(struct store *s, struct store_stats *out)
 {
     s->backend->stats(s, out);

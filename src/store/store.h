@@ -39,6 +39,7 @@ struct store_options {
      * leaves to it. */
     int64_t wal_soft, wal_hard, wal_little;
     int64_t seen_us; /* for how long whoever opens it has seen the database without a gap, if another node had it */
+    struct buf *at_work; /* with RC_CONFLICT: gets the address that the node at work announced; empty: none lives. NULL: not asked */
     bool is_server; /* noted in the lock, for others: store_holder() */
     bool no_sync;   /* tests only: skip fsync */
 };
@@ -86,6 +87,20 @@ enum rc store_health(struct store *s, struct buf *why);
 
 /* May deliveries be sent now? Not by a node that cannot tell whether another one has taken its place. Any thread, cheap. */
 bool store_may_deliver(struct store *s);
+
+/* The nodes of a store in a database, as this one last saw them: itself, and those that stand by. */
+enum { STORE_NODES_MAX = 64, STORE_NODE_TEXT = 128 };
+struct store_node {
+    char name[STORE_NODE_TEXT];
+    char address[STORE_NODE_TEXT]; /* of the node at work: where others reach it; "": it has not said so */
+    int64_t seen_us;               /* so long ago */
+    bool is_active;                /* at work; the others stand by */
+};
+/* The node at work first; returns how many of `max`. Of a store in files there are none. Any thread, cheap. */
+size_t store_nodes(struct store *s, struct store_node *out, size_t max);
+/* Tells nodes that stand by where this one is reached: "host:port", or ":port" for the address that this machine has
+ * towards the database. Nothing happens with a store in files. Any thread. */
+void store_announce(struct store *s, const char *address);
 
 /* How long a key is remembered, as last set. Any thread. */
 int64_t store_idempotency_us(const struct store *s);

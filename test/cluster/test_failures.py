@@ -120,6 +120,7 @@ def test_a_primary_that_is_lost_is_replaced_by_its_standby_and_nothing_acknowled
 
 def test_a_table_that_somebody_locks_costs_a_clear_refusal_and_no_message(pair, receiver):
     ledger = pair.ledger()
+    ledger.nodes = [pair.first]
     ledger.grows()
     refused = ledger.refused
     pair.database.ask("BEGIN; LOCK TABLE message IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(7); COMMIT")

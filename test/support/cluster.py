@@ -212,8 +212,16 @@ class Node(Grapnel):
         self.patience_s = 20
 
     def is_active(self):
+        """At work, and not one that stands by and passes on."""
         try:
-            return self.child.poll() is None and self.raw("GET", "/api/v1/health").status in (200, 204)
+            return self.child.poll() is None and self.metrics()["grapnel_cluster_active"] == 1
+        except OSError:
+            return False
+
+    def is_well(self):
+        """What a load balancer asks."""
+        try:
+            return self.child.poll() is None and self.raw("GET", "/api/v1/health").status == 200
         except OSError:
             return False
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "store/key_time_priv.h"
 #include "store/postgres/health_priv.h"
+#include "store/postgres/nodes_priv.h"
 #include "store/postgres/schema_priv.h"
 
 #include <fcntl.h>
@@ -102,6 +103,8 @@ static bool is_free(const struct store_postgres *s, const PGresult *r, struct bu
             "another node had this database: %.*s; its lease is over, and it is waited for %d s "
             "whether it comes back",
             STR_ARGS(name), POSTGRES_LEASE_US / 1000000);
+    if (left_ms > 0 && s->base.o.at_work != NULL)
+        buf_say(s->base.o.at_work, "%.*s", STR_ARGS(store_postgres_bytes(r, 0, 6)));
     return left_ms <= 0 && s->base.o.seen_us >= POSTGRES_LEASE_US;
 }
 
@@ -113,7 +116,7 @@ static enum rc find_slot(struct store_postgres *s, int *slot, struct postgres_le
     enum rc rc = store_postgres_query(
         &s->beat_conn,
         "SELECT slot, name, CAST(ceil(1000 * extract(epoch FROM lease_until - clock_timestamp())) AS BIGINT),"
-        " cursor_k, last_k, state FROM node_beat ORDER BY lease_until > clock_timestamp() DESC, slot LIMIT 1",
+        " cursor_k, last_k, state, address FROM node_beat ORDER BY lease_until > clock_timestamp() DESC, slot LIMIT 1",
         NULL, &r);
     if (rc != RC_OK)
         return rc;
@@ -172,7 +175,7 @@ static enum rc take_slot(struct store_postgres *s, int slot, const struct postgr
         &s->beat_conn,
         "INSERT INTO node_beat(slot, name, address, version, state, lease_until, floor_k, cursor_k, last_k, config_version)"
         " VALUES($1, $4, '', $5, 1, clock_timestamp() + interval '5 s', $2, $2, $3, 0)"
-        " ON CONFLICT (slot) DO UPDATE SET name = $4, version = $5, state = 1,"
+        " ON CONFLICT (slot) DO UPDATE SET name = $4, address = '', version = $5, state = 1,"
         " lease_until = clock_timestamp() + interval '5 s'",
         &p, &r);
     if (rc == RC_OK)
@@ -243,6 +246,8 @@ enum rc store_postgres_member_join(struct store_postgres *s, struct postgres_lef
             return RC_OK;
         }
         enum rc undone = store_postgres_exec(&s->beat_conn, "ROLLBACK");
+        if (undone == RC_OK && rc == RC_CONFLICT && s->base.o.is_server)
+            store_postgres_nodes_stand_by(s);
         if (undone != RC_OK || !is_held)
             break;
         end_holders(s, slot);
@@ -256,7 +261,8 @@ enum rc store_postgres_member_join(struct store_postgres *s, struct postgres_lef
 
 /* Ids that are not committed yet may be in the hands of submitters: the cursor stays behind them, so that few have to go
  * to `waiting` at once. `last_k` is ahead of what can be made before the lease ends. */
-static void beat_params(struct store_postgres *s, struct postgres_params *p, bool is_last)
+static void beat_params(struct store_postgres *s, struct postgres_params *p, const char *address,
+                        bool is_last)
 {
     int64_t now_us = store_time_us(&s->base.time);
     int64_t last_k = id_source_last(s->base.ids);
@@ -269,6 +275,7 @@ static void beat_params(struct store_postgres *s, struct postgres_params *p, boo
     store_postgres_params_int(p, is_last || last_k > ahead_k ? last_k : ahead_k);
     store_postgres_params_int(p, is_last ? STATE_LEFT : STATE_UP);
     store_postgres_params_int(p, is_last ? 0 : POSTGRES_LEASE_US / 1000000);
+    store_postgres_params_bytes(p, DB_TYPE_TEXT, str_from(address));
 }
 
 /* RC_DENIED: somebody else has the slot. */
@@ -276,18 +283,20 @@ static enum rc beat_once(struct store_postgres *s, bool is_last)
 {
     struct postgres_params p;
     struct postgres_conn *c = &s->beat_conn;
+    char address[STORE_NODE_TEXT];
     bool is_ours = true;
     enum rc rc = store_postgres_conn_open(c);
     if (rc != RC_OK)
         return rc;
-    beat_params(s, &p, is_last);
+    store_postgres_announced(s, address);
+    beat_params(s, &p, address, is_last);
     store_postgres_pipe_begin(c);
     store_postgres_pipe_send(c, "BEGIN ISOLATION LEVEL READ COMMITTED", NULL);
     store_postgres_pipe_send(c, s->lock_slot, NULL);
     store_postgres_pipe_send(
         c,
         "UPDATE node_beat SET lease_until = clock_timestamp() + $6 * interval '1 s', floor_k = $3, cursor_k = $3,"
-        " last_k = greatest(last_k * CAST($5 <> 2 AS INT), $4), state = $5"
+        " last_k = greatest(last_k * CAST($5 <> 2 AS INT), $4), state = $5, address = $7"
         " WHERE slot = $1 AND EXISTS (SELECT 1 FROM node_fence WHERE slot = $1 AND epoch = $2) RETURNING slot",
         &p);
     store_postgres_pipe_send(c, "COMMIT", NULL);
@@ -313,19 +322,27 @@ enum rc store_postgres_member_beat(struct store_postgres *s)
     return rc;
 }
 
+static bool is_beat_due(const struct store_postgres *s, int64_t next_us)
+{
+    return s->beat_at_once || clock_mono_us(clock_system()) >= next_us;
+}
+
 static void beat_run(void *arg)
 {
     struct store_postgres *s = arg;
     int64_t next_us = clock_mono_us(clock_system()) + BEAT_US;
     mutex_lock(&s->beat_lock);
     while (!s->beat_stop) {
-        (void)cond_wait_until(&s->beat_wake, &s->beat_lock, next_us);
-        if (s->beat_stop || clock_mono_us(clock_system()) < next_us)
+        if (!s->beat_at_once)
+            (void)cond_wait_until(&s->beat_wake, &s->beat_lock, next_us);
+        if (s->beat_stop || !is_beat_due(s, next_us))
             continue;
+        s->beat_at_once = false;
         mutex_unlock(&s->beat_lock);
         next_us = clock_mono_us(clock_system()) + BEAT_US;
         enum rc rc = store_postgres_member_beat(s);
-        (void)rc; /* the lease tells */
+        if (rc == RC_OK) /* else the lease tells */
+            store_postgres_nodes_read(s);
         mutex_lock(&s->beat_lock);
     }
     mutex_unlock(&s->beat_lock);

@@ -14,6 +14,7 @@
 #include "store/postgres/keeper_priv.h"
 #include "store/postgres/keys_priv.h"
 #include "store/postgres/member_priv.h"
+#include "store/postgres/nodes_priv.h"
 #include "store/postgres/outcome_priv.h"
 #include "store/postgres/queue_priv.h"
 #include "store/postgres/read_attempts_priv.h"
@@ -284,6 +285,8 @@ const struct store_backend store_postgres_backend = {
     .close = close_store,
     .submit = submit_job,
     .submit_publishes = submit_publishes,
+    .nodes = store_postgres_nodes,
+    .announce = store_postgres_announce,
     .retention_changed = hear_retention,
     .due_endpoints = store_postgres_due_endpoints,
     .due_count = store_postgres_due_count,

@@ -8,6 +8,7 @@
  *   keys                  the two tables of remembered keys, and when they are switched
  *   young                 what was accepted a moment ago and has no outcome yet, in memory
  *   member                the slot of this node, its lease, its epoch (the fence)
+ *   nodes                 who else is there
  *   readers, read_*, ...  reads, on connections of db.h
  *   queue, accept, outcome, spill   the two writers: groups of jobs, and their commits
  *   recover, due          what waits: written down after a node died, and read for `deliver`
@@ -132,9 +133,12 @@ struct store_postgres {
     struct postgres_conn beat_conn;
     _Atomic int64_t lease_until_us; /* monotonic */
     atomic_bool is_fenced;          /* somebody else has the slot: for good */
-    struct mutex beat_lock;
+    struct mutex beat_lock; /* guards what follows */
     struct cond beat_wake;
-    bool beat_stop;
+    bool beat_stop, beat_at_once;
+    char announced[STORE_NODE_TEXT]; /* where other nodes reach this one; ":port" until the host is known; "": nowhere */
+    struct store_node nodes[STORE_NODES_MAX]; /* that stand by */
+    size_t node_count;
     struct thread *beat;
 
     struct postgres_writer accepts, outcomes;

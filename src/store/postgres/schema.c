@@ -97,6 +97,10 @@ static const struct schema_step steps[] = {
         " at timestamptz NOT NULL DEFAULT clock_timestamp());"
         "INSERT INTO cluster(id, key_bucket, bucket_since, config_version, schema_version, reads_from)"
         " VALUES(gen_random_uuid(), 1, 0, 0, 0, 0);" } },
+    { 2,
+      1,
+      { /* Nodes that stand by. An older program leaves it alone. */
+        "CREATE TABLE standby(name text COLLATE \"C\" PRIMARY KEY, version int NOT NULL, seen timestamptz NOT NULL);" } },
 };
 
 static enum rc schema_refuse(struct postgres_conn *c, struct buf *why)

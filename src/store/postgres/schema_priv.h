@@ -7,7 +7,7 @@
 #include "store/postgres/connection_priv.h"
 
 enum {
-    POSTGRES_SCHEMA_VERSION = 1, /* of this program: what it makes and knows */
+    POSTGRES_SCHEMA_VERSION = 2, /* of this program: what it makes and knows */
     /* Advisory locks come in two halves: what they are about, and which one. Never renumber: nodes of two versions agree by them. */
     POSTGRES_LOCK_SLOT = 1196573008,   /* a slot's groups hold it shared; 0: the tables of keys */
     POSTGRES_LOCK_MEMBERS = 1196573009,
