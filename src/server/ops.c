@@ -63,6 +63,16 @@ static void describe_loops(struct server *s, struct buf *out)
     server_watchdog_describe(s->watchdog, out);
 }
 
+static void describe_nodes(struct server *s, struct buf *out)
+{
+    struct store_node nodes[STORE_NODES_MAX];
+    size_t count = store_nodes(s->store, nodes, STORE_NODES_MAX);
+
+    for (size_t i = 0; i < count; i++)
+        buf_say(out, "node=\"%s\" at_work=%d address=%s seen_ms=%lld\n", nodes[i].name,
+                nodes[i].is_active, nodes[i].address, (long long)nodes[i].seen_us / 1000);
+}
+
 static void describe_store(struct server *s, struct buf *out)
 {
     struct store_stats stats;
@@ -72,6 +82,7 @@ static void describe_store(struct server *s, struct buf *out)
             (long long)stats.messages, (long long)stats.attempts, (long long)stats.pending,
             (long long)stats.segments, (long long)stats.bytes, stats.queued);
     buf_say(out, "worker_queue=%zu\n", work_queued(s->pool));
+    describe_nodes(s, out);
 }
 
 static void look_is_over(void *arg)

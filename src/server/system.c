@@ -50,6 +50,26 @@ static void look_is_over(void *arg)
     work_wait_over(arg);
 }
 
+static void write_nodes(struct server *s, struct api_ctx *c, struct api_out *o)
+{
+    struct store_node *nodes = arena_array(c->arena, STORE_NODES_MAX, sizeof(*nodes));
+    size_t count = store_nodes(s->store, nodes, STORE_NODES_MAX);
+
+    api_out_key(o, "nodes");
+    api_out_begin(o, '[');
+    for (size_t i = 0; i < count; i++) {
+        struct str address = str_from(nodes[i].address);
+        api_out_key(o, NULL);
+        api_out_begin(o, '{');
+        api_out_str(o, "name", str_from(nodes[i].name));
+        api_out_bool(o, "atWork", nodes[i].is_active);
+        api_out_opt(o, "address", address.len > 0 ? address : STR_NONE);
+        api_out_int(o, "seenMs", nodes[i].seen_us / 1000);
+        api_out_end(o, '}');
+    }
+    api_out_end(o, ']');
+}
+
 static void write_lane(struct api_out *o, const struct deliver_busy *lane)
 {
     api_out_key(o, NULL);
@@ -158,6 +178,7 @@ static void get_system(struct api_ctx *c)
     api_out_int(&o, "workers", s->conf->workers);
     write_delivering(s, c, &o);
     server_write_store(s, c, &o);
+    write_nodes(s, c, &o);
     write_configuration(s, &o);
     api_out_end(&o, '}');
     api_reply(c, 200, &o);

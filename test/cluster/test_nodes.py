@@ -232,6 +232,10 @@ def test_a_node_that_stands_by_without_the_main_secret_ends_and_says_why(three, 
 def test_the_nodes_are_known_to_metrics_and_to_the_node_at_work(three):
     assert [node.metrics()["grapnel_cluster_active"] for node in three] == [1, 0, 0]
     wait_until(lambda: three[0].metrics()["grapnel_cluster_standbys"] == 2, "both to be seen")
+    nodes = three[1].ok("GET", "/system")["nodes"]
+    assert [node["atWork"] for node in nodes] == [True, False, False] and len({node["name"] for node in nodes}) == 3
+    assert nodes[0]["address"] == f"127.0.0.1:{link_port(three[1])}" and nodes[1]["address"] is None
+    assert all(node["seenMs"] < 5000 for node in nodes)
     assert three[2].stop() == 0
     wait_until(lambda: three[0].metrics()["grapnel_cluster_standbys"] == 1, "one to be missed")
 

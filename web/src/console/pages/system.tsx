@@ -7,7 +7,7 @@ import { C } from "../../words/console_server";
 import { Shown, Stat } from "../common";
 import { usePage } from "../shell";
 import { DiskPanel } from "./system_disk";
-import type { Lane, Limit, Option, Segment, System } from "./system_types";
+import type { Lane, Limit, Node, Option, Segment, System } from "./system_types";
 
 const HELD_MS = 1000, SOON_DAYS = 14, SEGMENTS_SHOWN = 12, CLOCK_MS = 1000;
 
@@ -42,6 +42,12 @@ const SEGMENTS: readonly Column<Segment>[] = [
   { key: "until", head: C.system.until, class: "c-lg", cell: (segment) => (segment.until ? <Time at={segment.until} seconds={false} /> : C.system.now) },
   { key: "messages", head: C.system.messages, isNum: true, cell: (segment) => count(segment.messages) },
   { key: "pending", head: C.system.pending, isNum: true, class: "c-lg", cell: (segment) => count(segment.pending) },
+];
+
+const NODES: readonly Column<Node>[] = [
+  { key: "name", head: C.system.node, cell: (node) => <bdi class="mono">{node.name}</bdi> },
+  { key: "state", head: C.system.state, cell: (node) => <Status bare is={node.atWork ? "well" : "quiet"}>{node.atWork ? C.system.atWork : C.system.standsBy}</Status> },
+  { key: "address", head: C.system.address, class: "c-lg", cell: (node) => (node.address ? <bdi class="mono">{node.address}</bdi> : "–") },
 ];
 
 function inUse(limit: Limit): string {
@@ -93,6 +99,7 @@ export function SystemPage(): JSX.Element {
             <Figures data={data} />
             <DiskPanel store={data.store} options={data.options} />
             <Doctor />
+            {data.nodes.length > 0 && <Panel inset class="clip clipx" title={C.system.nodes} footer={data.nodes.length === 1 ? C.system.alone : undefined}><Table label={C.system.nodes} columns={NODES} rows={data.nodes} rowKey={(node) => node.name} /></Panel>}
             {data.delivering.busiest.length > 0 && <Panel inset class="clip clipx" title={C.system.busiest}><Table label={C.system.busiest} columns={LANES} rows={data.delivering.busiest.slice(0, SEGMENTS_SHOWN)} rowKey={(lane) => lane.endpointId ?? String(lane.waiting)} /></Panel>}
             <Panel inset class="clip clipx" title={C.system.segments} footer={data.store.segmentCount > SEGMENTS_SHOWN ? C.system.newest(SEGMENTS_SHOWN, data.store.segmentCount) : undefined}><Table label={C.system.segments} columns={segmentColumns(data.store.segments)} rows={data.store.segments.slice(0, SEGMENTS_SHOWN)} rowKey={(segment) => `${segment.from}`} /></Panel>
             <Panel inset class="clip clipx" title={C.system.limits}><Table label={C.system.limits} columns={LIMITS} rows={data.limits} rowKey={(limit) => limit.name} /></Panel>

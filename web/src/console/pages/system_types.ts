@@ -30,6 +30,13 @@ export interface Store {
   segments: Segment[];
 }
 
+export interface Node {
+  name: string;
+  atWork: boolean;
+  address: string | null;
+  seenMs: number;
+}
+
 export interface Limit {
   name: string;
   unit: "bytes" | "count";
@@ -53,6 +60,7 @@ export interface System {
   loops: { name: string; waitingMs: number }[];
   delivering: { lanes: number; parked: number; busiest: Lane[] };
   store: Store;
+  nodes: Node[];
   limits: Limit[];
   options: Option[];
 }
