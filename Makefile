@@ -10,7 +10,7 @@ VERSION = $(shell sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
 SAN_OPTIONS = -Db_lundef=false -Dtests=true
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash fault chaos cluster simulate mutants pictures bench soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
+.PHONY: help run build test check crash fault chaos chaos-cluster cluster simulate mutants pictures bench soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,12 @@ cluster:         ## show what becomes of messages when nodes and the database's 
 	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
 	@ninja -C build/gcc -j $(JOBS) grapnel
 	@GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python tools/cluster
+
+chaos-cluster:   ## disturb three nodes and their database at random, and account for every message (MINUTES=10, SEED=)
+	@tools/install test
+	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
+	@ninja -C build/gcc -j $(JOBS) grapnel
+	@GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python test/cluster/chaos.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 simulate:        ## play simulated servers until the time is over, a failing seed is kept (HOURS=1, SEED=n or PLAN=file: only that)
 	@tools/install test
