@@ -368,7 +368,7 @@ void http_call_reply(struct http_call *pub, const struct http_reply *reply)
         http_conn_advance(c);
 }
 
-static const char *refusal_code(int status)
+const char *http_refusal_code(int status)
 {
     switch (status) {
     case 408: return "timeout";
@@ -416,7 +416,7 @@ void http_call_refuse(struct conn *c, int status, const char *detail)
                       : status == 413 || status == 414 || status == 431
                           ? METRIC_HTTP_REFUSED_SIZE
                           : METRIC_HTTP_REFUSED_MALFORMED;
-    refuse_as(c, status, why, refusal_code(status), detail);
+    refuse_as(c, status, why, http_refusal_code(status), detail);
 }
 
 void http_call_refuse_memory(struct conn *c, enum rc why)

@@ -5,6 +5,7 @@
  */
 #include "http/router.h"
 
+#include "http/answer_priv.h"
 #include "http/encoding.h"
 #include "http/match_priv.h"
 #include "http/query_priv.h"
@@ -300,6 +301,17 @@ static struct routed *route_call(struct http_router *r, struct http_call *call)
     return routed;
 }
 
+static void answer_refused(struct http_request *req)
+{
+    int status = req->call->refused_status;
+    bool is_busy = status == 503;
+    http_error(req, status, is_busy ? "busy" : http_refusal_code(status), "%s",
+               req->call->refused_why);
+    if (is_busy)
+        http_add_header(req, STR("Retry-After"), STR("1"));
+    http_answer(req);
+}
+
 void http_router_handle(void *router, struct http_call *call)
 {
     struct http_router *r = router;
@@ -308,9 +320,7 @@ void http_router_handle(void *router, struct http_call *call)
         return;
     struct http_request *req = &routed->req;
     if (call->refused_status != 0 && req->route->kind != HTTP_INLINE_ANY) {
-        /* by the server that passed it on; our own asks the route first */
-        http_error(req, call->refused_status, "refused", "%s", call->refused_why);
-        http_answer(req);
+        answer_refused(req); /* by the server that passed it on: our own asks the route first */
         return;
     }
     if (r->options.before != NULL && !r->options.before(req))

@@ -26,7 +26,8 @@ enum {
     TURN_US = 20000,
     COMMAND_PATIENCE_US = 30000000,
     SERVER_PATIENCE_US = 10000000,
-    STANDBY_US = 250000
+    LOOK_US = 200000, /* a node that stands by looks so often */
+    AGAIN_US = 500000 /* and tries so often to take over, while the node before may come back */
 };
 
 /* Consecutive looks at the lock's note that must all name a server: it may be that of the holder before. */
@@ -128,49 +129,68 @@ static enum rc begin_to_stand_by(struct server *s)
     return rc;
 }
 
-/* Waits while another node is at work, and passes requests on to it. A database that goes away meanwhile is waited for; what was seen
- * of it before does not count then, and where the node at work is reached stays as it was. */
-static enum rc open_or_stand_by(struct server *s, struct store_options *o)
+/* Since when the database has been seen without a gap; 0: it is not seen now. */
+static void note_seen(int64_t *since_us, enum rc rc)
 {
-    int64_t seen_from_us = 0;
+    if (rc == RC_IO)
+        *since_us = 0;
+    else if (*since_us == 0)
+        *since_us = clock_mono_us(clock_system());
+}
+
+/* One look. A database that goes away is waited for; where the node at work is reached stays as it was then. */
+static enum rc look_out(struct server *s, struct store_lookout *l)
+{
     struct buf at_work;
-    enum rc rc;
 
     buf_init(&at_work, SERVER_ADDRESS_MAX);
-    o->at_work = &at_work;
-    for (;;) {
-        int64_t now_us = clock_mono_us(clock_system());
-        o->seen_us = seen_from_us == 0 ? 0 : now_us - seen_from_us;
-        buf_reset(&s->why);
-        buf_reset(&at_work);
-        rc = store_open(o, &s->store, &s->why);
-        if (rc == RC_OK && s->stands_by)
-            LOG(SERVER_TAKES_OVER, F_INT("pid", getpid()));
-        if (rc != RC_CONFLICT && !(s->stands_by && rc == RC_IO))
-            break;
-        if (!s->stands_by) {
-            enum rc begun = begin_to_stand_by(s);
-            if (begun != RC_OK) {
-                rc = begun;
-                break;
-            }
-        }
-        if (rc == RC_CONFLICT)
-            server_standby_aim(s, buf_str(&at_work));
-        if (rc == RC_IO)
-            seen_from_us = 0;
-        else if (seen_from_us == 0)
-            seen_from_us = now_us;
-        server_notify("WATCHDOG=1");
-        (void)server_wait(s, something_asked, clock_mono_us(clock_system()) + STANDBY_US);
-        reload_on_standby(s);
-        if (s->stop_asked) {
-            rc = RC_CONFLICT;
-            break;
-        }
-    }
-    o->at_work = NULL;
+    buf_reset(&s->why);
+    enum rc rc = store_lookout_look(l, &at_work, &s->why);
+    if (rc != RC_IO)
+        server_standby_aim(s, buf_str(&at_work));
     buf_fini(&at_work);
+    return rc;
+}
+
+/* A node whose lease is over is waited for, too, for as long as it may come back. */
+static enum rc take_over(struct server *s, struct store_options *o, struct store_lookout *l)
+{
+    int64_t since_us = 0;
+
+    while (!s->stop_asked) {
+        enum rc rc = look_out(s, l);
+        bool is_free = rc == RC_OK;
+        note_seen(&since_us, rc);
+        if (is_free) {
+            o->seen_us = clock_mono_us(clock_system()) - since_us;
+            buf_reset(&s->why);
+            rc = store_open(o, &s->store, &s->why);
+            note_seen(&since_us, rc);
+        }
+        if (rc == RC_OK)
+            LOG(SERVER_TAKES_OVER, F_INT("pid", getpid()));
+        if (rc != RC_CONFLICT && rc != RC_IO)
+            return rc;
+        server_notify("WATCHDOG=1");
+        (void)server_wait(s, something_asked,
+                          clock_mono_us(clock_system()) + (is_free ? AGAIN_US : LOOK_US));
+        reload_on_standby(s);
+    }
+    return RC_CONFLICT;
+}
+
+static enum rc open_or_stand_by(struct server *s, struct store_options *o)
+{
+    buf_reset(&s->why);
+    enum rc rc = store_open(o, &s->store, &s->why);
+    if (rc != RC_CONFLICT)
+        return rc;
+    rc = begin_to_stand_by(s);
+    if (rc != RC_OK)
+        return rc;
+    struct store_lookout *l = store_lookout_new(o);
+    rc = take_over(s, o, l);
+    store_lookout_free(l);
     return rc;
 }
 

@@ -11,7 +11,11 @@
 
 #include <stdio.h>
 
-enum { MAIN_SECRET_MAX = 4096, LINES_OF_ORIGIN_MAX = 4096 };
+enum {
+    MAIN_SECRET_MAX = 4096,
+    LINES_OF_ORIGIN_MAX = 4096,
+    IDLE_US = 120000000 /* longer than the other end keeps a connection: it closes first */
+};
 
 #define KEY_PURPOSE "grapnel link 1"
 
@@ -157,6 +161,7 @@ enum rc server_link_listen(struct server *s)
     enum rc rc = server_link_contexts(s->conf, &s->link_tls, &client, &s->why);
     SSL_CTX_free(client);
     limits.head_max += LINES_OF_ORIGIN_MAX;
+    limits.idle_us = IDLE_US;
     where_to_listen(s->conf, s->link_address);
     for (size_t i = 0; rc == RC_OK && i < s->loop_count; i++)
         rc = listen_on_loop(s, i, &limits);

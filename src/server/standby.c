@@ -153,6 +153,9 @@ static enum rc listen_on_loop(struct server *s, size_t listener, size_t at, unsi
     struct standby_loop *l = &b->loops[at];
     struct http_limits limits = server_http_limits(s->conf, b->loop_count);
     int fd = -1;
+    if (limits.any_body_max <
+        limits.body_max) /* what it may be depends on the path, which the node at work knows */
+        limits.any_body_max = limits.body_max;
     enum rc rc = http_listen(s->addresses[listener], &fd, &s->why);
     if (rc != RC_OK)
         return rc;

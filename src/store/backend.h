@@ -43,6 +43,9 @@ struct store_backend {
     bool (*may_deliver)(struct store *s); /* NULL: always */
     size_t (*nodes)(struct store *s, struct store_node *out, size_t max); /* NULL: there are none */
     void (*announce)(struct store *s, const char *address);               /* NULL: to nobody */
+    struct store_lookout *(*lookout_new)(const struct store_options *o);  /* these three: NULL: nobody stands by */
+    enum rc (*lookout_look)(struct store_lookout *l, struct buf *at_work, struct buf *why);
+    void (*lookout_free)(struct store_lookout *l);
     void (*stats)(struct store *s, struct store_stats *out);
     size_t (*pieces)(struct store *s, struct store_piece *out, size_t max);
     enum rc (*filter_run_get)(struct store *s, int64_t app, const struct id *id, struct arena *a, struct store_filter_run *out);

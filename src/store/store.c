@@ -262,6 +262,22 @@ size_t store_nodes(struct store *s, struct store_node *out, size_t max)
     return s->backend->nodes == NULL ? 0 : s->backend->nodes(s, out, max);
 }
 
+struct store_lookout *store_lookout_new(const struct store_options *o)
+{
+    return o->backend->lookout_new == NULL ? NULL : o->backend->lookout_new(o);
+}
+
+enum rc store_lookout_look(struct store_lookout *l, struct buf *at_work, struct buf *why)
+{
+    return l->backend->lookout_look(l, at_work, why);
+}
+
+void store_lookout_free(struct store_lookout *l)
+{
+    if (l != NULL)
+        l->backend->lookout_free(l);
+}
+
 void store_announce(struct store *s, const char *address)
 {
     if (s->backend->announce != NULL)

@@ -39,7 +39,6 @@ struct store_options {
      * leaves to it. */
     int64_t wal_soft, wal_hard, wal_little;
     int64_t seen_us; /* for how long whoever opens it has seen the database without a gap, if another node had it */
-    struct buf *at_work; /* with RC_CONFLICT: gets the address that the node at work announced; empty: none lives. NULL: not asked */
     bool is_server; /* noted in the lock, for others: store_holder() */
     bool no_sync;   /* tests only: skip fsync */
 };
@@ -101,6 +100,15 @@ size_t store_nodes(struct store *s, struct store_node *out, size_t max);
 /* Tells nodes that stand by where this one is reached: "host:port", or ":port" for the address that this machine has
  * towards the database. Nothing happens with a store in files. Any thread. */
 void store_announce(struct store *s, const char *address);
+
+/* What a node that stands by has of the store: one connection, over which it looks whether another node is at work, and says
+ * that it is there itself. One thread. NULL: with a store in files nobody stands by. */
+struct store_lookout;
+struct store_lookout *store_lookout_new(const struct store_options *o);
+/* RC_CONFLICT: a node is at work; *at_work gets the address that it announced, if it did. RC_OK: none is, as far as its
+ * lease tells: store_open() knows whether it may be replaced. RC_IO: why. */
+MUST_USE enum rc store_lookout_look(struct store_lookout *l, struct buf *at_work, struct buf *why);
+void store_lookout_free(struct store_lookout *l); /* NULL is fine */
 
 /* How long a key is remembered, as last set. Any thread. */
 int64_t store_idempotency_us(const struct store *s);

@@ -9,6 +9,11 @@
 #include "store/time_priv.h"
 #include "store/watch.h"
 
+/* What every backend's lookout begins with. */
+struct store_lookout {
+    const struct store_backend *backend;
+};
+
 struct store {
     const struct store_backend *backend;
     struct store_options o; /* its clock is time.clock once the store's time is loaded */

@@ -60,7 +60,7 @@ def test_answers_are_the_same_at_every_node(three):
              ("POST", "/api/v1/app", b"{}"), ("POST", "/api/v1/app", b"{"), ("DELETE", "/api/v1/app", None),
              ("GET", "/console", None), ("GET", "/no/such/thing", None), ("OPTIONS", "/api/v1/app", None),
              ("HEAD", "/console", None), ("GET", f"/api/v1/app/{app}/msg?limit=x%20y", None),
-             ("POST", f"/api/v1/app/{app}/msg", b"x" * (3 << 20))]
+             ("POST", f"/api/v1/app/{app}/msg", b"x" * (3 << 20)), ("POST", f"/api/v1/app/{app}/msg", b"x" * (17 << 20))]
     headers = {"authorization": f"Bearer {three[0].token}", "content-type": "application/json"}
     for method, path, body in asked:
         first, *others = [node.raw(method, path, body, headers) for node in three]
@@ -133,8 +133,10 @@ def test_what_a_lost_node_did_not_answer_is_sent_again_only_where_that_does_no_h
         three[1].call("GET", f"/app/{app}", token=three[0].token)
     with stopped(three[0]):
         body = {"eventType": "test.event", "payload": {}}
-        with_key = in_background(lambda: three[1].call("POST", f"/app/{app}/msg", body, KEY, token=three[0].token))
+        before = passed(three[1])
         without = in_background(lambda: three[1].call("POST", f"/app/{app}/msg", body, token=three[0].token))
+        wait_until(lambda: passed(three[1]) > before, "it to take a kept connection, and so be sent")
+        with_key = in_background(lambda: three[1].call("POST", f"/app/{app}/msg", body, KEY, token=three[0].token))
         read = in_background(lambda: three[1].call("GET", f"/app/{app}", token=three[0].token))
         for thread, _ in (with_key, without, read):
             thread.join()

@@ -103,8 +103,6 @@ static bool is_free(const struct store_postgres *s, const PGresult *r, struct bu
             "another node had this database: %.*s; its lease is over, and it is waited for %d s "
             "whether it comes back",
             STR_ARGS(name), POSTGRES_LEASE_US / 1000000);
-    if (left_ms > 0 && s->base.o.at_work != NULL)
-        buf_say(s->base.o.at_work, "%.*s", STR_ARGS(store_postgres_bytes(r, 0, 6)));
     return left_ms <= 0 && s->base.o.seen_us >= POSTGRES_LEASE_US;
 }
 
@@ -116,7 +114,7 @@ static enum rc find_slot(struct store_postgres *s, int *slot, struct postgres_le
     enum rc rc = store_postgres_query(
         &s->beat_conn,
         "SELECT slot, name, CAST(ceil(1000 * extract(epoch FROM lease_until - clock_timestamp())) AS BIGINT),"
-        " cursor_k, last_k, state, address FROM node_beat ORDER BY lease_until > clock_timestamp() DESC, slot LIMIT 1",
+        " cursor_k, last_k, state FROM node_beat ORDER BY lease_until > clock_timestamp() DESC, slot LIMIT 1",
         NULL, &r);
     if (rc != RC_OK)
         return rc;
@@ -207,23 +205,23 @@ static void note_slot(struct store_postgres *s, int slot, int64_t asked_us)
     atomic_store(&s->lease_until_us, asked_us + POSTGRES_LEASE_US);
 }
 
-/* A name of its own for each folder, kept in it: a node that starts again in the same folder knows its predecessor. */
-static void name_node(struct store_postgres *s)
+/* A node that starts again in the same folder knows its predecessor. */
+void store_postgres_node_name(const struct store_options *o, char out[static STORE_NODE_TEXT])
 {
     char host[64] = "", path[PATH_MAX], id[NODE_ID_TEXT + 1] = "";
     (void)gethostname(host, sizeof host - 1);
-    (void)snprintf(path, sizeof path, "%s/node", s->base.o.dir);
+    (void)snprintf(path, sizeof path, "%s/node", o->dir);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     bool is_read = fd >= 0 && read(fd, id, NODE_ID_TEXT) == NODE_ID_TEXT;
     if (fd >= 0)
         (void)close(fd); /* only read */
     if (!is_read) {
-        (void)snprintf(id, sizeof id, "%016llx", (unsigned long long)rng_u64(s->base.o.rng));
+        (void)snprintf(id, sizeof id, "%016llx", (unsigned long long)rng_u64(o->rng));
         struct str text = str_of(id, NODE_ID_TEXT);
-        enum rc rc = file_replace(path, &text, 1, s->base.o.no_sync);
+        enum rc rc = file_replace(path, &text, 1, o->no_sync);
         (void)rc; /* without it, the next start here waits for this one's lease */
     }
-    (void)snprintf(s->name, sizeof s->name, "%s, node %.*s", host, NODE_ID_TEXT, id);
+    (void)snprintf(out, STORE_NODE_TEXT, "%s, node %.*s", host, NODE_ID_TEXT, id);
 }
 
 enum rc store_postgres_member_join(struct store_postgres *s, struct postgres_left *left,
@@ -231,7 +229,7 @@ enum rc store_postgres_member_join(struct store_postgres *s, struct postgres_lef
 {
     int slot = 0;
     size_t said = why == NULL ? 0 : why->len;
-    name_node(s);
+    store_postgres_node_name(&s->base.o, s->name);
     enum rc rc = RC_BUSY;
     for (int i = 0; rc == RC_BUSY && i < JOIN_TRIES; i++) {
         int64_t asked_us = clock_mono_us(clock_system());
@@ -246,8 +244,6 @@ enum rc store_postgres_member_join(struct store_postgres *s, struct postgres_lef
             return RC_OK;
         }
         enum rc undone = store_postgres_exec(&s->beat_conn, "ROLLBACK");
-        if (undone == RC_OK && rc == RC_CONFLICT && s->base.o.is_server)
-            store_postgres_nodes_stand_by(s);
         if (undone != RC_OK || !is_held)
             break;
         end_holders(s, slot);

@@ -13,6 +13,8 @@
 struct postgres_left {
     int64_t cursor_k, last_k;
 };
+/* The name of the node whose folder it is: its machine's, and one that is kept in the folder. */
+void store_postgres_node_name(const struct store_options *o, char out[static STORE_NODE_TEXT]);
 /* Takes a slot. RC_CONFLICT: another node's lease has not ended, or may be renewed yet; `why` says whose. RC_IO. */
 MUST_USE enum rc store_postgres_member_join(struct store_postgres *s, struct postgres_left *left, struct buf *why);
 /* Gives the lease back at once. */

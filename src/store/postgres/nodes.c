@@ -4,30 +4,12 @@
  */
 #include "store/postgres/nodes_priv.h"
 
-#include "store/postgres/schema_priv.h"
-
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
 /* One that has not said so for that long is gone. */
 #define GONE_AFTER "interval '5 s'"
-
-void store_postgres_nodes_stand_by(struct store_postgres *s)
-{
-    PGresult *r;
-    struct postgres_params p;
-    store_postgres_params_init(&p);
-    store_postgres_params_bytes(&p, DB_TYPE_TEXT, str_from(s->name));
-    store_postgres_params_int(&p, POSTGRES_SCHEMA_VERSION);
-    if (store_postgres_query(
-            &s->beat_conn,
-            "INSERT INTO standby(name, version, seen) VALUES($1, $2, clock_timestamp())"
-            " ON CONFLICT (name) DO UPDATE SET seen = clock_timestamp(), version = $2"
-            " WHERE standby.seen < clock_timestamp() - interval '1 s'",
-            &p, &r) == RC_OK)
-        PQclear(r);
-}
 
 static void note_nodes(struct store_postgres *s, const PGresult *r)
 {

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who is there beside this node: those that stand by say so every second or two, and the node at work reads that with each beat.
+ * Who is there beside the node at work: those that stand by say so (lookout.c), and the node at work reads that with each beat.
  */
 #pragma once
 
 #include "store/postgres/postgres_priv.h"
 
-/* This node stands by: says so. What fails is tried again the next time. */
-void store_postgres_nodes_stand_by(struct store_postgres *s);
-/* The node at work: reads who stands by. Thread of the beat. */
+/* Reads who stands by. Thread of the beat. */
 void store_postgres_nodes_read(struct store_postgres *s);
 /* As store_nodes(). */
 size_t store_postgres_nodes(struct store *store, struct store_node *out, size_t max);

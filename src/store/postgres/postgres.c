@@ -13,6 +13,7 @@
 #include "store/postgres/health_priv.h"
 #include "store/postgres/keeper_priv.h"
 #include "store/postgres/keys_priv.h"
+#include "store/postgres/lookout_priv.h"
 #include "store/postgres/member_priv.h"
 #include "store/postgres/nodes_priv.h"
 #include "store/postgres/outcome_priv.h"
@@ -287,6 +288,9 @@ const struct store_backend store_postgres_backend = {
     .submit_publishes = submit_publishes,
     .nodes = store_postgres_nodes,
     .announce = store_postgres_announce,
+    .lookout_new = store_postgres_lookout_new,
+    .lookout_look = store_postgres_lookout_look,
+    .lookout_free = store_postgres_lookout_free,
     .retention_changed = hear_retention,
     .due_endpoints = store_postgres_due_endpoints,
     .due_count = store_postgres_due_count,

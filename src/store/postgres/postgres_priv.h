@@ -8,7 +8,7 @@
  *   keys                  the two tables of remembered keys, and when they are switched
  *   young                 what was accepted a moment ago and has no outcome yet, in memory
  *   member                the slot of this node, its lease, its epoch (the fence)
- *   nodes                 who else is there
+ *   nodes, lookout        who else is there; what a node that stands by sees of that
  *   readers, read_*, ...  reads, on connections of db.h
  *   queue, accept, outcome, spill   the two writers: groups of jobs, and their commits
  *   recover, due          what waits: written down after a node died, and read for `deliver`
@@ -128,7 +128,7 @@ struct store_postgres {
     /* The member of the cluster that this is: set when it joins. */
     int slot;
     int64_t epoch;
-    char name[128];
+    char name[STORE_NODE_TEXT];
     char lock_slot[96], lock_both[160]; /* the first statements of a group */
     struct postgres_conn beat_conn;
     _Atomic int64_t lease_until_us; /* monotonic */
