@@ -133,20 +133,48 @@ static enum rc read_versions(struct postgres_conn *c, int *version, int *reads_f
     return RC_OK;
 }
 
-/* One transaction: there is all of it or nothing. */
-static enum rc make_step(struct postgres_conn *c, const struct schema_step *step)
+static enum rc run_step(struct postgres_conn *c, const struct schema_step *step)
 {
     char done[160];
-    (void)snprintf(done, sizeof done,
-                   "UPDATE cluster SET schema_version = %d, reads_from = %d; COMMIT", step->version,
-                   step->reads_from);
-    enum rc rc = store_postgres_exec(c, "BEGIN");
+    enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < COUNT_OF(step->sql) && step->sql[i] != NULL; i++)
         rc = store_postgres_exec(c, step->sql[i]);
+    (void)snprintf(done, sizeof done, "UPDATE cluster SET schema_version = %d, reads_from = %d",
+                   step->version, step->reads_from);
     return rc == RC_OK ? store_postgres_exec(c, done) : rc;
 }
 
-static enum rc make_missing(struct postgres_conn *c, struct buf *why)
+/* One transaction: there is all of it or nothing. Another node may have made it while the lock was waited for. */
+static enum rc make_step(struct postgres_conn *c, const struct schema_step *step)
+{
+    char lock[96];
+    int version, reads_from;
+    (void)snprintf(lock, sizeof lock, "BEGIN; SELECT pg_advisory_xact_lock(%d, 0)",
+                   (int)POSTGRES_LOCK_SCHEMA);
+    enum rc rc = store_postgres_exec(c, lock);
+    if (rc == RC_OK)
+        rc = read_versions(c, &version, &reads_from);
+    if (rc == RC_OK && version < step->version)
+        rc = run_step(c, step);
+    if (rc == RC_OK)
+        return store_postgres_exec(c, "COMMIT");
+    struct postgres_conn was = *c;
+    enum rc undone = c->pg == NULL ? RC_OK : store_postgres_exec(c, "ROLLBACK");
+    (void)undone; /* it goes with the connection */
+    memcpy(c->words, was.words, sizeof c->words);
+    c->rc = was.rc;
+    return rc;
+}
+
+static enum rc make_patiently(struct postgres_conn *c, const struct schema_step *step)
+{
+    enum rc rc = RC_BUSY;
+    for (int i = 0; rc == RC_BUSY && i < TRIES; i++)
+        rc = make_step(c, step);
+    return rc;
+}
+
+enum rc store_postgres_schema_make(struct postgres_conn *c, struct buf *why)
 {
     int version, reads_from;
     if (read_versions(c, &version, &reads_from) != RC_OK)
@@ -159,26 +187,8 @@ static enum rc make_missing(struct postgres_conn *c, struct buf *why)
         return RC_CORRUPT;
     }
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
-        if (steps[i].version > version && make_step(c, &steps[i]) != RC_OK)
+        if (steps[i].version > version && make_patiently(c, &steps[i]) != RC_OK)
             return schema_refuse(c, why);
     }
     return RC_OK;
-}
-
-/* The lock is the session's, because each step is a transaction of its own: not through a pooler. */
-enum rc store_postgres_schema_make(struct postgres_conn *c, struct buf *why)
-{
-    char lock[96];
-    enum rc rc = RC_BUSY;
-    (void)snprintf(lock, sizeof lock, "SELECT pg_advisory_lock(%d, 0)", (int)POSTGRES_LOCK_SCHEMA);
-    for (int i = 0; rc == RC_BUSY && i < TRIES; i++)
-        rc = store_postgres_exec(c, lock);
-    if (rc != RC_OK)
-        return schema_refuse(c, why);
-    rc = make_missing(c, why);
-    (void)snprintf(lock, sizeof lock, "ROLLBACK; SELECT pg_advisory_unlock(%d, 0)",
-                   (int)POSTGRES_LOCK_SCHEMA);
-    enum rc unlocked = store_postgres_exec(c, lock);
-    (void)unlocked; /* it goes with the connection */
-    return rc;
 }
