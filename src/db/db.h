@@ -49,6 +49,9 @@ MUST_USE enum rc db_check_url(const char *url, struct buf *why);
  * now. `why` never holds a password. */
 MUST_USE enum rc db_connect(const char *url, const struct db_server_options *o, struct db **out, struct buf *why);
 bool db_is_postgres(const struct db *db);
+/* A pooler is between us and PostgreSQL, and may give each transaction another session: what is made in a session and is to last longer
+ * than a transaction (temporary tables, settings, locks) is lost, and not to be used. */
+bool db_is_pooled(const struct db *db);
 
 void db_close(struct db *db); /* finalizes its statements; NULL is fine */
 const char *db_error(struct db *db); /* never NULL; NULL as `db` says that there is no connection */
@@ -102,6 +105,9 @@ MUST_USE enum rc db_text_function(struct db *db, const char *name, int arg_count
 MUST_USE enum rc db_exec(struct db *db, const char *sql); /* several statements, no rows */
 /* Reads see one state of everything; PostgreSQL's writes see what was committed when each statement began. */
 MUST_USE enum rc db_begin(struct db *db, bool write);
+/* PostgreSQL only: a transaction that writes, and sees one state of everything. RC_BUSY of a statement: what it
+ * would change, another has changed since. */
+MUST_USE enum rc db_begin_repeatable(struct db *db);
 /* On failure the transaction is rolled back. RC_IO with a connection that is stale: nobody knows whether it was
  * committed. */
 MUST_USE enum rc db_commit(struct db *db);

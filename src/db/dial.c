@@ -7,10 +7,23 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 
-const char db_session_settings[] =
-    "SET statement_timeout = '30s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s';"
-    "SET client_min_messages = 'warning';"
-    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+#define SETTINGS(is_local) \
+    "set_config('statement_timeout', '30s', " is_local \
+    "), set_config('lock_timeout', '5s', " is_local \
+    "), set_config('idle_in_transaction_session_timeout', '10s', " is_local \
+    "), CASE current_setting('synchronous_commit') WHEN 'off' THEN" \
+    " set_config('synchronous_commit', 'on', " is_local ") END"
+
+const char db_transaction_settings[] = "SELECT " SETTINGS("true");
+
+void db_session_sql(int process_id, char out[static DB_SESSION_SQL])
+{
+    (void)snprintf(
+        out, DB_SESSION_SQL,
+        "SELECT is_server, current_setting('transaction_read_only') = 'off', " SETTINGS(
+            "NOT is_server") " FROM (SELECT pg_backend_pid() = %d AS is_server) AS answers",
+        process_id);
+}
 
 static struct str parameter_of(const PQconninfoOption *list, const char *name)
 {
@@ -60,11 +73,12 @@ size_t db_hosts(const char *url, struct db_host out[static DB_HOSTS_MAX])
     return count;
 }
 
-void db_dial_fill(struct db_dial *d, const char *url, const struct db_host *host)
+void db_dial_fill(struct db_dial *d, const char *url, const struct db_host *host,
+                  bool takes_standby)
 {
     const struct {
         const char *name, *value;
-    } all[DB_DIAL_PARAMETERS] = {
+    } all[DB_DIAL_PARAMETERS - 1] = {
         { "application_name", "grapnel" },
         { "client_encoding", "UTF8" },
         { "connect_timeout", "2" },
@@ -74,12 +88,22 @@ void db_dial_fill(struct db_dial *d, const char *url, const struct db_host *host
         { "keepalives_count", "3" },
         { "target_session_attrs", "read-write" },
         { "dbname", url },
+        { takes_standby ? "target_session_attrs" : NULL, "any" },
         { host == NULL ? NULL : "host", host == NULL ? NULL : host->host },
         { host == NULL ? NULL : "port", host == NULL ? NULL : host->port },
-        { NULL, NULL },
     };
-    for (size_t i = 0; i < DB_DIAL_PARAMETERS; i++) {
-        d->names[i] = all[i].name;
-        d->values[i] = all[i].value;
+    size_t count = 0;
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        if (all[i].name == NULL)
+            continue;
+        d->names[count] = all[i].name;
+        d->values[count++] = all[i].value;
     }
+    d->names[count] = d->values[count] = NULL;
+}
+
+bool db_dial_was_standby(const char *error)
+{
+    return strstr(error, "session is read-only") != NULL ||
+           strstr(error, "server is in hot standby mode") != NULL;
 }

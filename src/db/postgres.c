@@ -11,7 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_US = 35000000, CONNECT_US = 10000000, HOST_US = 2000000, VERSION_MIN = 140000 };
+enum {
+    ANSWER_US = 35000000,
+    BEGIN_US = 5000000,
+    CONNECT_US = 10000000,
+    HOST_US = 2000000,
+    VERSION_MIN = 140000
+};
 
 /* --- errors --------------------------------------------------------------------------------------- */
 
@@ -128,14 +134,36 @@ enum rc db_postgres_finish(struct postgres *db, PGresult **last)
     return db->base.is_stale && rc == RC_OK ? RC_IO : rc;
 }
 
-static enum rc postgres_exec(struct db *any, const char *sql)
+static enum rc exec_alone(struct postgres *db, const char *sql)
 {
-    struct postgres *db = postgres_of(any);
     if (db->base.is_stale)
         return RC_IO;
     if (PQsendQuery(db->conn, sql) == 0)
         return connection_lost(db, PQerrorMessage(db->conn));
     return db_postgres_finish(db, NULL);
+}
+
+/* What is sent together is one transaction, unless it says otherwise. */
+static enum rc exec_both(struct postgres *db, const char *first, const char *second)
+{
+    struct buf both;
+    buf_init(&both, strlen(first) + strlen(second) + 3);
+    buf_say(&both, "%s; %s", first, second);
+    enum rc rc = exec_alone(db, both.ptr);
+    buf_fini(&both);
+    return rc;
+}
+
+bool db_postgres_lacks_settings(const struct postgres *db)
+{
+    return db->is_pooled && PQtransactionStatus(db->conn) == PQTRANS_IDLE;
+}
+
+static enum rc postgres_exec(struct db *any, const char *sql)
+{
+    struct postgres *db = postgres_of(any);
+    return db_postgres_lacks_settings(db) ? exec_both(db, db_transaction_settings, sql)
+                                          : exec_alone(db, sql);
 }
 
 /* --- functions ------------------------------------------------------------------------------------ */
@@ -200,15 +228,38 @@ static void postgres_rollback(struct db *any)
         db->base.is_stale = true;
 }
 
-/* An operator's default_transaction_isolation must not change what a transaction sees. */
-static enum rc postgres_begin(struct db *any, bool write)
+/* Behind a pooler this is where a session is waited for: nothing else of it takes long. */
+static enum rc begin_pooled(struct postgres *db, const char *sql)
 {
-    enum rc rc = postgres_exec(any, write ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-                                          : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    int64_t answer_us = db->answer_us;
+    db->answer_us = answer_us < BEGIN_US ? answer_us : BEGIN_US;
+    enum rc rc = exec_both(db, sql, db_transaction_settings);
+    db->answer_us = answer_us;
+    return rc;
+}
+
+/* An operator's default_transaction_isolation must not change what a transaction sees. */
+static enum rc begin_with(struct db *any, const char *sql, bool write)
+{
+    struct postgres *db = postgres_of(any);
+    enum rc rc = db->is_pooled ? begin_pooled(db, sql) : exec_alone(db, sql);
     if (rc != RC_OK)
         postgres_rollback(any);
-    postgres_of(any)->is_writing = rc == RC_OK && write;
+    db->is_writing = rc == RC_OK && write;
     return rc;
+}
+
+static enum rc postgres_begin(struct db *any, bool write)
+{
+    return begin_with(any,
+                      write ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+                            : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                      write);
+}
+
+enum rc db_begin_repeatable(struct db *any)
+{
+    return begin_with(any, "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE", true);
 }
 
 /* COMMIT of a transaction that has failed is answered by ROLLBACK, which is no error. */
@@ -272,6 +323,10 @@ static const struct db_engine postgres_engine = {
 
 /* --- connecting ----------------------------------------------------------------------------------- */
 
+#define OPTIONS_REMEDY \
+    "leave \"options\" out of store.url, and PGOPTIONS out of the environment, and set what they " \
+    "set by ALTER ROLE ... SET"
+
 static bool finish_connecting(struct postgres *db, int64_t until_us)
 {
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
@@ -306,6 +361,39 @@ static enum rc check_server(const struct postgres *db, struct buf *why)
     return RC_OK;
 }
 
+static void say_unreachable(const struct postgres *db, struct buf *why)
+{
+    const char *error = db->error == NULL ? "" : db->error;
+    buf_say(why, "the database cannot be had: %s", error);
+    if (strstr(error, "unsupported startup parameter") != NULL)
+        buf_say(why, ": a pooler passes no options on; " OPTIONS_REMEDY);
+}
+
+/* What it would break is found now, and not by the first message: settings that never arrive, and transactions that are
+ * taken apart. */
+static enum rc check_pooler(struct postgres *db, struct buf *why)
+{
+    if (PQoptions(db->conn)[0] != '\0') {
+        buf_say(why, "there is a pooler in front of the database, behind which \"options\" do not "
+                     "last: " OPTIONS_REMEDY);
+        return RC_INVALID;
+    }
+    enum rc rc = postgres_begin(&db->base, false);
+    if (rc == RC_OK)
+        rc = postgres_commit(&db->base);
+    if (rc != RC_OK)
+        buf_say(why,
+                "the pooler in front of the database gives no transaction: %s; if its pool_mode is "
+                "statement, set pool_mode to transaction",
+                postgres_error(&db->base));
+    return rc;
+}
+
+bool db_is_pooled(const struct db *any)
+{
+    return db_is_postgres(any) && ((const struct postgres *)(const void *)any)->is_pooled;
+}
+
 enum rc db_check_url(const char *url, struct buf *why)
 {
     char *words = NULL;
@@ -318,11 +406,36 @@ enum rc db_check_url(const char *url, struct buf *why)
     return parsed == NULL ? RC_INVALID : RC_OK;
 }
 
-static bool connect_to(struct postgres *db, const char *url, const struct db_host *host,
-                       int64_t patience_us)
+/* A pooler is connected to without the database being there: so this belongs to the patience for a host. */
+static bool set_up(struct postgres *db, int64_t until_us)
+{
+    char sql[DB_SESSION_SQL];
+    PGresult *r = NULL;
+    int64_t answer_us = db->answer_us;
+    (void)PQsetnonblocking(db->conn, 1);
+    (void)PQsetNoticeReceiver(db->conn, take_notice, db);
+    db_session_sql(PQbackendPID(db->conn), sql);
+    db->base.is_stale = db->is_pooled = false;
+    int64_t left_us = until_us - clock_mono_us(clock_system());
+    db->answer_us = answer_us < left_us ? answer_us : left_us;
+    enum rc rc = PQsendQuery(db->conn, sql) == 1 ? db_postgres_finish(db, &r)
+                                                 : connection_lost(db, PQerrorMessage(db->conn));
+    db->answer_us = answer_us;
+    bool has_row = rc == RC_OK && PQntuples(r) == 1 && PQnfields(r) >= 2;
+    if (rc == RC_OK && (!has_row || PQgetvalue(r, 0, 1)[0] != 't')) {
+        keep_error(db, "it takes no writes: it is a standby, or set to be read only");
+        rc = RC_IO;
+    }
+    db->is_pooled = has_row && PQgetvalue(r, 0, 0)[0] != 't';
+    PQclear(r);
+    return rc == RC_OK;
+}
+
+static bool dial_host(struct postgres *db, const char *url, const struct db_host *host,
+                      bool takes_standby, int64_t until_us)
 {
     struct db_dial dial;
-    db_dial_fill(&dial, url, host);
+    db_dial_fill(&dial, url, host, takes_standby);
     PQfinish(db->conn);
     db->conn = PQconnectStartParams(dial.names, dial.values, 1);
     if (db->conn == NULL)
@@ -331,7 +444,17 @@ static bool connect_to(struct postgres *db, const char *url, const struct db_hos
         keep_error(db, PQerrorMessage(db->conn));
         return false;
     }
-    return finish_connecting(db, clock_mono_us(clock_system()) + patience_us);
+    return finish_connecting(db, until_us);
+}
+
+static bool connect_to(struct postgres *db, const char *url, const struct db_host *host,
+                       int64_t patience_us)
+{
+    int64_t until_us = clock_mono_us(clock_system()) + patience_us;
+    bool is_there = dial_host(db, url, host, false, until_us);
+    if (!is_there && db_dial_was_standby(postgres_error(&db->base)))
+        is_there = dial_host(db, url, host, true, until_us);
+    return is_there && set_up(db, until_us);
 }
 
 /* Of several hosts, the first that is there and takes writes. */
@@ -358,15 +481,12 @@ enum rc db_connect(const char *url, const struct db_server_options *o, struct db
     struct postgres *db = db_new(sizeof(struct postgres), &postgres_engine);
     db->answer_us = o != NULL && o->answer_us > 0 ? o->answer_us : ANSWER_US;
     rc = connect_to_any(db, url) ? RC_OK : RC_IO;
-    if (rc == RC_OK) {
-        (void)PQsetnonblocking(db->conn, 1);
-        (void)PQsetNoticeReceiver(db->conn, take_notice, db);
-        rc = postgres_exec(&db->base, db_session_settings);
-    }
-    if (rc != RC_OK)
-        buf_say(why, "the database cannot be had: %s", postgres_error(&db->base));
-    else
+    if (rc == RC_OK)
         rc = check_server(db, why);
+    else
+        say_unreachable(db, why);
+    if (rc == RC_OK && db->is_pooled)
+        rc = check_pooler(db, why);
     if (rc != RC_OK) {
         db_close(&db->base);
         return rc;

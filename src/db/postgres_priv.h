@@ -12,6 +12,7 @@ struct postgres {
     struct db base;
     PGconn *conn;
     int64_t answer_us;
+    bool is_pooled;  /* each transaction may be another session (db/dial.h) */
     bool is_writing; /* in a transaction that may write */
     int64_t name_count;
     int64_t changes; /* of the last statement */
@@ -38,6 +39,9 @@ PGresult *db_postgres_next_result(struct postgres *db);
 /* Reads all results of what was sent. The first that is an error is kept as db_error() and told by its rc; else *last
  * is the last with rows or a count, for PQclear(). */
 enum rc db_postgres_finish(struct postgres *db, PGresult **last);
+
+/* Behind a pooler, and what comes next begins a transaction: db_transaction_settings go before it. */
+bool db_postgres_lacks_settings(const struct postgres *db);
 
 /* Keeps an error's words, and says what it means. */
 enum rc db_postgres_failed(struct postgres *db, const PGresult *result);

@@ -4,6 +4,7 @@
  * parameters are integers: those are declared as bigint, and the types of all others are inferred. Texts and bytes are
  * sent as they are (binary), integers as text; results come in binary.
  */
+#include "db/dial.h"
 #include "db/postgres_priv.h"
 
 #include <stdio.h>
@@ -193,11 +194,17 @@ static bool send_plain(struct postgres *db, const char *sql)
     return PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 1) == 1;
 }
 
+/* Behind a pooler the next transaction may be where nothing of that name is prepared, or something else. */
+static bool stmt_has_name(const struct postgres_stmt *s)
+{
+    return !s->base.is_once && !postgres_of(s->base.db)->is_pooled;
+}
+
 static bool send_prepare(struct postgres *db, struct postgres_stmt *s)
 {
     if (s->is_on_server)
         return true;
-    if (s->base.is_once)
+    if (!stmt_has_name(s))
         s->name[0] = '\0';
     else
         (void)snprintf(s->name, sizeof(s->name), "s%lld", (long long)++db->name_count);
@@ -205,16 +212,19 @@ static bool send_prepare(struct postgres *db, struct postgres_stmt *s)
 }
 
 /* One round trip for all of it: after an error the server leaves out the rest up to the mark. */
-static bool send_all(struct postgres *db, struct postgres_stmt *s, bool is_guarded)
+static bool send_all(struct postgres *db, struct postgres_stmt *s, bool is_guarded, bool is_led)
 {
-    return (!is_guarded || send_plain(db, "SAVEPOINT db")) && send_prepare(db, s) &&
+    return (!is_led || send_plain(db, db_transaction_settings)) &&
+           (!is_guarded || send_plain(db, "SAVEPOINT db")) && send_prepare(db, s) &&
            PQsendQueryPrepared(db->conn, s->name, s->param_count, s->values, s->lengths, s->formats,
                                1) == 1 &&
            (!is_guarded || send_plain(db, "RELEASE SAVEPOINT db")) && PQpipelineSync(db->conn) == 1;
 }
 
-/* In a pipeline each statement's results end with a NULL; the mark comes last. The one with rows or a count is kept. */
-static enum rc take_results(struct postgres *db, struct postgres_stmt *s, int statements)
+/* In a pipeline each statement's results end with a NULL; the mark comes last. The one with rows or a count is kept, but
+ * not of the settings that may go first. */
+static enum rc take_results(struct postgres *db, struct postgres_stmt *s, int statements,
+                            bool is_led)
 {
     enum rc rc = RC_OK;
     int ends = 0;
@@ -233,7 +243,7 @@ static enum rc take_results(struct postgres *db, struct postgres_stmt *s, int st
             rc = db_postgres_failed(db, r);
         bool is_kept =
             status == PGRES_TUPLES_OK || (status == PGRES_COMMAND_OK && PQcmdTuples(r)[0] != '\0');
-        if (is_kept && s->result == NULL)
+        if (is_kept && s->result == NULL && (!is_led || ends > 0))
             s->result = r;
         else
             PQclear(r);
@@ -243,12 +253,13 @@ static enum rc take_results(struct postgres *db, struct postgres_stmt *s, int st
 
 static enum rc stmt_send_and_take(struct postgres *db, struct postgres_stmt *s, bool is_guarded)
 {
-    int statements = (is_guarded ? 2 : 0) + (s->is_on_server ? 1 : 2);
-    if (PQenterPipelineMode(db->conn) == 0 || !send_all(db, s, is_guarded)) {
+    bool is_led = db_postgres_lacks_settings(db);
+    int statements = (is_led ? 1 : 0) + (is_guarded ? 2 : 0) + (s->is_on_server ? 1 : 2);
+    if (PQenterPipelineMode(db->conn) == 0 || !send_all(db, s, is_guarded, is_led)) {
         db->base.is_stale = true;
         return RC_IO;
     }
-    enum rc rc = take_results(db, s, statements);
+    enum rc rc = take_results(db, s, statements, is_led);
     if (!db->base.is_stale && PQexitPipelineMode(db->conn) == 0)
         db->base.is_stale = true;
     return db->base.is_stale && rc == RC_OK ? RC_IO : rc;
@@ -264,7 +275,7 @@ static enum rc stmt_execute(struct postgres *db, struct postgres_stmt *s)
     enum rc rc = stmt_send_and_take(db, s, is_guarded);
     if (db->base.is_stale)
         return rc;
-    s->is_on_server = !s->base.is_once && (s->is_on_server || rc == RC_OK);
+    s->is_on_server = stmt_has_name(s) && (s->is_on_server || rc == RC_OK);
     if (rc != RC_OK && is_guarded && PQtransactionStatus(db->conn) == PQTRANS_INERROR &&
         db_exec(&db->base, "ROLLBACK TO SAVEPOINT db; RELEASE SAVEPOINT db") != RC_OK)
         db->base.is_stale = true;

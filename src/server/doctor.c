@@ -305,6 +305,7 @@ static const struct check {
     { "disk space", check_disk, OF_FILES },
     { "disk speed", check_sync, OF_FILES },
     { "database", server_doctor_database, OF_DATABASE },
+    { "its pooler", server_doctor_database_pooler, OF_DATABASE },
     { "its rights", server_doctor_database_rights, OF_DATABASE },
     { "its durability", server_doctor_database_durability, OF_DATABASE },
     { "its clock", server_doctor_database_clock, OF_DATABASE },

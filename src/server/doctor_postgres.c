@@ -13,6 +13,7 @@ enum {
     CLOCK_OFF_US = 1000000,
     OPEN_LONG_S = 300,
     ROUNDS = 11,
+    POOL_PATIENCE_US = 500000,
     NODE_CONNECTIONS = 20
 };
 
@@ -77,6 +78,46 @@ static enum server_verdict look_at_distance(struct db *db, struct buf *text)
 enum server_verdict server_doctor_database(const struct conf *c, struct buf *text)
 {
     return with_database(c, text, look_at_distance);
+}
+
+/* --- is it the database itself ------------------------------------------------------------------------ */
+
+/* How many transactions the pooler gives a session at once, up to what a node may have open. They are held no longer than it takes to
+ * find out: a node that is at work waits meanwhile. */
+static int count_sessions(const char *url)
+{
+    static const struct db_server_options impatient = { .answer_us = POOL_PATIENCE_US };
+    struct db *held[NODE_CONNECTIONS] = { NULL };
+    int count = 0;
+    while (count < NODE_CONNECTIONS && db_connect(url, &impatient, &held[count], NULL) == RC_OK &&
+           db_begin(held[count], false) == RC_OK)
+        count++;
+    for (int i = 0; i < NODE_CONNECTIONS; i++)
+        db_close(held[i]);
+    return count;
+}
+
+enum server_verdict server_doctor_database_pooler(const struct conf *c, struct buf *text)
+{
+    struct db *db;
+    if (db_connect(c->store_url, NULL, &db, text) != RC_OK)
+        return SERVER_CHECK_FAIL;
+    bool is_pooled = db_is_pooled(db);
+    db_close(db);
+    if (!is_pooled) {
+        buf_say(text, "none: connections go to the database itself");
+        return SERVER_CHECK_OK;
+    }
+    int count = count_sessions(c->store_url);
+    buf_say(text,
+            "there is one: statements are not prepared, settings are made anew in each "
+            "transaction, and %d transactions get a session at once",
+            count);
+    if (count >= NODE_CONNECTIONS)
+        return SERVER_CHECK_OK;
+    buf_say(text, "; a node has up to %d: raise the pool's size, or requests wait for each other",
+            NODE_CONNECTIONS);
+    return SERVER_CHECK_WARN;
 }
 
 /* --- may it be used ----------------------------------------------------------------------------------- */

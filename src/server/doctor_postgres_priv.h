@@ -8,6 +8,7 @@
 #include "server/server_priv.h"
 
 enum server_verdict server_doctor_database(const struct conf *c, struct buf *text);
+enum server_verdict server_doctor_database_pooler(const struct conf *c, struct buf *text);
 enum server_verdict server_doctor_database_rights(const struct conf *c, struct buf *text);
 enum server_verdict server_doctor_database_durability(const struct conf *c, struct buf *text);
 enum server_verdict server_doctor_database_clock(const struct conf *c, struct buf *text);

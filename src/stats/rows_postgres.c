@@ -81,15 +81,20 @@ static enum rc postgres_open(struct stats_rows *r, struct buf *why)
 
 /* A crash of the database may take the last second, as one of the machine takes what a file has not synced. For this
  * transaction only: a pooler gives the connection to others. */
-static enum rc postgres_begin(struct stats_rows *r)
+static enum rc commit_without_wait(struct stats_rows *r, const char *and_also)
 {
-    enum rc rc = db_begin(r->writer, true);
-    if (rc != RC_OK)
-        return rc;
-    rc = db_exec(r->writer, "SET LOCAL synchronous_commit = off");
+    char sql[96];
+    (void)snprintf(sql, sizeof(sql), "SET LOCAL synchronous_commit = off%s", and_also);
+    enum rc rc = db_exec(r->writer, sql);
     if (rc != RC_OK)
         db_rollback(r->writer);
     return rc;
+}
+
+static enum rc postgres_begin(struct stats_rows *r)
+{
+    enum rc rc = db_begin(r->writer, true);
+    return rc == RC_OK ? commit_without_wait(r, "") : rc;
 }
 
 /* The state that is seen may be from before the lock: then what was rolled up meanwhile is found out by a row that
@@ -98,17 +103,16 @@ static enum rc postgres_begin_alone(struct stats_rows *r)
 {
     char lock[96];
     int64_t has = 0;
-    enum rc rc = postgres_begin(r);
+    enum rc rc = db_begin_repeatable(r->writer);
+    if (rc == RC_OK)
+        rc = commit_without_wait(r, "; SET LOCAL jit = off");
     if (rc != RC_OK)
         return rc;
     (void)snprintf(lock, sizeof(lock), "SELECT pg_try_advisory_xact_lock(%d, 1)", (int)LOCK_STATS);
-    rc = db_exec(r->writer, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL jit = off");
-    if (rc == RC_OK) {
-        struct db_stmt *s = db_prepare_once(r->writer, lock);
-        if (db_step(s, &rc))
-            has = db_int(s, 0);
-        db_release(s);
-    }
+    struct db_stmt *s = db_prepare_once(r->writer, lock);
+    if (db_step(s, &rc))
+        has = db_int(s, 0);
+    db_release(s);
     if (rc == RC_OK && !has)
         rc = RC_BUSY;
     if (rc != RC_OK)

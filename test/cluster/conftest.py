@@ -10,7 +10,8 @@ import tempfile
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import PROGRAMS, QUICK, Ledger, Node, Postgres, Receiver, SmallDisk, Way, url_of  # noqa: E402
+import pooler  # noqa: E402
+from cluster import PROGRAMS, QUICK, Ledger, Node, Postgres, Receiver, SmallDisk, Way, foreign_port, url_of, wait_until  # noqa: E402
 
 
 @pytest.fixture
@@ -64,6 +65,24 @@ def make_way():
     yield make
     for way in made:
         way.close()
+
+
+@pytest.fixture
+def make_pooler(short_folder):
+    if pooler.PROGRAM is None:
+        pytest.skip("there is no pgbouncer here")
+    made = []
+
+    def make(port, **settings):
+        one = pooler.Pooler(short_folder / f"b{len(made)}", "127.0.0.1", port,
+                            listen_addr="127.0.0.1", listen_port=foreign_port(), **settings)
+        made.append(one.start())
+        wait_until(one.is_there, "pgbouncer to start")
+        return one
+
+    yield make
+    for one in made:
+        one.end()
 
 
 @pytest.fixture

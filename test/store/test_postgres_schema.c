@@ -99,6 +99,46 @@ static void what_cannot_be_made_leaves_nothing_behind(void **state)
     assert_int_equal(make_tables(NULL), RC_OK);
 }
 
+#define SETTINGS \
+    "concat_ws(' ', current_setting('statement_timeout'), current_setting('lock_timeout')," \
+    " current_setting('idle_in_transaction_session_timeout'))"
+
+static void expect_settings(PGresult *r)
+{
+    assert_non_null(r);
+    assert_true(str_eq(store_postgres_bytes(r, 0, 0), STR("30s 5s 10s")));
+    PQclear(r);
+}
+
+/* In whichever way it is sent, and whether or not a transaction was begun for it. */
+static void every_statement_has_our_settings(void **state)
+{
+    PGresult *r;
+    struct postgres_conn c;
+    (void)state;
+    store_postgres_conn_init(&c, url);
+    assert_int_equal(store_postgres_conn_open(&c), RC_OK);
+    assert_int_equal(store_postgres_exec(&c, "CREATE TABLE seen AS SELECT " SETTINGS " AS it"),
+                     RC_OK);
+    expect("SELECT it FROM seen", "30s 5s 10s");
+    assert_int_equal(store_postgres_query(&c, "SELECT " SETTINGS, NULL, &r), RC_OK);
+    expect_settings(r);
+    for (int begins = 0; begins < 2; begins++) {
+        store_postgres_pipe_begin(&c);
+        if (begins)
+            store_postgres_pipe_send(&c, "BEGIN ISOLATION LEVEL READ COMMITTED", NULL);
+        store_postgres_pipe_send(&c, "SELECT " SETTINGS, NULL);
+        if (begins)
+            store_postgres_pipe_send(&c, "COMMIT", NULL);
+        store_postgres_pipe_flush(&c);
+        if (begins)
+            store_postgres_pipe_skip(&c);
+        expect_settings(store_postgres_pipe_take(&c));
+        assert_int_equal(store_postgres_pipe_end(&c), RC_OK);
+    }
+    store_postgres_conn_close(&c);
+}
+
 static void several_values_travel_as_arrays_with_nulls(void **state)
 {
     static const enum db_type types[] = {
@@ -220,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup(tables_of_a_newer_program_that_it_may_not_share_are_refused,
                                empty_database),
         cmocka_unit_test_setup(what_cannot_be_made_leaves_nothing_behind, empty_database),
+        cmocka_unit_test_setup(every_statement_has_our_settings, empty_database),
         cmocka_unit_test_setup(several_values_travel_as_arrays_with_nulls, empty_database),
         cmocka_unit_test_setup(a_pipeline_that_failed_leaves_its_connection_usable, empty_database),
         cmocka_unit_test_setup(a_failure_that_is_read_early_leaves_its_connection_usable,

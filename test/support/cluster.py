@@ -211,6 +211,10 @@ class Node(Grapnel):
         super().__init__(folder, {"GRAPNEL_STORE_URL": url, "GRAPNEL_SERVER_MAIN_SECRET": MAIN_SECRET})
         self.patience_s = 20
 
+    def use(self, *ports):
+        """From its next start on, the database is there."""
+        self.env["GRAPNEL_STORE_URL"] = url_of(*ports)
+
     def is_active(self):
         """At work, and not one that stands by and passes on."""
         try:

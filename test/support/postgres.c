@@ -20,7 +20,8 @@ extern char **environ;
 
 static struct {
     bool is_asked, is_there, is_shared, wants_sync;
-    char url[URL_MAX]; /* of the maintenance database */
+    char url[URL_MAX];    /* of the maintenance database */
+    char pooled[URL_MAX]; /* the same through a pooler; "": none is wanted */
     char *names[DATABASES_MAX];
     size_t count;
 } server;
@@ -33,10 +34,17 @@ static void keeper_pipe(int ends[static 2])
     MUST(pipe2(ends, O_CLOEXEC) == 0);
 }
 
+static bool wants_pooler(void)
+{
+    return getenv("STORE_POOLER") != NULL;
+}
+
 static pid_t keeper_spawn(int input, int output)
 {
-    char python[] = "python3", program[] = POSTGRES_SERVER, sync[] = "--sync";
-    char *const arguments[] = { python, program, server.wants_sync ? sync : NULL, NULL };
+    char python[] = "python3", program[] = POSTGRES_SERVER, sync[] = "--sync",
+         pooler[] = "--pooler";
+    char *how = server.wants_sync ? sync : wants_pooler() ? pooler : NULL;
+    char *const arguments[] = { python, program, how, NULL };
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     pid_t pid;
@@ -75,9 +83,11 @@ static bool server_start(void)
     (void)close(input[0]);
     (void)close(output[1]);
     bool is_there = read_line(output[0], server.url, sizeof server.url);
+    bool is_usable =
+        is_there && (!wants_pooler() || read_line(output[0], server.pooled, sizeof server.pooled));
     (void)close(output[0]);
     if (is_there)
-        return true;
+        return is_usable;
     MUST(waitpid(pid, &status, 0) == pid);
     MUST(WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_SKIPPED); /* it said what is wrong */
     (void)close(input[1]);
@@ -86,11 +96,17 @@ static bool server_start(void)
 
 static bool server_find(void)
 {
-    const char *url = getenv("GRAPNEL_TEST_POSTGRES");
+    const char *url = getenv("GRAPNEL_TEST_POSTGRES"), *pooled = getenv("GRAPNEL_TEST_POOLER");
     if (url == NULL || url[0] == '\0' || server.wants_sync)
         return server_start();
+    if (wants_pooler() && (pooled == NULL || pooled[0] == '\0'))
+        return false;
     MUST(strlen(url) < sizeof server.url);
     (void)snprintf(server.url, sizeof server.url, "%s", url);
+    if (wants_pooler()) {
+        MUST(strlen(pooled) < sizeof server.pooled);
+        (void)snprintf(server.pooled, sizeof server.pooled, "%s", pooled);
+    }
     server.is_shared = true;
     return true;
 }
@@ -111,11 +127,48 @@ void postgres_want_sync(void)
 
 int postgres_skip(void)
 {
-    printf("1..0 # SKIP PostgreSQL is not there: postgresql-15\n");
+    printf("1..0 # SKIP %s\n", wants_pooler() ? "pgbouncer or PostgreSQL is not there"
+                                              : "PostgreSQL is not there: postgresql-15");
     return 0;
 }
 
 /* --- databases ------------------------------------------------------------------------------------- */
+
+/* What is before the database's name, the name, and what is behind it. */
+static void url_split(struct str url, struct str out[static 3])
+{
+    size_t start = str_find(url, ':') + 3; /* behind "://" */
+    MUST(start < url.len);
+    start += str_find(str_sub(url, start, url.len), '/') + 1;
+    size_t end = start + str_find(str_sub(url, start, url.len), '?');
+    out[0] = str_sub(url, 0, start);
+    out[1] = str_sub(url, start, end - start);
+    out[2] = str_sub(url, end, url.len);
+}
+
+/* A maintenance URL with another database in it. */
+static char *url_with_database(const char *maintenance, struct str name)
+{
+    struct buf url;
+    struct str parts[3];
+    url_split(str_from(maintenance), parts);
+    buf_init(&url, URL_MAX + 128);
+    buf_say(&url, "%.*s%.*s%.*s", STR_ARGS(parts[0]), STR_ARGS(name), STR_ARGS(parts[2]));
+    char *text = xmemdup(url.ptr, url.len);
+    buf_fini(&url);
+    return text;
+}
+
+/* What a test does to the server it does on the server: not in a session that it is just ending. */
+static char *url_without_pooler(const char *url)
+{
+    struct str pooled[3], given[3];
+    if (server.pooled[0] == '\0')
+        return xstrdup(url);
+    url_split(str_from(server.pooled), pooled);
+    url_split(str_from(url), given);
+    return str_eq(given[2], pooled[2]) ? url_with_database(server.url, given[1]) : xstrdup(url);
+}
 
 static _Noreturn void postgres_fail(const char *what, const PGconn *conn)
 {
@@ -131,7 +184,9 @@ static void notice_ignore(void *ctx, const char *text)
 
 char *postgres_run(const char *url, const char *sql)
 {
-    PGconn *conn = PQconnectdb(url);
+    char *direct = url_without_pooler(url);
+    PGconn *conn = PQconnectdb(direct);
+    xfree(direct);
     (void)PQsetNoticeProcessor(conn, notice_ignore, NULL);
     char *text = NULL;
     if (PQstatus(conn) != CONNECTION_OK)
@@ -164,23 +219,6 @@ static void server_drop_all(void)
     server.count = 0;
 }
 
-/* The maintenance URL with another database in it. */
-static char *url_of_database(const char *name)
-{
-    struct buf url;
-    struct str from = str_from(server.url);
-    size_t start = str_find(from, ':') + 3; /* behind "://" */
-    MUST(start < from.len);
-    start += str_find(str_sub(from, start, from.len), '/');
-    size_t end = start + str_find(str_sub(from, start, from.len), '?');
-    buf_init(&url, URL_MAX + 128);
-    buf_say(&url, "%.*s/%s%.*s", STR_ARGS(str_sub(from, 0, start)), name,
-            STR_ARGS(str_sub(from, end, from.len)));
-    char *text = xmemdup(url.ptr, url.len);
-    buf_fini(&url);
-    return text;
-}
-
 char *postgres_database(void)
 {
     static int last;
@@ -195,13 +233,13 @@ char *postgres_database(void)
         MUST(server.count > 0 || atexit(server_drop_all) == 0);
         server.names[server.count++] = xstrdup(name);
     }
-    return url_of_database(name);
+    return url_with_database(wants_pooler() ? server.pooled : server.url, str_from(name));
 }
 
 void postgres_empty(const char *url)
 {
     xfree(postgres_run(url, "SET client_min_messages = warning;"
-                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                             " WHERE datname = current_database() AND pid <> pg_backend_pid();"
                             "DROP SCHEMA public CASCADE; CREATE SCHEMA public"));
 }

@@ -18,6 +18,9 @@
  * to run as root: then it runs as `postgres`. GRAPNEL_POSTGRES_BIN: the folder of its programs, where they are not
  * Debian's.
  *
+ * With STORE_POOLER in the environment the URLs go through a pgbouncer in transaction mode, that of GRAPNEL_TEST_POOLER or
+ * one that is started, too; postgres_run() and postgres_empty() still talk to the server itself.
+ *
  * Databases are in UTF-8 and, on a server that was started here, sorted by language: what needs byte order says so
  * (COLLATE "C"). Up to 300 connections.
  *

@@ -4,9 +4,11 @@ on a line, and stops and removes it all when standard input ends: also when whoe
 
 It listens on a socket in that folder only, and trusts whoever can reach that. Text is UTF-8 and sorted by the rules of
 a language, as databases commonly are, so that a comparison that needs byte order and forgot to say so is found out.
+`--pooler`: a second line is the URL of the same through a pgbouncer; empty where there is none.
 `--sync`: commits wait for the disk; without it only a crash of the whole machine could tell the difference.
 Ends with code 77, and says why, where there is no PostgreSQL. GRAPNEL_POSTGRES_BIN: the folder of its programs.
 """
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -96,9 +98,28 @@ def serve(folder, user, where, is_synced):
     try:
         wait_until_ready(server, folder, where, log)
         print(f"postgresql://postgres@/postgres?host={where}", flush=True)
-        sys.stdin.buffer.read()
+        with pooled(where) if "--pooler" in sys.argv[1:] else contextlib.nullcontext():
+            sys.stdin.buffer.read()
     finally:
         stop(server)
+
+
+@contextlib.contextmanager
+def pooled(where):
+    import pooler  # pylint: disable=import-outside-toplevel # it builds on this file
+    if pooler.PROGRAM is None:
+        print(flush=True)
+        yield
+        return
+    made = pooler.Pooler(where / "pooler", where, 5432).start()
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while not made.is_there() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        print(f"postgresql://postgres@/postgres?host={made.where}&port={made.port}", flush=True)
+        yield
+    finally:
+        made.end()
 
 
 def main():

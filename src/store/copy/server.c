@@ -117,7 +117,14 @@ static enum rc server_connect(struct copy_server *s)
     enum rc rc = db_connect(s->url, NULL, &db, s->why); /* has the words for what may be wrong */
     if (rc != RC_OK)
         return rc;
+    bool is_pooled = db_is_pooled(db);
     db_close(db);
+    if (is_pooled) {
+        buf_say(s->why,
+                "there is a pooler in front of the database, and a copy needs one session from "
+                "its beginning to its end: give it the URL of the database itself");
+        return RC_INVALID;
+    }
     if (store_postgres_conn_open(&s->conn) != RC_OK)
         return server_say(s);
     rc = server_exec(s, session);

@@ -74,7 +74,9 @@ static void note_failure(struct postgres_conn *c, const PGresult *r)
     c->rc = rc_of_state(c);
     /* The server ended the session, or is about to. */
     c->is_lost = PQstatus(c->pg) == CONNECTION_BAD || state_starts(c, "08") ||
-                 state_starts(c, "57P") || state_starts(c, "25P03") || c->state[0] == '\0';
+                 state_starts(c, "57P") || state_starts(c, "25P03") ||
+                 state_starts(c, "25006") || /* a standby now */
+                 c->state[0] == '\0';
 }
 
 static bool is_fine(const PGresult *r)
@@ -111,42 +113,63 @@ static void exchange_begin(struct postgres_conn *c)
         conn_lose(c, "there is no connection to the database");
 }
 
-static PGconn *conn_dial(const char *url, const struct db_host *host)
+/* A pooler is connected to without the database being there: so this is where it turns out, and not after minutes. */
+static bool conn_set_up(struct postgres_conn *c)
+{
+    PGresult *r;
+    char sql[DB_SESSION_SQL];
+    int64_t answer_us = c->answer_us;
+    db_session_sql(PQbackendPID(c->pg), sql);
+    c->is_pooled = false;
+    c->answer_us = POSTGRES_ANSWER_US;
+    enum rc rc = store_postgres_query(c, sql, NULL, &r);
+    c->answer_us = answer_us;
+    if (rc == RC_OK) {
+        c->is_pooled = store_postgres_int(r, 0, 0) == 0;
+        if (store_postgres_int(r, 0, 1) == 0)
+            conn_lose(c, "the database takes no writes: it is a standby, or set to be read only");
+        PQclear(r);
+    }
+    return c->rc == RC_OK;
+}
+
+static PGconn *conn_dial(const char *url, const struct db_host *host, bool takes_standby)
 {
     struct db_dial dial;
-    db_dial_fill(&dial, url, host);
+    db_dial_fill(&dial, url, host, takes_standby);
     return PQconnectdbParams(dial.names, dial.values, 1);
 }
 
-/* Of several hosts, the first that is there and takes writes; else the last that was tried. */
-static PGconn *conn_dial_any(const char *url)
+static bool conn_try(struct postgres_conn *c, const struct db_host *host)
 {
-    struct db_host hosts[DB_HOSTS_MAX];
-    size_t count = db_hosts(url, hosts);
-    PGconn *pg = count == 0 ? conn_dial(url, NULL) : NULL;
-    for (size_t i = 0; i < count && (pg == NULL || PQstatus(pg) != CONNECTION_OK); i++) {
-        PQfinish(pg);
-        pg = conn_dial(url, &hosts[i]);
-    }
-    return pg;
-}
-
-enum rc store_postgres_conn_open(struct postgres_conn *c)
-{
-    if (c->pg != NULL && PQstatus(c->pg) == CONNECTION_OK)
-        return RC_OK;
     conn_finish(c);
-    c->pg = conn_dial_any(c->url);
+    c->rc = RC_OK;
+    c->pg = conn_dial(c->url, host, false);
+    if (c->pg != NULL && db_dial_was_standby(PQerrorMessage(c->pg))) {
+        PQfinish(c->pg);
+        c->pg = conn_dial(c->url, host, true);
+    }
     if (c->pg == NULL || PQstatus(c->pg) != CONNECTION_OK || PQsetnonblocking(c->pg, 1) != 0) {
-        c->rc = RC_OK;
         conn_lose(c, c->pg == NULL ? "out of memory" : PQerrorMessage(c->pg));
-        return RC_IO;
+        return false;
     }
     (void)PQsetNoticeReceiver(c->pg, drop_notice, NULL);
-    enum rc rc = store_postgres_exec(c, db_session_settings);
-    if (rc != RC_OK)
+    return conn_set_up(c);
+}
+
+/* Of several hosts, the first that is there and takes writes. */
+enum rc store_postgres_conn_open(struct postgres_conn *c)
+{
+    struct db_host hosts[DB_HOSTS_MAX];
+    if (c->pg != NULL && PQstatus(c->pg) == CONNECTION_OK)
+        return RC_OK;
+    size_t count = db_hosts(c->url, hosts);
+    bool is_open = count == 0 && conn_try(c, NULL);
+    for (size_t i = 0; i < count && !is_open; i++)
+        is_open = conn_try(c, &hosts[i]);
+    if (!is_open)
         conn_finish(c);
-    return rc == RC_OK ? RC_OK : RC_IO;
+    return is_open ? RC_OK : RC_IO;
 }
 
 /* --- waiting ------------------------------------------------------------------------------------------ */
@@ -210,7 +233,7 @@ static enum rc read_results(struct postgres_conn *c, PGresult **out)
     return c->rc;
 }
 
-enum rc store_postgres_exec(struct postgres_conn *c, const char *sql)
+enum rc store_postgres_exec_alone(struct postgres_conn *c, const char *sql)
 {
     exchange_begin(c);
     if (c->rc != RC_OK)
@@ -222,12 +245,48 @@ enum rc store_postgres_exec(struct postgres_conn *c, const char *sql)
     return read_results(c, NULL);
 }
 
+/* Behind a pooler, and what comes next begins a transaction. */
+static bool lacks_settings(const struct postgres_conn *c)
+{
+    return c->is_pooled && c->pg != NULL && PQtransactionStatus(c->pg) == PQTRANS_IDLE;
+}
+
+/* What is sent together is one transaction, unless it says otherwise. */
+enum rc store_postgres_exec(struct postgres_conn *c, const char *sql)
+{
+    struct buf both;
+    if (!lacks_settings(c))
+        return store_postgres_exec_alone(c, sql);
+    buf_init(&both, strlen(db_transaction_settings) + strlen(sql) + 3);
+    buf_say(&both, "%s; %s", db_transaction_settings, sql);
+    enum rc rc = store_postgres_exec_alone(c, both.ptr);
+    buf_fini(&both);
+    return rc;
+}
+
+static enum rc query_in_pipe(struct postgres_conn *c, const char *sql,
+                             const struct postgres_params *params, PGresult **out)
+{
+    store_postgres_pipe_begin(c);
+    store_postgres_pipe_send(c, sql, params);
+    store_postgres_pipe_flush(c);
+    PGresult *r = store_postgres_pipe_take(c);
+    enum rc rc = store_postgres_pipe_end(c);
+    if (rc == RC_OK)
+        *out = r;
+    else
+        PQclear(r);
+    return rc;
+}
+
 enum rc store_postgres_query(struct postgres_conn *c, const char *sql,
                              const struct postgres_params *params, PGresult **out)
 {
     static const struct postgres_params none = { 0 };
     const struct postgres_params *p = params == NULL ? &none : params;
     *out = NULL;
+    if (lacks_settings(c))
+        return query_in_pipe(c, sql, params, out);
     exchange_begin(c);
     if (c->rc != RC_OK)
         return c->rc;
@@ -245,6 +304,7 @@ void store_postgres_pipe_begin(struct postgres_conn *c)
 {
     exchange_begin(c);
     c->unread_first = c->unread_count = 0;
+    c->needs_settings = lacks_settings(c);
     if (c->rc == RC_OK && PQenterPipelineMode(c->pg) == 0)
         conn_lose(c, PQerrorMessage(c->pg));
 }
@@ -272,7 +332,7 @@ static struct postgres_statement *statement_of(struct postgres_conn *c, const ch
 
 static int send_one(struct postgres_conn *c, const char *sql, const struct postgres_params *p)
 {
-    struct postgres_statement *s = statement_of(c, sql);
+    struct postgres_statement *s = c->is_pooled ? NULL : statement_of(c, sql);
     if (s == NULL)
         return PQsendQueryParams(c->pg, sql, p->count, p->types, p->values, p->lengths, p->formats,
                                  1);
@@ -284,12 +344,23 @@ static int send_one(struct postgres_conn *c, const char *sql, const struct postg
     return PQsendQueryPrepared(c->pg, s->name, p->count, p->values, p->lengths, p->formats, 1);
 }
 
+/* Should it fail, the next one does, too. */
+static void send_settings(struct postgres_conn *c)
+{
+    static const struct postgres_params none = { 0 };
+    c->needs_settings = false;
+    if (send_one(c, db_transaction_settings, &none) != 0)
+        note_unread(c, &c->settings);
+}
+
 void store_postgres_pipe_send(struct postgres_conn *c, const char *sql,
                               const struct postgres_params *params)
 {
     static const struct postgres_params none = { 0 };
     if (c->rc != RC_OK)
         return;
+    if (c->needs_settings && strncmp(sql, "BEGIN", 5) != 0)
+        send_settings(c);
     if (send_one(c, sql, params == NULL ? &none : params) == 0) {
         conn_lose(c, PQerrorMessage(c->pg));
         return;

@@ -26,6 +26,7 @@ struct postgres_statement {
 struct postgres_conn {
     const char *url;     /* borrowed */
     PGconn *pg;          /* NULL: not connected */
+    bool is_pooled;      /* each transaction may be another session (db/dial.h) */
     int64_t answer_us;   /* how long an exchange may take */
     int64_t deadline_us; /* of the one under way; monotonic */
     /* What became of the last exchange: */
@@ -39,6 +40,9 @@ struct postgres_conn {
     /* What was sent and not read, in order: which statement is being prepared; NULL: an answer to be taken. */
     struct postgres_statement *unread[POSTGRES_UNREAD_MAX];
     size_t unread_first, unread_count;
+    /* Of a pipeline through a pooler: the settings go before the first statement that does not begin the transaction. */
+    bool needs_settings;
+    struct postgres_statement settings; /* stands in `unread` for their answer, which nobody takes */
 };
 
 void store_postgres_conn_init(struct postgres_conn *c, const char *url);
@@ -48,6 +52,8 @@ MUST_USE enum rc store_postgres_conn_open(struct postgres_conn *c);
 
 /* Statements of ours without parameters, separated by semicolons; what they answer is dropped. */
 MUST_USE enum rc store_postgres_exec(struct postgres_conn *c, const char *sql);
+/* One statement that PostgreSQL runs outside of transactions only (VACUUM): through a pooler, without our settings. */
+MUST_USE enum rc store_postgres_exec_alone(struct postgres_conn *c, const char *sql);
 /* One statement. *out is to be cleared by the caller when it is RC_OK. `params`: NULL: none. */
 MUST_USE enum rc store_postgres_query(struct postgres_conn *c, const char *sql, const struct postgres_params *params,
                                       PGresult **out);

@@ -129,7 +129,7 @@ static void freeze_one(struct store_postgres *s, int64_t now_us)
             continue;
         (void)snprintf(sql, sizeof sql, "VACUUM (FREEZE, INDEX_CLEANUP off) %s, %s", seg->message,
                        seg->attempt);
-        seg->is_frozen = store_postgres_exec(&s->keeper_conn, sql) == RC_OK;
+        seg->is_frozen = store_postgres_exec_alone(&s->keeper_conn, sql) == RC_OK;
         break;
     }
     store_postgres_segments_free(&list);

@@ -344,7 +344,7 @@ static enum rc detach_table(struct postgres_conn *c, const char *kind, int n)
         return RC_OK;
     (void)snprintf(sql, sizeof sql, "ALTER TABLE %s DETACH PARTITION %s_%d %s", kind, kind, n,
                    is_half ? "FINALIZE" : "CONCURRENTLY");
-    return store_postgres_exec(c, sql);
+    return store_postgres_exec_alone(c, sql);
 }
 
 static enum rc drop_tables(struct postgres_conn *c, int n)
