@@ -118,6 +118,33 @@ def test_a_primary_that_is_lost_is_replaced_by_its_standby_and_nothing_acknowled
     is_whole(ledger, receiver)
 
 
+def test_a_standby_that_lacks_commits_costs_what_it_lacks_and_the_node_says_from_when_on(
+        make_postgres, make_way, make_pair, receiver):
+    primary = make_postgres()
+    stream = make_way(primary.port)
+    standby = make_postgres(stream)
+    pair = make_pair(primary.port, standby.port)
+    ledger = pair.ledger()
+    ledger.grows()
+    wait_until(lambda: primary.ask("SELECT replay_lsn >= pg_current_wal_lsn() FROM pg_stat_replication") == "t", "the standby to be in step")
+    before = set(ledger.accepted)
+    stream.hold()
+    ledger.grows(5)
+    primary.kill()
+    standby.promote()
+    pair.first.wait_log("store.went_back")
+    assert pair.first.child.wait(60) != 0
+    pair.second.wait_log("server.started")
+    after = set(ledger.accepted)
+    ledger.grows()
+    ledger.end()
+    # What was accepted while the standby was cut off may be missing: that is what "asynchronous" means. All else is there.
+    for id_ in after - before:
+        ledger.accepted.pop(id_)
+    is_whole(ledger, receiver)
+    assert "grapnel_store_went_back_timestamp_seconds " in pair.second.raw("GET", "/metrics").body.decode()
+
+
 def test_a_table_that_somebody_locks_costs_a_clear_refusal_and_no_message(pair, receiver):
     ledger = pair.ledger()
     ledger.nodes = [pair.first]

@@ -13,6 +13,7 @@
 
 #include "store/judge_priv.h"
 #include "store/postgres/accept_rows_priv.h"
+#include "store/postgres/confirmed_priv.h"
 #include "store/postgres/group_keys_priv.h"
 #include "store/postgres/group_priv.h"
 #include "store/postgres/health_priv.h"
@@ -201,7 +202,7 @@ static enum rc try_group(struct accept *a)
     struct postgres_conn *c = &a->writer->conn;
     if (!store_postgres_is_member(a->store))
         return RC_IO;
-    enum rc rc = store_postgres_conn_open(c);
+    enum rc rc = store_postgres_confirmed_open(a->store, c);
     if (rc == RC_OK)
         rc = cover_keys(a);
     if (rc == RC_OK)
@@ -225,6 +226,7 @@ static void note_written(struct accept *a, const struct store_publish *p)
     int64_t k = id_key(&m->id);
     if (p->result != STORE_CREATED)
         return;
+    store_postgres_confirmed_message(&a->store->confirmed, k);
     struct postgres_segment *seg = store_postgres_segment_of(a->store, k);
     if (seg != NULL) {
         atomic_fetch_add(&seg->messages, 1);

@@ -50,6 +50,13 @@ bool store_postgres_may_deliver(struct store *store)
 enum rc store_postgres_health(struct store *store, struct buf *why)
 {
     struct store_postgres *s = store_postgres_of(store);
+    if (atomic_load(&s->has_lost)) {
+        buf_say(
+            why,
+            "the database lacks what it had confirmed to this node, as after a fail-over to a "
+            "standby that commits did not wait for: restart this node, and send again what may be missing");
+        return RC_DENIED;
+    }
     if (atomic_load(&s->is_fenced)) {
         buf_say(why, "another node has taken this one's place in the database: restart this one");
         return RC_DENIED;

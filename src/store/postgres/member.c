@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "store/key_time_priv.h"
+#include "store/postgres/confirmed_priv.h"
 #include "store/postgres/health_priv.h"
 #include "store/postgres/nodes_priv.h"
 #include "store/postgres/schema_priv.h"
@@ -274,14 +275,16 @@ static void beat_params(struct store_postgres *s, struct postgres_params *p, con
     store_postgres_params_bytes(p, DB_TYPE_TEXT, str_from(address));
 }
 
-/* RC_DENIED: somebody else has the slot. */
+/* RC_DENIED: somebody else has the slot, or the database lacks what it had confirmed. */
 static enum rc beat_once(struct store_postgres *s, bool is_last)
 {
     struct postgres_params p;
     struct postgres_conn *c = &s->beat_conn;
     char address[STORE_NODE_TEXT];
+    struct postgres_marks before = store_postgres_confirmed_marks(&s->confirmed);
+    int64_t last_k = 0;
     bool is_ours = true;
-    enum rc rc = store_postgres_conn_open(c);
+    enum rc rc = store_postgres_confirmed_open(s, c);
     if (rc != RC_OK)
         return rc;
     store_postgres_announced(s, address);
@@ -293,17 +296,19 @@ static enum rc beat_once(struct store_postgres *s, bool is_last)
         c,
         "UPDATE node_beat SET lease_until = clock_timestamp() + $6 * interval '1 s', floor_k = $3, cursor_k = $3,"
         " last_k = greatest(last_k * CAST($5 <> 2 AS INT), $4), state = $5, address = $7"
-        " WHERE slot = $1 AND EXISTS (SELECT 1 FROM node_fence WHERE slot = $1 AND epoch = $2) RETURNING slot",
+        " WHERE slot = $1 AND EXISTS (SELECT 1 FROM node_fence WHERE slot = $1 AND epoch = $2) RETURNING last_k",
         &p);
     store_postgres_pipe_send(c, "COMMIT", NULL);
     store_postgres_pipe_flush(c);
     store_postgres_pipe_skip(c);
     store_postgres_pipe_skip(c);
     PGresult *r = store_postgres_pipe_take(c);
-    if (r != NULL)
-        is_ours = PQntuples(r) > 0;
+    if (r != NULL && (is_ours = PQntuples(r) > 0))
+        last_k = store_postgres_int(r, 0, 0);
     PQclear(r);
     rc = store_postgres_pipe_end(c);
+    if (rc == RC_OK && is_ours)
+        store_postgres_confirmed_beat(&s->confirmed, last_k, &before);
     return rc == RC_OK && !is_ours ? RC_DENIED : rc;
 }
 

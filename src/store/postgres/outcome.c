@@ -8,6 +8,7 @@
  */
 #include "store/postgres/outcome_priv.h"
 
+#include "store/postgres/confirmed_priv.h"
 #include "store/postgres/group_priv.h"
 #include "store/postgres/health_priv.h"
 #include "store/postgres/member_priv.h"
@@ -117,7 +118,7 @@ static enum rc try_group(struct outcomes *w)
     struct postgres_conn *c = &w->writer->conn;
     if (!store_postgres_is_member(w->store))
         return RC_IO;
-    enum rc rc = store_postgres_conn_open(c);
+    enum rc rc = store_postgres_confirmed_open(w->store, c);
     if (rc == RC_OK && !w->is_replay)
         rc = store_postgres_spill_finish(&w->spill, c);
     if (rc != RC_OK)
@@ -200,8 +201,10 @@ static void finish_group(struct outcomes *w, int64_t began_us)
             if (postgres_job(job)->kind != STORE_JOB_OUTCOME || job->rc != RC_OK)
                 continue;
             const struct store_outcome *o = CONTAINER_OF(job, struct store_outcome, job);
-            struct postgres_segment *seg =
-                o->has_attempt ? store_postgres_segment_of(w->store, id_key(&o->message)) : NULL;
+            if (!o->has_attempt)
+                continue;
+            store_postgres_confirmed_attempt(&w->store->confirmed, o);
+            struct postgres_segment *seg = store_postgres_segment_of(w->store, id_key(&o->message));
             if (seg != NULL)
                 atomic_fetch_add(&seg->attempts, 1);
             store_postgres_segment_unref(seg);
@@ -249,7 +252,8 @@ static void spill_round(struct outcomes *w)
 {
     bool more = true;
     struct postgres_conn *c = &w->writer->conn;
-    while (more && store_postgres_is_member(w->store) && store_postgres_conn_open(c) == RC_OK &&
+    while (more && store_postgres_is_member(w->store) &&
+           store_postgres_confirmed_open(w->store, c) == RC_OK &&
            store_postgres_spill_old(&w->spill, c, &more) == RC_OK)
         continue;
     if (c->rc != RC_OK && store_postgres_fence_refused(c))

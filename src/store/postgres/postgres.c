@@ -7,6 +7,7 @@
 #include "store/folder_priv.h"
 #include "store/key_time_priv.h"
 #include "store/postgres/accept_priv.h"
+#include "store/postgres/confirmed_priv.h"
 #include "store/postgres/counts_priv.h"
 #include "store/postgres/due_priv.h"
 #include "store/postgres/find_priv.h"
@@ -181,6 +182,8 @@ static enum rc open_parts(struct store_postgres *s, struct buf *why)
         buf_say(why, "cannot read the configuration");
     if (rc == RC_OK)
         rc = load_seed(s, why);
+    if (rc == RC_OK && (rc = store_postgres_confirmed_show(s)) != RC_OK)
+        buf_say(why, "cannot read the configuration");
     if (rc == RC_OK)
         rc = open_database(s, why);
     return rc == RC_OK ? take_over(s, why) : rc;
@@ -204,6 +207,7 @@ static void close_store(struct store *store)
     store_postgres_queue_fini(&s->outcomes);
     store_postgres_unknown_fini(&s->unknown);
     store_postgres_young_fini(&s->young);
+    store_postgres_confirmed_fini(&s->confirmed);
     store_postgres_conn_close(&s->beat_conn);
     store_postgres_conn_close(&s->keeper_conn);
     map64_free(s->bounded);
@@ -240,6 +244,7 @@ static struct store_postgres *make_store(const struct store_options *o)
     store_postgres_conn_init(&s->keeper_conn, s->url);
     s->keeper_conn.answer_us = POSTGRES_SLOW_ANSWER_US;
     store_postgres_young_init(&s->young);
+    store_postgres_confirmed_init(&s->confirmed);
     store_postgres_unknown_init(&s->unknown);
     store_postgres_queue_init(&s->accepts, s);
     store_postgres_queue_init(&s->outcomes, s);

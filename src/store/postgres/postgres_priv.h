@@ -7,6 +7,7 @@
  *   health, segments      what the database last said; the partitions, and who makes one that is missing
  *   keys                  the two tables of remembered keys, and when they are switched
  *   young                 what was accepted a moment ago and has no outcome yet, in memory
+ *   confirmed             what the database confirmed last, and whether a new connection still finds it
  *   member                the slot of this node, its lease, its epoch (the fence)
  *   nodes, lookout        who else is there; what a node that stands by sees of that
  *   readers, read_*, ...  reads, on connections of db.h
@@ -98,6 +99,18 @@ struct postgres_unknown {
     bool is_there;
 };
 
+/* What the database confirmed last (confirmed_priv.h): of rows, what was written since the last beat began; 0: none. */
+struct postgres_marks {
+    int64_t message_k;
+    int64_t attempt_msg, attempt_endpoint, attempt_ak;
+};
+
+struct postgres_confirmed {
+    struct mutex lock;
+    int64_t last_k; /* as the beat wrote it */
+    struct postgres_marks marks;
+};
+
 struct store_postgres {
     struct store base;
     char *url;
@@ -132,7 +145,9 @@ struct store_postgres {
     char lock_slot[96], lock_both[160]; /* the first statements of a group */
     struct postgres_conn beat_conn;
     _Atomic int64_t lease_until_us; /* monotonic */
-    atomic_bool is_fenced;          /* somebody else has the slot: for good */
+    atomic_bool is_fenced;          /* this node may not write any more: somebody else has the slot, or `has_lost` */
+    atomic_bool has_lost;           /* the database lacks what it had confirmed */
+    struct postgres_confirmed confirmed;
     struct mutex beat_lock; /* guards what follows */
     struct cond beat_wake;
     bool beat_stop, beat_at_once;
