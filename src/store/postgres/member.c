@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "store/key_time_priv.h"
+#include "store/postgres/clock_priv.h"
 #include "store/postgres/confirmed_priv.h"
 #include "store/postgres/health_priv.h"
 #include "store/postgres/nodes_priv.h"
@@ -296,15 +297,18 @@ static enum rc beat_once(struct store_postgres *s, bool is_last)
         c,
         "UPDATE node_beat SET lease_until = clock_timestamp() + $6 * interval '1 s', floor_k = $3, cursor_k = $3,"
         " last_k = greatest(last_k * CAST($5 <> 2 AS INT), $4), state = $5, address = $7"
-        " WHERE slot = $1 AND EXISTS (SELECT 1 FROM node_fence WHERE slot = $1 AND epoch = $2) RETURNING last_k",
+        " WHERE slot = $1 AND EXISTS (SELECT 1 FROM node_fence WHERE slot = $1 AND epoch = $2) RETURNING last_k, " POSTGRES_NOW_US,
         &p);
+    store_postgres_pipe_flush(c); /* the time is to be here before the commit is */
     store_postgres_pipe_send(c, "COMMIT", NULL);
     store_postgres_pipe_flush(c);
     store_postgres_pipe_skip(c);
     store_postgres_pipe_skip(c);
     PGresult *r = store_postgres_pipe_take(c);
-    if (r != NULL && (is_ours = PQntuples(r) > 0))
+    if (r != NULL && (is_ours = PQntuples(r) > 0)) {
+        store_postgres_clock_note(s, store_postgres_int(r, 0, 1));
         last_k = store_postgres_int(r, 0, 0);
+    }
     PQclear(r);
     rc = store_postgres_pipe_end(c);
     if (rc == RC_OK && is_ours)

@@ -7,6 +7,7 @@
 #include "store/folder_priv.h"
 #include "store/key_time_priv.h"
 #include "store/postgres/accept_priv.h"
+#include "store/postgres/clock_priv.h"
 #include "store/postgres/confirmed_priv.h"
 #include "store/postgres/counts_priv.h"
 #include "store/postgres/due_priv.h"
@@ -111,21 +112,12 @@ static enum rc load_seed(struct store_postgres *s, struct buf *why)
     return rc;
 }
 
-static enum rc open_database(struct store_postgres *s, struct buf *why)
-{
-    enum rc rc = store_postgres_conn_open(&s->keeper_conn);
-    if (rc != RC_OK) {
-        buf_say(why, "cannot connect to the database: %s", s->keeper_conn.words);
-        return rc;
-    }
-    return store_postgres_schema_make(&s->keeper_conn, why);
-}
-
 /* Ids come after all that there are, so that their times do, too. */
 static void make_ids(struct store_postgres *s, const struct postgres_left *left)
 {
     if (left->last_k > 0)
         store_time_at_least(&s->base.time, store_key_time_us(left->last_k) + 2 * TICK_US);
+    store_postgres_clock_catch_up(s);
     s->base.ids = id_source_new_slot(&s->base.time.clock, s->base.o.rng, s->slot, left->last_k);
 }
 
@@ -178,6 +170,8 @@ static enum rc open_parts(struct store_postgres *s, struct buf *why)
         rc = store_folder_lock(s->base.o.dir, s->base.o.is_server, &s->lock_fd, why);
     if (rc == RC_OK)
         rc = store_config_open(&s->base.config, &s->base.o, why);
+    if (rc == RC_OK)
+        rc = store_postgres_clock_open(s, why);
     if (rc == RC_OK && (rc = store_time_load(&s->base)) != RC_OK)
         buf_say(why, "cannot read the configuration");
     if (rc == RC_OK)
@@ -185,7 +179,7 @@ static enum rc open_parts(struct store_postgres *s, struct buf *why)
     if (rc == RC_OK && (rc = store_postgres_confirmed_show(s)) != RC_OK)
         buf_say(why, "cannot read the configuration");
     if (rc == RC_OK)
-        rc = open_database(s, why);
+        rc = store_postgres_schema_make(&s->keeper_conn, why);
     return rc == RC_OK ? take_over(s, why) : rc;
 }
 
@@ -198,7 +192,8 @@ static void close_store(struct store *store)
     store_postgres_outcome_stop(s);
     store_postgres_beat_stop(s);
     store_postgres_member_leave(s);
-    store_time_keep(&s->base);
+    if (s->slot != 0 && !atomic_load(&s->is_fenced)) /* else it is another node's */
+        store_time_keep(&s->base);
     store_postgres_readers_fini(s);
     store_postgres_segments_fini(s);
     store_config_close(&s->base.config);

@@ -7,6 +7,7 @@
  *   health, segments      what the database last said; the partitions, and who makes one that is missing
  *   keys                  the two tables of remembered keys, and when they are switched
  *   young                 what was accepted a moment ago and has no outcome yet, in memory
+ *   clock                 the database's clock, which the store's time follows
  *   confirmed             what the database confirmed last, and whether a new connection still finds it
  *   member                the slot of this node, its lease, its epoch (the fence)
  *   nodes, lookout        who else is there; what a node that stands by sees of that
@@ -99,6 +100,14 @@ struct postgres_unknown {
     bool is_there;
 };
 
+/* The database's clock, as the beat last read it (clock_priv.h). */
+struct postgres_clock {
+    struct clock clock;        /* hand out */
+    _Atomic int64_t offset_us; /* its wall clock minus our monotonic one */
+    int64_t told_us;           /* how far our wall clock was ahead of it when that was last logged; beat */
+    bool is_followed;          /* false: this store was given a clock of its own */
+};
+
 /* What the database confirmed last (confirmed_priv.h): of rows, what was written since the last beat began; 0: none. */
 struct postgres_marks {
     int64_t message_k;
@@ -114,6 +123,7 @@ struct postgres_confirmed {
 struct store_postgres {
     struct store base;
     char *url;
+    struct postgres_clock clock;
     int lock_fd;           /* of the folder */
     uint64_t hash_seed[2]; /* of event ids */
 
