@@ -34,6 +34,7 @@ static struct reads *make_parts(void)
     atomic_init(&s->span_us, DAY);
     store_postgres_segments_init(s);
     store_postgres_readers_init(s);
+    store_postgres_counted_init(&s->counted);
     assert_int_equal(store_postgres_conn_open(&s->maker), RC_OK);
     arena_init(&r->arena);
     return r;
@@ -61,6 +62,7 @@ int reads_close(void **state)
     struct reads *r = *state;
     store_postgres_readers_fini(&r->store);
     store_postgres_segments_fini(&r->store);
+    store_postgres_counted_fini(&r->store.counted);
     arena_fini(&r->arena);
     xfree(r);
     return 0;

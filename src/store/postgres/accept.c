@@ -334,6 +334,7 @@ static void run_group(struct accept *a, struct store_job *jobs)
     else if (a->is_replay)
         remember_unknown(a);
     store_postgres_young_end(&a->store->young, rc != RC_OK && a->is_replay);
+    store_postgres_counted_forget(&a->store->counted, a->smallest_k);
     if (rc != RC_OK && next == POSTGRES_APART && postgres_job(jobs)->next != NULL) {
         run_apart(a, jobs);
         return;

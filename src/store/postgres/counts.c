@@ -2,14 +2,17 @@
  *
  * How many deliveries of an endpoint are in which state; and how much is in the segments.
  *
- * There is no row of a delivery to count. What ended is counted by the attempts of the endpoint: one that is its
- * delivery's newest, and whose delivery does not wait again, is an end. What waits is counted in `waiting`. And what is
- * neither has been accepted after the cursor, which is a few seconds ago. An endpoint is of one application, so what ended is
- * not asked for its own.
+ * There is no row of a delivery to count. What ended is counted by the attempts of the endpoint: the newest of a delivery,
+ * where it does not wait again, is its end. What waits is counted in `waiting`. And what is neither has been accepted
+ * after the cursor, which is a few seconds ago. An endpoint is of one application, so what ended is not asked for its own.
+ *
+ * That costs a little for each attempt. So what was counted is kept, but for the newest messages (counted_priv.h).
  */
 #include "store/postgres/counts_priv.h"
 
 #include "store/key_time_priv.h"
+#include "store/postgres/counted_priv.h"
+#include "store/postgres/health_priv.h"
 #include "store/postgres/segments_priv.h"
 #include "store/postgres/walk_priv.h"
 #include "store/rows_priv.h"
@@ -17,23 +20,32 @@
 enum {
     UNTOUCHED_MAX = 1000, /* of one statement */
     PENDING_MAX = 100000,
+    NEWEST_US =
+        16000000, /* what is younger is counted each time: submitters may still hold its keys */
 };
 
-/* ?1 endpoint, ?2 and ?3 bounds of attempts, ?4 and ?5 of messages: from, and before. */
-#define ENDED \
-    "SELECT r.state_after, count(*) FROM unnest(ARRAY(SELECT h.v FROM " STRETCHES_DOWN( \
+/* ?1 endpoint, ?2 and ?3 bounds of attempts, ?4 and ?5 of messages: from, and before. Of each cell of messages so many in
+ * a state. */
+#define ENDED(attempts) \
+    "SELECT n.msg >> 36, n.state_after, count(*) FROM (SELECT DISTINCT ON (r.msg) r.msg, r.state_after FROM " attempts \
+    " ORDER BY r.msg, r.ak DESC) n WHERE NOT EXISTS (SELECT 1 FROM waiting w WHERE w.endpoint = ?1 AND w.msg = n.msg)" \
+    " GROUP BY 1, 2 LIMIT 10000000"
+/* As many attempts are looked at as the endpoint has since the first of these messages. */
+#define ENDED_BY_ENDPOINT \
+    ENDED("unnest(ARRAY(SELECT h.v FROM " STRETCHES_DOWN( \
         "attempt_#", "ak", \
         "") " AS h)) AS s(v)" \
-            " CROSS JOIN LATERAL (SELECT t.msg, t.ak, t.endpoint, t.state_after FROM attempt_# t" \
-            " WHERE " SCAN_ROWS( \
-                "ak", \
-                "endpoint") " AND t.msg >= ?4 AND t.msg < ?5 OFFSET 0) r" \
-                            " WHERE r.ak = (SELECT n.ak FROM attempt_# n WHERE n.msg = r.msg AND n.endpoint = r.endpoint ORDER BY n.ak DESC LIMIT 1)" \
-                            " AND (SELECT 1 FROM waiting w WHERE w.endpoint = r.endpoint AND w.msg = r.msg LIMIT 1) IS NULL" \
-                            " GROUP BY r.state_after LIMIT 16"
+            " CROSS JOIN LATERAL (SELECT t.msg, t.ak, t.state_after FROM attempt_# t" \
+            " WHERE " SCAN_ROWS("ak", "endpoint") " AND t.msg >= ?4 AND t.msg < ?5 OFFSET 0) r")
+/* As many as these messages have, of all endpoints. */
+#define ENDED_BY_MESSAGE \
+    ENDED("(SELECT t.msg, t.ak, t.state_after FROM attempt_# t" \
+          " WHERE t.msg >= ?4 AND t.msg < ?5 AND t.endpoint = ?1 OFFSET 0) r")
 
 #define WAITING \
-    "SELECT state, count(*) FROM waiting WHERE endpoint = ?1 AND msg >= ?2 AND msg < ?3 AND app = ?4 GROUP BY state LIMIT 16"
+    "SELECT msg >> 36, state, count(*) FROM waiting WHERE endpoint = ?1 AND msg >= ?2 AND msg < ?3 AND app = ?4" \
+    " GROUP BY 1, 2 LIMIT 10000000"
+_Static_assert(POSTGRES_CELL_BITS == 36, "the statements above say it, too");
 
 /* ?7 endpoint. Messages that nothing has become of as far as the endpoint is concerned, if it is one of theirs. */
 #define UNTOUCHED_ROWS \
@@ -49,46 +61,62 @@ struct counts_read {
     struct store_postgres *store;
     int64_t app, endpoint;
     int64_t low, high; /* keys: from, and before */
+    int64_t cursor_k;
+    int64_t keep_k; /* what is before it is kept; a cell begins there */
+    struct counted_watch watch;
     struct store_counts *out;
 };
 
-static void counts_add(struct store_counts *out, int64_t state, int64_t count)
-{
-    if (state >= 0 && state < (int64_t)COUNT_OF(out->by_state))
-        out->by_state[state] += count;
-}
+/* Some keys of messages: from, and before. */
+struct counts_range {
+    int64_t low, high;
+};
 
-static enum rc counts_sum(struct db_stmt *s, struct store_counts *out)
+static enum rc counts_add_rows(struct db_stmt *s, struct counted_cells *cells)
 {
     enum rc rc;
     while (db_step(s, &rc))
-        counts_add(out, db_int(s, 0), db_int(s, 1));
+        store_postgres_cells_add(cells, db_int(s, 0), db_int(s, 1), db_int(s, 2));
     return rc;
 }
 
-static enum rc counts_waiting(const struct counts_read *c, struct db *db)
+static enum rc counts_waiting(const struct counts_read *c, struct db *db, struct counts_range r,
+                              struct counted_cells *cells)
 {
     struct db_stmt *s = db_prepare(db, WAITING);
     db_bind_int(s, 1, c->endpoint);
-    db_bind_int(s, 2, c->low);
-    db_bind_int(s, 3, c->high);
+    db_bind_int(s, 2, r.low);
+    db_bind_int(s, 3, r.high);
     db_bind_int(s, 4, c->app);
-    return counts_sum(s, c->out);
+    return counts_add_rows(s, cells);
 }
 
 /* No attempt is older than its message. */
 static enum rc counts_ended(const struct counts_read *c, struct db *db,
-                            const struct postgres_segment *seg)
+                            const struct postgres_segment *seg, const char *sql,
+                            struct counts_range r, struct counted_cells *cells)
 {
-    struct db_stmt *s = store_postgres_prepare(db, seg, ENDED);
-    int64_t first = c->low > seg->first_k ? c->low : seg->first_k;
+    struct db_stmt *s = store_postgres_prepare(db, seg, sql);
     db_bind_int(s, 1, c->endpoint);
-    db_bind_int(s, 2, first - 1);
+    db_bind_int(s, 2, r.low - 1);
     db_bind_int(s, 3, INT64_MAX);
-    db_bind_int(s, 4, c->low);
-    db_bind_int(s, 5, c->high);
-    enum rc rc = counts_sum(s, c->out);
+    db_bind_int(s, 4, r.low);
+    db_bind_int(s, 5, r.high);
+    enum rc rc = counts_add_rows(s, cells);
     db_release(s);
+    return rc;
+}
+
+/* All but what nothing has become of yet. The cells are for store_postgres_cells_fini(). */
+static enum rc counts_cells(const struct counts_read *c, struct db *db,
+                            const struct postgres_segment *seg, const char *sql,
+                            struct counts_range r, struct counted_cells *cells)
+{
+    *cells = (struct counted_cells){ 0 };
+    enum rc rc = counts_ended(c, db, seg, sql, r, cells);
+    if (rc == RC_OK)
+        rc = counts_waiting(c, db, r, cells);
+    store_postgres_cells_settle(cells);
     return rc;
 }
 
@@ -107,7 +135,7 @@ static enum rc counts_untouched_some(const struct counts_read *c, struct db *db,
     for (; db_step(s, &rc); seen++) {
         *after_k = db_int(s, 0);
         if (store_endpoints_has(db_borrow(s, 1), c->endpoint))
-            counts_add(c->out, STORE_PENDING, 1);
+            c->out->by_state[STORE_PENDING]++;
     }
     db_release(s);
     *is_end = seen < UNTOUCHED_MAX;
@@ -115,16 +143,86 @@ static enum rc counts_untouched_some(const struct counts_read *c, struct db *db,
 }
 
 static enum rc counts_untouched(const struct counts_read *c, struct db *db,
-                                const struct postgres_segment *seg, int64_t cursor_k)
+                                const struct postgres_segment *seg)
 {
     enum rc rc = RC_OK;
-    int64_t after_k = (cursor_k > c->low ? cursor_k : c->low) - 1;
+    int64_t after_k = (c->cursor_k > c->low ? c->cursor_k : c->low) - 1;
     bool is_end = seg->end_k - 1 <= after_k;
     while (rc == RC_OK && !is_end && after_k < c->high - 1)
         rc = counts_untouched_some(c, db, seg, &after_k, &is_end);
     return rc;
 }
 
+/* --- what is kept ----------------------------------------------------------------------------------------- */
+
+static int64_t counts_cell_of(int64_t k)
+{
+    return k >> POSTGRES_CELL_BITS << POSTGRES_CELL_BITS;
+}
+
+/* Of these messages, which are counted now and not kept. */
+static enum rc counts_once(const struct counts_read *c, struct db *db,
+                           const struct postgres_segment *seg, const char *sql,
+                           struct counts_range r)
+{
+    struct counted_cells cells;
+    if (r.low >= r.high)
+        return RC_OK;
+    enum rc rc = counts_cells(c, db, seg, sql, r, &cells);
+    store_postgres_cells_sum(&cells, r.low, r.high, c->out);
+    store_postgres_cells_fini(&cells);
+    return rc;
+}
+
+/* Of these messages, which end where cells do, what is kept; what is not yet is counted, up to `before_k`. */
+static enum rc counts_kept(struct counts_read *c, struct db *db, const struct postgres_segment *seg,
+                           struct counts_range r, int64_t before_k)
+{
+    struct counted_cells cells;
+    struct postgres_counted *counted = &c->store->counted;
+    int64_t kept_k = r.low;
+    (void)store_postgres_counted_sum(counted, c->endpoint, seg->n, r.low, r.high, c->out, &kept_k);
+    if (kept_k >= r.high)
+        return RC_OK;
+    const struct counts_range missing = { kept_k, before_k };
+    enum rc rc = counts_cells(c, db, seg, ENDED_BY_ENDPOINT, missing, &cells);
+    if (rc != RC_OK) {
+        store_postgres_cells_fini(&cells);
+        return rc;
+    }
+    store_postgres_cells_sum(&cells, kept_k > r.low ? kept_k : r.low, r.high, c->out);
+    store_postgres_counted_keep(counted, &c->watch, seg->n, missing.low, missing.high, &cells);
+    return RC_OK;
+}
+
+/* Whole cells are kept. What the window has of others at its ends is few messages, unless it ends with the newest ones. */
+static enum rc counts_segment(struct counts_read *c, struct db *db,
+                              const struct postgres_segment *seg)
+{
+    const struct counts_range all = { c->low > seg->first_k ? c->low : seg->first_k,
+                                      c->high < seg->end_k ? c->high : seg->end_k };
+    int64_t keep_k = c->keep_k < seg->end_k ? c->keep_k : seg->end_k;
+    int64_t from_k = all.low, before_k = all.high;
+    if (from_k != seg->first_k && from_k != counts_cell_of(from_k))
+        from_k = counts_cell_of(from_k) + (INT64_C(1) << POSTGRES_CELL_BITS);
+    if (before_k != seg->end_k)
+        before_k = counts_cell_of(before_k);
+    if (before_k > keep_k)
+        before_k = keep_k;
+    bool is_old = all.high <= keep_k;
+    const char *last_sql = is_old ? ENDED_BY_MESSAGE : ENDED_BY_ENDPOINT;
+    if (from_k >= before_k)
+        return counts_once(c, db, seg, last_sql, all);
+    enum rc rc =
+        counts_once(c, db, seg, ENDED_BY_MESSAGE, (struct counts_range){ all.low, from_k });
+    if (rc == RC_OK)
+        rc = counts_kept(c, db, seg, (struct counts_range){ from_k, before_k }, keep_k);
+    if (rc == RC_OK)
+        rc = counts_once(c, db, seg, last_sql, (struct counts_range){ before_k, all.high });
+    return rc;
+}
+
+/* The first statement that reads: the snapshot is of then. */
 static enum rc counts_cursor(struct db *db, int64_t *out)
 {
     enum rc rc;
@@ -138,23 +236,41 @@ static enum rc counts_cursor(struct db *db, int64_t *out)
     return rc;
 }
 
-static enum rc counts_read_all(void *ctx, struct db *db)
+static enum rc counts_each(struct counts_read *c, struct db *db)
 {
-    const struct counts_read *c = ctx;
-    int64_t cursor_k;
-    *c->out = (struct store_counts){ 0 };
-    enum rc rc = counts_cursor(db, &cursor_k);
-    if (rc == RC_OK)
-        rc = counts_waiting(c, db);
+    enum rc rc = RC_OK;
     struct postgres_segments list = store_postgres_segments_get(c->store);
     for (size_t i = 0; rc == RC_OK && i < list.count; i++) {
         if (list.at[i]->end_k <= c->low || list.at[i]->first_k >= c->high)
             continue;
-        rc = counts_ended(c, db, list.at[i]);
+        rc = counts_segment(c, db, list.at[i]);
         if (rc == RC_OK)
-            rc = counts_untouched(c, db, list.at[i], cursor_k);
+            rc = counts_untouched(c, db, list.at[i]);
     }
     store_postgres_segments_free(&list);
+    return rc;
+}
+
+/* Below the cursor nothing is young, so that every delivery has a row that says how it stands. */
+static enum rc counts_read_all(void *ctx, struct db *db)
+{
+    struct counts_read *c = ctx;
+    struct store_postgres *s = c->store;
+    *c->out = (struct store_counts){ 0 };
+    bool may_keep = store_postgres_is_member(s);
+    c->keep_k = may_keep ? counts_cell_of(store_key_at(store_time_us(&s->base.time) - NEWEST_US))
+                         : INT64_MIN;
+    store_postgres_counted_watch(&s->counted, &c->watch, c->endpoint, c->keep_k);
+    /* There are indexes for all of it; and what is sorted is two numbers a delivery. */
+    enum rc rc = db_exec(db, "SET LOCAL enable_seqscan = off; SET LOCAL work_mem = '32MB'");
+    if (rc == RC_OK)
+        rc = counts_cursor(db, &c->cursor_k);
+    store_postgres_counted_seen(&s->counted, &c->watch);
+    if (may_keep && c->cursor_k < c->keep_k)
+        c->keep_k = counts_cell_of(c->cursor_k);
+    if (rc == RC_OK)
+        rc = counts_each(c, db);
+    store_postgres_counted_unwatch(&s->counted, &c->watch);
     return rc;
 }
 

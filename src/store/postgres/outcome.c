@@ -98,6 +98,7 @@ static void send_again(struct outcomes *w, struct postgres_conn *c)
 
 static enum rc commit_group(struct outcomes *w, struct postgres_conn *c)
 {
+    store_postgres_counted_begin(&w->store->counted);
     store_postgres_stands_send(&w->group.stands, c, w->is_replay);
     store_postgres_loaded_send(&w->group.loaded, c);
     store_postgres_pipe_send(c, "COMMIT", NULL);
@@ -105,11 +106,14 @@ static enum rc commit_group(struct outcomes *w, struct postgres_conn *c)
     enum rc rc = store_postgres_pipe_end(c);
     if (rc == RC_OK) {
         store_postgres_stands_committed(&w->group.stands);
+        store_postgres_counted_end(&w->store->counted);
         return rc;
     }
     w->is_replay = w->is_replay || (is_sent && c->is_lost);
-    if (!w->is_replay)
+    if (!w->is_replay) {
         undo_group(w);
+        store_postgres_counted_end(&w->store->counted);
+    }
     return rc;
 }
 

@@ -203,6 +203,7 @@ static void close_store(struct store *store)
     store_postgres_unknown_fini(&s->unknown);
     store_postgres_young_fini(&s->young);
     store_postgres_confirmed_fini(&s->confirmed);
+    store_postgres_counted_fini(&s->counted);
     store_postgres_conn_close(&s->beat_conn);
     store_postgres_conn_close(&s->keeper_conn);
     map64_free(s->bounded);
@@ -240,6 +241,7 @@ static struct store_postgres *make_store(const struct store_options *o)
     s->keeper_conn.answer_us = POSTGRES_SLOW_ANSWER_US;
     store_postgres_young_init(&s->young);
     store_postgres_confirmed_init(&s->confirmed);
+    store_postgres_counted_init(&s->counted);
     store_postgres_unknown_init(&s->unknown);
     store_postgres_queue_init(&s->accepts, s);
     store_postgres_queue_init(&s->outcomes, s);

@@ -9,6 +9,7 @@
  *   young                 what was accepted a moment ago and has no outcome yet, in memory
  *   clock                 the database's clock, which the store's time follows
  *   confirmed             what the database confirmed last, and whether a new connection still finds it
+ *   counted               how many deliveries of an endpoint are in which state, in memory
  *   member                the slot of this node, its lease, its epoch (the fence)
  *   nodes, lookout        who else is there; what a node that stands by sees of that
  *   readers, read_*, ...  reads, on connections of db.h
@@ -33,6 +34,7 @@
 
 #include "metrics/metrics.h"
 #include "store/postgres/connection_priv.h"
+#include "store/postgres/counted_priv.h"
 #include "store/postgres/young_priv.h"
 #include "store/store_priv.h"
 
@@ -146,6 +148,7 @@ struct store_postgres {
     int64_t bucket_since_us; /* store_clock(); keeper */
 
     struct postgres_young young;
+    struct postgres_counted counted;
     _Atomic int64_t waiting; /* rows in `waiting`: an estimate */
 
     /* The member of the cluster that this is: set when it joins. */

@@ -294,6 +294,7 @@ enum rc store_postgres_segments_mend(struct store_postgres *s)
     for (size_t i = list.count; rc == RC_OK && i-- > 0;)
         rc = mend_segment(s, list.at[i]);
     mutex_unlock(&s->make_lock);
+    store_postgres_counted_forget(&s->counted, INT64_MIN);
     store_postgres_segments_free(&list);
     return rc;
 }

@@ -80,6 +80,7 @@ struct stand *store_postgres_stands_add(struct stands *g, const struct id *messa
     if (store_postgres_young_find(&g->store->young, message, endpoint, &young)) {
         at->is_young = at->is_read = true;
         at->now.due.state = STORE_PENDING;
+        at->state_before = STORE_PENDING;
         at->now.due.due_us = young.due_us;
         return at;
     }
@@ -115,6 +116,7 @@ static void read_waiting(struct stands *g, struct postgres_conn *c)
             continue;
         struct store_due *d = &at->now.due;
         d->state = (enum store_state)store_postgres_int(r, i, 2);
+        at->state_before = (int)d->state;
         d->due_us = store_postgres_int(r, i, 3);
         d->attempt_count = (int)store_postgres_int(r, i, 4);
         d->trigger = (enum store_trigger)store_postgres_int(r, i, 5);
@@ -147,6 +149,7 @@ static void read_ended(struct stands *g, struct postgres_conn *c)
             continue;
         at->tip = store_postgres_int(r, i, 2);
         at->tip_state = at->now.due.state = (enum store_state)store_postgres_int(r, i, 3);
+        at->state_before = (int)at->tip_state;
         at->tip_reason = at->now.reason = (enum store_reason)store_postgres_int(r, i, 4);
         at->now.due.trigger = (enum store_trigger)store_postgres_int(r, i, 5);
         at->now.task = store_postgres_int(r, i, 6);
@@ -329,6 +332,8 @@ void store_postgres_stands_committed(struct stands *g)
         if (!at->is_changed)
             continue;
         more += (int64_t)store_is_pending(at->now.due.state) - (int64_t)at->is_waiting;
+        store_postgres_counted_move(&g->store->counted, at->k, at->now.due.endpoint,
+                                    at->state_before, (int)at->now.due.state);
         if (at->is_young)
             store_postgres_young_remove(&g->store->young, &at->now.due.message,
                                         at->now.due.endpoint);

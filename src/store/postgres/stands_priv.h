@@ -17,6 +17,7 @@ struct stand {
     enum store_state tip_state;
     enum store_reason tip_reason;
     bool is_young, is_waiting; /* before the group */
+    int state_before;          /* 0: there was no such delivery */
     bool is_read, is_changed;
     struct stand *same, *next;
 };

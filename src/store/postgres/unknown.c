@@ -80,6 +80,7 @@ enum rc store_postgres_unknown_resolve(struct store_postgres *s, struct postgres
     rc = store_postgres_pipe_end(c);
     if (rc != RC_OK)
         return rc;
+    store_postgres_counted_forget(&s->counted, INT64_MIN);
     db_array_reset(&s->unknown.keys);
     db_array_reset(&s->unknown.ks);
     s->unknown.is_there = false;
