@@ -10,7 +10,7 @@ VERSION = $(shell sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
 SAN_OPTIONS = -Db_lundef=false -Dtests=true
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash fault chaos chaos-cluster cluster simulate mutants pictures bench soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
+.PHONY: help run build test check crash fault chaos chaos-cluster cluster simulate mutants pictures bench bench-cluster soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,12 @@ bench:           ## measure: raw limits, then the whole server -> build/bench.js
 	@test -f build/bench/build.ninja || meson setup build/bench
 	@ninja -C build/bench -j $(JOBS)
 	@python3 test/bench/bench.py --build build/bench --out build/bench.json $(if $(QUICK),--quick)
+
+bench-cluster:   ## the same with the store in PostgreSQL, which it starts -> build/bench-cluster.json (QUICK=1: a minute; STORED=5000000)
+	@tools/install bench
+	@test -f build/bench/build.ninja || meson setup build/bench
+	@ninja -C build/bench -j $(JOBS)
+	@python3 test/bench/cluster.py --build build/bench --out build/bench-cluster.json $(if $(QUICK),--quick) $(if $(STORED),--stored=$(STORED))
 
 soak:            ## load for a long time and watch memory, descriptors and lag (MINUTES=10)
 	@tools/install bench

@@ -544,9 +544,9 @@ def wait_for_port(port):
             time.sleep(0.02)
 
 
-def show(figures):
+def show(figures, rows=FIGURES):
     print(f"\n{'':34}{'measured':>12}  {'target':>12}")
-    for name, unit, target, at_least, meaning in FIGURES:
+    for name, unit, target, at_least, meaning in rows:
         if name not in figures:
             continue
         value = figures[name]

@@ -38,7 +38,7 @@ class Server:
 
     def make_token(self):
         self.token = subprocess.run(
-            [self.binary, "token", "create", "--name=bench", f"--store.dir={self.store}"],
+            [self.binary, "token", "create", "--name=bench", *(f for f in self.flags if f.startswith(("--store.", "--server.main_secret")))],
             check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
     def spawn(self):

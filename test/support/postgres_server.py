@@ -5,7 +5,8 @@ on a line, and stops and removes it all when standard input ends: also when whoe
 It listens on a socket in that folder only, and trusts whoever can reach that. Text is UTF-8 and sorted by the rules of
 a language, as databases commonly are, so that a comparison that needs byte order and forgot to say so is found out.
 `--pooler`: a second line is the URL of the same through a pgbouncer; empty where there is none.
-`--sync`: commits wait for the disk; without it only a crash of the whole machine could tell the difference.
+`--sync`: commits wait for the disk; without it only a crash of the whole machine could tell the difference. Other words are
+settings, such as shared_buffers=1GB.
 Ends with code 77, and says why, where there is no PostgreSQL. GRAPNEL_POSTGRES_BIN: the folder of its programs.
 """
 import contextlib
@@ -83,14 +84,14 @@ def stop(server):
         server.wait()
 
 
-def serve(folder, user, where, is_synced):
+def serve(folder, user, where, is_synced, own_settings):
     data, log = where / "data", where / "log"
     if user:
         os.chown(where, user.pw_uid, user.pw_gid)
     subprocess.run([folder / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync",
                     "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en"],
                    check=True, stdout=subprocess.DEVNULL, **as_user(user))
-    settings = [*SETTINGS, f"unix_socket_directories={where}", *([] if is_synced else NO_SYNC)]
+    settings = [*SETTINGS, f"unix_socket_directories={where}", *([] if is_synced else NO_SYNC), *own_settings]
     with log.open("wb") as out:
         server = subprocess.Popen([folder / "postgres", "-D", data, *(word for s in settings for word in ("-c", s))],
                                   stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=end_with_parent,
@@ -135,7 +136,7 @@ def main():
         sys.exit(SKIPPED)
     where = pathlib.Path(tempfile.mkdtemp(prefix="grapnel-postgres-", dir="/tmp"))  # short: the socket's path is bounded
     try:
-        serve(folder, user, where, "--sync" in sys.argv[1:])
+        serve(folder, user, where, "--sync" in sys.argv[1:], [word for word in sys.argv[1:] if not word.startswith("--")])
     finally:
         shutil.rmtree(where, ignore_errors=True)
 

@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures a server whose store is in PostgreSQL, beside its database, its load generator and its receiver.
+
+Starts a PostgreSQL of its own that waits for the disk, and one node on it. Prints a table and writes it as JSON. Every
+figure has its target; a missed one is marked, and the exit code stays 0: a benchmark informs, tests judge.
+"""
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
+import postgres_server  # noqa: E402
+from bench import ENDPOINTS, PAYLOAD, Bench, show, timed_ms  # noqa: E402
+from harness import CLOCK_TICKS, Api, Server, Sink  # noqa: E402
+
+BATCH, BATCH_CLIENTS, FAN_OUT = 100, 4, 100
+SLOW_RATE, HELD_RATE = 1000, 5000
+SETTINGS = ["shared_buffers=1GB", "max_wal_size=8GB", "wal_compression=on"]
+
+# As in bench.py: name, unit, target, True: at least, False: at most, what it means
+FIGURES = [
+    ("end_to_end_per_s", "1/s", 15000, True, "accepted, delivered and recorded, fan-out 1, 100 endpoints in one application"),
+    ("cpu_us_grapnel", "us", 32, False, "the node's processor time for one message, end to end"),
+    ("cpu_us_postgres", "us", 35, False, "the same of all processes of PostgreSQL"),
+    ("fan_out_deliveries_per_s", "1/s", 25000, True, "deliveries of messages that each go to 100 endpoints"),
+    ("batch_accepts_per_s", "1/s", 30000, True, "messages accepted in batches of 100, deliveries beside"),
+    ("accept_p50_ms_at_1k", "ms", 3, False, "accept latency at 1,000 a second, deliveries beside"),
+    ("accept_p99_ms_at_1k", "ms", 15, False, "the same, 99 in 100"),
+    ("endpoint_stats_first_ms", "ms", None, False, "statistics of an endpoint with 200,000 deliveries, asked for the first time"),
+    ("endpoint_stats_ms", "ms", None, False, "the same, asked again a little later"),
+    ("stored_messages", "", None, True, "messages in the store for the figures below"),
+    ("end_to_end_per_s_stored", "1/s", None, True, "end_to_end_per_s with these"),
+    ("cpu_us_grapnel_stored", "us", 32, False, "cpu_us_grapnel with these"),
+    ("cpu_us_postgres_stored", "us", 45, False, "cpu_us_postgres with these"),
+    ("accept_p50_ms_at_1k_stored", "ms", 3, False, "accept_p50_ms_at_1k with these"),
+    ("accept_p99_ms_at_1k_stored", "ms", 15, False, "accept_p99_ms_at_1k with these"),
+    ("held_cpu_ratio", "", 1.1, False, "processor time of node and database for a message at 5,000 a second while somebody holds a transaction open, against the same without"),
+    ("held_p99_ms", "ms", None, False, "accept latency at that rate with the transaction, 99 in 100"),
+]
+
+
+class Postgres:
+    """A server of its own, stopped and removed with this program, however that ends."""
+
+    def __init__(self):
+        self.keeper = subprocess.Popen([sys.executable, postgres_server.__file__, "--sync", *SETTINGS], text=True,
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.url = self.keeper.stdout.readline().strip()
+        if not self.url:
+            sys.exit("bench-cluster needs PostgreSQL: install postgresql")
+        self.where = pathlib.Path(self.url.split("host=", 1)[1])
+        self.pid = int((self.where / "data" / "postmaster.pid").read_text().split()[0])
+
+    def psql(self):
+        return [postgres_server.programs() / "psql", "-qAt", "-v", "ON_ERROR_STOP=1", self.url]
+
+    def run(self, sql):
+        subprocess.run([*self.psql(), "-c", sql], check=True)
+
+    def database(self, name):
+        """Makes one; its URL."""
+        self.run(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        return self.url.replace("/postgres?", f"/{name}?")
+
+    @contextlib.contextmanager
+    def held(self, url):
+        """Somebody has read something there, and leaves the transaction open."""
+        client = subprocess.Popen([*self.psql()[:-1], url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        client.stdin.write("BEGIN ISOLATION LEVEL REPEATABLE READ;\nCREATE TEMPORARY TABLE held(one int);\nSELECT count(*) FROM segment;\n")
+        client.stdin.flush()
+        client.stdout.readline()
+        try:
+            yield
+        finally:
+            client.stdin.close()
+            client.wait(10)
+
+    def cpu_s(self):
+        """Of all its processes, those that have ended, too."""
+        total = 0
+        for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = path.read_text().rsplit(")", 1)[1].split()
+                if path.parent.name == str(self.pid):
+                    total += sum(int(field) for field in fields[11:15])  # with its children that have ended
+                elif int(fields[1]) == self.pid:
+                    total += int(fields[11]) + int(fields[12])
+        return total / CLOCK_TICKS
+
+    def stop(self):
+        self.keeper.stdin.close()
+        self.keeper.wait(60)
+
+
+class Batches:
+    """Clients that publish the same batch again and again, each on a connection of its own."""
+
+    def __init__(self, server, app, count):
+        messages = [{"eventType": f"bench.load.{i % ENDPOINTS}", "payload": {"text": "x" * (PAYLOAD - 11)}} for i in range(BATCH)]
+        self.server, self.path, self.body = server, f"/api/v1/app/{app}/msg/batch", json.dumps({"messages": messages})
+        self.headers = {"authorization": f"Bearer {server.token}", "content-type": "application/json"}
+        self.left, self.lock = count // BATCH, threading.Lock()
+
+    def may_send(self):
+        with self.lock:
+            self.left -= 1
+            return self.left >= 0
+
+    def client(self):
+        connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=60)
+        while self.may_send():
+            connection.request("POST", self.path, self.body, self.headers)
+            answer = connection.getresponse()
+            said = answer.read()
+            if answer.status >= 300:
+                raise RuntimeError(f"a batch was answered with {answer.status}: {said[:400]}")
+
+    def run(self):
+        """Messages accepted a second."""
+        count, start = self.left * BATCH, time.monotonic()
+        clients = [threading.Thread(target=self.client) for _ in range(BATCH_CLIENTS)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        return count / (time.monotonic() - start)
+
+
+class ClusterBench(Bench):
+    """The same loads on a node with a database."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.stored = options.stored or self.scale(1000000, 50000)
+        self.held_s = options.held or self.scale(30, 5)
+        self.postgres = Postgres()
+        self.sink = Sink(self.program("bench_sink"))
+        self.url = self.postgres.database("grapnel")
+        self.node = Server(self.grapnel, self.folder / "node", f"--store.url={self.url}", f"--server.main_secret={'0' * 32}")
+        self.node.start()
+        self.node.make_token()
+        self.api = Api(self.node)
+        self.app = self.api.application_with_types("a hundred", ENDPOINTS, self.sink.url)
+
+    def close(self):
+        try:
+            if hasattr(self, "node"):
+                self.node.stop()
+            if hasattr(self, "sink"):
+                self.sink.stop()
+        finally:
+            self.postgres.stop()
+            super().close()
+
+    def settle(self, server):
+        """Until nothing is recorded any more, by the node or the database."""
+        before = -1.0
+        while server.cpu_s() + self.postgres.cpu_s() - before > 0.04:
+            before = server.cpu_s() + self.postgres.cpu_s()
+            time.sleep(0.25)
+
+    def life(self, count):
+        """(messages a second, processor time of the node and of the database in us a message)"""
+        before = self.postgres.cpu_s()
+        rate, cpu = self.deliver(self.node, self.sink, self.app, count)
+        return rate, cpu, (self.postgres.cpu_s() - before) * 1e6 / count
+
+    def paced(self, rate, seconds):
+        """(the load's JSON, processor time of both in us a message)"""
+        before = self.node.cpu_s() + self.postgres.cpu_s()
+        done = self.load(self.node, [self.app], rate=rate, duration=f"{int(seconds * 1000)}ms", types=ENDPOINTS)
+        self.settle(self.node)
+        return done, (self.node.cpu_s() + self.postgres.cpu_s() - before) * 1e6 / done["accepted"]
+
+    # --- parts --------------------------------------------------------------------------------------------
+
+    def end_to_end(self, suffix=""):
+        self.life(self.scale(50000, 10000))
+        rate, *cpu = self.life(self.scale(300000, 40000))
+        self.figures[f"end_to_end_per_s{suffix}"] = rate
+        self.figures[f"cpu_us_grapnel{suffix}"], self.figures[f"cpu_us_postgres{suffix}"] = cpu
+
+    def latency(self, suffix=""):
+        done, _ = self.paced(SLOW_RATE, self.scale(20, 5))
+        for name in ("p50", "p99"):
+            self.figures[f"accept_{name}_ms_at_1k{suffix}"] = done[f"{name}_ms"]
+
+    def fan_out(self):
+        app = self.api.application("everything", *[self.sink.url] * FAN_OUT)
+        for count in (self.scale(500, 200), self.scale(5000, 1000)):
+            before, _ = self.sink.read()
+            start = time.monotonic()
+            sent = self.load(self.node, [app], count=count)
+            last = self.sink.wait_for(before + sent["accepted"] * FAN_OUT, 600)
+            self.settle(self.node)
+        self.figures["fan_out_deliveries_per_s"] = sent["accepted"] * FAN_OUT / (last - start)
+
+    def batches(self):
+        count = self.scale(200000, 40000)
+        before, _ = self.sink.read()
+        self.figures["batch_accepts_per_s"] = Batches(self.node, self.app, count).run()
+        self.sink.wait_for(before + count, 600)
+        self.settle(self.node)
+
+    def stored_many(self):
+        """The same once there is much in the store."""
+        self.deliver(self.node, self.sink, self.app, self.stored)
+        self.end_to_end("_stored")
+        self.latency("_stored")
+        self.figures["stored_messages"] = self.stored
+
+    def endpoint_stats(self):
+        """One endpoint with many deliveries; between two calls of them, it gets a few more."""
+        app = self.api.application("one", self.sink.url)
+        count = self.scale(200000, 20000)
+        self.deliver(self.node, self.sink, app, count, 0)
+        time.sleep(self.scale(45, 1))  # the newest half minute is counted anew each time
+        self.api.connection.close()  # the server has closed it
+        endpoint = self.api.call("GET", f"/api/v1/app/{app}/endpoint")["data"][0]["id"]
+        took = []
+        for _ in range(6):
+            took.append(timed_ms(lambda: self.api.call("GET", f"/api/v1/app/{app}/endpoint/{endpoint}/stats")))
+            self.deliver(self.node, self.sink, app, 100, 0)
+        self.figures["endpoint_stats_first_ms"], self.figures["endpoint_stats_ms"] = took[0], statistics.median(took[1:])
+
+    def held(self):
+        """In turns, so that what else the machine does falls on both."""
+        cpu = {False: 0.0, True: 0.0}
+        for _ in range(3):
+            cpu[False] += self.paced(HELD_RATE, self.held_s / 3)[1]
+            with self.postgres.held(self.url):
+                done, spent = self.paced(HELD_RATE, self.held_s / 3)
+                cpu[True] += spent
+        self.figures["held_cpu_ratio"] = cpu[True] / cpu[False]
+        self.figures["held_p99_ms"] = done["p99_ms"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", required=True, help="build folder with grapnel and test/bench")
+    parser.add_argument("--out", required=True, help="JSON to write")
+    parser.add_argument("--quick", action="store_true", help="small sizes, a minute or two")
+    parser.add_argument("--stored", type=int, help="messages that are stored before the second half (default 1,000,000)")
+    parser.add_argument("--held", type=float, help="seconds for which a transaction is held open (default 30)")
+    parser.add_argument("--only", nargs="*", help="names of parts")
+    options = parser.parse_args()
+    load_average = os.getloadavg()[0]
+    bench = ClusterBench(options)
+    try:
+        for part in (bench.end_to_end, bench.latency, bench.fan_out, bench.batches, bench.endpoint_stats, bench.stored_many, bench.held):
+            if options.only and part.__name__ not in options.only:
+                continue
+            bench.fill_page_cache()
+            print(f"==> {part.__name__}", flush=True)
+            part()
+    finally:
+        bench.close()
+    show(bench.figures, FIGURES)
+    result = {**bench.figures, "conditions": {"cpus": os.cpu_count(), "load_average_before": load_average, "payload_bytes": PAYLOAD, "quick": options.quick,
+                                              "connections": 64, "postgres": postgres_server.version(postgres_server.programs())}}
+    pathlib.Path(options.out).write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
