@@ -18,17 +18,22 @@
 
 enum { ROWS = 20000, APPS = 10, ENDPOINT = 1 };
 
-/* Two days of messages of some applications, with an attempt each but for some that wait, and requests and runs. */
-static void fill(struct reads *r)
+static void make_times(int64_t step_us, int count)
 {
-    reads_cover(r, READS_START_US);
-    reads_cover(r, READS_START_US + DAY);
     reads_run(
         "CREATE FUNCTION key_at(us bigint, c bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS"
         " 'SELECT ((us / 1000000 - 1400000000) << 32) | ((us %% 1000000 * 256 / 1000000) << 24) | c'");
     reads_run("CREATE TABLE made AS SELECT i, %" PRId64 " + i * %" PRId64
               " AS us FROM generate_series(0::bigint, %d) i",
-              READS_START_US, 2 * DAY / ROWS - SECOND / 10, ROWS - 1);
+              READS_START_US, step_us, count - 1);
+}
+
+/* Two days of messages of some applications, with an attempt each but for some that wait, and requests and runs. */
+static void fill(struct reads *r)
+{
+    reads_cover(r, READS_START_US);
+    reads_cover(r, READS_START_US + DAY);
+    make_times(2 * DAY / ROWS - SECOND / 10, ROWS);
     reads_run(
         "INSERT INTO message(k, app, org, created, deliver_at, expires, shard, tail, event_type, event_id, channels, endpoints,"
         " payload, source, received, status, body_bytes, dedupe_id)"
@@ -263,6 +268,95 @@ static void search_and_find(struct reads *r)
     assert_true(pieces[0].bytes > 0 && pieces[0].pending > 0);
 }
 
+/* --- deliveries of an endpoint ------------------------------------------------------------------------------ */
+
+enum { MANY = 24000, RARE = 2000, FRESH = 100, ALL_OF_THEM = 1, FEW_OF_THEM = 2 };
+
+/* Each of many messages goes to one endpoint, and few of them to another one, to which they wait, failed or succeeded. The newest are young. */
+static void fill_for_endpoints(struct reads *r)
+{
+    reads_cover(r, READS_START_US);
+    make_times(2 * SECOND, MANY);
+    reads_run(
+        "INSERT INTO message(k, app, org, created, deliver_at, expires, shard, tail, event_type, endpoints, payload)"
+        " SELECT key_at(us, i), 1, 1, us, 0, 0, 0, '\\x000000000000000000000000', 'a',"
+        " CASE WHEN i %% %d = 0 THEN '\\x0102'::bytea ELSE '\\x01' END, '{}' FROM made",
+        RARE);
+    for (int endpoint = ALL_OF_THEM; endpoint <= FEW_OF_THEM; endpoint++)
+        reads_run(
+            "INSERT INTO attempt(msg, endpoint, ak, started, next_due, took, task, http_status, number, state_after, reason,"
+            " trigger, success, tail) SELECT key_at(us, i), %d, key_at(us + 1000000, i), us + 1000000, 0, 1, 0,"
+            " 200, 1, 3, 0, 0, true, '\\x000000000000000000000000' FROM made WHERE i < %d AND i %% %d = 0",
+            endpoint, MANY - FRESH, endpoint == ALL_OF_THEM ? 1 : 2 * RARE);
+    reads_run(
+        "INSERT INTO waiting(shard, state, trigger, attempts, ahead, endpoint, msg, app, due, retry_at, asked, task, last_at, tail)"
+        " SELECT 0, 1, 0, 0, 0, %d, key_at(us, i), 1, us, 0, 0, 0, 0, '\\x000000000000000000000000'"
+        " FROM made WHERE i < %d AND i %% %d = %d",
+        FEW_OF_THEM, MANY - FRESH, 2 * RARE, RARE);
+    reads_run("UPDATE message SET endpoints = '\\x0102' WHERE k = (SELECT max(k) FROM message)");
+    reads_run(
+        "INSERT INTO node_beat(slot, name, address, version, state, lease_until, floor_k, cursor_k, last_k, config_version)"
+        " SELECT 1, '', '', 1, 1, clock_timestamp() + interval '1 h', 0, min(key_at(us, i)), 0, 0 FROM made WHERE i >= %d",
+        MANY - FRESH);
+    reads_run("ANALYZE");
+}
+
+/* Pages until the end: how many deliveries, in order, and how many pages. */
+static size_t list_deliveries(struct reads *r, int64_t endpoint, unsigned states,
+                              struct store_page page, size_t *pages)
+{
+    struct store_delivery_row rows[50];
+    struct store_page_end end;
+    const struct store_message_filter filter = { .app = 1 };
+    int64_t last_k = page.descending ? INT64_MAX : 0;
+    size_t seen = 0;
+    *pages = 0;
+    do {
+        assert_int_equal(store_postgres_delivery_by_endpoint(&r->store.base, &filter, endpoint,
+                                                             states, &page, &r->arena, rows, &end),
+                         RC_OK);
+        for (size_t i = 0; i < end.count; i++) {
+            int64_t k = id_key(&rows[i].message);
+            assert_true(page.descending ? k < last_k : k > last_k);
+            last_k = k;
+        }
+        seen += end.count;
+        page.after =
+            reads_after(r, "msg_", end.is_short ? end.resume : rows[end.count - 1].message);
+        (*pages)++;
+    } while (!end.done);
+    return seen;
+}
+
+static void an_endpoint_that_gets_few_of_many_messages_has_full_pages(void **state)
+{
+    struct reads *r = *state;
+    size_t pages;
+    fill_for_endpoints(r);
+    for (int i = 0; i < 2; i++) {
+        struct store_page page = { .limit = 5, .descending = i == 0, .rows_max = 1000 };
+        assert_int_equal(list_deliveries(r, FEW_OF_THEM, 0, page, &pages), MANY / RARE + 1);
+        assert_int_equal(pages, 3);
+        assert_int_equal(list_deliveries(r, FEW_OF_THEM, 1U << STORE_PENDING, page, &pages),
+                         MANY / RARE / 2 + 1);
+        assert_int_equal(pages, 2);
+        page.rows_max = FRESH / 2; /* those after the cursor are looked at one by one */
+        assert_int_equal(list_deliveries(r, FEW_OF_THEM, 0, page, &pages), MANY / RARE + 1);
+    }
+}
+
+static void an_endpoint_that_gets_most_messages_is_listed_by_walking_them(void **state)
+{
+    struct reads *r = *state;
+    size_t pages;
+    fill_for_endpoints(r);
+    for (int i = 0; i < 2; i++) {
+        const struct store_page page = { .limit = 50, .descending = i == 0, .rows_max = 1000 };
+        assert_int_equal(list_deliveries(r, ALL_OF_THEM, 0, page, &pages), MANY);
+        assert_int_equal(pages, MANY / 50);
+    }
+}
+
 /* The server counts them: no statement of the reads goes through a whole table of what flows. */
 #define SCANNED \
     "SELECT coalesce(string_agg(relname || ' ' || seq_scan, ' ' ORDER BY relname), '') FROM pg_stat_user_tables" \
@@ -272,6 +366,10 @@ static void every_read_goes_by_an_index(void **state)
 {
     struct reads *r = *state;
     fill(r);
+    reads_run(
+        "INSERT INTO node_beat(slot, name, address, version, state, lease_until, floor_k, cursor_k, last_k, config_version)"
+        " VALUES(1, '', '', 1, 1, clock_timestamp() + interval '1 h', 0, %" PRId64 ", 0, 0)",
+        store_key_at(READS_START_US + 2 * DAY));
     char *before = reads_ask(SCANNED);
     read_messages(r);
     read_attempts(r);
@@ -290,6 +388,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(filtered_pages_come_back_short_after_just_so_many_rows),
         T(pages_cross_segments_and_stretches_in_order_both_ways),
+        T(an_endpoint_that_gets_few_of_many_messages_has_full_pages),
+        T(an_endpoint_that_gets_most_messages_is_listed_by_walking_them),
         T(every_read_goes_by_an_index),
     };
     if (!postgres_is_there())

@@ -222,20 +222,6 @@ static enum rc counts_segment(struct counts_read *c, struct db *db,
     return rc;
 }
 
-/* The first statement that reads: the snapshot is of then. */
-static enum rc counts_cursor(struct db *db, int64_t *out)
-{
-    enum rc rc;
-    struct db_stmt *s = db_prepare(db, "SELECT coalesce(min(cursor_k), 0) FROM node_beat"
-                                       " WHERE lease_until > clock_timestamp()");
-    *out = 0;
-    if (db_step(s, &rc)) {
-        *out = db_int(s, 0);
-        db_reset(s);
-    }
-    return rc;
-}
-
 static enum rc counts_each(struct counts_read *c, struct db *db)
 {
     enum rc rc = RC_OK;
@@ -264,7 +250,7 @@ static enum rc counts_read_all(void *ctx, struct db *db)
     /* There are indexes for all of it; and what is sorted is two numbers a delivery. */
     enum rc rc = db_exec(db, "SET LOCAL enable_seqscan = off; SET LOCAL work_mem = '32MB'");
     if (rc == RC_OK)
-        rc = counts_cursor(db, &c->cursor_k);
+        rc = store_postgres_read_cursor(db, &c->cursor_k); /* the snapshot is of now */
     store_postgres_counted_seen(&s->counted, &c->watch);
     if (may_keep && c->cursor_k < c->keep_k)
         c->keep_k = counts_cell_of(c->cursor_k);

@@ -68,6 +68,19 @@ struct db_stmt *store_postgres_prepare(struct db *db, const struct postgres_segm
     return store_postgres_prepare_number(db, seg->n, sql);
 }
 
+enum rc store_postgres_read_cursor(struct db *db, int64_t *k)
+{
+    enum rc rc;
+    struct db_stmt *s = db_prepare(db, "SELECT coalesce(min(cursor_k), 0) FROM node_beat"
+                                       " WHERE lease_until > clock_timestamp()");
+    *k = 0;
+    if (db_step(s, &rc)) {
+        *k = db_int(s, 0);
+        db_reset(s);
+    }
+    return rc;
+}
+
 static struct str read_list_text(const int64_t *first, size_t count, size_t stride, struct arena *a)
 {
     char *text = arena_alloc(a, count * NUMBER_TEXT + 3);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Lists of messages, of an application or of an endpoint. There is no index of deliveries by endpoint: the messages of the
- * endpoint's application are walked, and each names its endpoints. So this one is a list with a filter, always.
+ * endpoint's application are walked, and each names its endpoints. So this one is a list with a filter, always. But where
+ * the endpoint has few attempts in a segment, these and what waits name all of its deliveries there, and nothing is walked.
  */
 #include "store/postgres/read_messages_priv.h"
 
@@ -26,6 +27,33 @@
         "CASE WHEN ?3 <> 0 THEN m.payload END") " FROM " POSTGRES_KEYS \
                                                 " CROSS JOIN LATERAL (SELECT * FROM message_# t WHERE t.k = e.key LIMIT 1) m ORDER BY e.at"
 
+/* ?8 endpoint. The messages that it has an attempt of, or that wait for it: below the cursor these are all its deliveries. */
+#define DELIVERY_ROWS(order) \
+    "SELECT t.k, 0, t.event_type, t.channels, t.tags, t.endpoints, t.created, t.deliver_at FROM (SELECT a.msg FROM" \
+    " unnest(ARRAY(SELECT h.v FROM " STRETCHES_FROM( \
+        "attempt_#", \
+        "ak") " AS h)) AS s(v)" \
+              " CROSS JOIN LATERAL (SELECT t.msg FROM attempt_# t WHERE (t.ak >> 44) = s.v AND t.endpoint = ?8" \
+              " AND t.ak > " SCAN_LOW " AND t.msg > " SCAN_LOW " AND t.msg < " SCAN_HIGH \
+              " OFFSET 0) a" \
+              " UNION SELECT w.msg FROM waiting w WHERE w.endpoint = ?8 AND w.msg > " SCAN_LOW \
+              " AND w.msg < " SCAN_HIGH \
+              ") d CROSS JOIN LATERAL (SELECT * FROM message_# t WHERE t.k = d.msg" \
+              " AND t.app = " SCAN_WHOSE SCAN_TIME("created") " AND ?7 <> 0 LIMIT 1) t" \
+                                                              " ORDER BY t.k " order \
+                                                              " LIMIT " SCAN_LIMIT
+
+/* ?1 endpoint, ?2 the key that attempts come after, ?3 how many are too many. */
+#define HAS_MANY \
+    "SELECT (SELECT count(*) FROM (SELECT 1 FROM unnest(ARRAY(SELECT h.v FROM " STRETCHES_FROM( \
+        "attempt_#", \
+        "ak") " AS h)) AS s(v)" \
+              " CROSS JOIN LATERAL (SELECT 1 FROM attempt_# t WHERE (t.ak >> 44) = s.v AND t.endpoint = ?1" \
+              " AND t.ak > " SCAN_LOW " OFFSET 0) a LIMIT ?3) x)" \
+              " + (SELECT count(*) FROM (SELECT 1 FROM waiting w WHERE w.endpoint = ?1 AND w.msg > " SCAN_LOW \
+              " AND w.msg < ?4 LIMIT ?3) y) >= ?3"
+enum { MANY_ATTEMPTS = 10000 };
+
 struct messages_listing {
     struct postgres_listing base;
     const struct store_message_filter *filter;
@@ -35,6 +63,7 @@ struct messages_listing {
     /* Of a list of deliveries: */
     struct store_delivery_row *deliveries;
     int64_t endpoint;
+    int64_t cursor_k; /* -1: not read yet */
     unsigned states;
     struct postgres_pair *pairs; /* of the batch */
     size_t pair_count;
@@ -46,6 +75,8 @@ static void messages_bind(struct postgres_listing *l, struct db_stmt *s)
     struct messages_listing *m = CONTAINER_OF(l, struct messages_listing, base);
     m->pair_count = 0;
     db_bind_int(s, POSTGRES_SCAN_OWN, m->deliveries != NULL);
+    if (l->is_few)
+        db_bind_int(s, POSTGRES_SCAN_OWN + 1, m->endpoint);
 }
 
 static bool messages_is_wanted(struct postgres_listing *l, struct db_stmt *s)
@@ -136,6 +167,34 @@ static bool deliveries_is_wanted(struct postgres_listing *l, struct db_stmt *s)
     return true;
 }
 
+static enum rc deliveries_has_many(const struct messages_listing *m, struct db *db,
+                                   const struct postgres_segment *seg, bool *has_many)
+{
+    enum rc rc;
+    struct db_stmt *s = store_postgres_prepare(db, seg, HAS_MANY);
+    db_bind_int(s, 1, m->endpoint);
+    db_bind_int(s, 2, m->base.low > seg->first_k ? m->base.low : seg->first_k - 1);
+    db_bind_int(s, 3, MANY_ATTEMPTS);
+    db_bind_int(s, 4, seg->end_k);
+    *has_many = db_step(s, &rc) && db_int(s, 0) != 0;
+    db_release(s);
+    return rc;
+}
+
+static enum rc deliveries_find_few(struct postgres_listing *l, struct db *db,
+                                   const struct postgres_segment *seg, int64_t *below_k)
+{
+    struct messages_listing *m = CONTAINER_OF(l, struct messages_listing, base);
+    bool has_many = false;
+    enum rc rc = m->cursor_k >= 0 ? RC_OK : store_postgres_read_cursor(db, &m->cursor_k);
+    if (rc != RC_OK || m->cursor_k <= seg->first_k || m->cursor_k <= l->low)
+        return rc;
+    rc = deliveries_has_many(m, db, seg, &has_many);
+    if (!has_many)
+        *below_k = m->cursor_k;
+    return rc;
+}
+
 static enum rc deliveries_narrow(struct postgres_listing *l, struct db *db,
                                  const struct postgres_segment *seg, struct postgres_key *keys,
                                  size_t *count)
@@ -179,12 +238,17 @@ enum rc store_postgres_delivery_by_endpoint(struct store *store,
                                             struct arena *a, struct store_delivery_row *out,
                                             struct store_page_end *end)
 {
-    struct messages_listing m = { .deliveries = out, .endpoint = endpoint, .states = states };
+    struct messages_listing m = {
+        .deliveries = out, .endpoint = endpoint, .states = states, .cursor_k = -1
+    };
     messages_init(&m, store, f, a);
     m.pairs = arena_array(a, POSTGRES_STATES_MAX, sizeof(*m.pairs));
     m.found = arena_array(a, POSTGRES_STATES_MAX, sizeof(*m.found));
     m.base.is_filtered = true;
     m.base.is_wanted = deliveries_is_wanted;
+    m.base.find_few = deliveries_find_few;
+    m.base.few_up = DELIVERY_ROWS("ASC");
+    m.base.few_down = DELIVERY_ROWS("DESC");
     m.base.narrow = deliveries_narrow;
     m.base.fetch = deliveries_fetch;
     return store_postgres_listing_run(&m.base, store_postgres_of(store), page, STR("msg_"), out,

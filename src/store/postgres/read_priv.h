@@ -18,6 +18,9 @@ struct db_stmt *store_postgres_prepare(struct db *db, const struct postgres_segm
 /* The same for any number in names of tables. */
 struct db_stmt *store_postgres_prepare_number(struct db *db, int number, const char *sql);
 
+/* The cursor of the node at work (young_priv.h): of messages below it, every delivery has a row that says how it stands. 0: there is no node. */
+MUST_USE enum rc store_postgres_read_cursor(struct db *db, int64_t *k);
+
 /* A row by two numbers: its key, and what else names it (the message of an attempt). */
 struct postgres_key {
     int64_t k, of;

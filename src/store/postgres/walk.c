@@ -59,7 +59,8 @@ static enum rc listing_scan(struct postgres_listing *l, struct db *db,
                             const struct postgres_segment *seg, size_t size, struct batch *b)
 {
     enum rc rc;
-    struct db_stmt *s = store_postgres_prepare(db, seg, l->ascending ? l->up : l->down);
+    const char *up = l->is_few ? l->few_up : l->up, *down = l->is_few ? l->few_down : l->down;
+    struct db_stmt *s = store_postgres_prepare(db, seg, l->ascending ? up : down);
     db_bind_int(s, 1, l->whose);
     db_bind_int(s, 2, l->low);
     db_bind_int(s, 3, l->high);
@@ -126,16 +127,56 @@ static enum rc listing_batches(struct postgres_listing *l, struct db *db,
     return rc;
 }
 
+/* Between two keys, both exclusive. */
+static enum rc listing_part(struct postgres_listing *l, struct db *db,
+                            const struct postgres_segment *seg, struct batch *b, int64_t low,
+                            int64_t high, bool is_few)
+{
+    if (low >= high - 1 || l->has_more || l->stopped_at != 0)
+        return RC_OK;
+    if (l->rows_left <= 0) { /* all that comes before it was looked at */
+        l->stopped_at = l->ascending ? low : high;
+        return RC_OK;
+    }
+    l->low = low;
+    l->high = high;
+    l->is_few = is_few;
+    return listing_batches(l, db, seg, b);
+}
+
+/* Few rows below a key, and what is above it. */
+static enum rc listing_two_parts(struct postgres_listing *l, struct db *db,
+                                 const struct postgres_segment *seg, struct batch *b,
+                                 int64_t below_k)
+{
+    int64_t low = l->low, high = l->high;
+    int64_t few_high = below_k < high ? below_k : high;
+    int64_t rest_low = below_k - 1 > low ? below_k - 1 : low;
+    enum rc rc = l->ascending ? listing_part(l, db, seg, b, low, few_high, true)
+                              : listing_part(l, db, seg, b, rest_low, high, false);
+    if (rc != RC_OK)
+        return rc;
+    return l->ascending ? listing_part(l, db, seg, b, rest_low, high, false)
+                        : listing_part(l, db, seg, b, low, few_high, true);
+}
+
 enum rc store_postgres_listing_segment(struct postgres_listing *l, struct db *db,
                                        const struct postgres_segment *seg)
 {
+    int64_t below_k = 0;
     l->low = l->page_low;
     l->high = l->page_high;
     enum rc rc = listing_narrow_by_time(l, db, seg);
     if (rc != RC_OK || l->low >= l->high - 1)
         return rc;
+    if (l->find_few != NULL)
+        rc = l->find_few(l, db, seg, &below_k);
     struct batch *b = XNEW(struct batch);
-    rc = listing_batches(l, db, seg, b);
+    l->is_few = false;
+    if (rc == RC_OK && below_k > 0)
+        rc = listing_two_parts(l, db, seg, b, below_k);
+    else if (rc == RC_OK)
+        rc = listing_batches(l, db, seg, b);
     xfree(b);
     return rc;
 }

@@ -28,12 +28,15 @@ enum { POSTGRES_SCAN_OWN = 7, POSTGRES_BATCH_MAX = 1024 /* rows of one scan */ }
 /* The stretches that a table has keys of between the bounds, as a table with a column v: one look into the index for each.
  * `so`: "" or a condition that ends in AND, for an index of some rows. */
 #define STRETCH_OF(key) "(t." key " >> 44)"
-#define STRETCHES(table, key, so, order, beyond) \
-    "(WITH RECURSIVE s(v) AS ((SELECT " STRETCH_OF(key) " FROM " table " t WHERE " so STRETCH_OF(key) " <= (" SCAN_HIGH " - 1) >> 44" \
+#define STRETCHES_TO(table, key, so, order, beyond, high) \
+    "(WITH RECURSIVE s(v) AS ((SELECT " STRETCH_OF(key) " FROM " table " t WHERE " so STRETCH_OF(key) " <= (" high " - 1) >> 44" \
     " AND " STRETCH_OF(key) " >= (" SCAN_LOW " + 1) >> 44 ORDER BY " STRETCH_OF(key) " " order " LIMIT 1)" \
     " UNION ALL SELECT (SELECT " STRETCH_OF(key) " FROM " table " t WHERE " so STRETCH_OF(key) " " beyond " s.v" \
-    " AND " STRETCH_OF(key) " <= (" SCAN_HIGH " - 1) >> 44 AND " STRETCH_OF(key) " >= (" SCAN_LOW " + 1) >> 44" \
+    " AND " STRETCH_OF(key) " <= (" high " - 1) >> 44 AND " STRETCH_OF(key) " >= (" SCAN_LOW " + 1) >> 44" \
     " ORDER BY " STRETCH_OF(key) " " order " LIMIT 1) FROM s WHERE s.v IS NOT NULL) SELECT v FROM s WHERE v IS NOT NULL)"
+#define STRETCHES(table, key, so, order, beyond) STRETCHES_TO(table, key, so, order, beyond, SCAN_HIGH)
+/* Without a bound above. */
+#define STRETCHES_FROM(table, key) STRETCHES_TO(table, key, "", "ASC", ">", "9223372036854775807")
 #define STRETCHES_DOWN(table, key, so) STRETCHES(table, key, so, "DESC", "<")
 #define STRETCHES_UP(table, key, so) STRETCHES(table, key, so, "ASC", ">")
 
@@ -56,6 +59,10 @@ struct postgres_listing {
     int64_t after_us, before_us; /* times shown; 0: open */
     void (*bind)(struct postgres_listing *l, struct db_stmt *s);      /* NULL: it has no parameters of its own */
     bool (*is_wanted)(struct postgres_listing *l, struct db_stmt *s); /* the scan's row; NULL: all are */
+    /* Where the rows that a list can want are few in a segment, another scan brings just those, with all its filters: of keys below
+     * *below_k. 0: they are not few. NULL: there is no such scan. */
+    enum rc (*find_few)(struct postgres_listing *l, struct db *db, const struct postgres_segment *seg, int64_t *below_k);
+    const char *few_up, *few_down;
     /* Leaves those that are wanted, in order, by what is not in the scan; NULL: all are. */
     enum rc (*narrow)(struct postgres_listing *l, struct db *db, const struct postgres_segment *seg, struct postgres_key *keys, size_t *count);
     /* Reads the rows of these keys behind those there are, and adds to `count`. */
@@ -65,6 +72,7 @@ struct postgres_listing {
 
     /* The run's own: */
     bool ascending, has_more;
+    bool is_few;                 /* the scan is the one of few rows */
     int64_t page_low, page_high; /* as the iterator has it, both exclusive */
     int64_t low, high;           /* ... of the segment entered */
     int64_t rows_left;
