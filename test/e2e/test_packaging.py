@@ -314,7 +314,7 @@ def test_guides_name_options_and_log_events_that_there_are():
     known = set(re.findall(r'^OPTION\([^"]*"([^"]+)"', (tables / "options.def").read_text(), re.MULTILINE))
     known |= set(re.findall(r'^LOG_EVENT\([^"]*"([^"]+)"', (tables / "events.def").read_text(), re.MULTILINE))
     firsts = {name.split(".")[0] for name in known}
-    for page in [ROOT / "README.md", PACKAGING / "README.md", *(ROOT / "docs" / "guide").glob("*.md"),
+    for page in [ROOT / "README.md", *PACKAGING.rglob("README.md"), *(ROOT / "docs" / "guide").glob("*.md"),
                  *(ROOT / "integrations").rglob("README.md")]:
         for first, last in re.findall(r"`(?:--)?([a-z]+)\.([a-z0-9_]+)(?:=[^`]*)?`", page.read_text()):
             name = f"{first}.{last}"
