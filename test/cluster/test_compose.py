@@ -166,10 +166,12 @@ def nodes(databases, short_folder, tmp_path, monkeypatch):
         service = SERVICES[f"node{number}"]
         assert service["entrypoint"] == words
         node = Node(tmp_path / f"node{number}", "postgresql://replaced/by-the-command")
-        node.env |= {**service["environment"], "GRAPNEL_CLUSTER_LISTEN": "127.0.0.1:0", "GRAPNEL_CLUSTER_ADDRESS": "",
-                     "GRAPNEL_SERVER_PUBLIC_URL": "http://localhost"}
+        link = foreign_port()
+        assert service["environment"]["GRAPNEL_CLUSTER_ADDRESS"] == f"node{number}:8072", "a name, as this machine's is"
+        node.env |= {**service["environment"], "GRAPNEL_CLUSTER_LISTEN": f"127.0.0.1:{link}",
+                     "GRAPNEL_CLUSTER_ADDRESS": f"localhost:{link}", "GRAPNEL_SERVER_PUBLIC_URL": "http://localhost"}
         made.append(node.spawn(*QUICK))
-    wait_until(lambda: at_work(made), "a node at work")
+    wait_until(lambda: at_work(made) and all(node.is_well() for node in made), "nodes that are well")
     yield made
     for node in made:
         node.end()
@@ -200,11 +202,12 @@ def test_nothing_acknowledged_is_lost_when_the_node_at_work_and_then_the_primary
         balancer.endpoint(app, receiver.url)
         ledger = Ledger([balancer], balancer.token, app)
         ledger.grows()
+        assert set(balancer.answered()) == {"node1", "node2", "node3"}
         first = at_work(nodes)
         first.kill()
         ledger.grows(patience_s=30)
         first.spawn(*QUICK)
-        first.wait_log("server.stands_by")
+        first.wait_log("link.aimed")
 
         promote, rebuild = commands_after("When the database's primary is lost")
         databases[0].kill()

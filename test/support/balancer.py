@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """HAProxy before real nodes, with the configuration of packaging/compose but for addresses."""
+import collections
 import pathlib
 import re
 import shutil
@@ -14,10 +15,7 @@ HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 
 def at_work(nodes):
     """The node that is at work; None while there is none."""
-    def is_at_work(node):
-        log = node.log()
-        return node.is_active() and ("server.stands_by" not in log or "server.takes_over" in log)
-    return next((node for node in nodes if is_at_work(node)), None)
+    return next((node for node in nodes if node.is_active()), None)
 
 
 class Balancer(Node):
@@ -32,7 +30,7 @@ class Balancer(Node):
         with self.said.open("wb") as out:
             self.proxy = subprocess.Popen([HAPROXY, "-db", "-f", self.config], stdout=out, stderr=subprocess.STDOUT,
                                           preexec_fn=postgres_server.end_with_parent)
-        wait_until(self.is_active, "HAProxy to see a node at work")
+        wait_until(self.is_well, "HAProxy to see a node that is well")
 
     def configuration(self):
         text, count = re.subn(r"^    bind :8071$", f"    bind 127.0.0.1:{self.port}", CONFIGURATION.read_text(), flags=re.MULTILINE)
@@ -42,12 +40,16 @@ class Balancer(Node):
             text = text.replace(f" node{number}:8071", f" 127.0.0.1:{node.port}")
         return text
 
-    def is_active(self):
+    def is_well(self):
         assert self.proxy.poll() is None, self.said.read_text(errors="replace")
         try:
-            return self.raw("GET", "/api/v1/health").status in (200, 204)
+            return self.raw("GET", "/api/v1/health").status == 200
         except OSError:
             return False
+
+    def answered(self):
+        """How many requests each node answered, by HAProxy's own count."""
+        return collections.Counter(re.findall(r" nodes/(node\d) ", self.said.read_text(errors="replace")))
 
     @property
     def token(self):
