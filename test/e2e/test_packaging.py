@@ -63,8 +63,8 @@ class Promql:
 
     TOKEN = re.compile(r'\s*(?:(?P<text>"[^"]*")|(?P<span>\[(?:\d+[smhd]|\$__rate_interval)\])|(?P<number>\d+(?:\.\d+)?)'
                        r"|(?P<word>[A-Za-z_:][A-Za-z0-9_:]*)|(?P<sign>==|!=|=~|!~|<=|>=|[-+*/<>=(){},]))")
-    FUNCTIONS = {"rate": 1, "increase": 1, "time": 0, "predict_linear": 2, "histogram_quantile": 2}
-    OF_RANGES = ("rate", "increase", "predict_linear")
+    FUNCTIONS = {"rate": 1, "increase": 1, "changes": 1, "max_over_time": 1, "time": 0, "predict_linear": 2, "histogram_quantile": 2}
+    OF_RANGES = ("rate", "increase", "changes", "max_over_time", "predict_linear")
     AGGREGATIONS = ("sum", "min", "max")
     BINARY = ("==", "!=", "<=", ">=", "<", ">", "+", "-", "*", "/", "and", "or", "unless")
 
