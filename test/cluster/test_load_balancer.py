@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Svix's SDKs through HAProxy, which gives requests to all nodes in turn."""
+import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import threading
@@ -63,18 +65,35 @@ def balanced(make_postgres, make_node, tmp_path):
     balancer.end()
 
 
-@pytest.mark.parametrize("sdk", SDKS)
-def test_what_an_sdk_makes_can_be_used_at_once_and_nothing_fails_when_nodes_die_and_stop(sdk, balanced, receiver):
-    client = Client(SDKS[sdk], balanced, receiver)
+@contextlib.contextmanager
+def playing(sdk, balancer, receiver):
+    """A client at work. At the end it has seen no failure, and all that it sent has arrived."""
+    client = Client(SDKS[sdk], balancer, receiver)
     try:
         client.plays(5)
-        assert set(balanced.answered()) == {"node1", "node2", "node3"}
-        at_work(balanced.nodes).kill()
-        client.plays(5)
-        wait_until(lambda: at_work(balanced.nodes), "another node at work").stop()
-        client.plays(5)
+        yield client
         client.end()
         wait_until(lambda: set(client.messages) <= set(receiver.ids()), "each message to arrive")
     finally:
         client.child.kill()
         client.child.wait()
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+def test_what_an_sdk_makes_can_be_used_at_once_and_nothing_fails_when_nodes_die_and_stop(sdk, balanced, receiver):
+    with playing(sdk, balanced, receiver) as client:
+        assert set(balanced.answered()) == {"node1", "node2", "node3"}
+        at_work(balanced.nodes).kill()
+        client.plays(5)
+        wait_until(lambda: at_work(balanced.nodes), "another node at work").stop()
+        client.plays(5)
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+def test_nothing_that_an_sdk_does_fails_when_the_node_at_work_hangs(sdk, balanced, receiver):
+    with playing(sdk, balanced, receiver) as client:
+        hanging = at_work(balanced.nodes)
+        hanging.child.send_signal(signal.SIGSTOP)
+        client.plays(5)
+        hanging.child.send_signal(signal.SIGCONT)
+        client.plays(5)
