@@ -12,7 +12,7 @@
  *   7  lists have what exists, once
  *   8  what is read of an endpoint is what was written, in some order of the calls
  *   9  calls are answered in time, and nothing due is left lying
- *  10  descriptors come back to where they were
+ *  10  descriptors and memory come back to where they were, and memory has a bound
  *  11  the log has no error that no fault explains, and never a flood of one event
  *  12  each life starts
  *
@@ -41,6 +41,7 @@ bool check_order(const struct model *m, struct check_broken *out);
 bool check_pace(const struct model *m, struct check_broken *out);
 bool check_endpoints(const struct model *m, struct check_broken *out);
 bool check_events(const struct model *m, struct check_broken *out);
+bool check_memory(const struct model *m, struct check_broken *out);
 bool check_lives(const struct model *m, int64_t now_us, struct check_broken *out);
 
 /* When the states were read after the quiet phase (is_settled). */

@@ -17,6 +17,10 @@ static const int64_t second_us = 1000000;
 enum { ANSWER_MAX_S = 5, START_MAX_S = 30, PER_SECOND_MAX = 10 };
 /* Readers and writers of databases that are kept open, and the keys of a segment. */
 enum { FDS_SLACK = 48, FDS_PER_SEGMENT = 1 };
+/* What is known of a segment, and what else may come and go: a block for each message would be more. */
+enum { BLOCKS_SLACK = 60, BLOCKS_PER_SEGMENT = 12 };
+/* The server with its libraries. */
+enum { BYTES_MOST = 64 * 1024 * 1024 };
 
 bool check_break(struct check_broken *out, int invariant, const char *fmt, ...)
 {
@@ -176,14 +180,6 @@ bool check_events(const struct model *m, struct check_broken *out)
     return true;
 }
 
-static size_t segments_started(const struct model *m)
-{
-    for (const struct model_event *e = m->events; e < m->events + m->event_count; e++)
-        if (strcmp(e->name, "store.segment_started") == 0)
-            return e->count;
-    return 0;
-}
-
 /* --- 10 and 12: lives -------------------------------------------------------------------------------------- */
 
 bool check_lives(const struct model *m, int64_t now_us, struct check_broken *out)
@@ -196,7 +192,7 @@ bool check_lives(const struct model *m, int64_t now_us, struct check_broken *out
             return check_break(out, 12, "life %zu accepts no requests %d s after its start",
                                (size_t)(l - m->lives), START_MAX_S);
         if (l->fds_started > 0 &&
-            l->fds_quiet > l->fds_started + FDS_SLACK + FDS_PER_SEGMENT * segments_started(m))
+            l->fds_quiet > l->fds_started + FDS_SLACK + FDS_PER_SEGMENT * model_segments(m))
             return check_break(
                 out, 10,
                 "life %zu has %zu descriptors in the quiet phase, and had %zu at its start",
@@ -205,11 +201,28 @@ bool check_lives(const struct model *m, int64_t now_us, struct check_broken *out
     return true;
 }
 
+bool check_memory(const struct model *m, struct check_broken *out)
+{
+    const struct model_rest *before = &m->rest, *after = &m->rest_later;
+    size_t segments = after->segments - before->segments;
+    if (before->most_bytes > BYTES_MOST || after->most_bytes > BYTES_MOST)
+        return check_break(out, 10, "the server has held %zu bytes of memory",
+                           before->most_bytes > BYTES_MOST ? before->most_bytes
+                                                           : after->most_bytes);
+    if (after->blocks > before->blocks + BLOCKS_SLACK + BLOCKS_PER_SEGMENT * segments)
+        return check_break(
+            out, 10,
+            "%zu messages and %zu segments later the server holds %zu blocks of memory instead of %zu",
+            m->steady, segments, after->blocks, before->blocks);
+    return true;
+}
+
 /* --- all ---------------------------------------------------------------------------------------------------- */
 
 bool check_all(const struct model *m, int64_t now_us, struct check_broken *out)
 {
-    return check_events(m, out) && check_lives(m, now_us, out) && check_attempts(m, out) &&
-           check_keys(m, out) && check_order(m, out) && check_pace(m, out) &&
-           check_endpoints(m, out) && (!m->is_settled || check_settled(m, out));
+    return check_events(m, out) && check_lives(m, now_us, out) && check_memory(m, out) &&
+           check_attempts(m, out) && check_keys(m, out) && check_order(m, out) &&
+           check_pace(m, out) && check_endpoints(m, out) &&
+           (!m->is_settled || check_settled(m, out));
 }

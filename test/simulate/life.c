@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -125,12 +124,6 @@ bool sim_wait(bool (*is_true)(void *arg), void *arg, int64_t until_us)
     return is_true(arg) || sched_block("the world", is_true, arg, until_us);
 }
 
-size_t sim_heap_bytes(void)
-{
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-}
-
 /* --- ends ---------------------------------------------------------------------------------------------------- */
 
 _Noreturn static void leave_process(int code)
@@ -207,6 +200,8 @@ void sim_fail(enum sim_verdict verdict, int invariant, const char *format, ...)
     (void)dprintf(fd, "seed %llu, life %d, second %.6f, I%d: %s\n",
                   (unsigned long long)MACHINE->seed, MACHINE->life, (double)MACHINE->now_us / 1e6,
                   invariant, words);
+    if (invariant == 10)
+        heap_report(fd);
     sched_report(fd);
     MACHINE->end = MACHINE_FAILED;
     MACHINE->exit_code = (int)verdict;
@@ -253,6 +248,7 @@ __attribute__((constructor)) static void begin_life(void)
     (void)backtrace(&frame, 1); /* loads what it needs */
     (void)snprintf(config_path, sizeof config_path, "%s/grapnel.conf", MACHINE->folder);
     open_trace();
+    heap_start();
     files_start();
     sched_start();
     if (MACHINE->token[0] != '\0') { /* otherwise this is the command that makes it */

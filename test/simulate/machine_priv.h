@@ -104,6 +104,10 @@ void sched_report(int fd);
 void sched_enter(void);
 void sched_leave(void);
 
+/* Where the heap has grown since sim_heap_mark(), into a file (heap.c). */
+void heap_report(int fd);
+void heap_start(void);
+
 /* ---- faults (fault.c) ---------------------------------------------------------------------------------------------- */
 
 /* The error of a call that a fault hits, or 0. `call` and `path` count for the disk's. */

@@ -179,3 +179,11 @@ bool model_had_fault(const struct model *m, const char *words, int64_t begin_us,
     }
     return false;
 }
+
+size_t model_segments(const struct model *m)
+{
+    for (const struct model_event *e = m->events; e < m->events + m->event_count; e++)
+        if (strcmp(e->name, "store.segment_started") == 0)
+            return e->count;
+    return 0;
+}

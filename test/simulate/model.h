@@ -97,6 +97,12 @@ struct model_call {
     bool is_disabled; /* READ */
 };
 
+/* Memory and descriptors when nothing has been going on for a while: how many blocks of the heap the server and its
+ * libraries hold, and the most bytes that they and SQLite have held in this life. */
+struct model_rest {
+    size_t blocks, most_bytes, segments /* started so far, in all lives */;
+};
+
 struct model_fault {
     char word[24]; /* of the plan */
     int64_t begin_us, end_us;
@@ -127,6 +133,8 @@ struct model {
     int tenants;
     struct model_limits limits;
     uint64_t lost;
+    struct model_rest rest, rest_later; /* in the end, and after `steady` more messages */
+    size_t steady;
     int64_t quiet_us; /* when faults stopped; 0: not yet */
     bool is_settled;  /* the states below were read after that */
     size_t publish_count, attempt_count, state_count, call_count, fault_count, life_count, event_count;
@@ -152,6 +160,8 @@ struct model_switch *model_switch(struct model *m, int endpoint, const struct mo
 /* A line of the server's log, logfmt; other lines (a panic's) count as the event "?". */
 void model_log_line(struct model *m, int64_t now_us, const char *line, size_t len);
 
+/* How many segments the log says were started. */
+size_t model_segments(const struct model *m);
 /* A text that only the tenant's own things carry. */
 const char *model_canary(int tenant, char out[static MODEL_CANARY_BYTES]);
 uint64_t model_hash(const void *bytes, size_t len);

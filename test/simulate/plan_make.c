@@ -260,6 +260,16 @@ static void make_lives(struct maker *m)
         (void)fprintf(m->out, "at=%.3fs life.reload\n", 1 + maker_real(m) * (m->safety_s - 2));
 }
 
+/* The last that is drawn: the rest of a run is the same with and without it. */
+static void make_steady(struct maker *m)
+{
+    if (!maker_chance(m, 0.25))
+        return;
+    (void)fputs("steady messages=150", m->out);
+    put_whole(m, "tenant", maker_between(m, 1, m->tenants));
+    (void)fputc('\n', m->out);
+}
+
 char *plan_make(uint64_t seed)
 {
     char *text = NULL;
@@ -283,6 +293,7 @@ char *plan_make(uint64_t seed)
     make_ops(&m);
     make_faults(&m);
     make_lives(&m);
+    make_steady(&m);
     if (fclose(m.out) == 0)
         return text;
     free(text);

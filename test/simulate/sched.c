@@ -52,6 +52,11 @@ bool machine_is_on(void)
     return sched.is_on && self != NULL && inside == 0;
 }
 
+bool sched_is_of_world(void)
+{
+    return self != NULL && (inside > 0 || self->is_of_world);
+}
+
 void sched_enter(void)
 {
     inside++;

@@ -18,7 +18,7 @@ struct task {
     void *(*fn)(void *arg);
     void *fn_arg;
     void *result;
-    bool is_over, is_detached;
+    bool is_over, is_detached, is_of_world;
     /* What it waits for: any of these. */
     const char *what;
     bool (*is_ready)(void *arg);
@@ -33,6 +33,8 @@ struct task {
 };
 
 struct task *sched_self(void);
+/* True: the caller is a task of the world, or the machine at work on behalf of one of the server's. Any thread. */
+bool sched_is_of_world(void);
 struct task *sched_task_new(const char *name);
 /* First and last call of a task's thread. */
 void sched_task_begins(struct task *t);

@@ -182,6 +182,28 @@ static void a_life_that_does_not_start_is_noticed(void **state)
     must_break(m, lives_after_a_minute, 10);
 }
 
+static void memory_that_is_not_given_back_is_noticed(void **state)
+{
+    struct model *m = *state;
+    m->steady = 150;
+    m->rest = (struct model_rest){ .blocks = 20000, .most_bytes = 30000000, .segments = 3 };
+    m->rest_later = (struct model_rest){ .blocks = 20060, .most_bytes = 30000000, .segments = 3 };
+    must_hold(m, check_memory);
+    m->rest_later.blocks = 20150;
+    must_break(m, check_memory, 10);
+    m->rest_later.segments = 13;
+    must_hold(m, check_memory);
+}
+
+static void memory_without_a_bound_is_noticed(void **state)
+{
+    struct model *m = *state;
+    m->rest_later.most_bytes = 60000000;
+    must_hold(m, check_memory);
+    m->rest_later.most_bytes = 70000000;
+    must_break(m, check_memory, 10);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, history_open, history_close)
 
 int main(void)
@@ -200,6 +222,8 @@ int main(void)
         T(a_panic_is_noticed),
         T(a_flood_of_one_event_is_noticed),
         T(a_life_that_does_not_start_is_noticed),
+        T(memory_that_is_not_given_back_is_noticed),
+        T(memory_without_a_bound_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,6 +140,7 @@ void sim_spawn(const char *name, void (*fn)(void *arg), void *arg)
     MACHINE_MUST(spawned != NULL);
     *spawned = (struct spawned){ fn, arg };
     struct task *t = sched_task_new(name);
+    t->is_of_world = true;
     t->fn = run_spawned;
     t->fn_arg = spawned;
     (void)sigfillset(&all);

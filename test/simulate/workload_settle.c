@@ -9,6 +9,11 @@
 #include <string.h>
 
 enum { ROUND_S = 5, IDLE_S = 80 /* connections that nobody uses are closed by then */ };
+enum {
+    STEADY_FIRST = 900000 /* a number that no line of a plan has */,
+    STEADY_BEFORE = 20,
+    STEADY_US = 20000
+};
 
 static int endpoint_with_id(const char *id)
 {
@@ -56,13 +61,14 @@ static bool was_read_before(const struct model_publish *p)
     return false;
 }
 
-/* How many deliveries are pending; -1: not all could be read. */
-static long states_read_all(struct http_client *c)
+/* Of the messages from `first` on, with the states of those before them at the beginning of the list: how many
+ * deliveries are pending; -1: not all could be read. */
+static long states_read_since(struct http_client *c, size_t first, size_t states)
 {
     size_t pending = 0;
     struct model *m = &workload->model;
-    m->state_count = 0;
-    for (size_t i = 0; i < m->publish_count; i++) {
+    m->state_count = states;
+    for (size_t i = first; i < m->publish_count; i++) {
         const struct model_publish *p = &m->publishes[i];
         if (p->answer == MODEL_DONE && !was_read_before(p) && !states_read(c, p, &pending))
             return -1;
@@ -97,21 +103,76 @@ static void read_configuration(struct http_client *c)
         workload_list(c, t, 100);
 }
 
-void workload_settle(struct http_client *c)
+/* Until nothing from the message `first` on is pending, or for as long as that may take. */
+static void wait_for_states(struct http_client *c, size_t first)
 {
-    struct model *m = &workload->model;
-    int64_t until_us = m->quiet_us + quiet_max_us();
+    size_t states = workload->model.state_count;
+    int64_t until_us = sim_now_us() + quiet_max_us();
     long pending;
     do {
         sim_sleep(ROUND_S * SIM_SECOND);
-        pending = states_read_all(c);
+        pending = states_read_since(c, first, states);
     } while (pending != 0 && sim_now_us() < until_us);
     if (pending < 0)
         sim_fail(SIM_NO_PROGRESS, 9,
                  "the states of deliveries cannot be read long after all faults stopped");
-    m->is_settled = true;
-    read_configuration(c);
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------------ */
+
+/* When connections that nobody uses are gone. */
+static struct model_rest come_to_rest(struct http_client *c)
+{
     http_client_hang_up(c);
     sim_sleep(IDLE_S * SIM_SECOND);
+    struct sim_heap server = sim_heap(SIM_HEAP_SERVER), libraries = sim_heap(SIM_HEAP_LIBRARIES);
+    return (struct model_rest){ .blocks = server.blocks + libraries.blocks,
+                                .most_bytes = server.most_bytes + libraries.most_bytes +
+                                              sim_heap(SIM_HEAP_SQLITE).most_bytes,
+                                .segments = model_segments(&workload->model) };
+}
+
+/* Until all of them have arrived, and everything is at rest again. */
+static struct model_rest publish_steadily(struct http_client *c, const struct plan_line *steady,
+                                          int64_t from, int64_t to)
+{
+    char number[24];
+    size_t first = workload->model.publish_count;
+    struct plan_line line = { .word = PLAN_OP_PUBLISH,
+                              .field_count = 2,
+                              .fields = { { "n", number },
+                                          { "tenant", plan_text(steady, "tenant", "1") } } };
+    for (int64_t i = from; i < to; i++) {
+        (void)snprintf(number, sizeof number, "%lld", (long long)(STEADY_FIRST + i));
+        workload_operate(c, &line);
+        sim_sleep(STEADY_US);
+    }
+    wait_for_states(c, first);
+    return come_to_rest(c);
+}
+
+/* What a message takes it gives back. The first ones fill what is kept of the tenant and for the next attempts. */
+static void measure_memory(struct http_client *c)
+{
+    struct model *m = &workload->model;
+    const struct plan_line *steady = plan_find(&workload_plan, PLAN_STEADY);
+    if (steady == NULL) {
+        m->rest = m->rest_later = come_to_rest(c);
+        return;
+    }
+    m->steady = (size_t)plan_int(steady, "messages", 0);
+    m->rest = publish_steadily(c, steady, 0, STEADY_BEFORE);
+    sim_heap_mark();
+    m->rest_later = publish_steadily(c, steady, STEADY_BEFORE, STEADY_BEFORE + (int64_t)m->steady);
+}
+
+void workload_settle(struct http_client *c)
+{
+    struct model *m = &workload->model;
+    m->state_count = 0;
+    wait_for_states(c, 0);
+    m->is_settled = true;
+    read_configuration(c);
+    measure_memory(c);
     m->lives[m->life_count - 1].fds_quiet = sim_server_fds();
 }
