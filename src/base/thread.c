@@ -55,6 +55,7 @@ static void state_init(struct thread_state *state, const char *name, enum thread
 {
     MUST(pthread_setspecific(end_key, state) == 0); /* one of the first keys: needs no memory */
     atomic_store_explicit(&state->depth, 0, memory_order_relaxed);
+    atomic_store_explicit(&state->since_us, 0, memory_order_relaxed);
     atomic_store_explicit(&state->kind, (int)kind, memory_order_relaxed);
     thread_words_store(state->name, 2, name, strlen(name));
     thread_words_load(state->name, 2, own_name);

@@ -24,6 +24,8 @@ struct thread_state {
     atomic_int kind;
     atomic_uint depth; /* may exceed ACTIVITY_DEPTH: deeper ones are counted only */
     struct activity stack[ACTIVITY_DEPTH];
+    _Atomic int64_t since_us; /* see activity_begin(); 0: no such work */
+    _Atomic(const char *) work;
 };
 
 /* The calling thread's; takes a slot on first use. */

@@ -2,8 +2,10 @@
  *
  * Watches the loops from a thread of its own: every second each loop is sent a task; one that has not
  * run it for seconds is blocked by something that should be on a worker, and the log then says what
- * every thread is doing. systemd's watchdog is fed only while all loops turn. It also ends a node that another one
- * has replaced.
+ * every thread is doing. systemd's watchdog is fed only while all loops turn. Threads that block by their nature, the
+ * store's, say themselves when they begin work that others wait for (base/activity.h); one that is stuck in it is told of
+ * in the same way, and goes on being waited for: a slow disk is no faster after a restart. It also ends a node that
+ * another one has replaced.
  */
 #include "server/watchdog_priv.h"
 
@@ -15,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { BEAT_US = 1000000, SILENT_US = 5000000, ACTIVITY_MAX = 8192 };
+enum { BEAT_US = 1000000, SILENT_US = ACTIVITY_STUCK_US, ACTIVITY_MAX = 8192 };
 
 struct beat {
     struct loop_task task;
@@ -29,6 +31,7 @@ struct server_watchdog {
     struct thread *thread;
     int stop_fd;
     struct beat beats[SERVER_LOOPS_MAX];
+    struct activity_work stuck[THREAD_SLOTS]; /* since_us 0: it is not */
 };
 
 /* On the watched loop. */
@@ -73,6 +76,34 @@ static bool watchdog_check(struct server_watchdog *w, size_t at, int64_t now_us)
     return silent_us <= SILENT_US;
 }
 
+static void say_stuck(const struct activity_work *work, int64_t silent_us)
+{
+    struct buf doing;
+
+    buf_init(&doing, ACTIVITY_MAX);
+    activity_describe(&doing);
+    LOG(SERVER_THREAD_STUCK, F_TEXT("thread", work->thread), F_TEXT("at", work->what),
+        F_INT("silent_ms", silent_us / 1000), F_STR("doing", buf_str(&doing)));
+    buf_fini(&doing);
+}
+
+static void watchdog_check_thread(struct server_watchdog *w, unsigned slot, int64_t now_us)
+{
+    struct activity_work *stuck = &w->stuck[slot], work;
+    bool is_at_work = activity_work(slot, &work);
+
+    if (stuck->since_us != 0 && (!is_at_work || work.since_us != stuck->since_us)) {
+        LOG(SERVER_THREAD_BACK, F_TEXT("thread", stuck->thread));
+        metrics_add(METRIC_SERVER_THREADS_STUCK, -1);
+        stuck->since_us = 0;
+    }
+    if (is_at_work && stuck->since_us == 0 && now_us - work.since_us > ACTIVITY_STUCK_US) {
+        *stuck = work;
+        metrics_add(METRIC_SERVER_THREADS_STUCK, 1);
+        say_stuck(&work, now_us - work.since_us);
+    }
+}
+
 /* Another node goes on with what this one had. Whatever it still does is refused by the store or done twice, so it
  * ends here and now; nothing that was answered is lost with it, as with kill -9. */
 static void end_if_replaced(struct server *s)
@@ -97,6 +128,8 @@ static void watchdog_watch(void *arg)
         bool all_turn = true;
         for (size_t i = 0; i < w->server->loop_count; i++)
             all_turn = watchdog_check(w, i, clock_mono_us(clock_system())) && all_turn;
+        for (unsigned slot = 0; slot < THREAD_SLOTS; slot++)
+            watchdog_check_thread(w, slot, clock_mono_us(clock_system()));
         if (all_turn)
             server_notify("WATCHDOG=1");
     }
@@ -147,4 +180,10 @@ void server_watchdog_describe(struct server_watchdog *w, struct buf *out)
     for (size_t i = 0; i < w->server->loop_count; i++)
         buf_say(out, "%s waiting_us=%lld\n", w->server->loops[i].name,
                 (long long)server_watchdog_waiting_us(w, i));
+    struct activity_work work;
+    int64_t now_us = clock_mono_us(clock_system());
+    for (unsigned slot = 0; slot < THREAD_SLOTS; slot++)
+        if (activity_work(slot, &work))
+            buf_say(out, "%s at=\"%s\" since_us=%lld\n", work.thread, work.what,
+                    (long long)(now_us - work.since_us));
 }

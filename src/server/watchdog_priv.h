@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Saying when a loop has been silent.
+ * Saying when a loop has been silent, or a thread of the store stuck.
  */
 #pragma once
 
@@ -11,5 +11,6 @@ struct server_watchdog *server_watchdog_new(struct server *s); /* NULL: no descr
 void server_watchdog_free(struct server_watchdog *w);
 /* How long ago this loop was asked to turn, if it has not since; 0: it turns. Any thread. */
 int64_t server_watchdog_waiting_us(struct server_watchdog *w, size_t loop);
-/* Appends a line a loop: its name and how long ago it turned. Any thread. */
+/* Appends a line a loop: its name and how long ago it turned; and one for each thread that is at work that others wait
+ * for, and since when. Any thread. */
 void server_watchdog_describe(struct server_watchdog *w, struct buf *out);

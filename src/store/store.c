@@ -247,9 +247,27 @@ enum rc store_due_list(struct store *s, int64_t endpoint, int64_t after_due_us,
     return s->backend->due_list(s, endpoint, after_due_us, after_message, max, out, count);
 }
 
+/* Whoever writes what is submitted has to come to its end. */
+static enum rc health_of_writers(struct buf *why)
+{
+    struct activity_work work;
+    int64_t now_us = clock_mono_us(clock_system());
+    for (unsigned slot = 0; slot < THREAD_SLOTS; slot++) {
+        if (!activity_work(slot, &work) || work.kind != THREAD_STORE ||
+            now_us - work.since_us <= ACTIVITY_STUCK_US)
+            continue;
+        if (why != NULL)
+            buf_say(why, "the store's writer has waited for %lld s, at \"%s\"",
+                    (long long)(now_us - work.since_us) / 1000000, work.what);
+        return RC_BUSY;
+    }
+    return RC_OK;
+}
+
 enum rc store_health(struct store *s, struct buf *why)
 {
-    return s->backend->health(s, why);
+    enum rc rc = s->backend->health(s, why);
+    return rc == RC_OK ? health_of_writers(why) : rc;
 }
 
 bool store_may_deliver(struct store *s)

@@ -80,8 +80,8 @@ int64_t store_shown_us(struct store *s, int64_t own_us);
 int64_t store_own_us(struct store *s, int64_t wall_us);
 
 /* Is the store able to accept? RC_OK, RC_LIMIT (disk nearly full), RC_IO (the last commit failed, or
- * the file that messages go to could not be synced and there is no other yet, or the database is away), RC_DENIED (another
- * node has taken this one's place: for good). Any thread, cheap. */
+ * the file that messages go to could not be synced and there is no other yet, or the database is away), RC_BUSY (a commit has been
+ * under way for more than ACTIVITY_STUCK_US), RC_DENIED (another node has taken this one's place: for good). Any thread, cheap. */
 enum rc store_health(struct store *s, struct buf *why);
 
 /* May deliveries be sent now? Not by a node that cannot tell whether another one has taken its place. Any thread, cheap. */

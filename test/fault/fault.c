@@ -2,7 +2,8 @@
  *
  * A preloaded object that makes system calls of an unchanged server fail. What it does stands in a file that
  * the driver shares (GRAPNEL_FAULT): which kind of call, after how many more of it, with which error, and for
- * how many calls. It counts calls of each kind, so that the driver knows which there are to fail.
+ * how many calls. A negative error is a call that goes well, so many milliseconds later. It counts calls of each kind,
+ * so that the driver knows which there are to fail.
  *
  * Calls on files count where the file lies in the store (GRAPNEL_FAULT_STORE): the rest is configuration and
  * certificates. Of epoll_ctl only adding counts: nothing else can be refused for want of anything.
@@ -93,8 +94,11 @@ static bool fails(enum kind kind)
         atomic_fetch_sub(&control->count, 1) <= 0)
         return false;
     atomic_fetch_add(&control->failed, 1);
-    errno = (int)atomic_load(&control->error);
-    return true;
+    int error = (int)atomic_load(&control->error);
+    if (error < 0)
+        (void)usleep((useconds_t)-error * 1000);
+    errno = error;
+    return error > 0;
 }
 
 static bool in_store(const char *path)

@@ -13,6 +13,7 @@ import json
 import mmap
 import os
 import pathlib
+import re
 import struct
 import sys
 import threading
@@ -32,11 +33,13 @@ KINDS = {"open": errno.EMFILE, "fsync": errno.EIO, "fdatasync": errno.EIO, "rena
          "getrandom": errno.ENOSYS}
 MAY_END_THE_SERVER = {"fsync", "fdatasync", "pwrite", "write", "ftruncate"}  # a store that cannot keep its word
 FOR_EVER = 1 << 40
+STUCK_MS = 10000  # the watchdog says so after 5 s
+DEBUG_TOKEN = "a-token-for-debugging"
 AFTER = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55] if os.environ.get("GRAPNEL_FAULT_ALL") else [2]
 MESSAGES = 15
 FLAGS = ["deliver.retry=" + ",".join(["100ms"] * 8 + ["1s"] * 24), "deliver.jitter=0", "deliver.breaker_time=100ms",
          "deliver.breaker_time_max=300ms", "deliver.timeout=3s", "store.segment_messages=8", "server.loops=2",
-         "server.workers=2", "transform.processes=1", "fetch.idle_max=2"]
+         "server.workers=2", "transform.processes=1", "fetch.idle_max=2", "debug.enabled=true", f"debug.token={DEBUG_TOKEN}"]
 
 
 class Faults:
@@ -54,9 +57,13 @@ class Faults:
     def _get(self, at):
         return struct.unpack("=q", self.map[at * 8:at * 8 + 8])[0]
 
-    def arm(self, kind, after, count):
-        for at, value in ((1, after), (2, count), (3, KINDS[kind]), (4, 0), (0, list(KINDS).index(kind))):
+    def arm(self, kind, after, count, error=None):
+        for at, value in ((1, after), (2, count), (3, error or KINDS[kind]), (4, 0), (0, list(KINDS).index(kind))):
             self._put(at, value)
+
+    def slow(self, kind, milliseconds):
+        """The next call of the kind goes well, so much later."""
+        self.arm(kind, 0, 1, -milliseconds)
 
     def heal(self):
         self._put(0, -1)
@@ -206,4 +213,28 @@ def test_at_the_start_a_failing_call_is_an_error_with_words_or_none_at_all(world
                 world.load(first)
                 first += MESSAGES
             world.end(kind)
+    world.account()
+
+
+def test_a_sync_that_takes_long_is_said_everywhere_and_ends_nothing(world):
+    world.set_up()
+    world.start(True)
+    wait_until(world.is_up, "the start")
+    world.faults.slow("fdatasync", STUCK_MS)
+    publishing = threading.Thread(target=world.load, args=(0,))
+    publishing.start()
+    server = world.server
+    server.wait_log("server.thread_stuck .*thread=store at=\"commits a group\"")
+    health = server.raw("GET", "/api/v1/health")
+    assert health.status == 500
+    assert re.search(r'the store.s writer has waited for \d+ s, at .*commits a group', health.body.decode())
+    assert server.metrics()["grapnel_threads_stuck"] == 1
+    debug = {"authorization": f"Bearer {DEBUG_TOKEN}"}
+    assert re.search(r'^store at="commits a group" since_us=[1-9]\d{6,}', server.raw("GET", "/debug/loops", headers=debug).body.decode(), re.M)
+    assert re.search(r"^store: commits a group for [1-9]\d{3,} ms", server.raw("GET", "/debug/threads", headers=debug).body.decode(), re.M)
+    server.wait_log("server.thread_back .*thread=store")
+    publishing.join()
+    assert server.raw("GET", "/api/v1/health").status == 200
+    assert server.metrics()["grapnel_threads_stuck"] == 0
+    world.end("fdatasync")
     world.account()

@@ -36,6 +36,7 @@ static enum rc move_bulk(const struct store_files *s, struct db *db)
     int64_t left = s->base.o.wal_little + 1;
     enum rc rc = RC_OK;
     for (int i = 0; rc == RC_OK && i < WAL_PASSES && left > s->base.o.wal_little; i++) {
+        activity_moved();
         rc = db_checkpoint(db, false, &left);
         if (rc == RC_OK && left > 0 && !s->base.o.no_sync)
             rc = db_sync(db); /* one that moved all of it has done so */
@@ -81,6 +82,7 @@ static void move_logs(struct store_files *s, struct mover *m)
         if (atomic_load(&seg->wal_pages) < s->base.o.wal_soft || atomic_load(&seg->wal_helped) ||
             atomic_load(&seg->sync_failed))
             continue;
+        activity_moved();
         if (mover_open(m, seg) == RC_OK && move_bulk(s, m->db) == RC_OK)
             atomic_store(&seg->wal_helped, true);
         if (m->db != NULL && db_is_stale(m->db))
@@ -158,6 +160,7 @@ static void seal_and_retire(struct store_files *s)
     for (size_t i = 0; i + 1 < list.count; i++) {
         struct store_segment *seg = list.at[i];
         int64_t ended_us = store_key_time_us(list.at[i + 1]->start);
+        activity_moved();
         bool is_sealed =
             mind_keys(s, seg, ended_us + atomic_load(&s->base.idempotency_us) < now_us);
         if (ended_us <= keep_from_us && atomic_load(&seg->pending) == 0)
@@ -303,6 +306,11 @@ static void refresh_gauges(struct store_files *s)
 
 /* --- the thread ----------------------------------------------------------------------------------------- */
 
+struct keeper_turns {
+    size_t expire;
+    int64_t keep_time_us; /* when next */
+};
+
 /* What is kept only matters after the machine was started anew, and may then be some minutes old. */
 static void mind_time(struct store_files *s, int64_t now_us, int64_t *next_keep_us)
 {
@@ -313,12 +321,30 @@ static void mind_time(struct store_files *s, int64_t now_us, int64_t *next_keep_
     store_time_keep(&s->base);
 }
 
+/* Each step may have to wait for the disk, or for a lock of whoever waits for it. */
+static void keeper_round(struct store_files *s, int64_t now_us, struct keeper_turns *turns)
+{
+    mind_time(s, now_us, &turns->keep_time_us);
+    store_config_checkpoint(&s->base.config);
+    activity_moved();
+    store_audit_forget(&s->base);
+    activity_moved();
+    seal_and_retire(s);
+    activity_moved();
+    group_keys(s);
+    activity_moved();
+    expire_payloads(s, &turns->expire);
+    watch_disk(s);
+    watch_health(s);
+    refresh_gauges(s);
+}
+
 static void keeper_run(void *arg)
 {
     struct store_files *s = arg;
     struct mover mover = { 0 };
-    int64_t next_round_us = 0, next_keep_us = clock_mono_us(clock_system()) + KEEP_TIME_US;
-    size_t turn = 0;
+    int64_t next_round_us = 0;
+    struct keeper_turns turns = { .keep_time_us = clock_mono_us(clock_system()) + KEEP_TIME_US };
     /* Of this thread only, on Linux. Moving a log takes a processor for some milliseconds. */
     (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
     mutex_lock(&s->keeper_lock);
@@ -327,20 +353,14 @@ static void keeper_run(void *arg)
             (void)cond_wait_until(&s->keeper_wake, &s->keeper_lock, next_round_us);
         s->keeper_asked = false;
         mutex_unlock(&s->keeper_lock);
+        activity_begin("keeps the store", STR_NONE);
         move_logs(s, &mover);
         int64_t now_us = clock_mono_us(clock_system());
         if (now_us >= next_round_us || atomic_exchange(&s->keeper_round, false)) {
             next_round_us = now_us + ROUND_US;
-            mind_time(s, now_us, &next_keep_us);
-            store_config_checkpoint(&s->base.config);
-            store_audit_forget(&s->base);
-            seal_and_retire(s);
-            group_keys(s);
-            expire_payloads(s, &turn);
-            watch_disk(s);
-            watch_health(s);
-            refresh_gauges(s);
+            keeper_round(s, now_us, &turns);
         }
+        activity_end();
         mutex_lock(&s->keeper_lock);
     }
     mutex_unlock(&s->keeper_lock);

@@ -392,8 +392,11 @@ static void queue_run(void *arg)
             return;
         if (jobs == NULL)
             continue;
+        activity_begin("commits a group", STR_NONE);
         store_group_run(s, jobs);
+        activity_moved();
         after_group(s);
+        activity_end();
     }
 }
 

@@ -415,8 +415,10 @@ void store_remembered_group(struct store_files *s, struct store_segment *const *
     for (size_t i = 0; i < count; i++)
         keys += store_key_file_count(segments[i]->key_file);
     struct store_key_group *g = store_key_group_new(keys);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         store_key_group_add_file(g, segments[i]->key_file);
+        activity_moved();
+    }
     mutex_lock(&s->keys_lock);
     for (size_t i = 0; i < count; i++) {
         add_table(g, &segments[i]->keys);

@@ -385,8 +385,11 @@ static void accept_run(void *arg)
             break;
         if (jobs != NULL)
             jobs = without_unfit(a, jobs);
-        if (jobs != NULL)
-            run_group(a, jobs);
+        if (jobs == NULL)
+            continue;
+        activity_begin("commits a group", STR_NONE);
+        run_group(a, jobs);
+        activity_end();
     }
     store_postgres_accept_rows_fini(&a->rows);
     store_postgres_group_keys_fini(&a->keys);

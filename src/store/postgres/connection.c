@@ -34,6 +34,7 @@ static void conn_finish(struct postgres_conn *c)
 
 static void conn_lose(struct postgres_conn *c, const char *words)
 {
+    activity_moved();
     if (c->rc == RC_OK)
         conn_say(c, words);
     c->rc = RC_IO;
@@ -105,6 +106,7 @@ void store_postgres_conn_close(struct postgres_conn *c)
 
 static void exchange_begin(struct postgres_conn *c)
 {
+    activity_moved(); /* each exchange has its time, and an end */
     c->rc = RC_OK;
     c->is_lost = false;
     c->state[0] = c->words[0] = '\0';
@@ -143,6 +145,7 @@ static PGconn *conn_dial(const char *url, const struct db_host *host, bool takes
 static bool conn_try(struct postgres_conn *c, const struct db_host *host)
 {
     conn_finish(c);
+    activity_moved();
     c->rc = RC_OK;
     c->pg = conn_dial(c->url, host, false);
     if (c->pg != NULL && db_dial_was_standby(PQerrorMessage(c->pg))) {
@@ -189,6 +192,7 @@ static bool wait_for_server(struct postgres_conn *c)
         conn_lose(c, "the database did not answer in time");
         return false;
     }
+    activity_moved();
     if ((p.revents & ~POLLOUT) != 0 && PQconsumeInput(c->pg) == 0) {
         conn_lose(c, PQerrorMessage(c->pg));
         return false;

@@ -253,7 +253,9 @@ static void keeper_run(void *arg)
         if (s->keeper_stop || !is_due)
             continue;
         mutex_unlock(&s->keeper_lock);
+        activity_begin("keeps the store", STR_NONE);
         keeper_round(s, &turns);
+        activity_end();
         next_round_us = clock_mono_us(clock_system()) + ROUND_US;
         mutex_lock(&s->keeper_lock);
     }

@@ -345,9 +345,11 @@ static void beat_run(void *arg)
         s->beat_at_once = false;
         mutex_unlock(&s->beat_lock);
         next_us = clock_mono_us(clock_system()) + BEAT_US;
+        activity_begin("renews its lease", STR_NONE);
         enum rc rc = store_postgres_member_beat(s);
         if (rc == RC_OK) /* else the lease tells */
             store_postgres_nodes_read(s);
+        activity_end();
         mutex_lock(&s->beat_lock);
     }
     mutex_unlock(&s->beat_lock);

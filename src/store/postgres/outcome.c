@@ -279,12 +279,14 @@ static void outcome_run(void *arg)
             store_postgres_queue_take(w->writer, s->base.o.group_max, spill_us);
         if (jobs == NULL && store_postgres_queue_is_stopping(w->writer))
             break;
+        activity_begin("records a group", STR_NONE);
         if (jobs != NULL)
             run_group(w, jobs);
-        if (clock_mono_us(clock_system()) < spill_us)
-            continue;
-        spill_round(w);
-        spill_us = clock_mono_us(clock_system()) + SPILL_US;
+        if (clock_mono_us(clock_system()) >= spill_us) {
+            spill_round(w);
+            spill_us = clock_mono_us(clock_system()) + SPILL_US;
+        }
+        activity_end();
     }
     store_postgres_spill_fini(&w->spill);
     store_postgres_loaded_fini(&w->group.loaded);

@@ -154,6 +154,34 @@ static void describes_what_threads_do(void **state)
     buf_fini(&text);
 }
 
+static void work_that_others_wait_for_has_a_time(void **state)
+{
+    struct activity_work work;
+    struct buf text;
+    (void)state;
+    buf_init(&text, 4096);
+    int64_t before_us = clock_mono_us(clock_system());
+    assert_false(activity_work(thread_slot(), &work));
+    activity_moved(); /* nothing to move */
+    assert_false(activity_work(thread_slot(), &work));
+    activity_begin("commits", STR_NONE);
+    assert_true(activity_work(thread_slot(), &work));
+    assert_string_equal(work.thread, "main");
+    assert_string_equal(work.what, "commits");
+    assert_int_equal(work.kind, THREAD_MAIN);
+    int64_t began_us = work.since_us;
+    assert_true(began_us >= before_us);
+    while (clock_mono_us(clock_system()) == began_us)
+        continue;
+    activity_moved();
+    assert_true(activity_work(thread_slot(), &work) && work.since_us > began_us);
+    activity_describe(&text);
+    assert_true(str_contains(buf_str(&text), STR("main: commits for 0 ms\n")));
+    activity_end();
+    assert_false(activity_work(thread_slot(), &work));
+    buf_fini(&text);
+}
+
 static void be_busy(void *arg)
 {
     atomic_bool *is_over = arg;
@@ -221,6 +249,7 @@ int main(void)
         cmocka_unit_test(threads_meet_under_a_lock),
         cmocka_unit_test(waiting_ends_at_its_deadline),
         cmocka_unit_test(describes_what_threads_do),
+        cmocka_unit_test(work_that_others_wait_for_has_a_time),
         cmocka_unit_test(describing_while_threads_work_is_safe),
         cmocka_unit_test(more_threads_than_there_are_slots_are_refused),
     };
