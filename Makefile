@@ -8,6 +8,8 @@ MINUTES ?= 10
 HOURS ?= 1
 VERSION = $(shell sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
 SAN_OPTIONS = -Db_lundef=false -Dtests=true
+SIMULATED = build/$(if $(SANITIZE),asan,gcc)
+COMMA = ,
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test check crash fault chaos chaos-cluster cluster simulate mutants pictures bench bench-cluster soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
@@ -63,11 +65,11 @@ chaos-cluster:   ## disturb three nodes and their database at random, and accoun
 	@ninja -C build/gcc -j $(JOBS) grapnel
 	@GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python test/cluster/chaos.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-simulate:        ## play simulated servers until the time is over, a failing seed is kept (HOURS=1, SEED=n or PLAN=file: only that)
+simulate:        ## play simulated servers until the time is over, a failing seed is kept (HOURS=1, SEED=n or PLAN=file: only that; SANITIZE=1)
 	@tools/install test
-	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
-	@ninja -C build/gcc -j $(JOBS) grapnel test/simulate/simulate test/simulate/libworkload.so
-	@tools/simulate --jobs=$(JOBS) $(if $(PLAN),$(PLAN),$(if $(SEED),--seeds=$(SEED),--hours=$(HOURS)))
+	@test -f $(SIMULATED)/build.ninja || $(if $(SANITIZE),CC=clang) meson setup $(SIMULATED) $(if $(SANITIZE),-Db_sanitize=address$(COMMA)undefined $(SAN_OPTIONS),-Dtests=true)
+	@ninja -C $(SIMULATED) -j $(JOBS) grapnel test/simulate/simulate test/simulate/libworkload.so
+	@tools/simulate --build=$(SIMULATED) --jobs=$(JOBS) $(if $(PLAN),$(PLAN),$(if $(SEED),--seeds=$(SEED),--hours=$(HOURS)))
 
 mutants:         ## make known faults one at a time, and see that the store's tests and the simulator notice them (T="one another")
 	@tools/install test

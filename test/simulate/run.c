@@ -86,8 +86,16 @@ _Noreturn static void become_server(const struct run *run, const char *out,
     struct rlimit cores = { 0, 0 };
     (void)snprintf(preload, sizeof preload, "LD_PRELOAD=%s", run->object);
     (void)snprintf(kept, sizeof kept, "SIMULATE_KEPT=%s", run->kept);
+    /* A sanitizer that looks at the clock while it holds its locks would give the baton away with them. */
     const char *environment[] = {
-        preload, kept, "TZ=UTC", "LC_ALL=C", "OPENSSL_ia32cap=~0x4000000000000010", NULL
+        preload,
+        kept,
+        "TZ=UTC",
+        "LC_ALL=C",
+        "OPENSSL_ia32cap=~0x4000000000000010",
+        "ASAN_OPTIONS=allocator_release_to_os_interval_ms=-1:detect_leaks=0",
+        "UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1",
+        NULL
     };
     int fd = open(out, O_WRONLY | O_CREAT | O_APPEND, 0600);
     cpu_set_t one;
