@@ -127,6 +127,7 @@ struct model_event {
 struct model_limits {
     int64_t window_max, timeout_us, retry_min_us /* shortest delay, jitter taken off */, retry_sum_us, breaker_max_us;
     int64_t lag_us; /* at most so long something is under way between server and world */
+    int64_t answer_lag_us; /* and so much longer an answer takes on a connection that was made while the network was slow */
 };
 
 struct model {

@@ -131,6 +131,8 @@ static void a_slow_answer_needs_a_fault(void **state)
     went_wrong(m, "disk.slow", 0.5, 1.5);
     assert_true(check_answer_time(m, "a call", 1000000, 7000000, &broken));
     assert_false(check_answer_time(m, "a call", 20000000, 27000000, &broken));
+    m->limits.answer_lag_us = 3000000;
+    assert_true(check_answer_time(m, "a call", 20000000, 27000000, &broken));
 }
 
 static void an_error_that_no_fault_explains_is_noticed(void **state)

@@ -87,14 +87,14 @@ static int64_t schedule_us(int64_t *shortest_us)
     return sum_us;
 }
 
-/* What may be under way between the server and the world at most. */
-static int64_t plan_lag_us(void)
+/* What may be under way between the server and the world at most, if a slow way takes its delay so many times. */
+static int64_t plan_lag_us(int64_t times)
 {
     int64_t lag_us = 100 * SIM_MS;
     for (size_t i = 0; i < workload_plan.count; i++) {
         const struct plan_line *l = &workload_plan.lines[i];
         if (l->word == PLAN_NET_SLOW)
-            lag_us += 20 * plan_us(l, "by", 0);
+            lag_us += times * plan_us(l, "by", 0);
         if (l->word == PLAN_NET_CHOP)
             lag_us += 2 * SIM_SECOND;
     }
@@ -109,7 +109,8 @@ static void take_limits(struct model_limits *l)
     l->window_max = strtoll(option_of("deliver.window_max", "64"), NULL, 10);
     l->timeout_us = option_us("deliver.timeout", "15s");
     l->breaker_max_us = option_us("deliver.breaker_time_max", "5m");
-    l->lag_us = plan_lag_us();
+    l->lag_us = plan_lag_us(20);
+    l->answer_lag_us = plan_lag_us(4); /* up to twice, there and back */
 }
 
 static void take_sizes(void)
