@@ -28,6 +28,10 @@
 
 enum { PID = 1000, PROCESSORS = 2 };
 
+int argon2id_hash_encoded(uint32_t passes, uint32_t memory_kib, uint32_t lanes,
+                          const void *password, size_t len, const void *salt, size_t salt_len,
+                          size_t hash_len, char *text, size_t text_size);
+
 int64_t sim_now_us(void)
 {
     return MACHINE->now_us;
@@ -237,6 +241,18 @@ int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *out)
     for (int i = 0; i < PROCESSORS; i++)
         CPU_SET_S((size_t)i, size, out);
     return 0;
+}
+
+/* What makes a password's hash costly is its purpose, and half of a start here. The text says at what cost it was made. */
+int argon2id_hash_encoded(uint32_t passes, uint32_t memory_kib, uint32_t lanes,
+                          const void *password, size_t len, const void *salt, size_t salt_len,
+                          size_t hash_len, char *text, size_t text_size)
+{
+    enum { LEAST_KIB = 8 /* for a lane */ };
+    if (machine_is_on())
+        memory_kib = LEAST_KIB;
+    return REAL(argon2id_hash_encoded)(passes, memory_kib, lanes, password, len, salt, salt_len,
+                                       hash_len, text, text_size);
 }
 
 int getrusage(__rusage_who_t who, struct rusage *out)

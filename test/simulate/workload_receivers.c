@@ -77,11 +77,13 @@ static struct model_attempt *request_note(int endpoint, const struct http_reques
 /* The first line of that word which holds for the endpoint now and hits; NULL: none. */
 static const struct plan_line *line_that_hits(enum plan_word word, int endpoint)
 {
-    for (size_t i = 0; i < workload_plan.count && workload->model.quiet_us == 0; i++) {
-        const struct plan_line *l = &workload_plan.lines[i];
-        int64_t for_us = plan_us(l, "for", 0);
-        if (l->word != word || plan_int(l, "endpoint", 0) != endpoint || l->at_us > sim_now_us() ||
-            l->at_us + for_us <= sim_now_us())
+    const struct plan_line *end = workload_plan.lines + workload_plan.count;
+    if (workload->model.quiet_us != 0)
+        return NULL;
+    for (const struct plan_line *l = workload_plan.lines; l < end && l->at_us <= sim_now_us();
+         l++) {
+        if (l->word != word || plan_int(l, "endpoint", 0) != endpoint ||
+            l->at_us + plan_us(l, "for", 0) <= sim_now_us())
             continue;
         if ((double)sim_dice(SIM_RECEIVERS, 1000000) < plan_real(l, "rate", 1) * 1e6)
             return l;

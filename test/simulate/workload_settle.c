@@ -53,10 +53,11 @@ static bool states_read(struct http_client *c, const struct model_publish *p, si
     return is_read;
 }
 
+/* Only a key leads to the same message again. */
 static bool was_read_before(const struct model_publish *p)
 {
-    for (const struct model_publish *q = workload->model.publishes; q < p; q++)
-        if (q->answer == MODEL_DONE && strcmp(q->id, p->id) == 0)
+    for (const struct model_publish *q = workload->model.publishes; p->key != 0 && q < p; q++)
+        if (q->key == p->key && q->answer == MODEL_DONE && strcmp(q->id, p->id) == 0)
             return true;
     return false;
 }
