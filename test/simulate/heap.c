@@ -28,7 +28,7 @@ struct head {
     uint32_t offset; /* of the block, from what libc gave */
     uint32_t place;
 };
-enum { HEAD = sizeof(struct head), PAGE = 4096, PLACES = 32768, REPORTED = 12 };
+enum { HEAD = sizeof(struct head), PAGE = 4096, PLACES = 32768, REPORTED = 12, KEPT_MOST = 32 * 1024 * 1024 };
 _Static_assert(HEAD % 16 == 0, "blocks are aligned as libc's");
 
 static struct place {
@@ -74,8 +74,12 @@ static int note_range(struct dl_phdr_info *object, size_t size, void *arg)
     return 0;
 }
 
+/* One thread runs at a time, so one arena will do; and what was given back is wanted again soon. */
 void heap_start(void)
 {
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_MOST);
+    (void)mallopt(M_MMAP_THRESHOLD, KEPT_MOST);
     (void)dl_iterate_phdr(note_range, NULL);
 }
 
