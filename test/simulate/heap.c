@@ -28,7 +28,13 @@ struct head {
     uint32_t offset; /* of the block, from what libc gave */
     uint32_t place;
 };
-enum { HEAD = sizeof(struct head), PAGE = 4096, PLACES = 32768, REPORTED = 12, KEPT_MOST = 32 * 1024 * 1024 };
+enum {
+    HEAD = sizeof(struct head),
+    PAGE = 4096,
+    PLACES = 32768,
+    REPORTED = 12,
+    KEPT_MOST = 32 * 1024 * 1024
+};
 _Static_assert(HEAD % 16 == 0, "blocks are aligned as libc's");
 
 static struct place {
