@@ -227,7 +227,18 @@ def test_nothing_acknowledged_is_lost_when_the_node_at_work_and_then_the_primary
         balancer.end()
 
 
-@needs_haproxy
+def is_healthy(node):
+    """What the container's check says."""
+    words = [word.replace("8071", str(node.port)) for word in SERVICES["node1"]["healthcheck"]["test"][1:]]
+    return subprocess.run(words, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def test_the_nodes_are_healthy_until_they_end(nodes):
+    assert all(is_healthy(node) for node in nodes)
+    nodes[0].kill()
+    assert [is_healthy(node) for node in nodes] == [False, True, True]
+
+
 def test_the_doctor_finds_no_fault_with_the_databases(databases, nodes):
     node = at_work(nodes)
     said = node.run("doctor", f"--store.dir={node.store}", "--server.listen=127.0.0.1:0").stdout
