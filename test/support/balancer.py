@@ -4,6 +4,7 @@ import collections
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 
 import postgres_server
@@ -29,8 +30,12 @@ class Balancer(Node):
         self.config.write_text(self.configuration())
         with self.said.open("wb") as out:
             self.proxy = subprocess.Popen([HAPROXY, "-db", "-f", self.config], stdout=out, stderr=subprocess.STDOUT,
-                                          preexec_fn=postgres_server.end_with_parent)
-        wait_until(self.is_well, "HAProxy to see a node that is well")
+                                          preexec_fn=lambda: postgres_server.end_with_parent(signal.SIGTERM))
+        try:
+            wait_until(self.is_well, "HAProxy to see a node that is well")
+        except BaseException:
+            self.end()
+            raise
 
     def configuration(self):
         text, count = re.subn(r"^    bind :8071$", f"    bind 127.0.0.1:{self.port}", CONFIGURATION.read_text(), flags=re.MULTILINE)

@@ -61,9 +61,9 @@ def as_user(user):
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
 
 
-def end_with_parent():
-    """Should this program be killed, the server ends, too."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+def end_with_parent(number=signal.SIGQUIT):
+    """Should this program be killed, the server ends, too: by PostgreSQL's signal, or by another server's."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def wait_until_ready(server, folder, where, log):
