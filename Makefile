@@ -12,7 +12,7 @@ SIMULATED = build/$(if $(SANITIZE),asan,gcc)
 COMMA = ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash fault chaos chaos-cluster cluster simulate mutants pictures bench bench-cluster soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
+.PHONY: help run build test check crash fault chaos chaos-cluster cluster failover simulate mutants pictures bench bench-cluster soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,13 @@ chaos-cluster:   ## disturb three nodes and their database at random, and accoun
 	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
 	@ninja -C build/gcc -j $(JOBS) grapnel
 	@GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python test/cluster/chaos.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+failover:        ## kill the primary of pg_auto_failover again and again under load, and account for every message (ROUNDS=5)
+	@tools/install test
+	@tools/install failover
+	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
+	@ninja -C build/gcc -j $(JOBS) grapnel
+	@ROUNDS=$(or $(ROUNDS),5) GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python tools/failover
 
 simulate:        ## play simulated servers until the time is over, a failing seed is kept (HOURS=1, SEED=n or PLAN=file: only that; SANITIZE=1)
 	@tools/install test
