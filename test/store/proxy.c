@@ -19,6 +19,7 @@ enum { PAIRS = 64, CHUNK = 16384, NEVER = -1 };
 struct pair {
     int client, server;  /* -1: an empty place */
     ssize_t answer_left; /* bytes of the answer until the cut; NEVER: no cut */
+    bool is_mute;        /* it was cut and stays open: nothing more is passed on */
 };
 
 struct proxy {
@@ -28,7 +29,7 @@ struct proxy {
     atomic_bool stop;
     atomic_int cuts;
     struct mutex lock;
-    bool is_armed, is_after;
+    bool is_armed, is_after, stays_open;
     size_t bytes;
     struct pair pairs[PAIRS];
 };
@@ -67,7 +68,7 @@ static void pair_close(struct pair *pair)
         (void)close(pair->client);
     if (pair->server >= 0)
         (void)close(pair->server);
-    *pair = (struct pair){ -1, -1, NEVER };
+    *pair = (struct pair){ -1, -1, NEVER, false };
 }
 
 static void pair_open(struct proxy *p)
@@ -82,7 +83,7 @@ static void pair_open(struct proxy *p)
     MUST(at < PAIRS);
     (void)snprintf(to.sun_path, sizeof to.sun_path, "%s", p->path);
     int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    p->pairs[at] = (struct pair){ client, server, NEVER };
+    p->pairs[at] = (struct pair){ client, server, NEVER, false };
     if (connect(server, (struct sockaddr *)&to, sizeof to) != 0)
         pair_close(&p->pairs[at]);
 }
@@ -102,7 +103,11 @@ static bool pass_on(int fd, const char *bytes, size_t len)
 static void cut_pair(struct proxy *p, struct pair *pair)
 {
     atomic_fetch_add(&p->cuts, 1);
-    pair_close(pair);
+    mutex_lock(&p->lock);
+    pair->is_mute = p->stays_open;
+    mutex_unlock(&p->lock);
+    if (!pair->is_mute)
+        pair_close(pair);
 }
 
 /* Where this piece is to be cut; its length: nowhere. */
@@ -126,10 +131,10 @@ static void from_client(struct proxy *p, struct pair *pair)
 {
     char bytes[CHUNK];
     ssize_t n = recv(pair->client, bytes, sizeof bytes, 0);
-    if (n <= 0) {
+    if (n <= 0)
         pair_close(pair);
+    if (n <= 0 || pair->is_mute)
         return;
-    }
     size_t at = cut_place(p, pair, bytes, (size_t)n);
     if (!pass_on(pair->server, bytes, at))
         pair_close(pair);
@@ -141,10 +146,10 @@ static void from_server(struct proxy *p, struct pair *pair)
 {
     char bytes[CHUNK];
     ssize_t n = recv(pair->server, bytes, sizeof bytes, 0);
-    if (n <= 0) {
+    if (n <= 0)
         pair_close(pair);
+    if (n <= 0 || pair->is_mute)
         return;
-    }
     bool is_cut = pair->answer_left != NEVER && n >= pair->answer_left;
     size_t len = is_cut ? (size_t)pair->answer_left : (size_t)n;
     if (pair->answer_left != NEVER)
@@ -184,7 +189,7 @@ struct proxy *proxy_new(const char *server_url)
     struct proxy *p = XNEW(struct proxy);
     mutex_init(&p->lock);
     for (size_t i = 0; i < PAIRS; i++)
-        p->pairs[i] = (struct pair){ -1, -1, NEVER };
+        p->pairs[i] = (struct pair){ -1, -1, NEVER, false };
     read_server(p, server_url);
     p->thread = thread_start("proxy", THREAD_OTHER, proxy_run, p);
     MUST(p->thread != NULL);
@@ -207,11 +212,12 @@ const char *proxy_url(const struct proxy *p)
     return p->url;
 }
 
-void proxy_cut(struct proxy *p, size_t bytes, bool is_after)
+void proxy_cut(struct proxy *p, size_t bytes, bool is_after, bool stays_open)
 {
     mutex_lock(&p->lock);
     p->is_armed = true;
     p->is_after = is_after;
+    p->stays_open = stays_open;
     p->bytes = bytes;
     mutex_unlock(&p->lock);
 }

@@ -15,9 +15,9 @@
 
 #include "postgres.h"
 #include "proxy.h"
-#include "store/backend.h"
+#include "store/postgres/queue_priv.h"
 
-enum { LEASE_S = 5, PATIENCE_S = 5 };
+enum { PATIENCE_S = 5, QUICK_ANSWER_US = 250000 };
 
 static void expect_count(struct fixture *f, const char *sql, int64_t wanted)
 {
@@ -61,6 +61,18 @@ static struct published publish_keyed(struct fixture *f, int n)
     return publish(f, (struct publish_spec){ .key = key });
 }
 
+/* How long an answer is waited for: a connection that stays open tells nothing. The threads see it once they have had the lock. */
+static void set_patience(struct store_postgres *s, int64_t answer_us)
+{
+    s->accepts.conn.answer_us = answer_us;
+    s->outcomes.conn.answer_us = answer_us;
+    s->beat_conn.answer_us = answer_us;
+    (void)store_postgres_queue_count(&s->accepts);
+    (void)store_postgres_queue_count(&s->outcomes);
+    mutex_lock(&s->beat_lock);
+    mutex_unlock(&s->beat_lock);
+}
+
 /* --- connections that are cut ------------------------------------------------------------------------- */
 
 /* Messages and outcomes, one after the other; each must be there once. */
@@ -90,21 +102,72 @@ static void expect_rounds(struct fixture *f, int rounds)
         rounds);
 }
 
-static void nothing_is_lost_or_doubled_when_connections_are_cut_around_a_commit(void **state)
+/* CUT_ROUNDS: many more, for `make cuts`. */
+static int cut_rounds(int usual)
 {
-    enum { ROUNDS = 400, STEPS = 40 };
-    struct fixture *f = *state;
+    const char *given = getenv("CUT_ROUNDS");
+    return given == NULL ? usual : (int)strtol(given, NULL, 10);
+}
+
+/* Each place around a COMMIT in turn, by itself and in its answer. */
+static void cut_around_commits(struct fixture *f, int rounds, bool stays_open, int64_t answer_us)
+{
+    enum { STEPS = 40 };
     struct proxy *proxy = proxy_new(f->options.url);
     const char *url = f->options.url;
     f->options.url = proxy_url(proxy);
     fixture_reopen(f);
-    for (int i = 0; i < ROUNDS; i++) {
-        proxy_cut(proxy, (size_t)(i % STEPS), i % 2 == 0);
+    if (answer_us != 0)
+        set_patience(store_postgres_of(f->store), answer_us);
+    for (int i = 0; i < rounds; i++) {
+        proxy_cut(proxy, (size_t)(i / 2 % STEPS), i % 2 == 0, stays_open);
         write_round(f, i);
     }
-    assert_true(proxy_cut_count(proxy) >= ROUNDS / 2);
+    assert_true(proxy_cut_count(proxy) >= rounds / 2);
     f->options.url = url;
-    expect_rounds(f, ROUNDS);
+    expect_rounds(f, rounds);
+    store_close(f->store);
+    f->store = NULL;
+    proxy_free(proxy);
+}
+
+static void nothing_is_lost_or_doubled_when_connections_are_cut_around_a_commit(void **state)
+{
+    cut_around_commits(*state, cut_rounds(400), false, 0);
+}
+
+static void nothing_is_lost_or_doubled_when_connections_fall_silent_around_a_commit(void **state)
+{
+    cut_around_commits(*state, cut_rounds(40), true, QUICK_ANSWER_US);
+}
+
+/* A commit that is visible need not have reached a standby: only another one that writes something waits for it. */
+static void a_group_that_goes_again_writes_even_if_all_of_it_is_there(void **state)
+{
+    enum { TRIES = 20 };
+    struct fixture *f = *state;
+    struct proxy *proxy = proxy_new(f->options.url);
+    const char *url = f->options.url;
+    run_sql(f, "CREATE TABLE mark(at timestamptz DEFAULT clock_timestamp());"
+               "CREATE FUNCTION mark_it() RETURNS trigger LANGUAGE plpgsql AS"
+               " 'BEGIN INSERT INTO mark DEFAULT VALUES; RETURN NULL; END';"
+               /* The beat changes the lease, a group that goes again does not. */
+               "CREATE TRIGGER marks AFTER UPDATE ON node_beat FOR EACH ROW"
+               " WHEN (OLD.lease_until = NEW.lease_until) EXECUTE FUNCTION mark_it()");
+    f->options.url = proxy_url(proxy);
+    fixture_reopen(f);
+    f->options.url = url;
+    expect_count(f, "SELECT count(*) FROM mark", 0);
+    int64_t marks = 0;
+    for (int i = 0; i < TRIES && marks == 0; i++) {
+        proxy_cut(proxy, 0, true,
+                  false); /* the commit arrives, its answer does not; it may be the beat's */
+        assert_int_equal(publish_keyed(f, i).rc, RC_OK);
+        char *count = postgres_run(url, "SELECT count(*) FROM mark");
+        marks = strtoll(count, NULL, 10);
+        xfree(count);
+    }
+    assert_true(marks > 0);
     store_close(f->store);
     f->store = NULL;
     proxy_free(proxy);
@@ -324,6 +387,61 @@ static void a_group_that_waited_while_its_node_was_fenced_is_refused(void **stat
     PQfinish(c);
 }
 
+static bool are_two_waiting(void *arg)
+{
+    struct fixture *f = arg;
+    char *count = postgres_run(f->options.url,
+                               "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation ="
+                               " CAST('node_beat' AS regclass)");
+    bool is_so = count != NULL && strcmp(count, "2") == 0;
+    xfree(count);
+    return is_so;
+}
+
+static bool is_no_member(void *arg)
+{
+    struct fixture *f = arg;
+    return store_health(f->store, NULL) != RC_OK;
+}
+
+/* The database may have set the lease right after it was asked: what it took to answer is no time that this node has. */
+static void a_lease_counts_from_before_it_was_asked_for(void **state)
+{
+    enum { HELD_S = 3, LEASE_S = 5 };
+    struct fixture *f = *state;
+    PGconn *first = session_open(f), *second = session_open(f);
+    session_run(first, "BEGIN; LOCK TABLE node_beat IN SHARE MODE");
+    wait_until(is_waiting_for_a_lock, f); /* a beat was sent */
+    assert_int_equal(PQsendQuery(second, "BEGIN; LOCK TABLE node_beat IN SHARE MODE"), 1);
+    wait_until(are_two_waiting, f); /* and the one after it will wait, too */
+    session_run(first, "SELECT pg_sleep(3); COMMIT");
+    int64_t answered_us = clock_mono_us(clock_system());
+    wait_until(is_no_member, f);
+    int64_t had_us = clock_mono_us(clock_system()) - answered_us;
+    assert_true(had_us < (LEASE_S - HELD_S + 1) * SECOND);
+    PQfinish(first);
+    PQfinish(second);
+}
+
+/* A group of a node that hangs has the slot's lock. It is ended, so that it cannot be committed after the slot was taken over. */
+static void whoever_takes_over_ends_a_group_that_hangs(void **state)
+{
+    struct fixture *f = *state;
+    PGconn *group = session_open(f);
+    store_close(f->store);
+    f->store = NULL;
+    run_sql(
+        f,
+        "UPDATE node_beat SET state = 1, name = 'another', lease_until = clock_timestamp() - interval '1 s'");
+    session_run(group, "BEGIN; SELECT pg_advisory_xact_lock_shared(1196573008, 1)");
+    f->options.seen_us = 5 * SECOND;
+    assert_int_equal(store_open(&f->options, &f->store, NULL), RC_OK);
+    PGresult *r = PQexec(group, "COMMIT");
+    assert_int_equal(PQresultStatus(r), PGRES_FATAL_ERROR);
+    PQclear(r);
+    PQfinish(group);
+}
+
 /* --- tables ------------------------------------------------------------------------------------------- */
 
 static void tables_that_somebody_dropped_are_made_again(void **state)
@@ -388,12 +506,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
         TEST(nothing_is_lost_or_doubled_when_connections_are_cut_around_a_commit),
+        TEST(nothing_is_lost_or_doubled_when_connections_fall_silent_around_a_commit),
+        TEST(a_group_that_goes_again_writes_even_if_all_of_it_is_there),
         TEST(nothing_is_lost_or_doubled_when_its_sessions_are_ended_all_the_time),
         TEST(a_second_node_is_refused_until_the_first_has_left),
         TEST(what_a_killed_node_had_accepted_waits_for_the_next_one_once_its_lease_is_over),
         TEST(a_node_that_starts_again_in_its_folder_need_not_wait),
         TEST(a_node_that_was_fenced_writes_nothing_more_and_says_so),
         TEST(a_group_that_waited_while_its_node_was_fenced_is_refused),
+        TEST(a_lease_counts_from_before_it_was_asked_for),
+        TEST(whoever_takes_over_ends_a_group_that_hangs),
         TEST(tables_that_somebody_dropped_are_made_again),
         TEST(publishes_are_refused_after_a_while_and_outcomes_kept_when_a_table_is_locked),
 #undef TEST
@@ -402,5 +524,7 @@ int main(void)
     (void)setenv("STORE_CONFIG", "postgres", 1);
     if (!postgres_is_there())
         return postgres_skip();
+    if (getenv("TEST_FILTER") != NULL)
+        cmocka_set_test_filter(getenv("TEST_FILTER"));
     return cmocka_run_group_tests_name("postgres writes", tests, NULL, NULL);
 }
