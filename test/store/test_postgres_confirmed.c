@@ -156,5 +156,7 @@ int main(void)
     (void)setenv("STORE_CONFIG", "postgres", 1);
     if (!postgres_is_there())
         return postgres_skip();
+    if (getenv("TEST_FILTER") != NULL)
+        cmocka_set_test_filter(getenv("TEST_FILTER"));
     return cmocka_run_group_tests_name("postgres confirmed", tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -160,5 +161,7 @@ int main(void)
         TEST(the_oldest_beyond_what_may_be_kept_are_found_in_their_order),
 #undef TEST
     };
+    if (getenv("TEST_FILTER") != NULL)
+        cmocka_set_test_filter(getenv("TEST_FILTER"));
     return cmocka_run_group_tests_name("postgres young", tests, NULL, NULL);
 }
