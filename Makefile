@@ -12,7 +12,7 @@ SIMULATED = build/$(if $(SANITIZE),asan,gcc)
 COMMA = ,
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash fault chaos chaos-cluster cluster cuts failover simulate mutants pictures bench bench-cluster soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
+.PHONY: help run build test check crash fault chaos chaos-cluster chart cluster cuts failover simulate mutants pictures bench bench-cluster soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,13 @@ cuts:            ## cut the connections to PostgreSQL around commits, and accoun
 	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
 	@ninja -C build/gcc -j $(JOBS) test/store/test_store_postgres_writes
 	@TEST_FILTER='*_around_a_commit' CUT_ROUNDS=$(or $(ROUNDS),1000) build/gcc/test/store/test_store_postgres_writes
+
+chart:           ## check the Helm chart with Helm, which Go builds where there is none
+	@tools/install test
+	@tools/install helm
+	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
+	@ninja -C build/gcc -j $(JOBS) grapnel
+	@GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python -m pytest -q -p no:cacheprovider test/cluster/test_helm.py
 
 failover:        ## kill the primary of pg_auto_failover again and again under load, and account for every message (ROUNDS=5)
 	@tools/install test
