@@ -208,13 +208,16 @@ static void stop_accepting(struct server *s, int64_t until_us)
     }
 }
 
-/* Nothing is queued for the store or the workers: their completions have been posted. */
+/* The workers and then the store have nothing to do any more: their completions have been posted. A job under way may still
+ * hand jobs to the store and wait for a loop to tell it that they are done, so the loops go on until then. */
 static bool is_settled(struct server *s)
 {
     struct store_stats stats;
 
+    if (!work_is_idle(s->pool))
+        return false;
     store_stats(s->store, &stats);
-    return stats.queued == 0 && work_queued(s->pool) == 0;
+    return stats.queued == 0;
 }
 
 static void wait_or_cut(struct server *s, bool (*done)(struct server *s), int64_t until_us)

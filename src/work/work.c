@@ -210,3 +210,11 @@ size_t work_queued(struct work_pool *p)
     mutex_unlock(&p->mutex);
     return queued;
 }
+
+bool work_is_idle(struct work_pool *p)
+{
+    mutex_lock(&p->mutex);
+    bool is_idle = map64_count(p->lanes) == 0;
+    mutex_unlock(&p->mutex);
+    return is_idle;
+}

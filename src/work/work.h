@@ -37,3 +37,5 @@ MUST_USE enum rc work_submit_for(struct work_pool *p, uint64_t owner, struct wor
 /* The same for the server's own jobs; never RC_LIMIT. */
 MUST_USE enum rc work_submit(struct work_pool *p, struct work_job *job);
 size_t work_queued(struct work_pool *p);
+/* No job waits, and none runs. */
+bool work_is_idle(struct work_pool *p);

@@ -273,6 +273,17 @@ def test_an_applications_token_acts_on_its_application_only(server, failed):
     receiver.wait(100)
 
 
+def test_a_server_stops_in_the_middle_of_a_task_and_goes_on_with_it_at_the_next_start(server, failed):
+    app, endpoint, receiver = failed
+    for _ in range(8):
+        receiver.answers[:] = [500]
+        task = carry_out(server, count(server, "recover", app))
+        assert server.stop(patience_s=30) == 0
+        server.serve(*QUICK)
+        until_state(server, task, "finished")
+        wait_until(lambda: states(server, app, endpoint)["fail"] == 100, "all to be given up again")
+
+
 def test_older_clients_lists_of_tasks_hold_no_kinds_that_they_do_not_know(server, failed):
     app, _, _ = failed
     task = carry_out(server, count(server, "recover", app))

@@ -49,6 +49,39 @@ static void wait_at_gate(void *arg)
     mutex_unlock(&g->mutex);
 }
 
+static void gate_open(struct gate *g)
+{
+    mutex_lock(&g->mutex);
+    g->is_open = true;
+    cond_broadcast(&g->changed);
+    mutex_unlock(&g->mutex);
+}
+
+static void a_pool_is_idle_once_no_job_waits_or_runs(void **state)
+{
+    (void)state;
+    struct gate g = { 0 };
+    mutex_init(&g.mutex);
+    cond_init(&g.changed);
+    struct work_pool *p = work_pool_new(1, 2);
+    struct work_job job = { .fn = wait_at_gate, .arg = &g };
+    assert_true(work_is_idle(p));
+    assert_int_equal(work_submit(p, &job), RC_OK);
+    assert_false(work_is_idle(p));
+    mutex_lock(&g.mutex);
+    while (!g.is_entered)
+        cond_wait(&g.changed, &g.mutex);
+    mutex_unlock(&g.mutex);
+    assert_int_equal(work_queued(p), 0);
+    assert_false(work_is_idle(p));
+    gate_open(&g);
+    for (int64_t until_us = clock_mono_us(clock_system()) + 10000000; !work_is_idle(p);)
+        assert_true(clock_mono_us(clock_system()) < until_us);
+    work_pool_free(p);
+    cond_fini(&g.changed);
+    mutex_fini(&g.mutex);
+}
+
 static void refuses_jobs_past_its_queue(void **state)
 {
     (void)state;
@@ -70,10 +103,8 @@ static void refuses_jobs_past_its_queue(void **state)
         assert_int_equal(work_submit(p, &jobs[i]), i < 2 ? RC_OK : RC_BUSY);
     }
     assert_int_equal(work_queued(p), 2);
-    mutex_lock(&g.mutex);
-    g.is_open = true;
-    cond_broadcast(&g.changed);
-    mutex_unlock(&g.mutex);
+    assert_false(work_is_idle(p));
+    gate_open(&g);
     work_pool_free(p);
     assert_int_equal(atomic_load(&ran), 2);
     cond_fini(&g.changed);
@@ -106,14 +137,6 @@ static void run_good(void *arg)
     mutex_unlock(&h->gate.mutex);
 }
 
-static void hold_open(struct hold *h)
-{
-    mutex_lock(&h->gate.mutex);
-    h->gate.is_open = true;
-    cond_broadcast(&h->gate.changed);
-    mutex_unlock(&h->gate.mutex);
-}
-
 static void an_owner_that_floods_the_pool_delays_nobody_else(void **state)
 {
     (void)state;
@@ -135,7 +158,7 @@ static void an_owner_that_floods_the_pool_delays_nobody_else(void **state)
         cond_wait(&h.gate.changed, &h.gate.mutex);
     mutex_unlock(&h.gate.mutex);
     assert_true(atomic_load(&h.running) <= (int)WORK_OWNER_THREADS(4));
-    hold_open(&h);
+    gate_open(&h.gate);
     work_pool_free(p);
     assert_int_equal(atomic_load(&h.running), FLOOD);
     cond_fini(&h.gate.changed);
@@ -160,7 +183,7 @@ static void an_owner_may_fill_a_quarter_of_the_queue_only(void **state)
     assert_in_range(taken, WORK_OWNER_QUEUE(FLOOD), WORK_OWNER_QUEUE(FLOOD) + 1); /* one may run */
     good = (struct work_job){ .fn = run_good, .arg = &h };
     assert_int_equal(work_submit_for(p, GOOD, &good), RC_OK);
-    hold_open(&h);
+    gate_open(&h.gate);
     work_pool_free(p);
     assert_int_equal(atomic_load(&h.good_ran), 1);
     cond_fini(&h.gate.changed);
@@ -171,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_every_job_before_it_is_freed),
+        cmocka_unit_test(a_pool_is_idle_once_no_job_waits_or_runs),
         cmocka_unit_test(refuses_jobs_past_its_queue),
         cmocka_unit_test(an_owner_that_floods_the_pool_delays_nobody_else),
         cmocka_unit_test(an_owner_may_fill_a_quarter_of_the_queue_only),
