@@ -225,7 +225,6 @@ class ClusterBench(Bench):
         count = self.scale(200000, 20000)
         self.deliver(self.node, self.sink, app, count, 0)
         time.sleep(self.scale(45, 1))  # the newest half minute is counted anew each time
-        self.api.connection.close()  # the server has closed it
         endpoint = self.api.call("GET", f"/api/v1/app/{app}/endpoint")["data"][0]["id"]
         took = []
         for _ in range(6):

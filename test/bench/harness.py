@@ -103,14 +103,20 @@ class Server:
 
 
 class Api:
-    """The few calls these tests need, on one keep-alive connection."""
+    """The few calls these tests need, on one keep-alive connection: a new one after a pause, in which the server may have closed it."""
+
+    PAUSE_S = 5
 
     def __init__(self, server):
+        self.called = time.monotonic()
         self.server = server
         self.connection = http.client.HTTPConnection(server.host, server.port, timeout=30)
         self.event_types = set()
 
     def call(self, method, path, body=None, headers=None):
+        if time.monotonic() - self.called > self.PAUSE_S:
+            self.connection.close()
+        self.called = time.monotonic()
         self.connection.request(method, path, None if body is None else json.dumps(body),
                                 {"authorization": f"Bearer {self.server.token}",
                                  "content-type": "application/json", **(headers or {})})
