@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A read may open a segment, and with small ones very many: all at once they would look like a loop without end. */
+enum { BETWEEN_US = 10000 };
 enum { ROUND_S = 5, IDLE_S = 80 /* connections that nobody uses are closed by then */ };
 enum {
     STEADY_FIRST = 900000 /* a number that no line of a plan has */,
@@ -71,8 +73,11 @@ static long states_read_since(struct http_client *c, size_t first, size_t states
     m->state_count = states;
     for (size_t i = first; i < m->publish_count; i++) {
         const struct model_publish *p = &m->publishes[i];
-        if (p->answer == MODEL_DONE && !was_read_before(p) && !states_read(c, p, &pending))
+        if (p->answer != MODEL_DONE || was_read_before(p))
+            continue;
+        if (!states_read(c, p, &pending))
             return -1;
+        sim_sleep(BETWEEN_US);
     }
     return (long)pending;
 }
