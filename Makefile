@@ -10,9 +10,10 @@ VERSION = $(shell sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
 SAN_OPTIONS = -Db_lundef=false -Dtests=true
 SIMULATED = build/$(if $(SANITIZE),asan,gcc)
 COMMA = ,
+COUNTED = -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash fault chaos chaos-cluster chart cluster cuts failover simulate mutants pictures bench bench-cluster soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
+.PHONY: help run build test check crash fault chaos chaos-cluster chart cluster cuts failover simulate mutants coverage-faults pictures bench bench-cluster soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +95,12 @@ simulate:        ## play simulated servers until the time is over, a failing see
 mutants:         ## make known faults one at a time, and see that the store's tests and the simulator notice them (T="one another")
 	@tools/install test
 	@JOBS=$(JOBS) tools/mutants $(T)
+
+coverage-faults: ## list what of the store's code no test of faults reaches: an hour or two (SEEDS=1-200)
+	@tools/install test
+	@test -f build/coverage/build.ninja || CC=clang meson setup build/coverage $(SAN_OPTIONS) '-Dc_args=$(COUNTED)' -Dc_link_args=-fprofile-instr-generate
+	@ninja -C build/coverage -j $(JOBS) grapnel test/simulate/simulate test/simulate/libworkload.so
+	@JOBS=$(JOBS) tools/coverage-faults build/coverage $(SEEDS)
 
 pictures:        ## compare pages with the pictures that were last looked at (ACCEPT=1: these are the new ones)
 	@tools/install test

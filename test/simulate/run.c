@@ -81,7 +81,8 @@ static void begin_run(struct run *run)
 _Noreturn static void become_server(const struct run *run, const char *out,
                                     const char *const argv[])
 {
-    char preload[PATH_SIZE], kept[PATH_SIZE + 16];
+    char preload[PATH_SIZE], kept[PATH_SIZE + 16], profile[PATH_SIZE] = "";
+    const char *counted = getenv("LLVM_PROFILE_FILE"); /* tools/coverage-faults */
     struct rlimit files = { FILES_MOST, FILES_MOST }, cpu = { SECONDS_OF_CPU, SECONDS_OF_CPU };
     struct rlimit cores = { 0, 0 };
     (void)snprintf(preload, sizeof preload, "LD_PRELOAD=%s", run->object);
@@ -95,8 +96,11 @@ _Noreturn static void become_server(const struct run *run, const char *out,
         "OPENSSL_ia32cap=~0x4000000000000010",
         "ASAN_OPTIONS=allocator_release_to_os_interval_ms=-1:detect_leaks=0",
         "UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1",
+        counted != NULL ? profile : NULL,
         NULL
     };
+    if (counted != NULL)
+        (void)snprintf(profile, sizeof profile, "LLVM_PROFILE_FILE=%s", counted);
     int fd = open(out, O_WRONLY | O_CREAT | O_APPEND, 0600);
     cpu_set_t one;
     if (fd < 0 || dup2(fd, STDERR_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0 || close(fd) != 0 ||
