@@ -17,8 +17,9 @@ static const int64_t second_us = 1000000;
 enum { ANSWER_MAX_S = 5, START_MAX_S = 30, PER_SECOND_MAX = 10 };
 /* Readers and writers of databases that are kept open, and the keys of a segment. */
 enum { FDS_SLACK = 48, FDS_PER_SEGMENT = 1 };
-/* What is known of a segment, and what else may come and go: a block for each message would be more. */
-enum { BLOCKS_SLACK = 60, BLOCKS_PER_SEGMENT = 12 };
+/* What is known of a segment, with the statements of a connection to it, and what else may come and go: a block for each
+ * message would be more where segments are few. */
+enum { BLOCKS_SLACK = 60, BLOCKS_PER_SEGMENT = 24 };
 /* The server with its libraries. */
 enum { BYTES_MOST = 64 * 1024 * 1024 };
 
