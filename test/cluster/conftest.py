@@ -73,8 +73,8 @@ def make_pooler(short_folder):
         pytest.skip("there is no pgbouncer here")
     made = []
 
-    def make(port, **settings):
-        one = pooler.Pooler(short_folder / f"b{len(made)}", "127.0.0.1", port,
+    def make(port, host="127.0.0.1", **settings):
+        one = pooler.Pooler(short_folder / f"b{len(made)}", host, port,
                             listen_addr="127.0.0.1", listen_port=foreign_port(), **settings)
         made.append(one.start())
         wait_until(one.is_there, "pgbouncer to start")

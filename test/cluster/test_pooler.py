@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A store in PostgreSQL that is reached through pgbouncer in transaction mode: what holds without it holds with it."""
 import signal
+import socket
 import threading
 import time
 
+import pytest
 from cluster import QUICK, Ledger, is_whole, wait_until
 from test_doctor import verdict
 
@@ -86,6 +88,17 @@ def test_a_standby_is_passed_over_and_used_once_it_is_promoted(make_postgres, ma
     standby.promote()
     wait_until(lambda: verdict(node, "database")[0] == "ok", "the pooler's database to take writes")
     node.serve(*QUICK)
+
+
+def test_a_node_whose_pooler_is_on_its_machine_announces_where_the_database_sees_that(make_postgres, make_pooler, make_node):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("there is no IPv6 here")
+    database = make_postgres(None, "listen_addresses=127.0.0.1,::1")
+    node = make_node(make_pooler(database.port, host="::1").port)
+    node.serve(*QUICK, "server.listen=0.0.0.0:0")
+    wait_until(lambda: database.ask("SELECT address FROM node_beat").startswith("[::1]:"), "the way from the pooler to be announced")
 
 
 def test_the_doctor_sees_a_pooler_and_refuses_what_cannot_work(make_postgres, make_pooler, make_node, tmp_path):

@@ -73,7 +73,7 @@ void store_postgres_announce(struct store *store, const char *address)
     cond_signal(&s->beat_wake);
 }
 
-/* A database at a socket in the file system is on the same machine, and so are all that use it. */
+/* A database, or a pooler, at a socket in the file system is on the same machine. */
 static void local_host(int fd, char *out, size_t room)
 {
     struct sockaddr_storage at = { 0 };
@@ -92,15 +92,43 @@ static void local_host(int fd, char *out, size_t room)
         (void)snprintf(out, room, "127.0.0.1");
 }
 
+/* A pooler on this machine hides the way to the database, which sees where that comes from. */
+static void host_behind_pooler(struct postgres_conn *c, char *out, size_t room)
+{
+    PGresult *r;
+    if (store_postgres_query(
+            c,
+            "SELECT CASE family(inet_client_addr()) WHEN 6 THEN '[' || host(inet_client_addr()) || ']'"
+            " ELSE host(inet_client_addr()) END",
+            NULL, &r) != RC_OK)
+        return;
+    struct str host = store_postgres_bytes(r, 0, 0);
+    if (host.len > 0)
+        (void)snprintf(out, room, "%.*s", STR_ARGS(host));
+    PQclear(r);
+}
+
+static bool is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0;
+}
+
+/* The database may take its time: so this is not done under the lock. */
 void store_postgres_announced(struct store_postgres *s, char out[static STORE_NODE_TEXT])
 {
-    char host[INET6_ADDRSTRLEN + 2];
+    char host[INET6_ADDRSTRLEN + 2], port[STORE_NODE_TEXT];
     mutex_lock(&s->beat_lock);
-    if (s->announced[0] == ':') {
-        local_host(PQsocket(s->beat_conn.pg), host, sizeof host);
-        (void)snprintf(out, STORE_NODE_TEXT, "%s%.8s", host, s->announced);
-        memcpy(s->announced, out, sizeof s->announced);
-    }
     memcpy(out, s->announced, STORE_NODE_TEXT);
+    mutex_unlock(&s->beat_lock);
+    if (out[0] != ':')
+        return;
+    memcpy(port, out, sizeof port);
+    local_host(PQsocket(s->beat_conn.pg), host, sizeof host);
+    if (s->beat_conn.is_pooled && is_loopback(host))
+        host_behind_pooler(&s->beat_conn, host, sizeof host);
+    (void)snprintf(out, STORE_NODE_TEXT, "%s%.8s", host, port);
+    mutex_lock(&s->beat_lock);
+    if (strcmp(s->announced, port) == 0)
+        memcpy(s->announced, out, sizeof s->announced);
     mutex_unlock(&s->beat_lock);
 }
