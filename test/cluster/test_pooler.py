@@ -53,7 +53,7 @@ def test_a_node_that_hangs_in_a_transaction_is_replaced_through_a_pool_smaller_t
     is_whole(after, receiver)
 
 
-def test_a_pooler_that_is_cut_off_on_either_side_or_killed_costs_a_pause_and_no_message(
+def test_a_pooler_that_is_cut_off_on_either_side_or_killed_and_a_database_that_restarts_cost_a_pause_and_no_message(
         make_postgres, make_pooler, make_way, make_pair, receiver):
     database = make_postgres()
     way = make_way(database.port)
@@ -71,6 +71,9 @@ def test_a_pooler_that_is_cut_off_on_either_side_or_killed_costs_a_pause_and_no_
     ledger.grows(10)
     pooler.end()
     pooler.start()
+    ledger.grows(10)
+    database.crash()
+    database.start()
     ledger.grows(10)
     ledger.end()
     is_whole(ledger, receiver)
