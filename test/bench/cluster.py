@@ -264,7 +264,7 @@ def main():
             part()
     finally:
         bench.close()
-    show(bench.figures, FIGURES)
+        show(bench.figures, FIGURES)
     result = {**bench.figures, "conditions": {"cpus": os.cpu_count(), "load_average_before": load_average, "payload_bytes": PAYLOAD, "quick": options.quick,
                                               "connections": 64, "postgres": postgres_server.version(postgres_server.programs())}}
     pathlib.Path(options.out).write_text(json.dumps(result, indent=2) + "\n")
