@@ -103,7 +103,7 @@ MUST_USE enum rc db_text_function(struct db *db, const char *name, int arg_count
                                   void (*fn)(void *ctx, const int64_t *args, struct str text), void *ctx);
 
 MUST_USE enum rc db_exec(struct db *db, const char *sql); /* several statements, no rows */
-/* Reads see one state of everything; PostgreSQL's writes see what was committed when each statement began. */
+/* Reads see one state of everything, that of their first statement; PostgreSQL's writes see what was committed when each statement began. */
 MUST_USE enum rc db_begin(struct db *db, bool write);
 /* PostgreSQL only: a transaction that writes, and sees one state of everything. RC_BUSY of a statement: what it
  * would change, another has changed since. */

@@ -7,14 +7,18 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 
+#define LIMITS(each, how) \
+    each("statement_timeout", "30s", how) each("lock_timeout", "5s", how) \
+        each("idle_in_transaction_session_timeout", "10s", how)
+#define LIMIT_SET(name, value, how) how " " name " = '" value "';"
+#define LIMIT_ASKED(name, value, is_local) "set_config('" name "', '" value "', " is_local "), "
 #define SETTINGS(is_local) \
-    "set_config('statement_timeout', '30s', " is_local \
-    "), set_config('lock_timeout', '5s', " is_local \
-    "), set_config('idle_in_transaction_session_timeout', '10s', " is_local \
-    "), CASE current_setting('synchronous_commit') WHEN 'off' THEN" \
+    LIMITS(LIMIT_ASKED, is_local) \
+    "CASE current_setting('synchronous_commit') WHEN 'off' THEN" \
     " set_config('synchronous_commit', 'on', " is_local ") END"
 
 const char db_transaction_settings[] = "SELECT " SETTINGS("true");
+const char db_reading_settings[] = LIMITS(LIMIT_SET, "SET LOCAL");
 
 void db_session_sql(int process_id, char out[static DB_SESSION_SQL])
 {

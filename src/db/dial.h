@@ -49,3 +49,6 @@ void db_session_sql(int process_id, char out[static DB_SESSION_SQL]);
 
 /* The same settings, for the transaction under way only. It is a query: the level of isolation is to be set before it. */
 extern const char db_transaction_settings[];
+
+/* The same for one that only reads, as statements that are no queries: what it sees is still as of its own first query. */
+extern const char db_reading_settings[];

@@ -229,11 +229,11 @@ static void postgres_rollback(struct db *any)
 }
 
 /* Behind a pooler this is where a session is waited for: nothing else of it takes long. */
-static enum rc begin_pooled(struct postgres *db, const char *sql)
+static enum rc begin_pooled(struct postgres *db, const char *sql, bool write)
 {
     int64_t answer_us = db->answer_us;
     db->answer_us = answer_us < BEGIN_US ? answer_us : BEGIN_US;
-    enum rc rc = exec_both(db, sql, db_transaction_settings);
+    enum rc rc = exec_both(db, sql, write ? db_transaction_settings : db_reading_settings);
     db->answer_us = answer_us;
     return rc;
 }
@@ -242,7 +242,7 @@ static enum rc begin_pooled(struct postgres *db, const char *sql)
 static enum rc begin_with(struct db *any, const char *sql, bool write)
 {
     struct postgres *db = postgres_of(any);
-    enum rc rc = db->is_pooled ? begin_pooled(db, sql) : exec_alone(db, sql);
+    enum rc rc = db->is_pooled ? begin_pooled(db, sql, write) : exec_alone(db, sql);
     if (rc != RC_OK)
         postgres_rollback(any);
     db->is_writing = rc == RC_OK && write;

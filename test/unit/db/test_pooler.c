@@ -121,6 +121,18 @@ static void a_statement_is_the_same_in_whichever_session_it_comes_to(void **stat
     db_close(second);
 }
 
+static void a_reader_sees_what_was_committed_before_its_first_query(void **state)
+{
+    struct db *db = *state, *other = connect_db();
+    assert_int_equal(db_begin(db, false), RC_OK);
+    assert_int_equal(put(other, 1), RC_OK);
+    assert_int_equal(ask(db, "SELECT count(*) FROM t"), 1);
+    assert_int_equal(put(other, 2), RC_OK);
+    assert_int_equal(ask(db, "SELECT count(*) FROM t"), 1);
+    assert_int_equal(db_commit(db), RC_OK);
+    db_close(other);
+}
+
 static void a_transaction_that_writes_may_see_one_state_of_everything(void **state)
 {
     struct db *db = *state, *other = connect_db();
@@ -142,6 +154,7 @@ int main(void)
         TEST(settings_hold_in_each_transaction_and_no_session_keeps_them),
         TEST(a_commit_waits_for_the_disk_and_for_whom_else_it_was_to_wait_for),
         TEST(a_statement_is_the_same_in_whichever_session_it_comes_to),
+        TEST(a_reader_sees_what_was_committed_before_its_first_query),
         TEST(a_transaction_that_writes_may_see_one_state_of_everything),
     };
     if (!postgres_is_there())
