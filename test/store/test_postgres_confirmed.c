@@ -128,6 +128,17 @@ static void a_node_that_finds_everything_goes_on(void **state)
     assert_int_equal(metrics_value(METRIC_STORE_WENT_BACK), 0);
 }
 
+/* No connection is lost here: the pooler leads to another database now. */
+static void a_beat_through_a_pooler_asks_each_time(void **state)
+{
+    struct fixture *f = *state;
+    struct published p = publish(f, (struct publish_spec){ 0 });
+    assert_int_equal(finish(f, p.id, 1, STORE_PENDING, STORE_SUCCESS), RC_OK); /* all are open */
+    wait_until(has_beaten, f);
+    xfree(postgres_run(f->options.url, "UPDATE node_beat SET last_k = 1"));
+    expect_out(f);
+}
+
 static void when_it_was_is_known_to_the_next_node(void **state)
 {
     struct fixture *f = *state;
@@ -152,11 +163,17 @@ int main(void)
         TEST(when_it_was_is_known_to_the_next_node),
 #undef TEST
     };
+    const struct CMUnitTest pooled[] = {
+        cmocka_unit_test_setup_teardown(a_beat_through_a_pooler_asks_each_time, fixture_open,
+                                        fixture_close),
+    };
     (void)setenv("STORE_BACKEND", "postgres", 1);
     (void)setenv("STORE_CONFIG", "postgres", 1);
     if (!postgres_is_there())
         return postgres_skip();
     if (getenv("TEST_FILTER") != NULL)
         cmocka_set_test_filter(getenv("TEST_FILTER"));
+    if (getenv("STORE_POOLER") != NULL)
+        return cmocka_run_group_tests_name("postgres confirmed", pooled, NULL, NULL);
     return cmocka_run_group_tests_name("postgres confirmed", tests, NULL, NULL);
 }

@@ -113,11 +113,19 @@ static void note_went_back(struct store_postgres *s, struct postgres_conn *c)
     LOG(STORE_WENT_BACK, F_INT("slot", s->slot), F_TEXT("after", after));
 }
 
+/* Behind a pooler another database may answer on the same connection. The beat, which alone moves the cursor, asks each time; groups do
+ * not, since for them it would be a round trip each. */
+static bool is_known_whole(const struct store_postgres *s, const struct postgres_conn *c)
+{
+    bool is_open = c->pg != NULL && PQstatus(c->pg) == CONNECTION_OK;
+    return is_open && (!c->is_pooled || c != &s->beat_conn);
+}
+
 enum rc store_postgres_confirmed_open(struct store_postgres *s, struct postgres_conn *c)
 {
-    bool is_whole = true, was_open = c->pg != NULL && PQstatus(c->pg) == CONNECTION_OK;
+    bool is_whole = true, is_known = is_known_whole(s, c);
     enum rc rc = store_postgres_conn_open(c);
-    if (rc != RC_OK || was_open)
+    if (rc != RC_OK || is_known)
         return rc;
     rc = look_for_marks(s, c, &is_whole);
     if (rc == RC_OK && is_whole)

@@ -6,6 +6,9 @@
  * passes deliveries whose rows are gone, so that nobody would look for them again. So each connection that writes is asked first,
  * before anything is written on it; a node that misses something ends, and the next one starts from what is there.
  *
+ * Behind a pooler a connection outlives the database that it leads to, so that the beat asks each time. What groups write in the second
+ * before it does is written; a loss that is younger than the last beat may go unnoticed then.
+ *
  * Commits have one order: if the last message, the last attempt and the last beat are there, then so is all that was
  * confirmed before. A beat that began after a message was confirmed stands for it, too, so that only what is younger than
  * the last beat is asked for. A change by hand that writes only to `waiting` counts from the next beat on.
