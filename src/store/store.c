@@ -275,6 +275,11 @@ bool store_may_deliver(struct store *s)
     return s->backend->may_deliver == NULL || s->backend->may_deliver(s);
 }
 
+bool store_is_in_database(const struct store *s)
+{
+    return s->o.url != NULL;
+}
+
 size_t store_nodes(struct store *s, struct store_node *out, size_t max)
 {
     return s->backend->nodes == NULL ? 0 : s->backend->nodes(s, out, max);

@@ -87,6 +87,8 @@ enum rc store_health(struct store *s, struct buf *why);
 /* May deliveries be sent now? Not by a node that cannot tell whether another one has taken its place. Any thread, cheap. */
 bool store_may_deliver(struct store *s);
 
+bool store_is_in_database(const struct store *s); /* else in files */
+
 /* The nodes of a store in a database, as this one last saw them: itself, and those that stand by. */
 enum { STORE_NODES_MAX = 64, STORE_NODE_TEXT = 128 };
 struct store_node {

@@ -204,6 +204,22 @@ def test_a_node_takes_no_more_connections_than_the_doctor_says(pair, receiver):
     assert used <= promised + 3, said
 
 
+def test_while_the_database_is_away_everything_is_refused_for_now_and_nothing_blames_a_disk(make_postgres, make_way, make_node):
+    database = make_postgres()
+    way = make_way(database.port)
+    node = make_node(way.port)
+    node.serve(*QUICK)
+    app = node.application()
+    way.cut()
+    for method, path, body in (("GET", "/app", None), ("GET", f"/app/{app}", None), ("POST", "/app", {"name": "x"}),
+                               ("DELETE", f"/app/{app}", None), ("GET", f"/app/{app}/msg", None),
+                               ("POST", f"/app/{app}/msg", {"eventType": "test.event", "payload": {}})):
+        answer = node.call(method, path, body)
+        assert answer.status == 503 and "disk" not in answer.body["detail"], f"{method} {path}: {answer.status} {answer.body}"
+    way.heal()
+    wait_until(lambda: node.call("GET", "/app").status == 200, "it to answer again")
+
+
 def test_a_partition_that_is_gone_is_made_again(pair, receiver):
     empty = pair.database.ask("SELECT n FROM segment WHERE state = 1 ORDER BY first_k LIMIT 1")
     pair.database.ask(f"DROP TABLE message_{empty}, attempt_{empty}, request_{empty}, filter_run_{empty}")

@@ -151,9 +151,23 @@ void api_refuse(struct http_request *req, struct api_refusal why)
     http_error(req, why.status, why.code, "%s", why.words);
 }
 
+/* A database that is away comes back, and is no disk of ours. */
+static void refuse_without_database(struct http_request *req)
+{
+    static const struct api_refusal away = {
+        503, "unavailable",
+        "The server's database cannot be had now. Try again later; whether a change was made is not known, so look first."
+    };
+    api_refuse(req, away);
+    http_add_header(req, STR("Retry-After"), STR("1"));
+}
+
 void api_fail(struct api_ctx *c, enum rc rc)
 {
-    api_refuse(c->req, api_refusal_of(rc));
+    if (rc == RC_IO && store_is_in_database(c->api->o.store))
+        refuse_without_database(c->req);
+    else
+        api_refuse(c->req, api_refusal_of(rc));
 }
 
 bool api_ok(struct api_ctx *c, enum rc rc)
