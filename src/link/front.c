@@ -9,10 +9,13 @@
 
 #include <stdio.h>
 
+/* At once while a node cannot be reached: a thousand clients must not knock as one. */
+enum { TRIES_MAX = 8 };
+
 enum {
     AGAIN_US = 50000,   /* between tries */
     IDLE_MAX = 1024,    /* connections kept on a loop */
-    IDLE_US = 30000000, /* less than a server keeps them */
+    IDLE_US = 30000000, /* less than the other end keeps them */
     AGE_US = 600000000
 };
 
@@ -32,9 +35,14 @@ static struct link_call *find_call(struct link_front *f, bool (*is_it)(const str
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
+static bool may_send(const struct link_front *f)
+{
+    return f->has_aim && (!f->is_failing || f->tries < TRIES_MAX);
+}
+
 static bool is_ready(const struct link_call *c)
 {
-    return c->state == LINK_WAITS && c->front->has_aim;
+    return c->state == LINK_WAITS && may_send(c->front);
 }
 
 static bool is_out_of_time(const struct link_call *c)
@@ -48,8 +56,9 @@ static void refuse_late(struct link_call *c)
     if (c->words[0] != '\0')
         link_call_refuse(c, "node_unreachable", c->words);
     else
-        link_call_refuse(c, "no_node_at_work",
-                         "this node stands by, and no node is at work now; try again");
+        link_call_refuse(
+            c, "no_node_at_work",
+            "this node stands by, and knows of no node at work that it can reach; try again");
 }
 
 /* A try that fails at once puts its call back: each gets one try a turn. */
@@ -88,7 +97,7 @@ void link_front_later(struct link_front *f)
 void link_front_note(struct link_front *f, const char *why)
 {
     if (why == NULL) {
-        f->is_failing = false;
+        f->is_failing = false; /* the others go with the next turn */
         return;
     }
     metrics_add(METRIC_LINK_FAILED, 1);
@@ -204,7 +213,7 @@ void link_front_handle(void *front, struct http_call *call)
     struct link_call *c = link_call_new(f, call);
     if (f->is_closed)
         refuse_late(c);
-    else if (f->has_aim)
+    else if (may_send(f))
         link_call_send(c);
     else
         link_front_later(f);

@@ -25,6 +25,7 @@ struct link_call {
     struct buf lines;      /* its header lines */
     int64_t until_us;      /* waits no longer */
     unsigned aim;          /* the front's when it was sent */
+    bool is_try;           /* sent while the front was failing */
     bool is_live;          /* asks for a stream of events */
     bool is_cut;           /* a stream that ends with this turn */
     bool is_over;          /* nothing more comes of the node at work */
@@ -42,7 +43,8 @@ struct link_front {
     unsigned aim;                   /* changes with the address */
     bool has_aim;                   /* a node is at work there, as far as is known */
     bool is_closed;
-    bool is_failing; /* said so in the log */
+    bool is_failing; /* the last try came to nothing, as the log says */
+    size_t tries;    /* calls that were sent since then, and have no answer */
 };
 
 /* passing.c */

@@ -211,6 +211,8 @@ static void passing_part(void *arg, struct str bytes)
 static void passing_done(struct fetch_call *fetch)
 {
     struct link_call *c = fetch->owner;
+    c->front->tries -= c->is_try ? 1 : 0;
+    c->is_try = false;
     if (c->state == LINK_STREAMS) {
         if (c->call != NULL)
             http_stream_end(c->call);
@@ -251,6 +253,8 @@ void link_call_send(struct link_call *c)
     c->url.target = head->target;
     c->aim = f->aim;
     c->state = LINK_SENT;
+    c->is_try = f->is_failing;
+    f->tries += c->is_try ? 1 : 0;
     c->fetch.url = &c->url;
     c->fetch.method = head->method == HTTP_HEAD ? HTTP_GET : head->method; /* its length is told */
     c->fetch.headers = buf_str(&c->lines);

@@ -5,6 +5,7 @@
 #include "link/link.h"
 
 #include "http/origin.h"
+#include "metrics/metrics.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -274,6 +275,42 @@ static void an_address_that_is_none_counts_as_no_node(void **state)
     end(f);
 }
 
+enum { MANY = 50, KNOCKS = 8 };
+
+static int64_t failed_in_a_turn(struct fixture *f)
+{
+    int64_t before = metrics_value(METRIC_LINK_FAILED);
+    loop_turn(f->loop, 10000);
+    return metrics_value(METRIC_LINK_FAILED) - before;
+}
+
+/* All that were sent before anybody knew fail together; from then on few try it. */
+static void few_calls_knock_at_a_node_that_cannot_be_reached(void **state)
+{
+    struct fixture *f = begin(1, 1);
+    struct fetch_call calls[MANY];
+    struct http_url urls[MANY];
+    int64_t first = metrics_value(METRIC_LINK_FAILED), later = 0;
+    (void)state;
+    link_front_aim(f->front, STR("127.0.0.1:1"));
+    for (size_t i = 0; i < MANY; i++)
+        start_call(f, &calls[i], &urls[i], STR_NONE, STR("hello"));
+    for (int i = 0; i < TURNS_MAX && metrics_value(METRIC_LINK_FAILED) < first + MANY; i++)
+        loop_turn(f->loop, 10000);
+    for (int i = 0; i < TURNS_MAX && later < 2 * (int64_t)KNOCKS; i++) {
+        int64_t now = failed_in_a_turn(f);
+        assert_in_range(now, 0, KNOCKS);
+        later += now;
+    }
+    link_front_aim(f->front, str_from(f->end_at));
+    for (int i = 0; i < TURNS_MAX && f->calls < MANY; i++)
+        loop_turn(f->loop, 10000);
+    assert_int_equal(f->calls, MANY);
+    end(f);
+    for (size_t i = 0; i < MANY; i++)
+        fetch_call_fini(&calls[i]);
+}
+
 static void closing_answers_what_waits(void **state)
 {
     struct fixture *f = begin(1, 1);
@@ -301,6 +338,7 @@ int main(void)
         cmocka_unit_test(a_call_that_waited_for_long_is_refused_and_may_be_tried_again),
         cmocka_unit_test(another_key_gets_nothing_through),
         cmocka_unit_test(an_address_that_is_none_counts_as_no_node),
+        cmocka_unit_test(few_calls_knock_at_a_node_that_cannot_be_reached),
         cmocka_unit_test(closing_answers_what_waits),
     };
     return cmocka_run_group_tests_name("link", tests, NULL, NULL);
