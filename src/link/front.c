@@ -77,10 +77,18 @@ static bool is_waiting(const struct link_call *c)
     return c->state == LINK_WAITS;
 }
 
+/* It would have failed by now, had it not been connected: its answer takes its time. */
+static bool is_connected_try(const struct link_call *c)
+{
+    return c->is_try && loop_now_us(c->front->o.loop) >= c->sent_us + 2 * LINK_CONNECT_US;
+}
+
 static void front_turn(void *arg)
 {
     struct link_front *f = arg;
     struct link_call *c;
+    while ((c = find_call(f, is_connected_try)) != NULL)
+        link_call_reached(c);
     while ((c = find_call(f, is_out_of_time)) != NULL)
         refuse_late(c);
     send_waiting(f);
@@ -145,8 +153,9 @@ void link_front_aim(struct link_front *f, struct str address)
         f->has_aim = set_address(f, address);
         while ((c = find_call(f, is_of_old_node)) != NULL)
             link_call_recall(c);
+    } else {
+        f->has_aim = true;
     }
-    f->has_aim = f->address[0] != '\0';
     send_waiting(f);
 }
 

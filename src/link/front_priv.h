@@ -6,7 +6,7 @@
 
 #include "link/link.h"
 
-enum { LINK_ADDRESS_MAX = 256 };
+enum { LINK_ADDRESS_MAX = 256, LINK_CONNECT_US = 1000000 };
 
 enum link_state {
     LINK_WAITS, /* for a node at work, or for another try */
@@ -25,7 +25,8 @@ struct link_call {
     struct buf lines;      /* its header lines */
     int64_t until_us;      /* waits no longer */
     unsigned aim;          /* the front's when it was sent */
-    bool is_try;           /* sent while the front was failing */
+    int64_t sent_us;
+    bool is_try;           /* sent while the front was failing, and not known to have got there */
     bool is_live;          /* asks for a stream of events */
     bool is_cut;           /* a stream that ends with this turn */
     bool is_over;          /* nothing more comes of the node at work */
@@ -44,7 +45,7 @@ struct link_front {
     bool has_aim;                   /* a node is at work there, as far as is known */
     bool is_closed;
     bool is_failing; /* the last try came to nothing, as the log says */
-    size_t tries;    /* calls that were sent since then, and have no answer */
+    size_t tries;    /* calls with is_try */
 };
 
 /* passing.c */
@@ -56,6 +57,8 @@ void link_call_refuse(struct link_call *c, const char *code, const char *why);
 struct link_call *link_call_new(struct link_front *f, struct http_call *call);
 /* Takes a call that is sent back: its answer will not come. It waits, or is answered, and may be gone afterwards. */
 void link_call_recall(struct link_call *c);
+/* The node at work has it: others may be sent, too. */
+void link_call_reached(struct link_call *c);
 /* front.c: a call waits again after a try that failed. */
 void link_front_later(struct link_front *f);
 /* front.c: a try failed before or after it was sent, or the first one since succeeded. */

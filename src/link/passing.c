@@ -15,8 +15,7 @@ enum {
     LINES_MAX = 1 << 21,     /* header lines: those of a head, which is bounded before */
     ANSWER_HEADERS_MAX = 64, /* lines of an answer of our own kind */
     ANSWER_MAX = 1 << 30,    /* longer than any answer that has an end */
-    CONNECT_US = 1000000,
-    PROBE_US = 1000000 /* who asks whether the service is well wants to know now */
+    PROBE_US = 1000000       /* who asks whether the service is well wants to know now */
 };
 #define ANSWER_US INT64_C(300000000)
 #define STREAM_US INT64_C(86400000000)
@@ -31,7 +30,7 @@ static bool is_probe(const struct http_call *call)
 /* The one path whose answer has no end. */
 static bool wants_stream(const struct http_call *call)
 {
-    return call->head->method == HTTP_GET && str_eq(call->head->path, STR("/api/v1/stream"));
+    return str_eq(call->head->path, STR("/api/v1/stream"));
 }
 
 /* Sent twice, it does what it would have done once. */
@@ -117,6 +116,18 @@ static bool was_not_sent(enum fetch_error error)
            error == FETCH_CONNECT_TIMEOUT || error == FETCH_TLS || error == FETCH_BAD_URL;
 }
 
+static void end_try(struct link_call *c)
+{
+    c->front->tries -= c->is_try ? 1 : 0;
+    c->is_try = false;
+}
+
+void link_call_reached(struct link_call *c)
+{
+    end_try(c);
+    link_front_note(c->front, NULL);
+}
+
 /* --- the answer ------------------------------------------------------------------------------- */
 
 /* The lines that are for the client; the type of the content apart. */
@@ -190,6 +201,7 @@ static bool begin_stream(struct link_call *c)
     struct http_reply reply = { .status = 200 };
     read_lines(c->fetch.response_headers, &reply, headers);
     c->state = LINK_STREAMS;
+    link_call_reached(c);
     if (http_stream_begin(c->call, &reply, &stream, c))
         return true;
     c->call = NULL;
@@ -211,8 +223,7 @@ static void passing_part(void *arg, struct str bytes)
 static void passing_done(struct fetch_call *fetch)
 {
     struct link_call *c = fetch->owner;
-    c->front->tries -= c->is_try ? 1 : 0;
-    c->is_try = false;
+    end_try(c);
     if (c->state == LINK_STREAMS) {
         if (c->call != NULL)
             http_stream_end(c->call);
@@ -253,14 +264,17 @@ void link_call_send(struct link_call *c)
     c->url.target = head->target;
     c->aim = f->aim;
     c->state = LINK_SENT;
+    c->sent_us = loop_now_us(f->o.loop);
     c->is_try = f->is_failing;
     f->tries += c->is_try ? 1 : 0;
     c->fetch.url = &c->url;
-    c->fetch.method = head->method == HTTP_HEAD ? HTTP_GET : head->method; /* its length is told */
+    /* What HEAD is told of a length is that of a body, which GET brings; but not where that has no end. */
+    bool needs_length = head->method == HTTP_HEAD && !c->is_live;
+    c->fetch.method = needs_length ? HTTP_GET : head->method;
     c->fetch.headers = buf_str(&c->lines);
     c->fetch.body = c->call->body;
     c->fetch.deadline_us = c->is_live ? STREAM_US : ANSWER_US;
-    c->fetch.connect_us = CONNECT_US;
+    c->fetch.connect_us = LINK_CONNECT_US;
     c->fetch.response_keep = c->fetch.response_read = ANSWER_MAX;
     c->fetch.is_trusted = true;
     c->fetch.is_once = !is_repeatable(c->call);

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_US = 300000, DOOR = 7, BODY_MAX = 4096, TURNS_MAX = 2000 };
+enum { MANY = 50, PATIENCE_US = 300000, DOOR = 7, BODY_MAX = 4096, TURNS_MAX = 2000 };
 
 struct fixture {
     struct loop *loop;
@@ -32,6 +32,7 @@ struct fixture {
     char host[64], peer[64], id[64], custom[64], mark[64], body[64], refused_why[64];
     int status; /* what it answers */
     bool is_done;
+    struct http_call *kept[MANY];
 };
 
 static void keep(char *out, size_t room, struct str text)
@@ -73,17 +74,26 @@ static struct http_limits limits_of_test(void)
                                  .connections_max = 100 };
 }
 
-static struct http_server *serve(struct fixture *f, SSL_CTX *tls, http_handler_fn handler,
-                                 void *ctx, char *at, size_t room)
+static struct http_server *serve_at(struct fixture *f, const char *address, SSL_CTX *tls,
+                                    http_handler_fn handler, void *ctx, uint16_t *port)
 {
     struct http_limits limits = limits_of_test();
     struct buf why;
     int fd = -1;
     buf_init(&why, 256);
-    assert_int_equal(http_listen("127.0.0.1:0", &fd, &why), RC_OK);
+    assert_int_equal(http_listen(address, &fd, &why), RC_OK);
     buf_fini(&why);
-    (void)snprintf(at, room, "127.0.0.1:%u", (unsigned)http_listen_port(fd));
+    *port = http_listen_port(fd);
     return http_server_new(f->loop, fd, tls, &limits, handler, ctx);
+}
+
+static struct http_server *serve(struct fixture *f, SSL_CTX *tls, http_handler_fn handler,
+                                 void *ctx, char *at, size_t room)
+{
+    uint16_t port;
+    struct http_server *server = serve_at(f, "127.0.0.1:0", tls, handler, ctx, &port);
+    (void)snprintf(at, room, "127.0.0.1:%u", (unsigned)port);
+    return server;
 }
 
 static void key_of(uint8_t fill, SSL_CTX **server, SSL_CTX **client)
@@ -93,7 +103,7 @@ static void key_of(uint8_t fill, SSL_CTX **server, SSL_CTX **client)
     tls_shared_key(key, server, client);
 }
 
-static struct fixture *begin(uint8_t end_key, uint8_t front_key)
+static struct fixture *begin_with(uint8_t end_key, uint8_t front_key, int64_t patience_us)
 {
     struct fixture *f = XNEW(struct fixture);
     SSL_CTX *unused;
@@ -107,7 +117,7 @@ static struct fixture *begin(uint8_t end_key, uint8_t front_key)
     key_of(front_key, &unused, &f->front_tls);
     SSL_CTX_free(unused);
     f->front = link_front_new(&(struct link_front_options){
-        .loop = f->loop, .policy = f->policy, .tls = f->front_tls, .patience_us = PATIENCE_US });
+        .loop = f->loop, .policy = f->policy, .tls = f->front_tls, .patience_us = patience_us });
     f->end = serve(f, f->end_tls, note_call, f, f->end_at, sizeof f->end_at);
     f->door = serve(f, NULL, link_front_handle, f->front, at, sizeof at);
     http_server_set_admission(f->door, link_front_admit, NULL);
@@ -115,6 +125,11 @@ static struct fixture *begin(uint8_t end_key, uint8_t front_key)
     (void)snprintf(f->door_at, sizeof f->door_at, "http://%s/a/path?and=query", at);
     f->client = fetch_own_new(f->loop, &(struct fetch_options){ .policy = f->policy });
     return f;
+}
+
+static struct fixture *begin(uint8_t end_key, uint8_t front_key)
+{
+    return begin_with(end_key, front_key, PATIENCE_US);
 }
 
 static void note_stopped(void *arg)
@@ -267,15 +282,17 @@ static void an_address_that_is_none_counts_as_no_node(void **state)
     struct fetch_call c;
     struct http_url url;
     (void)state;
+    link_front_aim(f->front, str_from(f->end_at)); /* nor does the one before count any more */
     link_front_aim(f->front, STR("no address/at all"));
     start_call(f, &c, &url, STR_NONE, STR("hello"));
     finish_call(f);
     assert_int_equal(c.status, 503);
+    assert_int_equal(f->calls, 0);
     fetch_call_fini(&c);
     end(f);
 }
 
-enum { MANY = 50, KNOCKS = 8 };
+enum { KNOCKS = 8 };
 
 static int64_t failed_in_a_turn(struct fixture *f)
 {
@@ -311,6 +328,46 @@ static void few_calls_knock_at_a_node_that_cannot_be_reached(void **state)
         fetch_call_fini(&calls[i]);
 }
 
+static void keep_call(void *ctx, struct http_call *call)
+{
+    struct fixture *f = ctx;
+    f->kept[f->calls++] = call;
+}
+
+static void stop_end(struct fixture *f)
+{
+    http_server_stop(f->end, 0, note_stopped, NULL);
+    loop_turn(f->loop, 0);
+    loop_turn(f->loop, 0);
+    http_server_free(f->end);
+}
+
+/* A node that is slow to answer is none that cannot be reached: eight answers that take their time hold nobody up. */
+static void calls_that_take_their_time_hold_nobody_up(void **state)
+{
+    struct fixture *f = begin_with(1, 1, 30000000);
+    struct fetch_call calls[MANY];
+    struct http_url urls[MANY];
+    int64_t first = metrics_value(METRIC_LINK_FAILED);
+    uint16_t port;
+    (void)state;
+    stop_end(f);
+    link_front_aim(f->front, str_from(f->end_at));
+    for (size_t i = 0; i < MANY; i++)
+        start_call(f, &calls[i], &urls[i], STR_NONE, STR("hello"));
+    for (int i = 0; i < TURNS_MAX && metrics_value(METRIC_LINK_FAILED) < first + MANY; i++)
+        loop_turn(f->loop, 10000);
+    f->end = serve_at(f, f->end_at, f->end_tls, keep_call, f, &port);
+    for (int i = 0; i < TURNS_MAX && f->calls < MANY; i++)
+        loop_turn(f->loop, 10000);
+    assert_int_equal(f->calls, MANY);
+    for (size_t i = 0; i < MANY; i++)
+        http_call_reply(f->kept[i], &(struct http_reply){ .status = 204 });
+    end(f);
+    for (size_t i = 0; i < MANY; i++)
+        fetch_call_fini(&calls[i]);
+}
+
 static void closing_answers_what_waits(void **state)
 {
     struct fixture *f = begin(1, 1);
@@ -339,6 +396,7 @@ int main(void)
         cmocka_unit_test(another_key_gets_nothing_through),
         cmocka_unit_test(an_address_that_is_none_counts_as_no_node),
         cmocka_unit_test(few_calls_knock_at_a_node_that_cannot_be_reached),
+        cmocka_unit_test(calls_that_take_their_time_hold_nobody_up),
         cmocka_unit_test(closing_answers_what_waits),
     };
     return cmocka_run_group_tests_name("link", tests, NULL, NULL);
