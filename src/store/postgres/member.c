@@ -178,9 +178,12 @@ static enum rc take_slot(struct store_postgres *s, int slot, const struct postgr
         " ON CONFLICT (slot) DO UPDATE SET name = $4, address = '', version = $5, state = 1,"
         " lease_until = clock_timestamp() + interval '5 s'",
         &p, &r);
-    if (rc == RC_OK)
-        PQclear(r);
-    return rc;
+    if (rc != RC_OK)
+        return rc;
+    PQclear(r);
+    /* Of machines that are no more: where they come and go, each has a name of its own. */
+    return store_postgres_exec(
+        &s->beat_conn, "DELETE FROM standby WHERE seen < clock_timestamp() - interval '1 day'");
 }
 
 static enum rc join_once(struct store_postgres *s, int *slot, struct postgres_left *left,

@@ -26,7 +26,6 @@ static void note_nodes(struct store_postgres *s, const PGresult *r)
     metrics_set(METRIC_CLUSTER_STANDBYS, (int64_t)count);
 }
 
-/* What was said long ago is of machines that are no more. */
 void store_postgres_nodes_read(struct store_postgres *s)
 {
     PGresult *r;
