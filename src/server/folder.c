@@ -169,7 +169,7 @@ static enum rc take_over(struct server *s, struct store_options *o, struct store
         }
         if (rc == RC_OK)
             LOG(SERVER_TAKES_OVER, F_INT("pid", getpid()));
-        if (rc != RC_CONFLICT && rc != RC_IO)
+        if (rc != RC_CONFLICT && rc != RC_IO && rc != RC_BUSY) /* busy: a command has the folder */
             return rc;
         server_notify("WATCHDOG=1");
         (void)server_wait(s, something_asked,
@@ -187,7 +187,7 @@ static enum rc open_or_stand_by(struct server *s, struct store_options *o)
         return rc;
     rc = begin_to_stand_by(s);
     if (rc != RC_OK)
-        return rc;
+        return rc == RC_BUSY ? RC_LIMIT : rc; /* an address is taken, not the folder */
     struct store_lookout *l = store_lookout_new(o);
     rc = take_over(s, o, l);
     store_lookout_free(l);

@@ -6,13 +6,13 @@
 #include "server/link_priv.h"
 
 #include "link/link.h"
+#include "server/addresses_priv.h"
 #include "server/options_priv.h"
 #include "server/secret_priv.h"
 
 #include <stdio.h>
 
 enum {
-    MAIN_SECRET_MAX = 4096,
     LINES_OF_ORIGIN_MAX = 4096,
     IDLE_US = 120000000 /* longer than the other end keeps a connection: it closes first */
 };
@@ -22,18 +22,11 @@ enum {
 enum rc server_link_contexts(const struct conf *c, SSL_CTX **server, SSL_CTX **client,
                              struct buf *why)
 {
-    struct buf secret;
     uint8_t key[TLS_KEY_BYTES];
-    buf_init(&secret, MAIN_SECRET_MAX);
-    enum rc rc = server_main_secret(c, &secret, why);
-    if (rc == RC_OK) {
-        sign_hmac256(buf_str(&secret), STR(KEY_PURPOSE), key);
+    enum rc rc = server_key_for(c, STR(KEY_PURPOSE), key, why);
+    if (rc == RC_OK)
         tls_shared_key(key, server, client);
-    }
     mem_wipe(key, sizeof key);
-    if (secret.ptr != NULL)
-        mem_wipe(secret.ptr, secret.len);
-    buf_fini(&secret);
     return rc;
 }
 
@@ -78,31 +71,6 @@ static void where_to_listen(const struct conf *c, char out[static SERVER_ADDRESS
     (void)snprintf(out, SERVER_ADDRESS_MAX, "%.*s:0", STR_ARGS(host));
 }
 
-enum rc server_link_check(const struct conf *c, struct buf *why)
-{
-    char text[SERVER_ADDRESS_MAX + 16];
-    struct http_url url;
-    int len = snprintf(text, sizeof text, "https://%s/", c->cluster_address);
-    if (server_text(c->cluster_listen) != NULL &&
-        strlen(c->cluster_listen) >= SERVER_ADDRESS_MAX - 8) {
-        buf_say(why, "cluster.listen: an address has at most %d bytes", SERVER_ADDRESS_MAX - 9);
-        return RC_INVALID;
-    }
-    if (server_text(c->cluster_address) == NULL)
-        return RC_OK;
-    if (len < 0 || (size_t)len >= sizeof text ||
-        strlen(c->cluster_address) >= SERVER_ADDRESS_MAX - 8 ||
-        http_url_parse(str_of(text, (size_t)len), &url, NULL) != RC_OK || url.target.len != 1 ||
-        url.userinfo.len > 0) {
-        buf_say(why,
-                "cluster.address: \"%s\" is not where nodes could reach this one: give a host, "
-                "host:port or [IPv6]:port",
-                c->cluster_address);
-        return RC_INVALID;
-    }
-    return RC_OK;
-}
-
 void server_link_near(const struct server *s, char out[static SERVER_ADDRESS_MAX])
 {
     struct str host;
@@ -131,21 +99,24 @@ void server_link_announce(struct server *s)
 
 /* --- the listener ----------------------------------------------------------------------------- */
 
+struct http_limits server_link_limits(const struct conf *c, size_t loop_count)
+{
+    struct http_limits limits = server_http_limits(c, loop_count);
+    limits.head_max += LINES_OF_ORIGIN_MAX;
+    limits.idle_us = IDLE_US;
+    return limits;
+}
+
 static enum rc listen_on_loop(struct server *s, size_t at, const struct http_limits *limits)
 {
     int fd = -1;
     enum rc rc = http_listen(s->link_address, &fd, &s->why);
-    if (rc != RC_OK)
+    if (rc != RC_OK) {
+        buf_say(&s->why, "; set cluster.listen to an address for the other nodes");
         return rc;
-    if (at == 0) {
-        struct str host;
-        uint64_t port;
-        char real[SERVER_ADDRESS_MAX];
-        (void)split_host(str_from(s->link_address), &host, &port);
-        (void)snprintf(real, sizeof real, "%.*s:%u", STR_ARGS(host),
-                       (unsigned)http_listen_port(fd));
-        memcpy(s->link_address, real, sizeof real);
     }
+    if (at == 0)
+        server_real_address(s->link_address, fd);
     s->loops[at].link =
         http_server_new(s->loops[at].loop, fd, s->link_tls, limits, link_end_handle, s->router);
     http_server_set_admission(s->loops[at].link, link_end_admit, s->bodies);
@@ -154,19 +125,15 @@ static enum rc listen_on_loop(struct server *s, size_t at, const struct http_lim
 
 enum rc server_link_listen(struct server *s)
 {
-    struct http_limits limits = server_http_limits(s->conf, s->loop_count);
+    struct http_limits limits = server_link_limits(s->conf, s->loop_count);
     SSL_CTX *client = NULL;
     if (server_text(s->conf->store_url) == NULL)
         return RC_OK;
     enum rc rc = server_link_contexts(s->conf, &s->link_tls, &client, &s->why);
     SSL_CTX_free(client);
-    limits.head_max += LINES_OF_ORIGIN_MAX;
-    limits.idle_us = IDLE_US;
     where_to_listen(s->conf, s->link_address);
     for (size_t i = 0; rc == RC_OK && i < s->loop_count; i++)
         rc = listen_on_loop(s, i, &limits);
-    if (rc != RC_OK)
-        buf_say(&s->why, "; set cluster.listen to an address for the other nodes");
     return rc;
 }
 

@@ -10,10 +10,10 @@
 MUST_USE enum rc server_link_contexts(const struct conf *c, SSL_CTX **server, SSL_CTX **client, struct buf *why);
 /* Listens, if the store is in a database. Before the loops' threads run. */
 MUST_USE enum rc server_link_listen(struct server *s);
+/* As server_http_limits(), for the link: room for who asked, and connections that the other end closes first. */
+struct http_limits server_link_limits(const struct conf *c, size_t loop_count);
 /* Tells the other nodes where. */
 void server_link_announce(struct server *s);
 /* Where this process itself reaches it. */
 void server_link_near(const struct server *s, char out[static SERVER_ADDRESS_MAX]);
 void server_link_close(struct server *s); /* after it has stopped */
-/* cluster.listen and cluster.address. RC_INVALID: why. */
-MUST_USE enum rc server_link_check(const struct conf *c, struct buf *why);

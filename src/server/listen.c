@@ -114,12 +114,15 @@ static void apply_limits(void *arg)
     struct server_loop *l = arg;
     struct server *s = l->server;
     struct http_limits limits = server_http_limits(s->reloaded, s->loop_count);
+    struct http_limits of_link = server_link_limits(s->reloaded, s->loop_count);
 
     for (size_t k = 0; k < s->listener_count; k++) {
         http_server_set_limits(l->http[k], &limits);
         if (s->server_tls != NULL)
             http_server_set_tls(l->http[k], s->server_tls);
     }
+    if (l->link != NULL)
+        http_server_set_limits(l->link, &of_link);
     atomic_fetch_sub(&s->stopping_left, 1);
 }
 

@@ -6,7 +6,6 @@
 
 #include "db/db.h"
 
-#include "server/link_priv.h"
 #include "server/logins_priv.h"
 
 #include "base/files.h"
@@ -185,11 +184,37 @@ static bool has_credentials(const char *url)
     return has;
 }
 
+/* Both leave room for a port. */
+static enum rc check_link(const struct conf *c, struct buf *why)
+{
+    char text[SERVER_ADDRESS_MAX + 16];
+    struct http_url url;
+    int len = snprintf(text, sizeof text, "https://%s/", c->cluster_address);
+    if (server_text(c->cluster_listen) != NULL &&
+        strlen(c->cluster_listen) >= SERVER_ADDRESS_MAX - 8) {
+        buf_say(why, "cluster.listen: an address has at most %d bytes", SERVER_ADDRESS_MAX - 9);
+        return RC_INVALID;
+    }
+    if (server_text(c->cluster_address) == NULL)
+        return RC_OK;
+    if (len < 0 || (size_t)len >= sizeof text ||
+        strlen(c->cluster_address) >= SERVER_ADDRESS_MAX - 8 ||
+        http_url_parse(str_of(text, (size_t)len), &url, NULL) != RC_OK || url.target.len != 1 ||
+        url.userinfo.len > 0) {
+        buf_say(why,
+                "cluster.address: \"%s\" is not where nodes could reach this one: give a host, "
+                "host:port or [IPv6]:port",
+                c->cluster_address);
+        return RC_INVALID;
+    }
+    return RC_OK;
+}
+
 static enum rc check_cluster(const struct conf *c, struct buf *why)
 {
     const char *url = c->store_url;
     if (url[0] == '\0' || db_check_url(url, NULL) == RC_OK)
-        return server_link_check(c, why);
+        return check_link(c, why);
     buf_say(why, "store.url");
     return db_check_url(url, why);
 }

@@ -117,6 +117,13 @@ enum rc server_main_secret(const struct conf *c, struct buf *out, struct buf *wh
     return rc;
 }
 
+static void secret_fini(struct buf *secret)
+{
+    if (secret->ptr != NULL)
+        mem_wipe(secret->ptr, secret->len);
+    buf_fini(secret);
+}
+
 enum rc server_vault(const struct conf *c, struct sign_vault **out, struct buf *why)
 {
     struct buf secret;
@@ -128,9 +135,20 @@ enum rc server_vault(const struct conf *c, struct sign_vault **out, struct buf *
         if (rc != RC_OK)
             buf_say(why, "the main secret is shorter than 16 bytes");
     }
-    if (secret.ptr != NULL)
-        mem_wipe(secret.ptr, secret.len);
-    buf_fini(&secret);
+    secret_fini(&secret);
+    return rc;
+}
+
+enum rc server_key_for(const struct conf *c, struct str purpose, uint8_t key[static 32],
+                       struct buf *why)
+{
+    struct buf secret;
+
+    buf_init(&secret, MAIN_SECRET_MAX);
+    enum rc rc = server_main_secret(c, &secret, why);
+    if (rc == RC_OK)
+        sign_hmac256(buf_str(&secret), purpose, key);
+    secret_fini(&secret);
     return rc;
 }
 

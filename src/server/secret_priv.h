@@ -12,6 +12,8 @@ MUST_USE enum rc server_main_secret(const struct conf *c, struct buf *out, struc
 bool server_knows_main_secret(const struct conf *c);
 /* What seals secrets under it. */
 MUST_USE enum rc server_vault(const struct conf *c, struct sign_vault **out, struct buf *why);
+/* A key of it for one purpose; the caller wipes it. Errors as server_main_secret()'s. */
+MUST_USE enum rc server_key_for(const struct conf *c, struct str purpose, uint8_t key[static 32], struct buf *why);
 /* The same for a store: RC_DENIED when its secrets are sealed with another, or with one that is missing. The first
  * time, the store notes which one it is. */
 MUST_USE enum rc server_vault_open(const struct conf *c, struct store *store,

@@ -59,7 +59,7 @@ def test_answers_are_the_same_at_every_node(three):
     asked = [("GET", f"/api/v1/app/{app}", None), ("GET", "/api/v1/app/app_3MqqXQkoMph9SSDqUXSApt89h7f", None),
              ("POST", "/api/v1/app", b"{}"), ("POST", "/api/v1/app", b"{"), ("DELETE", "/api/v1/app", None),
              ("GET", "/console", None), ("GET", "/no/such/thing", None), ("OPTIONS", "/api/v1/app", None),
-             ("HEAD", "/console", None), ("GET", f"/api/v1/app/{app}/msg?limit=x%20y", None),
+             ("HEAD", "/console", None), ("HEAD", "/api/v1/stream", None), ("GET", f"/api/v1/app/{app}/msg?limit=x%20y", None),
              ("POST", f"/api/v1/app/{app}/msg", b"x" * (3 << 20)), ("POST", f"/api/v1/app/{app}/msg", b"x" * (17 << 20))]
     headers = {"authorization": f"Bearer {three[0].token}", "content-type": "application/json"}
     for method, path, body in asked:
@@ -229,6 +229,40 @@ def test_a_node_that_stands_by_without_the_main_secret_ends_and_says_why(three, 
     other.spawn(*QUICK)
     assert other.child.wait(60) == 1
     assert "main-secret is missing" in other.log()
+
+
+def test_a_node_whose_address_is_taken_ends_and_names_the_option(three, make_node):
+    other = make_node(0)
+    other.env["GRAPNEL_STORE_URL"] = three[0].env["GRAPNEL_STORE_URL"]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        other.spawn(*QUICK, f"server.listen=127.0.0.1:{taken.getsockname()[1]}")
+        assert other.child.wait(60) == 1
+    assert "set another server.listen" in other.log() and other.log().count("server.stands_by") == 1
+
+
+def test_a_command_at_a_node_that_stands_by_does_not_disturb_it(three):
+    for _ in range(5):
+        assert three[1].run("token", "list", f"--store.dir={three[1].store}").returncode != 0
+    assert three[0].stop() == 0
+    wait_until(lambda: any(node.is_active() for node in three[1:]), "another node to be at work")
+    assert all(node.log().count("server.stands_by") == 1 for node in three[1:])
+
+
+def test_a_reload_at_the_node_at_work_holds_for_what_is_passed_on_to_it(make_postgres, make_node, tmp_path):
+    database, options = make_postgres(), tmp_path / "grapnel.conf"
+    options.write_text("http.body_max = 4KiB\n")
+    first, second = make_node(database.port), make_node(database.port)
+    first.env["GRAPNEL_CONFIG"] = str(options)
+    first.serve(*QUICK)
+    second.spawn(*QUICK)
+    second.wait_log("link.aimed")
+    second._token = first.token
+    app, large = first.application(), {"eventType": "test.event", "payload": {"text": "x" * 8000}}
+    assert second.call("POST", f"/app/{app}/msg", large).status == 413
+    options.write_text("http.body_max = 64KiB\n")
+    first.child.send_signal(1)  # SIGHUP
+    first.wait_log("server.reloaded")
+    assert second.call("POST", f"/app/{app}/msg", large).status == 202
 
 
 def test_the_nodes_are_known_to_metrics_and_to_the_node_at_work(three):

@@ -67,6 +67,9 @@ static void what_does_not_go_together_is_named(void **state)
         { "--debug.enabled=true", "debug.token" },
         { "--deliver.retry=5s,,1m", "\"\"" },
         { "--deliver.retry=5", "\"5\"" },
+        { "--cluster.address=http://a:1", "cluster.address: \"http://a:1\"" },
+        { "--cluster.address=a:b", "give a host" },
+        { "--cluster.address=u@a", "give a host" },
     };
     struct buf why;
     (void)state;
