@@ -55,7 +55,7 @@ static void admit_on_worker(struct http_request *req)
     a->job = (struct work_job){ .fn = admit_load, .arg = a };
     if (work_submit_for(api->o.pool, http_call_stranger(req->call), &a->job) == RC_OK)
         return;
-    api_refuse(req, api_refusal_of(RC_BUSY));
+    api_refuse(req, api_refusal_of(api, RC_BUSY));
     http_answer(req);
 }
 

@@ -121,53 +121,67 @@ bool api_begin(struct http_request *req, struct api_ctx *c)
 
 /* --- failures --------------------------------------------------------------------------------- */
 
-const struct api_refusal api_key_reused = { 409, "idempotency_key_reused",
-                                            "This idempotency key was used with another body." };
-const struct api_refusal api_event_id_taken = { 409, "conflict",
-                                                "A message with this eventId exists." };
+const struct api_refusal api_key_reused = {
+    .status = 409,
+    .code = "idempotency_key_reused",
+    .words = "This idempotency key was used with another body.",
+};
+const struct api_refusal api_event_id_taken = {
+    .status = 409,
+    .code = "conflict",
+    .words = "A message with this eventId exists.",
+};
 
-struct api_refusal api_refusal_of(enum rc rc)
+struct api_refusal api_refusal_of(const struct api *api, enum rc rc)
 {
-    static const struct api_refusal refusals[] = {
-        [RC_OK] = { 500, "server_error", "The server failed unexpectedly." },
-        [RC_INVALID] = { 400, "generic_error",
-                         "The query parameter 'iterator' is not one of this list: take `iterator` or `prevIterator` of an "
-                         "earlier answer, or leave it out." },
-        [RC_NOT_FOUND] = { 404, "not_found", "Entity not found" },
-        [RC_CONFLICT] = { 409, "conflict", "A conflict has occurred" },
-        [RC_DENIED] = { 500, "server_error", "The server failed: a secret could not be opened." },
-        [RC_LIMIT] = { 507, "storage_full",
-                       "The disk of the server is nearly full: nothing new is accepted until there is space again." },
-        [RC_BUSY] = { 503, "busy", "The server is busy. Try again later." },
-        [RC_CORRUPT] = { 500, "server_error", "The server failed: stored data is damaged." },
-        [RC_IO] = { 500, "server_error",
-                    "The server failed: the disk could not be read or written." },
+    static const struct api_refusal without_database = {
+        .status = 503,
+        .code = "unavailable",
+        .words =
+            "The server's database cannot be had now. Try again later; whether a change was made is not known, so look first.",
+        .retry_after = "1",
     };
-    return refusals[rc];
+    static const struct api_refusal refusals[] = {
+        [RC_OK] = { .status = 500,
+                    .code = "server_error",
+                    .words = "The server failed unexpectedly." },
+        [RC_INVALID] = { .status = 400,
+                         .code = "generic_error",
+                         .words =
+                             "The query parameter 'iterator' is not one of this list: take `iterator` or `prevIterator` of an "
+                             "earlier answer, or leave it out." },
+        [RC_NOT_FOUND] = { .status = 404, .code = "not_found", .words = "Entity not found" },
+        [RC_CONFLICT] = { .status = 409, .code = "conflict", .words = "A conflict has occurred" },
+        [RC_DENIED] = { .status = 500,
+                        .code = "server_error",
+                        .words = "The server failed: a secret could not be opened." },
+        [RC_LIMIT] = { .status = 507,
+                       .code = "storage_full",
+                       .words =
+                           "The disk of the server is nearly full: nothing new is accepted until there is space again." },
+        [RC_BUSY] = { .status = 503,
+                      .code = "busy",
+                      .words = "The server is busy. Try again later." },
+        [RC_CORRUPT] = { .status = 500,
+                         .code = "server_error",
+                         .words = "The server failed: stored data is damaged." },
+        [RC_IO] = { .status = 500,
+                    .code = "server_error",
+                    .words = "The server failed: the disk could not be read or written." },
+    };
+    return rc == RC_IO && store_is_in_database(api->o.store) ? without_database : refusals[rc];
 }
 
 void api_refuse(struct http_request *req, struct api_refusal why)
 {
     http_error(req, why.status, why.code, "%s", why.words);
-}
-
-/* A database that is away comes back, and is no disk of ours. */
-static void refuse_without_database(struct http_request *req)
-{
-    static const struct api_refusal away = {
-        503, "unavailable",
-        "The server's database cannot be had now. Try again later; whether a change was made is not known, so look first."
-    };
-    api_refuse(req, away);
-    http_add_header(req, STR("Retry-After"), STR("1"));
+    if (why.retry_after != NULL)
+        http_add_header(req, STR("Retry-After"), str_from(why.retry_after));
 }
 
 void api_fail(struct api_ctx *c, enum rc rc)
 {
-    if (rc == RC_IO && store_is_in_database(c->api->o.store))
-        refuse_without_database(c->req);
-    else
-        api_refuse(c->req, api_refusal_of(rc));
+    api_refuse(c->req, api_refusal_of(c->api, rc));
 }
 
 bool api_ok(struct api_ctx *c, enum rc rc)

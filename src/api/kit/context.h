@@ -40,10 +40,12 @@ void api_mark_replayed(struct http_request *req);
 struct api_refusal {
     int status;
     const char *code, *words;
+    const char *retry_after; /* in seconds; NULL: does not say */
 };
 extern const struct api_refusal api_key_reused, api_event_id_taken;
-/* Of a failure: 404, 409, 400, 507, 503; 500 for the others. */
-struct api_refusal api_refusal_of(enum rc rc);
+/* Of a failure: 404, 409, 400, 507, 503; 500 for the others. RC_IO is 503 where the store is in a database, which comes back, and
+ * 500 where it is on a disk. */
+struct api_refusal api_refusal_of(const struct api *api, enum rc rc);
 void api_refuse(struct http_request *req, struct api_refusal why);
 /* api_refuse() with what `rc` means. */
 void api_fail(struct api_ctx *c, enum rc rc);

@@ -189,7 +189,7 @@ static void write_refusal(struct api_ctx *c, struct api_out *o, const struct api
                                   &row) == RC_OK)
         why = api_event_id_taken;
     else if (!q->is_stored && store_health(c->api->o.store, NULL) == RC_LIMIT)
-        why = api_refusal_of(RC_LIMIT);
+        why = api_refusal_of(c->api, RC_LIMIT);
     if (why.status == 0) {
         api_out_null(o, "refused");
         return;

@@ -73,7 +73,7 @@ static void message_published(struct core_publish *p)
 {
     struct publish_call *pc = p->arg;
     if (p->store.job.rc != RC_OK) {
-        api_refuse(pc->req, api_refusal_of(p->store.job.rc));
+        api_refuse(pc->req, api_refusal_of(pc->api, p->store.job.rc));
         http_answer(pc->req);
         return;
     }
@@ -161,7 +161,7 @@ static void message_submit(struct publish_call *pc)
     if (rc == RC_OK)
         return;
     core_publish_free(p);
-    api_refuse(pc->req, api_refusal_of(rc));
+    api_refuse(pc->req, api_refusal_of(pc->api, rc));
     http_answer(pc->req);
 }
 
@@ -254,7 +254,7 @@ static void go_cold(struct publish_call *pc)
     pc->job = (struct work_job){ .fn = fetch_cold, .arg = pc };
     if (work_submit_for(pc->api->o.pool, api_request_owner(pc->req), &pc->job) == RC_OK)
         return;
-    api_refuse(pc->req, api_refusal_of(RC_BUSY));
+    api_refuse(pc->req, api_refusal_of(pc->api, RC_BUSY));
     http_answer(pc->req);
 }
 

@@ -14,8 +14,11 @@
 #include <stdio.h>
 
 enum { BATCH_MAX = 1000 };
-static const struct api_refusal others_refused = { 424, "batch_refused",
-                                                   "Others of this batch were refused." };
+static const struct api_refusal others_refused = {
+    .status = 424,
+    .code = "batch_refused",
+    .words = "Others of this batch were refused.",
+};
 
 struct item {
     struct api_message_in in;
@@ -175,7 +178,7 @@ static void message_batch_published(struct core_publish *p)
     struct item *item = p->arg;
     item->publish = NULL;
     if (p->store.job.rc != RC_OK)
-        message_batch_refuse(item, api_refusal_of(p->store.job.rc));
+        message_batch_refuse(item, api_refusal_of(item->batch->c.api, p->store.job.rc));
     else
         message_batch_judge(item, &p->store);
     message_batch_leave(item->batch);
@@ -231,7 +234,7 @@ static void publish_each(struct batch *b)
         for (size_t i = 0; i < b->count; i++)
             if (b->items[i].publish != NULL) {
                 core_publish_free(b->items[i].publish);
-                message_batch_refuse(&b->items[i], api_refusal_of(rc));
+                message_batch_refuse(&b->items[i], api_refusal_of(b->c.api, rc));
             }
         work_wait_fini(&b->wait);
     }

@@ -423,7 +423,7 @@ static void get_stream(struct http_request *req)
     o->job = (struct work_job){ .fn = stream_prepare, .arg = o };
     if (work_submit_for(api->o.pool, api_request_owner(req), &o->job) == RC_OK)
         return;
-    api_refuse(req, api_refusal_of(RC_BUSY));
+    api_refuse(req, api_refusal_of(api, RC_BUSY));
     http_answer(req);
 }
 
