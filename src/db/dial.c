@@ -20,14 +20,29 @@
 const char db_transaction_settings[] = "SELECT " SETTINGS("true");
 const char db_reading_settings[] = LIMITS(LIMIT_SET, "SET LOCAL");
 
-void db_session_sql(int process_id, char out[static DB_SESSION_SQL])
+/* The file that the log is written to now begins with it, in hexadecimal digits. */
+#define TIMELINE \
+    "CASE WHEN pg_is_in_recovery() THEN 0" \
+    " ELSE CAST(CAST('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) AS bit(32)) AS bigint) END"
+
+void db_session_sql(int process_id, bool has_hosts, char out[static DB_SESSION_SQL])
 {
     (void)snprintf(
         out, DB_SESSION_SQL,
-        "SELECT is_server, current_setting('transaction_read_only') = 'off', " SETTINGS(
+        "SELECT is_server, current_setting('transaction_read_only') = 'off', %s, " SETTINGS(
             "NOT is_server") " FROM (SELECT pg_backend_pid() = %d AS is_server) AS answers",
-        process_id);
+        has_hosts ? TIMELINE : "0", process_id);
 }
+
+/* Its words are in the language of the server, and its code is that of any warning. */
+bool db_notice_is_unconfirmed(const struct pg_result *notice)
+{
+    const char *function = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+    return function != NULL && strcmp(function, "SyncRepWaitForLSN") == 0;
+}
+
+const char db_unconfirmed[] =
+    "somebody cancelled a commit that waited for the standby, so that nobody knows whether it lasts";
 
 static struct str parameter_of(const PQconninfoOption *list, const char *name)
 {
@@ -105,6 +120,107 @@ void db_dial_fill(struct db_dial *d, const char *url, const struct db_host *host
     }
     d->names[count] = d->values[count] = NULL;
 }
+
+/* --- the primary ---------------------------------------------------------------------------------------- */
+
+const char db_primary_is_old[] =
+    "it is an old primary: another host of store.url has been promoted since, and is used";
+
+/* What is known of the databases that were called last. */
+enum { PRIMARIES_MAX = 16 };
+static struct mutex primaries_lock = { PTHREAD_MUTEX_INITIALIZER };
+static struct primary {
+    uint64_t id;
+    int64_t timeline;
+    bool is_certain; /* all hosts were asked, and there was nothing to doubt since */
+} primaries[PRIMARIES_MAX];
+static size_t primaries_next;
+
+/* Under the lock. */
+static struct primary *primary_of(uint64_t id)
+{
+    for (size_t i = 0; i < PRIMARIES_MAX; i++)
+        if (primaries[i].id == id)
+            return &primaries[i];
+    struct primary *p = &primaries[primaries_next++ % PRIMARIES_MAX];
+    *p = (struct primary){ .id = id };
+    return p;
+}
+
+uint64_t db_primary_id(const char *url)
+{
+    return str_hash(str_from(url));
+}
+
+bool db_primary_is(uint64_t id, int64_t timeline)
+{
+    mutex_lock(&primaries_lock);
+    struct primary *p = primary_of(id);
+    bool is_it = timeline == 0 || timeline >= p->timeline;
+    if (timeline > p->timeline)
+        p->timeline = timeline;
+    mutex_unlock(&primaries_lock);
+    return is_it;
+}
+
+static void set_certain(uint64_t id, bool is_certain)
+{
+    mutex_lock(&primaries_lock);
+    primary_of(id)->is_certain = is_certain;
+    mutex_unlock(&primaries_lock);
+}
+
+void db_primary_doubt(uint64_t id)
+{
+    set_certain(id, false);
+}
+
+static bool is_certain(uint64_t id)
+{
+    mutex_lock(&primaries_lock);
+    bool is_so = primary_of(id)->is_certain;
+    mutex_unlock(&primaries_lock);
+    return is_so;
+}
+
+/* The one on the highest timeline; of several, the first. NULL: none is there. */
+static const struct db_host *ask_all(const struct db_host *hosts, size_t count, db_dial_fn *dial,
+                                     void *ctx)
+{
+    const struct db_host *best = NULL;
+    int64_t highest = -1;
+    for (size_t i = 0; i < count; i++) {
+        int64_t timeline = 0;
+        if (!dial(ctx, &hosts[i], &timeline) || timeline <= highest)
+            continue;
+        best = &hosts[i];
+        highest = timeline;
+    }
+    return best;
+}
+
+bool db_dial_primary(const char *url, db_dial_fn *dial, void *ctx)
+{
+    struct db_host hosts[DB_HOSTS_MAX];
+    int64_t timeline;
+    uint64_t id = db_primary_id(url);
+    size_t count = db_hosts(url, hosts);
+    if (count == 0)
+        return dial(ctx, NULL, &timeline);
+    if (!is_certain(id)) {
+        const struct db_host *best = ask_all(hosts, count, dial, ctx);
+        if (best == NULL)
+            return false;
+        set_certain(id, true);
+        return dial(ctx, best, &timeline);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (dial(ctx, &hosts[i], &timeline))
+            return true;
+    return false;
+}
+
+/* --- parameters ----------------------------------------------------------------------------------------- */
 
 bool db_dial_was_standby(const char *error)
 {

@@ -102,6 +102,8 @@ PGresult *db_postgres_next_result(struct postgres *db)
             return PQgetResult(db->conn);
         if (unsent < 0 ||
             !wait_for(db, (short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN), until_us)) {
+            if (unsent >= 0)
+                db_primary_doubt(db->primary);
             (void)connection_lost(db, unsent < 0 ? PQerrorMessage(db->conn)
                                                  : "the server has not answered in time");
         } else if (PQconsumeInput(db->conn) == 0) {
@@ -131,6 +133,9 @@ enum rc db_postgres_finish(struct postgres *db, PGresult **last)
         PQclear(*last);
         *last = r;
     }
+    if (db->is_unconfirmed)
+        (void)connection_lost(db, db_unconfirmed);
+    db->is_unconfirmed = false;
     return db->base.is_stale && rc == RC_OK ? RC_IO : rc;
 }
 
@@ -205,8 +210,9 @@ static void call_function(const struct postgres_function *f, const char *text)
 static void take_notice(void *ctx, const PGresult *r)
 {
     static const char mark[] = "grapnel:";
-    const struct postgres *db = ctx;
+    struct postgres *db = ctx;
     const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+    db->is_unconfirmed = db->is_unconfirmed || db_notice_is_unconfirmed(r);
     if (text == NULL || strncmp(text, mark, sizeof(mark) - 1) != 0)
         return; /* PostgreSQL's own are for people who type */
     text += sizeof(mark) - 1;
@@ -407,26 +413,31 @@ enum rc db_check_url(const char *url, struct buf *why)
 }
 
 /* A pooler is connected to without the database being there: so this belongs to the patience for a host. */
-static bool set_up(struct postgres *db, int64_t until_us)
+static bool set_up(struct postgres *db, int64_t until_us, int64_t *timeline)
 {
     char sql[DB_SESSION_SQL];
     PGresult *r = NULL;
     int64_t answer_us = db->answer_us;
     (void)PQsetnonblocking(db->conn, 1);
     (void)PQsetNoticeReceiver(db->conn, take_notice, db);
-    db_session_sql(PQbackendPID(db->conn), sql);
+    db_session_sql(PQbackendPID(db->conn), db->has_hosts, sql);
     db->base.is_stale = db->is_pooled = false;
     int64_t left_us = until_us - clock_mono_us(clock_system());
     db->answer_us = answer_us < left_us ? answer_us : left_us;
     enum rc rc = PQsendQuery(db->conn, sql) == 1 ? db_postgres_finish(db, &r)
                                                  : connection_lost(db, PQerrorMessage(db->conn));
     db->answer_us = answer_us;
-    bool has_row = rc == RC_OK && PQntuples(r) == 1 && PQnfields(r) >= 2;
+    bool has_row = rc == RC_OK && PQntuples(r) == 1 && PQnfields(r) >= 3;
     if (rc == RC_OK && (!has_row || PQgetvalue(r, 0, 1)[0] != 't')) {
         keep_error(db, "it takes no writes: it is a standby, or set to be read only");
         rc = RC_IO;
     }
     db->is_pooled = has_row && PQgetvalue(r, 0, 0)[0] != 't';
+    *timeline = has_row ? strtoll(PQgetvalue(r, 0, 2), NULL, 10) : 0;
+    if (rc == RC_OK && !db_primary_is(db->primary, *timeline)) {
+        keep_error(db, db_primary_is_old);
+        rc = RC_IO;
+    }
     PQclear(r);
     return rc == RC_OK;
 }
@@ -447,27 +458,21 @@ static bool dial_host(struct postgres *db, const char *url, const struct db_host
     return finish_connecting(db, until_us);
 }
 
-static bool connect_to(struct postgres *db, const char *url, const struct db_host *host,
-                       int64_t patience_us)
-{
-    int64_t until_us = clock_mono_us(clock_system()) + patience_us;
-    bool is_there = dial_host(db, url, host, false, until_us);
-    if (!is_there && db_dial_was_standby(postgres_error(&db->base)))
-        is_there = dial_host(db, url, host, true, until_us);
-    return is_there && set_up(db, until_us);
-}
+struct connecting {
+    struct postgres *db;
+    const char *url;
+};
 
-/* Of several hosts, the first that is there and takes writes. */
-static bool connect_to_any(struct postgres *db, const char *url)
+static bool connect_to(void *ctx, const struct db_host *host, int64_t *timeline)
 {
-    struct db_host hosts[DB_HOSTS_MAX];
-    size_t count = db_hosts(url, hosts);
-    if (count == 0)
-        return connect_to(db, url, NULL, CONNECT_US);
-    for (size_t i = 0; i < count; i++)
-        if (connect_to(db, url, &hosts[i], HOST_US))
-            return true;
-    return false;
+    const struct connecting *to = ctx;
+    struct postgres *db = to->db;
+    int64_t until_us = clock_mono_us(clock_system()) + (host == NULL ? CONNECT_US : HOST_US);
+    db->has_hosts = host != NULL;
+    bool is_there = dial_host(db, to->url, host, false, until_us);
+    if (!is_there && db_dial_was_standby(postgres_error(&db->base)))
+        is_there = dial_host(db, to->url, host, true, until_us);
+    return is_there && set_up(db, until_us, timeline);
 }
 
 enum rc db_connect(const char *url, const struct db_server_options *o, struct db **out,
@@ -480,7 +485,8 @@ enum rc db_connect(const char *url, const struct db_server_options *o, struct db
     enum rc rc;
     struct postgres *db = db_new(sizeof(struct postgres), &postgres_engine);
     db->answer_us = o != NULL && o->answer_us > 0 ? o->answer_us : ANSWER_US;
-    rc = connect_to_any(db, url) ? RC_OK : RC_IO;
+    db->primary = db_primary_id(url);
+    rc = db_dial_primary(url, connect_to, &(struct connecting){ db, url }) ? RC_OK : RC_IO;
     if (rc == RC_OK)
         rc = check_server(db, why);
     else

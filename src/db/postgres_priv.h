@@ -13,7 +13,10 @@ struct postgres {
     PGconn *conn;
     int64_t answer_us;
     bool is_pooled;  /* each transaction may be another session (db/dial.h) */
-    bool is_writing; /* in a transaction that may write */
+    bool is_writing;     /* in a transaction that may write */
+    bool is_unconfirmed; /* the standby did not confirm what the answer under way says is done */
+    bool has_hosts;      /* its URL names several */
+    uint64_t primary;    /* db_primary_id() of its URL */
     int64_t name_count;
     int64_t changes; /* of the last statement */
     char *error;     /* of the last failure; owned */

@@ -2,6 +2,7 @@
 """What can fail around a store in PostgreSQL, and what becomes of it then."""
 import re
 import signal
+import threading
 import time
 
 from cluster import QUICK, is_whole, wait_until
@@ -98,22 +99,88 @@ def test_a_database_that_restarts_costs_a_pause_and_no_message(pair, receiver):
     assert pair.first.is_active(), "nobody judges anybody right after the database was away"
 
 
-def test_a_primary_that_is_lost_is_replaced_by_its_standby_and_nothing_acknowledged_is_lost(make_postgres, make_pair, receiver):
-    primary = make_postgres()
-    standby = make_postgres(primary)
+def synchronous(primary):
+    """Its commits wait for its standby from now on."""
     primary.ask("ALTER SYSTEM SET synchronous_standby_names = '*'", "postgres")
     primary.ask("SELECT pg_reload_conf()", "postgres")
     wait_until(lambda: primary.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1", "the standby to keep up")
+
+
+def alone(promoted):
+    """It was a standby, and is a primary without one now."""
+    promoted.promote()
+    promoted.ask("ALTER SYSTEM SET synchronous_standby_names = ''", "postgres")
+    promoted.ask("SELECT pg_reload_conf()", "postgres")
+
+
+def test_a_primary_that_is_lost_is_replaced_by_its_standby_and_nothing_acknowledged_is_lost(make_postgres, make_pair, receiver):
+    primary = make_postgres()
+    standby = make_postgres(primary)
+    synchronous(primary)
     pair = make_pair(primary.port, standby.port)
     ledger = pair.ledger()
     ledger.grows()
     primary.kill()
     lost = time.monotonic()
-    standby.promote()
-    standby.ask("ALTER SYSTEM SET synchronous_standby_names = ''", "postgres")
-    standby.ask("SELECT pg_reload_conf()", "postgres")
+    alone(standby)
     ledger.grows()
     assert time.monotonic() - lost < 20
+    ledger.end()
+    is_whole(ledger, receiver)
+
+
+def test_a_commit_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged(make_postgres, make_way, make_pair, receiver):
+    primary = make_postgres()
+    stream = make_way(primary.port)
+    make_postgres(stream)
+    synchronous(primary)
+    pair = make_pair(primary.port)
+    ledger = pair.ledger()
+    ledger.grows()
+    ledger.end()
+    stream.hold()
+    cancelled = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    asked = {"a message": ("POST", f"/app/{pair.app}/msg", {"eventType": "test.event", "payload": {}}, {"idempotency-key": "the same"}),
+             "an application": ("POST", "/app", {"name": "a new one"}, {})}
+    for what, call in asked.items():
+        answers, count = [], 0
+        thread = threading.Thread(target=lambda call=call, answers=answers: answers.append(pair.first.call(*call, token=pair.token)))
+        thread.start()
+        while thread.is_alive():
+            count += int(primary.ask(cancelled, "postgres"))
+        assert count > 0, f"nothing waited for the standby while {what} was asked for"
+        assert answers[0].status == 503, f"{what}: {answers[0]}"
+    stream.heal()
+    message = wait_until(lambda: pair.first.call(*asked["a message"], token=pair.token).body.get("id"), "the message to be accepted")
+    wait_until(lambda: message in receiver.ids(), "it to arrive")
+    is_whole(ledger, receiver)
+
+
+def test_an_old_primary_that_lives_on_alone_gets_nothing_committed_and_nothing_is_taken_from_it(
+        make_postgres, make_way, make_pair, receiver):
+    primary = make_postgres()
+    stream = make_way(primary.port)
+    standby = make_postgres(stream)
+    synchronous(primary)
+    pair = make_pair(primary.port, standby.port)
+    ledger = pair.ledger()
+    ledger.grows()
+    stream.cut()
+    for to_primary, _ in pair.ways:
+        to_primary.cut()
+    alone(standby)
+    ledger.grows()
+    for to_primary, _ in pair.ways:
+        to_primary.heal()  # it takes writes, as far as it knows, but nobody confirms them
+    ledger.grows()
+    pair.first.kill()
+    pair.second.wait_log("server.started")
+    ledger.nodes = [pair.second]
+    ledger.grows()
+    pair.first.spawn(*QUICK)  # finds the old primary first
+    wait_until(pair.second.is_active, "the node at work to stay there")
+    ledger.grows()
+    assert not pair.first.is_active()
     ledger.end()
     is_whole(ledger, receiver)
 

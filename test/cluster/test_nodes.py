@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import re
 import socket
 import ssl
@@ -17,16 +18,23 @@ KEY = {"idempotency-key": "the same one"}
 
 
 @pytest.fixture
-def three(make_postgres, make_node, receiver):
+def start_three(make_postgres, make_node, receiver):
+    def start(*options):
+        database = make_postgres()
+        nodes = [make_node(database.port) for _ in range(3)]
+        nodes[0].serve(*QUICK, *options)
+        for node in nodes[1:]:
+            node.spawn(*QUICK, *options)
+            node.wait_log("link.aimed")
+            node._token = nodes[0].token
+        return nodes, database
+    return start
+
+
+@pytest.fixture
+def three(start_three):
     """A node at work, and two that stand by."""
-    database = make_postgres()
-    nodes = [make_node(database.port) for _ in range(3)]
-    nodes[0].serve(*QUICK)
-    for node in nodes[1:]:
-        node.spawn(*QUICK)
-        node.wait_log("link.aimed")
-        node._token = nodes[0].token
-    return nodes
+    return start_three()[0]
 
 
 def link_port(node):
@@ -79,6 +87,36 @@ def test_a_node_that_stands_by_tells_the_node_at_work_who_asked(three):
     rows = three[0].ok("GET", "/audit?limit=1")["data"]
     assert rows[0]["peer"] == "127.0.0.1"
     assert three[0].raw("GET", "/api/v1/health", None, {"grapnel-origin-refused": "413 no"}).status == 200
+
+
+def test_the_same_key_at_all_nodes_at_once_is_one_message(start_three, receiver):
+    """Also while one partition is full and the next is used."""
+    three, database = start_three("store.segment_messages=1000")
+    app = three[0].application()
+    three[0].endpoint(app, receiver.url)
+    rounds, clients = int(os.environ.get("ROUNDS", "100")), 16
+    start = threading.Barrier(clients)
+    answers = [[] for _ in range(clients)]
+
+    def client(number):
+        for round_ in range(rounds):
+            start.wait(60)
+            answer = three[number % 3].call("POST", f"/app/{app}/msg", {"eventType": "test.event", "payload": {"n": round_}},
+                                            {"idempotency-key": f"round {round_}"})
+            answers[number].append((answer.status, answer.body.get("id")))
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = [(202, id_) for _, id_ in answers[0]]
+    assert len(set(expected)) == rounds
+    for each in answers:
+        assert each == expected
+    wait_until(lambda: {id_ for _, id_ in expected} <= set(receiver.ids()), "all to arrive")
+    assert database.ask("SELECT count(*) FROM message") == str(rounds)
+    assert int(database.ask("SELECT count(*) FROM pg_inherits WHERE inhparent = 'message'::regclass")) > 1
 
 
 def test_a_large_payload_and_its_answer_go_through(three, receiver):

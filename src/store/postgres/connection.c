@@ -88,10 +88,18 @@ static bool is_fine(const PGresult *r)
 
 /* --- opening ------------------------------------------------------------------------------------------ */
 
-static void drop_notice(void *ctx, const PGresult *r)
+static void take_notice(void *ctx, const PGresult *r)
 {
-    (void)ctx;
-    (void)r;
+    struct postgres_conn *c = ctx;
+    c->is_unconfirmed = c->is_unconfirmed || db_notice_is_unconfirmed(r);
+}
+
+/* It is the same as a connection that broke during the commit: the writers send it again, and wait for the standby then. */
+static void check_confirmed(struct postgres_conn *c)
+{
+    if (c->is_unconfirmed && c->pg != NULL)
+        conn_lose(c, db_unconfirmed);
+    c->is_unconfirmed = false;
 }
 
 void store_postgres_conn_init(struct postgres_conn *c, const char *url)
@@ -116,13 +124,13 @@ static void exchange_begin(struct postgres_conn *c)
 }
 
 /* A pooler is connected to without the database being there: so this is where it turns out, and not after minutes. */
-static bool conn_set_up(struct postgres_conn *c)
+static bool conn_set_up(struct postgres_conn *c, bool has_hosts, int64_t *timeline)
 {
     PGresult *r;
     char sql[DB_SESSION_SQL];
     int64_t answer_us = c->answer_us;
-    db_session_sql(PQbackendPID(c->pg), sql);
-    c->is_pooled = false;
+    db_session_sql(PQbackendPID(c->pg), has_hosts, sql);
+    c->is_pooled = c->is_unconfirmed = false;
     c->answer_us = POSTGRES_ANSWER_US;
     enum rc rc = store_postgres_query(c, sql, NULL, &r);
     c->answer_us = answer_us;
@@ -130,6 +138,9 @@ static bool conn_set_up(struct postgres_conn *c)
         c->is_pooled = store_postgres_int(r, 0, 0) == 0;
         if (store_postgres_int(r, 0, 1) == 0)
             conn_lose(c, "the database takes no writes: it is a standby, or set to be read only");
+        *timeline = store_postgres_int(r, 0, 2);
+        if (!db_primary_is(db_primary_id(c->url), *timeline))
+            conn_lose(c, db_primary_is_old);
         PQclear(r);
     }
     return c->rc == RC_OK;
@@ -142,8 +153,9 @@ static PGconn *conn_dial(const char *url, const struct db_host *host, bool takes
     return PQconnectdbParams(dial.names, dial.values, 1);
 }
 
-static bool conn_try(struct postgres_conn *c, const struct db_host *host)
+static bool conn_try(void *ctx, const struct db_host *host, int64_t *timeline)
 {
+    struct postgres_conn *c = ctx;
     conn_finish(c);
     activity_moved();
     c->rc = RC_OK;
@@ -156,20 +168,15 @@ static bool conn_try(struct postgres_conn *c, const struct db_host *host)
         conn_lose(c, c->pg == NULL ? "out of memory" : PQerrorMessage(c->pg));
         return false;
     }
-    (void)PQsetNoticeReceiver(c->pg, drop_notice, NULL);
-    return conn_set_up(c);
+    (void)PQsetNoticeReceiver(c->pg, take_notice, c);
+    return conn_set_up(c, host != NULL, timeline);
 }
 
-/* Of several hosts, the first that is there and takes writes. */
 enum rc store_postgres_conn_open(struct postgres_conn *c)
 {
-    struct db_host hosts[DB_HOSTS_MAX];
     if (c->pg != NULL && PQstatus(c->pg) == CONNECTION_OK)
         return RC_OK;
-    size_t count = db_hosts(c->url, hosts);
-    bool is_open = count == 0 && conn_try(c, NULL);
-    for (size_t i = 0; i < count && !is_open; i++)
-        is_open = conn_try(c, &hosts[i]);
+    bool is_open = db_dial_primary(c->url, conn_try, c);
     if (!is_open)
         conn_finish(c);
     return is_open ? RC_OK : RC_IO;
@@ -189,6 +196,7 @@ static bool wait_for_server(struct postgres_conn *c)
     struct pollfd p = { .fd = PQsocket(c->pg),
                         .events = (short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN) };
     if (left_us <= 0 || poll(&p, 1, (int)(left_us / 1000) + 1) == 0) {
+        db_primary_doubt(db_primary_id(c->url));
         conn_lose(c, "the database did not answer in time");
         return false;
     }
@@ -226,6 +234,7 @@ static enum rc read_results(struct postgres_conn *c, PGresult **out)
         note_failure(c, r);
         PQclear(r);
     }
+    check_confirmed(c);
     if (c->is_lost)
         conn_finish(c);
     if (c->rc != RC_OK || out == NULL) {
@@ -466,6 +475,7 @@ enum rc store_postgres_pipe_end(struct postgres_conn *c)
     while (c->rc == RC_OK && c->unread_count > 0)
         store_postgres_pipe_skip(c);
     pipe_drain(c);
+    check_confirmed(c);
     if (c->rc != RC_OK)
         pipe_roll_back(c);
     return c->rc;

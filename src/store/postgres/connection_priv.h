@@ -27,6 +27,7 @@ struct postgres_conn {
     const char *url;     /* borrowed */
     PGconn *pg;          /* NULL: not connected */
     bool is_pooled;      /* each transaction may be another session (db/dial.h) */
+    bool is_unconfirmed; /* the standby did not confirm what the exchange under way says is done */
     int64_t answer_us;   /* how long an exchange may take */
     int64_t deadline_us; /* of the one under way; monotonic */
     /* What became of the last exchange: */
@@ -47,7 +48,7 @@ struct postgres_conn {
 
 void store_postgres_conn_init(struct postgres_conn *c, const char *url);
 void store_postgres_conn_close(struct postgres_conn *c); /* fine when it is closed; may be opened again */
-/* Connects, if it is not connected: 2 s for each host of the URL, unless that says otherwise. RC_IO. */
+/* Connects, if it is not connected, to the primary (db/dial.h): 2 s for each host of the URL, unless that says otherwise. RC_IO. */
 MUST_USE enum rc store_postgres_conn_open(struct postgres_conn *c);
 
 /* Statements of ours without parameters, separated by semicolons; what they answer is dropped. */

@@ -430,6 +430,72 @@ static void hosts_of_a_url_are_tried_in_its_order_with_their_ports(void **state)
     }
 }
 
+/* Hosts a, b and c, as dial functions see them. */
+struct three_hosts {
+    uint64_t id;
+    int64_t timelines[3]; /* 0: it is not there */
+    int calls;
+    char last; /* who was called last; 0: nobody */
+};
+
+static bool dial_one(void *ctx, const struct db_host *host, int64_t *timeline)
+{
+    struct three_hosts *t = ctx;
+    t->calls++;
+    t->last = host->host[0];
+    *timeline = t->timelines[t->last - 'a'];
+    return *timeline != 0 && db_primary_is(t->id, *timeline);
+}
+
+/* Whom a call comes to; 0: nobody. */
+static char primary_of(struct three_hosts *t, const char *hosts)
+{
+    t->id = db_primary_id(hosts);
+    t->calls = 0;
+    return db_dial_primary(hosts, dial_one, t) ? t->last : 0;
+}
+
+static void of_hosts_that_take_writes_the_one_that_was_promoted_last_is_used(void **state)
+{
+    const char *hosts = "postgresql://u@a,b,c/promoted";
+    struct three_hosts t = { .timelines = { 1, 2, 1 } };
+    (void)state;
+    assert_int_equal(primary_of(&t, hosts), 'b');
+    t.timelines[1] = 0;
+    assert_int_equal(primary_of(&t, hosts), 0); /* a and c are behind b, even while b is away */
+    t.timelines[2] = 3;
+    assert_int_equal(primary_of(&t, hosts), 'c');
+    t.timelines[1] = 2;
+    assert_int_equal(primary_of(&t, hosts), 'c');
+}
+
+static void all_hosts_are_asked_at_first_and_after_a_doubt_only(void **state)
+{
+    const char *hosts = "postgresql://u@a,b,c/doubted";
+    struct three_hosts t = { .timelines = { 1, 0, 0 } };
+    (void)state;
+    assert_int_equal(primary_of(&t, hosts), 'a');
+    assert_int_equal(t.calls, 4); /* three, and the one to be used once more */
+    assert_int_equal(primary_of(&t, hosts), 'a');
+    assert_int_equal(t.calls, 1);
+    t.timelines[2] = 2; /* promoted, while a lives on */
+    db_primary_doubt(t.id);
+    assert_int_equal(primary_of(&t, hosts), 'c');
+    assert_int_equal(primary_of(&t, hosts), 'c');
+    assert_int_equal(t.calls, 3); /* a is behind, and b is away */
+}
+
+static void while_no_host_is_there_all_are_asked_at_each_call(void **state)
+{
+    const char *hosts = "postgresql://u@a,b,c/away";
+    struct three_hosts t = { .timelines = { 0, 0, 0 } };
+    (void)state;
+    assert_int_equal(primary_of(&t, hosts), 0);
+    t.timelines[0] = 4;
+    t.timelines[1] = 5;
+    assert_int_equal(primary_of(&t, hosts), 'b');
+}
+
 static void a_database_that_is_not_in_utf8_is_refused_with_the_remedy(void **state)
 {
     struct db *db;
@@ -473,6 +539,9 @@ int main(void)
         TEST(a_host_that_hangs_up_is_left_for_the_next_one),
         TEST(a_host_that_says_nothing_is_left_for_the_next_one),
         TEST(hosts_of_a_url_are_tried_in_its_order_with_their_ports),
+        TEST(of_hosts_that_take_writes_the_one_that_was_promoted_last_is_used),
+        TEST(all_hosts_are_asked_at_first_and_after_a_doubt_only),
+        TEST(while_no_host_is_there_all_are_asked_at_each_call),
         TEST(a_database_that_is_not_in_utf8_is_refused_with_the_remedy),
     };
     if (!postgres_is_there())
