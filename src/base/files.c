@@ -54,6 +54,11 @@ int64_t files_for_clients(int64_t limit)
     return share < least ? least : share;
 }
 
+int64_t files_for_idle(int64_t limit)
+{
+    return limit / 4;
+}
+
 bool files_is_kept(int fd)
 {
     if (fd < atomic_load_explicit(&first_kept, memory_order_relaxed))

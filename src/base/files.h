@@ -24,5 +24,8 @@ int64_t files_limit_possible(void);
 /* How many connections of clients a limit allows at once: half of what is kept for nobody, at least 8. */
 int64_t files_for_clients(int64_t limit);
 
+/* How many connections that nobody uses right now a limit allows to be kept open for later: a quarter of it. */
+int64_t files_for_idle(int64_t limit);
+
 /* True: this descriptor of a connection is one of those kept for the store; close it. errno becomes EMFILE. */
 bool files_is_kept(int fd);

@@ -42,6 +42,7 @@ static void exchange_finish(struct own_exchange *ex, enum fetch_error error)
     if (ex->next != NULL)
         ex->next->prev = ex->prev;
     give_memory_back(ex);
+    fetch_own_pool_leave(ex->host);
     fetch_own_host_unref(ex->host);
     xfree(ex);
     c->_state = NULL;
@@ -310,6 +311,7 @@ void fetch_own_exchange_start(struct own *own, struct fetch_call *c)
     c->_state = ex;
     ex->started_us = clock_mono_us(loop_clock(own->loop));
     ex->host = fetch_own_host_get(own, c);
+    fetch_own_pool_enter(ex->host);
     ex->timer = (struct loop_timer){ .fn = exchange_on_deadline, .arg = ex };
     ex->next = own->running;
     if (ex->next != NULL)

@@ -72,9 +72,10 @@ struct fetch_options {
     struct fetch_policy *policy;   /* taken with a reference */
     SSL_CTX *tls;                  /* shared client context, taken with a reference; NULL: no https */
     size_t idle_max;               /* kept connections, all hosts; 0: 1024 */
-    size_t idle_per_host;          /* own client only; 0: 16 */
+    size_t idle_per_host;          /* own client only: no more than were in use at once lately, and than this; 0: 16 */
     int64_t idle_us;               /* kept this long unused; 0: 60 s */
     int64_t age_us;                /* not used again when this old; 0: 15 s */
+    int64_t peak_us;               /* own client only: what was in use at once counts for half after each such time; 0: 30 s */
     const char *proxy;             /* curl only: "http://..." or "socks5://..."; NULL: none */
     const char *no_proxy;          /* "name,.suffix,10.0.0.0/8" asked directly; "*": all */
     bool http2;                    /* curl only */

@@ -10,7 +10,12 @@
 
 #include <signal.h>
 
-enum { IDLE_US = 60 * 1000 * 1000, IDLE_MAX = 1024, IDLE_PER_HOST = 16 };
+enum {
+    IDLE_US = 60 * 1000 * 1000,
+    PEAK_US = 30 * 1000 * 1000,
+    IDLE_MAX = 1024,
+    IDLE_PER_HOST = 16
+};
 
 static void own_start(struct fetch *f, struct fetch_call *c)
 {
@@ -79,6 +84,7 @@ struct fetch *fetch_own_new(struct loop *loop, const struct fetch_options *o)
     own->idle_per_host = o->idle_per_host != 0 ? o->idle_per_host : IDLE_PER_HOST;
     own->idle_us = o->idle_us != 0 ? o->idle_us : IDLE_US;
     own->age_us = o->age_us != 0 ? o->age_us : FETCH_AGE_US;
+    own->peak_us = o->peak_us != 0 ? o->peak_us : PEAK_US;
     own->fixed = o->resolve != NULL ? xstrdup(o->resolve) : NULL;
     own->resolver = fetch_resolver_new(loop, own->fixed, NULL);
     own->hosts = map_new();

@@ -39,7 +39,10 @@ struct own_host {
     bool tls;
     SSL_CTX *ctx; /* a reference; NULL without TLS */
     size_t ref_count;
-    struct own_conn *idle; /* newest first */
+    size_t in_flight;       /* calls under way */
+    size_t peak;            /* the most of them at once lately: see pool.c */
+    int64_t peak_halved_us; /* when that was halved last */
+    struct own_conn *idle;  /* newest first */
     size_t idle_count;
     SSL_SESSION *session;  /* owned */
     struct own_host *prev; /* among those with a session, oldest first */
@@ -103,6 +106,7 @@ struct own {
     size_t idle_per_host;
     int64_t idle_us;
     int64_t age_us;
+    int64_t peak_us;
     char *fixed; /* owned */
     struct fetch_resolver *resolver;
     struct own_exchange *running;

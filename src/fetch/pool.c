@@ -6,6 +6,8 @@
 
 #include "fetch/conn_priv.h"
 
+enum { PEAK_BITS = 32 /* no host has more calls at once than these can count */ };
+
 static void idle_unlink(struct own_conn *conn)
 {
     struct own_host *h = conn->host;
@@ -25,6 +27,41 @@ static bool is_too_old(const struct own_conn *conn)
 {
     const struct own *own = conn->host->own;
     return loop_now_us(own->loop) - conn->made_us >= own->age_us;
+}
+
+/* A host is worth as many idle connections as it had calls at once lately: the most of them, which counts for half after
+ * each `peak_us`. A fixed small number would close and dial anew whatever a busy host needs beyond it. */
+static void peak_renew(struct own_host *h)
+{
+    const struct own *own = h->own;
+    int64_t past_us = loop_now_us(own->loop) - h->peak_halved_us;
+
+    if (past_us >= own->peak_us) {
+        int64_t halvings = past_us / own->peak_us;
+        h->peak = halvings < PEAK_BITS ? h->peak >> halvings : 0;
+        h->peak_halved_us += halvings * own->peak_us;
+    }
+    if (h->peak < h->in_flight)
+        h->peak = h->in_flight;
+}
+
+static bool has_room(struct own_host *h)
+{
+    peak_renew(h);
+    return h->idle_count < h->peak && h->idle_count < h->own->idle_per_host;
+}
+
+void fetch_own_pool_enter(struct own_host *h)
+{
+    if (h->in_flight++ == 0 && h->peak == 0)
+        h->peak_halved_us = loop_now_us(h->own->loop);
+    peak_renew(h);
+}
+
+void fetch_own_pool_leave(struct own_host *h)
+{
+    MUST(h->in_flight > 0);
+    h->in_flight--;
 }
 
 struct own_conn *fetch_own_pool_take(struct own_host *h)
@@ -53,7 +90,7 @@ void fetch_own_pool_put(struct own_conn *conn)
     struct own_host *h = conn->host;
     struct own *own = h->own;
 
-    if (h->idle_count >= own->idle_per_host || is_too_old(conn)) {
+    if (!has_room(h) || is_too_old(conn)) {
         fetch_own_conn_close(conn);
         return;
     }

@@ -8,14 +8,18 @@
 #include "server/loops_priv.h"
 #include "server/options_priv.h"
 
+#include "base/files.h"
+
 static struct fetch_options clients_options_of(const struct server *s)
 {
     const struct conf *c = s->conf;
 
     return (struct fetch_options){ .policy = s->policy,
                                    .tls = s->client_tls,
-                                   .idle_max = (size_t)c->fetch_idle_max,
-                                   .idle_per_host = (size_t)c->fetch_idle_per_host,
+                                   .idle_max = server_idle_max(c, files_limit(), s->loop_count),
+                                   .idle_per_host = c->fetch_idle_per_host > 0
+                                                        ? (size_t)c->fetch_idle_per_host
+                                                        : 1,
                                    .idle_us = c->fetch_idle_timeout,
                                    .age_us = c->fetch_connection_age,
                                    .proxy = server_text(c->fetch_proxy),

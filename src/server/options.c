@@ -33,6 +33,15 @@ int64_t server_clients_max(const struct conf *c, int64_t limit)
     return c->http_connections_max < share ? c->http_connections_max : share;
 }
 
+size_t server_idle_max(const struct conf *c, int64_t limit, size_t loop_count)
+{
+    int64_t share = files_for_idle(limit) / (int64_t)loop_count;
+
+    if (share > c->fetch_idle_max)
+        share = c->fetch_idle_max;
+    return share > 0 ? (size_t)share : 1;
+}
+
 struct http_limits server_http_limits(const struct conf *c, size_t loop_count)
 {
     size_t all = (size_t)server_clients_max(c, files_limit());

@@ -10,6 +10,8 @@
 int64_t server_files_wanted(const struct conf *c);
 /* Connections of clients at once, where `limit` files may be open: half of them are for others. */
 int64_t server_clients_max(const struct conf *c, int64_t limit);
+/* Connections to receivers that one of `loop_count` loops keeps for later, where `limit` files may be open; at least 1. */
+size_t server_idle_max(const struct conf *c, int64_t limit, size_t loop_count);
 struct http_limits server_http_limits(const struct conf *c, size_t loop_count);
 /* All but `api`. */
 struct face_options server_face_options(const struct conf *c, const char *public_url, const char *console_url);

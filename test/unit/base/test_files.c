@@ -42,12 +42,20 @@ static void clients_get_half_of_what_is_not_kept(void **state)
     assert_true(files_for_clients(INT64_MAX) > INT32_MAX);
 }
 
+static void connections_kept_for_later_get_a_quarter(void **state)
+{
+    (void)state;
+    assert_int_equal(files_for_idle(1000), 250);
+    assert_true(files_for_idle(INT64_MAX) > INT32_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_kept_before_the_limit_is_raised),
         cmocka_unit_test(an_eighth_is_kept_from_connections_and_at_least_32),
         cmocka_unit_test(clients_get_half_of_what_is_not_kept),
+        cmocka_unit_test(connections_kept_for_later_get_a_quarter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Connections: kept ones, deadlines, canceling, several addresses, and the guard at
+ * Connections: ones used again, deadlines, canceling, several addresses, and the guard at
  * connect. What must hold for both clients runs with both.
  */
 #include <stddef.h>
@@ -176,53 +176,6 @@ static void a_receiver_that_writes_head_and_body_apart_is_not_kept_waiting(void 
         assert_true(best_us < SLOW_US);
         assert_int_equal(receiver_connections(r), 1);
         test_call_fini(&t);
-        bench_close(&b);
-        receiver_stop(r);
-    }
-}
-
-static void idle_connections_end_after_their_time(void **state)
-{
-    const struct step *scripts[] = { THREE_ANSWERS };
-    struct fetch_options o = { .idle_us = 50 * MS };
-    struct receiver *r = receiver_start(scripts, 1, NULL);
-    struct bench b;
-    struct test_call t;
-
-    (void)state;
-    bench_open(&b, CLIENT_OWN, &o);
-    test_call_init(&t, "http://127.0.0.1:%u/", receiver_port(r));
-    test_call_run(&b, &t);
-    bench_turn_for(&b, 150 * MS);
-    receiver_wait_closed(r, 1);
-    test_call_run(&b, &t);
-    assert_false(t.call.reused);
-    test_call_fini(&t);
-    bench_close(&b);
-    receiver_stop(r);
-}
-
-static void kept_connections_are_bounded_per_host_and_in_all(void **state)
-{
-    const struct step *scripts[] = { THREE_ANSWERS };
-    struct fetch_options limits[] = { { .idle_per_host = 2 }, { .idle_max = 2 } };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT_OF(limits); i++) {
-        struct receiver *r = receiver_start(scripts, 1, NULL);
-        struct bench b;
-        struct test_call t[5];
-        bench_open(&b, CLIENT_OWN, &limits[i]);
-        for (int k = 0; k < 5; k++) {
-            test_call_init(&t[k], "http://127.0.0.1:%u/", receiver_port(r));
-            test_call_start(&b, &t[k]);
-        }
-        for (int k = 0; k < 5; k++) {
-            test_call_wait(&b, &t[k]);
-            assert_int_equal(t[k].call.error, FETCH_OK);
-            test_call_fini(&t[k]);
-        }
-        receiver_wait_closed(r, 3);
         bench_close(&b);
         receiver_stop(r);
     }
@@ -561,8 +514,6 @@ int main(void)
         cmocka_unit_test(a_connection_of_a_sloppy_answer_is_not_kept),
         cmocka_unit_test(a_connection_is_not_used_again_past_its_age),
         cmocka_unit_test(a_receiver_that_writes_head_and_body_apart_is_not_kept_waiting),
-        cmocka_unit_test(idle_connections_end_after_their_time),
-        cmocka_unit_test(kept_connections_are_bounded_per_host_and_in_all),
         cmocka_unit_test(canceling_ends_a_call_at_once_in_every_phase),
         cmocka_unit_test(freeing_a_client_cancels_what_runs),
         cmocka_unit_test(a_refused_connection_says_so),

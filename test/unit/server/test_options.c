@@ -54,6 +54,20 @@ static void the_defaults_are_valid_and_make_the_documented_schedule(void **state
     buf_fini(&why);
 }
 
+static void idle_connections_take_a_quarter_of_the_descriptors_at_most(void **state)
+{
+    (void)state;
+    struct conf *conf = load("--fetch.idle_max=1000");
+    assert_int_equal(server_idle_max(conf, 100000, 2), 1000);
+    assert_int_equal(server_idle_max(conf, INT64_MAX, 1), 1000);
+    assert_int_equal(server_idle_max(conf, 4000, 2), 500);
+    assert_int_equal(server_idle_max(conf, 4, 2), 1);
+    conf_free(conf);
+    conf = load("--fetch.idle_max=0");
+    assert_int_equal(server_idle_max(conf, 4000, 2), 1);
+    conf_free(conf);
+}
+
 static void what_does_not_go_together_is_named(void **state)
 {
     static const struct {
@@ -112,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_defaults_are_valid_and_make_the_documented_schedule),
+        cmocka_unit_test(idle_connections_take_a_quarter_of_the_descriptors_at_most),
         cmocka_unit_test(what_does_not_go_together_is_named),
         cmocka_unit_test(a_schedule_has_at_most_32_delays_and_may_be_empty),
         cmocka_unit_test(connections_are_shared_out_to_the_loops_rounded_up),
