@@ -139,7 +139,8 @@ static size_t take_head(struct conn *c, struct str in)
     struct call *call = http_call_new(c);
     struct http_parse_error error;
     size_t used = 0;
-    switch (http_parse_request(in, s->limits.head_max, &call->head, &used, &error)) {
+    switch (http_parse_passed(in, s->limits.head_max, s->limits.headers_more, &call->head, &used,
+                              &error)) {
     case HTTP_PARSE_OK: return begin_request(c, call, in, used);
     case HTTP_PARSE_BAD:
         http_call_free(call);

@@ -8,7 +8,10 @@
 #include "base/base.h"
 #include "http/text.h"
 
-enum { HTTP_HEADERS_MAX = 100 };
+enum {
+    HTTP_HEADERS_MAX = 100,
+    HTTP_HEADERS_MORE = 8 /* what a server adds to a request that it passes on: http/origin.h */
+};
 
 struct http_header {
     struct str name;  /* as sent */
@@ -34,8 +37,8 @@ struct http_head {
     uint64_t length; /* Content-Length, when has_length */
     bool expects_continue;
     bool upgrade;
-    struct http_header
-        headers[HTTP_HEADERS_MAX]; /* last: those past header_count are not touched */
+    struct http_header headers[HTTP_HEADERS_MAX +
+                               HTTP_HEADERS_MORE]; /* last: those past header_count are not touched */
 };
 
 enum http_parse { HTTP_PARSE_OK, HTTP_PARSE_MORE, HTTP_PARSE_BAD };

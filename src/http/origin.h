@@ -4,6 +4,10 @@
  * the server that gets it sees the request as if it had come straight from there. Only for listeners that nobody but such servers
  * can reach: the lines are believed.
  *
+ * A request of HTTP_HEADERS_MAX lines grows by up to seven on its way: the five that say who sent it, and Accept and a length
+ * where its client sent none. Such a listener must allow for that (http_limits.headers_more, head_max), or what was accepted from
+ * the client is refused behind it.
+ *
  * What is passed on says nothing of the connection it came by (RFC 9110, section 7.6.1).
  */
 #pragma once

@@ -25,6 +25,7 @@ struct http_server; /* one per loop */
 
 struct http_limits {
     size_t head_max;        /* bytes */
+    size_t headers_more;    /* header lines beyond HTTP_HEADERS_MAX, at most HTTP_HEADERS_MORE: for what is passed on */
     size_t body_max;        /* bytes */
     size_t any_body_max;    /* the same where the handler takes any body (http_admission) */
     int64_t head_us;        /* from the first byte of a request to the end of its head */

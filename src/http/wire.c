@@ -13,6 +13,7 @@ struct cursor {
     const char *ptr;
     size_t len;
     size_t at;
+    size_t headers_max;
     struct http_parse_error *error;
 };
 
@@ -73,7 +74,7 @@ static enum http_parse wire_read_header(struct cursor *c, struct http_head *head
     enum http_parse p = read_line_end(c, "control byte in a header value");
     if (p != HTTP_PARSE_OK)
         return p;
-    if (head->header_count == HTTP_HEADERS_MAX)
+    if (head->header_count == c->headers_max)
         return wire_bad(c, 431, "too many headers");
     struct http_header *h = &head->headers[head->header_count++];
     h->name = str_of(c->ptr + start, name_len);
@@ -214,10 +215,11 @@ static void start_head(struct http_head *head)
     memset(head, 0, offsetof(struct http_head, headers));
 }
 
-enum http_parse http_parse_request(struct str in, size_t max, struct http_head *head, size_t *used,
-                                   struct http_parse_error *error)
+enum http_parse http_parse_passed(struct str in, size_t max, size_t more, struct http_head *head,
+                                  size_t *used, struct http_parse_error *error)
 {
-    struct cursor c = { in.ptr, in.len < max ? in.len : max, 0, error };
+    struct cursor c = { in.ptr, in.len < max ? in.len : max, 0, HTTP_HEADERS_MAX + more, error };
+    MUST(more <= HTTP_HEADERS_MORE);
     struct framing framing = { .is_request = true };
     start_head(head);
     enum http_parse p = HTTP_PARSE_OK;
@@ -236,6 +238,12 @@ enum http_parse http_parse_request(struct str in, size_t max, struct http_head *
         p = HTTP_PARSE_BAD;
     *used = c.at;
     return p;
+}
+
+enum http_parse http_parse_request(struct str in, size_t max, struct http_head *head, size_t *used,
+                                   struct http_parse_error *error)
+{
+    return http_parse_passed(in, max, 0, head, used, error);
 }
 
 /* ---- responses ---- */
@@ -274,7 +282,7 @@ static enum http_parse read_reason(struct cursor *c, struct http_head *head)
 enum http_parse http_parse_response(struct str in, size_t max, struct http_head *head, size_t *used,
                                     struct http_parse_error *error)
 {
-    struct cursor c = { in.ptr, in.len < max ? in.len : max, 0, error };
+    struct cursor c = { in.ptr, in.len < max ? in.len : max, 0, HTTP_HEADERS_MAX, error };
     struct framing framing = { .is_request = false };
     start_head(head);
     enum http_parse p = read_version(&c, head);

@@ -14,9 +14,12 @@
 #include "http/text.h"
 
 /* Parses a head of at most `max` bytes at the start of `in`. OK: *used is its length with the
- * empty line. MORE: not complete yet and not over the limit. BAD: *error is filled. */
+ * empty line; it has HTTP_HEADERS_MAX lines at most. MORE: not complete yet and not over the limit. BAD: *error is filled. */
 enum http_parse http_parse_request(struct str in, size_t max, struct http_head *head, size_t *used,
                                    struct http_parse_error *error);
+/* The same of one that was passed on: with `more` header lines beyond HTTP_HEADERS_MAX, at most HTTP_HEADERS_MORE. */
+enum http_parse http_parse_passed(struct str in, size_t max, size_t more, struct http_head *head,
+                                  size_t *used, struct http_parse_error *error);
 enum http_parse http_parse_response(struct str in, size_t max, struct http_head *head, size_t *used,
                                     struct http_parse_error *error);
 

@@ -13,8 +13,8 @@
 #include <stdio.h>
 
 enum {
-    LINES_OF_ORIGIN_MAX = 4096,
-    IDLE_US = 120000000 /* longer than the other end keeps a connection: it closes first */
+    LINES_OF_ORIGIN_MAX = 4096, /* bytes */
+    IDLE_US = 120000000         /* longer than the other end keeps a connection: it closes first */
 };
 
 #define KEY_PURPOSE "grapnel link 1"
@@ -103,6 +103,7 @@ struct http_limits server_link_limits(const struct conf *c, size_t loop_count)
 {
     struct http_limits limits = server_http_limits(c, loop_count);
     limits.head_max += LINES_OF_ORIGIN_MAX;
+    limits.headers_more = HTTP_HEADERS_MORE;
     limits.idle_us = IDLE_US;
     return limits;
 }

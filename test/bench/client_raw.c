@@ -68,14 +68,14 @@ static pid_t receiver_fork(const int *fds, const struct cert *leaf)
     (void)signal(SIGPIPE, SIG_IGN);
     pin(1);
     struct loop *loop = loop_new("receiver", clock_system());
-    struct http_limits limits = { 16384,
-                                  1 << 20,
-                                  1 << 20,
-                                  60LL * SECOND_US,
-                                  60LL * SECOND_US,
-                                  600LL * SECOND_US,
-                                  60LL * SECOND_US,
-                                  10000 };
+    struct http_limits limits = { .head_max = 16384,
+                                  .body_max = 1 << 20,
+                                  .any_body_max = 1 << 20,
+                                  .head_us = 60LL * SECOND_US,
+                                  .body_us = 60LL * SECOND_US,
+                                  .idle_us = 600LL * SECOND_US,
+                                  .write_us = 60LL * SECOND_US,
+                                  .connections_max = 10000 };
     SSL_CTX *tls[LISTENERS] = { NULL, cert_server(leaf, NULL), cert_server(leaf, NULL) };
     (void)SSL_CTX_set_num_tickets(tls[TLS_NO_TICKETS], 0);
     for (int i = 0; i < LISTENERS; i++)

@@ -79,6 +79,29 @@ def test_answers_are_the_same_at_every_node(three):
                 sorted((k.lower(), v) for k, v in first.headers.items() if k.lower() not in left_out), f"{method} {path}"
 
 
+def status_of(node, method, headers, count):
+    """Of a request with so many header lines, Host among them."""
+    connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=20)
+    try:
+        connection.putrequest(method, "/api/v1/app", skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        for number in range(count - 1 - len(headers)):
+            connection.putheader(f"x-{number}", "v")
+        connection.endheaders()
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_a_request_may_have_a_hundred_header_lines_at_every_node(three):
+    headers = {"authorization": f"Bearer {three[0].token}"}
+    for node in three:
+        assert status_of(node, "GET", headers, 100) == 200
+        assert status_of(node, "POST", headers, 100) == 422, "its length is one more line on the link"
+        assert status_of(node, "GET", headers, 101) == status_of(node, "POST", headers, 101) == 431
+
+
 def test_a_node_that_stands_by_tells_the_node_at_work_who_asked(three):
     told = three[1].raw("POST", "/api/v1/app", json.dumps({"name": "x"}),
                         {"authorization": f"Bearer {three[0].token}", "content-type": "application/json",

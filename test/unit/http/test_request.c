@@ -315,6 +315,26 @@ static void refuses_more_than_a_hundred_headers(void **state)
     buf_fini(&b);
 }
 
+static void what_is_passed_on_may_have_some_headers_more(void **state)
+{
+    (void)state;
+    struct http_head head;
+    struct http_parse_error error;
+    size_t used = 0;
+    for (size_t more = 0; more <= HTTP_HEADERS_MORE; more++) {
+        struct buf b = many_headers(HTTP_HEADERS_MAX + more, 1);
+        assert_int_equal(http_parse_passed(buf_str(&b), 1 << 20, more, &head, &used, &error),
+                         HTTP_PARSE_OK);
+        assert_int_equal(head.header_count, HTTP_HEADERS_MAX + more);
+        buf_fini(&b);
+        b = many_headers(HTTP_HEADERS_MAX + more + 1, 1);
+        assert_int_equal(http_parse_passed(buf_str(&b), 1 << 20, more, &head, &used, &error),
+                         HTTP_PARSE_BAD);
+        assert_int_equal(error.status, 431);
+        buf_fini(&b);
+    }
+}
+
 static void holds_the_head_to_its_limit_exactly(void **state)
 {
     (void)state;
@@ -346,6 +366,7 @@ int main(void)
         cmocka_unit_test(keeps_the_connection_by_the_rules_of_its_version),
         cmocka_unit_test(notes_expectation_and_upgrade),
         cmocka_unit_test(refuses_more_than_a_hundred_headers),
+        cmocka_unit_test(what_is_passed_on_may_have_some_headers_more),
         cmocka_unit_test(holds_the_head_to_its_limit_exactly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
