@@ -145,12 +145,12 @@ static bool find_issues(struct api_ctx *c, int64_t app, struct issue_list **out)
     return true;
 }
 
-static void write_issue(struct api_ctx *c, struct api_out *o, const struct issue *i,
+static void write_issue(struct api_ctx *c, struct api_out *o, const struct issue *i, size_t written,
                         int64_t until_us)
 {
     const struct store_issue_mark *m = i->mark;
     api_out_begin(o, '{');
-    api_trouble_write(c, o, i->trouble, until_us);
+    api_trouble_write(c, o, i->trouble, written, until_us);
     api_out_str(o, "issueId", i->key);
     api_out_str(o, "state", str_from(states[i->state]));
     api_out_opt(o, "note", m != NULL && m->note.len > 0 ? m->note : STR_NONE);
@@ -189,7 +189,7 @@ static void write_list(struct api_ctx *c, struct api_out *o, const struct issue_
                 (kind.len > 0 && !str_eq(kind, of)))
                 continue;
             api_out_key(o, NULL);
-            write_issue(c, o, issue, until_us);
+            write_issue(c, o, issue, shown, until_us);
             shown++;
         }
 }
@@ -242,7 +242,7 @@ static void reply_issue(struct api_ctx *c, const struct issue *i)
 {
     struct api_out o;
     api_out_open(c, &o);
-    write_issue(c, &o, i, clock_mono_us(c->api->o.clock) + API_TROUBLE_LOOK_US);
+    write_issue(c, &o, i, 0, 0);
     api_reply(c, 200, &o);
 }
 

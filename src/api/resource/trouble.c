@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is wrong now, worst first. Details (what the receiver said, how many wait) are read for the page alone, and while
- * there is time.
+ * What is wrong now, worst first. Details (what the receiver said, how many wait) are read for the page alone, and beyond
+ * the first few while there is time.
  */
 #include "api/resource/trouble_priv.h"
 
@@ -120,8 +120,10 @@ static void write_waiting(struct api_ctx *c, struct api_out *o, const struct api
 }
 
 void api_trouble_write(struct api_ctx *c, struct api_out *o, const struct api_trouble *t,
-                       int64_t until_us)
+                       size_t written, int64_t until_us)
 {
+    if (written < API_TROUBLE_LOOKED_AT_MIN)
+        until_us = INT64_MAX;
     api_out_str(o, "kind", str_from(api_trouble_kind(t->rank)));
     write_application(c, o, t);
     write_thing(o, t);
@@ -160,7 +162,7 @@ static void trouble_answer(struct api_ctx *c, const struct api_trouble_look *l, 
         if (kind.len == 0 || str_eq(kind, str_from(api_trouble_kind(l->items[i]->rank)))) {
             api_out_key(&o, NULL);
             api_out_begin(&o, '{');
-            api_trouble_write(c, &o, l->items[i], until_us);
+            api_trouble_write(c, &o, l->items[i], shown, until_us);
             api_out_end(&o, '}');
             shown++;
         }

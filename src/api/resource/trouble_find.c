@@ -19,8 +19,7 @@ enum {
     BREAKERS_MAX = 1000,
     ITEMS_MAX = 2 * ENDPOINTS_MAX + SOURCES_MAX + FILTER_APPS_MAX + BREAKERS_MAX + 5000,
     RUNS_JUDGED = 20,
-    RUNS_MIN = 5,
-    LOOKED_AT_MIN = 20 /* sources, and applications with filters, whatever the time */
+    RUNS_MIN = 5
 };
 #define LATE_US INT64_C(300000000) /* what waits longer is an ageing backlog */
 
@@ -51,7 +50,7 @@ static struct api_trouble *trouble_new(struct api_trouble_look *l, enum api_trou
  * otherwise seem to have stopped. */
 static bool is_time_over(struct api_trouble_look *l, size_t looked_at)
 {
-    if (looked_at < LOOKED_AT_MIN || clock_mono_us(l->api->o.clock) <= l->until_us)
+    if (looked_at < API_TROUBLE_LOOKED_AT_MIN || clock_mono_us(l->api->o.clock) <= l->until_us)
         return false;
     l->is_complete = false;
     return true;

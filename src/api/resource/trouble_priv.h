@@ -11,6 +11,7 @@
 #define API_TROUBLE_HOUR_US INT64_C(3600000000)
 #define API_TROUBLE_DAY_US (24 * API_TROUBLE_HOUR_US)
 #define API_TROUBLE_LOOK_US INT64_C(150000) /* for sources and filters beyond the first, and as much for details */
+enum { API_TROUBLE_LOOKED_AT_MIN = 20 /* sources, applications with filters, and details, whatever the time */ };
 
 /* Worst first. */
 enum api_trouble_rank {
@@ -58,7 +59,8 @@ MUST_USE enum rc api_trouble_find(struct api_trouble_look *l);
 
 /* The query's `kind` (empty: all) and `app_id` (0: all). False: answered. */
 bool api_trouble_query(struct api_ctx *c, struct str *kind, int64_t *app);
-/* The members of TroubleOut. c->tx is a snapshot; details are left out once it is later than `until_us` (monotonic). */
-void api_trouble_write(struct api_ctx *c, struct api_out *o, const struct api_trouble *t, int64_t until_us);
+/* The members of TroubleOut. c->tx is a snapshot; details are left out once it is later than `until_us` (monotonic), but not those
+ * of the first that are written, of which there have been `written`. */
+void api_trouble_write(struct api_ctx *c, struct api_out *o, const struct api_trouble *t, size_t written, int64_t until_us);
 /* How many there are by rank, as a TroubleCountsOut of that name. */
 void api_trouble_counts_write(struct api_out *o, const char *name, const int64_t counts[static API_TROUBLE_RANKS]);

@@ -268,7 +268,7 @@ static void a_rule_waits_for_its_time_and_wants_its_kinds_only(void **state)
     assert_int_equal(told(c, "watchedCount"), 0);
 }
 
-/* --- a source that refuses, on a busy machine --------------------------------------------------------------- */
+/* --- on a busy machine -------------------------------------------------------------------------------------- */
 
 static int64_t leaping_us(void *ctx)
 {
@@ -332,6 +332,21 @@ static void a_source_that_refuses_is_shown_however_slow_the_machine_is(void **st
     assert_true(json_is_true(at(a, "complete")));
 }
 
+static void the_details_of_the_first_issues_are_shown_however_slow_the_machine_is(void **state)
+{
+    struct caller *c = *state;
+    int64_t now_us = 0;
+    const struct clock leaping = { .wall_us = wall_us, .mono_us = leaping_us, .ctx = &now_us };
+    break_two(c);
+    c->api->o.clock = &leaping;
+    struct answer trouble = call(c, "GET", "/api/v1/trouble", NULL);
+    struct answer issues = call(c, "GET", ISSUES, NULL);
+    c->api->o.clock = clock_system();
+    assert_true(json_is_integer(at(trouble, "data.0.waitingCount")));
+    assert_true(json_is_integer(at(trouble, "data.1.waitingCount")));
+    assert_true(json_is_integer(at(issues, "data.1.waitingCount")));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, caller_open, caller_close)
 
 int main(void)
@@ -349,6 +364,7 @@ int main(void)
         T(a_rule_tells_of_what_lasts_and_not_of_what_is_acknowledged),
         T(a_rule_waits_for_its_time_and_wants_its_kinds_only),
         T(a_source_that_refuses_is_shown_however_slow_the_machine_is),
+        T(the_details_of_the_first_issues_are_shown_however_slow_the_machine_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
