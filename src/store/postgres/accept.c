@@ -173,23 +173,12 @@ static void open_group(struct accept *a, struct postgres_conn *c)
     store_postgres_group_keys_take(&a->keys, c);
 }
 
-static void send_mark(struct accept *a, struct postgres_conn *c)
-{
-    struct postgres_params p;
-    if (!a->is_replay)
-        return;
-    store_postgres_params_init(&p);
-    store_postgres_params_int(&p, a->store->slot);
-    store_postgres_params_int(&p, a->greatest_k);
-    store_postgres_pipe_send(
-        c, "UPDATE node_beat SET last_k = greatest(last_k, $2) WHERE slot = $1", &p);
-}
-
 static enum rc commit_group(struct accept *a, struct postgres_conn *c)
 {
     store_postgres_group_keys_settle(&a->keys, c);
     store_postgres_accept_send(&a->rows, c, a->is_replay);
-    send_mark(a, c);
+    if (a->is_replay)
+        store_postgres_group_mark(a->store, c, a->greatest_k);
     store_postgres_pipe_send(c, "COMMIT", NULL);
     bool is_sent = c->rc == RC_OK;
     enum rc rc = store_postgres_pipe_end(c);
@@ -298,27 +287,15 @@ static enum rc run_tries(struct accept *a, enum postgres_next *next)
     return rc == RC_LIMIT || *next == POSTGRES_APART ? rc : RC_IO;
 }
 
-static void run_group(struct accept *a, struct store_job *jobs);
-
-/* Whose fault it is shows when each is written by itself. */
-static void run_apart(struct accept *a, struct store_job *jobs)
-{
-    LOG(STORE_GROUP_FAILED, F_TEXT("why", a->writer->conn.words));
-    for (struct store_job *job = jobs, *next; job != NULL; job = next) {
-        next = postgres_job(job)->next;
-        postgres_job(job)->next = NULL;
-        run_group(a, job);
-    }
-}
-
 static void fail_jobs(struct store_job *jobs, enum rc rc)
 {
     for (struct store_job *job = jobs; job != NULL; job = postgres_job(job)->next)
         job->rc = rc;
 }
 
-static void run_group(struct accept *a, struct store_job *jobs)
+static void run_group(void *arg, struct store_job *jobs)
 {
+    struct accept *a = arg;
     enum postgres_next next;
     int64_t began_us = clock_mono_us(clock_system());
     a->jobs = jobs;
@@ -336,7 +313,7 @@ static void run_group(struct accept *a, struct store_job *jobs)
     store_postgres_young_end(&a->store->young, rc != RC_OK && a->is_replay);
     store_postgres_counted_forget(&a->store->counted, a->smallest_k);
     if (rc != RC_OK && next == POSTGRES_APART && postgres_job(jobs)->next != NULL) {
-        run_apart(a, jobs);
+        store_postgres_group_apart(a->writer, jobs, run_group, a);
         return;
     }
     if (rc == RC_OK)

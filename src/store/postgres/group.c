@@ -52,6 +52,27 @@ enum postgres_next store_postgres_group_mind(struct postgres_writer *w, enum rc 
     return POSTGRES_AGAIN;
 }
 
+void store_postgres_group_apart(struct postgres_writer *w, struct store_job *jobs,
+                                postgres_group_fn run, void *arg)
+{
+    LOG(STORE_GROUP_FAILED, F_TEXT("why", w->conn.words));
+    for (struct store_job *job = jobs, *next; job != NULL; job = next) {
+        next = postgres_job(job)->next;
+        postgres_job(job)->next = NULL;
+        run(arg, job);
+    }
+}
+
+void store_postgres_group_mark(struct store_postgres *s, struct postgres_conn *c, int64_t k)
+{
+    struct postgres_params p;
+    store_postgres_params_init(&p);
+    store_postgres_params_int(&p, s->slot);
+    store_postgres_params_int(&p, k);
+    store_postgres_pipe_send(
+        c, "UPDATE node_beat SET last_k = greatest(last_k, $2) WHERE slot = $1", &p);
+}
+
 void store_postgres_group_count(struct store_job *jobs, int64_t began_us)
 {
     int64_t count = 0;

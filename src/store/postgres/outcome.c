@@ -81,19 +81,13 @@ static void undo_group(struct outcomes *w)
     store_postgres_outcome_undo(job);
 }
 
-/* A commit that is only visible need not have reached a standby: one that comes after it has to write, too. */
 static void send_again(struct outcomes *w, struct postgres_conn *c)
 {
-    struct postgres_params p;
     store_postgres_fence_send(w->store, c, false);
     for
         EACH_JOB(job, w->jobs)
     store_postgres_outcome_erase(job, c);
-    store_postgres_params_init(&p);
-    store_postgres_params_int(&p, w->store->slot);
-    store_postgres_params_int(&p, id_source_last(w->store->base.ids));
-    store_postgres_pipe_send(
-        c, "UPDATE node_beat SET last_k = greatest(last_k, $2) WHERE slot = $1", &p);
+    store_postgres_group_mark(w->store, c, id_source_last(w->store->base.ids));
 }
 
 static enum rc commit_group(struct outcomes *w, struct postgres_conn *c)
@@ -167,23 +161,11 @@ static void drop_impatient(struct outcomes *w, bool at_once)
     }
 }
 
-static void run_group(struct outcomes *w, struct store_job *jobs);
-
-/* Whose fault it is shows when each is written by itself. */
-static void run_apart(struct outcomes *w, enum rc rc)
+static void refuse_job(struct outcomes *w, struct store_job *job, enum rc rc)
 {
-    struct store_job *jobs = w->jobs;
     LOG(STORE_GROUP_FAILED, F_TEXT("why", w->writer->conn.words));
-    if (postgres_job(jobs)->next == NULL) {
-        jobs->is_own_fault = postgres_job(jobs)->kind == STORE_JOB_OUTCOME;
-        fail_jobs(w, jobs, rc == RC_CONFLICT ? RC_CONFLICT : RC_CORRUPT);
-        return;
-    }
-    for (struct store_job *job = jobs, *next; job != NULL; job = next) {
-        next = postgres_job(job)->next;
-        postgres_job(job)->next = NULL;
-        run_group(w, job);
-    }
+    job->is_own_fault = postgres_job(job)->kind == STORE_JOB_OUTCOME;
+    fail_jobs(w, job, rc == RC_CONFLICT ? RC_CONFLICT : RC_CORRUPT);
 }
 
 /* Whoever is fenced cannot record anything any more: its successor sends again what is not recorded. Nobody is to try
@@ -218,8 +200,9 @@ static void finish_group(struct outcomes *w, int64_t began_us)
     store_postgres_group_hand_back(w->store, w->jobs);
 }
 
-static void run_group(struct outcomes *w, struct store_job *jobs)
+static void run_group(void *arg, struct store_job *jobs)
 {
+    struct outcomes *w = arg;
     int64_t began_us = clock_mono_us(clock_system());
     w->jobs = jobs;
     w->is_replay = false;
@@ -236,7 +219,10 @@ static void run_group(struct outcomes *w, struct store_job *jobs)
             return;
         }
         if (next == POSTGRES_APART && !w->is_replay) {
-            run_apart(w, rc);
+            if (postgres_job(w->jobs)->next == NULL)
+                refuse_job(w, w->jobs, rc);
+            else
+                store_postgres_group_apart(w->writer, w->jobs, run_group, w);
             return;
         }
         if (next == POSTGRES_APART)
