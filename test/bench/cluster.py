@@ -24,7 +24,8 @@ from bench import ENDPOINTS, PAYLOAD, Bench, show, timed_ms  # noqa: E402
 from harness import CLOCK_TICKS, Api, Server, Sink  # noqa: E402
 
 BATCH, BATCH_CLIENTS, FAN_OUT = 100, 4, 100
-SLOW_RATE, HELD_RATE = 1000, 5000
+SLOW_RATE, HELD_RATE, HELD_WINDOW_S = 1000, 5000, 60
+TEMPLATES, SLOT_BIT, SLOTS = 20000, 16, 250  # base/id.h: where a node's slot is in a key
 SETTINGS = ["shared_buffers=1GB", "max_wal_size=8GB", "wal_compression=on"]
 
 # As in bench.py: name, unit, target, True: at least, False: at most, what it means
@@ -33,6 +34,9 @@ FIGURES = [
     ("cpu_us_grapnel", "us", 32, False, "the node's processor time for one message, end to end"),
     ("cpu_us_postgres", "us", 35, False, "the same of all processes of PostgreSQL"),
     ("fan_out_deliveries_per_s", "1/s", 25000, True, "deliveries of messages that each go to 100 endpoints"),
+    ("fan_out_reused", "", 0.95, True, "of these, those that went over a kept connection"),
+    ("two_nodes_per_s", "1/s", 12000, True, "end_to_end_per_s with two nodes on the same cores, each asked for half: one is at work, the other passes on"),
+    ("two_nodes_cpu_us_grapnel", "us", 32, False, "processor time of both nodes for one message then"),
     ("batch_accepts_per_s", "1/s", 30000, True, "messages accepted in batches of 100, deliveries beside"),
     ("accept_p50_ms_at_1k", "ms", 3, False, "accept latency at 1,000 a second, deliveries beside"),
     ("accept_p99_ms_at_1k", "ms", 15, False, "the same, 99 in 100"),
@@ -44,7 +48,7 @@ FIGURES = [
     ("cpu_us_postgres_stored", "us", 45, False, "cpu_us_postgres with these"),
     ("accept_p50_ms_at_1k_stored", "ms", 3, False, "accept_p50_ms_at_1k with these"),
     ("accept_p99_ms_at_1k_stored", "ms", 15, False, "accept_p99_ms_at_1k with these"),
-    ("held_cpu_ratio", "", 1.1, False, "processor time of node and database for a message at 5,000 a second while somebody holds a transaction open, against the same without"),
+    ("held_cpu_ratio", "", 1.1, False, "processor time of node and database for a message at 5,000 a second once somebody has held a transaction open for a while, against before and after"),
     ("held_p99_ms", "ms", None, False, "accept latency at that rate with the transaction, 99 in 100"),
 ]
 
@@ -64,8 +68,9 @@ class Postgres:
     def psql(self):
         return [postgres_server.programs() / "psql", "-qAt", "-v", "ON_ERROR_STOP=1", self.url]
 
-    def run(self, sql):
-        subprocess.run([*self.psql(), "-c", sql], check=True)
+    def run(self, sql, url=None):
+        """The words of its answer."""
+        return subprocess.run([*self.psql()[:-1], url or self.url, "-c", sql], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
 
     def database(self, name):
         """Makes one; its URL."""
@@ -100,6 +105,38 @@ class Postgres:
     def stop(self):
         self.keeper.stdin.close()
         self.keeper.wait(60)
+
+
+class Filling:
+    """Messages that are written by SQL: the newest real ones, each again and again, as if other nodes had accepted it."""
+
+    def __init__(self, postgres, url):
+        self.postgres, self.url = postgres, url
+
+    def columns(self, table):
+        return self.postgres.run(f"SELECT attname FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped", self.url)
+
+    def copies(self, table, keys, where, slot):
+        names = self.columns(table)
+        values = [f"{name} + ({slot}::bigint << {SLOT_BIT})" if name in keys else name for name in names]
+        return f"INSERT INTO {table}({', '.join(names)}) SELECT {', '.join(values)} FROM {table} WHERE {where};"
+
+    def run(self, count):
+        """At most TEMPLATES * SLOTS; how many there are then."""
+        first, last = self.postgres.run(
+            f"SELECT min(k) || ' ' || max(k) FROM (SELECT k FROM message ORDER BY k DESC LIMIT {TEMPLATES}) AS newest", self.url)
+        slot_now = (int(last) >> SLOT_BIT) & 255
+        real = f"BETWEEN {first} AND {last} AND ((%s >> {SLOT_BIT}) & 255) = {slot_now}"
+        keys = f"remembered_{int(self.postgres.run('SELECT key_bucket FROM cluster', self.url)[0])}"
+        for slot in range(1, min(SLOTS, -(-count // TEMPLATES)) + 1):
+            self.postgres.run("SET synchronous_commit = off;"
+                              + self.copies("message", ("k",), "k " + real % "k", slot)
+                              + self.copies("attempt", ("msg", "ak"), "msg " + real % "msg", slot)
+                              + f"INSERT INTO {keys}(key, k, body_hash) SELECT gen_random_uuid(), k + ({slot}::bigint << {SLOT_BIT}), gen_random_uuid()"
+                              + f" FROM message WHERE k {real % 'k'};", self.url)
+        for table in ("message", "attempt", keys):
+            self.postgres.run(f"VACUUM (ANALYZE) {table}", self.url)
+        return int(self.postgres.run("SELECT count(*) FROM message", self.url)[0])
 
 
 class Batches:
@@ -141,16 +178,18 @@ class ClusterBench(Bench):
 
     def __init__(self, options):
         super().__init__(options)
-        self.stored = options.stored or self.scale(1000000, 50000)
-        self.held_s = options.held or self.scale(30, 5)
+        self.stored, self.rows = options.stored or self.scale(1000000, 50000), options.rows
+        self.held_s = options.held or self.scale(30, 6)
         self.postgres = Postgres()
         self.sink = Sink(self.program("bench_sink"))
         self.url = self.postgres.database("grapnel")
-        self.node = Server(self.grapnel, self.folder / "node", f"--store.url={self.url}", f"--server.main_secret={'0' * 32}")
-        self.node.start()
+        self.node = self.make_node("node").start()
         self.node.make_token()
         self.api = Api(self.node)
         self.app = self.api.application_with_types("a hundred", ENDPOINTS, self.sink.url)
+
+    def make_node(self, name):
+        return Server(self.grapnel, self.folder / name, f"--store.url={self.url}", f"--server.main_secret={'0' * 32}")
 
     def close(self):
         try:
@@ -199,11 +238,39 @@ class ClusterBench(Bench):
         app = self.api.application("everything", *[self.sink.url] * FAN_OUT)
         for count in (self.scale(500, 200), self.scale(5000, 1000)):
             before, _ = self.sink.read()
+            reused = self.node.metrics()["grapnel_fetch_reused_total"]
             start = time.monotonic()
             sent = self.load(self.node, [app], count=count)
             last = self.sink.wait_for(before + sent["accepted"] * FAN_OUT, 600)
             self.settle(self.node)
         self.figures["fan_out_deliveries_per_s"] = sent["accepted"] * FAN_OUT / (last - start)
+        self.figures["fan_out_reused"] = (self.node.metrics()["grapnel_fetch_reused_total"] - reused) / (sent["accepted"] * FAN_OUT)
+
+    def two_nodes(self):
+        """The second one stands by, and passes on what it is asked."""
+        second = self.make_node("second").start()
+        second.token = self.node.token
+        try:
+            while second.status("/api/v1/health") != 200:
+                time.sleep(0.05)
+            self.halves(second, self.scale(50000, 10000))
+            self.figures["two_nodes_per_s"], self.figures["two_nodes_cpu_us_grapnel"] = self.halves(second, self.scale(300000, 40000))
+        finally:
+            second.stop()
+
+    def halves(self, second, count):
+        """As life(), of both nodes."""
+        before, _ = self.sink.read()
+        cpu, start = self.node.cpu_s() + second.cpu_s(), time.monotonic()
+        loads = [threading.Thread(target=self.load, args=(node, [self.app], ENDPOINTS, f"apps-{number}"), kwargs={"count": count // 2, "connections": 32})
+                 for number, node in enumerate((self.node, second))]
+        for load in loads:
+            load.start()
+        for load in loads:
+            load.join()
+        last = self.sink.wait_for(before + count, 600)
+        self.settle(self.node)
+        return count / (last - start), (self.node.cpu_s() + second.cpu_s() - cpu) * 1e6 / count
 
     def batches(self):
         count = self.scale(200000, 40000)
@@ -214,10 +281,14 @@ class ClusterBench(Bench):
 
     def stored_many(self):
         """The same once there is much in the store."""
-        self.deliver(self.node, self.sink, self.app, self.stored)
+        if self.rows:
+            self.deliver(self.node, self.sink, self.app, TEMPLATES)
+            self.stored = Filling(self.postgres, self.url).run(self.rows)
+        else:
+            self.deliver(self.node, self.sink, self.app, self.stored)
+        self.figures["stored_messages"] = self.stored
         self.end_to_end("_stored")
         self.latency("_stored")
-        self.figures["stored_messages"] = self.stored
 
     def endpoint_stats(self):
         """One endpoint with many deliveries; between two calls of them, it gets a few more."""
@@ -233,14 +304,14 @@ class ClusterBench(Bench):
         self.figures["endpoint_stats_first_ms"], self.figures["endpoint_stats_ms"] = took[0], statistics.median(took[1:])
 
     def held(self):
-        """In turns, so that what else the machine does falls on both."""
-        cpu = {False: 0.0, True: 0.0}
-        for _ in range(3):
-            cpu[False] += self.paced(HELD_RATE, self.held_s / 3)[1]
-            with self.postgres.held(self.url):
-                done, spent = self.paced(HELD_RATE, self.held_s / 3)
-                cpu[True] += spent
-        self.figures["held_cpu_ratio"] = cpu[True] / cpu[False]
+        """What a message costs at the end of the time for which a transaction was open, against before and after."""
+        window = min(HELD_WINDOW_S, self.held_s / 3)
+        _, before = self.paced(HELD_RATE, window)
+        with self.postgres.held(self.url):
+            self.paced(HELD_RATE, self.held_s - window)
+            done, spent = self.paced(HELD_RATE, window)
+        _, after = self.paced(HELD_RATE, window)
+        self.figures["held_cpu_ratio"] = 2 * spent / (before + after)
         self.figures["held_p99_ms"] = done["p99_ms"]
 
 
@@ -250,13 +321,14 @@ def main():
     parser.add_argument("--out", required=True, help="JSON to write")
     parser.add_argument("--quick", action="store_true", help="small sizes, a minute or two")
     parser.add_argument("--stored", type=int, help="messages that are stored before the second half (default 1,000,000)")
+    parser.add_argument("--rows", type=int, help="so many are written by SQL instead: 5,000,000 take some minutes (at most 5,000,000)")
     parser.add_argument("--held", type=float, help="seconds for which a transaction is held open (default 30)")
     parser.add_argument("--only", nargs="*", help="names of parts")
     options = parser.parse_args()
     load_average = os.getloadavg()[0]
     bench = ClusterBench(options)
     try:
-        for part in (bench.end_to_end, bench.latency, bench.fan_out, bench.batches, bench.endpoint_stats, bench.stored_many, bench.held):
+        for part in (bench.end_to_end, bench.latency, bench.fan_out, bench.batches, bench.two_nodes, bench.endpoint_stats, bench.stored_many, bench.held):
             if options.only and part.__name__ not in options.only:
                 continue
             bench.fill_page_cache()

@@ -85,6 +85,14 @@ class Server:
                 return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
         raise RuntimeError(f"the server has no thread {name}")
 
+    def status(self, path):
+        """Of the answer to a GET without a token."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+        connection.request("GET", path)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
     def rss_bytes(self):
         text = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) * 1024
