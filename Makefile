@@ -13,7 +13,7 @@ COMMA = ,
 COUNTED = -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check crash fault chaos chaos-cluster chart cluster cuts failover simulate mutants coverage-faults pictures bench bench-cluster soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
+.PHONY: help run build test check crash fault chaos chaos-cluster chart cluster cuts failover upgrade simulate mutants coverage-faults pictures bench bench-cluster soak soak-receive fuzz asan tsan fmt check-presets lint docs dist deb clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,12 @@ failover:        ## kill the primary of pg_auto_failover again and again under l
 	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
 	@ninja -C build/gcc -j $(JOBS) grapnel
 	@ROUNDS=$(or $(ROUNDS),5) GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python tools/failover
+
+upgrade:         ## run nodes of this program and of the one before the newest change of the schema in one cluster, and account for every message
+	@tools/install test
+	@test -f build/gcc/build.ninja || meson setup build/gcc -Dtests=true
+	@ninja -C build/gcc -j $(JOBS) grapnel
+	@older=$$(tools/older) && GRAPNEL_OLDER=$$older GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python -m pytest -q -p no:cacheprovider test/cluster/test_upgrade.py
 
 simulate:        ## play simulated servers until the time is over, a failing seed is kept (HOURS=1, SEED=n or PLAN=file: only that; SANITIZE=1)
 	@tools/install test

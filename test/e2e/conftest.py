@@ -107,6 +107,7 @@ class Grapnel:
         self.child, self.port, self._token, self.flags, self.scheme = None, None, None, [], "http"
         self.held = None
         self.patience_s = PATIENCE_S  # for an answer
+        self.program = None  # another one than that under test
 
     # --- process ---
 
@@ -120,7 +121,7 @@ class Grapnel:
         """Starts without waiting; `flags` may override the defaults given here."""
         self.flags = list(flags)
         self.take_port()
-        command = [binary(), "serve", f"--store.dir={self.store}", f"--server.listen=127.0.0.1:{self.port}",
+        command = [self.program or binary(), "serve", f"--store.dir={self.store}", f"--server.listen=127.0.0.1:{self.port}",
                    "--fetch.allow=127.0.0.0/8,::1/128", *("--" + flag for flag in flags)]
         self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
@@ -166,7 +167,7 @@ class Grapnel:
 
     def run(self, *arguments):
         """Another verb of the program on this store: a finished process with .stdout and .stderr."""
-        return subprocess.run([binary(), *arguments], capture_output=True, text=True, env=self.env, check=False,
+        return subprocess.run([self.program or binary(), *arguments], capture_output=True, text=True, env=self.env, check=False,
                               timeout=60 * SLOWER)
 
     # --- log ---
