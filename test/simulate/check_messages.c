@@ -215,6 +215,28 @@ static const char *const may_fail_unseen =
     "net.refuse net.silent net.reset net.slow fd.out thread.out memory.out clock.step"
     " clock.drift disk.error disk.open disk.full disk.sync disk.slow life.kill life.cut";
 
+/* As well, and without a message reaching the broker: the connection failed, or could not be tried again yet. */
+static const char *const may_fail_at_broker =
+    "net.refuse net.reset net.slow net.chop fd.out thread.out memory.out clock.step clock.drift disk.error"
+    " disk.open disk.full disk.sync disk.slow life.kill life.cut life.stop broker.slow broker.silent broker.deaf"
+    " broker.refuse broker.cut broker.babble broker.block broker.restart broker.lie";
+enum { BROKER_AFTERWARDS_US = 30000000 };
+
+/* More brokers than there may be connections: some have to wait until one is not used any more. */
+static bool brokers_are_crowded(const struct model *m)
+{
+    int64_t count = 0; /* each tenant has its own user */
+    for (int n = 1; n <= MODEL_ENDPOINTS; n++)
+        count += m->endpoints[n].broker != 0;
+    return count > m->limits.brokers_max;
+}
+
+static bool broker_failure_is_explained(const struct model *m, const struct model_publish *p)
+{
+    return brokers_are_crowded(m) ||
+           model_had_fault(m, may_fail_at_broker, p->begin_us - BROKER_AFTERWARDS_US, MODEL_NEVER);
+}
+
 /* A delivery that was given up had at least one attempt that did not go well, or a fault that kept it from arriving. */
 static bool failure_is_explained(const struct model *m, const struct model_publish *p, int endpoint)
 {
@@ -222,6 +244,8 @@ static bool failure_is_explained(const struct model *m, const struct model_publi
         if (a->endpoint == endpoint && !reply_is_success(a->status) && strcmp(a->id, p->id) == 0)
             return true;
     }
+    if (m->endpoints[endpoint].broker != 0)
+        return broker_failure_is_explained(m, p);
     return model_had_fault(m, may_fail_unseen, p->begin_us, MODEL_NEVER);
 }
 

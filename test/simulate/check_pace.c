@@ -10,9 +10,17 @@
 
 static const int64_t second_us = 1000000;
 
-/* Until when the server certainly waits for the answer. */
+static bool is_for_broker(const struct model *m, const struct model_attempt *a)
+{
+    return m->endpoints[a->endpoint].broker != 0;
+}
+
+/* Until when the server certainly waits for the answer. The time for a confirm begins before the connection is made, and
+ * goes on while the broker is blocked: a message may arrive when it is nearly over. */
 static int64_t attempt_surely_until(const struct model *m, const struct model_attempt *a)
 {
+    if (is_for_broker(m, a) && !check_broker_was_well(m, a->begin_us, a->begin_us))
+        return a->begin_us;
     int64_t given_up_us = a->begin_us + m->limits.timeout_us - m->limits.lag_us;
     int64_t until_us = a->end_us < given_up_us ? a->end_us : given_up_us;
     return until_us < a->begin_us ? a->begin_us : until_us;
@@ -20,11 +28,15 @@ static int64_t attempt_surely_until(const struct model *m, const struct model_at
 
 /* --- windows ------------------------------------------------------------------------------------------- */
 
+/* Confirms come in bulk, many to a packet. */
+enum { BROKER_PIPELINE = 16 };
+
 static bool window_holds(const struct model *m, const struct model_attempt *now,
                          struct check_broken *out)
 {
     const struct model_endpoint *e = &m->endpoints[now->endpoint];
     int64_t max = e->is_ordered ? 1 : m->limits.window_max, open = 1;
+    max *= e->broker != 0 && !e->is_ordered ? BROKER_PIPELINE : 1;
     for (const struct model_attempt *a = m->attempts; a < now; a++)
         open += a->endpoint == now->endpoint && a->life == now->life &&
                 attempt_surely_until(m, a) > now->begin_us;
@@ -42,8 +54,9 @@ static bool throttle_holds(const struct model *m, const struct model_attempt *la
                            struct check_broken *out)
 {
     int64_t rate = m->endpoints[last->endpoint].throttle, seen = 0;
-    if (rate == 0)
-        return true;
+    if (rate == 0 || (is_for_broker(m, last) &&
+                      !check_broker_was_well(m, last->begin_us - second_us, last->begin_us)))
+        return true; /* those that waited for a connection come together */
     int64_t from_us = last->begin_us - second_us + m->limits.lag_us;
     for (const struct model_attempt *a = m->attempts; a <= last; a++)
         seen += a->endpoint == last->endpoint && a->life == last->life && a->begin_us > from_us;
@@ -73,6 +86,8 @@ static const struct model_attempt *attempt_before(const struct model *m,
 /* The server certainly got the answer. */
 static bool answer_was_heard(const struct model *m, const struct model_attempt *a)
 {
+    if (is_for_broker(m, a) && !check_broker_was_well(m, a->begin_us, a->end_us + m->limits.lag_us))
+        return false;
     return a->end_us <= attempt_surely_until(m, a) &&
            !model_had_fault(m, "net.reset net.slow net.chop net.silent", a->begin_us,
                             a->end_us + m->limits.lag_us);

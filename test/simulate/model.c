@@ -42,6 +42,16 @@ struct model_call *model_call(struct model *m, const struct model_call *c)
     MODEL_APPEND(m, calls, call_count, MODEL_CALLS, c);
 }
 
+struct model_question *model_question(struct model *m, const struct model_question *q)
+{
+    MODEL_APPEND(m, questions, question_count, MODEL_QUESTIONS, q);
+}
+
+struct model_reply *model_reply(struct model *m, const struct model_reply *r)
+{
+    MODEL_APPEND(m, replies, reply_count, MODEL_REPLIES, r);
+}
+
 struct model_fault *model_fault(struct model *m, const struct model_fault *f)
 {
     MODEL_APPEND(m, faults, fault_count, MODEL_FAULTS, f);

@@ -22,6 +22,9 @@ enum {
     MODEL_ATTEMPTS = 60000,
     MODEL_STATES = 60000,
     MODEL_CALLS = 6000,
+    MODEL_FILTERS = 16,
+    MODEL_QUESTIONS = 2000,
+    MODEL_REPLIES = 20000,
     MODEL_FAULTS = 256,
     MODEL_LIVES = 32,
     MODEL_EVENTS = 192,
@@ -29,6 +32,8 @@ enum {
     MODEL_CANARY_BYTES = 32
 };
 #define MODEL_NEVER INT64_MAX
+/* In the data of each question, where its chain redacts. */
+#define MODEL_HIDDEN "hidden-from-records"
 
 /* How a call ended. */
 enum model_answer {
@@ -49,6 +54,8 @@ struct model_endpoint {
     int tenant; /* 0: no such number */
     bool is_ordered, is_deleted, was_replayed /* something was sent again by hand */;
     int64_t throttle; /* a second; 0: none */
+    int broker, exchange; /* 0: an HTTP receiver; of the broker's exchanges */
+    bool is_mandatory;
     char id[MODEL_ID_BYTES];
     size_t switch_count; /* the creation is the first one */
     struct model_switch switches[MODEL_SWITCHES];
@@ -66,7 +73,7 @@ struct model_publish {
     char id[MODEL_ID_BYTES];
 };
 
-/* A whole request that a receiver got. */
+/* A whole request that a receiver got, or a message that a broker got: confirmed is 200 then, nacked 503, returned 404. */
 struct model_attempt {
     int endpoint, life;
     char id[MODEL_ID_BYTES]; /* webhook-id */
@@ -95,6 +102,49 @@ struct model_call {
     enum model_answer answer;
     int text;         /* DESCRIBE: the one that was set; READ: the one that was seen. 0: as it was created */
     bool is_disabled; /* READ */
+};
+
+/* A webfilter. Its processor's answers name it, and the question; the filters of a tenant, by number, are one chain. */
+enum model_mode { MODEL_ORIGINAL, MODEL_CHAINED, MODEL_PARALLEL, MODEL_SHADOW };
+struct model_filter {
+    int tenant; /* 0: no such number */
+    enum model_mode mode;
+    int64_t timeout_us;
+    bool is_closed, halts_on_4xx, halts_on_5xx, halts_on_exception;
+};
+enum model_keep { MODEL_KEEP_NONE, MODEL_KEEP_HEADERS, MODEL_KEEP_ALL };
+struct model_chain {
+    int64_t deadline_us;
+    enum model_keep keep;
+};
+
+/* A question to a chain, and the verdict. Sets of filters are bits by their numbers. */
+struct model_question {
+    int op, tenant;
+    int64_t begin_us, end_us;
+    enum model_answer answer;
+    char run[MODEL_ID_BYTES];
+    unsigned data, exceptions; /* what the verdict has of this question */
+    int last;                  /* the filter whose data came last; 0: none */
+    bool has_strange;          /* ... and something that no filter said to this question */
+    bool is_halt;
+    int status; /* 0: none */
+};
+
+/* What a processor said to a question. */
+enum model_said {
+    MODEL_SAID_NOTHING, /* or not all of it */
+    MODEL_SAID_DATA,
+    MODEL_SAID_STOP,   /* an exception */
+    MODEL_SAID_STATUS, /* with an empty object */
+    MODEL_SAID_GARBAGE /* 200, and no JSON object */
+};
+struct model_reply {
+    int filter, op;
+    int64_t begin_us, end_us; /* all of it has left; MODEL_NEVER: it has not */
+    enum model_said said;
+    int status;
+    unsigned saw; /* the filters whose data was in the question */
 };
 
 /* Memory and descriptors when nothing has been going on for a while: how many blocks of the heap the server and its
@@ -126,6 +176,7 @@ struct model_event {
 /* The settings that bound what may be seen. */
 struct model_limits {
     int64_t window_max, timeout_us, retry_min_us /* shortest delay, jitter taken off */, retry_sum_us, breaker_max_us;
+    int64_t brokers_max; /* connected at the same time */
     int64_t lag_us; /* at most so long something is under way between server and world */
     int64_t answer_lag_us; /* and so much longer an answer takes on a connection that was made while the network was slow */
 };
@@ -138,12 +189,16 @@ struct model {
     size_t steady;
     int64_t quiet_us; /* when faults stopped; 0: not yet */
     bool is_settled;  /* the states below were read after that */
-    size_t publish_count, attempt_count, state_count, call_count, fault_count, life_count, event_count;
+    size_t publish_count, attempt_count, state_count, call_count, fault_count, life_count, event_count, question_count, reply_count;
     struct model_endpoint endpoints[MODEL_ENDPOINTS + 1]; /* by number */
     struct model_publish publishes[MODEL_PUBLISHES];
     struct model_attempt attempts[MODEL_ATTEMPTS];
     struct model_state states[MODEL_STATES];
     struct model_call calls[MODEL_CALLS];
+    struct model_filter filters[MODEL_FILTERS + 1];
+    struct model_chain chains[MODEL_TENANTS + 1];
+    struct model_question questions[MODEL_QUESTIONS];
+    struct model_reply replies[MODEL_REPLIES];
     struct model_fault faults[MODEL_FAULTS];
     struct model_life lives[MODEL_LIVES];
     struct model_event events[MODEL_EVENTS];
@@ -155,6 +210,8 @@ struct model_publish *model_publish(struct model *m, const struct model_publish 
 struct model_attempt *model_attempt(struct model *m, const struct model_attempt *a);
 struct model_state *model_state(struct model *m, const struct model_state *s);
 struct model_call *model_call(struct model *m, const struct model_call *c);
+struct model_question *model_question(struct model *m, const struct model_question *q);
+struct model_reply *model_reply(struct model *m, const struct model_reply *r);
 struct model_fault *model_fault(struct model *m, const struct model_fault *f);
 struct model_life *model_life(struct model *m, int64_t now_us);
 struct model_switch *model_switch(struct model *m, int endpoint, const struct model_switch *s);

@@ -22,8 +22,8 @@ static const struct {
 /* What a field's value is; the others are text. */
 static const char *const whole_fields =
     " seed tenants clients lives n tenant ordered client key bytes count op limit"
-    " endpoint status ordered throttle ";
-static const char *const time_fields = " safety for by since retry_after ";
+    " endpoint status ordered throttle broker exchange mandatory declare filter closed halt breaker ";
+static const char *const time_fields = " safety for by since retry_after timeout deadline ";
 static const char *const real_fields = " rate ";
 
 static bool list_has(const char *list, const char *name)

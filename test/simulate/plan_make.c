@@ -12,10 +12,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct maker {
     FILE *out;
-    uint64_t state;
+    uint64_t seed, state;
     int64_t tenants, clients, endpoints, lives;
     double safety_s;
     int64_t published; /* the number of the last publishing line */
@@ -260,6 +261,156 @@ static void make_lives(struct maker *m)
         (void)fprintf(m->out, "at=%.3fs life.reload\n", 1 + maker_real(m) * (m->safety_s - 2));
 }
 
+/* --- brokers ------------------------------------------------------------------------------------------ */
+
+/* Lines that are drawn from a stream of their own: the rest of a seed's plan is the same with and without them. */
+static struct maker maker_apart(const struct maker *m, uint64_t stream)
+{
+    struct maker apart = *m;
+    apart.state = m->seed ^ stream * 0xd1342543de82ef95U;
+    return apart;
+}
+
+static const struct peer_fault {
+    enum plan_word word;
+    const char *fields; /* r: a rate, f: for, b: by, s: a status */
+    double by_max;
+} broker_faults[] = {
+    { PLAN_BROKER_SLOW, "brf", 10 },     { PLAN_BROKER_NACK, "rf", 0 },
+    { PLAN_BROKER_UNROUTABLE, "rf", 0 }, { PLAN_BROKER_LIE, "rf", 0 },
+    { PLAN_BROKER_SILENT, "rf", 0 },     { PLAN_BROKER_DEAF, "f", 0 },
+    { PLAN_BROKER_REFUSE, "rf", 0 },     { PLAN_BROKER_CUT, "rf", 0 },
+    { PLAN_BROKER_BABBLE, "rf", 0 },     { PLAN_BROKER_BLOCK, "f", 0 },
+    { PLAN_BROKER_RESTART, "f", 0 },
+};
+
+static void make_peer_faults(struct maker *m, const struct peer_fault *kinds, size_t count,
+                             const char *peer, int64_t peers)
+{
+    for (const struct peer_fault *k = kinds; k < kinds + count; k++) {
+        bool is_on = maker_chance(m, 0.35);
+        for (int64_t left = is_on ? maker_between(m, 1, 3) : 0; left > 0; left--) {
+            (void)fprintf(m->out, "at=%.3fs %s", maker_real(m) * m->safety_s * 0.8,
+                          plan_word_name(k->word));
+            put_whole(m, peer, maker_between(m, 1, peers));
+            if (strchr(k->fields, 'b') != NULL)
+                (void)fprintf(m->out, " by=%.4fs", maker_log(m, 0.01, k->by_max));
+            if (strchr(k->fields, 's') != NULL)
+                put_whole(m, "status", statuses[maker_next(m) % 8]);
+            if (strchr(k->fields, 'r') != NULL)
+                (void)fprintf(m->out, " rate=%.4f", maker_log(m, 0.01, 1));
+            (void)fprintf(m->out, " for=%.3fs\n", maker_log(m, 0.1, m->safety_s / 3));
+        }
+    }
+}
+
+static void make_broker_endpoint(struct maker *m, int64_t n, int64_t brokers)
+{
+    (void)fputs("endpoint", m->out);
+    put_whole(m, "n", n);
+    put_whole(m, "tenant", maker_between(m, 1, m->tenants));
+    put_whole(m, "broker", maker_between(m, 1, brokers));
+    put_whole(m, "exchange", maker_between(m, 0, 2));
+    if (maker_chance(m, 0.3))
+        (void)fputs(" ordered=1", m->out);
+    if (maker_chance(m, 0.4))
+        (void)fputs(" mandatory=1", m->out);
+    if (maker_chance(m, 0.5))
+        (void)fputs(" declare=1", m->out);
+    if (maker_chance(m, 0.2))
+        put_whole(m, "throttle", (int64_t)maker_log(m, 1, 50));
+    (void)fputc('\n', m->out);
+}
+
+/* What is done to their endpoints, while the other clients publish. */
+static void make_broker_ops(struct maker *m, int64_t first, int64_t last)
+{
+    static const enum plan_word words[] = { PLAN_OP_RESEND, PLAN_OP_RESEND, PLAN_OP_RECOVER,
+                                            PLAN_OP_READ,   PLAN_OP_READ,   PLAN_OP_DISABLE,
+                                            PLAN_OP_ENABLE, PLAN_OP_DELETE };
+    for (int64_t left = maker_between(m, 0, 12); left > 0; left--) {
+        enum plan_word word = words[maker_next(m) % (sizeof words / sizeof *words)];
+        (void)fprintf(m->out, "at=%.3fs %s", 0.5 + maker_real(m) * (m->safety_s - 1),
+                      plan_word_name(word));
+        put_whole(m, "client", maker_between(m, 1, m->clients));
+        put_whole(m, "endpoint", maker_between(m, first, last));
+        if (word == PLAN_OP_RESEND)
+            put_whole(m, "op", maker_between(m, 1, m->published));
+        (void)fputs(word == PLAN_OP_RECOVER ? " since=60s\n" : "\n", m->out);
+    }
+}
+
+static void make_brokers(const struct maker *all)
+{
+    static const char *const links[] = { "1", "2", "64", "64" };
+    static const char *const idle[] = { "1s", "3s", "10s", "60s" };
+    static const char *const connect[] = { "500ms", "1s", "5s", "5s" };
+    struct maker m = maker_apart(all, 1);
+    if (!maker_chance(&m, 0.3))
+        return;
+    int64_t brokers = maker_between(&m, 1, 3), endpoints = maker_between(&m, 1, 6);
+    (void)fprintf(m.out, "option amqp.connections_max=%s\n", links[maker_next(&m) % 4]);
+    (void)fprintf(m.out, "option amqp.idle_timeout=%s\n", idle[maker_next(&m) % 4]);
+    (void)fprintf(m.out, "option deliver.connect_timeout=%s\n", connect[maker_next(&m) % 4]);
+    for (int64_t i = 1; i <= endpoints; i++)
+        make_broker_endpoint(&m, m.endpoints + i, brokers);
+    make_broker_ops(&m, m.endpoints + 1, m.endpoints + endpoints);
+    make_peer_faults(&m, broker_faults, sizeof broker_faults / sizeof *broker_faults, "broker",
+                     brokers);
+}
+
+/* --- webfilters --------------------------------------------------------------------------------------- */
+
+static const struct peer_fault processor_faults[] = {
+    { PLAN_PROCESSOR_SLOW, "brf", 5 },   { PLAN_PROCESSOR_SILENT, "rf", 0 },
+    { PLAN_PROCESSOR_STATUS, "srf", 0 }, { PLAN_PROCESSOR_STOP, "rf", 0 },
+    { PLAN_PROCESSOR_GARBAGE, "rf", 0 }, { PLAN_PROCESSOR_LIE, "rf", 0 },
+    { PLAN_PROCESSOR_CUT, "rf", 0 },
+};
+
+static void make_filter(struct maker *m, int64_t n)
+{
+    static const char *const modes[] = { "original", "chained",  "chained",
+                                         "parallel", "parallel", "shadow" };
+    static const char *const timeouts[] = { "300ms", "800ms", "2s", "5s" };
+    (void)fputs("filter", m->out);
+    put_whole(m, "n", n);
+    put_whole(m, "tenant", maker_between(m, 1, m->tenants));
+    (void)fprintf(m->out, " mode=%s timeout=%s", modes[maker_next(m) % 6],
+                  timeouts[maker_next(m) % 4]);
+    if (maker_chance(m, 0.2))
+        (void)fputs(" closed=1", m->out);
+    put_whole(m, "halt", maker_chance(m, 0.5) ? maker_between(m, 1, 7) : 0);
+    put_whole(m, "breaker", maker_chance(m, 0.5) ? maker_between(m, 1, 5) : 0);
+    (void)fputc('\n', m->out);
+}
+
+static void make_chains(const struct maker *all)
+{
+    static const char *const deadlines[] = { "500ms", "1s", "2s", "4s" }, *const keeps[] = {
+        "none", "headers", "all"
+    };
+    struct maker m = maker_apart(all, 2);
+    if (!maker_chance(&m, 0.3))
+        return;
+    int64_t filters = maker_between(&m, 1, 8);
+    for (int64_t n = 1; n <= filters; n++)
+        make_filter(&m, n);
+    for (int64_t tenant = 1; tenant <= m.tenants; tenant++)
+        (void)fprintf(m.out, "chain tenant=%" PRId64 " deadline=%s keep=%s\n", tenant,
+                      deadlines[maker_next(&m) % 4], keeps[maker_next(&m) % 3]);
+    int64_t count = (int64_t)maker_log(&m, 5, 100);
+    for (int64_t n = 1; n <= count; n++) {
+        (void)fprintf(m.out, "at=%.3fs op.ask", 0.5 + maker_real(&m) * (m.safety_s - 1));
+        put_whole(&m, "n", n);
+        put_whole(&m, "client", maker_between(&m, 1, m.clients));
+        put_whole(&m, "tenant", maker_between(&m, 1, m.tenants));
+        (void)fputc('\n', m.out);
+    }
+    make_peer_faults(&m, processor_faults, sizeof processor_faults / sizeof *processor_faults,
+                     "filter", filters);
+}
+
 /* The last that is drawn: the rest of a run is the same with and without it. */
 static void make_steady(struct maker *m)
 {
@@ -274,7 +425,7 @@ char *plan_make(uint64_t seed)
 {
     char *text = NULL;
     size_t len = 0;
-    struct maker m = { .state = seed, .out = open_memstream(&text, &len) };
+    struct maker m = { .seed = seed, .state = seed, .out = open_memstream(&text, &len) };
     if (m.out == NULL)
         return NULL;
     m.tenants = maker_between(&m, 1, 3);
@@ -294,6 +445,8 @@ char *plan_make(uint64_t seed)
     make_faults(&m);
     make_lives(&m);
     make_steady(&m);
+    make_brokers(&m);
+    make_chains(&m);
     if (fclose(m.out) == 0)
         return text;
     free(text);

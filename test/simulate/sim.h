@@ -127,6 +127,8 @@ void sim_black_hole(struct sim_sock *s, bool to_server, bool from_server);
 /* Both free `s`: in order (what was sent still arrives), or at once and with an error for the other side. */
 void sim_close(struct sim_sock *s);
 void sim_reset(struct sim_sock *s);
+/* The connection breaks for both sides soon: whoever waits for it in another task gets SIM_RESET. `s` is still to be freed. */
+void sim_sever(struct sim_sock *s);
 /* The address of the other side, as a text: of the client port that the server connects from. */
 const char *sim_peer(const struct sim_sock *s);
 

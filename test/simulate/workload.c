@@ -109,6 +109,7 @@ static void take_limits(struct model_limits *l)
     l->window_max = strtoll(option_of("deliver.window_max", "64"), NULL, 10);
     l->timeout_us = option_us("deliver.timeout", "15s");
     l->breaker_max_us = option_us("deliver.breaker_time_max", "5m");
+    l->brokers_max = strtoll(option_of("amqp.connections_max", "64"), NULL, 10);
     l->lag_us = plan_lag_us(20);
     l->answer_lag_us = plan_lag_us(4); /* up to twice, there and back */
 }
@@ -161,6 +162,7 @@ void world_log_line(const char *line, size_t len)
     static const char started[] = "event=server.started";
     struct model *m = &workload->model;
     model_log_line(m, sim_now_us(), line, len);
+    workload_judge_line(line, len);
     if (m->life_count > 0 && memmem(line, len, started, sizeof started - 1) != NULL)
         m->lives[m->life_count - 1].started_us = sim_now_us();
 }
@@ -293,6 +295,8 @@ void world_run(void)
         w->model.lives[w->model.life_count - 1].end_us = sim_now_us();
     (void)model_life(&w->model, sim_now_us());
     workload_start_receivers();
+    workload_start_brokers();
+    workload_start_processors();
     (void)sim_wait(life_has_started, &w->model.lives[w->model.life_count - 1],
                    sim_now_us() + SIM_MINUTE);
     while (!workload_set_up(c) && w->model.quiet_us == 0)

@@ -121,7 +121,7 @@ static void life_end(const struct plan_line *l)
 static bool line_is_trouble(const struct plan_line *l)
 {
     return plan_is_fault(l->word) || l->word == PLAN_LIFE_STOP || l->word == PLAN_LIFE_RELOAD ||
-           (l->word >= PLAN_RECEIVER_STATUS && l->word <= PLAN_RECEIVER_RESET);
+           (l->word >= PLAN_RECEIVER_STATUS && l->word <= PLAN_PROCESSOR_CUT);
 }
 
 static void note_trouble(const struct plan_line *l)
@@ -134,6 +134,11 @@ static void note_trouble(const struct plan_line *l)
     (void)model_fault(&workload->model, &f);
 }
 
+static bool is_broker_weather(const struct plan_line *l)
+{
+    return l->word == PLAN_BROKER_BLOCK || l->word == PLAN_BROKER_RESTART;
+}
+
 /* What a new life finds begun: the network's weather, which is the world's own. */
 static void resume_weather(void)
 {
@@ -143,6 +148,8 @@ static void resume_weather(void)
         if (lasts &&
             (l->word == PLAN_NET_SILENT || l->word == PLAN_NET_SLOW || l->word == PLAN_NET_CHOP))
             network_begin(l);
+        if (lasts && is_broker_weather(l))
+            workload_broker_weather(l);
     }
 }
 
@@ -159,6 +166,8 @@ void workload_play_faults(void)
         note_trouble(l);
         if (l->word >= PLAN_LIFE_KILL)
             life_end(l);
+        else if (is_broker_weather(l))
+            workload_broker_weather(l);
         else if (!fault_begin(l) && (l->word == PLAN_NET_SILENT || l->word == PLAN_NET_SLOW ||
                                      l->word == PLAN_NET_CHOP))
             network_begin(l);
@@ -175,6 +184,7 @@ void workload_heal(void)
     for (int n = 1; n <= MODEL_ENDPOINTS; n++)
         sim_reach(workload_address(n, address), SIM_REACHED);
     workload->model.quiet_us = sim_now_us();
+    workload_heal_brokers();
     for (size_t i = 0; i < workload->model.fault_count; i++) {
         struct model_fault *f = &workload->model.faults[i];
         if (f->end_us != MODEL_NEVER && f->end_us > sim_now_us())

@@ -66,30 +66,73 @@ static bool tenant_make(struct http_client *c, int tenant)
     return is_made;
 }
 
+const char *workload_exchange(int exchange, char out[static 16])
+{
+    (void)snprintf(out, 16, exchange == 0 ? "" : "x%d", exchange);
+    return out;
+}
+
+/* Where the endpoint's messages go, as members of its JSON. */
+static void put_destination(FILE *out, int n, const struct model_endpoint *e, bool is_declared)
+{
+    char address[32], secret[64], exchange[16];
+    unsigned char key[WORKLOAD_SECRET_BYTES + 1];
+    if (e->broker == 0) {
+        (void)fprintf(out, "\"url\":\"http://%s/e%d\",\"secret\":\"%s\"",
+                      workload_address(n, address), n, workload_secret(n, secret, key));
+        return;
+    }
+    (void)fprintf(out,
+                  "\"url\":\"amqp://user-%d:secret@%s/\",\"amqp\":{\"exchange\":\"%s\","
+                  "\"routingKey\":\"{app.uid}.e%d\",\"mandatory\":%s,\"declare\":%s}",
+                  e->tenant, workload_broker_address(e->broker, address),
+                  workload_exchange(e->exchange, exchange), n, e->is_mandatory ? "true" : "false",
+                  is_declared ? "true" : "false");
+}
+
+static void endpoint_note(struct model_endpoint *e, const struct plan_line *l)
+{
+    e->tenant = (int)plan_int(l, "tenant", 1);
+    e->is_ordered = plan_int(l, "ordered", 0) != 0;
+    e->throttle = plan_int(l, "throttle", 0);
+    e->broker = (int)plan_int(l, "broker", 0);
+    e->exchange = (int)plan_int(l, "exchange", 0);
+    e->is_mandatory = plan_int(l, "mandatory", 0) != 0;
+    if (e->broker < 0 || e->broker > WORKLOAD_BROKERS)
+        sim_fail(SIM_BROKEN, 0, "the plan has a broker %d; there are %d", e->broker,
+                 WORKLOAD_BROKERS);
+}
+
+static char *endpoint_body(const struct plan_line *l, int n, const struct model_endpoint *e)
+{
+    char *body = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&body, &len);
+    if (out == NULL)
+        sim_fail(SIM_BROKEN, 0, "no memory");
+    (void)fprintf(out, "{\"uid\":\"e%d\",", n);
+    put_destination(out, n, e, plan_int(l, "declare", 0) != 0);
+    (void)fprintf(out, ",\"description\":\"d0\",\"ordered\":%s", e->is_ordered ? "true" : "false");
+    if (e->throttle > 0)
+        (void)fprintf(out, ",\"throttleRate\":%lld", (long long)e->throttle);
+    (void)fputs("}", out);
+    (void)fclose(out);
+    return body;
+}
+
 /* A repetition of a creation that took effect is answered 409: the uid exists. */
 static bool endpoint_make(struct http_client *c, const struct plan_line *l)
 {
-    char body[400], path[WORKLOAD_PATH], address[32], secret[64];
-    unsigned char key[WORKLOAD_SECRET_BYTES + 1];
-    int n = (int)plan_int(l, "n", 0), tenant = (int)plan_int(l, "tenant", 1);
-    int64_t throttle = plan_int(l, "throttle", 0);
+    char path[WORKLOAD_PATH];
+    int n = (int)plan_int(l, "n", 0);
     struct model_endpoint *e = &books()->endpoints[n];
-    e->tenant = tenant;
-    e->is_ordered = plan_int(l, "ordered", 0) != 0;
-    e->throttle = throttle;
-    (void)snprintf(path, sizeof path, "/api/v1/app/t%d/endpoint", tenant);
-    int used = snprintf(
-        body, sizeof body,
-        "{\"uid\":\"e%d\",\"url\":\"http://%s/e%d\",\"secret\":\"%s\",\"description\":\"d0\",\"ordered\":%s",
-        n, workload_address(n, address), n, workload_secret(n, secret, key),
-        e->is_ordered ? "true" : "false");
-    if (throttle > 0)
-        used += snprintf(body + used, sizeof body - (size_t)used, ",\"throttleRate\":%lld",
-                         (long long)throttle);
-    (void)snprintf(body + used, sizeof body - (size_t)used, "}");
+    endpoint_note(e, l);
+    (void)snprintf(path, sizeof path, "/api/v1/app/t%d/endpoint", e->tenant);
+    char *body = endpoint_body(l, n, e);
     struct model_switch *on = e->switch_count > 0 ? &e->switches[0] : switch_begin(n, true);
-    struct workload_answer a = workload_ask(c, tenant, "POST", path, "", body);
+    struct workload_answer a = workload_ask(c, e->tenant, "POST", path, "", body);
     bool is_made = a.answer == MODEL_DONE || a.answer == MODEL_CONFLICT;
+    free(body);
     if (is_made)
         on->end_us = a.end_us;
     workload_answer_free(&a);
@@ -121,7 +164,7 @@ bool workload_set_up(struct http_client *c)
             return false;
         workload->has_endpoint[n] = true;
     }
-    return true;
+    return workload_set_up_filters(c);
 }
 
 /* --- publishing ------------------------------------------------------------------------------------------------ */
@@ -451,6 +494,8 @@ void workload_operate(struct http_client *c, const struct plan_line *line)
         message_get(c, line);
     else if (line->word == PLAN_OP_FOREIGN)
         message_get_foreign(line);
+    else if (line->word == PLAN_OP_ASK)
+        workload_question(c, line);
     else
         endpoint_operate(c, line);
 }

@@ -28,15 +28,14 @@ const char *workload_secret(int endpoint, char text[static 64],
 
 /* --- looking ------------------------------------------------------------------------------------------------- */
 
-/* The number behind a text in the payload, which the workload made itself; 0: there is none. */
-static int payload_number(const struct http_request *req, const char *before)
+int workload_number(const char *body, size_t len, const char *before)
 {
-    const char *at = memmem(req->body, req->len, before, strlen(before));
+    const char *at = memmem(body, len, before, strlen(before));
     return at != NULL ? atoi(at + strlen(before)) : 0;
 }
 
 /* webhook-signature: v1,<base64 of HMAC-SHA256 over id.timestamp.body> */
-static bool request_is_signed(int endpoint, const struct http_request *req, const char *id)
+bool workload_is_signed(int number, const struct http_request *req, const char *id)
 {
     char secret[64], timestamp[32], signatures[256], wanted[64] = "v1,";
     unsigned char key[WORKLOAD_SECRET_BYTES + 1], mac[EVP_MAX_MD_SIZE];
@@ -49,7 +48,7 @@ static bool request_is_signed(int endpoint, const struct http_request *req, cons
         sim_fail(SIM_BROKEN, 0, "no memory");
     size_t len = (size_t)snprintf(content, 128, "%s.%s.", id, timestamp);
     memcpy(content + len, req->body, req->len);
-    (void)workload_secret(endpoint, secret, key);
+    (void)workload_secret(number, secret, key);
     (void)HMAC(EVP_sha256(), key, WORKLOAD_SECRET_BYTES, (unsigned char *)content, len + req->len,
                mac, &mac_len);
     free(content);
@@ -57,38 +56,51 @@ static bool request_is_signed(int endpoint, const struct http_request *req, cons
     return strstr(signatures, wanted) != NULL;
 }
 
-static struct model_attempt *request_note(int endpoint, const struct http_request *req)
+struct model_attempt *workload_note_attempt(int endpoint, const char *id, const char *body,
+                                            size_t len)
 {
     struct model_attempt a = { .endpoint = endpoint,
                                .life = sim_life(),
                                .begin_us = sim_now_us(),
                                .end_us = MODEL_NEVER,
-                               .op = payload_number(req, "\"op\":"),
-                               .item = payload_number(req, "\"item\":"),
-                               .tenant = payload_number(req, "canary-of-tenant-"),
-                               .hash = model_hash(req->body, req->len) };
-    (void)http_header(req->head, "webhook-id", a.id, sizeof a.id);
-    a.is_signed = request_is_signed(endpoint, req, a.id);
+                               .op = workload_number(body, len, "\"op\":"),
+                               .item = workload_number(body, len, "\"item\":"),
+                               .tenant = workload_number(body, len, "canary-of-tenant-"),
+                               .hash = model_hash(body, len) };
+    (void)snprintf(a.id, sizeof a.id, "%s", id);
     return model_attempt(&workload->model, &a);
+}
+
+static struct model_attempt *request_note(int endpoint, const struct http_request *req)
+{
+    char id[MODEL_ID_BYTES] = "";
+    (void)http_header(req->head, "webhook-id", id, sizeof id);
+    struct model_attempt *a = workload_note_attempt(endpoint, id, req->body, req->len);
+    a->is_signed = workload_is_signed(endpoint, req, id);
+    return a;
 }
 
 /* --- answering ------------------------------------------------------------------------------------------------ */
 
-/* The first line of that word which holds for the endpoint now and hits; NULL: none. */
-static const struct plan_line *line_that_hits(enum plan_word word, int endpoint)
+const struct plan_line *workload_line_that_hits(enum plan_word word, const char *field, int number)
 {
     const struct plan_line *end = workload_plan.lines + workload_plan.count;
     if (workload->model.quiet_us != 0)
         return NULL;
     for (const struct plan_line *l = workload_plan.lines; l < end && l->at_us <= sim_now_us();
          l++) {
-        if (l->word != word || plan_int(l, "endpoint", 0) != endpoint ||
+        if (l->word != word || plan_int(l, field, 0) != number ||
             l->at_us + plan_us(l, "for", 0) <= sim_now_us())
             continue;
         if ((double)sim_dice(SIM_RECEIVERS, 1000000) < plan_real(l, "rate", 1) * 1e6)
             return l;
     }
     return NULL;
+}
+
+static const struct plan_line *line_that_hits(enum plan_word word, int endpoint)
+{
+    return workload_line_that_hits(word, "endpoint", endpoint);
 }
 
 /* 410 disables the endpoint, some time from now on. */
@@ -143,8 +155,10 @@ static void receive_request(void *ctx, struct http_exchange *x, const struct htt
 void workload_start_receivers(void)
 {
     char address[32];
-    for (int n = 1; n <= MODEL_ENDPOINTS; n++)
-        if (plan_numbered(&workload_plan, PLAN_ENDPOINT, n) != NULL)
+    for (int n = 1; n <= MODEL_ENDPOINTS; n++) {
+        const struct plan_line *l = plan_numbered(&workload_plan, PLAN_ENDPOINT, n);
+        if (l != NULL && plan_int(l, "broker", 0) == 0)
             (void)http_receiver_start(workload_address(n, address), receive_request,
                                       (void *)(intptr_t)n);
+    }
 }

@@ -179,6 +179,7 @@ void workload_settle(struct http_client *c)
     wait_for_states(c, 0);
     m->is_settled = true;
     read_configuration(c);
+    workload_read_runs(c);
     measure_memory(c);
     m->lives[m->life_count - 1].fds_quiet = sim_server_fds();
 }

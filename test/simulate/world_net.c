@@ -255,6 +255,14 @@ void sim_reset(struct sim_sock *s)
         sched_at(MACHINE->now_us + wire_latency_us(&s->link), break_later, s);
 }
 
+void sim_sever(struct sim_sock *s)
+{
+    if (s->is_broken)
+        return;
+    s->refs++;
+    sched_at(MACHINE->now_us + wire_latency_us(&s->link), break_later, s);
+}
+
 void sim_close(struct sim_sock *s)
 {
     if (s->from_server.first != NULL && !s->from_server.first->is_end) {
