@@ -73,6 +73,7 @@ struct broker_link {
     /* any thread */
     atomic_int state;
     atomic_bool is_stopping;
+    atomic_bool is_gone; /* the last thing its thread does: to join it takes no time from then on */
     _Atomic int64_t busy_since_us; /* in the library without a pause; 0: not */
     _Atomic int64_t heard_us;      /* when the broker last settled a message, or was connected to */
     /* the link's thread */
@@ -94,7 +95,7 @@ struct broker_pool {
     struct mutex lock; /* guards the lists and what stands under it in a link */
     struct broker_link *links;
     size_t link_count;
-    struct broker_link *ended; /* to be joined */
+    struct broker_link *ended; /* to be joined, once they are gone */
 };
 
 struct broker_client {

@@ -249,4 +249,5 @@ void broker_link_run(void *arg)
     fail_queue(link, &over);
     broker_channel_fail_all(link, &over);
     say_goodbye(link);
+    atomic_store(&link->is_gone, true);
 }

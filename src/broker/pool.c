@@ -51,6 +51,7 @@ static struct broker_link *link_new(struct broker_pool *pool, const struct broke
     link->fd = -1;
     atomic_init(&link->state, BROKER_DOWN);
     atomic_init(&link->is_stopping, false);
+    atomic_init(&link->is_gone, false);
     atomic_init(&link->busy_since_us, 0);
     atomic_init(&link->heard_us, 0);
     return link;
@@ -64,7 +65,24 @@ static void link_free(struct broker_link *link)
     xfree(link);
 }
 
-/* Joins threads that have ended, or are about to: they hold no lock and wait for nothing. */
+/* Takes those out that can be joined at once. The others are still saying goodbye to their brokers, which may take a
+ * second: no loop waits for that. Under the lock. */
+static struct broker_link *pool_take_gone(struct broker_pool *pool)
+{
+    struct broker_link *gone = NULL;
+    for (struct broker_link **at = &pool->ended, *link; (link = *at) != NULL;) {
+        if (!atomic_load(&link->is_gone)) {
+            at = &link->next;
+            continue;
+        }
+        *at = link->next;
+        link->next = gone;
+        gone = link;
+    }
+    return gone;
+}
+
+/* Joins their threads. */
 static void pool_reap(struct broker_link *ended)
 {
     for (struct broker_link *next; ended != NULL; ended = next) {
@@ -114,15 +132,14 @@ struct broker_link *broker_pool_take(struct broker_pool *pool, const struct brok
                                      struct broker_result *why)
 {
     mutex_lock(&pool->lock);
-    struct broker_link *ended = pool->ended;
-    pool->ended = NULL;
+    struct broker_link *gone = pool_take_gone(pool);
     struct broker_link *link = pool_find(pool, url);
     if (link == NULL)
         link = pool_make(pool, url, why);
     if (link != NULL)
         link->users++;
     mutex_unlock(&pool->lock);
-    pool_reap(ended);
+    pool_reap(gone);
     return link;
 }
 
