@@ -18,6 +18,7 @@
  *  12  each life starts
  *  14  a chain's verdict follows from what its processors said
  *  15  what is kept of a chain's run is what its settings say, and neither it nor the log has what is hidden
+ *  16  whoever a service outside vouches for is let in, nobody else, and sees its own
  *
  * (13, that a stop ends in time and with 0, is judged by the runner itself.) A function returns true when its rule
  * holds, or says in `out` what breaks it. Nothing is changed.
@@ -40,6 +41,7 @@ bool check_heartbeats(const struct model *m, int broker, int64_t since_us, int64
 bool check_verdict_time(const struct model *m, const struct model_question *q, struct check_broken *out);
 /* What the API has of a question's run: its text, if it is there. */
 bool check_run(const struct model *m, const struct model_question *q, bool is_there, const char *text, struct check_broken *out);
+bool check_entry_time(const struct model *m, const struct model_entry *e, int callers, struct check_broken *out);
 bool check_answer_time(const struct model *m, const char *what, int64_t begin_us, int64_t end_us, struct check_broken *out);
 /* A list of a tenant's messages that was read from `begin_us` to `end_us`, all pages. */
 bool check_list(const struct model *m, int tenant, int64_t begin_us, int64_t end_us, const char (*ids)[MODEL_ID_BYTES], size_t count, struct check_broken *out);
@@ -53,6 +55,7 @@ bool check_endpoints(const struct model *m, struct check_broken *out);
 bool check_events(const struct model *m, struct check_broken *out);
 bool check_memory(const struct model *m, struct check_broken *out);
 bool check_filters(const struct model *m, struct check_broken *out);
+bool check_entries(const struct model *m, struct check_broken *out);
 bool check_lives(const struct model *m, int64_t now_us, struct check_broken *out);
 
 /* When the states were read after the quiet phase (is_settled). */

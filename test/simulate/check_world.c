@@ -225,6 +225,6 @@ bool check_all(const struct model *m, int64_t now_us, struct check_broken *out)
 {
     return check_events(m, out) && check_lives(m, now_us, out) && check_memory(m, out) &&
            check_attempts(m, out) && check_keys(m, out) && check_order(m, out) &&
-           check_filters(m, out) && check_pace(m, out) && check_endpoints(m, out) &&
-           (!m->is_settled || check_settled(m, out));
+           check_filters(m, out) && check_entries(m, out) && check_pace(m, out) &&
+           check_endpoints(m, out) && (!m->is_settled || check_settled(m, out));
 }

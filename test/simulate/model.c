@@ -52,6 +52,16 @@ struct model_reply *model_reply(struct model *m, const struct model_reply *r)
     MODEL_APPEND(m, replies, reply_count, MODEL_REPLIES, r);
 }
 
+struct model_entry *model_entry(struct model *m, const struct model_entry *e)
+{
+    MODEL_APPEND(m, entries, entry_count, MODEL_ENTRIES, e);
+}
+
+struct model_vouch *model_vouch(struct model *m, const struct model_vouch *v)
+{
+    MODEL_APPEND(m, vouches, vouch_count, MODEL_VOUCHES, v);
+}
+
 struct model_fault *model_fault(struct model *m, const struct model_fault *f)
 {
     MODEL_APPEND(m, faults, fault_count, MODEL_FAULTS, f);

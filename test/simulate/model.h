@@ -25,6 +25,10 @@ enum {
     MODEL_FILTERS = 16,
     MODEL_QUESTIONS = 2000,
     MODEL_REPLIES = 20000,
+    MODEL_SITES = 2,
+    MODEL_USERS = 6,
+    MODEL_ENTRIES = 2000,
+    MODEL_VOUCHES = 8000,
     MODEL_FAULTS = 256,
     MODEL_LIVES = 32,
     MODEL_EVENTS = 192,
@@ -147,6 +151,23 @@ struct model_reply {
     unsigned saw; /* the filters whose data was in the question */
 };
 
+/* Whoever calls with a credential that not the server judges but a service outside: a CKAN site (1) or Gaia's tenant
+ * service (2). Of the users the last two are never good. */
+struct model_site {
+    int64_t keep_us, timeout_us; /* of what it says, and for its answer; 0: there is no such site */
+};
+struct model_entry {
+    int site, user, life;
+    int64_t begin_us, end_us;
+    int status;
+    bool has_strange; /* something of another user was in the answer */
+};
+/* All of an answer by which a user is let in has left. */
+struct model_vouch {
+    int site, user, life;
+    int64_t end_us;
+};
+
 /* Memory and descriptors when nothing has been going on for a while: how many blocks of the heap the server and its
  * libraries hold, and the most bytes that they and SQLite have held in this life. */
 struct model_rest {
@@ -189,7 +210,8 @@ struct model {
     size_t steady;
     int64_t quiet_us; /* when faults stopped; 0: not yet */
     bool is_settled;  /* the states below were read after that */
-    size_t publish_count, attempt_count, state_count, call_count, fault_count, life_count, event_count, question_count, reply_count;
+    size_t publish_count, attempt_count, state_count, call_count, fault_count, life_count, event_count, question_count, reply_count, entry_count,
+        vouch_count;
     struct model_endpoint endpoints[MODEL_ENDPOINTS + 1]; /* by number */
     struct model_publish publishes[MODEL_PUBLISHES];
     struct model_attempt attempts[MODEL_ATTEMPTS];
@@ -199,6 +221,9 @@ struct model {
     struct model_chain chains[MODEL_TENANTS + 1];
     struct model_question questions[MODEL_QUESTIONS];
     struct model_reply replies[MODEL_REPLIES];
+    struct model_site sites[MODEL_SITES + 1];
+    struct model_entry entries[MODEL_ENTRIES];
+    struct model_vouch vouches[MODEL_VOUCHES];
     struct model_fault faults[MODEL_FAULTS];
     struct model_life lives[MODEL_LIVES];
     struct model_event events[MODEL_EVENTS];
@@ -212,6 +237,8 @@ struct model_state *model_state(struct model *m, const struct model_state *s);
 struct model_call *model_call(struct model *m, const struct model_call *c);
 struct model_question *model_question(struct model *m, const struct model_question *q);
 struct model_reply *model_reply(struct model *m, const struct model_reply *r);
+struct model_entry *model_entry(struct model *m, const struct model_entry *e);
+struct model_vouch *model_vouch(struct model *m, const struct model_vouch *v);
 struct model_fault *model_fault(struct model *m, const struct model_fault *f);
 struct model_life *model_life(struct model *m, int64_t now_us);
 struct model_switch *model_switch(struct model *m, int endpoint, const struct model_switch *s);

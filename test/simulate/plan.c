@@ -22,7 +22,7 @@ static const struct {
 /* What a field's value is; the others are text. */
 static const char *const whole_fields =
     " seed tenants clients lives n tenant ordered client key bytes count op limit"
-    " endpoint status ordered throttle broker exchange mandatory declare filter closed halt breaker ";
+    " endpoint status ordered throttle broker exchange mandatory declare filter closed halt breaker site user make ";
 static const char *const time_fields = " safety for by since retry_after timeout deadline ";
 static const char *const real_fields = " rate ";
 

@@ -298,8 +298,8 @@ static void make_peer_faults(struct maker *m, const struct peer_fault *kinds, si
             if (strchr(k->fields, 's') != NULL)
                 put_whole(m, "status", statuses[maker_next(m) % 8]);
             if (strchr(k->fields, 'r') != NULL)
-                (void)fprintf(m->out, " rate=%.4f", maker_log(m, 0.01, 1));
-            (void)fprintf(m->out, " for=%.3fs\n", maker_log(m, 0.1, m->safety_s / 3));
+                (void)fprintf(m->out, " rate=%.4f", maker_log(m, 0.03, 1));
+            (void)fprintf(m->out, " for=%.3fs\n", maker_log(m, 1, m->safety_s / 2));
         }
     }
 }
@@ -313,7 +313,7 @@ static void make_broker_endpoint(struct maker *m, int64_t n, int64_t brokers)
     put_whole(m, "exchange", maker_between(m, 0, 2));
     if (maker_chance(m, 0.3))
         (void)fputs(" ordered=1", m->out);
-    if (maker_chance(m, 0.4))
+    if (maker_chance(m, 0.5))
         (void)fputs(" mandatory=1", m->out);
     if (maker_chance(m, 0.5))
         (void)fputs(" declare=1", m->out);
@@ -411,6 +411,35 @@ static void make_chains(const struct maker *all)
                      "filter", filters);
 }
 
+/* --- sites ------------------------------------------------------------------------------------------- */
+
+static const struct peer_fault site_faults[] = {
+    { PLAN_SITE_SLOW, "brf", 8 },   { PLAN_SITE_SILENT, "rf", 0 }, { PLAN_SITE_STATUS, "srf", 0 },
+    { PLAN_SITE_GARBAGE, "rf", 0 }, { PLAN_SITE_LIE, "rf", 0 },    { PLAN_SITE_CUT, "rf", 0 },
+};
+
+static void make_sites(const struct maker *all)
+{
+    enum { SITES = 2, USERS = 6 };
+    static const char *const keeps[] = { "0s", "1s", "5s", "60s" }, *const timeouts[] = {
+        "300ms", "1s", "2s", "5s"
+    };
+    struct maker m = maker_apart(all, 3);
+    if (!maker_chance(&m, 0.2))
+        return;
+    for (int64_t n = 1; n <= SITES; n++)
+        (void)fprintf(m.out, "site n=%" PRId64 " keep=%s timeout=%s\n", n,
+                      keeps[maker_next(&m) % 4], timeouts[maker_next(&m) % 4]);
+    for (int64_t left = (int64_t)maker_log(&m, 5, 80); left > 0; left--) {
+        (void)fprintf(m.out, "at=%.3fs op.enter", 0.5 + maker_real(&m) * (m.safety_s - 1));
+        put_whole(&m, "client", maker_between(&m, 1, m.clients));
+        put_whole(&m, "site", maker_between(&m, 1, SITES));
+        put_whole(&m, "user", maker_between(&m, 1, USERS));
+        (void)fputs(maker_chance(&m, 0.3) ? " make=1\n" : "\n", m.out);
+    }
+    make_peer_faults(&m, site_faults, sizeof site_faults / sizeof *site_faults, "site", SITES);
+}
+
 /* The last that is drawn: the rest of a run is the same with and without it. */
 static void make_steady(struct maker *m)
 {
@@ -447,6 +476,7 @@ char *plan_make(uint64_t seed)
     make_steady(&m);
     make_brokers(&m);
     make_chains(&m);
+    make_sites(&m);
     if (fclose(m.out) == 0)
         return text;
     free(text);

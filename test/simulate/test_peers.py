@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Proves the peers that speak more than plain HTTP, brokers and processors: test_peers.py BUILD.
+"""Proves the peers whose answers decide something, brokers, processors of webfilters and sites that vouch for callers: test_peers.py BUILD.
 
 Each way in which one of them may behave is a small plan. The server has to notice it (an event in its log, or a message
 that was given up), what must hold has to hold all the same, and the run has to be the same when it is played again.
@@ -28,8 +28,15 @@ filter n=2 tenant=1 mode=parallel timeout=800ms closed=1 halt=7 breaker=0
 filter n=3 tenant=1 mode=shadow timeout=800ms halt=0 breaker=0
 chain tenant=1 deadline=2s keep=all
 """
+SITES = """run seed=11 tenants=1 clients=2 safety=30s
+endpoint n=1 tenant=1
+site n=1 keep=1s timeout=1s
+site n=2 keep=1s timeout=1s
+"""
 PUBLISH = "".join(f"at={3 + n}s op.publish n={n} client=1 tenant=1 bytes=5000\n" for n in range(1, 11))
 ASK = "".join(f"at={3 + n}s op.ask n={n} client=1 tenant=1\n" for n in range(1, 11))
+ENTER = "".join(f"at={3 + n}s op.enter client={site} site={site} user={1 + n % 6} make={n % 2}\n"
+                for n in range(10) for site in (1, 2))
 
 # What the peer does, and an event that the log must have (or must not have: "-").
 CASES = {
@@ -52,12 +59,23 @@ CASES = {
     "processor-stop": (CHAIN + ASK + "at=2s processor.stop filter=1 for=10s\n", ["-filter.breaker_opened"]),
     "processor-garbage": (CHAIN + ASK + "at=2s processor.garbage filter=2 for=10s\n", ["-filter.breaker_opened"]),
     "processor-lie": (CHAIN + ASK + "at=2s processor.lie filter=1 for=10s\n", ["filter.breaker_opened"]),
+    "site-well": (SITES + ENTER, ["-ckan.site_failed", "-dialect.sts_failed"]),
+    "site-slow": (SITES + ENTER + "".join(f"at=2s site.slow site={n} by=6s for=20s\n" for n in (1, 2)),
+                  ["ckan.site_failed", "dialect.sts_failed"]),
+    "site-silent": (SITES + ENTER + "".join(f"at=2s site.silent site={n} for=20s\n" for n in (1, 2)),
+                    ["ckan.site_failed", "dialect.sts_failed"]),
+    "site-status": (SITES + ENTER + "".join(f"at=2s site.status site={n} status=500 for=20s\n" for n in (1, 2)),
+                    ["ckan.site_failed", "dialect.sts_failed"]),
+    "site-garbage": (SITES + ENTER + "".join(f"at=2s site.garbage site={n} for=20s\n" for n in (1, 2)), ["ckan.site_failed"]),
+    "site-lie": (SITES + ENTER + "".join(f"at=2s site.lie site={n} for=20s\n" for n in (1, 2)), ["ckan.site_failed"]),
+    "site-cut": (SITES + ENTER + "".join(f"at=2s site.cut site={n} for=20s\n" for n in (1, 2)),
+                 ["ckan.site_failed", "dialect.sts_failed"]),
     "processor-cut": (CHAIN + ASK + "at=2s processor.cut filter=1 for=10s\n", ["filter.breaker_opened"]),
 }
 
 
 def play(build, folder, plan):
-    """The exit code, what was printed, in which the hash is, and the log and report."""
+    """The exit code, what was printed, in which the hash is, the log, and the first line of the report."""
     programs = build / "test" / "simulate"
     command = [programs / "simulate", f"--server={build / 'grapnel'}", f"--object={programs / 'libworkload.so'}",
                f"--folder={folder}", "--seed=11", "--set", f"plan={plan}"]
@@ -65,7 +83,7 @@ def play(build, folder, plan):
     kept = [folder / name for name in ("log", "report")]
     log, report = (path.read_text(errors="replace") if path.exists() else "" for path in kept)
     shutil.rmtree(folder, ignore_errors=True)
-    return done.returncode, done.stdout + done.stderr, log, report
+    return done.returncode, done.stdout + done.stderr, log, report.partition("\n")[0]
 
 
 def judge(build, base, number, name):

@@ -137,6 +137,7 @@ static void write_config(void)
         out,
         "store.dir = %s/store\nserver.listen = %s\nstore.free_min = 0\nhttp.connections_max = 200\n",
         sim_folder(), SIM_SERVER);
+    workload_configure_sites(out);
     for (size_t i = 0; i < workload_plan.count; i++) {
         const struct plan_line *l = &workload_plan.lines[i];
         for (size_t f = 0; l->word == PLAN_OPTION && f < l->field_count; f++)
@@ -297,6 +298,7 @@ void world_run(void)
     workload_start_receivers();
     workload_start_brokers();
     workload_start_processors();
+    workload_start_sites();
     (void)sim_wait(life_has_started, &w->model.lives[w->model.life_count - 1],
                    sim_now_us() + SIM_MINUTE);
     while (!workload_set_up(c) && w->model.quiet_us == 0)

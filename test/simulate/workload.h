@@ -10,6 +10,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "check.h"
 #include "plan.h"
@@ -89,6 +90,10 @@ void workload_start_processors(void);
 void workload_question(struct http_client *c, const struct plan_line *line);
 /* What is kept of the runs of questions, when all is quiet. */
 void workload_read_runs(struct http_client *c);
+/* Sites that vouch for callers: their lines of the configuration, and their answers. */
+void workload_configure_sites(FILE *conf);
+void workload_start_sites(void);
+void workload_enter(const struct plan_line *line);
 /* Ends the run when a line of the log has what is hidden. */
 void workload_judge_line(const char *line, size_t len);
 

@@ -121,7 +121,7 @@ static void life_end(const struct plan_line *l)
 static bool line_is_trouble(const struct plan_line *l)
 {
     return plan_is_fault(l->word) || l->word == PLAN_LIFE_STOP || l->word == PLAN_LIFE_RELOAD ||
-           (l->word >= PLAN_RECEIVER_STATUS && l->word <= PLAN_PROCESSOR_CUT);
+           (l->word >= PLAN_RECEIVER_STATUS && l->word <= PLAN_SITE_CUT);
 }
 
 static void note_trouble(const struct plan_line *l)

@@ -496,6 +496,8 @@ void workload_operate(struct http_client *c, const struct plan_line *line)
         message_get_foreign(line);
     else if (line->word == PLAN_OP_ASK)
         workload_question(c, line);
+    else if (line->word == PLAN_OP_ENTER)
+        workload_enter(line);
     else
         endpoint_operate(c, line);
 }
