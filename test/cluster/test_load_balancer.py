@@ -53,9 +53,13 @@ class Client:
 
 
 @pytest.fixture
-def balanced(make_postgres, make_node, tmp_path):
-    port = make_postgres().port
-    nodes = [make_node(port) for _ in range(3)]
+def database(make_postgres):
+    return make_postgres()
+
+
+@pytest.fixture
+def balanced(database, make_node, tmp_path):
+    nodes = [make_node(database.port) for _ in range(3)]
     nodes[0].serve(*QUICK)
     for node in nodes[1:]:
         node.spawn(*QUICK)
@@ -96,4 +100,15 @@ def test_nothing_that_an_sdk_does_fails_when_the_node_at_work_hangs(sdk, balance
         hanging.child.send_signal(signal.SIGSTOP)
         client.plays(5)
         hanging.child.send_signal(signal.SIGCONT)
+        client.plays(5)
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+def test_nothing_that_an_sdk_does_fails_when_no_node_is_well_for_a_while(sdk, balanced, database, receiver):
+    with playing(sdk, balanced, receiver) as client:
+        slow = database.hold("BEGIN; LOCK TABLE node_fence IN SHARE MODE; SELECT 1")  # nobody can take over
+        at_work(balanced.nodes).kill()
+        wait_until(lambda: " 0 active and " in balanced.said.read_text(errors="replace"), "HAProxy to give up all nodes")
+        slow.kill()
+        slow.wait()
         client.plays(5)
