@@ -67,5 +67,9 @@ bool check_all(const struct model *m, int64_t now_us, struct check_broken *out);
 /* True when nothing was wrong at that time, nor so shortly before that a delivery to a broker may still suffer from it. */
 bool check_broker_was_well(const struct model *m, int64_t from_us, int64_t to_us);
 
+/* True when a broker may have read so late what came to the endpoint at `to_us`, sent after `from_us`, that the time says
+ * nothing: what lies unread when a connection is given up is read once the broker listens again. */
+bool check_broker_read_late(const struct model *m, int endpoint, int64_t from_us, int64_t to_us);
+
 /* Sets `out` and returns false. */
 bool check_break(struct check_broken *out, int invariant, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

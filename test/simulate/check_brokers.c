@@ -15,6 +15,11 @@ bool check_broker_was_well(const struct model *m, int64_t from_us, int64_t to_us
     return !model_had_fault(m, "*", from_us - before_us, to_us);
 }
 
+bool check_broker_read_late(const struct model *m, int endpoint, int64_t from_us, int64_t to_us)
+{
+    return m->endpoints[endpoint].broker != 0 && model_had_fault(m, "broker.deaf", from_us, to_us);
+}
+
 /* What may hold up the server or the bytes between it and a broker. */
 static const char *const may_be_late =
     "net.slow net.chop net.reset net.refuse fd.out thread.out memory.out clock.step threads.race"

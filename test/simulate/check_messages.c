@@ -161,16 +161,24 @@ struct arrival {
     const struct model_attempt *first, *success;
 };
 
+/* `later` was tried, and then `earlier` succeeded; it is certain that the server has sent them so. */
+static bool pair_is_overtaken(const struct model *m, int endpoint, const struct arrival *earlier,
+                              const struct arrival *later)
+{
+    const struct model_attempt *success = earlier->success, *tried = later->first;
+    return earlier->p->end_us < later->p->begin_us && success != NULL && tried != NULL &&
+           tried->begin_us < success->begin_us &&
+           !check_broker_read_late(m, endpoint, earlier->p->end_us, success->begin_us);
+}
+
 /* Of the messages that were accepted before another was even asked for, none succeeds after the other has been tried. */
 static bool order_holds(const struct model *m, int endpoint, const struct arrival *all,
                         size_t count, struct check_broken *out)
 {
-    (void)m;
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < count; j++) {
             const struct arrival *a = &all[i], *b = &all[j];
-            if (a->p->end_us < b->p->begin_us && a->success != NULL && b->first != NULL &&
-                b->first->begin_us < a->success->begin_us)
+            if (pair_is_overtaken(m, endpoint, a, b))
                 return check_break(
                     out, 4,
                     "ordered endpoint %d got %s at %.6f s, before %s, accepted earlier, at %.6f s",

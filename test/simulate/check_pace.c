@@ -93,21 +93,36 @@ static bool answer_was_heard(const struct model *m, const struct model_attempt *
                             a->end_us + m->limits.lag_us);
 }
 
+/* The store's time does not know how long the power was off, and catches up when the system's clock has stayed ahead for
+ * that long: what waits then is early, once. A clock that was set is another matter. */
+static bool clock_caught_up(const struct model *m, int64_t from_us, int64_t to_us)
+{
+    const int64_t cut_us = 60 * second_us;
+    return model_followed_clock(m, from_us, to_us) &&
+           model_had_fault(m, "life.cut", from_us - cut_us, to_us);
+}
+
 static bool retry_holds(const struct model *m, const struct model_attempt *next,
                         struct check_broken *out)
 {
     const struct model_attempt *prev = attempt_before(m, next);
-    if (prev == NULL || m->endpoints[next->endpoint].was_replayed)
+    if (prev == NULL || m->endpoints[next->endpoint].was_replayed ||
+        check_broker_read_late(m, next->endpoint, prev->begin_us - m->limits.timeout_us,
+                               prev->begin_us))
         return true;
     bool is_broken_off = prev->status == 0 && prev->end_us != MODEL_NEVER;
     if (is_broken_off || model_had_fault(m, "net.reset", prev->begin_us, next->begin_us))
         return true; /* a kept connection that breaks is replaced at once, which is the same attempt */
+    if (clock_caught_up(m, prev->begin_us, next->begin_us))
+        return true;
     int64_t gap_us = next->begin_us - prev->begin_us,
             since_answer_us = next->begin_us - prev->end_us;
     if (gap_us < m->limits.retry_min_us - m->limits.lag_us)
         return check_break(
-            out, 5, "%s came to endpoint %d again after %.6f s; the shortest delay is %.6f s",
-            next->id, next->endpoint, (double)gap_us / 1e6, (double)m->limits.retry_min_us / 1e6);
+            out, 5,
+            "%s came to endpoint %d again at %.6f s after %.6f s; the shortest delay is %.6f s",
+            next->id, next->endpoint, (double)next->begin_us / 1e6, (double)gap_us / 1e6,
+            (double)m->limits.retry_min_us / 1e6);
     if (!answer_was_heard(m, prev))
         return true;
     if (prev->status >= 200 && prev->status < 300)

@@ -86,6 +86,11 @@ struct model_switch *model_switch(struct model *m, int endpoint, const struct mo
     return &e->switches[e->switch_count++];
 }
 
+static int64_t *model_followed(struct model *m, const int64_t *now_us)
+{
+    MODEL_APPEND(m, followed_us, followed_count, MODEL_FOLLOWED, now_us);
+}
+
 /* --- the server's log --------------------------------------------------------------------------------- */
 
 /* The value of a field of a logfmt line; false: it has none. */
@@ -125,6 +130,8 @@ void model_log_line(struct model *m, int64_t now_us, const char *line, size_t le
     if (line_field(line, len, "event", name, sizeof name))
         (void)line_field(line, len, "level", level, sizeof level);
     struct model_event *e = event_named(m, name);
+    if (strcmp(name, "store.clock_followed") == 0)
+        (void)model_followed(m, &now_us);
     if (e == NULL)
         return;
     if (e->count++ == 0) {
@@ -197,6 +204,14 @@ bool model_had_fault(const struct model *m, const char *words, int64_t begin_us,
             (at != NULL && (at == words || at[-1] == ' ') && (at[len] == ' ' || at[len] == 0)))
             return true;
     }
+    return false;
+}
+
+bool model_followed_clock(const struct model *m, int64_t begin_us, int64_t end_us)
+{
+    for (size_t i = 0; i < m->followed_count; i++)
+        if (m->followed_us[i] >= begin_us && m->followed_us[i] <= end_us)
+            return true;
     return false;
 }
 

@@ -32,6 +32,7 @@ enum {
     MODEL_FAULTS = 256,
     MODEL_LIVES = 32,
     MODEL_EVENTS = 192,
+    MODEL_FOLLOWED = 64,
     MODEL_ID_BYTES = 40,
     MODEL_CANARY_BYTES = 32
 };
@@ -210,8 +211,9 @@ struct model {
     size_t steady;
     int64_t quiet_us; /* when faults stopped; 0: not yet */
     bool is_settled;  /* the states below were read after that */
+    int64_t followed_us[MODEL_FOLLOWED]; /* when the log said that the store's time was advanced to the system's clock */
     size_t publish_count, attempt_count, state_count, call_count, fault_count, life_count, event_count, question_count, reply_count, entry_count,
-        vouch_count;
+        vouch_count, followed_count;
     struct model_endpoint endpoints[MODEL_ENDPOINTS + 1]; /* by number */
     struct model_publish publishes[MODEL_PUBLISHES];
     struct model_attempt attempts[MODEL_ATTEMPTS];
@@ -255,5 +257,7 @@ uint64_t model_hash(const void *bytes, size_t len);
 bool model_is_surely_on(const struct model *m, int endpoint, int64_t begin_us, int64_t end_us);
 /* True when it took none during the whole time. */
 bool model_is_surely_off(const struct model *m, int endpoint, int64_t begin_us, int64_t end_us);
+/* True when the store's time was advanced at some moment of the time. */
+bool model_followed_clock(const struct model *m, int64_t begin_us, int64_t end_us);
 /* True when a fault of one of these words (separated by blanks; "*": any) lasted at some moment of the time. */
 bool model_had_fault(const struct model *m, const char *words, int64_t begin_us, int64_t end_us);

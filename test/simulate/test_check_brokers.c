@@ -62,6 +62,23 @@ static void a_message_that_is_sent_again_after_its_confirm_is_noticed(void **sta
     must_hold(m, check_pace);
 }
 
+static void what_a_deaf_broker_reads_late_says_nothing(void **state)
+{
+    struct model *m = broker_of(state);
+    m->endpoints[1].is_ordered = true;
+    struct model_publish *a = published(m, 1, 0, "a", 100, 100.1, "a"),
+                         *b = published(m, 2, 0, "b", 101, 101.1, "b");
+    (void)arrived(m, a, 1, 110, 0);
+    (void)arrived(m, a, 1, 110.1, 0);
+    must_break(m, check_pace, 5);
+    (void)arrived(m, b, 1, 110.2, 200);
+    (void)arrived(m, a, 1, 110.3, 200);
+    must_break(m, check_order, 4);
+    went_wrong(m, "broker.deaf", 102, 109.9);
+    must_hold(m, check_pace);
+    must_hold(m, check_order);
+}
+
 static void brokers_have_larger_windows(void **state)
 {
     struct model *m = broker_of(state);
@@ -101,6 +118,7 @@ int main(void)
         T(a_success_that_the_broker_never_confirmed_is_noticed),
         T(giving_up_at_a_broker_needs_a_cause),
         T(a_message_that_is_sent_again_after_its_confirm_is_noticed),
+        T(what_a_deaf_broker_reads_late_says_nothing),
         T(brokers_have_larger_windows),
         T(messages_to_a_blocked_broker_are_noticed),
         T(heartbeats_that_do_not_come_are_noticed),

@@ -57,6 +57,12 @@ static void a_retry_before_its_time_is_noticed(void **state)
     must_hold(m, check_pace);
     again->begin_us = 2500000;
     must_break(m, check_pace, 5);
+    logged(m, 2.4, "level=info event=store.clock_followed by_ms=5000");
+    must_break(m, check_pace, 5);
+    went_wrong(m, "life.cut", 1.5, 1.5);
+    must_hold(m, check_pace);
+    m->followed_us[0] = 2600000; /* too late to be the cause */
+    must_break(m, check_pace, 5);
     again->life = 1;
     must_hold(m, check_pace); /* the next life knows of nothing but the message */
 }
