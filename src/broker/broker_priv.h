@@ -54,6 +54,8 @@ struct broker_channel {
     struct str exchange; /* owned; the one it was made for */
     struct broker_confirms confirms;
     struct broker_result returning; /* of the basic.return whose header comes next */
+    size_t returning_key_len;       /* its routing key */
+    char returning_key[BROKER_NAME_MAX];
 };
 
 enum broker_state { BROKER_DOWN, BROKER_UP, BROKER_BLOCKED };

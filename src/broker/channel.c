@@ -251,12 +251,44 @@ static void on_confirm(struct broker_link *link, struct broker_channel *ch, uint
         channel_settle(link, job, is_ack);
 }
 
-/* The same message may be under way for two endpoints to one exchange; both come back then. */
+/* A message that came back. The same one may be under way for several endpoints to one exchange, and a queue may want
+ * it from one of them only: routing key and headers tell them apart. */
+struct returned {
+    struct str id, key;
+    amqp_table_t headers;
+    enum returned_by { BY_ROUTE, BY_KEY, BY_ID, BY_WAYS } by;
+};
+
+static bool has_header(const amqp_table_t *table, const struct broker_header *h)
+{
+    for (int i = 0; i < table->num_entries; i++) {
+        const amqp_table_entry_t *e = &table->entries[i];
+        if (e->value.kind == AMQP_FIELD_KIND_UTF8 && str_eq(str_of_bytes(e->key), h->name) &&
+            str_eq(str_of_bytes(e->value.value.bytes), h->value))
+            return true;
+    }
+    return false;
+}
+
 static bool is_to_be_returned(const void *thing, void *arg)
 {
     const struct broker_job *job = thing;
-    const struct str *id = arg;
-    return job->message.mandatory && !job->is_returned && str_eq(job->message.message_id, *id);
+    const struct returned *r = arg;
+    const struct broker_message *m = &job->message;
+    bool is_it = m->mandatory && !job->is_returned && str_eq(m->message_id, r->id) &&
+                 (r->by == BY_ID || str_eq(m->routing_key, r->key));
+    for (size_t i = 0; r->by == BY_ROUTE && is_it && i < m->header_count; i++)
+        is_it = has_header(&r->headers, &m->headers[i]);
+    return is_it;
+}
+
+/* A broker's plugin may have changed it on the way: then what fits best is the one. */
+static struct broker_job *find_returned(const struct broker_channel *ch, struct returned *r)
+{
+    struct broker_job *job = NULL;
+    for (r->by = BY_ROUTE; job == NULL && r->by < BY_WAYS; r->by++)
+        job = broker_confirms_find(&ch->confirms, is_to_be_returned, r);
+    return job;
 }
 
 static void on_returned_header(struct broker_channel *ch, const amqp_frame_t *frame)
@@ -265,12 +297,25 @@ static void on_returned_header(struct broker_channel *ch, const amqp_frame_t *fr
     if (frame->payload.properties.class_id != AMQP_BASIC_CLASS ||
         (p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) == 0)
         return; /* of another class it would be another structure */
-    struct str id = str_of_bytes(p->message_id);
-    struct broker_job *job = broker_confirms_find(&ch->confirms, is_to_be_returned, &id);
+    struct returned r = { .id = str_of_bytes(p->message_id),
+                          .key = str_of(ch->returning_key, ch->returning_key_len) };
+    if ((p->_flags & AMQP_BASIC_HEADERS_FLAG) != 0)
+        r.headers = p->headers;
+    struct broker_job *job = find_returned(ch, &r);
     if (job == NULL)
         return;
     job->is_returned = true;
     job->result = ch->returning;
+}
+
+static void on_return(struct broker_channel *ch, const amqp_basic_return_t *r)
+{
+    broker_result_say(&ch->returning, BROKER_RETURNED, r->reply_code, "%.*s",
+                      STR_ARGS(str_of_bytes(r->reply_text)));
+    struct str key = str_sub(str_of_bytes(r->routing_key), 0, sizeof(ch->returning_key));
+    ch->returning_key_len = key.len;
+    if (key.len > 0)
+        memcpy(ch->returning_key, key.ptr, key.len);
 }
 
 static bool on_channel_method(struct broker_link *link, struct broker_channel *ch,
@@ -287,12 +332,7 @@ static bool on_channel_method(struct broker_link *link, struct broker_channel *c
         on_confirm(link, ch, nack->delivery_tag, nack->multiple != 0, false);
         break;
     }
-    case AMQP_BASIC_RETURN_METHOD: {
-        const amqp_basic_return_t *r = m->decoded;
-        broker_result_say(&ch->returning, BROKER_RETURNED, r->reply_code, "%.*s",
-                          (int)r->reply_text.len, (const char *)r->reply_text.bytes);
-        break;
-    }
+    case AMQP_BASIC_RETURN_METHOD: on_return(ch, m->decoded); break;
     case AMQP_CHANNEL_CLOSE_METHOD: {
         const amqp_channel_close_t *c = m->decoded;
         broker_result_say(why, BROKER_REFUSED, c->reply_code, "%.*s", (int)c->reply_text.len,

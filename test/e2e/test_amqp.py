@@ -109,6 +109,16 @@ def test_what_the_broker_says_is_in_the_history(server, broker):
         assert attempt["responseStatusCode"] == status and words in attempt["errorDetail"], attempt
 
 
+def test_what_comes_back_is_of_the_endpoint_whose_key_no_queue_wants(server, broker):
+    broker.queue("wanted")
+    app = server.application()
+    statuses = {endpoint(server, broker, app, {"retrySchedule": []}, routingKey="wanted", mandatory=True)["id"]: 200,
+                endpoint(server, broker, app, {"retrySchedule": []}, routingKey="nobody", mandatory=True)["id"]: 404}
+    for message in [server.publish(app) for _ in range(20)]:
+        attempts = wait_until(lambda m=message: (a := server.attempts(app, m)) and len(a) == 2 and a, "two attempts")
+        assert {a["endpointId"]: a["responseStatusCode"] for a in attempts} == statuses
+
+
 def test_addresses_are_guarded_after_dns(make_grapnel, broker):
     server = make_grapnel().serve("deliver.retry=", "fetch.deny=127.0.0.0/8,::1/128")
     app = server.application()
