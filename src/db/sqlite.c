@@ -24,7 +24,11 @@ struct sqlite {
     int64_t wal_pages;
     atomic_bool *sync_failed; /* see db_options; never NULL */
     atomic_bool own_sync_failed;
+    bool is_for_writing;
+    bool was_short; /* the last call failed for want of a descriptor */
 };
+
+static const char no_descriptor[] = "the server has too many files open (LimitNOFILE)";
 
 static const struct db_engine sqlite_engine;
 static enum rc sqlite_exec(struct db *any, const char *sql);
@@ -76,11 +80,28 @@ static bool lacks_descriptors(sqlite3 *handle, int code)
     return reason == EMFILE || reason == ENFILE;
 }
 
+static bool may_be_written(const char *path)
+{
+    return access(path, W_OK) == 0 || errno == ENOENT;
+}
+
+/* What cannot be opened for writing SQLite opens for reading, even when all that was missing was a descriptor. Where the
+ * file and its log can be written, nothing but that was in the way: file systems and rights do not come and go. */
+static bool was_opened_without_cause(sqlite3 *handle)
+{
+    const char *path = sqlite3_db_filename(handle, "main");
+    return path != NULL && *path != 0 && may_be_written(path) &&
+           may_be_written(sqlite3_filename_wal(path));
+}
+
 static enum rc rc_of_call(struct sqlite *db, int code)
 {
-    if ((code & 0xff) == SQLITE_READONLY)
+    bool is_readonly = (code & 0xff) == SQLITE_READONLY;
+    if (is_readonly)
         db->base.is_stale = true;
-    return lacks_descriptors(db->handle, code) ? RC_BUSY : rc_of(code);
+    db->was_short = lacks_descriptors(db->handle, code) ||
+                    (is_readonly && db->is_for_writing && was_opened_without_cause(db->handle));
+    return db->was_short ? RC_BUSY : rc_of(code);
 }
 
 static bool is_unsynced(const struct sqlite *db)
@@ -169,12 +190,14 @@ enum rc db_open(const char *path, enum db_mode mode, const struct db_options *o,
     }
     struct sqlite *db = db_new(sizeof(struct sqlite), &sqlite_engine);
     db->sync_failed = o->sync_failed != NULL ? o->sync_failed : &db->own_sync_failed;
+    db->is_for_writing = mode != DB_READ;
     enum rc rc = rc_of_call(db, sqlite3_open_v2(path, &db->handle, flags, NULL));
     if (rc == RC_OK && mode != DB_READ && sqlite3_db_readonly(db->handle, "main") == 1) {
-        buf_say(why, "%s: cannot be opened for writing: check its owner, its rights, and the disk",
-                path);
+        rc = was_opened_without_cause(db->handle) ? RC_BUSY : RC_IO;
+        buf_say(why, "%s: cannot be opened for writing: %s", path,
+                rc == RC_BUSY ? no_descriptor : "check its owner, its rights, and the disk");
         db_close(&db->base);
-        return RC_IO;
+        return rc;
     }
     if (rc == RC_OK)
         rc = db_configure(db, mode, o);
@@ -202,6 +225,8 @@ static void sqlite_close(struct db *any)
 static const char *sqlite_error(struct db *any)
 {
     const struct sqlite *db = sqlite_of(any);
+    if (db->was_short)
+        return no_descriptor;
     return db->handle == NULL ? "cannot open" : sqlite3_errmsg(db->handle);
 }
 

@@ -6,11 +6,15 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include <sqlite3.h>
+#include <string.h>
 
 #include "db/db.h"
 
@@ -224,6 +228,64 @@ static void without_a_descriptor_opening_is_told_to_wait(void **state)
     db_close(reader);
 }
 
+/* --- a descriptor that is missing for a moment ---------------------------------------------------------- */
+
+static int (*real_open)(const char *path, int flags, int mode);
+static const char *refused; /* the end of a path, whose next opening fails with EMFILE */
+
+static int open_or_refuse(const char *path, int flags, int mode)
+{
+    size_t len = strlen(path), end = refused == NULL ? 0 : strlen(refused);
+    if (end == 0 || len < end || strcmp(path + len - end, refused) != 0)
+        return real_open(path, flags, mode);
+    refused = NULL;
+    errno = EMFILE;
+    return -1;
+}
+
+static enum rc open_while_refused(const struct fixture *f, const char *end, struct db **db,
+                                  struct buf *why)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    sqlite3_syscall_ptr own = vfs->xGetSystemCall(vfs, "open");
+    memcpy(&real_open, &own, sizeof own);
+    own = NULL;
+    int (*mine)(const char *, int, int) = open_or_refuse;
+    memcpy(&own, &mine, sizeof own);
+    refused = end;
+    assert_int_equal(vfs->xSetSystemCall(vfs, "open", own), SQLITE_OK);
+    enum rc rc = db_open(f->path, DB_WRITE, &options, db, why);
+    assert_int_equal(vfs->xSetSystemCall(vfs, "open", NULL), SQLITE_OK);
+    return rc;
+}
+
+static void a_log_opened_without_a_descriptor_to_spare_does_not_blame_the_disk(void **state)
+{
+    struct fixture *f = *state;
+    struct db *db;
+    assert_int_equal(put(f->db, 1, STR("x"), STR("")), RC_OK); /* so that there is a log */
+    assert_int_equal(open_while_refused(f, "-wal", &db, NULL), RC_OK);
+    assert_null(refused);
+    assert_int_equal(put(db, 2, STR("y"), STR("")), RC_BUSY);
+    assert_non_null(strstr(db_error(db), "LimitNOFILE"));
+    assert_true(db_is_stale(db));
+    db_close(db);
+    assert_int_equal(db_open(f->path, DB_WRITE, &options, &db, NULL), RC_OK);
+    assert_int_equal(put(db, 2, STR("y"), STR("")), RC_OK);
+    db_close(db);
+}
+
+static void a_file_opened_without_a_descriptor_to_spare_does_not_blame_the_disk(void **state)
+{
+    struct fixture *f = *state;
+    struct db *db;
+    struct buf why;
+    buf_init(&why, 500);
+    assert_int_equal(open_while_refused(f, "/a.db", &db, &why), RC_BUSY);
+    assert_non_null(strstr(why.ptr, "LimitNOFILE"));
+    buf_fini(&why);
+}
+
 static void a_checkpoint_empties_the_log(void **state)
 {
     struct fixture *f = *state;
@@ -263,6 +325,8 @@ int main(void)
         T(a_reader_cannot_write_and_sees_commits),
         T(opening_says_what_is_wrong),
         T(without_a_descriptor_opening_is_told_to_wait),
+        T(a_log_opened_without_a_descriptor_to_spare_does_not_blame_the_disk),
+        T(a_file_opened_without_a_descriptor_to_spare_does_not_blame_the_disk),
         T(a_checkpoint_empties_the_log),
         T(a_connection_that_could_not_be_made_has_words_too),
     };
