@@ -3,11 +3,13 @@
  * A preloaded object that makes system calls of an unchanged server fail. What it does stands in a file that
  * the driver shares (GRAPNEL_FAULT): which kind of call, after how many more of it, with which error, and for
  * how many calls. A negative error is a call that goes well, so many milliseconds later. It counts calls of each kind,
- * so that the driver knows which there are to fail.
+ * so that the driver knows which there are to fail. A short read is none: it goes well and brings less than was asked
+ * for, as reads may.
  *
  * Calls on files count where the file lies in the store (GRAPNEL_FAULT_STORE): the rest is configuration and
  * certificates. Of epoll_ctl only adding counts: nothing else can be refused for want of anything.
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -49,6 +51,11 @@ enum kind {
     CONNECT,
     THREAD,
     RANDOM,
+    READ,
+    SHORT_READ,
+    STAT,
+    READ_FOLDER,
+    OPEN_EXISTING,
     KINDS
 };
 
@@ -121,6 +128,11 @@ static int note(int fd, bool stored)
 /* The next definition of `name`, with the type of the one here. */
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
+static bool opening_fails(int flags)
+{
+    return fails(OPEN) || ((flags & O_CREAT) == 0 && fails(OPEN_EXISTING));
+}
+
 #define OPENER(name) \
     int name(const char *path, int flags, ...) \
     { \
@@ -128,7 +140,7 @@ static int note(int fd, bool stored)
         va_start(args, flags); \
         mode_t mode = va_arg(args, mode_t); \
         va_end(args); \
-        if (in_store(path) && fails(OPEN)) \
+        if (in_store(path) && opening_fails(flags)) \
             return -1; \
         return note(REAL(name)(path, flags, mode), in_store(path)); \
     }
@@ -143,7 +155,7 @@ OPENER(open64)
         mode_t mode = va_arg(args, mode_t); \
         va_end(args); \
         bool stored = in_store(path) || (path[0] != '/' && is_store_fd(folder)); \
-        if (stored && fails(OPEN)) \
+        if (stored && opening_fails(flags)) \
             return -1; \
         return note(REAL(name)(folder, path, flags, mode), stored); \
     }
@@ -172,6 +184,65 @@ ON_FILE(PWRITE, ssize_t, pwrite, (int fd, const void *bytes, size_t len, off_t a
 ON_FILE(PWRITE, ssize_t, pwrite64, (int fd, const void *bytes, size_t len, off64_t at), fd, bytes,
         len, at)
 ON_FILE(WRITE, ssize_t, write, (int fd, const void *bytes, size_t len), fd, bytes, len)
+
+/* --- reading -------------------------------------------------------------------------------------------------- */
+
+/* Half of what was asked for, and at least a byte. */
+static size_t read_at_most(int fd, size_t len)
+{
+    return len > 1 && is_store_fd(fd) && fails(SHORT_READ) ? len / 2 : len;
+}
+
+#define READER(name, params, ...) \
+    ssize_t name params \
+    { \
+        if (is_store_fd(fd) && fails(READ)) \
+            return -1; \
+        len = read_at_most(fd, len); \
+        return REAL(name)(__VA_ARGS__); \
+    }
+READER(read, (int fd, void *out, size_t len), fd, out, len)
+READER(pread, (int fd, void *out, size_t len, off_t at), fd, out, len, at)
+READER(pread64, (int fd, void *out, size_t len, off64_t at), fd, out, len, at)
+
+#define ON_PATH(name, params, ...) \
+    int name params \
+    { \
+        return in_store(path) && fails(STAT) ? -1 : REAL(name)(__VA_ARGS__); \
+    }
+ON_PATH(stat, (const char *path, struct stat *out), path, out)
+ON_PATH(stat64, (const char *path, struct stat64 *out), path, out)
+ON_PATH(lstat, (const char *path, struct stat *out), path, out)
+ON_PATH(lstat64, (const char *path, struct stat64 *out), path, out)
+ON_PATH(access, (const char *path, int mode), path, mode)
+ON_FILE(STAT, int, fstat, (int fd, struct stat *out), fd, out)
+ON_FILE(STAT, int, fstat64, (int fd, struct stat64 *out), fd, out)
+
+DIR *opendir(const char *path)
+{
+    DIR *folder = in_store(path) && fails(READ_FOLDER) ? NULL : REAL(opendir)(path);
+    if (folder != NULL)
+        (void)note(dirfd(folder), in_store(path));
+    return folder;
+}
+
+struct dirent *readdir(DIR *folder)
+{
+    return is_store_fd(dirfd(folder)) && fails(READ_FOLDER) ? NULL : REAL(readdir)(folder);
+}
+
+struct dirent64 *readdir64(DIR *folder)
+{
+    return is_store_fd(dirfd(folder)) && fails(READ_FOLDER) ? NULL : REAL(readdir64)(folder);
+}
+
+int closedir(DIR *folder)
+{
+    (void)note(dirfd(folder), false);
+    return REAL(closedir)(folder);
+}
+
+/* --- names and memory ----------------------------------------------------------------------------------------- */
 
 int rename(const char *from, const char *to)
 {

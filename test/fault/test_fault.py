@@ -7,8 +7,11 @@ again under its key exists once. No life may end by a signal; only a store that 
 server, with a line in its log.
 
 GRAPNEL_FAULT_ALL=1 takes many more calls of each kind (`make fault`).
+
+Reads are judged by what is answered meanwhile, too: an answer is an error, or it is right.
 """
 import errno
+import http.client
 import json
 import mmap
 import os
@@ -30,7 +33,9 @@ KINDS = {"open": errno.EMFILE, "fsync": errno.EIO, "fdatasync": errno.EIO, "rena
          "ftruncate": errno.ENOSPC, "pwrite": errno.ENOSPC, "write": errno.ENOSPC, "mmap": errno.ENOMEM,
          "epoll_create1": errno.EMFILE, "epoll_ctl": errno.ENOSPC, "eventfd": errno.EMFILE, "timerfd": errno.EMFILE,
          "socket": errno.EMFILE, "accept4": errno.EMFILE, "connect": errno.EAGAIN, "pthread_create": errno.EAGAIN,
-         "getrandom": errno.ENOSYS}
+         "getrandom": errno.ENOSYS, "read": errno.EIO, "short read": errno.EINTR, "stat": errno.EIO, "readdir": errno.EIO,
+         "open existing": errno.EIO}
+READS = ["read", "short read", "stat", "open existing", "open", "mmap"]  # folders are read at the start only
 MAY_END_THE_SERVER = {"fsync", "fdatasync", "pwrite", "write", "ftruncate"}  # a store that cannot keep its word
 FOR_EVER = 1 << 40
 STUCK_MS = 10000  # the watchdog says so after 5 s
@@ -214,6 +219,85 @@ def test_at_the_start_a_failing_call_is_an_error_with_words_or_none_at_all(world
                 first += MESSAGES
             world.end(kind)
     world.account()
+
+
+PAGES = [24, 8000, 60]  # bytes of payload: in a page, over some, and in one again
+
+
+class Library(World):
+    """A store with some segments of messages, all of which were delivered, and what is asked of it."""
+
+    def set_up(self):
+        super().set_up()
+        self.ids = {}
+        self.start(False)
+        self.server.wait_log("server.started")
+        for n in range(24):
+            self.ids[n] = self.server.ok("POST", "/app/a/msg", self.body(n), {"idempotency-key": f"read-{n}"})["id"]
+        wait_until(lambda: len({json.loads(r.body)["n"] for r in self.receiver.received}) == len(self.ids), "all to be delivered")
+        wait_until(lambda: len({json.loads(b)["n"] for b in self.broker.bodies}) == len(self.ids), "all at the broker")
+        assert self.server.stop() == 0
+
+    @staticmethod
+    def body(n):
+        return {"eventType": "t.e", "payload": {"n": n, "fill": str(n % 10) * PAGES[n % 3]}}
+
+    def ask(self, method, path, body=None, headers=None):
+        """The JSON of an answer, or None: it is an error of the server's, or there was none."""
+        try:
+            answer = self.server.call(method, path, body, headers)
+        except (OSError, http.client.HTTPException):
+            return None
+        if answer.status >= 500:
+            return None
+        assert answer.status < 300, f"{method} {path}: {answer.status} {answer.body}"
+        return answer.body
+
+    def ask_all(self):
+        """How many were answered. Each is right in full."""
+        answered = 0
+        for n, id in self.ids.items():
+            message = self.ask("GET", f"/app/a/msg/{id}")
+            assert message is None or message["payload"] == self.body(n)["payload"]
+            attempts = self.ask("GET", f"/app/a/attempt/msg/{id}?limit=50")
+            assert attempts is None or len(attempts["data"]) >= 2, attempts
+            again = self.ask("POST", "/app/a/msg", self.body(n), {"idempotency-key": f"read-{n}"})
+            assert again is None or again["id"] == id
+            answered += (message is not None) + (attempts is not None) + (again is not None)
+        listed = self.ask("GET", "/app/a/msg?limit=250")
+        assert listed is None or {m["id"] for m in listed["data"]} >= set(self.ids.values())
+        endpoints = self.ask("GET", "/app/a/endpoint")
+        assert endpoints is None or len(endpoints["data"]) == 2
+        return answered + (listed is not None) + (endpoints is not None)
+
+    def account(self):
+        """Nothing that was there is gone, and all of it can be read."""
+        self.start(False)
+        self.server.wait_log("server.started")
+        assert self.ask_all() == 3 * len(self.ids) + 2
+        assert self.server.stop() == 0
+        assert not self.server.complaints(), self.server.complaints()
+
+
+@pytest.fixture
+def library(tmp_path):
+    library = Library(tmp_path)
+    yield library
+    library.close()
+
+
+@pytest.mark.parametrize("kind", READS)
+def test_while_reads_fail_an_answer_is_an_error_or_right(library, kind):
+    library.set_up()
+    for count in (1, FOR_EVER):
+        for after in AFTER:
+            library.start(True)
+            wait_until(library.is_up, "the start")
+            library.faults.arm(kind, after, count)
+            library.ask_all()
+            assert library.faults.failed > 0 or count == 1 or after > AFTER[0], "no call of the kind was made"
+            library.end(kind)
+    library.account()
 
 
 def test_a_sync_that_takes_long_is_said_everywhere_and_ends_nothing(world):
