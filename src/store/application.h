@@ -11,9 +11,13 @@ struct store_org {
     struct str id; /* "org_..." */
     struct str name;
     int64_t created_us;
+    /* Empty: it lives here. "to:<cell>": it is held, on its way there. "from:<cell>": it arrives, and is not served yet.
+     * "gone:<cell>": it lives there; of what was here nothing but this row counts. */
+    struct str moving;
 };
 /* RC_CONFLICT: the id is taken. Fills num. */
 MUST_USE enum rc store_org_insert(struct store_tx *tx, struct store_org *org);
+MUST_USE enum rc store_org_set_moving(struct store_tx *tx, int64_t num, struct str moving); /* RC_NOT_FOUND */
 MUST_USE enum rc store_org_find(struct store_tx *tx, struct str id, struct arena *a,
                                 struct store_org *out);
 MUST_USE enum rc store_org_by_num(struct store_tx *tx, int64_t num, struct arena *a,

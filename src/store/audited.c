@@ -24,6 +24,7 @@ enum { AUDITED_SQL_MAX = 16384 };
 
 static const struct store_audited_member of_organisation[] = {
     { "name", "@.name", STORE_AUDITED_PLAIN },
+    { "moving", "nullif(@.moving, '')", STORE_AUDITED_PLAIN },
 };
 static const struct store_audited_member of_application[] = {
     { "name", "@.name", STORE_AUDITED_PLAIN },

@@ -4,6 +4,10 @@
  */
 #include "store/migrations_priv.h"
 
+static const char *const organisation_moving[] = {
+    "ALTER TABLE organisation ADD COLUMN moving text COLLATE \"C\" NOT NULL DEFAULT '';", NULL
+};
+
 const struct store_migration store_config_migrations[] = {
     { "what is configured",
       "CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
@@ -188,6 +192,8 @@ const struct store_migration store_config_migrations[] = {
       "CREATE INDEX audit_about ON audit(about) WHERE about <> '';"
       "CREATE INDEX source_app ON source(app);",
       store_config_postgres },
+    { "where an organisation moves to",
+      "ALTER TABLE organisation ADD COLUMN moving TEXT NOT NULL DEFAULT '';", organisation_moving },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 

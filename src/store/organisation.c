@@ -5,7 +5,7 @@
 #include "store/application.h"
 #include "store/config_priv.h"
 
-#define COLUMNS "num, id, name, created"
+#define COLUMNS "num, id, name, created, moving"
 
 static void read_org(struct db_stmt *s, struct arena *a, void *row)
 {
@@ -15,17 +15,28 @@ static void read_org(struct db_stmt *s, struct arena *a, void *row)
         .id = db_text(s, 1, a),
         .name = db_text(s, 2, a),
         .created_us = db_int(s, 3),
+        .moving = db_text(s, 4, a),
     };
 }
 
 enum rc store_org_insert(struct store_tx *tx, struct store_org *org)
 {
     struct db_stmt *s = db_prepare(
-        tx->db, "INSERT INTO organisation(id, name, created) VALUES(?, ?, ?) RETURNING num");
+        tx->db,
+        "INSERT INTO organisation(id, name, created, moving) VALUES(?, ?, ?, ?) RETURNING num");
     db_bind_text(s, 1, org->id);
     db_bind_text(s, 2, org->name);
     db_bind_int(s, 3, org->created_us);
+    db_bind_text(s, 4, org->moving.ptr == NULL ? STR("") : org->moving);
     return store_row_insert(s, &org->num);
+}
+
+enum rc store_org_set_moving(struct store_tx *tx, int64_t num, struct str moving)
+{
+    struct db_stmt *s = db_prepare(tx->db, "UPDATE organisation SET moving = ? WHERE num = ?");
+    db_bind_text(s, 1, moving);
+    db_bind_int(s, 2, num);
+    return store_row_change(tx->db, s);
 }
 
 enum rc store_org_find(struct store_tx *tx, struct str id, struct arena *a, struct store_org *out)

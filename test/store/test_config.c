@@ -120,6 +120,21 @@ static void organisations_are_found_by_id_and_number(void **state)
     assert_int_equal(store_commit(tx), RC_OK);
 }
 
+static void an_organisation_knows_where_it_moves_to(void **state)
+{
+    struct fixture *f = *state;
+    struct store_org out, org = { .id = STR("org_1"), .name = STR("One") };
+    struct store_tx *tx = begin(f);
+    assert_int_equal(store_org_insert(tx, &org), RC_OK);
+    assert_int_equal(store_org_by_num(tx, org.num, &f->arena, &out), RC_OK);
+    assert_int_equal(out.moving.len, 0);
+    assert_int_equal(store_org_set_moving(tx, org.num, STR("to:berlin")), RC_OK);
+    assert_int_equal(store_org_find(tx, STR("org_1"), &f->arena, &out), RC_OK);
+    assert_true(str_eq(out.moving, STR("to:berlin")));
+    assert_int_equal(store_org_set_moving(tx, org.num + 1, STR("")), RC_NOT_FOUND);
+    assert_int_equal(store_commit(tx), RC_OK);
+}
+
 static void an_application_is_found_by_id_or_uid_in_its_organisation(void **state)
 {
     struct fixture *f = *state;
@@ -560,6 +575,7 @@ int main(void)
         T(a_reader_sees_one_moment),
         T(answers_are_found_within_their_window),
         T(organisations_are_found_by_id_and_number),
+        T(an_organisation_knows_where_it_moves_to),
         T(an_application_is_found_by_id_or_uid_in_its_organisation),
         T(a_deleted_application_frees_its_uid_and_takes_its_endpoints),
         T(application_pages_run_both_ways_in_canonical_order),

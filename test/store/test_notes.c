@@ -115,6 +115,7 @@ ACT(ending_jwts, store_setting_set(tx,
                                    STR("1:0")))
 ACT(store_setting_set, store_setting_set(tx, "jwt", STR("1")))
 ACT(store_org_insert, store_org_insert(tx, &more->org))
+ACT(store_org_set_moving, store_org_set_moving(tx, t->org.num, STR("to:b")))
 ACT(store_task_insert, store_task_insert(tx, &more->task))
 ACT(store_task_control, store_task_control(tx, &t->task))
 ACT(store_task_update, (t->task.status = STR("finished"), store_task_update(tx, &t->task)))
@@ -155,7 +156,8 @@ enum named {
     NEW_TOKEN,
     SESSION,
     TYPE,
-    NEW_TYPE
+    NEW_TYPE,
+    ORG
 };
 
 struct expected {
@@ -208,6 +210,7 @@ static const struct {
     ROW(store_event_type_update, { STORE_NOTE_EVENT_TYPE, TYPE }),
     ROW(store_event_type_remove, { STORE_NOTE_EVENT_TYPE, TYPE }),
     ROW(ending_jwts, { STORE_NOTE_TOKEN, ALL_OF_APP }),
+    ROW(store_org_set_moving, { STORE_NOTE_ORGANISATION, ORG }),
     /* Whoever is no longer the same has to sign in again. */
     ROW(a_user_who_may_something_else, { STORE_NOTE_TOKEN, SESSION }),
     ROW(store_user_delete, { STORE_NOTE_TOKEN, SESSION }),
@@ -252,6 +255,7 @@ static struct store_note note_of(const struct expected *e, const struct things *
     case SESSION: return (struct store_note){ e->kind, 0, t->session.num };
     case TYPE: return (struct store_note){ e->kind, 0, t->type.num };
     case NEW_TYPE: return (struct store_note){ e->kind, 0, more->type.num };
+    case ORG: return (struct store_note){ e->kind, 0, t->org.num };
     case ALL_OF_APP:
     case NOTHING:
     default: return (struct store_note){ e->kind, t->app.num, 0 };
