@@ -40,6 +40,7 @@ struct store_options {
     int64_t wal_soft, wal_hard, wal_little;
     int64_t seen_us; /* for how long whoever opens it has seen the database without a gap, if another node had it */
     bool is_server; /* noted in the lock, for others: store_holder() */
+    bool is_guest;  /* of a lookout: it only looks, since this node is of another database */
     bool no_sync;   /* tests only: skip fsync */
 };
 void store_options_defaults(struct store_options *o); /* files in ./grapnel-data */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a commit tells. Every function that writes configuration is in the table below with what its
- * commit has to say; the headers are read, so that a new function has to be put there or among those
- * that only read.
+ * What a commit tells. Every function that writes configuration is in the table below with what its commit has to say; the
+ * headers are read, so that a new function has to be put there or among those that only read.
  */
 #include "support.h"
 

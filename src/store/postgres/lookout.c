@@ -10,6 +10,7 @@
 
 struct lookout {
     struct store_lookout base;
+    bool is_guest;
     char *url; /* owned */
     char name[STORE_NODE_TEXT];
     struct postgres_conn conn;
@@ -19,6 +20,7 @@ struct store_lookout *store_postgres_lookout_new(const struct store_options *o)
 {
     struct lookout *l = XNEW(struct lookout);
     l->base.backend = o->backend;
+    l->is_guest = o->is_guest;
     l->url = xstrdup(o->url);
     store_postgres_node_name(o, l->name);
     store_postgres_conn_init(&l->conn, l->url);
@@ -78,7 +80,7 @@ enum rc store_postgres_lookout_look(struct store_lookout *lookout, struct buf *a
 {
     struct lookout *l = CONTAINER_OF(lookout, struct lookout, base);
     enum rc rc = look_once(l, at_work, why);
-    if (rc == RC_CONFLICT)
+    if (rc == RC_CONFLICT && !l->is_guest)
         say_here(l);
     return rc;
 }
