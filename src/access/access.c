@@ -111,6 +111,7 @@ struct access *access_new(const struct access_options *o)
     a->store = o->store;
     a->clock = o->clock;
     a->rng = o->rng;
+    a->makes_orgs = !o->is_one_cell_of_several;
     a->cached_max = o->cached_max < 2 ? 2 : o->cached_max;
     if (o->jwt_secret.len > 0)
         a->jwt_secret = str_of(xmemdup(o->jwt_secret.ptr, o->jwt_secret.len), o->jwt_secret.len);

@@ -12,6 +12,7 @@
 
 #include "access/uses.h"
 #include "base/base.h"
+#include "store/cell.h"
 #include "store/store.h"
 #include "store/token.h"
 
@@ -77,6 +78,7 @@ struct access_options {
     const struct clock *clock;
     const struct rng *rng;
     struct str jwt_secret;   /* empty: JWTs are refused */
+    bool is_one_cell_of_several; /* a JWT makes no organisation, since another cell may have it */
     size_t cached_max;       /* identities */
 };
 struct access *access_new(const struct access_options *o);
@@ -94,8 +96,13 @@ struct access_proof {
  * RC_NOT_FOUND: not cached, ask access_load() on a worker; RC_DENIED: no token, malformed or expired. */
 MUST_USE enum rc access_find(struct access *a, struct access_proof proof, struct access_identity **out);
 
-/* Worker. RC_DENIED: `why` (may be NULL) says what is wrong with the token; RC_IO. */
+/* Worker. RC_DENIED: `why` (may be NULL) says what is wrong with the token. RC_NOT_FOUND: it may be right, and nobody here
+ * knows it: to be refused in the same words, unless another cell does (access_sought()). RC_IO. */
 MUST_USE enum rc access_load(struct access *a, struct access_proof proof, struct access_identity **out, struct buf *why);
+
+/* What to look for in other cells, of a proof that is not known here; in the arena. False: nothing they could know. Any
+ * thread. */
+bool access_sought(const struct access *a, struct access_proof proof, struct arena *arena, struct store_sought *out);
 
 struct access_identity *access_identity_ref(struct access_identity *id);
 void access_identity_unref(struct access_identity *id); /* NULL is fine */

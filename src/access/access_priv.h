@@ -16,6 +16,7 @@ struct access {
     const struct clock *clock;
     const struct rng *rng;
     struct str jwt_secret; /* owned, wiped */
+    bool makes_orgs; /* for JWTs */
     size_t cached_max;
     struct access_uses *uses; /* has a lock of its own */
     struct mutex lock;     /* over what follows */
@@ -26,7 +27,9 @@ struct access {
 
 struct access_identity *access_identity_new(const struct access_identity *from);
 
-/* Reads a token from the store, or checks it as a JWT. Worker. */
+/* Of the form that access_create() gives texts. */
+bool access_is_ours(struct str text);
+/* Reads a token from the store, or checks it as a JWT. Worker. RC_NOT_FOUND as access_load(). */
 MUST_USE enum rc access_read(struct access *a, struct access_proof proof, struct access_identity **out, struct buf *why);
 
 /* ended.c. When a JWT of an application that was issued then ends; INT64_MAX: by itself. In seconds. */

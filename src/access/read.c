@@ -68,6 +68,12 @@ static enum rc read_denied(struct buf *why, const char *words)
     return RC_DENIED;
 }
 
+static enum rc read_unknown(struct buf *why, const char *words)
+{
+    buf_say(why, "%s", words);
+    return RC_NOT_FOUND;
+}
+
 static enum rc read_role(const json_t *scopes, struct access_identity *id)
 {
     struct str name = json_str_member(scopes, "role");
@@ -108,10 +114,19 @@ static enum rc read_scopes(struct str scopes, struct arena *arena, struct access
     return rc;
 }
 
+/* To another cell. */
+static bool has_gone(const struct store_org *org)
+{
+    return str_starts(org->moving, STR("gone:"));
+}
+
+/* RC_NOT_FOUND: the application is deleted. RC_CONFLICT: they have gone to another cell. */
 static enum rc name_owners(struct store_tx *tx, struct arena *arena, struct access_identity *id)
 {
     struct store_org org;
     enum rc rc = store_org_by_num(tx, id->org, arena, &org);
+    if (rc == RC_OK && has_gone(&org))
+        rc = RC_CONFLICT;
     if (rc != RC_OK)
         return rc;
     id->org_id = org.id;
@@ -175,12 +190,14 @@ static enum rc from_row(struct access *a, struct store_tx *tx, const struct stor
     if (rc == RC_OK && id->expires_us != 0 &&
         id->expires_us <= clock_wall_us(store_clock_later(a->store)))
         return read_denied(why, "Invalid token (expired).");
+    if (rc == RC_CONFLICT)
+        return read_unknown(why, "Invalid token");
     return rc == RC_NOT_FOUND ? read_denied(why, "Invalid token") : rc;
 }
 
 /* --- JWT ------------------------------------------------------------------------------------------- */
 
-/* A signed token names an organisation of the operator's choice: the first use makes it. */
+/* A signed token names an organisation of the operator's choice: the first use makes it. RC_NOT_FOUND: several cells might. */
 static enum rc org_of_jwt(struct access *a, struct str id, struct arena *arena, int64_t *num)
 {
     struct store_tx *tx = NULL;
@@ -189,7 +206,9 @@ static enum rc org_of_jwt(struct access *a, struct str id, struct arena *arena, 
         return rc;
     struct store_org org;
     rc = store_org_find(tx, id, arena, &org);
-    if (rc == RC_NOT_FOUND) {
+    if (rc == RC_OK && has_gone(&org)) {
+        rc = RC_NOT_FOUND;
+    } else if (rc == RC_NOT_FOUND && a->makes_orgs) {
         org = (struct store_org){ .id = id, .name = id, .created_us = clock_wall_us(a->clock) };
         rc = store_org_insert(tx, &org);
         if (rc == RC_OK && core_events_is_management(id))
@@ -248,6 +267,8 @@ static enum rc from_jwt(struct access *a, struct str token, struct arena *arena,
         return read_denied(why,
                            "Invalid token (`sub` must be an org_ id, or an app_ id with `org`).");
     rc = org_of_jwt(a, org, arena, &id->org);
+    if (rc == RC_NOT_FOUND)
+        return read_unknown(why, "Invalid token (no cell has its organisation).");
     if (rc != RC_OK)
         return rc;
     id->org_id = org;
@@ -265,32 +286,72 @@ static enum rc from_jwt(struct access *a, struct str token, struct arena *arena,
     return rc;
 }
 
+bool access_is_ours(struct str text)
+{
+    if (text.len != ACCESS_TOKEN_TEXT || text.ptr[0] != 'g' || text.ptr[2] != '_')
+        return false;
+    for (size_t i = TOKEN_PREFIX_LEN; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z'))
+            return false;
+    }
+    return true;
+}
+
+/* What has no row is a JWT, or a token of ours that is not known here. */
+static enum rc read_without_row(struct access *a, struct access_proof proof, struct arena *arena,
+                                struct access_identity *id, struct buf *why)
+{
+    if (proof.is_session)
+        return read_unknown(why, "Invalid session");
+    enum rc rc = from_jwt(a, proof.text, arena, id, why);
+    return rc == RC_DENIED && access_is_ours(proof.text) ? RC_NOT_FOUND : rc;
+}
+
 enum rc access_read(struct access *a, struct access_proof proof, struct access_identity **out,
                     struct buf *why)
 {
     struct arena arena;
-    arena_init(&arena);
     struct access_identity id = { 0 };
-    sign_sha256(proof.text, id.hash);
     struct store_tx *tx = NULL;
-    enum rc rc = store_read(a->store, &tx);
-    if (rc != RC_OK)
-        goto out;
     struct store_token row;
-    rc = store_token_find(tx, id.hash, &arena, &row);
-    if (rc == RC_OK)
-        rc = is_good_as(&row, proof.is_session) ? from_row(a, tx, &row, &arena, &id, why)
-                                                : read_denied(why, "Invalid token");
-    else if (rc == RC_NOT_FOUND && proof.is_session)
-        rc = read_denied(why, "Invalid session");
-    store_end(tx);
-    if (rc == RC_NOT_FOUND)
-        rc = from_jwt(a, proof.text, &arena, &id, why);
+    bool has_row = false;
+    arena_init(&arena);
+    sign_sha256(proof.text, id.hash);
+    enum rc rc = store_read(a->store, &tx);
+    if (rc == RC_OK) {
+        rc = store_token_find(tx, id.hash, &arena, &row);
+        has_row = rc == RC_OK;
+        if (has_row)
+            rc = is_good_as(&row, proof.is_session) ? from_row(a, tx, &row, &arena, &id, why)
+                                                    : read_denied(why, "Invalid token");
+        store_end(tx);
+    }
+    if (rc == RC_NOT_FOUND && !has_row)
+        rc = read_without_row(a, proof, &arena, &id, why);
     if (rc == RC_OK)
         *out = access_identity_new(&id);
-out:
     arena_fini(&arena);
     return rc;
+}
+
+bool access_sought(const struct access *a, struct access_proof proof, struct arena *arena,
+                   struct store_sought *out)
+{
+    struct access_jwt jwt;
+    if (proof.text.len == 0 || proof.text.len > ACCESS_TOKEN_MAX)
+        return false;
+    *out = (struct store_sought){ .kind = STORE_SOUGHT_TOKEN };
+    sign_sha256(proof.text, out->hash);
+    if (access_is_ours(proof.text))
+        return true;
+    if (proof.is_session || a->jwt_secret.len == 0 ||
+        access_jwt_check(a->jwt_secret, proof.text, clock_wall_us(a->clock), arena, &jwt, NULL) !=
+            RC_OK)
+        return false;
+    out->kind = STORE_SOUGHT_ORG;
+    out->name = jwt.org.len > 0 ? jwt.org : jwt.subject;
+    return out->name.len <= 64;
 }
 
 /* --- making ---------------------------------------------------------------------------------------- */

@@ -103,6 +103,16 @@ static enum rc user_find(struct access_users *u, struct str tenant, struct str n
     return rc;
 }
 
+bool access_user_is_here(struct access_users *u, struct str tenant, struct str name)
+{
+    struct arena a;
+    struct access_user user;
+    arena_init(&a);
+    enum rc rc = user_find(u, tenant, name, &a, &user);
+    arena_fini(&a);
+    return rc != RC_NOT_FOUND;
+}
+
 enum rc access_user_load(struct access_users *u, int64_t num, struct arena *a,
                          struct access_user *out)
 {

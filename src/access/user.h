@@ -65,6 +65,9 @@ MUST_USE enum rc access_user_load(struct access_users *u, int64_t num, struct ar
                                 struct access_user *out);
 bool access_user_has_role(const struct access_user *user, const char *const *any_of, size_t count);
 
+/* Whether there is somebody of that name here, or the store cannot be read. Not to be told to whoever asks. */
+bool access_user_is_here(struct access_users *u, struct str tenant, struct str name);
+
 /* A tenant by name or id. RC_NOT_FOUND. */
 MUST_USE enum rc access_tenant_find(struct store_tx *tx, struct str name_or_id, struct arena *a,
                                   struct store_org *out);

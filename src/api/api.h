@@ -37,6 +37,7 @@ struct api_options {
     struct store *store;
     struct stats *stats;
     int64_t operator_org; /* the one whose tokens see what the whole server does */
+    const char *cell;     /* name of this cell (store/cell.h); NULL: there are none */
     struct core_directory *directory;
     struct access *access;
     struct core_publisher *publisher;
@@ -103,8 +104,8 @@ void api_admit(struct http_request *req);
 /* The router's `observe`: counts refused messages. */
 void api_observe(const struct http_request *req, int status, int64_t took_us);
 /* Whose share of the workers a request takes: its organisation's, or of whoever has no token that is known yet, the
- * sender's address's. */
-uint64_t api_request_owner(const struct http_request *req);
+ * sender's address's. False: it is another cell's, and passed on. */
+bool api_request_owner(struct http_request *req, uint64_t *owner);
 
 /* For http_router_options: a request that a worker handles is an act (store/act.h), of whoever api_authorize() finds. What
  * it changes is in the audit log by its commit; a change by another way (API_WRITE) leaves a row of its own. */

@@ -11,6 +11,7 @@
  */
 #include "dialect/openedx.h"
 
+#include "store/cell.h"
 #include "webfilter/chain.h"
 #include "json/any.h"
 #include "json/form.h"
@@ -197,6 +198,15 @@ static void openedx_resume(void *arg)
         http_answer(cc->req);
 }
 
+/* What another cell may know. */
+static const struct store_sought *openedx_sought(const struct chain_call *cc)
+{
+    struct store_sought *s = ARENA_NEW(cc->req->arena, struct store_sought);
+    *s = (struct store_sought){ .kind = STORE_SOUGHT_CHAIN };
+    webfilter_token_hash(cc->req->params[0], s->hash);
+    return s;
+}
+
 static void fetch_cold(void *arg)
 {
     struct chain_call *cc = arg;
@@ -206,9 +216,10 @@ static void fetch_cold(void *arg)
         cc->set = NULL;
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         cc->set = webfilter_sets_last(cc->filters.sets, cc->req->params[0], &cc->chain);
-    if (rc == RC_NOT_FOUND)
+    if (rc == RC_NOT_FOUND) {
         http_error(cc->req, 404, "not_found", "Entity not found");
-    else if (cc->set == NULL)
+        cc->req->sought = openedx_sought(cc);
+    } else if (cc->set == NULL)
         http_error(cc->req, 503, "unavailable", "The store cannot be read now.");
     cc->task = (struct loop_task){ .fn = openedx_resume, .arg = cc };
     loop_post(cc->req->call->loop, &cc->task);
@@ -228,6 +239,8 @@ static void run_chain(struct http_request *req)
         openedx_start(cc);
         return;
     }
+    if (http_has_elsewhere(req) && http_is_elsewhere(req, openedx_sought(cc)))
+        return;
     cc->job = (struct work_job){ .fn = fetch_cold, .arg = cc };
     if (work_submit(cc->filters.pool, &cc->job) == RC_OK)
         return;

@@ -6,6 +6,7 @@
  */
 #include "dialect/preservica_priv.h"
 
+#include "api/kit/seek.h"
 #include "store/act.h"
 #include "json/form.h"
 
@@ -65,8 +66,9 @@ enum rc preservica_token_check(const struct dialect_preservica *p, enum preservi
     if (open_token(p, kind, text, fields) != RC_OK || fields[2] <= clock_wall_us(p->o->clock))
         return RC_DENIED;
     enum rc rc = access_user_load(p->users, fields[0], a, out);
+    out->row.num = fields[0];
     if (rc == RC_NOT_FOUND)
-        return RC_DENIED;
+        return rc;
     if (rc != RC_OK)
         return RC_BUSY;
     return out->row.generation == fields[1] ? RC_OK : RC_DENIED;
@@ -129,6 +131,8 @@ bool preservica_begin(struct http_request *req, bool manager, struct access_user
     struct str token = http_call_header(req->call, "preservica-access-token");
     enum rc rc =
         preservica_token_check(preservica_of(req), PRESERVICA_ACCESS, token, req->arena, out);
+    if (rc == RC_NOT_FOUND && api_seeks_user_number(req, out->row.num))
+        return false;
     if (rc == RC_BUSY) {
         preservica_fail(req, 503, "The server is busy.");
     } else if (rc != RC_OK) {
@@ -206,12 +210,24 @@ static void preservica_refuse(struct http_request *req, struct str name, enum ac
         refuse_wrong_login(req, name);
 }
 
+/* Nobody of that name is here, and other cells are asked first. */
+static bool is_elsewhere(struct http_request *req, const json_t *form)
+{
+    struct str tenant = json_str_member(form, "tenant"), name = json_str_member(form, "username");
+    if (tenant.ptr == NULL)
+        tenant = STR("");
+    return !access_user_is_here(preservica_of(req)->users, tenant, name) &&
+           api_seeks_user(req, tenant, name);
+}
+
 static void preservica_login(struct http_request *req)
 {
     const struct dialect_preservica *p = preservica_of(req);
     struct access_user user;
     json_t *form = NULL;
     if (!read_form(req, &form))
+        return;
+    if (is_elsewhere(req, form))
         return;
     enum access_login verdict = access_login_password(
         p->users, http_call_stranger(req->call), json_str_member(form, "tenant"),
@@ -239,6 +255,8 @@ static void complete_2fa(struct http_request *req)
     struct str name = json_str_member(form, "username");
     enum rc rc = preservica_token_check(
         p, PRESERVICA_CONTINUATION, json_str_member(form, "continuationToken"), req->arena, &user);
+    if (rc == RC_NOT_FOUND && api_seeks_user_number(req, user.row.num))
+        return;
     if (rc == RC_OK && name.len > 0 && !str_eq(name, user.row.name))
         rc = RC_DENIED;
     if (rc != RC_OK) {
@@ -258,6 +276,8 @@ static void acquire_external(struct http_request *req)
     struct access_user user;
     json_t *form = NULL;
     if (!read_form(req, &form))
+        return;
+    if (is_elsewhere(req, form))
         return;
     enum access_login verdict = access_login_shared(
         preservica_of(req)->users, http_call_stranger(req->call), json_str_member(form, "tenant"),

@@ -24,7 +24,8 @@ enum preservica_token { PRESERVICA_ACCESS, PRESERVICA_CONTINUATION };
 /* Tokens are sealed texts, kept nowhere: they end with their time, or with the user's generation. */
 struct str preservica_token_make(const struct dialect_preservica *p, enum preservica_token kind,
                                  const struct access_user *user, struct arena *a);
-/* The user it is of, as they are now. RC_DENIED; RC_BUSY: the store. */
+/* The user it is of, as they are now. RC_DENIED; RC_NOT_FOUND: it is right, and the user (out->row.num) is not here, but may be
+ * in another cell; RC_BUSY: the store. */
 MUST_USE enum rc preservica_token_check(const struct dialect_preservica *p,
                                         enum preservica_token kind, struct str text,
                                         struct arena *a, struct access_user *out);

@@ -35,6 +35,7 @@ struct call *http_call_new(struct conn *c)
     call->pub.body_max = s->limits.body_max;
     call->pub.is_plain = false;
     call->pub.packed = STR_NONE;
+    call->pub.from_cell = STR_NONE;
     call->pub.refused_status = 0;
     call->pub.refused_why = "";
     call->pub.refused = NULL;
@@ -174,6 +175,12 @@ static size_t within_share(const struct share *bodies, size_t body_max)
     if (most < HTTP_BODY_FREE)
         most = HTTP_BODY_FREE;
     return body_max < most ? body_max : most;
+}
+
+bool http_call_is_judged(const struct http_call *pub)
+{
+    const char *at = (const char *)pub - offsetof(struct call, pub);
+    return ((const struct call *)(const void *)at)->is_judging;
 }
 
 void http_call_admit(struct http_call *pub, const struct http_admission *admission)

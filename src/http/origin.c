@@ -10,6 +10,9 @@
 
 static const struct str mark = { MARK, sizeof MARK - 1 };
 
+const struct http_header http_origin_unknown = { { MARK "unknown", sizeof MARK "unknown" - 1 },
+                                                 { "1", 1 } };
+
 static bool is_marked(struct str name)
 {
     return name.len > mark.len && str_ieq(str_sub(name, 0, mark.len), mark);
@@ -37,7 +40,7 @@ static void add_line(struct buf *lines, struct str name, struct str value)
          buf_add_str(lines, value) == RC_OK && buf_add_str(lines, STR("\r\n")) == RC_OK);
 }
 
-void http_origin_write(const struct http_call *call, struct buf *lines)
+void http_origin_write(const struct http_call *call, struct str cell, struct buf *lines)
 {
     const struct http_head *head = call->head;
     for (size_t i = 0; i < head->header_count; i++) {
@@ -50,6 +53,8 @@ void http_origin_write(const struct http_call *call, struct buf *lines)
     add_line(lines, STR(MARK "peer"), call->peer);
     add_line(lines, STR(MARK "id"), call->request_id);
     add_line(lines, STR(MARK "door"), arena_fmt(call->arena, "%u", call->door));
+    if (cell.len > 0)
+        add_line(lines, STR(MARK "cell"), cell);
     if (call->refused_status != 0)
         add_line(lines, STR(MARK "refused"),
                  arena_fmt(call->arena, "%d %s", call->refused_status, call->refused_why));
@@ -88,6 +93,8 @@ static void read_line(struct call *call, const struct http_header *line)
         call->pub.request_id = line->value;
     else if (str_ieq(what, STR("door")) && str_to_u64(line->value, &number) == RC_OK)
         call->pub.door = (unsigned)number;
+    else if (str_ieq(what, STR("cell")))
+        call->pub.from_cell = line->value;
     else if (str_ieq(what, STR("refused")))
         read_refusal(&call->pub, line->value);
 }

@@ -122,10 +122,37 @@ static void router_complete(struct http_request *req)
     router_observe(req, req->reply.status);
 }
 
-void http_answer(struct http_request *req)
+void http_answer_here(struct http_request *req)
 {
     router_complete(req);
     http_call_reply(req->call, &req->reply);
+}
+
+static const struct http_elsewhere *elsewhere_of(const struct http_request *req)
+{
+    const char *at = (const char *)req - offsetof(struct routed, req);
+    return &((const struct routed *)(const void *)at)->router->options.elsewhere;
+}
+
+void http_answer(struct http_request *req)
+{
+    if (req->sought != NULL && !req->is_settled) {
+        const struct http_elsewhere *e = elsewhere_of(req);
+        if (e->ctx != NULL && e->asks(e->ctx, req))
+            return;
+    }
+    http_answer_here(req);
+}
+
+bool http_has_elsewhere(const struct http_request *req)
+{
+    return !req->is_settled && req->call->from_cell.len == 0 && elsewhere_of(req)->ctx != NULL;
+}
+
+bool http_is_elsewhere(struct http_request *req, const void *sought)
+{
+    const struct http_elsewhere *e = elsewhere_of(req);
+    return http_has_elsewhere(req) && e->knows(e->ctx, req, sought);
 }
 
 bool http_stream_answer(struct http_request *req, const struct http_stream_kind *kind, void *arg)
@@ -198,7 +225,9 @@ static void router_submit(struct routed *routed)
     routed->task =
         (struct loop_task){ .fn = is_worker ? answer_from_worker : go_on_inline, .arg = routed };
     const struct http_router_options *o = &routed->router->options;
-    uint64_t owner = o->owner != NULL ? o->owner(req) : http_call_stranger(req->call);
+    uint64_t owner = http_call_stranger(req->call);
+    if (o->owner != NULL && !o->owner(req, &owner))
+        return;
     enum rc rc = work_submit_for(o->pool, owner, &routed->job);
     if (rc == RC_OK)
         return;
@@ -216,6 +245,20 @@ static void router_submit(struct routed *routed)
         http_error(req, 503, "busy", "the server has too much to do; try again later");
     http_add_header(req, STR("Retry-After"), STR("1"));
     http_answer(req);
+}
+
+void http_settle(struct http_request *req)
+{
+    bool runs_again = req->runs_again;
+    req->is_settled = true;
+    req->runs_again = false;
+    if (!runs_again) {
+        http_answer_here(req);
+        return;
+    }
+    req->sought = NULL;
+    req->reply = (struct http_reply){ 0 };
+    router_submit(CONTAINER_OF(req, struct routed, req));
 }
 
 /* ---- matching ---- */

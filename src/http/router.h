@@ -30,6 +30,9 @@ struct http_request {
         params[HTTP_PARAMS_MAX]; /* of the {names} in the pattern, in order, percent-decoded */
     void *ctx;                   /* the router's */
     bool is_private;             /* handlers: the answer is for pages of this server only, so other origins are not let in */
+    const void *sought;          /* handlers: what the request names and nobody here knows (struct store_sought); see http_elsewhere */
+    bool runs_again;             /* worker handlers, with `sought`: there is no answer yet; run again should nobody know it, */
+    bool is_settled;             /* which is set then */
     int refusal;                 /* handlers: what was refused, where the status does not say; meaning is the api's */
     struct http_reply reply;     /* worker handlers: status must be set; bytes in the arena */
 };
@@ -46,11 +49,19 @@ struct http_route {
 
 struct http_router;
 
+/* Other servers that may know what this one does not (cells/cells.h). Both are called on the loop, and return true when the
+ * request is no longer the caller's: it is passed on, or its body may come, or it is answered later by http_answer_here(). */
+struct http_elsewhere {
+    void *ctx; /* NULL: there are none */
+    bool (*knows)(void *ctx, struct http_request *req, const void *sought); /* from memory: no answer has been prepared */
+    bool (*asks)(void *ctx, struct http_request *req); /* req->sought; req->reply stands if nobody else knows it */
+};
+
 /* `pool`: for worker routes. `before` (may be NULL) runs on the loop for each matched route; it may
  * answer itself with http_answer() and then returns false. `observe` (may be NULL) runs on the loop
  * before each answer is sent, and when an admitted body is refused without a handler; `route` is NULL when none matched. `admit` (may be NULL: http_limits) judges by the
  * head the requests to routes without an `admit` of their own. `owner` (may be NULL: the peer's address) says whose
- * share of the workers a request takes. `enter` and `leave` (both or neither) run on the worker before and after the
+ * share of the workers a request takes; false: it is passed on (http_is_elsewhere()). `enter` and `leave` (both or neither) run on the worker before and after the
  * handler of a worker route.
  * Answers to requests with an Origin header allow every origin, since no credentials are involved that a browser adds by
  * itself; those that a handler marks `is_private` allow none. */
@@ -59,10 +70,11 @@ struct http_router_options {
     void *ctx;
     bool (*before)(struct http_request *req);
     void (*admit)(struct http_request *req);
-    uint64_t (*owner)(const struct http_request *req);
+    bool (*owner)(struct http_request *req, uint64_t *owner);
     void (*observe)(const struct http_request *req, int status, int64_t took_us);
     void (*enter)(struct http_request *req);
     void (*leave)(struct http_request *req);
+    struct http_elsewhere elsewhere;
 };
 struct http_router *http_router_new(const struct http_router_options *o);
 void http_router_free(struct http_router *r);
@@ -96,8 +108,18 @@ void http_error(struct http_request *req, int status, const char *code, const ch
 /* {"detail":[{"loc":["body","url"],"msg":...,"type":...}]}, status 422. `loc`: "body.url" */
 void http_invalid(struct http_request *req, const char *loc, const char *type, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
-/* For inline handlers: sends req->reply. */
+/* For inline handlers: sends req->reply; where req->sought is set, only once nobody else is found who knows it. */
 void http_answer(struct http_request *req);
+/* Sends it in any case. */
+void http_answer_here(struct http_request *req);
+/* Nobody else knows what req->sought is: runs the handler again, or sends the answer. Loop. */
+void http_settle(struct http_request *req);
+/* Whether somebody else may know what this server does not: there are others, and none of them passed the request on or was
+ * asked before. Any thread. */
+bool http_has_elsewhere(const struct http_request *req);
+/* On the loop, before time is spent on what is not known here: true if it is known to be elsewhere. Then the request is
+ * passed on, and no longer the caller's. `sought` lives as long as the request. */
+bool http_is_elsewhere(struct http_request *req, const void *sought);
 
 /* Calls fn for each route, for the reference and OpenAPI. */
 void http_router_each(const struct http_router *r,

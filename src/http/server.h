@@ -48,6 +48,7 @@ struct http_call {
     struct str request_id; /* from x-request-id or svix-req-id if sane, else made here */
     int64_t started_us;    /* monotonic, first byte */
     struct loop *loop;
+    struct str from_cell; /* the cell whose node passed it on (http/origin.h); empty: none did */
     unsigned door; /* of the listener it came by: http_server_set_door(); 0: nobody said */
     void *user; /* for the router and handlers */
     /* Set at admission, or NULL: told, on the loop, that the body that was admitted is refused without a handler. */
@@ -78,6 +79,8 @@ struct http_admission {
 };
 typedef void (*http_admit_fn)(void *ctx, struct http_call *call);
 void http_call_admit(struct http_call *call, const struct http_admission *admission);
+/* It is shown to `admit`, and waits for its decision. */
+bool http_call_is_judged(const struct http_call *call);
 
 /* The memory that bodies may take, of all servers that share it. A body counts from when it outgrows what comes with
  * its head (HTTP_BODY_FREE) until its request is answered. When all is taken, or the quarter that its owner may have, a

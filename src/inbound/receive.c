@@ -11,12 +11,14 @@
 #include "http/encoding.h"
 #include "inbound/learn_priv.h"
 #include "sign/sign.h"
+#include "store/cell.h"
 
 struct receiving {
     struct inbound *in;
     struct http_request *req;
     struct inbound_view *view; /* with a reference, for as long as the request */
     uint8_t hash[32];
+    bool has_hash; /* the URL's last part may be a token */
     struct inbound_request request;
     bool is_confirmed; /* AWS SNS's subscription */
     struct inbound_plan plan;
@@ -418,9 +420,20 @@ static void release_view(void *view)
     inbound_view_unref(view);
 }
 
+/* What another cell may know. */
+static const struct store_sought *receive_sought(const struct receiving *r)
+{
+    struct store_sought *s = ARENA_NEW(r->req->arena, struct store_sought);
+    *s = (struct store_sought){ .kind = STORE_SOUGHT_SOURCE };
+    memcpy(s->hash, r->hash, sizeof s->hash);
+    return s;
+}
+
 static void not_here(struct receiving *r)
 {
     http_error(r->req, 404, "not_found", "There is no source at this URL.");
+    if (r->has_hash)
+        r->req->sought = receive_sought(r);
     http_answer(r->req);
 }
 
@@ -485,10 +498,11 @@ static void find_source(struct inbound *in, struct http_request *req,
         return;
     }
     sign_sha256(req->params[0], r->hash);
+    r->has_hash = true;
     r->view = inbound_cache_find(in->cache, r->hash);
     if (r->view != NULL)
         found(r);
-    else
+    else if (!http_has_elsewhere(req) || !http_is_elsewhere(req, receive_sought(r)))
         work_or_refuse(r, receive_load, receive_loaded);
 }
 

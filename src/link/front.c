@@ -55,6 +55,11 @@ static void refuse_late(struct link_call *c)
 {
     if (c->words[0] != '\0')
         link_call_refuse(c, "node_unreachable", c->words);
+    else if (c->front->o.to_cell != NULL)
+        link_call_refuse(
+            c, "no_node_at_work",
+            "the organisation lives in another cell, and no node at work there can be reached; try "
+            "again");
     else
         link_call_refuse(
             c, "no_node_at_work",
@@ -199,6 +204,21 @@ void link_front_free(struct link_front *f)
     xfree(f);
 }
 
+/* --- taking calls ------------------------------------------------------------------------------ */
+
+void link_front_pass(struct link_front *f, struct http_call *call, struct link_return back)
+{
+    metrics_add(METRIC_LINK_PASSED, 1);
+    struct link_call *c = link_call_new(f, call);
+    c->back = back;
+    if (f->is_closed)
+        refuse_late(c);
+    else if (may_send(f))
+        link_call_send(c);
+    else
+        link_front_later(f);
+}
+
 /* --- handlers --------------------------------------------------------------------------------- */
 
 static void refuse_method(struct http_call *call)
@@ -218,14 +238,7 @@ void link_front_handle(void *front, struct http_call *call)
         refuse_method(call);
         return;
     }
-    metrics_add(METRIC_LINK_PASSED, 1);
-    struct link_call *c = link_call_new(f, call);
-    if (f->is_closed)
-        refuse_late(c);
-    else if (may_send(f))
-        link_call_send(c);
-    else
-        link_front_later(f);
+    link_front_pass(f, call, (struct link_return){ 0 });
 }
 
 void link_front_admit(void *front, struct http_call *call)

@@ -27,6 +27,7 @@ struct link_call {
     unsigned aim;          /* the front's when it was sent */
     int64_t sent_us;
     bool is_try;           /* sent while the front was failing, and not known to have got there */
+    struct link_return back; /* fn NULL: none */
     bool is_live;          /* asks for a stream of events */
     bool is_cut;           /* a stream that ends with this turn */
     bool is_over;          /* nothing more comes of the node at work */

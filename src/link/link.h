@@ -24,6 +24,7 @@ struct link_front_options {
     struct fetch_policy *policy; /* must allow the nodes' addresses; taken with a reference */
     SSL_CTX *tls;                /* the client's, of tls_shared_key(); taken with a reference */
     int64_t patience_us;         /* how long a request waits for a node at work */
+    const char *cell, *to_cell;  /* between cells: the one that passes on, and the one it passes on to; borrowed. NULL: within one */
     /* Calls that this node answers itself: true, and the call is answered. May be NULL. */
     bool (*local)(void *arg, struct http_call *call);
     void *local_arg;
@@ -37,6 +38,14 @@ void link_front_free(struct link_front *f);
 void link_front_aim(struct link_front *f, struct str address);
 /* From now on nothing waits for a node: what waits is answered with 503. */
 void link_front_close(struct link_front *f);
+
+/* Between cells: passes a call on that a handler had already. When the answer says that nobody there knows what the request
+ * names, the call is given back with it, and `fn` answers; the reply is borrowed. */
+struct link_return {
+    void (*fn)(void *arg, const struct http_reply *reply);
+    void *arg;
+};
+void link_front_pass(struct link_front *f, struct http_call *call, struct link_return back);
 
 /* An http_handler_fn and an http_admit_fn. */
 void link_front_handle(void *front, struct http_call *call);

@@ -54,7 +54,7 @@ struct link_call *link_call_new(struct link_front *f, struct http_call *call)
     c->is_live = wants_stream(call);
     c->cut = (struct loop_task){ .fn = passing_cut, .arg = c };
     buf_init(&c->lines, LINES_MAX);
-    http_origin_write(call, &c->lines);
+    http_origin_write(call, f->o.cell == NULL ? STR_NONE : str_from(f->o.cell), &c->lines);
     fetch_call_init(&c->fetch);
     c->next = f->calls;
     if (c->next != NULL)
@@ -155,7 +155,11 @@ static void passing_answer(struct link_call *c)
     struct http_header headers[ANSWER_HEADERS_MAX];
     struct http_reply reply = { .status = c->fetch.status, .body = c->fetch.response };
     read_lines(c->fetch.response_headers, &reply, headers);
-    http_call_reply(c->call, &reply);
+    if (c->back.fn != NULL &&
+        fetch_response_header(&c->fetch, http_origin_unknown.name.ptr).len > 0)
+        c->back.fn(c->back.arg, &reply);
+    else
+        http_call_reply(c->call, &reply);
     call_free(c);
 }
 
@@ -272,7 +276,7 @@ void link_call_send(struct link_call *c)
     bool needs_length = head->method == HTTP_HEAD && !c->is_live;
     c->fetch.method = needs_length ? HTTP_GET : head->method;
     c->fetch.headers = buf_str(&c->lines);
-    c->fetch.body = c->call->body;
+    c->fetch.body = c->call->is_plain ? c->call->packed : c->call->body;
     c->fetch.deadline_us = c->is_live ? STREAM_US : ANSWER_US;
     c->fetch.connect_us = LINK_CONNECT_US;
     c->fetch.response_keep = c->fetch.response_read = ANSWER_MAX;

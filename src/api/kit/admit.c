@@ -6,6 +6,8 @@
  */
 #include "api/kit/kit_priv.h"
 
+#include "api/kit/seek.h"
+
 struct admitting {
     struct http_request *req;
     struct access_identity *who; /* NULL: refused, the reply says why */
@@ -18,15 +20,19 @@ static uint64_t owner_of(const struct access_identity *who)
     return (uint64_t)who->org;
 }
 
-uint64_t api_request_owner(const struct http_request *req)
+bool api_request_owner(struct http_request *req, uint64_t *owner)
 {
     const struct api *api = req->ctx;
     struct access_identity *who = NULL;
-    if (access_find(api->o.access, api_proof_of(&api->door, req->call), &who) != RC_OK)
-        return http_call_stranger(req->call);
-    uint64_t owner = owner_of(who);
-    access_identity_unref(who);
-    return owner;
+    struct access_proof proof = api_proof_of(&api->door, req->call);
+    enum rc rc = access_find(api->o.access, proof, &who);
+    if (rc == RC_OK) {
+        *owner = owner_of(who);
+        access_identity_unref(who);
+        return true;
+    }
+    *owner = http_call_stranger(req->call);
+    return rc != RC_NOT_FOUND || !api_is_elsewhere(req, proof);
 }
 
 static void admit_loaded(void *arg)
@@ -50,7 +56,10 @@ static void admit_load(void *arg)
 static void admit_on_worker(struct http_request *req)
 {
     const struct api *api = req->ctx;
-    struct admitting *a = ARENA_NEW(req->arena, struct admitting);
+    struct admitting *a;
+    if (api_is_elsewhere(req, api_proof_of(&api->door, req->call)))
+        return;
+    a = ARENA_NEW(req->arena, struct admitting);
     a->req = req;
     a->job = (struct work_job){ .fn = admit_load, .arg = a };
     if (work_submit_for(api->o.pool, http_call_stranger(req->call), &a->job) == RC_OK)

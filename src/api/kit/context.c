@@ -7,6 +7,7 @@
 #include "access/session.h"
 #include "api/kit/act.h"
 #include "api/kit/mistakes.h"
+#include "api/kit/seek.h"
 #include "api/kit/uses.h"
 
 struct loop *api_loop(struct api *api)
@@ -94,11 +95,13 @@ bool api_authorize(struct http_request *req, struct access_identity **out)
     keep_private(req, &proof);
     buf_init(&why, 256);
     enum rc rc = access_load(api->o.access, proof, &who, &why);
-    if (rc == RC_DENIED)
+    if (rc == RC_DENIED || rc == RC_NOT_FOUND)
         context_denied(req, why.ptr == NULL ? "Invalid token" : why.ptr);
     else if (rc != RC_OK)
         http_error(req, 503, "unavailable", "The store cannot be read now.");
     buf_fini(&why);
+    if (rc == RC_NOT_FOUND)
+        api_seek_proof(req, proof);
     if (rc != RC_OK)
         return false;
     arena_defer(req->arena, context_release, who);

@@ -6,6 +6,7 @@
 
 #include "access/session.h"
 #include "api/kit/actor.h"
+#include "api/kit/seek.h"
 #include "api/resource/application_priv.h"
 #include "api/schemas/schemas.h"
 #include "base/text.h"
@@ -157,6 +158,9 @@ static void portal_session(struct api_ctx *c)
     }
     enum rc rc = access_code_take(c->api->o.access, STORE_TOKEN_LINK, api_get_str(c, "code"),
                                   c->api->o.link_once, c->arena, &link);
+    if (rc == RC_NOT_FOUND &&
+        api_seeks_proof(c->req, (struct access_proof){ api_get_str(c, "code"), false }))
+        return;
     if (rc == RC_NOT_FOUND) {
         (void)core_meter_take(c->api->wrong_codes, from, now_us);
         store_act_on(STR("portal-session"), STR(""), STR(""));

@@ -251,8 +251,10 @@ static void fetch_cold(void *arg)
 
 static void go_cold(struct publish_call *pc)
 {
+    uint64_t owner;
     pc->job = (struct work_job){ .fn = fetch_cold, .arg = pc };
-    if (work_submit_for(pc->api->o.pool, api_request_owner(pc->req), &pc->job) == RC_OK)
+    if (!api_request_owner(pc->req, &owner) ||
+        work_submit_for(pc->api->o.pool, owner, &pc->job) == RC_OK)
         return;
     api_refuse(pc->req, api_refusal_of(pc->api, RC_BUSY));
     http_answer(pc->req);

@@ -6,6 +6,7 @@
 #include "api/resource/session_priv.h"
 
 #include "access/browser.h"
+#include "api/kit/seek.h"
 #include "api/schemas/schemas.h"
 #include "store/act.h"
 
@@ -98,7 +99,9 @@ static bool by_token(struct api_ctx *c, struct sign_in *in)
     struct access_proof proof = { str_trim(api_get_str(c, "token")), false };
     enum rc rc = access_load(c->api->o.access, proof, &who, NULL);
     in->how = "token";
-    if (rc == RC_DENIED)
+    if (rc == RC_NOT_FOUND && api_seeks_proof(c->req, proof))
+        return false;
+    if (rc == RC_DENIED || rc == RC_NOT_FOUND)
         return api_session_refuse_wrong(c, "token", "This token is not valid.");
     if (!api_ok(c, rc))
         return false;
@@ -119,6 +122,9 @@ static bool by_code(struct api_ctx *c, struct sign_in *in)
     enum rc rc = access_code_take(c->api->o.access, STORE_TOKEN_LOGIN, api_get_str(c, "code"), true,
                                   c->arena, &row);
     in->how = "code";
+    if (rc == RC_NOT_FOUND &&
+        api_seeks_proof(c->req, (struct access_proof){ api_get_str(c, "code"), false }))
+        return false;
     if (rc == RC_NOT_FOUND)
         return api_session_refuse_wrong(
             c, "code",
@@ -160,6 +166,10 @@ static bool by_password(struct api_ctx *c, struct sign_in *in)
     struct access_user user;
     struct str tenant = api_get_str(c, "tenant");
     in->how = "password";
+    if (!access_user_is_here(c->api->users, tenant.ptr == NULL ? STR("") : tenant,
+                             api_get_str(c, "name")) &&
+        api_seeks_user(c->req, tenant.ptr == NULL ? STR("") : tenant, api_get_str(c, "name")))
+        return false;
     enum access_login verdict = access_login_password(
         c->api->users, http_call_stranger(c->req->call), tenant.ptr == NULL ? STR("") : tenant,
         api_get_str(c, "name"), api_get_str(c, "password"), c->arena, &user);
@@ -251,7 +261,7 @@ static enum rc load_cookie(struct api_ctx *c, struct str cookie, struct access_i
     if (cookie.len == 0 || cookie.len > ACCESS_TOKEN_MAX)
         return RC_OK;
     enum rc rc = access_load(c->api->o.access, (struct access_proof){ cookie, true }, out, NULL);
-    return rc == RC_DENIED ? RC_OK : rc;
+    return rc == RC_DENIED || rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 /* The cookie is about to be replaced, and nobody could end it later. */
@@ -339,6 +349,8 @@ static void show_session(struct api_ctx *c)
         if (who != NULL)
             access_session_touch(c->api->o.access, who);
         api_session_reply(c, cookie, who);
+        if (who == NULL)
+            api_seek_proof(c->req, (struct access_proof){ cookie, true });
     }
     access_identity_unref(who);
 }

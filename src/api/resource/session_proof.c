@@ -37,7 +37,7 @@ static bool prove_by_token(struct api_ctx *c)
     if (rc == RC_OK && !is_of_session(c->who, token))
         rc = RC_DENIED;
     access_identity_unref(token);
-    if (rc == RC_DENIED)
+    if (rc == RC_DENIED || rc == RC_NOT_FOUND)
         return api_session_refuse_wrong(
             c, "token",
             c->who->parent != 0 ? "This is not the token that the session was opened with."

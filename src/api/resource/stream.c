@@ -200,7 +200,8 @@ static void stream_work(void *arg)
     api_stream_text(s->api, &s->names, &s->resumed.at, s->working, s->working_count, &s->text,
                     s->ends);
     if (s->checks_token) {
-        s->is_ended = access_load(s->api->o.access, proof_of(s), &who, NULL) == RC_DENIED;
+        enum rc rc = access_load(s->api->o.access, proof_of(s), &who, NULL);
+        s->is_ended = rc == RC_DENIED || rc == RC_NOT_FOUND;
         access_identity_unref(who);
     }
     s->task = (struct loop_task){ .fn = come_back, .arg = s };
@@ -419,9 +420,10 @@ static void get_stream(struct http_request *req)
 {
     struct api *api = req->ctx;
     struct opening *o = ARENA_NEW(req->arena, struct opening);
+    uint64_t owner;
     o->req = req;
     o->job = (struct work_job){ .fn = stream_prepare, .arg = o };
-    if (work_submit_for(api->o.pool, api_request_owner(req), &o->job) == RC_OK)
+    if (!api_request_owner(req, &owner) || work_submit_for(api->o.pool, owner, &o->job) == RC_OK)
         return;
     api_refuse(req, api_refusal_of(api, RC_BUSY));
     http_answer(req);

@@ -132,9 +132,11 @@ static void fetch_cold(void *arg)
 
 static void go_cold(struct chain_call *cc)
 {
+    uint64_t owner;
     struct api_ctx c = { .api = cc->api, .req = cc->req, .arena = cc->req->arena };
     cc->job = (struct work_job){ .fn = fetch_cold, .arg = cc };
-    if (work_submit_for(cc->api->o.pool, api_request_owner(cc->req), &cc->job) == RC_OK)
+    if (!api_request_owner(cc->req, &owner) ||
+        work_submit_for(cc->api->o.pool, owner, &cc->job) == RC_OK)
         return;
     api_fail(&c, RC_BUSY);
     http_answer(cc->req);

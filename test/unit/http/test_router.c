@@ -48,6 +48,26 @@ static void wait_for_gate(struct http_request *req)
     echo(req);
 }
 
+static void refuse_unknown(struct http_request *req)
+{
+    http_error(req, 404, "not_found", "not known here");
+    req->sought = "a proof";
+    http_answer(req);
+}
+
+/* What must not happen before it is settled that nobody else knows it. */
+static int settled_count;
+
+static void seek_on_worker(struct http_request *req)
+{
+    req->sought = "a proof";
+    http_error(req, 401, "wrong", "run %s", req->is_settled ? "again" : "once");
+    if (http_has_elsewhere(req))
+        req->runs_again = true;
+    else
+        settled_count++;
+}
+
 static const struct http_route ROUTES[] = {
     { .method = HTTP_GET, .pattern = "/", .handler = echo_inline },
     { .method = HTTP_GET, .pattern = "/app", .handler = echo_inline },
@@ -63,6 +83,8 @@ static const struct http_route ROUTES[] = {
       .pattern = "/worker/{n}",
       .kind = HTTP_WORKER,
       .handler = echo_on_worker },
+    { .method = HTTP_GET, .pattern = "/unknown", .handler = refuse_unknown },
+    { .method = HTTP_GET, .pattern = "/sought", .kind = HTTP_WORKER, .handler = seek_on_worker },
     { .method = HTTP_GET, .pattern = "/gate", .kind = HTTP_WORKER, .handler = wait_for_gate },
 };
 
@@ -93,10 +115,31 @@ static uint64_t owner_turn;
 static bool owners_differ;
 
 /* Everybody is one owner, or each request is another's. */
-static uint64_t owner(const struct http_request *req)
+static bool owner(struct http_request *req, uint64_t *out)
 {
     (void)req;
-    return owners_differ ? ++owner_turn : 1;
+    *out = owners_differ ? ++owner_turn : 1;
+    return true;
+}
+
+/* Somebody who is asked, and knows nothing. */
+static int asked_count;
+static bool others_are_there;
+
+static bool knows_nothing(void *ctx, struct http_request *req, const void *sought)
+{
+    (void)ctx;
+    (void)req;
+    (void)sought;
+    return false;
+}
+
+static bool asks_in_vain(void *ctx, struct http_request *req)
+{
+    (void)ctx;
+    asked_count++;
+    http_settle(req);
+    return true;
 }
 
 static void start(struct routed_server *s, unsigned threads, size_t queue_max)
@@ -104,7 +147,11 @@ static void start(struct routed_server *s, unsigned threads, size_t queue_max)
     *s = (struct routed_server){ 0 };
     s->pool = work_pool_new(threads, queue_max);
     s->router = http_router_new(&(struct http_router_options){
-        .pool = s->pool, .before = before, .observe = observe, .owner = owner });
+        .pool = s->pool,
+        .before = before,
+        .observe = observe,
+        .owner = owner,
+        .elsewhere = { others_are_there ? &asked_count : NULL, knows_nothing, asks_in_vain } });
     http_router_add(s->router, ROUTES, 6);
     http_router_add(s->router, ROUTES + 6, COUNT_OF(ROUTES) - 6);
     s->h.handler = http_router_handle;
@@ -309,6 +356,24 @@ static void lists_its_routes_in_order(void **state)
     stop(&s);
 }
 
+static void what_is_not_known_is_refused_once_others_were_asked(void **state)
+{
+    struct routed_server s;
+    (void)state;
+    for (int others = 0; others < 2; others++) {
+        asked_count = settled_count = 0;
+        others_are_there = others != 0;
+        start(&s, 1, 16);
+        assert_has(ask(&s, "GET /unknown", ""), "404 Not Found");
+        assert_int_equal(asked_count, others);
+        assert_has(ask(&s, "GET /sought", ""), others != 0 ? "run again" : "run once");
+        assert_int_equal(asked_count, 2 * others);
+        assert_int_equal(settled_count, 1);
+        stop(&s);
+    }
+    others_are_there = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +385,7 @@ int main(void)
         cmocka_unit_test(answers_503_when_the_workers_have_too_much_to_do),
         cmocka_unit_test(refuses_whoever_has_its_share_of_the_workers_already),
         cmocka_unit_test(lists_its_routes_in_order),
+        cmocka_unit_test(what_is_not_known_is_refused_once_others_were_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
