@@ -9,10 +9,10 @@
 #include <stdio.h>
 
 const struct cli_verb *const cli_verbs[] = {
-    &cli_serve,     &cli_console, &cli_token,  &cli_doctor,  &cli_listen,  &cli_receive,
-    &cli_bench,     &cli_verify,  &cli_source, &cli_filter,  &cli_explain, &cli_import,
-    &cli_reference, &cli_store,   &cli_user,   &cli_tenant,  &cli_tail,    &cli_recover,
-    &cli_replay,    &cli_task,    &cli_audit,  &cli_version, &cli_help,    NULL,
+    &cli_serve,  &cli_console, &cli_token,  &cli_doctor,  &cli_listen, &cli_receive,   &cli_bench,
+    &cli_verify, &cli_source,  &cli_filter, &cli_explain, &cli_import, &cli_reference, &cli_store,
+    &cli_user,   &cli_tenant,  &cli_tail,   &cli_recover, &cli_replay, &cli_task,      &cli_audit,
+    &cli_cell,   &cli_version, &cli_help,   NULL,
 };
 
 const struct cli_verb *cli_nearest(const char *word)

@@ -5,6 +5,7 @@
  */
 #include "server/admin_client_priv.h"
 #include "server/admin_socket_priv.h"
+#include "server/cells_priv.h"
 #include "server/command_act_priv.h"
 #include "server/console_priv.h"
 #include "server/options_priv.h"
@@ -110,10 +111,20 @@ static void make_link(struct http_request *req)
     admin_answer(req, server_console_link(req->ctx, &out, &why), &out, &why);
 }
 
+static void list_cells(struct http_request *req)
+{
+    struct buf out, why;
+
+    buf_init(&out, ADMIN_TEXT_MAX);
+    buf_init(&why, SERVER_WHY_MAX);
+    admin_answer(req, server_cells_list(req->ctx, &out, &why), &out, &why);
+}
+
 static const struct http_route routes[] = {
     { HTTP_POST, "/tokens", HTTP_WORKER, create_token, API_OPEN, NULL, "Make a token" },
     { HTTP_GET, "/tokens", HTTP_WORKER, list_tokens, API_OPEN, NULL, "List the tokens" },
     { HTTP_POST, "/users", HTTP_WORKER, change_users, API_OPEN, NULL, "Users and tenants" },
+    { HTTP_GET, "/cells", HTTP_WORKER, list_cells, API_OPEN, NULL, "List the cells" },
     { HTTP_POST, "/console", HTTP_WORKER, make_link, API_OPEN, NULL, "A link to the console" },
     { HTTP_DELETE, "/tokens/{number}", HTTP_WORKER, revoke_token, API_OPEN, NULL, "End a token" },
 };

@@ -190,15 +190,28 @@ enum rc server_users_ask(const char *dir, const json_t *request, struct buf *out
     return rc;
 }
 
-enum rc server_console_ask(const char *dir, struct buf *out, struct buf *why)
+/* A request without a body. */
+static enum rc ask_plain(const char *dir, const char *line, struct buf *out, struct buf *why)
 {
     struct buf text;
 
     buf_init(&text, HEAD_MAX);
-    enum rc rc = buf_add_str(&text, STR("POST /console HTTP/1.1\r\nHost: localhost\r\n"
-                                        "Connection: close\r\nContent-Length: 0\r\n\r\n"));
+    enum rc rc = buf_addf(&text,
+                          "%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                          "Content-Length: 0\r\n\r\n",
+                          line);
     if (rc == RC_OK)
         rc = admin_client_converse(dir, &text, out, why);
     buf_fini(&text);
     return rc;
+}
+
+enum rc server_console_ask(const char *dir, struct buf *out, struct buf *why)
+{
+    return ask_plain(dir, "POST /console", out, why);
+}
+
+enum rc server_cells_ask(const char *dir, struct buf *out, struct buf *why)
+{
+    return ask_plain(dir, "GET /cells", out, why);
 }

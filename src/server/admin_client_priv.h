@@ -17,4 +17,5 @@ bool server_admin_answers(const char *dir);
 MUST_USE enum rc server_tokens_ask(const char *dir, const struct server_token_request *request,
                                    struct buf *out, struct buf *why);
 MUST_USE enum rc server_users_ask(const char *dir, const json_t *request, struct buf *out, struct buf *why);
+MUST_USE enum rc server_cells_ask(const char *dir, struct buf *out, struct buf *why);
 MUST_USE enum rc server_console_ask(const char *dir, struct buf *out, struct buf *why);

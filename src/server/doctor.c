@@ -311,6 +311,7 @@ static const struct check {
     { "its clock", server_doctor_database_clock, OF_DATABASE },
     { "its connections", server_doctor_database_room, OF_DATABASE },
     { "its transactions", server_doctor_database_open, OF_DATABASE },
+    { "other cells", server_doctor_cells, OF_DATABASE },
     { "open files", check_descriptors, OF_ANY },
     { "clock", check_clock, OF_ANY },
     { "names", check_dns, OF_ANY },

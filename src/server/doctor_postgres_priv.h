@@ -14,3 +14,5 @@ enum server_verdict server_doctor_database_durability(const struct conf *c, stru
 enum server_verdict server_doctor_database_clock(const struct conf *c, struct buf *text);
 enum server_verdict server_doctor_database_room(const struct conf *c, struct buf *text);
 enum server_verdict server_doctor_database_open(const struct conf *c, struct buf *text);
+/* cells_show.c: the other cells' databases, names, numbers and main secret. */
+enum server_verdict server_doctor_cells(const struct conf *c, struct buf *text);

@@ -6,6 +6,7 @@
 #include "server/logins_priv.h"
 #include "server/loops_priv.h"
 
+#include "server/cells_priv.h"
 #include "server/clients_priv.h"
 #include "server/folder_priv.h"
 #include "server/listen_priv.h"
@@ -23,9 +24,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
-
-enum { LOOPS_BY_DEFAULT_MAX = 16 };
 
 /* --- process --------------------------------------------------------------------------------------- */
 
@@ -43,20 +41,9 @@ static enum rc start_process(struct server *s)
 
 /* --- loops ------------------------------------------------------------------------------------------ */
 
-static size_t count_loops(const struct conf *c)
-{
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (c->loops > 0)
-        return (size_t)c->loops;
-    if (processors < 1)
-        return 1;
-    return processors > LOOPS_BY_DEFAULT_MAX ? LOOPS_BY_DEFAULT_MAX : (size_t)processors;
-}
-
 static enum rc start_loops(struct server *s)
 {
-    size_t wanted = count_loops(s->conf);
+    size_t wanted = server_count_loops(s->conf);
 
     s->main = loop_new("main", clock_system());
     for (size_t i = 0; s->main != NULL && i < wanted; i++) {
@@ -180,6 +167,8 @@ static enum rc start_directory(struct server *s)
                                      .clock = clock_system(),
                                      .rng = rng_system(),
                                      .jwt_secret = str_from(s->conf->jwt_secret),
+                                     .is_one_cell_of_several =
+                                         server_text(s->conf->cell_name) != NULL,
                                      .cached_max = (size_t)s->conf->core_tokens_max };
     struct arena arena;
     struct str id;
@@ -343,6 +332,7 @@ static enum rc start_api(struct server *s)
     struct api_options o = { .store = s->store,
                              .stats = s->stats,
                              .operator_org = s->org,
+                             .cell = server_text(s->conf->cell_name),
                              .directory = s->directory,
                              .access = s->access,
                              .publisher = s->publisher,
@@ -379,6 +369,8 @@ static enum rc start_api(struct server *s)
     s->api = api_new(&o);
     struct http_router_options router = { .pool = s->pool };
     api_router_options(s->api, &router);
+    if (s->cells != NULL)
+        router.elsewhere = (struct http_elsewhere){ s->cells, cells_knows, cells_asks };
     s->router = http_router_new(&router);
     api_add_routes(s->api, s->router);
     dialect_add_routes(s->api, s->router);
@@ -480,6 +472,7 @@ static const struct part {
     { "store", server_folder_for_server, stop_store },
     { "stats", start_stats, NULL },
     { "vault", start_vault, stop_vault },
+    { "cell", server_cells_claim, NULL },
     { "directory", start_directory, stop_directory },
     { "workers", start_workers, stop_workers },
     { "transforms", start_transforms, stop_transforms },
@@ -490,8 +483,10 @@ static const struct part {
     { "filters", start_filters, stop_filters },
     { "inbound", start_inbound, stop_inbound },
     { "handshaker", server_handshaker_start, server_handshaker_stop },
+    { "cells", server_cells_start, server_cells_stop },
     { "api", start_api, stop_api },
     { "dialects", start_dialects, stop_dialects },
+    { "other cells", server_cells_watch, server_cells_unwatch },
     { "watchdog", start_watchdog, stop_watchdog },
     { "listeners", server_listen, server_unlisten },
     { "threads", server_threads_start, server_threads_stop },

@@ -6,6 +6,8 @@
 
 #include "server/server_priv.h"
 
+/* How many loops there are to be. */
+size_t server_count_loops(const struct conf *c);
 /* Runs what was posted to the loops after their threads ended: completions free memory. */
 void server_drain_loops(struct server *s);
 /* Says in s->why that a thread was not to be had. */

@@ -5,6 +5,7 @@
  */
 #include "server/ops_priv.h"
 
+#include "server/cells_priv.h"
 #include "server/watchdog_priv.h"
 #include "work/wait.h"
 
@@ -19,12 +20,21 @@ static void answer_text(struct http_request *req, struct buf *text, struct str t
     req->reply.body = arena_str(req->arena, buf_str(text));
 }
 
+/* Of a node that stands by there is no API, and nothing to add. */
+static void add_cells(const struct http_request *req, struct buf *text)
+{
+    if (req->ctx != NULL)
+        server_cells_metrics(api_owner(req->ctx), text);
+}
+
 void server_ops_metrics(struct http_request *req)
 {
     struct buf text;
 
     buf_init(&text, METRICS_MAX);
-    if (metrics_write(&text) == RC_OK)
+    bool fits = metrics_write(&text) == RC_OK;
+    add_cells(req, &text);
+    if (fits)
         answer_text(req, &text, STR("text/plain; version=0.0.4; charset=utf-8"));
     else
         http_error(req, 500, "too_large", "the metrics do not fit into %d bytes", METRICS_MAX);
@@ -132,6 +142,11 @@ static void get_lanes(struct http_request *req)
     ops_debug(req, describe_lanes);
 }
 
+static void get_cells(struct http_request *req)
+{
+    ops_debug(req, server_cells_describe);
+}
+
 static void get_store(struct http_request *req)
 {
     ops_debug(req, describe_store);
@@ -146,6 +161,8 @@ static const struct http_route routes[] = {
       "When each loop last turned" },
     { HTTP_GET, "/debug/lanes", HTTP_WORKER, get_lanes, API_OPEN, NULL,
       "What each endpoint's lane is doing" },
+    { HTTP_GET, "/debug/cells", HTTP_WORKER, get_cells, API_OPEN, NULL,
+      "The other cells, and what is passed on to them" },
     { HTTP_GET, "/debug/store", HTTP_WORKER, get_store, API_OPEN, NULL, "Sizes and queues" },
 };
 

@@ -6,6 +6,7 @@
 
 #include "db/db.h"
 
+#include "server/cells_options_priv.h"
 #include "server/logins_priv.h"
 
 #include "base/files.h"
@@ -222,8 +223,10 @@ static enum rc check_link(const struct conf *c, struct buf *why)
 static enum rc check_cluster(const struct conf *c, struct buf *why)
 {
     const char *url = c->store_url;
-    if (url[0] == '\0' || db_check_url(url, NULL) == RC_OK)
-        return check_link(c, why);
+    if (url[0] == '\0' || db_check_url(url, NULL) == RC_OK) {
+        enum rc rc = check_link(c, why);
+        return rc == RC_OK ? server_cells_check(c, why) : rc;
+    }
     buf_say(why, "store.url");
     return db_check_url(url, why);
 }

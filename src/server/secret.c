@@ -182,6 +182,19 @@ static bool try_one(void *ctx, struct str context, struct str sealed)
     return trial->has_proof || trial->is_right;
 }
 
+enum rc server_vault_proves(const struct sign_vault *vault, struct db *db)
+{
+    struct arena arena;
+    struct str proof;
+
+    arena_init(&arena);
+    enum rc rc = store_seal_proof_get(db, &arena, &proof);
+    if (rc == RC_OK && !secret_opens(vault, STR(PROOF_CONTEXT), proof))
+        rc = RC_DENIED;
+    arena_fini(&arena);
+    return rc;
+}
+
 enum rc server_vault_fits(const struct sign_vault *vault, struct db *db)
 {
     struct trial trial = { .vault = vault };

@@ -20,5 +20,8 @@ MUST_USE enum rc server_vault_open(const struct conf *c, struct store *store,
                                    struct sign_vault **out, struct buf *why);
 /* Does what is sealed in config.db open? RC_NOT_FOUND: nothing is sealed. RC_DENIED: no. `vault` NULL: there is none. */
 MUST_USE enum rc server_vault_fits(const struct sign_vault *vault, struct db *db);
+/* Is that the main secret of the nodes that have this database? Looks at nothing but their proof. RC_NOT_FOUND: they have
+ * none. RC_DENIED: no. */
+MUST_USE enum rc server_vault_proves(const struct sign_vault *vault, struct db *db);
 /* Says so, and what to do. */
 void server_say_wrong_secret(const struct conf *c, struct buf *why);

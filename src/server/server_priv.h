@@ -54,6 +54,8 @@ struct server_loop {
     char name[16];
 };
 
+struct cells; /* cells/cells.h */
+
 struct server {
     const struct server_sources *sources;
     const struct conf *conf; /* what the server was started with */
@@ -96,6 +98,9 @@ struct server {
     struct login_oidc *login_oidc;   /* NULL: none */
     struct login_proxy *login_proxy; /* the same */
     struct api *api;
+    struct cells *cells;               /* the others; NULL: there are none */
+    SSL_CTX *cells_tls;                /* towards their nodes */
+    struct fetch_policy *cells_policy;
     struct face *face;
     struct dialect_set *dialects;
     struct http_router *router, *admin_router;

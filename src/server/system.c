@@ -4,7 +4,9 @@
  */
 #include "server/system_priv.h"
 
+#include "server/cells_priv.h"
 #include "server/ops_priv.h"
+#include "server/options_priv.h"
 #include "server/system_largest_priv.h"
 #include "server/watchdog_priv.h"
 #include "work/wait.h"
@@ -65,6 +67,28 @@ static void write_nodes(struct server *s, struct api_ctx *c, struct api_out *o)
         api_out_bool(o, "atWork", nodes[i].is_active);
         api_out_opt(o, "address", address.len > 0 ? address : STR_NONE);
         api_out_int(o, "seenMs", nodes[i].seen_us / 1000);
+        api_out_end(o, '}');
+    }
+    api_out_end(o, ']');
+}
+
+static void write_cells(struct server *s, struct api_ctx *c, struct api_out *o)
+{
+    struct cells_state *states = arena_array(c->arena, CELLS_OTHERS_MAX, sizeof(*states));
+    size_t count = cells_state(s->cells, states);
+    const char *own = server_text(s->conf->cell_name);
+
+    api_out_opt(o, "cell", own == NULL ? STR_NONE : str_from(own));
+    api_out_key(o, "cells");
+    api_out_begin(o, '[');
+    for (size_t i = 0; i < count; i++) {
+        struct str address = str_from(states[i].address);
+        api_out_key(o, NULL);
+        api_out_begin(o, '{');
+        api_out_str(o, "name", str_from(states[i].name));
+        api_out_str(o, "reach", str_from(cells_reach_name(states[i].reach)));
+        api_out_opt(o, "address", address.len > 0 ? address : STR_NONE);
+        api_out_int(o, "passed", states[i].passed);
         api_out_end(o, '}');
     }
     api_out_end(o, ']');
@@ -179,6 +203,7 @@ static void get_system(struct api_ctx *c)
     write_delivering(s, c, &o);
     server_write_store(s, c, &o);
     write_nodes(s, c, &o);
+    write_cells(s, c, &o);
     write_configuration(s, &o);
     api_out_end(&o, '}');
     api_reply(c, 200, &o);

@@ -26,20 +26,21 @@ static bool tenant_check_uses(struct api_ctx *c)
     return is_operator(c) && api_token_uses_written(c);
 }
 
-static void tenant_write(struct api_out *o, const struct store_org *org)
+static void tenant_write(struct api_ctx *c, struct api_out *o, const struct store_org *org)
 {
+    const char *cell = c->api->o.cell;
     api_out_begin(o, '{');
     api_out_str(o, "id", org->id);
     api_out_str(o, "name", org->name);
     api_out_date(o, "createdAt", org->created_us);
+    api_out_opt(o, "cell", cell == NULL ? STR_NONE : str_from(cell));
     api_out_end(o, '}');
 }
 
 static void tenant_write_row(struct api_ctx *c, struct api_out *o, const void *row, const void *arg)
 {
-    (void)c;
     (void)arg;
-    tenant_write(o, row);
+    tenant_write(c, o, row);
 }
 
 static void list_tenants(struct api_ctx *c)
@@ -72,7 +73,7 @@ static void create_tenant(struct api_ctx *c)
     if (!api_ok(c, rc))
         return;
     api_out_open(c, &o);
-    tenant_write(&o, &org);
+    tenant_write(c, &o, &org);
     api_reply(c, 201, &o);
 }
 
