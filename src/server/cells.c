@@ -64,7 +64,7 @@ enum rc server_cells_look(const struct conf *c, const struct cells_other *other,
 
 enum rc server_cells_claim(struct server *s)
 {
-    if (server_text(s->conf->cell_name) == NULL)
+    if (!store_is_in_database(s->store))
         return RC_OK;
     return store_cell_claim(s->store, str_from(s->conf->cell_name), s->conf->cell_number, &s->why);
 }

@@ -40,7 +40,11 @@ static void list_other(struct server *s, const struct cells_other *other,
     struct store_cell_facts facts;
     struct buf why;
     buf_init(&why, WHY_MAX);
-    enum rc rc = server_cells_look(s->conf, other, s->vault, &facts, &why);
+    enum rc rc = RC_IO;
+    if (state->reach == CELLS_AWAY)
+        buf_say(&why, "away: its database cannot be had");
+    else
+        rc = server_cells_look(s->conf, other, s->vault, &facts, &why);
     buf_say(out, "%s\tanother cell", other->name);
     if (rc != RC_OK)
         buf_say(out, "\t%.*s\n", STR_ARGS(buf_str(&why)));

@@ -94,19 +94,33 @@ static enum rc cell_is_same(struct str known_name, struct str known_number, stru
     return RC_CONFLICT;
 }
 
+/* `rc`: of looking for the name that is kept. */
+static enum rc refuse_nameless(enum rc rc, struct str known_name, struct buf *why)
+{
+    if (rc != RC_OK)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+    buf_say(why,
+            "cell.name: this database is cell \"%.*s\": set cell.name, cell.number and cell.others "
+            "as its other nodes have them",
+            STR_ARGS(known_name));
+    return RC_CONFLICT;
+}
+
 static enum rc claim_in(struct store_tx *tx, struct str name, int64_t number, struct buf *why)
 {
     struct arena a;
     struct str known_name, known_number = STR_NONE;
     arena_init(&a);
     enum rc rc = store_setting_get(tx, NAME_SETTING, &a, &known_name);
-    if (rc == RC_NOT_FOUND)
+    if (name.len == 0)
+        rc = refuse_nameless(rc, known_name, why);
+    else if (rc == RC_NOT_FOUND)
         rc = note_cell(tx, name, number, why);
     else if (rc == RC_OK &&
              (rc = store_setting_get(tx, NUMBER_SETTING, &a, &known_number)) == RC_OK)
         rc = cell_is_same(known_name, known_number, name, number, why);
     arena_fini(&a);
-    return rc == RC_OK ? move_sequences(tx, number) : rc;
+    return rc == RC_OK && name.len > 0 ? move_sequences(tx, number) : rc;
 }
 
 enum rc store_cell_claim(struct store *s, struct str name, int64_t number, struct buf *why)

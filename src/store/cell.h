@@ -22,7 +22,7 @@ bool store_cell_is_name(struct str name);
 
 /* Which cell the store's database is: it is noted in it the first time, and its numbers begin in their range
  * from then on. RC_CONFLICT: it is another one, or has organisations with numbers of another range; `why` says what to
- * do. PostgreSQL only. */
+ * do. An empty name: RC_CONFLICT if it is a cell at all. PostgreSQL only. */
 MUST_USE enum rc store_cell_claim(struct store *s, struct str name, int64_t number, struct buf *why);
 
 /* --- what is looked for ------------------------------------------------------------------------------- */

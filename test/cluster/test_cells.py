@@ -311,7 +311,9 @@ def test_cells_that_do_not_fit_are_refused_with_the_remedy(two, make_node):
     two[1].stop()
     assert "stays so" in refused(third, GRAPNEL_CELL_NUMBER="5")
     assert "stays so" in refused(third, GRAPNEL_CELL_NUMBER="1", GRAPNEL_CELL_NAME="other")
+    assert "set cell.name, cell.number and cell.others" in refused(third, GRAPNEL_CELL_NAME="", GRAPNEL_CELL_OTHERS="")
     third.env["GRAPNEL_CELL_NAME"] = "cell-b"
+    third.env["GRAPNEL_CELL_OTHERS"] = two[1].env["GRAPNEL_CELL_OTHERS"]
     wrong = third.env["GRAPNEL_CELL_OTHERS"].replace("cell-a=", "cell-x=")
     assert "correct the name or the URL" in refused(third, GRAPNEL_CELL_OTHERS=wrong)
 
