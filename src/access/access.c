@@ -21,6 +21,11 @@ static uint64_t *count_of_app(struct access *a, int64_t app)
     return &a->apps[(uint64_t)app % ACCESS_COUNTS];
 }
 
+static uint64_t *count_of_org(struct access *a, int64_t org)
+{
+    return &a->orgs[(uint64_t)org % ACCESS_COUNTS];
+}
+
 static uint64_t *count_of_token(struct access *a, int64_t num)
 {
     return &a->tokens[(uint64_t)num % ACCESS_COUNTS];
@@ -33,7 +38,7 @@ static uint64_t *count_of_hash(struct access *a, const uint8_t hash[static 32])
 
 static uint64_t count_of(struct access *a, const struct access_identity *id)
 {
-    return *count_of_app(a, id->app) + *count_of_token(a, id->token) +
+    return *count_of_org(a, id->org) + *count_of_app(a, id->app) + *count_of_token(a, id->token) +
            *count_of_token(a, id->parent) + *count_of_hash(a, id->hash);
 }
 
@@ -92,14 +97,26 @@ static void take_app_note(struct access *a, const struct store_note *n)
     mutex_unlock(&a->lock);
 }
 
+static void take_org_note(struct access *a, const struct store_note *n)
+{
+    mutex_lock(&a->lock);
+    a->epoch++;
+    if (n->id == 0)
+        forget_all(a);
+    else
+        ++*count_of_org(a, n->id);
+    mutex_unlock(&a->lock);
+}
+
 static void access_on_commit(void *ctx, const struct store_note *notes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (notes[i].kind == STORE_NOTE_TOKEN)
             take_token_note(ctx, &notes[i]);
-        else if (notes[i].kind == STORE_NOTE_APPLICATION ||
-                 notes[i].kind == STORE_NOTE_ORGANISATION)
+        else if (notes[i].kind == STORE_NOTE_APPLICATION)
             take_app_note(ctx, &notes[i]);
+        else if (notes[i].kind == STORE_NOTE_ORGANISATION)
+            take_org_note(ctx, &notes[i]);
     }
 }
 

@@ -124,7 +124,8 @@ struct access_token_spec {
     struct str made_by;        /* who made it, as api_actor() has it; ptr NULL: not said */
     struct str scopes;         /* as another row has them, in place of all of the above that limits; ptr NULL: none */
 };
-/* Worker (or main before threads start). Makes a token and stores its hash; `text` is the only time it is seen. */
+/* Worker (or main before threads start). Makes a token and stores its hash; `text` is the only time it is seen. RC_BUSY: its
+ * organisation is held. */
 MUST_USE enum rc access_create(struct access *a, const struct access_token_spec *spec, char text[static ACCESS_TOKEN_TEXT + 1], int64_t *num);
 /* The same within the write transaction of whoever calls. */
 MUST_USE enum rc access_create_in(struct access *a, struct store_tx *tx, const struct access_token_spec *spec,

@@ -22,7 +22,7 @@ struct access {
     struct mutex lock;     /* over what follows */
     struct map *young, *old;
     uint64_t epoch;
-    uint64_t apps[ACCESS_COUNTS], tokens[ACCESS_COUNTS], hashes[ACCESS_COUNTS];
+    uint64_t orgs[ACCESS_COUNTS], apps[ACCESS_COUNTS], tokens[ACCESS_COUNTS], hashes[ACCESS_COUNTS];
 };
 
 struct access_identity *access_identity_new(const struct access_identity *from);

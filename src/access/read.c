@@ -8,6 +8,7 @@
 #include "core/events.h"
 #include "sign/sign.h"
 #include "store/application.h"
+#include "store/held.h"
 #include "json/json.h"
 
 enum { TOKEN_PREFIX_LEN = 3 };
@@ -425,6 +426,8 @@ enum rc access_create_in(struct access *a, struct store_tx *tx,
     struct arena arena;
     int64_t now_us = clock_wall_us(store_clock(a->store));
     bool is_session = spec->kind == STORE_TOKEN_SESSION;
+    if (store_org_is_held(a->store, spec->org))
+        return RC_BUSY;
     arena_init(&arena);
     struct store_token row = { .org = spec->org,
                                .app = spec->app,

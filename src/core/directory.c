@@ -380,6 +380,27 @@ static void forget_all(struct core_directory *d)
     directory_tell(d, 0, CORE_CHANGED_ALL);
 }
 
+/* Its name may be another one, or it lives elsewhere. What others keep of its applications they look up again, and those of
+ * other organisations are found where they were. */
+static void forget_org(struct core_directory *d, int64_t org)
+{
+    struct entry *next = NULL;
+    if (org == 0) {
+        forget_all(d);
+        return;
+    }
+    mutex_lock(&d->lock);
+    for (size_t i = 0; i < GENERATIONS; i++)
+        d->generations[i]++;
+    for (struct entry *e = d->oldest; e != NULL; e = next) {
+        next = e->newer;
+        if (e->app->org == org)
+            core_app_unref(directory_take_out(d, e));
+    }
+    mutex_unlock(&d->lock);
+    directory_tell(d, 0, CORE_CHANGED_ALL);
+}
+
 static void take_note(struct core_directory *d, const struct store_note *n)
 {
     switch (n->kind) {
@@ -400,7 +421,7 @@ static void take_note(struct core_directory *d, const struct store_note *n)
         else
             directory_change(d, n->app, n->id);
         break;
-    case STORE_NOTE_ORGANISATION: forget_all(d); break;
+    case STORE_NOTE_ORGANISATION: forget_org(d, n->id); break;
     case STORE_NOTE_SOURCE:
     case STORE_NOTE_FILTERS:
     case STORE_NOTE_TOKEN:

@@ -61,6 +61,8 @@ struct deliver_backend {
     void (*want_app)(void *ctx, struct deliver_shard *shard, int64_t app);
     /* May attempts be made? Asked once a run; NULL: always. While it says no, it is asked again every quarter of a second. */
     bool (*may_send)(void *ctx);
+    /* Is the application's organisation held? Its lanes make no attempts then; NULL: none is. */
+    bool (*is_held)(void *ctx, int64_t app);
     /* Endpoint health changed (first failure, recovery, still failing, disable): persisted elsewhere, at leisure. */
     void (*health)(void *ctx, struct deliver_shard *shard, int64_t app, int64_t endpoint, const struct deliver_health *health);
     /* For operational events: "message.attempt.failing" (the 4th failure), "message.attempt.exhausted",
@@ -116,6 +118,13 @@ struct deliver_erasure {
     bool lets_finish; /* what is being sent already is not cut off: its outcome counts */
 };
 void deliver_erase(struct deliver *d, const struct deliver_erasure *list, size_t count, loop_fn done, void *arg);
+
+/* Of organisations that are held (store/held.h): lanes with nothing under way leave memory; *left gets how many still have
+ * something under way, and done(arg) runs on a loop's thread. To be asked again until there are none left, which takes an attempt's
+ * time at most. Any thread; walks the lanes of each shard. */
+void deliver_hold(struct deliver *d, size_t *left, loop_fn done, void *arg);
+/* One is not held any more: `list` (borrowed for the call) is what waits of it in the store. Any thread. */
+void deliver_release(struct deliver *d, const struct store_due_endpoint *list, size_t count);
 
 /* Waits for the first attempt of a delivery: fn runs on `loop` when it is recorded, or at `until_us` (monotonic
  * clock), or when the engine stops; true: delivered. Called from a publish's done(), it cannot miss the attempt.

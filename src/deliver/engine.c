@@ -5,6 +5,7 @@
 #include "deliver/engine_priv.h"
 
 #include "metrics/metrics.h"
+#include "store/held.h"
 
 static const int64_t age_every_us = 5000000;
 static const int64_t stop_check_us = 5000;
@@ -76,6 +77,12 @@ static bool engine_may_send(void *ctx)
     return store_may_deliver(d->o.store);
 }
 
+static bool engine_is_held(void *ctx, int64_t app)
+{
+    const struct deliver *d = ctx;
+    return store_app_is_held(d->o.store, app);
+}
+
 static struct core_app *engine_app(void *ctx, int64_t num)
 {
     struct deliver *d = ctx;
@@ -105,6 +112,7 @@ static struct deliver_shard *make_shard(struct deliver_engine_shard *es, size_t 
                      .app = engine_app,
                      .want_app = deliver_engine_want_app,
                      .may_send = engine_may_send,
+                     .is_held = engine_is_held,
                      .health = deliver_engine_health,
                      .notice = engine_notice,
                      .settled = deliver_engine_settled,

@@ -123,8 +123,10 @@ bool deliver_lane_serve(struct deliver_shard *s, struct deliver_lane *lane)
 {
     bool is_done = true;
     deliver_lane_take_out(s, lane);
+    lane->is_held =
+        s->backend.is_held != NULL && s->backend.is_held(s->backend.ctx, lane->app->num);
     deliver_health_mind(s, lane);
-    if (deliver_view_resolve(s, lane)) {
+    if (!lane->is_held && deliver_view_resolve(s, lane)) {
         lane->is_recheck_due = false;
         deliver_refill_restore_order(s, lane);
         deliver_refill(s, lane);

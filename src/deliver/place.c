@@ -81,7 +81,7 @@ int deliver_lane_slots(const struct deliver_lane *lane)
 static int64_t next_time(const struct deliver_shard *s, const struct deliver_lane *lane)
 {
     int64_t due_us = next_due(s, lane);
-    if (s->is_stopping || due_us == DELIVER_NEVER)
+    if (s->is_stopping || lane->is_held || due_us == DELIVER_NEVER)
         return DELIVER_NEVER;
     if (lane->awaits_app)
         return lane->app->is_wanted ? DELIVER_NEVER : lane->app->retry_at_us;

@@ -62,6 +62,12 @@ void deliver_shard_transformed(struct deliver_shard *s, struct deliver_transform
 /* Configuration changed: whatever was known of it is looked up again, at once. `what`: as core_directory_on_change() has it. */
 void deliver_shard_app_changed(struct deliver_shard *s, int64_t app, int64_t what);
 
+/* Lanes of applications that are held (backend.is_held, which must be there) make no attempts; those with nothing under way go,
+ * and what they held stays in the store. Returns how many are left. */
+size_t deliver_shard_hold(struct deliver_shard *s);
+/* Lanes that are not held any more go on. What waits in the store is told by deliver_shard_backlog(). */
+void deliver_shard_release(struct deliver_shard *s);
+
 /* No new attempts from now on; what is not yet told of endpoints' health is told. */
 void deliver_shard_stop(struct deliver_shard *s);
 /* After stop. Cuts what is under way and gives up recording what the store refuses; these

@@ -100,6 +100,7 @@ struct deliver_lane {
     bool is_recheck_due; /* configuration changed: look at once, whatever the lane waits for */
     bool awaits_app;
     bool is_gone;        /* endpoint or application deleted */
+    bool is_held;        /* its organisation is: nothing of it is served; see hold.c */
     bool is_disabled;    /* by us, until the view says so or otherwise */
     bool was_disabled;   /* as of the last look */
     bool is_ordered;     /* as of the last look; see order.c */

@@ -175,6 +175,10 @@ static void openedx_start(struct chain_call *cc)
                                       .keeps_record = true,
                                       .answered = openedx_answered,
                                       .arg = cc };
+    if (webfilter_sets_is_held(cc->filters.sets, set)) {
+        in.refusal = (struct webfilter_refusal){ "moving", STR("its organisation is being moved") };
+        in.keeps_record = false;
+    }
     json_t *data = NULL, *metadata = NULL;
     read_data(req->call, &data, &metadata, &in.refusal);
     in.data = data;

@@ -12,6 +12,7 @@
 #include "inbound/learn_priv.h"
 #include "sign/sign.h"
 #include "store/cell.h"
+#include "store/held.h"
 
 struct receiving {
     struct inbound *in;
@@ -437,12 +438,23 @@ static void not_here(struct receiving *r)
     http_answer(r->req);
 }
 
+/* The provider sends it again. */
+static void receive_held(struct receiving *r)
+{
+    r->req->refusal = (int)core_refusal_of(RC_BUSY);
+    http_error(r->req, 503, STORE_HELD_CODE, "%s", STORE_HELD_WORDS);
+    http_add_header(r->req, STR("Retry-After"), STR(STORE_HELD_RETRY));
+    http_answer(r->req);
+}
+
 /* Owns the view from here on. */
 static void receive_begin(struct receiving *r)
 {
     int64_t now_us = clock_wall_us(store_clock(r->in->o.store));
     arena_defer(r->req->arena, release_view, r->view);
-    if (!inbound_view_has(r->view, r->hash, now_us)) {
+    if (store_org_is_held(r->in->o.store, r->view->org)) {
+        receive_held(r);
+    } else if (!inbound_view_has(r->view, r->hash, now_us)) {
         inbound_cache_drop(r->in->cache, r->hash);
         not_here(r);
     } else if (http_body_is_packed(r->req->call)) {
@@ -521,9 +533,12 @@ static size_t body_max(const struct receiving *r)
 static void receive_admit(struct receiving *r)
 {
     bool is_here = inbound_view_has(r->view, r->hash, clock_wall_us(store_clock(r->in->o.store)));
+    bool is_held = store_org_is_held(r->in->o.store, r->view->org);
     struct http_admission admission = { .body_max = body_max(r), .owner = (uint64_t)r->view->org };
     inbound_view_unref(r->view);
-    if (is_here)
+    if (is_held)
+        receive_held(r);
+    else if (is_here)
         http_admit(r->req, &admission);
     else
         not_here(r);

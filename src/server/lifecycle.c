@@ -5,6 +5,7 @@
  */
 #include "server/logins_priv.h"
 #include "server/loops_priv.h"
+#include "server/moves_priv.h"
 
 #include "server/cells_priv.h"
 #include "server/clients_priv.h"
@@ -491,6 +492,7 @@ static const struct part {
     { "listeners", server_listen, server_unlisten },
     { "threads", server_threads_start, server_threads_stop },
     { "tasks", start_tasks, stop_tasks },
+    { "moves", server_moves_start, server_moves_stop },
     { "announce", start_announce, stop_announce },
     { "nodes", server_standby_leave, NULL },
 };

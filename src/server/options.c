@@ -74,6 +74,7 @@ struct store_options server_store_options(const struct conf *c)
     o.segment_messages = c->store_segment_messages;
     o.segment_bytes = c->store_segment_bytes;
     o.segment_us = c->store_segment_age;
+    o.cell = (int)c->cell_number;
     o.retention_us = c->store_retention;
     o.idempotency_us = c->store_idempotency;
     o.audit_us = c->audit_keep;

@@ -106,6 +106,7 @@ struct server {
     struct http_router *router, *admin_router;
     char link_address[SERVER_ADDRESS_MAX]; /* of the loops' links, with the real port */
     SSL_CTX *link_tls;                     /* theirs; NULL: there are none */
+    struct server_moves *moves;            /* NULL: there are no cells */
     struct server_standby *standby;        /* NULL: this node has never stood by, or does no more */
     struct http_server *admin; /* the socket in the store's folder, on the first loop */
     struct server_signals *signals;

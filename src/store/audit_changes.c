@@ -472,6 +472,10 @@ enum rc store_audit_flush(struct store_tx *tx)
     struct store_act *act = store_act_now();
     int64_t before = c->audit_rows;
     struct arena a;
+    if (c->is_unaudited) {
+        store_audited_clear(&c->audited);
+        return RC_OK;
+    }
     arena_init(&a);
     enum rc rc = c->audited.is_unreadable ? RC_CORRUPT : RC_OK;
     int64_t more = c->audited.more;

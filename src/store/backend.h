@@ -41,6 +41,7 @@ struct store_backend {
     enum rc (*due_list)(struct store *s, int64_t endpoint, int64_t after_due_us, const struct id *after_message, size_t max, struct store_due *out, size_t *count);
     enum rc (*health)(struct store *s, struct buf *why);
     bool (*may_deliver)(struct store *s); /* NULL: always */
+    bool (*is_settled)(struct store *s, int64_t since_us); /* NULL: always */
     size_t (*nodes)(struct store *s, struct store_node *out, size_t max); /* NULL: there are none */
     void (*announce)(struct store *s, const char *address);               /* NULL: to nobody */
     struct store_lookout *(*lookout_new)(const struct store_options *o);  /* these three: NULL: nobody stands by */

@@ -52,6 +52,7 @@ static enum rc tx_start(struct store_tx *tx, struct store_tx **out)
     if (tx->is_write) {
         tx->config->notes.count = 0;
         tx->config->audit_must = false;
+        tx->config->is_unaudited = tx->config->is_untold = false;
         store_audited_clear(&tx->config->audited);
     }
     enum rc rc = tx_begin(tx);
@@ -117,7 +118,7 @@ enum rc store_commit(struct store_tx *tx)
 {
     struct store_config *c = tx->config;
     struct store_notes notes;
-    notes.count = tx->is_write ? c->notes.count : 0;
+    notes.count = tx->is_write && !c->is_untold ? c->notes.count : 0;
     memcpy(notes.list, c->notes.list, notes.count * sizeof(notes.list[0]));
     enum rc rc = commit_audited(tx);
     bool is_told = rc == RC_OK || (db_is_postgres(tx->db) && db_is_stale(tx->db));
@@ -307,14 +308,15 @@ enum rc store_answer_put(struct store_tx *tx, const uint8_t key[static 16], int6
     enum rc rc = db_run(s);
     if (rc != RC_OK)
         return rc;
-    s = db_prepare(tx->db,
-                   "INSERT INTO answer(key, at, status, body, body_hash) VALUES(?, ?, ?, ?, ?)"
-                   " ON CONFLICT(key) DO UPDATE SET at = excluded.at, status = excluded.status,"
-                   " body = excluded.body, body_hash = excluded.body_hash");
+    s = db_prepare(
+        tx->db, "INSERT INTO answer(key, at, status, body, body_hash, org) VALUES(?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT(key) DO UPDATE SET at = excluded.at, status = excluded.status,"
+                " body = excluded.body, body_hash = excluded.body_hash, org = excluded.org");
     db_bind_blob(s, 1, str_of((const char *)key, 16));
     db_bind_int(s, 2, now_us);
     db_bind_int(s, 3, answer->status);
     db_bind_blob(s, 4, answer->body);
     db_bind_blob(s, 5, str_of((const char *)answer->body_hash, sizeof answer->body_hash));
+    db_bind_int(s, 6, answer->org);
     return db_run(s);
 }

@@ -55,6 +55,7 @@ struct store_answer {
     int status;
     struct str body;
     uint8_t body_hash[16]; /* of the request */
+    int64_t org;           /* whose; 0: nobody's. Written, not read */
 };
 MUST_USE enum rc store_answer_find(struct store_tx *tx, const uint8_t key[static 16],
                                    int64_t not_before_us, struct arena *a,

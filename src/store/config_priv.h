@@ -40,6 +40,8 @@ struct store_config {
     struct store_tx writer;
     struct store_notes notes; /* the writer's, of the transaction under way */
     struct store_audited_changes audited; /* the same */
+    bool is_unaudited;                    /* ... and what it writes is no change: it comes from another cell, or goes there */
+    bool is_untold;                       /* ... and nobody can have it in memory */
     bool audit_must;                      /* ... and see store_audit_must() */
     int64_t audit_rows;                   /* written since the start. The writer's */
     const struct store_time *time;        /* the store's; NULL: not loaded yet, and nothing is audited */

@@ -8,6 +8,17 @@ static const char *const organisation_moving[] = {
     "ALTER TABLE organisation ADD COLUMN moving text COLLATE \"C\" NOT NULL DEFAULT '';", NULL
 };
 
+static const char *const moves[] = {
+    "ALTER TABLE answer ADD COLUMN org bigint NOT NULL DEFAULT 0;",
+    "CREATE INDEX answer_org ON answer(org);",
+    "CREATE TABLE cell_move(org bigint NOT NULL, incoming bigint NOT NULL, made bigint NOT NULL,"
+    " id text COLLATE \"C\" NOT NULL, other text COLLATE \"C\" NOT NULL, step text COLLATE \"C\" NOT NULL,"
+    " words text COLLATE \"C\" NOT NULL DEFAULT '', cancel bigint NOT NULL DEFAULT 0,"
+    " held bigint NOT NULL DEFAULT 0, changed bigint NOT NULL, counts text COLLATE \"C\" NOT NULL DEFAULT '',"
+    " PRIMARY KEY(org, incoming));",
+    NULL
+};
+
 const struct store_migration store_config_migrations[] = {
     { "what is configured",
       "CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
@@ -194,6 +205,15 @@ const struct store_migration store_config_migrations[] = {
       store_config_postgres },
     { "where an organisation moves to",
       "ALTER TABLE organisation ADD COLUMN moving TEXT NOT NULL DEFAULT '';", organisation_moving },
+    /* One row for each organisation that moves or has moved, in either direction; see store/move.h. */
+    { "moves between cells, and whose an answer is",
+      "ALTER TABLE answer ADD COLUMN org INTEGER NOT NULL DEFAULT 0;"
+      "CREATE INDEX answer_org ON answer(org);"
+      "CREATE TABLE cell_move(org INTEGER NOT NULL, incoming INTEGER NOT NULL, made INTEGER NOT NULL,"
+      " id TEXT NOT NULL, other TEXT NOT NULL, step TEXT NOT NULL, words TEXT NOT NULL DEFAULT '',"
+      " cancel INTEGER NOT NULL DEFAULT 0, held INTEGER NOT NULL DEFAULT 0, changed INTEGER NOT NULL,"
+      " counts TEXT NOT NULL DEFAULT '', PRIMARY KEY(org, incoming)) WITHOUT ROWID;",
+      moves },
 };
 const size_t store_config_migration_count = COUNT_OF(store_config_migrations);
 

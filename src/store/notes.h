@@ -32,7 +32,7 @@ struct store_note {
 typedef void (*store_commit_fn)(void *ctx, const struct store_note *notes, size_t count);
 
 /* fn(ctx, notes, count) runs once for each commit that touched anything, with no note twice, on the thread that
- * commits, which is no loop's and holds no transaction. At most 8; register before there are threads. */
+ * commits, which is no loop's and holds no transaction. At most 9, one of which is the store itself; register before there are threads. */
 void store_on_commit(struct store *s, store_commit_fn fn, void *ctx);
 /* Ends it; once threads have ended. */
 void store_off_commit(struct store *s, store_commit_fn fn, void *ctx);

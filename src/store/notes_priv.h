@@ -10,7 +10,7 @@
 enum {
     NOTES_MAX = 128, /* more than that is told as "all" */
     NOTES_OF_APP = 32, /* of one kind and application; more: "all of the application" */
-    COMMIT_LISTENERS_MAX = 8
+    COMMIT_LISTENERS_MAX = 9
 };
 
 struct store_notes {

@@ -2,6 +2,7 @@
  *
  * The facade: what is true of every store, and the way to the backend that keeps the messages.
  */
+#include "store/held_priv.h"
 #include "store/store_priv.h"
 
 #include <stdlib.h>
@@ -37,15 +38,25 @@ static void warn_of_retention(const struct store *s)
 enum rc store_open(const struct store_options *o, struct store **out, struct buf *why)
 {
     enum rc rc = o->backend->open(o, out, why);
-    if (rc == RC_OK)
-        warn_of_retention(*out);
+    if (rc != RC_OK)
+        return rc;
+    warn_of_retention(*out);
+    rc = store_held_open(*out);
+    if (rc != RC_OK) {
+        buf_say(why, "cannot read which organisations are held: %s", rc_name(rc));
+        store_close(*out);
+        *out = NULL;
+    }
     return rc;
 }
 
 void store_close(struct store *s)
 {
-    if (s != NULL)
-        s->backend->close(s);
+    if (s == NULL)
+        return;
+    struct store_held *held = s->held;
+    s->backend->close(s); /* its writers ask who is held until the end */
+    store_held_free(held);
 }
 
 /* --- time --------------------------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@
 struct store;
 
 struct store_backend;
+enum { STORE_CELLS_APART = 255 };
 struct store_options {
     const struct store_backend *backend; /* store/backend.h */
     const char *dir; /* made if missing, mode 0700 */
@@ -38,6 +39,7 @@ struct store_options {
     /* Pages of a write-ahead log: from how many the keeper moves them, the store thread does, and how few the keeper
      * leaves to it. */
     int64_t wal_soft, wal_hard, wal_little;
+    int cell; /* its number: row keys differ between cells with numbers up to STORE_CELLS_APART - 1 */
     int64_t seen_us; /* for how long whoever opens it has seen the database without a gap, if another node had it */
     bool is_server; /* noted in the lock, for others: store_holder() */
     bool is_guest;  /* of a lookout: it only looks, since this node is of another database */

@@ -14,8 +14,11 @@ struct store_lookout {
     const struct store_backend *backend;
 };
 
+struct store_held;
+
 struct store {
     const struct store_backend *backend;
+    struct store_held *held; /* store/held.h; NULL: still opening */
     struct store_options o; /* its clock is time.clock once the store's time is loaded */
     struct store_time time;
     bool is_time_kept; /* it was read, so that it may be written */

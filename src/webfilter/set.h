@@ -110,6 +110,8 @@ MUST_USE enum rc webfilter_sets_load_token(struct webfilter_sets *s, struct str 
  * those who must not refuse. */
 struct webfilter_set *webfilter_sets_last(struct webfilter_sets *s, struct str token,
                                     const struct webfilter_chain_spec **chain);
+/* Is its organisation held (store/held.h)? Any thread. */
+bool webfilter_sets_is_held(const struct webfilter_sets *s, const struct webfilter_set *set);
 /* At the start, before there are loops: reads the sets of applications whose chains have URLs, WEBFILTER_WARM_MAX of
  * them and as many as there is room for. RC_IO, RC_CORRUPT: not all of them. */
 MUST_USE enum rc webfilter_sets_warm(struct webfilter_sets *s);

@@ -10,6 +10,7 @@
 #include "webfilter/set.h"
 
 #include "store/application.h"
+#include "store/held.h"
 #include "store/notes.h"
 
 struct entry {
@@ -322,6 +323,11 @@ static void sets_change(struct webfilter_sets *s, int64_t app)
     else if (rc == RC_NOT_FOUND)
         sets_forget(s, app);
     /* else the one before stays, for webfilter_sets_last() */
+}
+
+bool webfilter_sets_is_held(const struct webfilter_sets *s, const struct webfilter_set *set)
+{
+    return store_app_is_held(s->store, set->app);
 }
 
 /* Nobody says which applications changed: each set is read again when it is next used. */

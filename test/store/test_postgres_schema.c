@@ -12,6 +12,8 @@
 #include <stdio.h>
 
 #include "postgres.h"
+#include "store/migrations_priv.h"
+#include "store/move/config_priv.h"
 #include "store/postgres/schema_priv.h"
 
 static char *url;
@@ -259,6 +261,34 @@ static void an_answer_that_does_not_come_ends_the_connection(void **state)
     store_postgres_conn_close(&c);
 }
 
+/* What nobody's row is in, or what a move writes by itself. */
+static bool stays(struct str table)
+{
+    return str_eq(table, STR("migration")) || str_eq(table, STR("organisation")) ||
+           str_eq(table, STR("cell_move"));
+}
+
+static void each_table_of_the_configuration_moves_along_or_is_known_to_stay(void **state)
+{
+    struct db *db = NULL;
+    enum rc rc;
+    (void)state;
+    assert_int_equal(db_connect(url, NULL, &db, NULL), RC_OK);
+    assert_int_equal(store_migrate(db, store_config_migrations, store_config_migration_count,
+                                   clock_system(), "test", NULL),
+                     RC_OK);
+    struct db_stmt *s =
+        db_prepare(db, "SELECT CAST(relname AS text) FROM pg_class WHERE relkind = 'r'"
+                       " AND relnamespace = CAST(current_schema() AS regnamespace)");
+    while (db_step(s, &rc)) {
+        struct str table = db_borrow(s, 0);
+        if (!stays(table) && !store_move_config_knows(table))
+            fail_msg("%.*s: should store/move/config.c take it along?", STR_ARGS(table));
+    }
+    assert_int_equal(rc, RC_OK);
+    db_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +303,8 @@ int main(void)
         cmocka_unit_test_setup(a_failure_that_is_read_early_leaves_its_connection_usable,
                                empty_database),
         cmocka_unit_test_setup(an_answer_that_does_not_come_ends_the_connection, empty_database),
+        cmocka_unit_test_setup(each_table_of_the_configuration_moves_along_or_is_known_to_stay,
+                               empty_database),
     };
     if (!postgres_is_there())
         return postgres_skip();

@@ -9,6 +9,7 @@
 #include "api/kit/mistakes.h"
 #include "api/kit/seek.h"
 #include "api/kit/uses.h"
+#include "store/held.h"
 
 struct loop *api_loop(struct api *api)
 {
@@ -56,6 +57,17 @@ bool api_allowed(struct http_request *req, const struct access_identity *who)
     return false;
 }
 
+/* False: answered. */
+static bool is_served(struct http_request *req, const struct access_identity *who)
+{
+    const struct api *api = req->ctx;
+    if (!store_org_is_held(api->o.store, who->org))
+        return true;
+    http_error(req, 503, STORE_HELD_CODE, "%s", STORE_HELD_WORDS);
+    http_add_header(req, STR("Retry-After"), STR(STORE_HELD_RETRY));
+    return false;
+}
+
 /* What a cookie brings is for this server's own page and for nobody's cache. */
 static void keep_private(struct http_request *req, const struct access_proof *proof)
 {
@@ -77,6 +89,8 @@ enum rc api_authorize_cached(struct http_request *req, struct access_identity **
     if (rc != RC_OK)
         return rc;
     arena_defer(req->arena, context_release, *out);
+    if (!is_served(req, *out))
+        return RC_DENIED;
     api_note_use(req, *out);
     return api_allowed(req, *out) ? RC_OK : RC_DENIED;
 }
@@ -105,6 +119,8 @@ bool api_authorize(struct http_request *req, struct access_identity **out)
     if (rc != RC_OK)
         return false;
     arena_defer(req->arena, context_release, who);
+    if (!is_served(req, who))
+        return false;
     api_act_is(req, who);
     access_session_touch(api->o.access, who);
     api_note_use(req, who);
@@ -310,6 +326,10 @@ bool api_tx_write(struct api_ctx *c)
     if (!api_ok(c, store_write(c->api->o.store, &c->tx)))
         return false;
     c->is_writing = true;
+    if (c->who != NULL && !is_served(c->req, c->who)) { /* held since it was let in */
+        api_tx_end(c);
+        return false;
+    }
     if (c->req->call->head->method != HTTP_POST || c->who == NULL)
         return true;
     c->has_key = api_idempotency_key(c->req->call, c->who, c->key, c->body_hash);
@@ -324,7 +344,9 @@ static enum rc put_answer(struct api_ctx *c)
     const struct http_reply *reply = &c->req->reply;
     struct buf *sealed = api_buf(c, API_REPLY_MAX + 1024);
     enum rc rc = sign_seal(c->api->o.vault, answer_context(c), reply->body, sealed);
-    struct store_answer answer = { .status = reply->status, .body = buf_str(sealed) };
+    struct store_answer answer = { .status = reply->status,
+                                   .body = buf_str(sealed),
+                                   .org = c->who->org };
     memcpy(answer.body_hash, c->body_hash, sizeof(c->body_hash));
     return rc == RC_OK ? store_answer_put(c->tx, c->key, c->own_us, &answer) : rc;
 }

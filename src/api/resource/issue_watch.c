@@ -8,6 +8,8 @@
  */
 #include "api/resource/issue_priv.h"
 
+#include "store/held.h"
+
 #include <stdlib.h>
 
 static const int64_t soon_us = 200000; /* when the workers are busy */
@@ -331,7 +333,8 @@ static void watch_all(struct api *api)
         store_end(tx);
     }
     for (size_t i = 0; rc == RC_OK && i < count && !atomic_load(&api->watch->stopping); i++) {
-        enum rc looked = api_watch_look(api, orgs[i]);
+        enum rc looked =
+            store_org_is_held(api->o.store, orgs[i]) ? RC_OK : api_watch_look(api, orgs[i]);
         if (looked != RC_OK)
             LOG(API_WATCH_FAILED, F_TEXT("rc", rc_name(looked)));
     }

@@ -7,6 +7,7 @@
 
 #include "api/resource/task_kinds_priv.h"
 #include "stats/live.h"
+#include "store/held.h"
 
 static const int64_t second_us = 1000000;
 
@@ -53,13 +54,14 @@ static void task_run_show(struct api *api, const struct store_task *t)
                                                          .at_us = t->updated_us });
 }
 
+/* A step of a task whose organisation is held since counts for nothing: it is done again where the task goes on. */
 static enum rc task_run_save(struct api *api, const struct store_task *t)
 {
     struct store_tx *tx = NULL;
     enum rc rc = store_write(api->o.store, &tx);
     if (rc != RC_OK)
         return rc;
-    rc = store_task_update(tx, t);
+    rc = store_org_is_held(api->o.store, t->org) ? RC_BUSY : store_task_update(tx, t);
     return store_finish(tx, rc);
 }
 
@@ -171,7 +173,8 @@ static bool step_once(struct api *api, int64_t num, int64_t *wait_us)
     enum rc rc = task_run_load(api, num, &a, &t);
     if (rc != RC_OK) {
         more = rc != RC_NOT_FOUND && rc != RC_CORRUPT;
-    } else if (str_eq(t.status, STR("running")) && t.hold != STORE_TASK_PAUSED) {
+    } else if (str_eq(t.status, STR("running")) && t.hold != STORE_TASK_PAUSED &&
+               !store_org_is_held(api->o.store, t.org)) {
         rc = do_step(&s, &saved);
         /* A step that could not be saved is done again: it is safe to repeat. */
         more = saved != RC_OK || str_eq(t.status, STR("running"));
@@ -326,12 +329,15 @@ void api_tasks_fini(struct api *api)
     xfree(api->tasks);
 }
 
-void api_tasks_start(struct api *api)
+enum rc api_tasks_start(struct api *api)
 {
     struct runner *r = XNEW(struct runner);
     r->api = api;
     r->job = (struct work_job){ .fn = resume_all, .arg = r };
-    MUST(work_submit(api->o.pool, &r->job) == RC_OK); /* the first job there is */
+    enum rc rc = work_submit(api->o.pool, &r->job);
+    if (rc != RC_OK)
+        xfree(r);
+    return rc;
 }
 
 void api_tasks_stop(struct api *api)

@@ -11,6 +11,7 @@
  */
 #include "store/postgres/accept_priv.h"
 
+#include "store/held.h"
 #include "store/judge_priv.h"
 #include "store/postgres/accept_rows_priv.h"
 #include "store/postgres/confirmed_priv.h"
@@ -328,23 +329,30 @@ static void run_group(void *arg, struct store_job *jobs)
 
 /* --- the thread ------------------------------------------------------------------------------------- */
 
-/* Takes out what PostgreSQL cannot keep; the rest. */
-static struct store_job *without_unfit(struct accept *a, struct store_job *jobs)
+/* What PostgreSQL cannot keep is refused, and what has come too late: its organisation is held. */
+static enum rc accept_judge(struct store_postgres *s, struct store_job *job)
 {
-    struct store_job *fit = NULL, **end = &fit;
-    for (struct store_job *job = jobs, *next; job != NULL; job = next) {
-        next = postgres_job(job)->next;
-        postgres_job(job)->next = NULL;
-        if (postgres_job(job)->kind == STORE_JOB_PUBLISH &&
-            !store_postgres_accept_fits(CONTAINER_OF(job, struct store_publish, job))) {
-            job->rc = RC_INVALID;
-            store_postgres_group_hand_back(a->store, job);
-            continue;
-        }
-        *end = job;
-        end = &postgres_job(job)->next;
+    const struct store_publish *p = CONTAINER_OF(job, struct store_publish, job);
+    switch (postgres_job(job)->kind) {
+    case STORE_JOB_PUBLISH:
+        if (!store_postgres_accept_fits(p))
+            return RC_INVALID;
+        return store_org_is_held(&s->base, p->message->org) ? RC_BUSY : RC_OK;
+    case STORE_JOB_RECORD: {
+        const struct store_request *r = CONTAINER_OF(job, struct store_record, job)->request;
+        return store_app_is_held(&s->base, r->app) ? RC_BUSY : RC_OK;
     }
-    return fit;
+    case STORE_JOB_FILTER_RUN: {
+        const struct store_filter_run *r =
+            &CONTAINER_OF(job, struct store_filter_run_job, job)->run;
+        return store_app_is_held(&s->base, r->app) ? RC_BUSY : RC_OK;
+    }
+    case STORE_JOB_OUTCOME:
+    case STORE_JOB_REQUEUE:
+    case STORE_JOB_EXPUNGE:
+    case STORE_JOB_KINDS: break;
+    }
+    return RC_OK;
 }
 
 static void accept_run(void *arg)
@@ -361,7 +369,7 @@ static void accept_run(void *arg)
         if (jobs == NULL && store_postgres_queue_is_stopping(a->writer))
             break;
         if (jobs != NULL)
-            jobs = without_unfit(a, jobs);
+            jobs = store_postgres_group_without(a->writer, jobs, accept_judge);
         if (jobs == NULL)
             continue;
         activity_begin("commits a group", STR_NONE);

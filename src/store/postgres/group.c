@@ -108,3 +108,23 @@ void store_postgres_group_hand_back(struct store_postgres *s, struct store_job *
     }
     store_places_post(&places);
 }
+
+struct store_job *store_postgres_group_without(struct postgres_writer *w, struct store_job *jobs,
+                                               enum rc (*judge)(struct store_postgres *s,
+                                                                struct store_job *job))
+{
+    struct store_job *fit = NULL, **end = &fit;
+    for (struct store_job *job = jobs, *next; job != NULL; job = next) {
+        next = postgres_job(job)->next;
+        postgres_job(job)->next = NULL;
+        enum rc rc = judge(w->store, job);
+        if (rc != RC_OK) {
+            job->rc = rc;
+            store_postgres_group_hand_back(w->store, job);
+            continue;
+        }
+        *end = job;
+        end = &postgres_job(job)->next;
+    }
+    return fit;
+}

@@ -24,6 +24,9 @@ void store_postgres_group_apart(struct postgres_writer *w, struct store_job *job
  * a standby, and one that comes after it has to write to wait for that. */
 void store_postgres_group_mark(struct store_postgres *s, struct postgres_conn *c, int64_t k);
 
+/* Hands back those of which `judge` says anything but RC_OK; the rest. */
+struct store_job *store_postgres_group_without(struct postgres_writer *w, struct store_job *jobs,
+                                               enum rc (*judge)(struct store_postgres *s, struct store_job *job));
 /* Tells the watcher of those with RC_OK, then hands back all of them. */
 void store_postgres_group_hand_back(struct store_postgres *s, struct store_job *jobs);
 void store_postgres_group_count(struct store_job *jobs, int64_t began_us);

@@ -120,7 +120,7 @@ static enum rc find_slot(struct store_postgres *s, int *slot, struct postgres_le
         NULL, &r);
     if (rc != RC_OK)
         return rc;
-    *slot = 1;
+    *slot = 1 + s->base.o.cell % STORE_CELLS_APART; /* else two cells would make the same keys */
     *left = (struct postgres_left){ 0 };
     if (PQntuples(r) > 0) {
         *slot = (int)store_postgres_int(r, 0, 0);

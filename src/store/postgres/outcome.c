@@ -267,6 +267,8 @@ static void outcome_run(void *arg)
             break;
         activity_begin("records a group", STR_NONE);
         if (jobs != NULL)
+            jobs = store_postgres_group_without(w->writer, jobs, store_postgres_outcome_may);
+        if (jobs != NULL)
             run_group(w, jobs);
         if (clock_mono_us(clock_system()) >= spill_us) {
             spill_round(w);

@@ -4,6 +4,7 @@
  */
 #include "store/postgres/outcome_jobs_priv.h"
 
+#include "store/held.h"
 #include "store/rows_priv.h"
 
 static struct store_outcome *outcome_of_job(struct store_job *job)
@@ -29,6 +30,16 @@ static enum store_job_kind kind_of_job(struct store_job *job)
 bool store_postgres_outcome_is_by_hand(struct store_job *job)
 {
     return kind_of_job(job) != STORE_JOB_OUTCOME;
+}
+
+enum rc store_postgres_outcome_may(struct store_postgres *s, struct store_job *job)
+{
+    int64_t app = 0;
+    if (kind_of_job(job) == STORE_JOB_REQUEUE)
+        app = requeue_of_job(job)->app;
+    else if (kind_of_job(job) == STORE_JOB_EXPUNGE)
+        app = expunge_of_job(job)->app;
+    return app != 0 && store_app_is_held(&s->base, app) ? RC_BUSY : RC_OK;
 }
 
 /* --- reading ---------------------------------------------------------------------------------------- */

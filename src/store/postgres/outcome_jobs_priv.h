@@ -15,6 +15,8 @@ struct outcome_group {
 
 /* Is it done by hand? Such a job waits for somebody, and is refused when the database does not answer. */
 bool store_postgres_outcome_is_by_hand(struct store_job *job);
+/* RC_BUSY: it is done by hand, and its organisation is held by now: what is under way is all that is still recorded. */
+enum rc store_postgres_outcome_may(struct store_postgres *s, struct store_job *job);
 /* What has to be read for it. */
 void store_postgres_outcome_want(struct outcome_group *g, struct store_job *job);
 /* Erases; other jobs: nothing. Sends one statement for each that does, whose answer store_postgres_outcome_erased() takes. */

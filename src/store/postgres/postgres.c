@@ -76,6 +76,17 @@ static enum rc submit_publishes(struct store *store, struct store_publish **list
                                     s->base.o.queue_max);
 }
 
+/* Young deliveries are in memory only: they are written down at the next round of the outcomes. */
+static bool is_settled(struct store *store, int64_t since_us)
+{
+    struct store_postgres *s = store_postgres_of(store);
+    if (atomic_load(&s->spill_until_us) < since_us)
+        atomic_store(&s->spill_until_us, since_us);
+    return store_postgres_queue_is_past(&s->accepts, since_us) &&
+           store_postgres_queue_is_past(&s->outcomes, since_us) &&
+           store_postgres_young_is_past(&s->young, since_us);
+}
+
 static void hear_retention(struct store *store)
 {
     store_postgres_keeper_ask(store_postgres_of(store));
@@ -299,6 +310,7 @@ const struct store_backend store_postgres_backend = {
     .due_list = store_postgres_due_list,
     .health = store_postgres_health,
     .may_deliver = store_postgres_may_deliver,
+    .is_settled = is_settled,
     .stats = store_postgres_stats,
     .pieces = store_postgres_pieces,
     .filter_run_get = store_postgres_filter_run_get,

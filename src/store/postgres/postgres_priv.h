@@ -90,6 +90,7 @@ struct postgres_writer {
     struct store_job *first, *last;
     size_t count; /* that wait */
     size_t taken; /* of the group under way, until the next one is asked for */
+    int64_t taken_us; /* when it was taken; monotonic; 0: there is none */
     bool is_idle, is_stopping;
     struct thread *thread; /* NULL: not started */
 };
@@ -148,6 +149,7 @@ struct store_postgres {
     int64_t bucket_since_us; /* store_clock(); keeper */
 
     struct postgres_young young;
+    _Atomic int64_t spill_until_us; /* what was accepted until then is written to `waiting` however young it is; monotonic */
     struct postgres_counted counted;
     _Atomic int64_t waiting; /* rows in `waiting`: an estimate */
 

@@ -113,6 +113,7 @@ struct store_job *store_postgres_queue_take(struct postgres_writer *w, size_t ma
     size_t count;
     mutex_lock(&w->lock);
     w->taken = 0; /* they were handed back */
+    w->taken_us = 0;
     while (w->first == NULL && !w->is_stopping && clock_mono_us(clock_system()) < until_us) {
         w->is_idle = true;
         (void)cond_wait_until(&w->wake, &w->lock, until_us);
@@ -127,6 +128,7 @@ struct store_job *store_postgres_queue_take(struct postgres_writer *w, size_t ma
             w->last = NULL;
         w->count -= count;
         w->taken = count;
+        w->taken_us = clock_mono_us(clock_system());
     }
     mutex_unlock(&w->lock);
     return first;
@@ -159,6 +161,14 @@ void store_postgres_queue_stop(struct postgres_writer *w)
     cond_signal(&w->wake);
     thread_join(w->thread);
     w->thread = NULL;
+}
+
+bool store_postgres_queue_is_past(struct postgres_writer *w, int64_t since_us)
+{
+    mutex_lock(&w->lock);
+    bool is_past = w->taken_us == 0 || w->taken_us > since_us;
+    mutex_unlock(&w->lock);
+    return is_past;
 }
 
 size_t store_postgres_queue_count(struct postgres_writer *w)

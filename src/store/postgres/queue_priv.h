@@ -18,4 +18,6 @@ struct store_job *store_postgres_queue_take(struct postgres_writer *w, size_t ma
 void store_postgres_queue_pause(struct postgres_writer *w, int64_t pause_us);
 bool store_postgres_queue_is_stopping(struct postgres_writer *w);
 void store_postgres_queue_stop(struct postgres_writer *w); /* the thread is to end when all is written; joins it */
+/* Is no group under way that was taken before `since_us` (monotonic)? */
+bool store_postgres_queue_is_past(struct postgres_writer *w, int64_t since_us);
 size_t store_postgres_queue_count(struct postgres_writer *w); /* that were not handed back yet */

@@ -235,6 +235,18 @@ static void slice_around(struct store_postgres *s, int64_t k, int64_t *first_k, 
         *end_k = after_first;
 }
 
+/* What of it no neighbor has. */
+static void fit_between(struct store_postgres *s, int64_t k, int64_t *first_k, int64_t *end_k)
+{
+    mutex_lock(&s->segments_lock);
+    size_t at = place_of(s, k);
+    if (at > 0 && *first_k < s->segments[at - 1]->end_k)
+        *first_k = s->segments[at - 1]->end_k;
+    if (at<s->segment_count && * end_k> s->segments[at]->first_k)
+        *end_k = s->segments[at]->first_k;
+    mutex_unlock(&s->segments_lock);
+}
+
 enum rc store_postgres_segments_cover(struct store_postgres *s, int64_t k)
 {
     int64_t first_k, end_k;
@@ -249,6 +261,21 @@ enum rc store_postgres_segments_cover(struct store_postgres *s, int64_t k)
         }
         mutex_unlock(&s->make_lock);
     }
+    store_postgres_segment_unref(seg);
+    return rc;
+}
+
+enum rc store_postgres_segments_cover_as(struct store_postgres *s, int64_t k, int64_t first_k,
+                                         int64_t end_k)
+{
+    enum rc rc = RC_OK;
+    mutex_lock(&s->make_lock);
+    struct postgres_segment *seg = store_postgres_segment_of(s, k);
+    if (seg == NULL) {
+        fit_between(s, k, &first_k, &end_k);
+        rc = make_segment(s, first_k, end_k);
+    }
+    mutex_unlock(&s->make_lock);
     store_postgres_segment_unref(seg);
     return rc;
 }

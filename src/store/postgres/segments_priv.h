@@ -20,6 +20,8 @@ void store_postgres_segments_fini(struct store_postgres *s);
 MUST_USE enum rc store_postgres_segments_load(struct store_postgres *s, struct buf *why);
 /* Sees to it that there is one for the key. Blocks; any thread but loops. */
 MUST_USE enum rc store_postgres_segments_cover(struct store_postgres *s, int64_t k);
+/* The same; a new one has first_k <= k < end_k, but for what others have of that. For rows that come from elsewhere. */
+MUST_USE enum rc store_postgres_segments_cover_as(struct store_postgres *s, int64_t k, int64_t first_k, int64_t end_k);
 /* Makes tables again that somebody has removed by hand. */
 MUST_USE enum rc store_postgres_segments_mend(struct store_postgres *s);
 /* Takes it off the list; store_postgres_segments_clear() drops its tables. */

@@ -56,6 +56,9 @@ enum rc store_postgres_spill_finish(struct spill *p, struct postgres_conn *c)
 enum rc store_postgres_spill_old(struct spill *p, struct postgres_conn *c, bool *more)
 {
     int64_t before_us = clock_mono_us(clock_system()) - POSTGRES_YOUNG_US;
+    int64_t until_us = atomic_load(&p->store->spill_until_us);
+    if (before_us < until_us)
+        before_us = until_us;
     *more = false;
     enum rc rc = store_postgres_spill_finish(p, c);
     if (rc != RC_OK)

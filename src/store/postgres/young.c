@@ -166,6 +166,15 @@ size_t store_postgres_young_count(struct postgres_young *y)
     return count;
 }
 
+bool store_postgres_young_is_past(struct postgres_young *y, int64_t since_us)
+{
+    mutex_lock(&y->lock);
+    bool is_past =
+        y->unknown_k == INT64_MAX && (y->oldest == NULL || y->oldest->since_us >= since_us);
+    mutex_unlock(&y->lock);
+    return is_past;
+}
+
 size_t store_postgres_young_old(struct postgres_young *y, int64_t before_us, size_t keep,
                                 struct postgres_young_row *out, size_t max)
 {

@@ -51,6 +51,8 @@ void store_postgres_young_remove(struct postgres_young *y, const struct id *mess
 bool store_postgres_young_find(struct postgres_young *y, const struct id *message, int64_t endpoint,
                                struct postgres_young_row *out);
 size_t store_postgres_young_count(struct postgres_young *y);
+/* Are there none from before `since_us` (monotonic), and no groups of which nobody knows whether they were written? */
+bool store_postgres_young_is_past(struct postgres_young *y, int64_t since_us);
 
 /* Moves the cursor as far as it may go, at most to `limit_k`, and returns it. */
 int64_t store_postgres_young_cursor(struct postgres_young *y, int64_t limit_k);
