@@ -25,7 +25,8 @@ struct sqlite {
     atomic_bool *sync_failed; /* see db_options; never NULL */
     atomic_bool own_sync_failed;
     bool is_for_writing;
-    bool was_short; /* the last call failed for want of a descriptor */
+    bool was_short;      /* the last call failed for want of a descriptor */
+    bool was_unreadable; /* the last call failed by a read that the device refused */
 };
 
 static const char no_descriptor[] = "the server has too many files open (LimitNOFILE)";
@@ -94,9 +95,38 @@ static bool was_opened_without_cause(sqlite3 *handle)
            may_be_written(sqlite3_filename_wal(path));
 }
 
+/* True: the last read or write of the file that failed did so by an error of the device. That is then forgotten, unless the
+ * device still fails: a read past the end is SQLite's only call that resets it. Damage met next is told at the second call. */
+static bool take_disk_error(sqlite3 *handle, int pointer)
+{
+    sqlite3_file *file = NULL;
+    int error = 0;
+    char byte;
+    if (sqlite3_file_control(handle, "main", pointer, &file) != SQLITE_OK || file == NULL ||
+        file->pMethods == NULL ||
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) != SQLITE_OK)
+        return false;
+    if (error != EIO && error != ENXIO && error != ERANGE)
+        return false;
+    (void)file->pMethods->xRead(file, &byte, 1, INT64_MAX / 2);
+    return true;
+}
+
+/* SQLite calls a file corrupt when the device cannot read it, though it may read well a moment later. */
+static bool is_disk_error(sqlite3 *handle, int code)
+{
+    if ((code & 0xff) != SQLITE_CORRUPT && (code & 0xff) != SQLITE_IOERR)
+        return false;
+    bool is_of_file = take_disk_error(handle, SQLITE_FCNTL_FILE_POINTER);
+    return take_disk_error(handle, SQLITE_FCNTL_JOURNAL_POINTER) || is_of_file;
+}
+
 static enum rc rc_of_call(struct sqlite *db, int code)
 {
     bool is_readonly = (code & 0xff) == SQLITE_READONLY;
+    db->was_unreadable = is_disk_error(db->handle, code) && (code & 0xff) == SQLITE_CORRUPT;
+    if (db->was_unreadable)
+        return RC_IO;
     if (is_readonly)
         db->base.is_stale = true;
     db->was_short = lacks_descriptors(db->handle, code) ||
@@ -227,6 +257,8 @@ static const char *sqlite_error(struct db *any)
     const struct sqlite *db = sqlite_of(any);
     if (db->was_short)
         return no_descriptor;
+    if (db->was_unreadable)
+        return "disk I/O error";
     return db->handle == NULL ? "cannot open" : sqlite3_errmsg(db->handle);
 }
 

@@ -304,6 +304,77 @@ static void a_checkpoint_empties_the_log(void **state)
     (void)close(fd);
 }
 
+static bool reads_fail;
+
+static ssize_t read_or_fail(int fd, void *out, size_t len, off_t offset)
+{
+    if (!reads_fail)
+        return pread(fd, out, len, offset);
+    errno = EIO;
+    return -1;
+}
+
+static void make_reads_fail(bool fail)
+{
+    static const char *const calls[] = { "pread", "pread64" };
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    reads_fail = fail;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(
+            vfs->xSetSystemCall(vfs, calls[i], fail ? (sqlite3_syscall_ptr)read_or_fail : NULL),
+            SQLITE_OK);
+}
+
+static enum rc try_count(struct db *db)
+{
+    enum rc rc;
+    struct db_stmt *s = db_prepare(db, "SELECT count(*) FROM t");
+    if (db_step(s, &rc))
+        db_reset(s);
+    return rc;
+}
+
+static void a_disk_that_cannot_be_read_for_a_while_does_not_make_data_damaged(void **state)
+{
+    struct fixture *f = *state;
+    int64_t left;
+    for (int is_moved = 0; is_moved < 2; is_moved++) { /* read from the log, and from the file */
+        struct db *reader;
+        assert_int_equal(put(f->db, is_moved, STR_NONE, STR("x")), RC_OK);
+        if (is_moved)
+            assert_int_equal(db_checkpoint(f->db, true, &left), RC_OK);
+        assert_int_equal(db_open(f->path, DB_READ, &options, &reader, NULL), RC_OK);
+        make_reads_fail(true);
+        assert_int_equal(try_count(reader), RC_IO);
+        assert_non_null(strstr(db_error(reader), "I/O"));
+        make_reads_fail(false);
+        assert_int_equal(try_count(reader), RC_OK);
+        db_close(reader);
+    }
+}
+
+static void damage_is_told_even_after_the_disk_could_not_be_read(void **state)
+{
+    struct fixture *f = *state;
+    struct db *reader;
+    char garbage[8192];
+    int64_t left;
+    memset(garbage, 0x5a, sizeof garbage);
+    assert_int_equal(put(f->db, 1, STR_NONE, STR("x")), RC_OK);
+    assert_int_equal(db_checkpoint(f->db, true, &left), RC_OK);
+    assert_int_equal(db_open(f->path, DB_READ, &options, &reader, NULL), RC_OK);
+    make_reads_fail(true);
+    assert_int_equal(try_count(reader), RC_IO);
+    make_reads_fail(false);
+    int fd = open(f->path, O_WRONLY);
+    for (int page = 1; page < 3; page++)
+        assert_int_equal(pwrite(fd, garbage, sizeof garbage, (off_t)page * 8192), 8192);
+    (void)close(fd);
+    (void)try_count(reader); /* may still be put down to the disk */
+    assert_int_equal(try_count(reader), RC_CORRUPT);
+    db_close(reader);
+}
+
 static void a_connection_that_could_not_be_made_has_words_too(void **state)
 {
     (void)state;
@@ -328,6 +399,8 @@ int main(void)
         T(a_log_opened_without_a_descriptor_to_spare_does_not_blame_the_disk),
         T(a_file_opened_without_a_descriptor_to_spare_does_not_blame_the_disk),
         T(a_checkpoint_empties_the_log),
+        T(a_disk_that_cannot_be_read_for_a_while_does_not_make_data_damaged),
+        T(damage_is_told_even_after_the_disk_could_not_be_read),
         T(a_connection_that_could_not_be_made_has_words_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
