@@ -242,7 +242,7 @@ static void fit_between(struct store_postgres *s, int64_t k, int64_t *first_k, i
     size_t at = place_of(s, k);
     if (at > 0 && *first_k < s->segments[at - 1]->end_k)
         *first_k = s->segments[at - 1]->end_k;
-    if (at<s->segment_count && * end_k> s->segments[at]->first_k)
+    if (at < s->segment_count && s->segments[at]->first_k < *end_k)
         *end_k = s->segments[at]->first_k;
     mutex_unlock(&s->segments_lock);
 }
