@@ -10,7 +10,8 @@ struct core_app *core_app_new(void)
     struct core_app *app = XNEW(struct core_app);
     arena_init_small(&app->_arena);
     atomic_init(&app->_refs, 1);
-    atomic_init(&app->_paced_until_us, 0);
+    atomic_init(&app->_let_until_us, 0);
+    atomic_init(&app->_begun_until_us, 0);
     app->fresh_until_us = INT64_MAX;
     return app;
 }
@@ -61,8 +62,10 @@ void core_app_take_endpoints(struct core_app *app, const struct core_app *of)
     app->has_filters = of->has_filters;
     app->endpoint_count = of->endpoint_count;
     app->fresh_until_us = of->fresh_until_us;
-    atomic_init(&app->_paced_until_us,
-                atomic_load_explicit(&of->_paced_until_us, memory_order_relaxed));
+    atomic_init(&app->_let_until_us,
+                atomic_load_explicit(&of->_let_until_us, memory_order_relaxed));
+    atomic_init(&app->_begun_until_us,
+                atomic_load_explicit(&of->_begun_until_us, memory_order_relaxed));
 }
 
 /* --- where an endpoint stands ------------------------------------------------------------------- */

@@ -13,7 +13,8 @@
 
 struct core_app {
     atomic_int _refs;
-    atomic_llong _paced_until_us;  /* deliver's: where the application's own throttle stands */
+    atomic_llong _let_until_us;    /* deliver's: where the application's own throttle stands for what is taken up */
+    atomic_llong _begun_until_us;  /* ... and for attempts that begin */
     int64_t fresh_until_us;        /* of the endpoint that has to be read again first */
     int64_t num, org;
     struct str id, uid;

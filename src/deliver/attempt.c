@@ -15,13 +15,13 @@
 #include "deliver/park_priv.h"
 #include "deliver/place_priv.h"
 #include "deliver/stuck_priv.h"
+#include "deliver/throttle_priv.h"
 #include "deliver/view_priv.h"
 #include "deliver/wake_priv.h"
 
 #include "metrics/metrics.h"
 
 static const int64_t again_us = DELIVER_SECOND_US;
-enum { NOTICE_FAILURES = 4 };
 
 /* --- the pool and the lists ------------------------------------------------------------------- */
 
@@ -173,22 +173,6 @@ bool deliver_attempt_has_room(const struct deliver_shard *s)
 
 /* --- recording -------------------------------------------------------------------------------- */
 
-static void tell_notices(struct deliver_shard *s, const struct store_outcome *o)
-{
-    const char *what = NULL;
-    if (!o->has_attempt)
-        return;
-    if (o->success && o->attempt_count > NOTICE_FAILURES)
-        what = "message.attempt.recovered";
-    else if (o->to == STORE_FAILED &&
-             (o->trigger == STORE_SCHEDULED || o->reason == STORE_REASON_EXHAUSTED))
-        what = "message.attempt.exhausted";
-    else if (o->to == STORE_SENDING && o->attempt_count == NOTICE_FAILURES)
-        what = "message.attempt.failing";
-    if (what != NULL)
-        s->backend.notice(s->backend.ctx, what, o);
-}
-
 static void attempt_settle(struct deliver_shard *s, struct deliver_attempt *a)
 {
     const struct store_outcome *o = &a->outcome;
@@ -202,7 +186,7 @@ static void attempt_settle(struct deliver_shard *s, struct deliver_attempt *a)
     else
         deliver_backlog_finished(s, item);
     if (o->job.rc == RC_OK)
-        tell_notices(s, o);
+        deliver_outcome_tell_notices(s, o);
     if (s->backend.settled != NULL)
         s->backend.settled(s->backend.ctx, o);
     s->recording--;
@@ -332,13 +316,22 @@ static bool take_content(struct deliver_attempt *a, const struct deliver_transfo
     return true;
 }
 
-/* The lane's endpoint is known, and the payload is here. Takes `t`. */
-static void attempt_start(struct deliver_shard *s, struct deliver_item *item,
+/* Others that were held up have begun just now. Once more, with what is ready, and with no other place. */
+static void wait_to_begin(struct deliver_shard *s, struct deliver_item *item,
+                          struct deliver_transform *t)
+{
+    item->has_place = true;
+    item->transform = t;
+    wait_again(s, item);
+}
+
+static void attempt_begin(struct deliver_shard *s, struct deliver_item *item,
                           struct deliver_transform *t)
 {
     struct deliver_lane *lane = item->lane;
     const struct core_endpoint *ep = lane->ep;
     struct deliver_attempt *a = attempt_take(s, item, ep->kind);
+    item->has_place = false;
     a->view = core_app_ref(lane->app->view);
     a->ep = core_endpoint_ref(ep);
     a->transform = t;
@@ -363,15 +356,37 @@ static void attempt_start(struct deliver_shard *s, struct deliver_item *item,
                     STR("the endpoint's settings cannot be read; see the server's log"));
 }
 
+/* The lane's endpoint is known, and the payload is here. Takes `t`. */
+static void attempt_start(struct deliver_shard *s, struct deliver_item *item,
+                          struct deliver_transform *t)
+{
+    if (deliver_throttle_begin(s, item->lane))
+        attempt_begin(s, item, t);
+    else
+        wait_to_begin(s, item, t);
+}
+
+/* What the endpoint's transform made of it while it waited to begin; NULL: nothing, or it was another transform. */
+static struct deliver_transform *take_transformed(struct deliver_item *item)
+{
+    struct deliver_transform *t = item->transform;
+    item->transform = NULL;
+    if (t == NULL || str_eq(t->ep->transform, item->lane->ep->transform))
+        return t;
+    deliver_transform_free(t);
+    return NULL;
+}
+
 /* Straight away, or by way of the endpoint's transform. */
 static void start_or_transform(struct deliver_shard *s, struct deliver_item *item)
 {
     const struct core_endpoint *ep = item->lane->ep;
-    if (ep->transform.ptr == NULL) {
-        attempt_start(s, item, NULL);
+    struct deliver_transform *t = take_transformed(item);
+    if (ep->transform.ptr == NULL || t != NULL) {
+        attempt_start(s, item, t);
         return;
     }
-    struct deliver_transform *t = deliver_transform_new(item->lane->app->view, ep, item->payload);
+    t = deliver_transform_new(item->lane->app->view, ep, item->payload);
     t->item = item;
     if (s->backend.transform != NULL) {
         item->where = DELIVER_LOADING;

@@ -6,6 +6,7 @@
 
 #include "deliver/item_priv.h"
 #include "deliver/order_priv.h"
+#include "deliver/transform.h"
 
 static const int64_t near_us =
     300 * DELIVER_SECOND_US; /* later ones stay in the store when memory is scarce */
@@ -29,6 +30,9 @@ void deliver_backlog_drop_payload(struct deliver_shard *s, struct deliver_item *
     s->payload_bytes -= item->payload->payload.len;
     store_message_unref(item->payload);
     item->payload = NULL;
+    deliver_transform_free(item->transform);
+    item->transform = NULL;
+    item->has_place = false; /* it is for what is ready */
 }
 
 /* Waiting items may keep half of what may be kept; the other half is for those about to be sent. */

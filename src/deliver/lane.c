@@ -11,6 +11,7 @@
 #include "deliver/park_priv.h"
 #include "deliver/place_priv.h"
 #include "deliver/refill_priv.h"
+#include "deliver/throttle_priv.h"
 #include "deliver/view_priv.h"
 
 #include "metrics/metrics.h"
@@ -49,38 +50,6 @@ struct deliver_lane *deliver_lane_make(struct deliver_shard *s, int64_t app, int
 
 /* --- a turn ----------------------------------------------------------------------------------- */
 
-/* The stricter of what the owner and what the receiver set. */
-static int64_t gap_of(const struct core_endpoint *ep)
-{
-    int64_t gap_us = deliver_pace_gap(ep->throttle);
-    return gap_us > ep->gap_us ? gap_us : ep->gap_us;
-}
-
-/* True: there is a place under both throttles, and it is taken. The application's is shared by all
- * shards through its view. */
-static bool take_place(struct deliver_shard *s, struct deliver_lane *lane)
-{
-    struct deliver_pace *pace = &lane->pace;
-    struct core_app *app = lane->app->view;
-    int64_t gap_us = gap_of(lane->ep);
-    int64_t app_gap_us = deliver_pace_gap(app->throttle);
-    int64_t wait_us = deliver_pace_wait(gap_us, pace->paced_until_us, s->now_us);
-    long long shared = atomic_load_explicit(&app->_paced_until_us, memory_order_relaxed);
-    while (wait_us == 0 && app_gap_us > 0) {
-        wait_us = deliver_pace_wait(app_gap_us, shared, s->now_us);
-        if (wait_us == 0 &&
-            atomic_compare_exchange_weak_explicit(&app->_paced_until_us, &shared,
-                                                  deliver_pace_take(app_gap_us, shared, s->now_us),
-                                                  memory_order_relaxed, memory_order_relaxed))
-            break;
-    }
-    pace->wait_until_us = wait_us;
-    if (wait_us != 0)
-        return false;
-    pace->paced_until_us = deliver_pace_take(gap_us, pace->paced_until_us, s->now_us);
-    return true;
-}
-
 static bool may_send(const struct deliver_shard *s, const struct deliver_lane *lane,
                      const struct deliver_item *item)
 {
@@ -96,7 +65,7 @@ static bool lane_send(struct deliver_shard *s, struct deliver_lane *lane, struct
         return true;
     if (item->payload == NULL && !deliver_attempt_may_load(s))
         return false;
-    if (take_place(s, lane))
+    if (item->has_place || deliver_throttle_let(s, lane))
         deliver_attempt_dispatch(s, item);
     return true;
 }

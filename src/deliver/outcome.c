@@ -8,6 +8,8 @@
 #include "deliver/attempt_priv.h"
 #include "metrics/metrics.h"
 
+enum { NOTICE_FAILURES = 4 };
+
 struct core_retry_policy deliver_outcome_policy(const struct deliver_attempt *a)
 {
     struct core_retry_policy policy = a->shard->limits.retry;
@@ -138,4 +140,20 @@ void deliver_outcome_log_failure(const struct deliver_attempt *a)
         F_STR("endpoint", a->ep->id), F_INT("number", o->attempt_count),
         F_INT("status", o->http_status), F_STR("error", o->error), F_STR("detail", o->detail),
         F_TEXT("next", a->reason));
+}
+
+void deliver_outcome_tell_notices(struct deliver_shard *s, const struct store_outcome *o)
+{
+    const char *what = NULL;
+    if (!o->has_attempt)
+        return;
+    if (o->success && o->attempt_count > NOTICE_FAILURES)
+        what = "message.attempt.recovered";
+    else if (o->to == STORE_FAILED &&
+             (o->trigger == STORE_SCHEDULED || o->reason == STORE_REASON_EXHAUSTED))
+        what = "message.attempt.exhausted";
+    else if (o->to == STORE_SENDING && o->attempt_count == NOTICE_FAILURES)
+        what = "message.attempt.failing";
+    if (what != NULL)
+        s->backend.notice(s->backend.ctx, what, o);
 }

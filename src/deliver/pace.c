@@ -93,7 +93,8 @@ void deliver_pace_shift(struct deliver_pace *p, int64_t by_us)
     pace_shift(&p->shrunk_at_us, by_us);
     pace_shift(&p->parked_until_us, by_us);
     pace_shift(&p->held_until_us, by_us);
-    pace_shift(&p->paced_until_us, by_us);
+    pace_shift(&p->let_until_us, by_us);
+    pace_shift(&p->begun_until_us, by_us);
     pace_shift(&p->wait_until_us, by_us);
 }
 

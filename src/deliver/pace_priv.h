@@ -14,7 +14,8 @@ struct deliver_pace {
     int64_t park_us;         /* how long the last parking was; 0: the breaker is closed */
     int64_t parked_until_us; /* afterwards, with park_us set: one probe at a time */
     int64_t held_until_us;   /* Retry-After of a 429 or 503 */
-    int64_t paced_until_us;  /* where the throttle stands; see deliver_pace_take() */
+    int64_t let_until_us;    /* where the throttle stands for what is taken up; see deliver_pace_take() */
+    int64_t begun_until_us;  /* ... and for attempts that begin; see deliver/throttle_priv.h */
     int64_t wait_until_us;   /* for a place under a throttle */
     bool is_trusted;         /* succeeded, and not failed since */
 };

@@ -45,6 +45,7 @@ struct deliver_item {
     uint8_t where;   /* enum deliver_where */
     bool is_untrusted; /* in flight: counts into the shard's untrusted half */
     bool is_erased; /* its payload is, or it was canceled: it ends where it is, unless it is asked for again */
+    bool has_place; /* waiting: the throttles let it through, and it was ready when others had just begun */
     int attempt_count;
     int ahead_count;     /* this and the next two: as in struct store_due */
     int64_t retry_at_us;
@@ -54,6 +55,7 @@ struct deliver_item {
     size_t _place;
     struct deliver_lane *lane;
     struct store_message *payload; /* a reference, or NULL: to be loaded */
+    struct deliver_transform *transform; /* with has_place: what was made of the payload; NULL: it is sent as it is */
     struct deliver_item *_chain;   /* in the set */
     struct deliver_item *next;     /* in one list: free, loading, gone */
 };

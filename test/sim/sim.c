@@ -148,7 +148,10 @@ static void refill(void *ctx, struct deliver_shard *shard, int64_t endpoint, int
 static void load(void *ctx, struct deliver_shard *shard, struct id message)
 {
     (void)shard;
-    struct sim_event *e = sim_event(ctx, SIM_EVENT_LOAD, sim_dice(ctx, 0, 3 * SIM_MS));
+    struct sim *sim = ctx;
+    int64_t delay_us = sim_dice(sim, 0, 3 * SIM_MS);
+    int64_t held_us = sim->loads_held_until_us - sim->clock.now_us;
+    struct sim_event *e = sim_event(sim, SIM_EVENT_LOAD, held_us > delay_us ? held_us : delay_us);
     e->message = message;
     e->loaded = sim_store_message(ctx, &message); /* as it is now */
 }

@@ -132,6 +132,7 @@ struct sim {
     struct core_app *view;
     bool is_app_deleted;
     int64_t app_throttle;
+    int64_t loads_held_until_us; /* no payload comes before; 0: they come as they do */
     size_t most_items, attempts, notices;
     int64_t started_us;
 };

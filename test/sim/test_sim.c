@@ -311,6 +311,48 @@ static void an_applications_throttle_covers_all_its_endpoints(void **state)
     sim_free(sim);
 }
 
+/* Those that the throttle let through one by one meanwhile must not be sent together. */
+static void a_throttle_holds_when_payloads_come_late_and_all_at_once(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct sim_options o = sim_defaults(7700 + seed);
+        o.limits.window_start = 16;
+        struct sim *sim = sim_new(&o);
+        int64_t slow = sim_add(sim, SIM_HEALTHY, 4), fast = sim_add(sim, SIM_HEALTHY, 100);
+        sim_store_only(sim, slow, 100);
+        sim_store_only(sim, fast, 100);
+        sim->loads_held_until_us = sim->clock.now_us + 5 * SIM_SECOND;
+        sim_crash(sim);
+        sim_run(sim, 5 * SIM_SECOND - SIM_MS);
+        SIM_CHECK(sim, sim->attempts == 0, "%zu", sim->attempts);
+        sim_run(sim, 31 * SIM_SECOND); /* sim_receivers.c looks at each second */
+        SIM_CHECK(sim, sim_count(sim, slow, STORE_SUCCESS) == 100, "%zu",
+                  sim_count(sim, slow, STORE_SUCCESS));
+        SIM_CHECK(sim, sim_count(sim, fast, STORE_SUCCESS) == 100, "%zu",
+                  sim_count(sim, fast, STORE_SUCCESS));
+        sim_free(sim);
+    }
+}
+
+static void an_applications_throttle_holds_when_payloads_come_late(void **state)
+{
+    (void)state;
+    struct sim_options o = sim_defaults(7800);
+    struct sim *sim = sim_new(&o);
+    sim->app_throttle = 10;
+    for (int i = 0; i < 3; i++)
+        sim_store_only(sim, sim_add(sim, SIM_HEALTHY, 0), 20);
+    sim->loads_held_until_us = sim->clock.now_us + 2 * SIM_SECOND;
+    sim_crash(sim);
+    sim_run(sim, 3 * SIM_SECOND);
+    SIM_CHECK(sim, sim->attempts >= 10 && sim->attempts <= 12, "%zu", sim->attempts);
+    sim_run(sim, 6 * SIM_SECOND);
+    for (int64_t num = 1; num <= 3; num++)
+        SIM_CHECK(sim, sim_count(sim, num, STORE_SUCCESS) == 20, "endpoint %lld", (long long)num);
+    sim_free(sim);
+}
+
 static void a_delivery_put_off_is_sent_at_its_time(void **state)
 {
     (void)state;
@@ -448,6 +490,8 @@ int main(void)
             a_deleted_endpoint_has_its_deliveries_canceled_and_a_disabled_one_when_due),
         cmocka_unit_test(a_deleted_application_has_its_deliveries_canceled),
         cmocka_unit_test(an_applications_throttle_covers_all_its_endpoints),
+        cmocka_unit_test(a_throttle_holds_when_payloads_come_late_and_all_at_once),
+        cmocka_unit_test(an_applications_throttle_holds_when_payloads_come_late),
         cmocka_unit_test(a_delivery_put_off_is_sent_at_its_time),
         cmocka_unit_test(sending_again_by_hand_makes_one_attempt),
         cmocka_unit_test(a_resend_committed_with_the_last_outcome_is_not_missed),
