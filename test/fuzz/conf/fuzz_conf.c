@@ -23,7 +23,8 @@ static void describe_and_read_again(const struct conf *c)
     struct str name;
     while (str_split(&rest, ',', &name)) /* secrets are not in it */
         MUST(str_contains(name, STR("secret")) || str_contains(name, STR("token")) ||
-             str_ends(name, STR("amqp_url")) || str_ends(name, STR("store.url")));
+             str_ends(name, STR("amqp_url")) || str_ends(name, STR("store.url")) ||
+             str_ends(name, STR("cell.others")));
     conf_free(back);
     buf_fini(&text);
     buf_fini(&why);

@@ -20,6 +20,7 @@ static const char *const others[] = {
     "alert_sighting", /* what the server saw */
     "answer",         /* of repeated requests */
     "audit",          /* itself */
+    "cell_move",      /* how a move gets on; the organisation's row says that it moves */
     "endpoint_count", /* kept by triggers */
     "endpoint_health",
     "gaia_webhook", /* its application and its endpoint have rows */
