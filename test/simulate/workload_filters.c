@@ -255,7 +255,7 @@ static void reply_whole(struct http_exchange *x, struct model_reply *r, const ch
 /* What a processor that answers at all says. */
 static void reply_with_words(struct http_exchange *x, struct model_reply *r)
 {
-    static const char *const garbage[] = { "{\"data\":{\"user\":{\"password\":\"" MODEL_HIDDEN,
+    static const char *const garbage[] = { ("{\"data\":{\"user\":{\"password\":\"" MODEL_HIDDEN),
                                            "[]", "\"stop\"", "\xff\xfe", "" };
     char body[120];
     const struct plan_line *status =
