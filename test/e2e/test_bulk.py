@@ -128,9 +128,10 @@ def test_filters_narrow_what_is_found(server, make_receiver):
     endpoint = server.endpoint(app, receiver.url)
     first = server.publish(app, event_type="a.b", channels=["eu"], tags=["x"])
     wait_until(lambda: states(server, app, endpoint)["fail"] == 1, "the first to be given up")
-    middle = later(0)
-    server.publish(app, event_type="a.c", channels=["us"], tags=["y"])
+    second = server.publish(app, event_type="a.c", channels=["us"], tags=["y"])
     wait_until(lambda: states(server, app, endpoint)["fail"] == 2, "the second to be given up")
+    first_at, second_at = (datetime.datetime.fromisoformat(server.ok("GET", f"/app/{app}/msg/{id_}")["timestamp"]) for id_ in (first, second))
+    middle = (first_at + (second_at - first_at) / 2).isoformat()
 
     def found(**more):
         counted = count(server, "recover", app, **more)
