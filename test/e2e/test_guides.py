@@ -29,6 +29,7 @@ NOT_HERE = {
     ("postgresql.md", "grapnel doctor --config=/etc/grapnel/grapnel.conf"): "looks at the machine's own configuration",
     ("postgresql.md", "kubectl create"): "needs a Kubernetes; test_helm renders what the next command installs",
     ("postgresql.md", "helm install"): "needs a Kubernetes; test_helm renders what it installs",
+    ("postgresql.md", "grapnel cell move"): "needs two databases with their nodes; test_cell_move has them",
     ("postgresql.md", "pg_autoctl create"): "needs machines of its own; tools/failover gives the same commands, with their settings, on one",
     ("operating.md", "journalctl"): "needs a server that systemd runs",
     ("operating.md", "createdb"): "needs a PostgreSQL; test_copy has one",
