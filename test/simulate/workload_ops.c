@@ -68,7 +68,9 @@ static bool tenant_make(struct http_client *c, int tenant)
 
 const char *workload_exchange(int exchange, char out[static 16])
 {
-    (void)snprintf(out, 16, exchange == 0 ? "" : "x%d", exchange);
+    out[0] = '\0';
+    if (exchange != 0)
+        (void)snprintf(out, 16, "x%d", exchange);
     return out;
 }
 
