@@ -174,9 +174,20 @@ static enum rc db_pragma(struct sqlite *db, const char *name, int64_t value)
     return sqlite_exec(&db->base, sql);
 }
 
+/* Whether the last connection to close copies the log into the file and removes it. */
+static void set_checkpoint_on_close(struct sqlite *db, bool is_on)
+{
+    MUST(sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_on ? 0 : 1,
+                           (int *)NULL) == SQLITE_OK);
+}
+
+/* Only who may write and has opened all of it ends a log. A reader would remove it under the writer's feet. Where the log's
+ * index could not be opened SQLite tries that again while it closes: should it then get it for reading only, it takes its own
+ * lack of locks for another connection's, copies nothing, and removes the log all the same. */
 static enum rc db_configure(struct sqlite *db, enum db_mode mode, const struct db_options *o)
 {
     enum rc rc = RC_OK;
+    set_checkpoint_on_close(db, false);
     MUST(sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL) == SQLITE_OK);
     (void)sqlite3_busy_timeout(db->handle, (int)(o->busy_us / 1000));
     if (mode == DB_CREATE)
@@ -193,12 +204,10 @@ static enum rc db_configure(struct sqlite *db, enum db_mode mode, const struct d
         rc = sqlite_exec(
             &db->base,
             "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF");
-    if (rc == RC_OK && mode == DB_READ) {
-        /* The last to close would otherwise checkpoint and remove the log under the writer's feet. */
-        MUST(sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL) ==
-             SQLITE_OK);
+    if (rc == RC_OK && mode == DB_READ)
         rc = sqlite_exec(&db->base, "PRAGMA query_only=ON; SELECT count(*) FROM sqlite_schema");
-    }
+    else if (rc == RC_OK)
+        set_checkpoint_on_close(db, true);
     if (!o->checkpoint_auto)
         (void)sqlite3_wal_hook(db->handle, db_on_commit, db);
     return rc;
@@ -247,8 +256,7 @@ static void sqlite_close(struct db *any)
 {
     struct sqlite *db = sqlite_of(any);
     if (is_unsynced(db) && db->handle != NULL)
-        MUST(sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL) ==
-             SQLITE_OK);
+        set_checkpoint_on_close(db, false);
     MUST(sqlite3_close(db->handle) == SQLITE_OK);
 }
 

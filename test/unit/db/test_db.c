@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -231,20 +232,24 @@ static void without_a_descriptor_opening_is_told_to_wait(void **state)
 /* --- a descriptor that is missing for a moment ---------------------------------------------------------- */
 
 static int (*real_open)(const char *path, int flags, int mode);
-static const char *refused; /* the end of a path, whose next opening fails with EMFILE */
+static const char *refused; /* the end of a path, whose next openings fail with EMFILE */
+static int refusals = 1;
 
 static int open_or_refuse(const char *path, int flags, int mode)
 {
     size_t len = strlen(path), end = refused == NULL ? 0 : strlen(refused);
     if (end == 0 || len < end || strcmp(path + len - end, refused) != 0)
         return real_open(path, flags, mode);
-    refused = NULL;
+    if (--refusals == 0) {
+        refused = NULL;
+        refusals = 1;
+    }
     errno = EMFILE;
     return -1;
 }
 
-static enum rc open_while_refused(const struct fixture *f, const char *end, struct db **db,
-                                  struct buf *why)
+static enum rc open_while_refused(const char *path, enum db_mode mode, const char *end,
+                                  struct db **db, struct buf *why)
 {
     sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
     sqlite3_syscall_ptr own = vfs->xGetSystemCall(vfs, "open");
@@ -254,7 +259,7 @@ static enum rc open_while_refused(const struct fixture *f, const char *end, stru
     memcpy(&own, &mine, sizeof own);
     refused = end;
     assert_int_equal(vfs->xSetSystemCall(vfs, "open", own), SQLITE_OK);
-    enum rc rc = db_open(f->path, DB_WRITE, &options, db, why);
+    enum rc rc = db_open(path, mode, &options, db, why);
     assert_int_equal(vfs->xSetSystemCall(vfs, "open", NULL), SQLITE_OK);
     return rc;
 }
@@ -264,7 +269,7 @@ static void a_log_opened_without_a_descriptor_to_spare_does_not_blame_the_disk(v
     struct fixture *f = *state;
     struct db *db;
     assert_int_equal(put(f->db, 1, STR("x"), STR("")), RC_OK); /* so that there is a log */
-    assert_int_equal(open_while_refused(f, "-wal", &db, NULL), RC_OK);
+    assert_int_equal(open_while_refused(f->path, DB_WRITE, "-wal", &db, NULL), RC_OK);
     assert_null(refused);
     assert_int_equal(put(db, 2, STR("y"), STR("")), RC_BUSY);
     assert_non_null(strstr(db_error(db), "LimitNOFILE"));
@@ -281,9 +286,48 @@ static void a_file_opened_without_a_descriptor_to_spare_does_not_blame_the_disk(
     struct db *db;
     struct buf why;
     buf_init(&why, 500);
-    assert_int_equal(open_while_refused(f, "/a.db", &db, &why), RC_BUSY);
+    assert_int_equal(open_while_refused(f->path, DB_WRITE, "/a.db", &db, &why), RC_BUSY);
     assert_non_null(strstr(why.ptr, "LimitNOFILE"));
     buf_fini(&why);
+}
+
+static void copy_file(const char *from, const char *to, const char *end)
+{
+    char path[2][PATH_MAX], bytes[65536];
+    (void)snprintf(path[0], sizeof path[0], "%s%s", from, end);
+    (void)snprintf(path[1], sizeof path[1], "%s%s", to, end);
+    FILE *in = fopen(path[0], "re"), *out = fopen(path[1], "we");
+    assert_true(in != NULL && out != NULL);
+    for (size_t n; (n = fread(bytes, 1, sizeof bytes, in)) > 0;)
+        assert_int_equal(fwrite(bytes, 1, n, out), n);
+    assert_int_equal(fclose(in) + fclose(out), 0);
+}
+
+/* Of a store that was killed, and whose log is all that has its rows. The log's index cannot be opened: neither for writing
+ * nor for reading, and then not for writing. SQLite would call the log done with and remove it. */
+static void the_log_outlives_an_opening_that_failed(void **state)
+{
+    struct fixture *f = *state;
+    static const enum db_mode modes[] = { DB_READ, DB_WRITE };
+    char killed[sizeof f->path + 16], log[sizeof killed + 8];
+    struct db *db;
+    (void)snprintf(killed, sizeof killed, "%s-killed.db", f->path);
+    assert_int_equal(put(f->db, 1, STR("x"), STR("")), RC_OK);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        copy_file(f->path, killed, "");
+        copy_file(f->path, killed, "-wal");
+        copy_file(f->path, killed, "-shm");
+        refusals = 3;
+        assert_int_equal(open_while_refused(killed, modes[i], "-killed.db-shm", &db, NULL),
+                         RC_BUSY);
+        refusals = 1;
+        refused = NULL;
+        (void)snprintf(log, sizeof log, "%s-wal", killed);
+        assert_int_equal(access(log, F_OK), 0);
+        assert_int_equal(db_open(killed, DB_READ, &options, &db, NULL), RC_OK);
+        assert_int_equal(count(db), 1);
+        db_close(db);
+    }
 }
 
 static void a_checkpoint_empties_the_log(void **state)
@@ -398,6 +442,7 @@ int main(void)
         T(without_a_descriptor_opening_is_told_to_wait),
         T(a_log_opened_without_a_descriptor_to_spare_does_not_blame_the_disk),
         T(a_file_opened_without_a_descriptor_to_spare_does_not_blame_the_disk),
+        T(the_log_outlives_an_opening_that_failed),
         T(a_checkpoint_empties_the_log),
         T(a_disk_that_cannot_be_read_for_a_while_does_not_make_data_damaged),
         T(damage_is_told_even_after_the_disk_could_not_be_read),
