@@ -92,11 +92,11 @@ upgrade:         ## run nodes of this program and of the one before the newest c
 	@ninja -C build/gcc -j $(JOBS) grapnel
 	@older=$$(tools/older) && GRAPNEL_OLDER=$$older GRAPNEL_BIN=$$PWD/build/gcc/grapnel build/venv/bin/python -m pytest -q -p no:cacheprovider test/cluster/test_upgrade.py
 
-simulate:        ## play simulated servers until the time is over, a failing seed is kept (HOURS=1, SEED=n or PLAN=file: only that; SANITIZE=1)
+simulate:        ## play simulated servers until the time is over, a failing seed is kept (HOURS=1, SEED=n or PLAN=file: only that; QUIET=1: long quiet lives only; SANITIZE=1)
 	@tools/install test
 	@test -f $(SIMULATED)/build.ninja || $(if $(SANITIZE),CC=clang) meson setup $(SIMULATED) $(if $(SANITIZE),-Db_sanitize=address$(COMMA)undefined $(SAN_OPTIONS),-Dtests=true)
 	@ninja -C $(SIMULATED) -j $(JOBS) grapnel test/simulate/simulate test/simulate/libworkload.so
-	@tools/simulate --build=$(SIMULATED) --jobs=$(JOBS) $(if $(PLAN),$(PLAN),$(if $(SEED),--seeds=$(SEED),--hours=$(HOURS)))
+	@tools/simulate --build=$(SIMULATED) --jobs=$(JOBS) $(if $(PLAN),$(PLAN),$(if $(SEED),--seeds=$(SEED),--hours=$(HOURS)) $(if $(QUIET),--quiet))
 
 mutants:         ## make known faults one at a time, and see that the store's tests and the simulator notice them (T="one another")
 	@tools/install test

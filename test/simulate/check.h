@@ -3,9 +3,10 @@
  * What must hold, whatever fails. The numbers are those of docs/internals/simulation.md; a report, a plan's shrinking
  * and a fault's fix speak of the same number.
  *
- *   1  what was accepted is delivered, or was given up with a reason, once faults have stopped
+ *   1  what was accepted is delivered, or was given up with a reason, once faults have stopped; what is asked to be sent
+ *      again is
  *   2  an idempotency key makes one message, whose id all of its answers name
- *   3  what a receiver gets is what was published, signed with its secret, under one id
+ *   3  what a receiver gets is what was published, signed with its secret, under one id, and was not erased before
  *   4  an ordered endpoint's messages succeed in the order in which they were accepted
  *   5  windows, throttles, retry delays and Retry-After are kept, and what a broker asks for: silence while it is blocked,
  *      heartbeats
@@ -58,8 +59,9 @@ bool check_filters(const struct model *m, struct check_broken *out);
 bool check_entries(const struct model *m, struct check_broken *out);
 bool check_lives(const struct model *m, int64_t now_us, struct check_broken *out);
 
-/* When the states were read after the quiet phase (is_settled). */
+/* When the states were read after the quiet phase (settled_us). */
 bool check_settled(const struct model *m, struct check_broken *out);
+bool check_recoveries(const struct model *m, struct check_broken *out);
 
 /* All of the last two groups; the first that is broken. */
 bool check_all(const struct model *m, int64_t now_us, struct check_broken *out);
@@ -70,6 +72,10 @@ bool check_broker_was_well(const struct model *m, int64_t from_us, int64_t to_us
 /* True when a broker may have read so late what came to the endpoint at `to_us`, sent after `from_us`, that the time says
  * nothing: what lies unread when a connection is given up is read once the broker listens again. */
 bool check_broker_read_late(const struct model *m, int endpoint, int64_t from_us, int64_t to_us);
+
+/* True when there are more brokers than there may be connections: what is for some of them has to wait until another
+ * connection is not used any more. */
+bool check_brokers_are_crowded(const struct model *m);
 
 /* Sets `out` and returns false. */
 bool check_break(struct check_broken *out, int invariant, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

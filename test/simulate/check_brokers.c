@@ -20,6 +20,14 @@ bool check_broker_read_late(const struct model *m, int endpoint, int64_t from_us
     return m->endpoints[endpoint].broker != 0 && model_had_fault(m, "broker.deaf", from_us, to_us);
 }
 
+bool check_brokers_are_crowded(const struct model *m)
+{
+    int64_t count = 0; /* each tenant has its own user */
+    for (int n = 1; n <= MODEL_ENDPOINTS; n++)
+        count += m->endpoints[n].broker != 0;
+    return count > m->limits.brokers_max;
+}
+
 /* What may hold up the server or the bytes between it and a broker. */
 static const char *const may_be_late =
     "net.slow net.chop net.reset net.refuse fd.out thread.out memory.out clock.step threads.race"

@@ -26,6 +26,16 @@ static bool reply_is_success(int status)
 
 /* --- 2: keys ------------------------------------------------------------------------------------------- */
 
+/* True when a key that was used at both times may have been forgotten between them. */
+static bool may_be_forgotten(const struct model *m, const struct model_publish *p,
+                             const struct model_publish *q)
+{
+    int64_t made_p_us = model_made_us(m, p), made_q_us = model_made_us(m, q);
+    int64_t end_us = p->end_us > q->end_us ? p->end_us : q->end_us;
+    return model_may_be_over(m, m->limits.remembered_us,
+                             made_p_us < made_q_us ? made_p_us : made_q_us, end_us);
+}
+
 /* Two calls of one key. */
 static bool key_pair_holds(const struct model_publish *p, const struct model_publish *q,
                            struct check_broken *out)
@@ -51,6 +61,20 @@ static bool key_pair_holds(const struct model_publish *p, const struct model_pub
     return true;
 }
 
+/* True when calls of the key lie so far from each other that it may have been forgotten between some of them. */
+static bool key_outlives_memory(const struct model *m, const struct model_publish *p)
+{
+    int64_t first_us = p->begin_us, last_us = p->begin_us;
+    for (const struct model_publish *q = m->publishes; q < publishes_end(m); q++) {
+        if (q->tenant != p->tenant || q->key != p->key)
+            continue;
+        int64_t end_us = q->end_us == MODEL_NEVER ? q->begin_us : q->end_us;
+        first_us = q->begin_us < first_us ? q->begin_us : first_us;
+        last_us = end_us > last_us ? end_us : last_us;
+    }
+    return model_may_be_over(m, m->limits.remembered_us, first_us, last_us);
+}
+
 /* What arrives under one key is one message. */
 static bool key_arrivals_hold(const struct model *m, const struct model_publish *p,
                               struct check_broken *out)
@@ -71,10 +95,11 @@ static bool key_holds(const struct model *m, const struct model_publish *p,
                       struct check_broken *out)
 {
     for (const struct model_publish *q = m->publishes; q < publishes_end(m); q++) {
-        if (q != p && q->tenant == p->tenant && q->key == p->key && !key_pair_holds(p, q, out))
+        if (q != p && q->tenant == p->tenant && q->key == p->key && !may_be_forgotten(m, p, q) &&
+            !key_pair_holds(p, q, out))
             return false;
     }
-    return key_arrivals_hold(m, p, out);
+    return key_outlives_memory(m, p) || key_arrivals_hold(m, p, out);
 }
 
 static bool id_is_its_own(const struct model *m, const struct model_publish *p,
@@ -109,6 +134,14 @@ static bool was_published(const struct model *m, const struct model_attempt *a)
     return false;
 }
 
+static bool was_sent_after_erasure(const struct model *m, const struct model_attempt *a)
+{
+    const struct model_erasure *erasure = model_erasure_of(m, a->id);
+    return erasure != NULL && erasure->end_us < a->begin_us - m->limits.lag_us &&
+           !check_broker_read_late(m, a->endpoint, erasure->end_us - m->limits.timeout_us,
+                                   a->begin_us);
+}
+
 bool check_attempts(const struct model *m, struct check_broken *out)
 {
     for (const struct model_attempt *a = m->attempts; a < attempts_end(m); a++) {
@@ -119,6 +152,9 @@ bool check_attempts(const struct model *m, struct check_broken *out)
         if (!a->is_signed)
             return check_break(out, 3, "%s arrived at endpoint %d without a valid signature", a->id,
                                a->endpoint);
+        if (was_sent_after_erasure(m, a))
+            return check_break(out, 3, "%s arrived at endpoint %d at %.6f s, after it was erased",
+                               a->id, a->endpoint, (double)a->begin_us / 1e6);
         if (!was_published(m, a))
             return check_break(out, 3, "%s arrived at endpoint %d with bytes that nobody published",
                                a->id, a->endpoint);
@@ -230,24 +266,18 @@ static const char *const may_fail_at_broker =
     " broker.refuse broker.cut broker.babble broker.block broker.restart broker.lie";
 enum { BROKER_AFTERWARDS_US = 30000000 };
 
-/* More brokers than there may be connections: some have to wait until one is not used any more. */
-static bool brokers_are_crowded(const struct model *m)
-{
-    int64_t count = 0; /* each tenant has its own user */
-    for (int n = 1; n <= MODEL_ENDPOINTS; n++)
-        count += m->endpoints[n].broker != 0;
-    return count > m->limits.brokers_max;
-}
-
 static bool broker_failure_is_explained(const struct model *m, const struct model_publish *p)
 {
-    return brokers_are_crowded(m) ||
+    return check_brokers_are_crowded(m) ||
            model_had_fault(m, may_fail_at_broker, p->begin_us - BROKER_AFTERWARDS_US, MODEL_NEVER);
 }
 
-/* A delivery that was given up had at least one attempt that did not go well, or a fault that kept it from arriving. */
+/* A delivery that was given up had at least one attempt that did not go well, or a fault that kept it from arriving, or
+ * what was to be sent is gone. */
 static bool failure_is_explained(const struct model *m, const struct model_publish *p, int endpoint)
 {
+    if (model_erasure_of(m, p->id) != NULL)
+        return true;
     for (const struct model_attempt *a = m->attempts; a < attempts_end(m); a++) {
         if (a->endpoint == endpoint && !reply_is_success(a->status) && strcmp(a->id, p->id) == 0)
             return true;
@@ -276,7 +306,8 @@ static bool delivery_is_settled(const struct model *m, const struct model_publis
     const struct model_endpoint *e = &m->endpoints[endpoint];
     const struct model_state *s = state_of(m, p->id, endpoint);
     if (s == NULL) {
-        if (e->is_deleted || !model_is_surely_on(m, endpoint, p->begin_us, p->end_us))
+        if (e->is_deleted || !model_is_surely_on(m, endpoint, p->begin_us, p->end_us) ||
+            model_may_be_gone(m, p, m->settled_us))
             return true;
         return check_break(out, 1,
                            "%s was accepted while endpoint %d took messages, and is not for it",
@@ -326,5 +357,53 @@ bool check_settled(const struct model *m, struct check_broken *out)
                 (!delivery_is_settled(m, &whole, n, out) || !delivery_is_wanted(m, &whole, n, out)))
                 return false;
     }
+    return true;
+}
+
+/* --- 1: recoveries ------------------------------------------------------------------------------------------ */
+
+/* How many attempts had failed before somebody asked for another one, of a message that none of them brought; receivers
+ * may have missed some. 0: it may not have been given up by then. */
+static int64_t failed_before(const struct model *m, const struct model_publish *p,
+                             const struct model_recovery *r)
+{
+    int64_t failed = 0;
+    for (const struct model_attempt *a = m->attempts; a < attempts_end(m); a++) {
+        if (a->endpoint != r->endpoint || strcmp(a->id, p->id) != 0)
+            continue;
+        if (reply_is_success(a->status) || a->begin_us > r->begin_us)
+            return 0;
+        failed += a->status != 0 && a->end_us + m->limits.lag_us < r->begin_us;
+    }
+    return failed >= m->limits.attempts ? failed : 0;
+}
+
+static bool recovery_holds(const struct model *m, const struct model_recovery *r,
+                           struct check_broken *out)
+{
+    if (r->end_us == MODEL_NEVER || m->endpoints[r->endpoint].is_deleted ||
+        !model_is_surely_on(m, r->endpoint, r->begin_us, m->settled_us) ||
+        model_had_fault(m, "clock.step clock.drift", 0, MODEL_NEVER))
+        return true;
+    for (const struct model_publish *p = m->publishes; p < publishes_end(m); p++) {
+        if (p->answer != MODEL_DONE || p->begin_us < r->since_us ||
+            p->tenant != m->endpoints[r->endpoint].tenant || model_erasure_of(m, p->id) != NULL)
+            continue;
+        const struct model_state *s = state_of(m, p->id, r->endpoint);
+        int64_t failed = s != NULL && s->status == 2 ? failed_before(m, p, r) : 0;
+        if (failed > 0 && s->attempts <= failed)
+            return check_break(out, 1,
+                               "%s had failed at endpoint %d and was not sent again, though that "
+                               "was asked for at %.6f s",
+                               p->id, r->endpoint, (double)r->begin_us / 1e6);
+    }
+    return true;
+}
+
+bool check_recoveries(const struct model *m, struct check_broken *out)
+{
+    for (const struct model_recovery *r = m->recoveries; r < m->recoveries + m->recovery_count; r++)
+        if (!recovery_holds(m, r, out))
+            return false;
     return true;
 }

@@ -26,6 +26,26 @@ static int64_t attempt_surely_until(const struct model *m, const struct model_at
     return until_us < a->begin_us ? a->begin_us : until_us;
 }
 
+/* The attempt before of the same message to the same endpoint in the same life. */
+static const struct model_attempt *attempt_before(const struct model *m,
+                                                  const struct model_attempt *next)
+{
+    for (const struct model_attempt *a = next; a > m->attempts;) {
+        a--;
+        if (a->endpoint == next->endpoint && a->life == next->life && strcmp(a->id, next->id) == 0)
+            return a;
+    }
+    return NULL;
+}
+
+/* True when both may be one attempt of the server's: a kept connection that breaks before the answer is replaced at once. */
+static bool attempt_may_repeat(const struct model *m, const struct model_attempt *prev,
+                               const struct model_attempt *next)
+{
+    bool is_broken_off = prev->status == 0 && prev->end_us != MODEL_NEVER;
+    return is_broken_off || model_had_fault(m, "net.reset", prev->begin_us, next->begin_us);
+}
+
 /* --- windows ------------------------------------------------------------------------------------------- */
 
 /* Confirms come in bulk, many to a packet. */
@@ -49,6 +69,13 @@ static bool window_holds(const struct model *m, const struct model_attempt *now,
 
 /* --- throttles ------------------------------------------------------------------------------------------ */
 
+/* False when it may be the attempt before once more, which has a place already. */
+static bool attempt_takes_place(const struct model *m, const struct model_attempt *a)
+{
+    const struct model_attempt *prev = attempt_before(m, a);
+    return prev == NULL || !attempt_may_repeat(m, prev, a);
+}
+
 /* Those of a span of `rate` places and one more come from a span that is not shorter but for what is under way. */
 static bool throttle_holds(const struct model *m, const struct model_attempt *last,
                            struct check_broken *out)
@@ -59,7 +86,8 @@ static bool throttle_holds(const struct model *m, const struct model_attempt *la
         return true; /* those that waited for a connection come together */
     int64_t from_us = last->begin_us - second_us + m->limits.lag_us;
     for (const struct model_attempt *a = m->attempts; a <= last; a++)
-        seen += a->endpoint == last->endpoint && a->life == last->life && a->begin_us > from_us;
+        seen += a->endpoint == last->endpoint && a->life == last->life && a->begin_us > from_us &&
+                attempt_takes_place(m, a);
     /* one at each end, and the 10 ms that a throttle may run ahead */
     if (seen > rate + 1 + rate / 50)
         return check_break(
@@ -70,18 +98,6 @@ static bool throttle_holds(const struct model *m, const struct model_attempt *la
 }
 
 /* --- retries -------------------------------------------------------------------------------------------- */
-
-/* The attempt before of the same message to the same endpoint in the same life. */
-static const struct model_attempt *attempt_before(const struct model *m,
-                                                  const struct model_attempt *next)
-{
-    for (const struct model_attempt *a = next; a > m->attempts;) {
-        a--;
-        if (a->endpoint == next->endpoint && a->life == next->life && strcmp(a->id, next->id) == 0)
-            return a;
-    }
-    return NULL;
-}
 
 /* The server certainly got the answer. */
 static bool answer_was_heard(const struct model *m, const struct model_attempt *a)
@@ -110,10 +126,7 @@ static bool retry_holds(const struct model *m, const struct model_attempt *next,
         check_broker_read_late(m, next->endpoint, prev->begin_us - m->limits.timeout_us,
                                prev->begin_us))
         return true;
-    bool is_broken_off = prev->status == 0 && prev->end_us != MODEL_NEVER;
-    if (is_broken_off || model_had_fault(m, "net.reset", prev->begin_us, next->begin_us))
-        return true; /* a kept connection that breaks is replaced at once, which is the same attempt */
-    if (clock_caught_up(m, prev->begin_us, next->begin_us))
+    if (attempt_may_repeat(m, prev, next) || clock_caught_up(m, prev->begin_us, next->begin_us))
         return true;
     int64_t gap_us = next->begin_us - prev->begin_us,
             since_answer_us = next->begin_us - prev->end_us;

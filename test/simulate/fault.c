@@ -23,6 +23,15 @@ static bool is_over(const struct machine_fault *f)
     return f->until_us <= MACHINE->now_us || f->left == 0;
 }
 
+/* Part of the path; with a $ behind it, its end. */
+static bool path_is_meant(const char *path, const char *meant)
+{
+    size_t len = strlen(meant), path_len = strlen(path);
+    if (len == 0 || meant[len - 1] != '$')
+        return strstr(path, meant) != NULL;
+    return path_len >= len - 1 && strncmp(path + path_len - (len - 1), meant, len - 1) == 0;
+}
+
 /* It is of this call, and the dice say so. */
 static bool is_hit(struct machine_fault *f, enum sim_fault_kind kind, unsigned call,
                    const char *path)
@@ -32,7 +41,7 @@ static bool is_hit(struct machine_fault *f, enum sim_fault_kind kind, unsigned c
     if (is_over(f))
         return false;
     if ((f->fault.calls != 0 && (f->fault.calls & call) == 0) ||
-        strstr(path, f->fault.path) == NULL)
+        !path_is_meant(path, f->fault.path))
         return false;
     enum sim_stream stream = call != 0 ? SIM_DISK : SIM_NETWORK;
     if (f->fault.once_in > 1 && sim_dice(stream, f->fault.once_in) != 0)

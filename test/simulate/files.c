@@ -17,12 +17,15 @@
 #include "../disk/model.h"
 #include "machine_priv.h"
 
+/* Opening and reading are quick, but whoever does nothing else gets on in time: else it would look like a loop without end. */
 enum {
     PATH_SIZE = 512,
     SIZES = 48,
     SMALLEST = 5,
     SYNC_LEAST_US = 200,
     SYNC_MORE_US = 3800,
+    READ_US = 20,
+    OPEN_US = 100,
     SECTOR = 512
 };
 
@@ -172,6 +175,7 @@ int files_open(int folder, const char *path, int flags, mode_t mode)
         return (int)machine_call(SYS_openat, folder, path, flags, mode);
     if (is_refused(SIM_OPENS, name))
         return -1;
+    MACHINE->now_us += OPEN_US;
     bool is_new = (flags & O_CREAT) != 0 && stat(whole, &st) != 0;
     int fd = (int)machine_call(SYS_openat, folder, path, flags, mode);
     machine_trace_line("open %s flags %o: %d\n", name, (unsigned)flags, fd);
@@ -221,6 +225,7 @@ ssize_t files_write(int fd, const void *bytes, size_t len, int64_t offset)
 
 ssize_t files_read(int fd, void *out, size_t len, int64_t offset)
 {
+    MACHINE->now_us += READ_US;
     if (is_refused(SIM_READS, opened[fd].name))
         return -1;
     return offset < 0 ? machine_call(SYS_read, fd, out, len)

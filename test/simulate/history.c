@@ -81,6 +81,14 @@ struct model_state *stands(struct model *m, const struct model_publish *p, int e
     return model_state(m, &s);
 }
 
+struct model_erasure *erased(struct model *m, const struct model_publish *p, double begin_s,
+                             double end_s)
+{
+    struct model_erasure e = { .begin_us = in_us(begin_s), .end_us = in_us(end_s) };
+    memcpy(e.id, p->id, sizeof e.id);
+    return model_erasure(m, &e);
+}
+
 struct model_call *called(struct model *m, enum model_act act, int text, double begin_s,
                           double end_s)
 {

@@ -23,6 +23,7 @@ struct model_publish *published(struct model *m, int op, int key, const char *bo
 /* It arrives with the body it was published with, and is answered `status` (0: never) after a millisecond. */
 struct model_attempt *arrived(struct model *m, const struct model_publish *p, int endpoint, double at_s, int status);
 struct model_state *stands(struct model *m, const struct model_publish *p, int endpoint, int status);
+struct model_erasure *erased(struct model *m, const struct model_publish *p, double begin_s, double end_s);
 struct model_call *called(struct model *m, enum model_act act, int text, double begin_s, double end_s);
 void went_wrong(struct model *m, const char *word, double begin_s, double end_s);
 void switched(struct model *m, int endpoint, bool is_on, double begin_s, double end_s);

@@ -98,6 +98,8 @@ bool sched_block(const char *what, bool (*is_ready)(void *arg), void *arg, int64
 bool sched_block_fds(const char *what, struct pollfd *polls, nfds_t count, int64_t until_us);
 /* Calls fn(arg) at that time, with the baton; it must not wait. */
 void sched_at(int64_t at_us, void (*fn)(void *arg), void *arg);
+/* Bytes have arrived, which is progress: the switches that they took are not held against anybody. */
+void sched_moves(void);
 /* What each task waits for, into a file. */
 void sched_report(int fd);
 /* While above 0, this thread's calls are real. */

@@ -69,8 +69,31 @@ struct model_fault *model_fault(struct model *m, const struct model_fault *f)
 
 struct model_life *model_life(struct model *m, int64_t now_us)
 {
-    struct model_life life = { .begin_us = now_us, .end_us = MODEL_NEVER };
+    struct model_life life = { .tried_us = now_us, .begin_us = now_us, .end_us = MODEL_NEVER };
+    struct model_life *before = m->life_count == 0 ? NULL : model_life_now(m);
+    if (before != NULL && before->end_us == MODEL_NEVER)
+        before->end_us = now_us;
+    if (before != NULL && before->started_us == 0) {
+        life.tried_us = before->tried_us;
+        if (before->end_us - before->begin_us <= MODEL_START_US)
+            m->life_count--;
+    }
     MODEL_APPEND(m, lives, life_count, MODEL_LIVES, &life);
+}
+
+struct model_life *model_life_now(struct model *m)
+{
+    return &m->lives[m->life_count - 1];
+}
+
+struct model_erasure *model_erasure(struct model *m, const struct model_erasure *e)
+{
+    MODEL_APPEND(m, erasures, erasure_count, MODEL_ERASURES, e);
+}
+
+struct model_recovery *model_recovery(struct model *m, const struct model_recovery *r)
+{
+    MODEL_APPEND(m, recoveries, recovery_count, MODEL_RECOVERIES, r);
 }
 
 struct model_switch *model_switch(struct model *m, int endpoint, const struct model_switch *s)
@@ -124,6 +147,21 @@ static struct model_event *event_named(struct model *m, const char *name)
     return e;
 }
 
+/* By the server itself, as it did nothing but fail. */
+static void note_disabled(struct model *m, int64_t now_us, const char *id)
+{
+    for (int n = 1; n <= MODEL_ENDPOINTS; n++) {
+        if (strcmp(m->endpoints[n].id, id) != 0)
+            continue;
+        (void)model_switch(m, n,
+                           &(struct model_switch){ .begin_us = now_us, .end_us = MODEL_NEVER });
+        (void)model_call(m, &(struct model_call){ .endpoint = n,
+                                                  .act = MODEL_DISABLE,
+                                                  .begin_us = now_us,
+                                                  .end_us = MODEL_NEVER });
+    }
+}
+
 void model_log_line(struct model *m, int64_t now_us, const char *line, size_t len)
 {
     char name[sizeof m->events->name] = "?", level[sizeof m->events->level] = "error";
@@ -139,6 +177,10 @@ void model_log_line(struct model *m, int64_t now_us, const char *line, size_t le
         memcpy(e->level, level, sizeof level);
         (void)snprintf(e->first, sizeof e->first, "%.*s", (int)len, line);
     }
+    char id[MODEL_ID_BYTES];
+    if (strcmp(name, "deliver.endpoint_disabled") == 0 &&
+        line_field(line, len, "endpoint", id, sizeof id))
+        note_disabled(m, now_us, id);
     if (now_us / 1000000 != e->second) {
         e->second = now_us / 1000000;
         e->in_second = 0;
@@ -213,6 +255,52 @@ bool model_followed_clock(const struct model *m, int64_t begin_us, int64_t end_u
         if (m->followed_us[i] >= begin_us && m->followed_us[i] <= end_us)
             return true;
     return false;
+}
+
+/* --- time --------------------------------------------------------------------------------------------- */
+
+/* Of one that was not answered well there is no id: then it is its own begin. */
+int64_t model_made_us(const struct model *m, const struct model_publish *p)
+{
+    int64_t made_us = MODEL_NEVER;
+    for (const struct model_publish *q = m->publishes; q < m->publishes + m->publish_count; q++) {
+        if (q->tenant != p->tenant || q->op != p->op || q->item != p->item)
+            continue;
+        bool is_made = q->answer == MODEL_DONE, is_same = strcmp(q->id, p->id) == 0;
+        if (made_us == MODEL_NEVER && (!is_made || is_same))
+            made_us = q->begin_us;
+        if (is_made && is_same)
+            return made_us;
+        if (is_made)
+            made_us = MODEL_NEVER;
+    }
+    return p->begin_us;
+}
+
+bool model_may_be_over(const struct model *m, int64_t window_us, int64_t from_us, int64_t to_us)
+{
+    static const int64_t slack_us = 2000000, minute_us = 60000000;
+    if (window_us == 0)
+        return false;
+    bool is_short = window_us<12 * 60 * minute_us, is_endless = window_us> 20 * 24 * 60 * minute_us;
+    bool is_clock_wrong = !is_endless && (is_short || to_us - from_us > 5 * minute_us) &&
+                          model_had_fault(m, "clock.step clock.drift", 0, to_us);
+    return is_clock_wrong || to_us - from_us > window_us - slack_us;
+}
+
+bool model_may_be_gone(const struct model *m, const struct model_publish *p, int64_t at_us)
+{
+    return m->limits.kept_us != 0 &&
+           model_may_be_over(m, m->limits.kept_us, model_made_us(m, p), at_us);
+}
+
+const struct model_erasure *model_erasure_of(const struct model *m, const char *id)
+{
+    const struct model_erasure *found = NULL;
+    for (const struct model_erasure *e = m->erasures; e < m->erasures + m->erasure_count; e++)
+        if (strcmp(e->id, id) == 0 && (found == NULL || found->end_us > e->end_us))
+            found = e;
+    return found;
 }
 
 size_t model_segments(const struct model *m)

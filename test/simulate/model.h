@@ -29,14 +29,18 @@ enum {
     MODEL_USERS = 6,
     MODEL_ENTRIES = 2000,
     MODEL_VOUCHES = 8000,
+    MODEL_ERASURES = 1000,
+    MODEL_RECOVERIES = 1000,
     MODEL_FAULTS = 256,
-    MODEL_LIVES = 32,
+    MODEL_LIVES = 256,
     MODEL_EVENTS = 192,
     MODEL_FOLLOWED = 64,
     MODEL_ID_BYTES = 40,
     MODEL_CANARY_BYTES = 32
 };
 #define MODEL_NEVER INT64_MAX
+/* How long a start may take when nothing is wrong. */
+#define MODEL_START_US INT64_C(30000000)
 /* In the data of each question, where its chain redacts. */
 #define MODEL_HIDDEN "hidden-from-records"
 
@@ -78,6 +82,18 @@ struct model_publish {
     char id[MODEL_ID_BYTES];
 };
 
+/* A call that removed a message's payload. */
+struct model_erasure {
+    char id[MODEL_ID_BYTES];
+    int64_t begin_us, end_us; /* end MODEL_NEVER: it was not answered well */
+};
+
+/* A call that has all sent again that failed at an endpoint and was published after `since_us`. */
+struct model_recovery {
+    int endpoint;
+    int64_t since_us, begin_us, end_us; /* end MODEL_NEVER: it was not answered well */
+};
+
 /* A whole request that a receiver got, or a message that a broker got: confirmed is 200 then, nacked 503, returned 404. */
 struct model_attempt {
     int endpoint, life;
@@ -96,6 +112,7 @@ struct model_state {
     char message[MODEL_ID_BYTES];
     int status;      /* 0 success, 1 pending, 2 fail, 3 sending, 4 canceled */
     bool has_reason; /* why it ended without success */
+    int64_t attempts; /* that are listed; only asked for what failed where all that had failed was to be sent again */
 };
 
 /* A call that reads or changes an endpoint. */
@@ -180,7 +197,9 @@ struct model_fault {
     int64_t begin_us, end_us;
 };
 
+/* A start that was refused within MODEL_START_US breaks no rule and is not kept: the next life takes its place. */
 struct model_life {
+    int64_t tried_us; /* when the starts in a row began of which this is the last: the ones before it never accepted requests */
     int64_t begin_us, started_us /* it accepts requests; 0: not yet */, end_us;
     size_t fds_started, fds_quiet; /* descriptors; 0: not looked at */
 };
@@ -199,6 +218,8 @@ struct model_event {
 struct model_limits {
     int64_t window_max, timeout_us, retry_min_us /* shortest delay, jitter taken off */, retry_sum_us, breaker_max_us;
     int64_t brokers_max; /* connected at the same time */
+    int64_t attempts; /* of a message, before it is given up */
+    int64_t kept_us, remembered_us; /* how long messages and idempotency keys are there at least; 0: always */
     int64_t lag_us; /* at most so long something is under way between server and world */
     int64_t answer_lag_us; /* and so much longer an answer takes on a connection that was made while the network was slow */
 };
@@ -207,13 +228,14 @@ struct model {
     int tenants;
     struct model_limits limits;
     uint64_t lost;
+    size_t published_bytes; /* of payloads, in all calls */
     struct model_rest rest, rest_later; /* in the end, and after `steady` more messages */
     size_t steady;
-    int64_t quiet_us; /* when faults stopped; 0: not yet */
-    bool is_settled;  /* the states below were read after that */
+    int64_t quiet_us;   /* when faults stopped; 0: not yet */
+    int64_t settled_us; /* when the states below were read after that; 0: not yet */
     int64_t followed_us[MODEL_FOLLOWED]; /* when the log said that the store's time was advanced to the system's clock */
     size_t publish_count, attempt_count, state_count, call_count, fault_count, life_count, event_count, question_count, reply_count, entry_count,
-        vouch_count, followed_count;
+        vouch_count, followed_count, erasure_count, recovery_count;
     struct model_endpoint endpoints[MODEL_ENDPOINTS + 1]; /* by number */
     struct model_publish publishes[MODEL_PUBLISHES];
     struct model_attempt attempts[MODEL_ATTEMPTS];
@@ -229,6 +251,8 @@ struct model {
     struct model_fault faults[MODEL_FAULTS];
     struct model_life lives[MODEL_LIVES];
     struct model_event events[MODEL_EVENTS];
+    struct model_erasure erasures[MODEL_ERASURES];
+    struct model_recovery recoveries[MODEL_RECOVERIES];
 };
 
 /* Each copies what it is given and returns where it is now, to be filled in further; when there is no room it counts
@@ -242,10 +266,26 @@ struct model_reply *model_reply(struct model *m, const struct model_reply *r);
 struct model_entry *model_entry(struct model *m, const struct model_entry *e);
 struct model_vouch *model_vouch(struct model *m, const struct model_vouch *v);
 struct model_fault *model_fault(struct model *m, const struct model_fault *f);
+/* A life begins; the one before is over, if it was not yet. */
 struct model_life *model_life(struct model *m, int64_t now_us);
+/* The last one, of which there has to be one. */
+struct model_life *model_life_now(struct model *m);
+struct model_erasure *model_erasure(struct model *m, const struct model_erasure *e);
+struct model_recovery *model_recovery(struct model *m, const struct model_recovery *r);
 struct model_switch *model_switch(struct model *m, int endpoint, const struct model_switch *s);
 /* A line of the server's log, logfmt; other lines (a panic's) count as the event "?". */
 void model_log_line(struct model *m, int64_t now_us, const char *line, size_t len);
+
+/* The earliest moment at which the message may have been made: that of the first call which was answered with it, or of
+ * one before that was not answered. */
+int64_t model_made_us(const struct model *m, const struct model_publish *p);
+/* True when a time of `window_us` that began at `from_us` may be over at `to_us`, as the server counts: it is, or a clock
+ * was wrong. */
+bool model_may_be_over(const struct model *m, int64_t window_us, int64_t from_us, int64_t to_us);
+/* True when the message is so old that it may have been removed. */
+bool model_may_be_gone(const struct model *m, const struct model_publish *p, int64_t at_us);
+/* The call that was to remove the message's payload, the first one that was answered well; NULL: there was none. */
+const struct model_erasure *model_erasure_of(const struct model *m, const char *id);
 
 /* How many segments the log says were started. */
 size_t model_segments(const struct model *m);

@@ -54,8 +54,10 @@ void plan_free(struct plan *p);
 /* The plan as text, which plan_parse() reads as the same plan; free() it. NULL: no memory. */
 char *plan_print(const struct plan *p);
 
-/* The text of the plan of a seed; free() it. NULL: no memory. */
+/* The text of the plan of a seed; free() it. NULL: no memory. Of seconds or minutes in which much happens, and of days in
+ * which little does: retries to the end of their schedule, retention, keys that are forgotten, segments by age. */
 char *plan_make(uint64_t seed);
+char *plan_make_quiet(uint64_t seed);
 
 const char *plan_word_name(enum plan_word word);
 /* Faults that were begun end after for=; those of a moment have none. */

@@ -5,27 +5,16 @@
  * another. Rates are drawn on a logarithmic scale: a fault that is shown when 2 % of the calls fail may be hidden when
  * a third of them do.
  */
-#include "plan.h"
+#include "plan_make_priv.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-struct maker {
-    FILE *out;
-    uint64_t seed, state;
-    int64_t tenants, clients, endpoints, lives;
-    double safety_s;
-    int64_t published; /* the number of the last publishing line */
-};
 
 /* --- chance ------------------------------------------------------------------------------------------- */
 
 /* splitmix64 */
-static uint64_t maker_next(struct maker *m)
+uint64_t maker_next(struct maker *m)
 {
     uint64_t z = m->state += 0x9e3779b97f4a7c15U;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
@@ -33,30 +22,34 @@ static uint64_t maker_next(struct maker *m)
     return z ^ (z >> 31);
 }
 
-static double maker_real(struct maker *m)
+double maker_real(struct maker *m)
 {
     return (double)(maker_next(m) >> 11) * 0x1p-53;
 }
 
-static int64_t maker_between(struct maker *m, int64_t low, int64_t high)
+int64_t maker_between(struct maker *m, int64_t low, int64_t high)
 {
     return low + (int64_t)(maker_next(m) % (uint64_t)(high - low + 1));
 }
 
-static bool maker_chance(struct maker *m, double p)
+bool maker_chance(struct maker *m, double p)
 {
     return maker_real(m) < p;
 }
 
-/* Each order of magnitude is as probable as the others. */
-static double maker_log(struct maker *m, double low, double high)
+double maker_log(struct maker *m, double low, double high)
 {
     return low * pow(high / low, maker_real(m));
 }
 
-static void put_whole(struct maker *m, const char *name, int64_t value)
+void maker_put(struct maker *m, const char *name, int64_t value)
 {
     (void)fprintf(m->out, " %s=%" PRId64, name, value);
+}
+
+void maker_turn_to(struct maker *m, uint64_t dice)
+{
+    m->state = m->seed ^ dice * 0xd1342543de82ef95U;
 }
 
 /* --- options ------------------------------------------------------------------------------------------ */
@@ -97,17 +90,17 @@ static void make_options(struct maker *m)
     }
 }
 
-static void make_endpoints(struct maker *m)
+void maker_put_endpoints(struct maker *m)
 {
     bool has_ordered = maker_chance(m, 0.5), has_throttle = maker_chance(m, 0.3);
     for (int64_t n = 1; n <= m->endpoints; n++) {
         (void)fputs("endpoint", m->out);
-        put_whole(m, "n", n);
-        put_whole(m, "tenant", (n - 1) % m->tenants + 1);
+        maker_put(m, "n", n);
+        maker_put(m, "tenant", (n - 1) % m->tenants + 1);
         if (has_ordered && maker_chance(m, 0.5))
             (void)fputs(" ordered=1", m->out);
         if (has_throttle && maker_chance(m, 0.5))
-            put_whole(m, "throttle", (int64_t)maker_log(m, 1, 50));
+            maker_put(m, "throttle", (int64_t)maker_log(m, 1, 50));
         (void)fputc('\n', m->out);
     }
 }
@@ -118,9 +111,7 @@ static void make_endpoints(struct maker *m)
 static const struct {
     enum plan_word word;
     int weight;
-    const char *
-        fields; /* n: a number of its own, t: a tenant, e: an endpoint, o: an earlier publishing line, b: bytes,
-                           k: a key, c: a count, l: a limit, s: since, d: a description */
+    const char *fields; /* plan_make_priv.h */
 } ops[] = {
     { PLAN_OP_PUBLISH, 60, "ntbk" }, { PLAN_OP_BATCH, 6, "ntcb" }, { PLAN_OP_REPEAT, 8, "o" },
     { PLAN_OP_OTHER_BODY, 2, "o" },  { PLAN_OP_RESEND, 4, "oe" },  { PLAN_OP_RECOVER, 2, "es" },
@@ -135,21 +126,30 @@ static void make_op_fields(struct maker *m, const char *fields)
     for (const char *field = fields; *field != 0; field++) {
         int64_t earlier = m->published == 0 ? 0 : maker_between(m, 1, m->published);
         switch (*field) {
-        case 'n': put_whole(m, "n", ++m->published); break;
-        case 't': put_whole(m, "tenant", maker_between(m, 1, m->tenants)); break;
-        case 'e': put_whole(m, "endpoint", maker_between(m, 1, m->endpoints)); break;
-        case 'o': put_whole(m, "op", earlier); break;
-        case 'b': put_whole(m, "bytes", (int64_t)maker_log(m, 1, 20000)); break;
-        case 'c': put_whole(m, "count", maker_between(m, 1, 20)); break;
-        case 'l': put_whole(m, "limit", maker_between(m, 1, 50)); break;
-        case 's': (void)fputs(" since=60s", m->out); break;
+        case 'n': maker_put(m, "n", ++m->published); break;
+        case 't': maker_put(m, "tenant", maker_between(m, 1, m->tenants)); break;
+        case 'e': maker_put(m, "endpoint", maker_between(m, 1, m->endpoints)); break;
+        case 'o': maker_put(m, "op", earlier); break;
+        case 'b': maker_put(m, "bytes", (int64_t)maker_log(m, 1, 20000)); break;
+        case 'c': maker_put(m, "count", maker_between(m, 1, 20)); break;
+        case 'l': maker_put(m, "limit", maker_between(m, 1, 50)); break;
+        case 's': (void)fprintf(m->out, " since=%.0fs", fmax(60, m->safety_s / 2)); break;
+        case 'B': maker_put(m, "bytes", (int64_t)maker_log(m, 20000, 400000)); break;
         case 'd': (void)fprintf(m->out, " text=d%" PRId64, maker_between(m, 0, 99999)); break;
         default:
             if (maker_chance(m, 0.7))
-                put_whole(m, "key", m->published);
+                maker_put(m, "key", m->published);
             break;
         }
     }
+}
+
+void maker_put_op(struct maker *m, enum plan_word word, double at_s, const char *fields)
+{
+    (void)fprintf(m->out, "at=%.3fs %s", at_s, plan_word_name(word));
+    maker_put(m, "client", maker_between(m, 1, m->clients));
+    make_op_fields(m, fields);
+    (void)fputc('\n', m->out);
 }
 
 static size_t make_choose_op(struct maker *m, const bool is_on[OP_COUNT])
@@ -176,10 +176,7 @@ static void make_ops(struct maker *m)
     double at_s = 0.5, gap_s = (m->safety_s - 1) / (double)count;
     for (int64_t i = 0; i < count; i++) {
         size_t op = make_choose_op(m, is_on);
-        (void)fprintf(m->out, "at=%.3fs %s", at_s, plan_word_name(ops[op].word));
-        put_whole(m, "client", maker_between(m, 1, m->clients));
-        make_op_fields(m, ops[op].fields);
-        (void)fputc('\n', m->out);
+        maker_put_op(m, ops[op].word, at_s, ops[op].fields);
         if (maker_chance(m, 0.2))
             at_s = fmin(at_s + 5 * gap_s * 2 * maker_real(m), m->safety_s - 0.5);
     }
@@ -215,21 +212,43 @@ static const struct {
 };
 
 static const char *const paths[] = { " path=segments/", " path=config.db", " path=.db-wal", "" };
-static const int statuses[] = { 500, 503, 503, 404, 429, 301, 400, 410 };
+
+void maker_put_status(struct maker *m)
+{
+    static const int statuses[] = { 500, 503, 503, 404, 429, 301, 400, 410 };
+    maker_put(m, "status", statuses[maker_next(m) % 8]);
+}
+
+/* The end of a line of trouble that maker_put_trouble() began. */
+void maker_put_for(struct maker *m)
+{
+    double for_s = maker_log(m, 0.1, m->fault_most_s);
+    (void)fprintf(m->out, " for=%.3fs", for_s);
+    if (m->trouble_count > 0)
+        m->troubles[m->trouble_count - 1].for_s = for_s;
+}
+
+void maker_put_trouble(struct maker *m, enum plan_word word)
+{
+    double at_s = maker_real(m) * m->safety_s * 0.8;
+    (void)fprintf(m->out, "at=%.3fs %s", at_s, plan_word_name(word));
+    if (m->trouble_count < MAKER_TROUBLES)
+        m->troubles[m->trouble_count++] = (struct maker_trouble){ .at_s = at_s };
+}
 
 static void make_fault_fields(struct maker *m, size_t kind)
 {
     for (const char *field = faults[kind].fields; *field != 0; field++)
         switch (*field) {
-        case 'e': put_whole(m, "endpoint", maker_between(m, 1, m->endpoints)); break;
-        case 's': put_whole(m, "status", statuses[maker_next(m) % 8]); break;
+        case 'e': maker_put(m, "endpoint", maker_between(m, 1, m->endpoints)); break;
+        case 's': maker_put_status(m); break;
         case 'a':
             if (maker_chance(m, 0.3))
                 (void)fprintf(m->out, " retry_after=%" PRId64 "s", maker_between(m, 1, 5));
             break;
         case 'p': (void)fputs(paths[maker_next(m) % 4], m->out); break;
         case 'r': (void)fprintf(m->out, " rate=%.4f", maker_log(m, 0.002, 1)); break;
-        case 'f': (void)fprintf(m->out, " for=%.3fs", maker_log(m, 0.1, m->safety_s / 3)); break;
+        case 'f': maker_put_for(m); break;
         default:
             (void)fprintf(m->out, " by=%s%.4fs", *field == 'c' && maker_chance(m, 0.5) ? "-" : "",
                           maker_log(m, faults[kind].by_min, faults[kind].by_max));
@@ -237,20 +256,19 @@ static void make_fault_fields(struct maker *m, size_t kind)
         }
 }
 
-static void make_faults(struct maker *m)
+void maker_put_faults(struct maker *m, double chance)
 {
     for (size_t kind = 0; kind < sizeof faults / sizeof *faults; kind++) {
-        bool is_on = maker_chance(m, 0.25);
+        bool is_on = maker_chance(m, chance);
         for (int64_t left = is_on ? maker_between(m, 1, 4) : 0; left > 0; left--) {
-            (void)fprintf(m->out, "at=%.3fs %s", maker_real(m) * m->safety_s * 0.8,
-                          plan_word_name(faults[kind].word));
+            maker_put_trouble(m, faults[kind].word);
             make_fault_fields(m, kind);
             (void)fputc('\n', m->out);
         }
     }
 }
 
-static void make_lives(struct maker *m)
+void maker_put_lives(struct maker *m)
 {
     static const enum plan_word ends[] = { PLAN_LIFE_KILL, PLAN_LIFE_KILL, PLAN_LIFE_CUT,
                                            PLAN_LIFE_STOP };
@@ -261,224 +279,60 @@ static void make_lives(struct maker *m)
         (void)fprintf(m->out, "at=%.3fs life.reload\n", 1 + maker_real(m) * (m->safety_s - 2));
 }
 
-/* --- brokers ------------------------------------------------------------------------------------------ */
-
-/* Lines that are drawn from a stream of their own: the rest of a seed's plan is the same with and without them. */
-static struct maker maker_apart(const struct maker *m, uint64_t stream)
-{
-    struct maker apart = *m;
-    apart.state = m->seed ^ stream * 0xd1342543de82ef95U;
-    return apart;
-}
-
-static const struct peer_fault {
-    enum plan_word word;
-    const char *fields; /* r: a rate, f: for, b: by, s: a status */
-    double by_max;
-} broker_faults[] = {
-    { PLAN_BROKER_SLOW, "brf", 10 },     { PLAN_BROKER_NACK, "rf", 0 },
-    { PLAN_BROKER_UNROUTABLE, "rf", 0 }, { PLAN_BROKER_LIE, "rf", 0 },
-    { PLAN_BROKER_SILENT, "rf", 0 },     { PLAN_BROKER_DEAF, "f", 0 },
-    { PLAN_BROKER_REFUSE, "rf", 0 },     { PLAN_BROKER_CUT, "rf", 0 },
-    { PLAN_BROKER_BABBLE, "rf", 0 },     { PLAN_BROKER_BLOCK, "f", 0 },
-    { PLAN_BROKER_RESTART, "f", 0 },
-};
-
-static void make_peer_faults(struct maker *m, const struct peer_fault *kinds, size_t count,
-                             const char *peer, int64_t peers)
-{
-    for (const struct peer_fault *k = kinds; k < kinds + count; k++) {
-        bool is_on = maker_chance(m, 0.35);
-        for (int64_t left = is_on ? maker_between(m, 1, 3) : 0; left > 0; left--) {
-            (void)fprintf(m->out, "at=%.3fs %s", maker_real(m) * m->safety_s * 0.8,
-                          plan_word_name(k->word));
-            put_whole(m, peer, maker_between(m, 1, peers));
-            if (strchr(k->fields, 'b') != NULL)
-                (void)fprintf(m->out, " by=%.4fs", maker_log(m, 0.01, k->by_max));
-            if (strchr(k->fields, 's') != NULL)
-                put_whole(m, "status", statuses[maker_next(m) % 8]);
-            if (strchr(k->fields, 'r') != NULL)
-                (void)fprintf(m->out, " rate=%.4f", maker_log(m, 0.03, 1));
-            (void)fprintf(m->out, " for=%.3fs\n", maker_log(m, 1, m->safety_s / 2));
-        }
-    }
-}
-
-static void make_broker_endpoint(struct maker *m, int64_t n, int64_t brokers)
-{
-    (void)fputs("endpoint", m->out);
-    put_whole(m, "n", n);
-    put_whole(m, "tenant", maker_between(m, 1, m->tenants));
-    put_whole(m, "broker", maker_between(m, 1, brokers));
-    put_whole(m, "exchange", maker_between(m, 0, 2));
-    if (maker_chance(m, 0.3))
-        (void)fputs(" ordered=1", m->out);
-    if (maker_chance(m, 0.5))
-        (void)fputs(" mandatory=1", m->out);
-    if (maker_chance(m, 0.5))
-        (void)fputs(" declare=1", m->out);
-    if (maker_chance(m, 0.2))
-        put_whole(m, "throttle", (int64_t)maker_log(m, 1, 50));
-    (void)fputc('\n', m->out);
-}
-
-/* What is done to their endpoints, while the other clients publish. */
-static void make_broker_ops(struct maker *m, int64_t first, int64_t last)
-{
-    static const enum plan_word words[] = { PLAN_OP_RESEND, PLAN_OP_RESEND, PLAN_OP_RECOVER,
-                                            PLAN_OP_READ,   PLAN_OP_READ,   PLAN_OP_DISABLE,
-                                            PLAN_OP_ENABLE, PLAN_OP_DELETE };
-    for (int64_t left = maker_between(m, 0, 12); left > 0; left--) {
-        enum plan_word word = words[maker_next(m) % (sizeof words / sizeof *words)];
-        (void)fprintf(m->out, "at=%.3fs %s", 0.5 + maker_real(m) * (m->safety_s - 1),
-                      plan_word_name(word));
-        put_whole(m, "client", maker_between(m, 1, m->clients));
-        put_whole(m, "endpoint", maker_between(m, first, last));
-        if (word == PLAN_OP_RESEND)
-            put_whole(m, "op", maker_between(m, 1, m->published));
-        (void)fputs(word == PLAN_OP_RECOVER ? " since=60s\n" : "\n", m->out);
-    }
-}
-
-static void make_brokers(const struct maker *all)
-{
-    static const char *const links[] = { "1", "2", "64", "64" };
-    static const char *const idle[] = { "1s", "3s", "10s", "60s" };
-    static const char *const connect[] = { "500ms", "1s", "5s", "5s" };
-    struct maker m = maker_apart(all, 1);
-    if (!maker_chance(&m, 0.3))
-        return;
-    int64_t brokers = maker_between(&m, 1, 3), endpoints = maker_between(&m, 1, 6);
-    (void)fprintf(m.out, "option amqp.connections_max=%s\n", links[maker_next(&m) % 4]);
-    (void)fprintf(m.out, "option amqp.idle_timeout=%s\n", idle[maker_next(&m) % 4]);
-    (void)fprintf(m.out, "option deliver.connect_timeout=%s\n", connect[maker_next(&m) % 4]);
-    for (int64_t i = 1; i <= endpoints; i++)
-        make_broker_endpoint(&m, m.endpoints + i, brokers);
-    make_broker_ops(&m, m.endpoints + 1, m.endpoints + endpoints);
-    make_peer_faults(&m, broker_faults, sizeof broker_faults / sizeof *broker_faults, "broker",
-                     brokers);
-}
-
-/* --- webfilters --------------------------------------------------------------------------------------- */
-
-static const struct peer_fault processor_faults[] = {
-    { PLAN_PROCESSOR_SLOW, "brf", 5 },   { PLAN_PROCESSOR_SILENT, "rf", 0 },
-    { PLAN_PROCESSOR_STATUS, "srf", 0 }, { PLAN_PROCESSOR_STOP, "rf", 0 },
-    { PLAN_PROCESSOR_GARBAGE, "rf", 0 }, { PLAN_PROCESSOR_LIE, "rf", 0 },
-    { PLAN_PROCESSOR_CUT, "rf", 0 },
-};
-
-static void make_filter(struct maker *m, int64_t n)
-{
-    static const char *const modes[] = { "original", "chained",  "chained",
-                                         "parallel", "parallel", "shadow" };
-    static const char *const timeouts[] = { "300ms", "800ms", "2s", "5s" };
-    (void)fputs("filter", m->out);
-    put_whole(m, "n", n);
-    put_whole(m, "tenant", maker_between(m, 1, m->tenants));
-    (void)fprintf(m->out, " mode=%s timeout=%s", modes[maker_next(m) % 6],
-                  timeouts[maker_next(m) % 4]);
-    if (maker_chance(m, 0.2))
-        (void)fputs(" closed=1", m->out);
-    put_whole(m, "halt", maker_chance(m, 0.5) ? maker_between(m, 1, 7) : 0);
-    put_whole(m, "breaker", maker_chance(m, 0.5) ? maker_between(m, 1, 5) : 0);
-    (void)fputc('\n', m->out);
-}
-
-static void make_chains(const struct maker *all)
-{
-    static const char *const deadlines[] = { "500ms", "1s", "2s", "4s" }, *const keeps[] = {
-        "none", "headers", "all"
-    };
-    struct maker m = maker_apart(all, 2);
-    if (!maker_chance(&m, 0.3))
-        return;
-    int64_t filters = maker_between(&m, 1, 8);
-    for (int64_t n = 1; n <= filters; n++)
-        make_filter(&m, n);
-    for (int64_t tenant = 1; tenant <= m.tenants; tenant++)
-        (void)fprintf(m.out, "chain tenant=%" PRId64 " deadline=%s keep=%s\n", tenant,
-                      deadlines[maker_next(&m) % 4], keeps[maker_next(&m) % 3]);
-    int64_t count = (int64_t)maker_log(&m, 5, 100);
-    for (int64_t n = 1; n <= count; n++) {
-        (void)fprintf(m.out, "at=%.3fs op.ask", 0.5 + maker_real(&m) * (m.safety_s - 1));
-        put_whole(&m, "n", n);
-        put_whole(&m, "client", maker_between(&m, 1, m.clients));
-        put_whole(&m, "tenant", maker_between(&m, 1, m.tenants));
-        (void)fputc('\n', m.out);
-    }
-    make_peer_faults(&m, processor_faults, sizeof processor_faults / sizeof *processor_faults,
-                     "filter", filters);
-}
-
-/* --- sites ------------------------------------------------------------------------------------------- */
-
-static const struct peer_fault site_faults[] = {
-    { PLAN_SITE_SLOW, "brf", 8 },   { PLAN_SITE_SILENT, "rf", 0 }, { PLAN_SITE_STATUS, "srf", 0 },
-    { PLAN_SITE_GARBAGE, "rf", 0 }, { PLAN_SITE_LIE, "rf", 0 },    { PLAN_SITE_CUT, "rf", 0 },
-};
-
-static void make_sites(const struct maker *all)
-{
-    enum { SITES = 2, USERS = 6 };
-    static const char *const keeps[] = { "0s", "1s", "5s", "60s" }, *const timeouts[] = {
-        "300ms", "1s", "2s", "5s"
-    };
-    struct maker m = maker_apart(all, 3);
-    if (!maker_chance(&m, 0.2))
-        return;
-    for (int64_t n = 1; n <= SITES; n++)
-        (void)fprintf(m.out, "site n=%" PRId64 " keep=%s timeout=%s\n", n,
-                      keeps[maker_next(&m) % 4], timeouts[maker_next(&m) % 4]);
-    for (int64_t left = (int64_t)maker_log(&m, 5, 80); left > 0; left--) {
-        (void)fprintf(m.out, "at=%.3fs op.enter", 0.5 + maker_real(&m) * (m.safety_s - 1));
-        put_whole(&m, "client", maker_between(&m, 1, m.clients));
-        put_whole(&m, "site", maker_between(&m, 1, SITES));
-        put_whole(&m, "user", maker_between(&m, 1, USERS));
-        (void)fputs(maker_chance(&m, 0.3) ? " make=1\n" : "\n", m.out);
-    }
-    make_peer_faults(&m, site_faults, sizeof site_faults / sizeof *site_faults, "site", SITES);
-}
-
-/* The last that is drawn: the rest of a run is the same with and without it. */
+/* The last that is drawn from these dice: the rest of a run is the same with and without it. */
 static void make_steady(struct maker *m)
 {
     if (!maker_chance(m, 0.25))
         return;
     (void)fputs("steady messages=150", m->out);
-    put_whole(m, "tenant", maker_between(m, 1, m->tenants));
+    maker_put(m, "tenant", maker_between(m, 1, m->tenants));
     (void)fputc('\n', m->out);
 }
 
-char *plan_make(uint64_t seed)
+void maker_put_run(struct maker *m, uint64_t seed)
+{
+    (void)fputs("run", m->out);
+    maker_put(m, "seed", (int64_t)(seed & INT64_MAX));
+    maker_put(m, "tenants", m->tenants);
+    maker_put(m, "clients", m->clients);
+    maker_put(m, "lives", m->lives);
+    (void)fprintf(m->out, " safety=%.0fs\n", m->safety_s);
+}
+
+char *maker_text(uint64_t seed, void (*fill)(struct maker *m, uint64_t seed))
 {
     char *text = NULL;
     size_t len = 0;
     struct maker m = { .seed = seed, .state = seed, .out = open_memstream(&text, &len) };
     if (m.out == NULL)
         return NULL;
-    m.tenants = maker_between(&m, 1, 3);
-    m.clients = maker_between(&m, 2, 6);
-    m.endpoints = (int64_t)maker_log(&m, 1, 40);
-    m.lives = maker_between(&m, 1, 4);
-    m.safety_s = floor(maker_log(&m, 10, 120));
-    (void)fputs("run", m.out);
-    put_whole(&m, "seed", (int64_t)(seed & INT64_MAX));
-    put_whole(&m, "tenants", m.tenants);
-    put_whole(&m, "clients", m.clients);
-    put_whole(&m, "lives", m.lives);
-    (void)fprintf(m.out, " safety=%.0fs\n", m.safety_s);
-    make_options(&m);
-    make_endpoints(&m);
-    make_ops(&m);
-    make_faults(&m);
-    make_lives(&m);
-    make_steady(&m);
-    make_brokers(&m);
-    make_chains(&m);
-    make_sites(&m);
+    fill(&m, seed);
     if (fclose(m.out) == 0)
         return text;
     free(text);
     return NULL;
+}
+
+static void make_dense(struct maker *m, uint64_t seed)
+{
+    m->tenants = maker_between(m, 1, 3);
+    m->clients = maker_between(m, 2, 6);
+    m->endpoints = (int64_t)maker_log(m, 1, 40);
+    m->lives = maker_between(m, 1, 4);
+    m->safety_s = floor(maker_log(m, 10, 120));
+    m->fault_most_s = m->safety_s / 3;
+    maker_put_run(m, seed);
+    make_options(m);
+    maker_put_endpoints(m);
+    make_ops(m);
+    maker_put_faults(m, 0.25);
+    maker_put_lives(m);
+    make_steady(m);
+    plan_peers(m);
+    plan_more(m);
+}
+
+char *plan_make(uint64_t seed)
+{
+    return maker_text(seed, make_dense);
 }

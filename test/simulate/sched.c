@@ -175,6 +175,14 @@ static void count_switch(void)
                  SWITCHES_A_SECOND);
 }
 
+void sched_moves(void)
+{
+    enum { SWITCHES_A_SEGMENT = 6 };
+    struct machine_kept *m = MACHINE;
+    m->busy_switches -=
+        m->busy_switches < SWITCHES_A_SEGMENT ? m->busy_switches : SWITCHES_A_SEGMENT;
+}
+
 static struct task *next_task(void)
 {
     struct choice *c = &choice;

@@ -164,7 +164,7 @@ struct sim_fault {
     uint64_t once_in; /* it hits one call in so many, by dice; 0 and 1: each */
     int64_t count;    /* it hits so many calls at most; 0: no limit */
     unsigned calls;   /* SIM_OPENS and so on; 0: all of them */
-    char path[48];    /* part of the path below the store's folder; "": all */
+    char path[48];    /* part of the path below the store's folder, with a $ behind it its end; "": all */
     int error;        /* ENOSPC, EIO, EMFILE ...; 0: what is usual for the kind */
     int64_t amount;
 };

@@ -79,6 +79,28 @@ static void what_a_deaf_broker_reads_late_says_nothing(void **state)
     must_hold(m, check_order);
 }
 
+static void what_was_erased_may_have_lain_unread_at_a_deaf_broker(void **state)
+{
+    struct model *m = broker_of(state);
+    struct model_publish *a = published(m, 1, 0, "a", 100, 100.1, "a");
+    (void)erased(m, a, 101, 101.1);
+    (void)arrived(m, a, 1, 110, 200);
+    must_break(m, check_attempts, 3);
+    went_wrong(m, "broker.deaf", 99, 109.9);
+    must_hold(m, check_attempts);
+}
+
+static void what_waits_for_a_connection_to_a_broker_may_keep_its_places(void **state)
+{
+    struct model *m = broker_of(state);
+    m->rest_later.blocks = 1000;
+    must_break(m, check_memory, 10);
+    m->limits.brokers_max = 0;
+    must_hold(m, check_memory);
+    m->rest_later.most_bytes = SIZE_MAX;
+    must_break(m, check_memory, 10); /* but there is an end to it */
+}
+
 static void brokers_have_larger_windows(void **state)
 {
     struct model *m = broker_of(state);
@@ -119,6 +141,8 @@ int main(void)
         T(giving_up_at_a_broker_needs_a_cause),
         T(a_message_that_is_sent_again_after_its_confirm_is_noticed),
         T(what_a_deaf_broker_reads_late_says_nothing),
+        T(what_was_erased_may_have_lain_unread_at_a_deaf_broker),
+        T(what_waits_for_a_connection_to_a_broker_may_keep_its_places),
         T(brokers_have_larger_windows),
         T(messages_to_a_blocked_broker_are_noticed),
         T(heartbeats_that_do_not_come_are_noticed),

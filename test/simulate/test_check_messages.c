@@ -133,6 +133,18 @@ static void a_key_that_was_forgotten_is_noticed(void **state)
     must_break(m, check_keys, 2); /* and the same body is no conflict */
 }
 
+static void a_key_past_its_time_may_make_another_message(void **state)
+{
+    struct model *m = *state;
+    m->limits.remembered_us = 60000000;
+    (void)published(m, 1, 7, "a", 1, 1.1, "a");
+    struct model_publish *again = published(m, 1, 7, "a", 50, 50.1, "b");
+    must_break(m, check_keys, 2);
+    again->begin_us = 62000000;
+    again->end_us = 62100000;
+    must_hold(m, check_keys);
+}
+
 static void one_unanswered_call_makes_one_message_at_most(void **state)
 {
     struct model *m = *state;
@@ -187,6 +199,65 @@ static void a_message_at_another_tenants_endpoint_is_noticed(void **state)
     must_break(m, check_attempts, 6);
 }
 
+static void what_was_erased_before_may_not_arrive(void **state)
+{
+    struct model *m = *state;
+    struct model_publish *a = published(m, 1, 0, "a", 1, 1.1, "a");
+    (void)erased(m, a, 1.9, 2);
+    (void)arrived(m, a, 1, 2.005, 200);
+    must_hold(m, check_attempts); /* it was under way */
+    (void)arrived(m, a, 1, 2.1, 200);
+    must_break(m, check_attempts, 3);
+}
+
+static void an_erasure_that_was_not_answered_may_not_have_been(void **state)
+{
+    struct model *m = *state;
+    struct model_publish *a = published(m, 1, 0, "a", 1, 1.1, "a");
+    (void)erased(m, a, 1.9, -1);
+    (void)arrived(m, a, 1, 9, 200);
+    must_hold(m, check_attempts);
+}
+
+static void what_failed_before_it_was_asked_for_again_is_tried_again(void **state)
+{
+    struct model *m = *state;
+    struct model_publish *a = published(m, 1, 0, "a", 1, 1.1, "a");
+    struct model_recovery r = { .endpoint = 1, .begin_us = 9000000, .end_us = MODEL_NEVER };
+    m->limits.attempts = 2;
+    m->settled_us = 90000000;
+    struct model_recovery *asked = model_recovery(m, &r);
+    (void)arrived(m, a, 1, 1.2, 500);
+    (void)arrived(m, a, 1, 3, 500);
+    struct model_state *s = stands(m, a, 1, 2);
+    s->attempts = 2;
+    must_hold(m, check_recoveries); /* nobody has said that it is done */
+    asked->end_us = 9100000;
+    must_break(m, check_recoveries, 1);
+    asked->since_us = 2000000;
+    must_hold(m, check_recoveries); /* it is older than what was asked for */
+    asked->since_us = 0;
+    s->attempts = 3; /* one that did not reach the receiver */
+    must_hold(m, check_recoveries);
+    s->attempts = 2;
+    (void)arrived(m, a, 1, 10, 500);
+    must_hold(m, check_recoveries);
+}
+
+static void what_may_have_been_removed_is_not_owed(void **state)
+{
+    struct model *m = *state;
+    (void)published(m, 1, 0, "a", 1, 1.1, "a");
+    m->limits.kept_us = 60000000;
+    m->settled_us = 50000000;
+    must_break(m, check_settled, 1);
+    m->settled_us = 62000000;
+    must_hold(m, check_settled);
+    m->settled_us = 50000000;
+    went_wrong(m, "clock.step", 3, 3);
+    must_hold(m, check_settled); /* its time is over when the clock says so */
+}
+
 /* --- 4 --------------------------------------------------------------------------------------------------- */
 
 static void an_ordered_endpoint_that_is_overtaken_is_noticed(void **state)
@@ -239,12 +310,17 @@ int main(void)
         T(a_key_that_makes_two_messages_is_noticed),
         T(a_key_that_takes_another_body_is_noticed),
         T(a_key_that_was_forgotten_is_noticed),
+        T(a_key_past_its_time_may_make_another_message),
         T(one_unanswered_call_makes_one_message_at_most),
         T(two_messages_with_one_id_are_noticed),
         T(bytes_that_nobody_published_are_noticed),
         T(an_attempt_that_is_not_signed_is_noticed),
         T(an_id_that_arrives_as_another_message_is_noticed),
         T(a_message_at_another_tenants_endpoint_is_noticed),
+        T(what_was_erased_before_may_not_arrive),
+        T(an_erasure_that_was_not_answered_may_not_have_been),
+        T(what_failed_before_it_was_asked_for_again_is_tried_again),
+        T(what_may_have_been_removed_is_not_owed),
         T(an_ordered_endpoint_that_is_overtaken_is_noticed),
         T(an_endpoint_without_order_may_be_overtaken),
         T(calls_at_the_same_time_have_no_order),

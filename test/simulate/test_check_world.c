@@ -48,6 +48,25 @@ static void a_throttle_that_is_exceeded_is_noticed(void **state)
     must_break(m, check_pace, 5);
 }
 
+static void a_connection_that_is_replaced_takes_one_place_under_a_throttle(void **state)
+{
+    struct model *m = *state;
+    struct model_attempt *first = NULL;
+    m->endpoints[1].throttle = 1;
+    m->limits.retry_min_us = 0;
+    for (int i = 0; i < 2; i++) { /* each breaks, and comes again at once */
+        char id[8];
+        (void)snprintf(id, sizeof id, "%d", i);
+        struct model_publish *p = published(m, i + 1, 0, id, 1, 1.1, id);
+        first = arrived(m, p, 1, 2 + i * 0.98, 0);
+        first->end_us = first->begin_us;
+        (void)arrived(m, p, 1, 2.001 + i * 0.98, 200);
+    }
+    must_hold(m, check_pace);
+    first->status = 503; /* that is an answer: the next one is an attempt of its own */
+    must_break(m, check_pace, 5);
+}
+
 static void a_retry_before_its_time_is_noticed(void **state)
 {
     struct model *m = *state;
@@ -190,6 +209,35 @@ static void a_life_that_does_not_start_is_noticed(void **state)
     must_break(m, lives_after_a_minute, 10);
 }
 
+static void starts_that_are_soon_refused_take_one_place(void **state)
+{
+    struct model *m = *state;
+    model_life(m, 1000000)->started_us = 2000000;
+    for (int64_t i = 0; i < INT64_C(10) * MODEL_LIVES; i++)
+        model_life(m, 5000000 + i * 1000)->end_us = 5000000 + i * 1000 + 500;
+    assert_int_equal(m->life_count, 2);
+    assert_int_equal(model_life_now(m)->tried_us, 5000000);
+    must_hold(m, lives_after_a_minute);
+    model_life(m, 20000000)->started_us = 21000000;
+    assert_int_equal(m->life_count, 2);
+    assert_int_equal(model_life_now(m)->begin_us, 20000000);
+    assert_int_equal(model_life(m, 25000000)->tried_us, 25000000);
+    assert_int_equal(m->lives[1].end_us, 25000000);
+}
+
+static void a_start_that_takes_too_long_is_noticed_among_refused_ones(void **state)
+{
+    struct model *m = *state;
+    model_life(m, 1000000)->end_us = 1500000;
+    model_life(m, 2000000)->end_us = 2000001 + MODEL_START_US;
+    model_life(m, 50000000)->started_us = 51000000;
+    assert_int_equal(m->life_count, 2);
+    assert_int_equal(model_life_now(m)->tried_us, 1000000);
+    must_break(m, lives_after_a_minute, 12);
+    went_wrong(m, "disk.slow", 2, 3);
+    must_hold(m, lives_after_a_minute);
+}
+
 static void memory_that_is_not_given_back_is_noticed(void **state)
 {
     struct model *m = *state;
@@ -220,6 +268,7 @@ int main(void)
         T(a_window_that_is_exceeded_is_noticed),
         T(an_ordered_endpoint_gets_one_at_a_time),
         T(a_throttle_that_is_exceeded_is_noticed),
+        T(a_connection_that_is_replaced_takes_one_place_under_a_throttle),
         T(a_retry_before_its_time_is_noticed),
         T(retry_after_is_kept),
         T(what_was_taken_does_not_come_again),
@@ -230,6 +279,8 @@ int main(void)
         T(a_panic_is_noticed),
         T(a_flood_of_one_event_is_noticed),
         T(a_life_that_does_not_start_is_noticed),
+        T(starts_that_are_soon_refused_take_one_place),
+        T(a_start_that_takes_too_long_is_noticed_among_refused_ones),
         T(memory_that_is_not_given_back_is_noticed),
         T(memory_without_a_bound_is_noticed),
     };

@@ -109,6 +109,23 @@ static void every_seed_makes_a_plan_that_reads_back_the_same(void **state)
             fail_msg("no seed of 300 has %s", plan_word_name((enum plan_word)word));
 }
 
+static void quiet_lives_last_for_hours_or_days(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        char *text = plan_make_quiet(seed), *again = plan_make_quiet(seed);
+        assert_string_equal(text, again);
+        struct plan p = parsed(text);
+        int64_t safety_us = plan_us(plan_find(&p, PLAN_RUN), "safety", 0);
+        assert_true(safety_us >= INT64_C(6) * 3600 * 1000000);
+        assert_true(safety_us <= INT64_C(240) * 3600 * 1000000);
+        assert_true(p.lines[p.count - 1].at_us <= safety_us);
+        plan_free(&p);
+        free(text);
+        free(again);
+    }
+}
+
 static void seeds_leave_out_kinds_of_faults_and_operations(void **state)
 {
     (void)state;
@@ -130,6 +147,7 @@ int main(void)
         cmocka_unit_test(lines_come_in_the_order_of_their_times),
         cmocka_unit_test(what_a_plan_cannot_say_is_refused_by_line),
         cmocka_unit_test(every_seed_makes_a_plan_that_reads_back_the_same),
+        cmocka_unit_test(quiet_lives_last_for_hours_or_days),
         cmocka_unit_test(seeds_leave_out_kinds_of_faults_and_operations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

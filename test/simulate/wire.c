@@ -120,6 +120,7 @@ static void arrive(void *arg)
     struct sim_sock *s = p->sock;
     struct way *way = p->to_server ? &s->to_server : &s->from_server;
     machine_trace(p->len * 2 + p->to_server);
+    sched_moves();
     if (is_arriving(s, p)) {
         *way->end = p;
         way->end = &p->next;

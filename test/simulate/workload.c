@@ -41,7 +41,10 @@ static void keep_plan(const char *text)
 static void take_plan(void)
 {
     const char *path = sim_setting("plan", NULL);
-    char why[PLAN_WHY_BYTES], *text = path != NULL ? read_whole_file(path) : plan_make(sim_seed());
+    bool is_quiet = strcmp(sim_setting("profile", ""), "quiet") == 0;
+    char why[PLAN_WHY_BYTES], *text = path != NULL ? read_whole_file(path)
+                                      : is_quiet   ? plan_make_quiet(sim_seed())
+                                                   : plan_make(sim_seed());
     if (text == NULL)
         sim_fail(SIM_BROKEN, 0, "the plan %s cannot be read", path);
     if (!plan_parse(text, &workload_plan, why))
@@ -70,17 +73,19 @@ static int64_t option_us(const char *name, const char *otherwise)
     return plan_us(&line, "for", 0);
 }
 
-/* The sum of the delays of a schedule, and the shortest one. */
-static int64_t schedule_us(int64_t *shortest_us)
+/* The sum of the delays of a schedule, the shortest one, and how many attempts it has. */
+static int64_t schedule_us(int64_t *shortest_us, int64_t *attempts)
 {
     char *copy = strdup(option_of("deliver.retry", "5s,5m,30m,2h,5h,10h,10h")), *rest = NULL;
     int64_t sum_us = 0;
     *shortest_us = MODEL_NEVER;
+    *attempts = 1;
     for (char *delay = copy == NULL ? NULL : strtok_r(copy, ",", &rest); delay != NULL;
          delay = strtok_r(NULL, ",", &rest)) {
         struct plan_line line = { .field_count = 1, .fields = { { "for", delay } } };
         int64_t us = plan_us(&line, "for", 0);
         sum_us += us;
+        ++*attempts;
         *shortest_us = us < *shortest_us ? us : *shortest_us;
     }
     free(copy);
@@ -104,9 +109,13 @@ static int64_t plan_lag_us(int64_t times)
 static void take_limits(struct model_limits *l)
 {
     int64_t jitter = strtoll(option_of("deliver.jitter", "10"), NULL, 10);
-    l->retry_sum_us = schedule_us(&l->retry_min_us);
+    l->retry_sum_us = schedule_us(&l->retry_min_us, &l->attempts);
     l->retry_min_us = l->retry_min_us / 100 * (100 - jitter);
     l->window_max = strtoll(option_of("deliver.window_max", "64"), NULL, 10);
+    l->kept_us = option_us("store.retention", "2160h");
+    l->remembered_us = option_us("store.idempotency", "12h");
+    if (l->kept_us < l->remembered_us)
+        l->kept_us = l->remembered_us; /* a key is remembered with its message */
     l->timeout_us = option_us("deliver.timeout", "15s");
     l->breaker_max_us = option_us("deliver.breaker_time_max", "5m");
     l->brokers_max = strtoll(option_of("amqp.connections_max", "64"), NULL, 10);
@@ -153,6 +162,7 @@ void world_prepare(void)
     workload = sim_keep("workload", sizeof *workload);
     if (sim_life() == 0)
         take_sizes();
+    (void)model_life(&workload->model, sim_now_us());
     write_config();
 }
 
@@ -164,8 +174,17 @@ void world_log_line(const char *line, size_t len)
     struct model *m = &workload->model;
     model_log_line(m, sim_now_us(), line, len);
     workload_judge_line(line, len);
-    if (m->life_count > 0 && memmem(line, len, started, sizeof started - 1) != NULL)
-        m->lives[m->life_count - 1].started_us = sim_now_us();
+    if (memmem(line, len, started, sizeof started - 1) != NULL)
+        model_life_now(m)->started_us = sim_now_us();
+}
+
+/* How long a supervisor waits before the next start: the longer starts have failed, the longer. A fault may last for half
+ * a day, in which a start every five seconds would make thousands of lives. */
+static int64_t supervisor_us(const struct model_life *l, int64_t now_us)
+{
+    enum { PATIENCE = 8, LEAST_S = 5 };
+    int64_t between_us = l->started_us != 0 ? 0 : (now_us - l->tried_us) / PATIENCE;
+    return between_us > LEAST_S * SIM_SECOND ? between_us : LEAST_S * SIM_SECOND;
 }
 
 /* What a supervisor does: it starts the server again. Only what the disk or the system refuses may end it. */
@@ -174,8 +193,10 @@ int64_t world_left(int code)
     static const char faults[] =
         "disk.full disk.error disk.sync disk.open fd.out thread.out memory.out";
     int64_t now_us = sim_now_us();
+    struct model_life *life = model_life_now(&workload->model);
     bool is_explained = model_had_fault(&workload->model, faults, now_us - 2 * SIM_SECOND, now_us);
-    return is_explained && (code == 1 || code == 2) ? 5 * SIM_SECOND : -1;
+    life->end_us = now_us;
+    return is_explained && (code == 1 || code == 2) ? supervisor_us(life, now_us) : -1;
 }
 
 /* --- asking -------------------------------------------------------------------------------------------------- */
@@ -291,20 +312,17 @@ static bool life_has_started(void *arg)
 void world_run(void)
 {
     struct workload *w = workload;
+    struct model_life *life = model_life_now(&w->model);
     struct http_client *c = workload_client(NULL);
-    if (w->model.life_count > 0)
-        w->model.lives[w->model.life_count - 1].end_us = sim_now_us();
-    (void)model_life(&w->model, sim_now_us());
     workload_start_receivers();
     workload_start_brokers();
     workload_start_processors();
     workload_start_sites();
-    (void)sim_wait(life_has_started, &w->model.lives[w->model.life_count - 1],
-                   sim_now_us() + SIM_MINUTE);
+    (void)sim_wait(life_has_started, life, sim_now_us() + SIM_MINUTE);
     while (!workload_set_up(c) && w->model.quiet_us == 0)
         sim_sleep(SIM_SECOND);
-    if (w->model.lives[w->model.life_count - 1].fds_started == 0)
-        w->model.lives[w->model.life_count - 1].fds_started = sim_server_fds();
+    if (life->fds_started == 0)
+        life->fds_started = sim_server_fds();
     for (int i = 1; i <= w->clients; i++)
         sim_spawn("client", play_client, (void *)(intptr_t)i);
     workload_play_faults();

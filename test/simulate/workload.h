@@ -60,6 +60,8 @@ void workload_operate(struct http_client *c, const struct plan_line *line);
 char *workload_payload(const struct plan_line *line, int item, bool is_other);
 void workload_list(struct http_client *c, int tenant, int64_t limit);
 void workload_read(struct http_client *c, int endpoint);
+/* True when none of the background tasks runs any more. */
+bool workload_tasks_are_over(struct http_client *c);
 
 /* The first line of that word which holds now for the thing of that number, and hits by its rate; NULL: none. `field`: what
  * the number is of, such as "endpoint". */

@@ -193,6 +193,7 @@ static struct model_publish *publish_begin(const struct plan_line *l, int item, 
                                .hash = model_hash(payload, strlen(payload)),
                                .begin_us = sim_now_us(),
                                .end_us = MODEL_NEVER };
+    books()->published_bytes += strlen(payload);
     return model_publish(books(), &p);
 }
 
@@ -305,19 +306,58 @@ static void message_resend(struct http_client *c, const struct plan_line *l)
     workload_answer_free(&a);
 }
 
+/* All that failed, by a recovery or by a bulk replay of what has that status. */
 static void endpoint_recover(struct http_client *c, const struct plan_line *l)
 {
-    char path[WORKLOAD_PATH], body[80];
+    enum { FAILED = 2 };
+    char path[WORKLOAD_PATH], body[100];
     int endpoint = endpoint_of(l);
-    time_t since = (time_t)((sim_wall_us() - plan_us(l, "since", SIM_MINUTE)) / SIM_SECOND);
+    int64_t span_us = plan_us(l, "since", SIM_MINUTE);
+    time_t since = (time_t)((sim_wall_us() - span_us) / SIM_SECOND);
     struct tm utc;
     if (endpoint == 0 || gmtime_r(&since, &utc) == NULL)
         return;
+    struct model_recovery recovery = { .endpoint = endpoint,
+                                       .since_us = sim_now_us() - span_us + SIM_SECOND,
+                                       .begin_us = sim_now_us(),
+                                       .end_us = MODEL_NEVER };
+    struct model_recovery *r = model_recovery(books(), &recovery);
+    bool is_replay = l->word == PLAN_OP_REPLAY;
+    size_t used = strftime(body, sizeof body, "{\"since\":\"%Y-%m-%dT%H:%M:%SZ\"", &utc);
+    (void)snprintf(body + used, sizeof body - used, is_replay ? ",\"status\":%d}" : "}", FAILED);
     books()->endpoints[endpoint].was_replayed = true;
-    (void)strftime(body, sizeof body, "{\"since\":\"%Y-%m-%dT%H:%M:%SZ\"}", &utc);
-    path_to_endpoint(endpoint, "/recover", path);
+    path_to_endpoint(endpoint, is_replay ? "/bulk-replay" : "/recover", path);
     struct workload_answer a =
         workload_ask(c, books()->endpoints[endpoint].tenant, "POST", path, "", body);
+    if (a.answer == MODEL_DONE)
+        r->end_us = a.end_us;
+    workload_answer_free(&a);
+}
+
+bool workload_tasks_are_over(struct http_client *c)
+{
+    struct workload_answer a =
+        workload_ask(c, 0, "GET", "/api/v1/background-task?status=running", "", "");
+    bool are_over = a.answer == MODEL_DONE && json_array_size(json_object_get(a.json, "data")) == 0;
+    workload_answer_free(&a);
+    return are_over;
+}
+
+/* --- erasing ---------------------------------------------------------------------------------------------------- */
+
+static void message_expunge(struct http_client *c, const struct plan_line *l)
+{
+    char path[WORKLOAD_PATH];
+    const struct model_publish *p = message_meant(l);
+    struct model_erasure erasure = { .begin_us = sim_now_us(), .end_us = MODEL_NEVER };
+    if (p == NULL)
+        return;
+    memcpy(erasure.id, p->id, sizeof erasure.id);
+    struct model_erasure *e = model_erasure(books(), &erasure);
+    (void)snprintf(path, sizeof path, "/api/v1/app/t%d/msg/%s/content", p->tenant, p->id);
+    struct workload_answer a = workload_ask(c, p->tenant, "DELETE", path, "", "");
+    if (a.answer == MODEL_DONE)
+        e->end_us = a.end_us;
     workload_answer_free(&a);
 }
 
@@ -372,7 +412,7 @@ static void message_get(struct http_client *c, const struct plan_line *l)
         return;
     (void)snprintf(path, sizeof path, "/api/v1/app/t%d/msg/%s", p->tenant, p->id);
     struct workload_answer a = workload_ask(c, p->tenant, "GET", path, "", "");
-    bool is_known = a.answer != MODEL_MISSING &&
+    bool is_known = (a.answer != MODEL_MISSING || model_may_be_gone(books(), p, a.end_us)) &&
                     (a.answer != MODEL_DONE || strcmp(workload_text(a.json, "id"), p->id) == 0);
     workload_judge(
         is_known || check_break(&broken, 7, "%s was accepted, and GET answers %d", p->id, a.status),
@@ -488,8 +528,10 @@ void workload_operate(struct http_client *c, const struct plan_line *line)
         publish_again(c, line, line->word == PLAN_OP_OTHER_BODY);
     else if (line->word == PLAN_OP_RESEND)
         message_resend(c, line);
-    else if (line->word == PLAN_OP_RECOVER)
+    else if (line->word == PLAN_OP_RECOVER || line->word == PLAN_OP_REPLAY)
         endpoint_recover(c, line);
+    else if (line->word == PLAN_OP_EXPUNGE)
+        message_expunge(c, line);
     else if (line->word == PLAN_OP_LIST)
         workload_list(c, (int)plan_int(line, "tenant", 1), plan_int(line, "limit", 50));
     else if (line->word == PLAN_OP_GET)

@@ -10,7 +10,11 @@
 
 /* A read may open a segment, and with small ones very many: all at once they would look like a loop without end. */
 enum { BETWEEN_US = 10000 };
-enum { ROUND_S = 5, IDLE_S = 80 /* connections that nobody uses are closed by then */ };
+enum {
+    ROUND_S = 5,
+    ROUNDS = 200 /* of a whole schedule, at most */,
+    IDLE_S = 80 /* connections that nobody uses are closed by then */
+};
 enum {
     STEADY_FIRST = 900000 /* a number that no line of a plan has */,
     STEADY_BEFORE = 20,
@@ -46,9 +50,9 @@ static bool states_read(struct http_client *c, const struct model_publish *p, si
         if (s.endpoint != 0)
             (void)model_state(&workload->model, &s);
     }
-    bool is_read = a.answer == MODEL_DONE;
+    bool is_read = a.answer == MODEL_DONE || a.answer == MODEL_MISSING;
     struct check_broken broken;
-    workload_judge(a.answer != MODEL_MISSING ||
+    workload_judge(a.answer != MODEL_MISSING || model_may_be_gone(&workload->model, p, a.end_us) ||
                        check_break(&broken, 1, "%s was accepted, and is not known", p->id),
                    &broken);
     workload_answer_free(&a);
@@ -114,11 +118,16 @@ static void wait_for_states(struct http_client *c, size_t first)
 {
     size_t states = workload->model.state_count;
     int64_t until_us = sim_now_us() + quiet_max_us();
+    int64_t round_us = ROUND_S * SIM_SECOND + workload->model.limits.retry_sum_us / ROUNDS;
+    bool is_over;
     long pending;
     do {
-        sim_sleep(ROUND_S * SIM_SECOND);
+        sim_sleep(round_us);
+        is_over = workload_tasks_are_over(c);
         pending = states_read_since(c, first, states);
-    } while (pending != 0 && sim_now_us() < until_us);
+    } while ((pending != 0 || !is_over) && sim_now_us() < until_us);
+    if (!is_over)
+        sim_fail(SIM_NO_PROGRESS, 9, "background tasks still run long after all faults stopped");
     if (pending < 0)
         sim_fail(SIM_NO_PROGRESS, 9,
                  "the states of deliveries cannot be read long after all faults stopped");
@@ -172,14 +181,38 @@ static void measure_memory(struct http_client *c)
     m->rest_later = publish_steadily(c, steady, STEADY_BEFORE, STEADY_BEFORE + (int64_t)m->steady);
 }
 
+/* Of what failed where somebody had asked for all that failed to be sent again: whether it was cannot be seen at the
+ * receiver alone, which attempts may not reach. */
+static void read_attempts(struct http_client *c)
+{
+    struct model *m = &workload->model;
+    char path[WORKLOAD_PATH];
+    for (size_t i = 0; i < m->state_count; i++) {
+        struct model_state *s = &m->states[i];
+        const struct model_endpoint *e = &m->endpoints[s->endpoint];
+        if (s->status != 2 || !e->was_replayed)
+            continue;
+        (void)snprintf(path, sizeof path,
+                       "/api/v1/app/t%d/attempt/msg/%s?endpoint_id=e%d&limit=250", e->tenant,
+                       s->message, s->endpoint);
+        struct workload_answer a = workload_ask(c, e->tenant, "GET", path, "", "");
+        s->attempts = a.answer == MODEL_DONE
+                          ? (int64_t)json_array_size(json_object_get(a.json, "data"))
+                          : INT64_MAX;
+        workload_answer_free(&a);
+        sim_sleep(BETWEEN_US);
+    }
+}
+
 void workload_settle(struct http_client *c)
 {
     struct model *m = &workload->model;
     m->state_count = 0;
     wait_for_states(c, 0);
-    m->is_settled = true;
+    m->settled_us = sim_now_us();
+    read_attempts(c);
     read_configuration(c);
     workload_read_runs(c);
     measure_memory(c);
-    m->lives[m->life_count - 1].fds_quiet = sim_server_fds();
+    model_life_now(m)->fds_quiet = sim_server_fds();
 }

@@ -184,7 +184,10 @@ static void drop_message(struct message *m)
 struct http_client {
     char server[ADDRESS_MAX], from[ADDRESS_MAX], token[TOKEN_MAX];
     struct stream stream;
+    int64_t used_us; /* when it was last used */
 };
+
+enum { IDLE_US = 30 * 1000000 };
 
 struct http_client *http_client_new(const char *server, const char *from, const char *token)
 {
@@ -232,6 +235,10 @@ struct http_answer http_ask(struct http_client *c, const char *method, const cha
 {
     char value[32];
     struct message m = { 0 };
+    /* One that has not been used for a while may have been closed; what is asked on it would be lost. */
+    if (sim_now_us() - c->used_us > IDLE_US)
+        http_client_hang_up(c);
+    c->used_us = sim_now_us();
     if (c->stream.sock == NULL)
         c->stream.sock = sim_connect(c->server, c->from[0] == '\0' ? NULL : c->from, until_us);
     if (c->stream.sock == NULL)
