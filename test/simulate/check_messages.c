@@ -197,13 +197,15 @@ struct arrival {
     const struct model_attempt *first, *success;
 };
 
-/* `later` was tried, and then `earlier` succeeded; it is certain that the server has sent them so. */
+/* `later` was tried, and then `earlier` succeeded; it is certain that the server has sent them so. What is cut off by an
+ * erasure makes way, and may still arrive. */
 static bool pair_is_overtaken(const struct model *m, int endpoint, const struct arrival *earlier,
                               const struct arrival *later)
 {
     const struct model_attempt *success = earlier->success, *tried = later->first;
     return earlier->p->end_us < later->p->begin_us && success != NULL && tried != NULL &&
            tried->begin_us < success->begin_us &&
+           model_erased_us(m, earlier->p->id) > success->begin_us &&
            !check_broker_read_late(m, endpoint, earlier->p->end_us, success->begin_us);
 }
 

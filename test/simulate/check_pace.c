@@ -16,13 +16,15 @@ static bool is_for_broker(const struct model *m, const struct model_attempt *a)
 }
 
 /* Until when the server certainly waits for the answer. The time for a confirm begins before the connection is made, and
- * goes on while the broker is blocked: a message may arrive when it is nearly over. */
+ * goes on while the broker is blocked: a message may arrive when it is nearly over. Who erases a payload cuts the attempt off. */
 static int64_t attempt_surely_until(const struct model *m, const struct model_attempt *a)
 {
     if (is_for_broker(m, a) && !check_broker_was_well(m, a->begin_us, a->begin_us))
         return a->begin_us;
-    int64_t given_up_us = a->begin_us + m->limits.timeout_us - m->limits.lag_us;
-    int64_t until_us = a->end_us < given_up_us ? a->end_us : given_up_us;
+    int64_t until_us = a->begin_us + m->limits.timeout_us - m->limits.lag_us;
+    int64_t cut_us = model_erased_us(m, a->id);
+    until_us = a->end_us < until_us ? a->end_us : until_us;
+    until_us = cut_us < until_us ? cut_us : until_us;
     return until_us < a->begin_us ? a->begin_us : until_us;
 }
 

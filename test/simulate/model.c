@@ -303,6 +303,15 @@ const struct model_erasure *model_erasure_of(const struct model *m, const char *
     return found;
 }
 
+int64_t model_erased_us(const struct model *m, const char *id)
+{
+    int64_t first_us = MODEL_NEVER;
+    for (const struct model_erasure *e = m->erasures; e < m->erasures + m->erasure_count; e++)
+        if (strcmp(e->id, id) == 0 && e->begin_us < first_us)
+            first_us = e->begin_us;
+    return first_us;
+}
+
 size_t model_segments(const struct model *m)
 {
     for (const struct model_event *e = m->events; e < m->events + m->event_count; e++)

@@ -286,6 +286,9 @@ bool model_may_be_over(const struct model *m, int64_t window_us, int64_t from_us
 bool model_may_be_gone(const struct model *m, const struct model_publish *p, int64_t at_us);
 /* The call that was to remove the message's payload, the first one that was answered well; NULL: there was none. */
 const struct model_erasure *model_erasure_of(const struct model *m, const char *id);
+/* From when the message's payload may have been gone: a call that was not answered may have removed it as well. MODEL_NEVER: nobody
+ * asked for it. */
+int64_t model_erased_us(const struct model *m, const char *id);
 
 /* How many segments the log says were started. */
 size_t model_segments(const struct model *m);

@@ -274,6 +274,20 @@ static void an_ordered_endpoint_that_is_overtaken_is_noticed(void **state)
     must_hold(m, check_order); /* somebody asked for it */
 }
 
+static void what_was_cut_off_by_an_erasure_may_arrive_after_the_next(void **state)
+{
+    struct model *m = *state;
+    struct model_publish *a = published(m, 1, 0, "a", 1, 1.1, "a"),
+                         *b = published(m, 2, 0, "b", 2, 2.1, "b");
+    (void)arrived(m, b, 3, 2.2, 200);
+    (void)arrived(m, a, 3, 2.25, 200);
+    must_break(m, check_order, 4);
+    struct model_erasure *e = erased(m, a, 2.15, 2.3);
+    must_hold(m, check_order);
+    e->begin_us = 2260000;
+    must_break(m, check_order, 4); /* it had arrived before */
+}
+
 static void an_endpoint_without_order_may_be_overtaken(void **state)
 {
     struct model *m = *state;
@@ -322,6 +336,7 @@ int main(void)
         T(what_failed_before_it_was_asked_for_again_is_tried_again),
         T(what_may_have_been_removed_is_not_owed),
         T(an_ordered_endpoint_that_is_overtaken_is_noticed),
+        T(what_was_cut_off_by_an_erasure_may_arrive_after_the_next),
         T(an_endpoint_without_order_may_be_overtaken),
         T(calls_at_the_same_time_have_no_order),
     };

@@ -33,6 +33,24 @@ static void an_ordered_endpoint_gets_one_at_a_time(void **state)
     must_break(m, check_pace, 5);
 }
 
+static void an_attempt_whose_payload_is_erased_makes_way_for_the_next(void **state)
+{
+    struct model *m = *state;
+    struct model_publish *a = published(m, 1, 0, "a", 1, 1.1, "a"),
+                         *b = published(m, 2, 0, "b", 1, 1.1, "b");
+    struct model_attempt *first = arrived(m, a, 3, 2, 200);
+    (void)arrived(m, b, 3, 2.5, 200);
+    first->end_us = 3000000;
+    struct model_erasure *e = erased(m, b, 2.1, 2.2);
+    must_break(m, check_pace, 5); /* another one's */
+    memcpy(e->id, a->id, sizeof e->id);
+    must_hold(m, check_pace);
+    e->end_us = MODEL_NEVER;
+    must_hold(m, check_pace); /* it was not answered, and may have been done */
+    e->begin_us = 2600000;
+    must_break(m, check_pace, 5); /* the next one came before */
+}
+
 static void a_throttle_that_is_exceeded_is_noticed(void **state)
 {
     struct model *m = *state;
@@ -267,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_window_that_is_exceeded_is_noticed),
         T(an_ordered_endpoint_gets_one_at_a_time),
+        T(an_attempt_whose_payload_is_erased_makes_way_for_the_next),
         T(a_throttle_that_is_exceeded_is_noticed),
         T(a_connection_that_is_replaced_takes_one_place_under_a_throttle),
         T(a_retry_before_its_time_is_noticed),
