@@ -133,7 +133,7 @@ static void take_site_question(void *ctx, struct http_exchange *x, const struct 
 
 void workload_configure_sites(FILE *conf)
 {
-    char address[32];
+    char address[32], broker[32];
     const struct plan_line *ckan = plan_numbered(&workload_plan, PLAN_SITE, CKAN);
     const struct plan_line *tenants = plan_numbered(&workload_plan, PLAN_SITE, TENANTS);
     if (ckan != NULL) {
@@ -152,7 +152,7 @@ void workload_configure_sites(FILE *conf)
             (struct model_site){ .keep_us = 30 * SIM_SECOND, .timeout_us = 5 * SIM_SECOND };
         (void)fprintf(conf,
                       "gaia.enabled = true\ngaia.auth_server = %s\ngaia.amqp_url = amqp://%s/\n",
-                      site_address(TENANTS, address), workload_broker_address(1, address));
+                      site_address(TENANTS, address), workload_broker_address(1, broker));
     }
 }
 
