@@ -119,6 +119,14 @@ static bool is_error(const PGresult *r)
     return status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY;
 }
 
+enum rc db_postgres_confirmed(struct postgres *db, enum rc rc)
+{
+    if (db->is_unconfirmed)
+        (void)connection_lost(db, db_unconfirmed);
+    db->is_unconfirmed = false;
+    return db->base.is_stale && rc == RC_OK ? RC_IO : rc;
+}
+
 enum rc db_postgres_finish(struct postgres *db, PGresult **last)
 {
     enum rc rc = RC_OK;
@@ -133,10 +141,7 @@ enum rc db_postgres_finish(struct postgres *db, PGresult **last)
         PQclear(*last);
         *last = r;
     }
-    if (db->is_unconfirmed)
-        (void)connection_lost(db, db_unconfirmed);
-    db->is_unconfirmed = false;
-    return db->base.is_stale && rc == RC_OK ? RC_IO : rc;
+    return db_postgres_confirmed(db, rc);
 }
 
 static enum rc exec_alone(struct postgres *db, const char *sql)

@@ -43,6 +43,9 @@ PGresult *db_postgres_next_result(struct postgres *db);
  * is the last with rows or a count, for PQclear(). */
 enum rc db_postgres_finish(struct postgres *db, PGresult **last);
 
+/* After all results of what was sent: RC_IO, and the connection is lost, if a commit among it was not confirmed (db/dial.h). */
+enum rc db_postgres_confirmed(struct postgres *db, enum rc rc);
+
 /* Behind a pooler, and what comes next begins a transaction: db_transaction_settings go before it. */
 bool db_postgres_lacks_settings(const struct postgres *db);
 

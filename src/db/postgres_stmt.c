@@ -262,7 +262,7 @@ static enum rc stmt_send_and_take(struct postgres *db, struct postgres_stmt *s, 
     enum rc rc = take_results(db, s, statements, is_led);
     if (!db->base.is_stale && PQexitPipelineMode(db->conn) == 0)
         db->base.is_stale = true;
-    return db->base.is_stale && rc == RC_OK ? RC_IO : rc;
+    return db_postgres_confirmed(db, rc);
 }
 
 /* A statement that changes rows stands behind a savepoint, so that one that fails leaves its transaction as it was,
