@@ -10,9 +10,6 @@ import pytest
 
 from cluster import QUICK, Receiver, url_of, wait_until
 
-RANGES = """SELECT setval(c.oid::regclass, greatest(coalesce(pg_sequence_last_value(c.oid::regclass), 0), {number}::bigint << 40))
-            FROM pg_class c WHERE c.relkind = 'S' AND c.relnamespace = 'public'::regnamespace"""
-
 
 class Cells:
     """Two cells and an organisation that lives in the first."""
@@ -21,14 +18,12 @@ class Cells:
         self.databases, self.nodes, self.receiver = databases, nodes, receiver
 
     def start(self):
-        for number, (node, database) in enumerate(zip(self.nodes, self.databases)):
+        for number, node in enumerate(self.nodes):
             other = 1 - number
             node.env["GRAPNEL_CELL_NAME"] = f"cell{number}"
             node.env["GRAPNEL_CELL_NUMBER"] = str(number)
             node.env["GRAPNEL_CELL_OTHERS"] = f"cell{other}={url_of(self.databases[other].port)}"
             node.serve(*QUICK)
-            if number > 0:
-                database.ask(RANGES.format(number=number))
         made = self.nodes[0].ok("POST", "/tenant", {"name": "moving"})
         self.org = made["id"]
         self.token = self.nodes[0].ok("POST", f"/tenant/{self.org}/token", {"name": "theirs", "role": "owner"})["token"]
@@ -194,6 +189,15 @@ def test_retries_that_wait_move_along(cells):
         wait_until(lambda: set(ids) <= set(cells.receiver.ids()), "the retries to come from the other cell", 60)
     finally:
         failing.close()
+
+
+def test_a_name_that_several_organisations_have_moves_none_of_them(cells):
+    cells.nodes[1].ok("POST", "/tenant", {"name": "moving"})
+    done = cells.command("moving", "--to=cell1")
+    assert done.returncode != 0 and "several organisations have the name" in done.stderr
+    assert cells.served() == [0]
+    done = cells.command("nobody", "--to=cell1")
+    assert done.returncode != 0 and "no cell has an organisation" in done.stderr
 
 
 def test_other_organisations_notice_nothing(cells):

@@ -24,23 +24,35 @@ static void copy_text(struct db_stmt *s, int column, char *out)
     (void)snprintf(out, STORE_MOVE_TEXT, "%.*s", STR_ARGS(db_borrow(s, column)));
 }
 
-/* The one that lives there comes before one that has left. */
-static enum rc place_look(struct place *p, struct str org)
+#define PLACE "SELECT num, id, name, moving FROM organisation WHERE "
+#define OF_IT " AND moving NOT LIKE 'gone:%' AND moving NOT LIKE 'from:%' ORDER BY num LIMIT 2"
+
+/* The first row; *count: how many there are, 2 at most. */
+static enum rc place_read(struct place *p, const char *sql, struct str org, size_t *count)
 {
     enum rc rc;
-    struct db_stmt *s = db_prepare(
-        p->db, "SELECT num, id, name, moving FROM organisation WHERE id = ? OR name = ?"
-               " ORDER BY CASE WHEN moving LIKE 'gone:%' THEN 1 ELSE 0 END, num LIMIT 1");
+    struct db_stmt *s = db_prepare(p->db, sql);
+    *count = 0;
     db_bind_text(s, 1, org);
-    db_bind_text(s, 2, org);
-    if (!db_step(s, &rc))
-        return rc == RC_OK ? RC_NOT_FOUND : rc;
-    p->num = db_int(s, 0);
-    copy_text(s, 1, p->id);
-    copy_text(s, 2, p->name);
-    copy_text(s, 3, p->moving);
-    db_reset(s);
-    return RC_OK;
+    while (db_step(s, &rc)) {
+        if (++*count > 1)
+            continue;
+        p->num = db_int(s, 0);
+        copy_text(s, 1, p->id);
+        copy_text(s, 2, p->name);
+        copy_text(s, 3, p->moving);
+    }
+    return rc;
+}
+
+/* Does it live there, or is it on its way from there? By its id, which nobody else has, or else by its name: *named have that. */
+static enum rc place_look(struct place *p, struct str org, bool *is_id, size_t *named)
+{
+    size_t count;
+    *named = 0;
+    enum rc rc = place_read(p, PLACE "id = ?" OF_IT, org, &count);
+    *is_id = rc == RC_OK && count > 0;
+    return rc == RC_OK && count == 0 ? place_read(p, PLACE "name = ?" OF_IT, org, named) : rc;
 }
 
 static enum rc place_open(struct place *p, struct buf *why)
@@ -54,33 +66,58 @@ static enum rc place_open(struct place *p, struct buf *why)
     return rc;
 }
 
-static bool text_starts(const char *text, const char *with)
+/* RC_IO: a cell that may have it cannot be asked. */
+static enum rc search_end(struct str org, const struct place *found, size_t named, bool is_away,
+                          struct buf *why)
 {
-    return strncmp(text, with, strlen(with)) == 0;
+    if (named > 1) {
+        buf_reset(why);
+        buf_say(
+            why,
+            "several organisations have the name \"%.*s\": give the id of the one that is meant",
+            STR_ARGS(org));
+        return RC_CONFLICT;
+    }
+    if (is_away)
+        return RC_IO;
+    if (found->db != NULL)
+        return RC_OK;
+    buf_say(
+        why,
+        "no cell has an organisation with the id or the name \"%.*s\": GET /api/v1/tenant lists "
+        "those of a cell",
+        STR_ARGS(org));
+    return RC_NOT_FOUND;
 }
 
-/* Where it is: lives, or is on its way from. RC_NOT_FOUND. */
+/* Where it is: lives, or is on its way from. RC_NOT_FOUND; RC_CONFLICT: several have its name. */
 static enum rc find_org(const struct store_move_cell *cells, size_t count, struct str org,
                         struct place *out, struct buf *why)
 {
-    for (size_t i = 0; i < count; i++) {
+    size_t named = 0;
+    bool is_id = false, is_away = false;
+    for (size_t i = 0; i < count && !is_id; i++) {
         struct place p = { .cell = &cells[i] };
+        size_t here = 0;
         enum rc rc = place_open(&p, why);
         if (rc == RC_OK)
-            rc = place_look(&p, org);
-        if (rc == RC_OK && !text_starts(p.moving, "gone:") && !text_starts(p.moving, "from:")) {
-            *out = p;
-            return RC_OK;
-        }
-        bool is_asked = rc == RC_OK || rc == RC_NOT_FOUND;
-        if (!is_asked && p.db != NULL)
+            rc = place_look(&p, org, &is_id, &here);
+        if (rc != RC_OK && p.db != NULL)
             buf_say(why, "cell %s: %s", cells[i].name, db_error(p.db));
-        db_close(p.db);
-        if (!is_asked)
-            return RC_IO;
+        is_away = is_away || rc != RC_OK;
+        named += here;
+        if (is_id || (here > 0 && out->db == NULL)) {
+            db_close(out->db);
+            *out = p;
+        } else {
+            db_close(p.db);
+        }
     }
-    buf_say(why, "no cell has an organisation \"%.*s\"", STR_ARGS(org));
-    return RC_NOT_FOUND;
+    if (is_id) {
+        buf_reset(why); /* others need not have been there */
+        return RC_OK;
+    }
+    return search_end(org, out, named, is_away, why);
 }
 
 /* --- one row ----------------------------------------------------------------------------------------------- */
@@ -163,7 +200,10 @@ static enum rc check_target(const struct store_move_cell *cells, size_t count, c
     for (size_t i = 0; i < count; i++)
         if (strcmp(cells[i].name, to) == 0)
             return RC_OK;
-    buf_say(why, "there is no cell \"%s\" among cell.name and cell.others", to);
+    buf_say(
+        why,
+        "there is no cell \"%s\": --to names this cell (cell.name) or one of cell.others; grapnel cell list shows them",
+        to);
     return RC_NOT_FOUND;
 }
 
