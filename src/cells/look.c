@@ -224,7 +224,6 @@ static void look_once(struct look *l)
     enum rc rc = store_lookout_look(l->lookout, &at_work, &why);
     if (rc != RC_IO)
         note_address(l->cell, buf_str(&at_work));
-    buf_say(&why, "%c", '\0');
     set_reach(l,
               rc == RC_IO         ? CELLS_AWAY
               : rc == RC_CONFLICT ? CELLS_AT_WORK

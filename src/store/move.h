@@ -72,9 +72,10 @@ struct store_move {
 };
 
 /* Asks that `org` (an id or a name) moves to the cell `to`; fine if that is under way. *out: where it stands. RC_NOT_FOUND: no
- * such organisation, or no such cell; RC_CONFLICT: it is there already, or on its way elsewhere, or cannot move. `why` says so. RC_IO. */
+ * such organisation, or no such cell; RC_CONFLICT: it is there already, or on its way elsewhere, or cannot move, or several have
+ * that name. `why` says so. RC_IO. */
 MUST_USE enum rc store_move_ask(const struct store_move_cell *cells, size_t count, struct str org, const char *to, struct store_move *out, struct buf *why);
-/* Takes that back. RC_NOT_FOUND: nothing of the kind; RC_CONFLICT: it lives there by now. */
+/* Takes that back. RC_NOT_FOUND: nothing of the kind; RC_CONFLICT: several have that name. RC_IO. */
 MUST_USE enum rc store_move_take_back(const struct store_move_cell *cells, size_t count, struct str org, struct store_move *out, struct buf *why);
 /* Where the last move of each organisation stands; of one with `org`, else all that are under way. Fills out[*found], up to `max`. A
  * cell whose database cannot be had is left out, and `why` says so. */
