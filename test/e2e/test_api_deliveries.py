@@ -3,6 +3,7 @@
 import base64
 import datetime
 import json
+import time
 import urllib.parse
 
 import pytest
@@ -96,10 +97,19 @@ def test_a_list_from_a_time_on_misses_nothing(grapnel):
 def test_a_message_is_shown_with_the_time_it_was_accepted(grapnel, receiver):
     app = grapnel.application()
     endpoint = grapnel.endpoint(app, receiver.url)
-    for _ in range(20):
+
+    def wall_was_set(since_us):
+        """The two clocks run alike, but for what a time service does to one of them."""
+        return abs(time.time() - time.monotonic() - since_us) > 50e-6
+    rounds = 0
+    while rounds < 20:
+        apart = time.time() - time.monotonic()
         before = datetime.datetime.now(datetime.timezone.utc)
         message = grapnel.ok("POST", f"/app/{app}/msg", {"eventType": "a", "payload": {}})
         after = datetime.datetime.now(datetime.timezone.utc)
+        if wall_was_set(apart):
+            continue
+        rounds += 1
         assert before <= datetime.datetime.fromisoformat(message["timestamp"]) <= after
         assert grapnel.ok("GET", f"/app/{app}/msg/{message['id']}")["timestamp"] == message["timestamp"]
         query = urllib.parse.urlencode({"after": before.isoformat()})
