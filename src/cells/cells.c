@@ -100,6 +100,12 @@ void cells_free(struct cells *c)
     xfree(c);
 }
 
+void cells_forget(struct cells *c)
+{
+    if (c != NULL)
+        cells_memory_clear(c->memory);
+}
+
 /* --- for operators ------------------------------------------------------------------------------------ */
 
 const char *cells_reach_name(enum cells_reach reach)

@@ -53,6 +53,9 @@ void cells_stop(struct cells *c);
 /* After the http_servers whose calls it passes on are gone, and cells_stop(). NULL is fine. */
 void cells_free(struct cells *c);
 
+/* Forgets where everything is: an organisation has come here. Any thread. NULL is fine. */
+void cells_forget(struct cells *c);
+
 /* For struct http_elsewhere. Loop threads. */
 bool cells_knows(void *cells, struct http_request *req, const void *sought);
 bool cells_asks(void *cells, struct http_request *req);

@@ -64,6 +64,8 @@ void cells_memory_free(struct cells_memory *m);
 int cells_memory_find(struct cells_memory *m, const uint8_t hash[static 32]);
 void cells_memory_put(struct cells_memory *m, const uint8_t hash[static 32], int where);
 void cells_memory_forget(struct cells_memory *m, const uint8_t hash[static 32]);
+/* All places, and what is nowhere. */
+void cells_memory_clear(struct cells_memory *m);
 
 /* look.c */
 void cells_look_run(void *cell); /* a cell's thread */

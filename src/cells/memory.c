@@ -106,3 +106,13 @@ void cells_memory_forget(struct cells_memory *m, const uint8_t hash[static 32])
     (void)map_remove(m->old, memory_key(hash));
     mutex_unlock(&m->lock);
 }
+
+void cells_memory_clear(struct cells_memory *m)
+{
+    mutex_lock(&m->lock);
+    for (int i = 0; i < 2; i++) {
+        turn_map(&m->young, &m->old);
+        turn_map(&m->nowhere, &m->nowhere_old);
+    }
+    mutex_unlock(&m->lock);
+}

@@ -44,6 +44,19 @@ size_t server_moves_cells(const struct conf *c, struct arena *a,
 
 /* --- what the store asks ------------------------------------------------------------------------------------ */
 
+static enum rc moves_internal_org(void *ctx, int64_t *num)
+{
+    const struct server_moves *v = ctx;
+    return core_events_org(v->server->events, num);
+}
+
+/* What is remembered as another cell's may be this one's now. */
+static void moves_arrives(void *ctx)
+{
+    const struct server_moves *v = ctx;
+    cells_forget(v->server->cells);
+}
+
 static void drain_answered(void *arg)
 {
     struct server_moves *v = arg;
@@ -75,6 +88,7 @@ static void moves_resume(void *ctx, const struct store_due_endpoint *list, size_
 {
     struct server_moves *v = ctx;
     deliver_release(v->server->deliver, list, count);
+    cells_forget(v->server->cells); /* what was looked up before it left there, and answered after */
     while (!atomic_load(&v->is_stopping) && api_resume(v->server->api) != RC_OK) {
         mutex_lock(&v->lock);
         (void)cond_wait_until(&v->wake, &v->lock, clock_mono_us(clock_system()) + BUSY_US);
@@ -121,7 +135,9 @@ enum rc server_moves_start(struct server *s)
                                                        .name = s->conf->cell_name,
                                                        .others = v->cells + 1,
                                                        .other_count = count > 0 ? count - 1 : 0,
+                                                       .internal_org = moves_internal_org,
                                                        .is_drained = moves_is_drained,
+                                                       .arrives = moves_arrives,
                                                        .resume = moves_resume,
                                                        .beside = moves_beside,
                                                        .is_stopping = &v->is_stopping,

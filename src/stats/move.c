@@ -13,12 +13,17 @@ _Static_assert(STATS_ORG == 1 && STATS_APP == 2 && STATS_ENDPOINT == 3 && STATS_
                    STATS_FILTER == 5,
                "a statement has the numbers");
 
-#define APPS "(SELECT num FROM application WHERE org = ?6)"
+/* As store/move/row_priv.h has it. */
+#define APPS \
+    "(SELECT num FROM application WHERE org = ?6 UNION SELECT app FROM source WHERE org = ?6" \
+    " UNION SELECT num FROM application WHERE org = (SELECT num FROM organisation WHERE id =" \
+    " (SELECT convert_from(value, 'UTF8') FROM setting WHERE name = 'operational_org'))" \
+    " AND uid = (SELECT id FROM organisation WHERE num = ?6))"
 static const char page_sql[] =
     "SELECT CAST(tier AS bigint), CAST(time AS bigint), CAST(kind AS bigint), id, part, bytes FROM stats_cell"
     " WHERE (tier, time, kind, id, part) > (CAST(?1 AS smallint), CAST(?2 AS int), CAST(?3 AS smallint), ?4, ?5)"
     " AND (CAST(kind AS bigint), id) IN (SELECT CAST(1 AS bigint), ?6"
-    " UNION ALL SELECT 2, num FROM application WHERE org = ?6"
+    " UNION ALL SELECT 2, num FROM " APPS " AS a"
     " UNION ALL SELECT 3, num FROM endpoint WHERE app IN " APPS
     " UNION ALL SELECT 4, num FROM source WHERE org = ?6"
     " UNION ALL SELECT 5, num FROM filter WHERE app IN " APPS ")"

@@ -4,6 +4,7 @@
  */
 #include "store/held_priv.h"
 
+#include "store/application.h"
 #include "store/notes.h"
 #include "store/store_priv.h"
 
@@ -17,16 +18,40 @@ struct store_held {
 
 static char held_mark; /* what the sets hold is not looked at */
 
+/* The organisation that hidden applications belong to; 0: there is none. */
+static enum rc internal_org(struct store_tx *tx, int64_t *num)
+{
+    struct arena a;
+    struct str id;
+    struct store_org org = { 0 };
+    arena_init(&a);
+    enum rc rc = store_setting_get(tx, "operational_org", &a, &id);
+    if (rc == RC_OK)
+        rc = store_org_find(tx, id, &a, &org);
+    *num = rc == RC_OK ? org.num : 0;
+    arena_fini(&a);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/* With those of its sources, and the one of its operational webhooks. */
 static enum rc held_read(struct store *s, struct map64 *orgs, struct map64 *apps)
 {
     struct store_tx *tx = NULL;
+    int64_t internal = 0;
     enum rc rc = store_read(s, &tx);
     if (rc != RC_OK)
         return rc;
-    struct db_stmt *q =
-        db_prepare(tx->db, "SELECT o.num, a.num FROM organisation o LEFT JOIN application a"
-                           " ON a.org = o.num WHERE o.moving <> '' OR o.num = ?");
+    rc = internal_org(tx, &internal);
+    if (rc != RC_OK) {
+        store_end(tx);
+        return rc;
+    }
+    struct db_stmt *q = db_prepare(
+        tx->db, "SELECT o.num, a.num FROM organisation o LEFT JOIN application a"
+                " ON a.org = o.num OR a.num IN (SELECT app FROM source WHERE org = o.num)"
+                " OR (a.org = ?2 AND a.uid = o.id) WHERE o.moving <> '' OR o.num = ?1");
     db_bind_int(q, 1, s->held->ahead);
+    db_bind_int(q, 2, internal);
     while (db_step(q, &rc)) {
         (void)map64_set(orgs, (uint64_t)db_int(q, 0), &held_mark);
         if (!db_is_null(q, 1))

@@ -41,8 +41,12 @@ struct store_mover_options {
     const char *name;                     /* this cell's */
     const struct store_move_cell *others; /* borrowed, as all that is here */
     size_t other_count;
+    /* The organisation that hidden applications belong to (core/events.h); made if there is none. */
+    enum rc (*internal_org)(void *ctx, int64_t *num);
     /* Of those that are held: is nothing under way? False: it is asked again. */
     bool (*is_drained)(void *ctx);
+    /* An organisation that has left another cell is about to be served here. */
+    void (*arrives)(void *ctx);
     /* An organisation is not held any more; `list` is what waits of it. */
     void (*resume)(void *ctx, const struct store_due_endpoint *list, size_t count);
     /* Copies what others keep in the database of another cell for these subjects (their numbers), beside the store's own rows. It

@@ -191,6 +191,81 @@ def test_retries_that_wait_move_along(cells):
         failing.close()
 
 
+def test_after_a_move_it_is_served_at_the_nodes_of_both_cells(cells):
+    app, endpoint = cells.application(cells.receiver.url)
+    cells.move()
+    assert cells.served() == [1]
+    for number, cell in enumerate((0, 1, 0)):
+        message = wait_until(lambda cell=cell, number=number: cells.call(
+            cell, "POST", f"/app/{app}/msg", {"eventType": "test.event", "payload": {"n": number}},
+            {"idempotency-key": f"after {number}"}).body.get("id"), "a message to be accepted")
+        wait_until(lambda message=message: message in cells.receiver.ids(), "it to arrive")
+    assert cells.ok(0, "GET", f"/app/{app}/endpoint/{endpoint}") == cells.ok(1, "GET", f"/app/{app}/endpoint/{endpoint}")
+
+
+class Hidden:
+    """A source and operational webhooks, whose applications nobody sees."""
+
+    def __init__(self, cells):
+        self.cells = cells
+        source = self.ingest(0, "POST", "/source", {"name": "theirs", "type": "generic-webhook"})
+        self.source, self.door = source["id"], source["ingestUrl"][source["ingestUrl"].index("/in/"):]
+        self.ingest(0, "POST", f"/source/{self.source}/endpoint", {"url": cells.receiver.url + "/from-the-source"})
+        cells.ok(0, "POST", "/operational-webhook/endpoint", {"url": cells.receiver.url + "/operational"})
+
+    def ingest(self, cell, method, path, body=None):
+        answer = self.cells.nodes[cell].raw(method, "/ingest/api/v1" + path, None if body is None else json.dumps(body),
+                                            {"authorization": f"Bearer {self.cells.token}", "content-type": "application/json"})
+        assert 200 <= answer.status < 300, (method, path, answer)
+        return json.loads(answer.body)
+
+    def arrived(self, path):
+        return [r for r in self.cells.receiver.received if r.path == "/hook" + path]
+
+    def use(self, cell):
+        """A request to the source, and a change that operational webhooks tell of."""
+        before = {path: len(self.arrived(path)) for path in ("/from-the-source", "/operational")}
+        answer = self.cells.nodes[cell].raw("POST", self.door, b'{"n": 1}', {"content-type": "application/json"})
+        assert 200 <= answer.status < 300, (cell, answer)
+        self.cells.ok(cell, "POST", f"/app/{self.cells.ok(cell, 'POST', '/app', {'name': 'n'})['id']}/endpoint", {"url": "http://x/"})
+        for path, count in before.items():
+            wait_until(lambda path=path, count=count: len(self.arrived(path)) > count, f"a delivery to {path}")
+
+    def history(self, cell):
+        operational = self.cells.ok(cell, "GET", "/operational-webhook/endpoint")["data"]
+        sources = [{**source, "ingestUrl": source["ingestUrl"].split("/in/")[1]} for source in self.ingest(cell, "GET", "/source")["data"]]
+        return operational, sources, [self.ingest(cell, "GET", f"/source/{self.source}/{what}")["data"] for what in ("request", "endpoint")]
+
+
+def test_sources_and_operational_webhooks_move_along(cells):
+    cells.nodes[1].ok("POST", "/tenant", {"name": "another"})
+    hidden = Hidden(cells)
+    hidden.use(0)
+    before = hidden.history(0)
+    cells.move()
+    assert hidden.history(1) == before
+    for cell in (0, 1):
+        hidden.use(cell)
+    cells.move(to=0)
+    assert len(hidden.history(0)[2][0]) == 3
+    for cell in (1, 0):
+        hidden.use(cell)
+
+
+def test_operational_webhooks_of_others_stay(cells):
+    staying = cells.nodes[0].ok("POST", "/tenant", {"name": "staying"})
+    token = cells.nodes[0].ok("POST", f"/tenant/{staying['id']}/token", {"name": "theirs", "role": "owner"})["token"]
+    made = cells.nodes[0].call("POST", "/operational-webhook/endpoint", {"url": cells.receiver.url + "/theirs"}, token=token)
+    assert made.status == 201, made
+    cells.ok(0, "POST", "/operational-webhook/endpoint", {"url": cells.receiver.url + "/operational"})
+    cells.move()
+    listed = cells.nodes[0].call("GET", "/operational-webhook/endpoint", token=token).body["data"]
+    assert [e["id"] for e in listed] == [made.body["id"]]
+    app = cells.nodes[0].call("POST", "/app", {"name": "n"}, token=token).body["id"]
+    cells.nodes[0].call("POST", f"/app/{app}/endpoint", {"url": "http://x/"}, token=token)
+    wait_until(lambda: [r for r in cells.receiver.received if r.path == "/hook/theirs"], "their operational webhook")
+
+
 def test_a_name_that_several_organisations_have_moves_none_of_them(cells):
     cells.nodes[1].ok("POST", "/tenant", {"name": "moving"})
     done = cells.command("moving", "--to=cell1")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What is configured, of one organisation. The tables are in the order in which they are deleted: what names others comes
- * before them. Numbers go along as they are: each cell draws its own from a range of its own.
+ * before them, but for sources. Numbers go along as they are: each cell draws its own from a range of its own.
  *
  * What is written is no change of anybody's, so there is nothing to audit, and nobody can have it in memory: the organisation
  * is held all the while.
@@ -21,9 +21,7 @@ enum {
     DELETE_ROWS = 30
 };
 
-#define APPS "(SELECT num FROM application WHERE org = @)"
-#define ENDPOINTS "(SELECT num FROM endpoint WHERE app IN " APPS ")"
-#define SOURCES "(SELECT num FROM source WHERE org = @)"
+#define ENDPOINTS "(SELECT num FROM endpoint WHERE app IN " MOVE_APPS ")"
 
 enum {
     PROOF = 1, /* with it somebody shows who they are */
@@ -38,17 +36,16 @@ static const struct move_table {
     unsigned is;
 } tables[] = {
     { "token_use", "token IN (SELECT num FROM token WHERE org = @)", PASSING },
-    { "source_token", "source IN " SOURCES, PROOF },
-    { "filter_chain", "app IN " APPS, PROOF },
+    { "source_token", "source IN " MOVE_SOURCES, PROOF },
+    { "filter_chain", "app IN " MOVE_APPS, PROOF },
     { "token", "org = @", PROOF },
     { "user", "org = @", PROOF },
     { "gaia_webhook", "org = @", PROOF },
-    { "filter", "app IN " APPS, 0 },
+    { "filter", "app IN " MOVE_APPS, 0 },
     { "endpoint_key", "endpoint IN " ENDPOINTS, 0 },
     { "endpoint_health", "endpoint IN " ENDPOINTS, PASSING },
-    { "endpoint", "app IN " APPS, 0 },
-    { "endpoint_count", "app IN " APPS, DERIVED },
-    { "source", "org = @", 0 },
+    { "endpoint", "app IN " MOVE_APPS, 0 },
+    { "endpoint_count", "app IN " MOVE_APPS, DERIVED },
     { "alert_sighting", "rule IN (SELECT num FROM alert_rule WHERE org = @)", PASSING },
     { "alert_rule", "org = @", 0 },
     { "issue_mark", "org = @", PASSING },
@@ -56,9 +53,10 @@ static const struct move_table {
     { "event_type", "org = @", 0 },
     { "task", "org = @", 0 },
     { "answer", "org = @", 0 },
-    { "setting", "name IN (SELECT 'jwt_not_before.' || num FROM application WHERE org = @)", 0 },
+    { "setting", "name IN (SELECT 'jwt_not_before.' || num FROM " MOVE_APPS " AS a)", 0 },
     { "audit", "org = @", 0 },
-    { "application", "org = @", 0 },
+    { "application", "num IN " MOVE_APPS, 0 },
+    { "source", "org = @", 0 }, /* says which hidden applications are the organisation's */
 };
 
 /* --- columns --------------------------------------------------------------------------------------------- */
@@ -66,6 +64,7 @@ static const struct move_table {
 struct columns {
     struct buf names; /* in quotes, separated by commas */
     struct buf kinds;
+    int org_at; /* which of them is an organisation's number; -1: none */
 };
 
 static char column_kind(struct str type)
@@ -100,7 +99,10 @@ static enum rc columns_read(struct postgres_conn *c, const char *table, struct c
         rc = store_postgres_query(c, sql, NULL, &r);
     if (rc != RC_OK)
         return rc;
+    out->org_at = -1;
     for (int i = 0; i < PQntuples(r); i++) {
+        if (str_eq(store_postgres_bytes(r, i, 0), STR("org")))
+            out->org_at = i;
         buf_say(&out->names, "%s\"%.*s\"", i > 0 ? ", " : "",
                 STR_ARGS(store_postgres_bytes(r, i, 0)));
         buf_say(&out->kinds, "%c", column_kind(store_postgres_bytes(r, i, 1)));
@@ -187,16 +189,25 @@ static enum rc batch_end(struct config_copy *c, enum rc rc)
     return rc;
 }
 
+/* `internal`: of the cell that the row is from. It is the same organisation in both. */
+static void digest_take(struct config_copy *c, const struct copy_row *row, int64_t internal)
+{
+    struct copy_row seen = *row;
+    store_move_row_translate(&seen, c->columns->org_at, internal, 0);
+    store_move_digest_row(&c->digest, &c->scratch, c->columns->kinds.ptr, &seen);
+}
+
 static enum rc take_row(void *ctx, struct copy_row *row)
 {
     struct config_copy *c = ctx;
     enum rc rc = c->tx == NULL ? batch_begin(c) : RC_OK;
     if (rc != RC_OK)
         return rc;
-    store_move_digest_row(&c->digest, &c->scratch, c->columns->kinds.ptr, row);
+    digest_take(c, row, c->in->from_internal);
     c->in->counts.rows++;
     c->rows++;
     c->bytes += c->scratch.len;
+    store_move_row_translate(row, c->columns->org_at, c->in->from_internal, c->in->own_internal);
     rc = store_copy_sink_put(&c->sink, row);
     if (rc == RC_OK && c->rows < BATCH_ROWS && c->bytes < BATCH_BYTES)
         return RC_OK;
@@ -207,7 +218,7 @@ static enum rc take_row(void *ctx, struct copy_row *row)
 static enum rc hash_row(void *ctx, struct copy_row *row)
 {
     struct config_copy *c = ctx;
-    store_move_digest_row(&c->digest, &c->scratch, c->columns->kinds.ptr, row);
+    digest_take(c, row, c->in->own_internal);
     return RC_OK;
 }
 
@@ -289,7 +300,7 @@ static enum rc delete_some(struct store_mover *m, const char *sql, bool *more)
 
 static enum rc table_delete(struct store_mover *m, const struct move_table *t, int64_t org)
 {
-    char text[512];
+    char text[1024];
     bool more = true;
     enum rc rc = RC_OK;
     (void)snprintf(text, sizeof text,

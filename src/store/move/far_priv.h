@@ -16,11 +16,11 @@ struct store_mover {
     int settled_times;
 };
 
-
 /* Everything is read from `from`, in the other cell's database, and written to the own one. */
 struct move_in {
     struct store_mover *m;
     int64_t org;
+    int64_t from_internal, own_internal; /* numbers of the internal organisations; 0: that cell has none */
     const char *from_url;
     struct postgres_conn from, from_details; /* the other cell's database */
     struct postgres_conn read, read_details; /* the own one */

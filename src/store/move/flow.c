@@ -18,8 +18,6 @@
 
 enum { SQL_MAX = 16384, LIST_MAX = 1 << 20, SEGMENTS_MAX = 20000, DELETE_MESSAGES = 200 };
 
-#define APPS "(SELECT num FROM application WHERE org = @)"
-#define SOURCES "(SELECT num FROM source WHERE org = @)"
 #define STRETCH_BITS 44
 
 struct segment {
@@ -67,11 +65,12 @@ static enum rc stretches_read(struct postgres_conn *c, const struct segment *seg
     buf_say(&text,
             "SELECT CAST(st AS bigint) FROM generate_series(CAST(%" PRId64
             " AS bigint), CAST(%" PRId64 " AS bigint)) st WHERE"
-            " EXISTS (SELECT 1 FROM message_%" PRId64 " WHERE (k >> 44) = st AND app IN " APPS ")"
+            " EXISTS (SELECT 1 FROM message_%" PRId64 " WHERE (k >> 44) = st AND app IN " MOVE_APPS
+            ")"
             " OR EXISTS (SELECT 1 FROM request_%" PRId64
-            " WHERE (k >> 44) = st AND source IN " SOURCES ")"
-            " OR EXISTS (SELECT 1 FROM filter_run_%" PRId64 " WHERE (k >> 44) = st AND app IN " APPS
-            ") ORDER BY st",
+            " WHERE (k >> 44) = st AND source IN " MOVE_SOURCES ")"
+            " OR EXISTS (SELECT 1 FROM filter_run_%" PRId64
+            " WHERE (k >> 44) = st AND app IN " MOVE_APPS ") ORDER BY st",
             seg->first_k >> STRETCH_BITS, (seg->end_k - 1) >> STRETCH_BITS, seg->n, seg->n, seg->n);
     char *sql = store_move_sql(text.ptr, org);
     buf_fini(&text);
@@ -228,13 +227,13 @@ static enum rc stretch_delete(struct store_mover *m, struct postgres_conn *c,
                               const struct segment *seg, int64_t org, int64_t stretch)
 {
     static const char *const kinds[] = { "request", "filter_run" };
-    static const char *const owners[] = { "source IN " SOURCES, "app IN " APPS };
+    static const char *const owners[] = { "source IN " MOVE_SOURCES, "app IN " MOVE_APPS };
     struct buf text;
     int64_t total = 0;
     buf_init(&text, SQL_MAX);
     buf_say(&text,
             "WITH doomed AS MATERIALIZED (SELECT k FROM message_%" PRId64
-            " WHERE (k >> 44) = %" PRId64 " AND app IN " APPS
+            " WHERE (k >> 44) = %" PRId64 " AND app IN " MOVE_APPS
             " LIMIT %d), attempts AS (DELETE FROM attempt_%" PRId64
             " WHERE msg IN (SELECT k FROM doomed)) DELETE FROM message_%" PRId64
             " WHERE k IN (SELECT k FROM doomed)",
@@ -276,7 +275,7 @@ enum rc store_move_flow_delete(struct store_mover *m, int64_t org)
     enum rc rc = delete_all(
         m, &c,
         "DELETE FROM waiting WHERE ctid IN (SELECT w.ctid FROM endpoint e JOIN waiting w ON"
-        " w.endpoint = e.num WHERE e.app IN " APPS " LIMIT 500)",
+        " w.endpoint = e.num WHERE e.app IN " MOVE_APPS " LIMIT 500)",
         org, &waiting);
     if (rc == RC_OK)
         rc = segments_read(&c, 0, &list, &count);
@@ -298,7 +297,7 @@ enum rc store_move_flow_waiting(struct store_mover *m, int64_t org, struct store
     *count = 0;
     char *sql = store_move_sql(
         "SELECT w.endpoint, min(w.app), count(*), min(w.due) FROM endpoint e JOIN"
-        " waiting w ON w.endpoint = e.num WHERE e.app IN " APPS " GROUP BY w.endpoint",
+        " waiting w ON w.endpoint = e.num WHERE e.app IN " MOVE_APPS " GROUP BY w.endpoint",
         org);
     enum rc rc = store_move_conn_open(&m->own);
     if (rc == RC_OK)

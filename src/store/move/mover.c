@@ -328,9 +328,25 @@ static void conns_close(struct move_in *in)
         store_postgres_conn_close(all[i]);
 }
 
+/* Both cells have one, or there is nothing that belongs to it. */
+static enum rc find_internals(struct move_in *in)
+{
+    struct copy_side side = { .server = &in->from, .name = "a database", .why = in->why };
+    enum rc rc = store_move_read_begin(&in->from);
+    if (rc == RC_OK)
+        rc = store_copy_number(&side, "SELECT CAST(coalesce(" MOVE_INTERNAL ", 0) AS bigint)",
+                               &in->from_internal);
+    store_move_read_end(&in->from);
+    if (rc == RC_OK && in->from_internal != 0)
+        rc = in->m->o.internal_org(in->m->o.ctx, &in->own_internal);
+    return rc;
+}
+
 static enum rc copy_all(struct move_in *in)
 {
-    enum rc rc = store_move_config_copy(in);
+    enum rc rc = find_internals(in);
+    if (rc == RC_OK)
+        rc = store_move_config_copy(in);
     if (rc == RC_OK)
         rc = store_move_flow_copy(in);
     if (rc == RC_OK && in->m->o.beside != NULL)
@@ -372,6 +388,7 @@ static enum rc in_there(struct store_mover *m, struct move_row *row, const struc
     if (!store_move_row_is(there, "gone") && !store_move_row_is(there, "done"))
         return RC_OK;
     store_postgres_counted_forget(&m->store->counted, INT64_MIN);
+    m->o.arrives(m->o.ctx);
     return serve_from(m, row, "served");
 }
 

@@ -202,6 +202,12 @@ void store_move_read_end(struct postgres_conn *c)
         store_postgres_conn_close(c);
 }
 
+void store_move_row_translate(struct copy_row *row, int at, int64_t internal, int64_t to)
+{
+    if (at >= 0 && internal != 0 && row->at[at].number == internal)
+        row->at[at].number = to;
+}
+
 /* --- what rows come to ----------------------------------------------------------------------------------- */
 
 static void hash_bytes(struct buf *text, const void *bytes, size_t len)

@@ -40,6 +40,17 @@ void store_move_row_condition(const struct move_row *row, char *out, size_t max)
 MUST_USE enum rc store_move_row_delete(struct store_tx *tx, int64_t org, bool is_incoming);
 void store_move_counts_write(const struct store_move_counts *n, char out[static MOVE_COUNTS]);
 
+/* What is an organisation's, in SQL for store_move_sql(). The hidden applications of its sources, and the one of its operational
+ * webhooks, have the cell's internal organisation as theirs, whose number is another one in each cell. */
+#define MOVE_INTERNAL \
+    "(SELECT num FROM organisation WHERE id =" \
+    " (SELECT convert_from(value, 'UTF8') FROM setting WHERE name = 'operational_org'))"
+#define MOVE_SOURCES "(SELECT num FROM source WHERE org = @)"
+#define MOVE_APPS \
+    "(SELECT num FROM application WHERE org = @ UNION SELECT app FROM source WHERE org = @" \
+    " UNION SELECT num FROM application WHERE org = " MOVE_INTERNAL \
+    " AND uid = (SELECT id FROM organisation WHERE num = @))"
+
 /* The text with each '@' as the organisation's number; xfree(). */
 char *store_move_sql(const char *text, int64_t org);
 
@@ -49,6 +60,9 @@ MUST_USE enum rc store_move_conn_open(struct postgres_conn *c);
 /* A transaction that sees one state, and its end, which nothing depends on. */
 MUST_USE enum rc store_move_read_begin(struct postgres_conn *c);
 void store_move_read_end(struct postgres_conn *c);
+
+/* Where the column at `at` (-1: there is none) has the number of an internal organisation, it gets another one. 0: there is none. */
+void store_move_row_translate(struct copy_row *row, int at, int64_t internal, int64_t to);
 
 /* Number of rows and a sum that does not depend on their order. */
 struct move_digest {

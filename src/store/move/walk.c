@@ -23,14 +23,11 @@ enum {
 };
 static const int64_t rest_most_us = 50000, expires_soon_us = INT64_C(3600) * 1000000;
 
-#define APPS "(SELECT num FROM application WHERE org = @)"
-#define SOURCES "(SELECT num FROM source WHERE org = @)"
-
 #define MESSAGE_COLUMNS \
     "k, app, org, created, deliver_at, expires, shard, tail, event_type, event_id, channels, tags, content_type," \
     " headers, endpoints, payload, source, received, status, method, url, peer, request_headers, body_bytes," \
     " request_type, dedupe_id"
-enum { K_AT = 0, APP_AT = 1, EXPIRES_AT = 5, EVENT_ID_AT = 9, PAYLOAD_AT = 15 };
+enum { K_AT = 0, APP_AT = 1, ORG_AT = 2, EXPIRES_AT = 5, EVENT_ID_AT = 9, PAYLOAD_AT = 15 };
 
 static const struct sort {
     const char *table, *columns, *kinds;
@@ -242,11 +239,16 @@ static void digest_take(struct walk *w, const struct copy_row *row)
                 row->at[EXPIRES_AT].number <= w->expires_us;
     if (ends)
         seen.at[PAYLOAD_AT] = (struct copy_value){ .is_null = true };
+    if (w->sort == MOVE_MESSAGES)
+        store_move_row_translate(&seen, ORG_AT,
+                                 w->is_copy ? w->in->from_internal : w->in->own_internal, 0);
     store_move_digest_row(&w->digests[w->sort], &w->scratch, sorts[w->sort].kinds, &seen);
 }
 
-static enum rc put_here(struct walk *w, const struct copy_row *row)
+static enum rc put_here(struct walk *w, struct copy_row *row)
 {
+    if (w->sort == MOVE_MESSAGES)
+        store_move_row_translate(row, ORG_AT, w->in->from_internal, w->in->own_internal);
     enum rc rc = w->stretch == NULL ? RC_OK : cover_key(w, row->at[K_AT].number);
     if (rc == RC_OK)
         rc = batch_begin(w);
@@ -327,10 +329,10 @@ enum rc store_move_walk_stretch(struct move_in *in, const struct move_stretch *s
     static const struct {
         enum move_sort sort;
         const char *owner;
-    } parts[] = { { MOVE_MESSAGES, "app IN " APPS },
-                  { MOVE_REQUESTS, "source IN " SOURCES },
-                  { MOVE_RUNS, "app IN " APPS } };
-    char where[512];
+    } parts[] = { { MOVE_MESSAGES, "app IN " MOVE_APPS },
+                  { MOVE_REQUESTS, "source IN " MOVE_SOURCES },
+                  { MOVE_RUNS, "app IN " MOVE_APPS } };
+    char where[1024];
     struct walk w;
     walk_init(&w, in, is_copy);
     w.stretch = s;
@@ -356,7 +358,7 @@ enum rc store_move_walk_waiting(struct move_in *in, bool is_copy, struct move_di
     enum rc rc = read_begin(&w);
     if (rc == RC_OK)
         rc = walk_rows(&w, MOVE_WAITING,
-                       "endpoint IN (SELECT num FROM endpoint WHERE app IN " APPS ")");
+                       "endpoint IN (SELECT num FROM endpoint WHERE app IN " MOVE_APPS ")");
     rc = walk_fini(&w, rc);
     read_end(&w);
     *digest = digests[MOVE_WAITING];
@@ -388,7 +390,7 @@ static enum rc keys_of_table(struct walk *w, int64_t bucket, const char *stretch
     buf_init(&text, SCRATCH_MAX);
     buf_say(&text,
             "WITH mine AS MATERIALIZED (SELECT k FROM message WHERE k >= %" PRId64
-            " AND (k >> 44) IN (%s) AND app IN " APPS ")"
+            " AND (k >> 44) IN (%s) AND app IN " MOVE_APPS ")"
             " SELECT r.key, r.k, r.body_hash FROM mine JOIN remembered_%" PRId64
             " r ON r.k = mine.k",
             from_k, stretches, bucket);

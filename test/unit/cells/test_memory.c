@@ -50,6 +50,20 @@ static void what_was_found_is_remembered_until_it_is_forgotten(void **state)
     cells_memory_free(m);
 }
 
+static void nothing_is_remembered_once_all_is_forgotten(void **state)
+{
+    struct cells_memory *m = cells_memory_new();
+    (void)state;
+    put(m, 1, 0);
+    put(m, 2, CELLS_NOWHERE);
+    cells_memory_clear(m);
+    assert_int_equal(find(m, 1), CELLS_NOT_REMEMBERED);
+    assert_int_equal(find(m, 2), CELLS_NOT_REMEMBERED);
+    put(m, 1, 5);
+    assert_int_equal(find(m, 1), 5);
+    cells_memory_free(m);
+}
+
 static void places_that_are_used_stay_and_others_make_way(void **state)
 {
     struct cells_memory *m = cells_memory_new();
@@ -81,6 +95,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_found_is_remembered_until_it_is_forgotten),
+        cmocka_unit_test(nothing_is_remembered_once_all_is_forgotten),
         cmocka_unit_test(places_that_are_used_stay_and_others_make_way),
         cmocka_unit_test(what_is_nowhere_takes_no_place_from_what_is_somewhere),
     };
