@@ -4,6 +4,7 @@ import json
 import subprocess
 import threading
 import time
+import urllib.parse
 import uuid
 
 import pytest
@@ -250,6 +251,23 @@ def test_sources_and_operational_webhooks_move_along(cells):
     assert len(hidden.history(0)[2][0]) == 3
     for cell in (1, 0):
         hidden.use(cell)
+
+
+def test_chains_of_webfilters_are_asked_in_both_cells_after_a_move(cells):
+    processor = Receiver((200, {"content-type": "application/json"}, b'{"data": {"name": "Bea"}}'))
+    try:
+        app = cells.ok(0, "POST", "/app", {"name": "site"})["id"]
+        cells.ok(0, "POST", f"/app/{app}/filter", {"event": "Login", "url": processor.url})
+        path = urllib.parse.urlsplit(cells.ok(0, "POST", f"/app/{app}/filter-chain/Login/url", {})["url"]).path
+        before = cells.nodes[0].raw("POST", path, b'{"name": "Ann"}', {"content-type": "application/json"})
+        assert before.status == 200, before.body
+        cells.move()
+        for cell in (0, 1):
+            after = cells.nodes[cell].raw("POST", path, b'{"name": "Ann"}', {"content-type": "application/json"})
+            assert (after.status, after.body) == (before.status, before.body), (cell, after.body)
+        wait_until(lambda: len(cells.ok(1, "GET", f"/app/{app}/filter-run")["data"]) == 3, "its runs to be listed, the one of before among them")
+    finally:
+        processor.close()
 
 
 def test_operational_webhooks_of_others_stay(cells):

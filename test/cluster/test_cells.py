@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several databases, each with its nodes, that serve each other's organisations."""
 import http.client
+import http.server
 import json
 import secrets
 import signal
 import string
 import subprocess
 import threading
+import urllib.parse
 
 import pytest
+from pyPreservica.webHooksAPI import TriggerType, WebHookHandler, WebHooksAPI
 from svix.api import ApplicationIn, EndpointIn, MessageGetOptions, MessageIn, Svix, SvixOptions
 from svix.exceptions import HttpError
 
-from cluster import QUICK, url_of, wait_until
+from cluster import QUICK, Receiver, url_of, wait_until
 
 SAME_SITE = {"sec-fetch-site": "same-origin", "content-type": "application/json"}
 RANGE = 1 << 40
@@ -114,6 +117,64 @@ def test_a_source_is_reached_through_the_other_cell(two):
     assert two[0].raw("GET", "/in/nothing-of-the-kind").status == two[1].raw("GET", "/in/nothing-of-the-kind").status == 404
     rows = json.loads(two[1].raw("GET", f"/ingest/api/v1/source/{ident}/request", None, with_token(two[1].token)).body)
     assert len(rows["data"]) == 2 and all(row["peer"] == "127.0.0.1" for row in rows["data"] if "peer" in row)
+
+
+def test_a_chain_of_webfilters_is_asked_through_the_other_cell(two):
+    processor = Receiver((200, {"content-type": "application/json"}, b'{"data": {"name": "Bea"}}'))
+    try:
+        app = two[1].application("site")
+        two[1].ok("POST", f"/app/{app}/filter", {"event": "Login", "url": processor.url})
+        path = urllib.parse.urlsplit(two[1].ok("POST", f"/app/{app}/filter-chain/Login/url", {})["url"]).path
+        for chain, status in ((path, 200), (path[:-4] + "nope", 404)):
+            here, there = [node.raw("POST", chain, b'{"name": "Ann"}', {"content-type": "application/json"}) for node in two.nodes]
+            assert here.status == there.status == status and here.body == there.body, (here.body, there.body)
+        assert len(processor.received) == 2
+    finally:
+        processor.close()
+
+
+class Preservica:
+    """pyPreservica's own receiver: what it was told."""
+
+    def __init__(self, secret):
+        self.worked, receiver = [], self
+
+        class Handler(WebHookHandler):
+            def do_WORK(self, event):  # noqa: N802 (its library's name)
+                receiver.worked.append(event)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        self.server.secret_key = secret
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_preservicas_client_works_through_a_node_of_the_other_cell(make_cells, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # no credentials of anyone's
+    two = make_cells(2, "preservica.enabled=true")
+    receiver = Preservica("between us")
+    try:
+        for arguments, given in ((("tenant", "create", "LIB"), ""), (("user", "create", "ann", "--tenant=LIB", "--roles=manager"), "correct horse\n")):
+            subprocess.run([two[1].child.args[0], *arguments, f"--store.dir={two[1].store}"], input=given, text=True, check=True,
+                           env=two[1].env, capture_output=True)
+        here, there = [WebHooksAPI(username="ann", password="correct horse", tenant="LIB", protocol="http", server=f"127.0.0.1:{node.port}")
+                       for node in two.nodes]
+        here.subscribe(receiver.url, TriggerType.MOVED, "between us")
+        assert here.subscriptions() == there.subscriptions() and receiver.url in str(there.subscriptions())
+        token = subprocess.run([two[1].child.args[0], "tenant", "token", "LIB", f"--store.dir={two[1].store}"], text=True, check=True,
+                               env=two[1].env, capture_output=True).stdout.strip()
+        sent = two[0].call("POST", "/app/preservica/msg", {"eventType": "MOVED", "payload": {"entityRef": "e"}}, token=token)
+        assert sent.status == 202, sent.body
+        wait_until(lambda: receiver.worked, "its receiver to be told")
+    finally:
+        receiver.close()
 
 
 def test_the_console_knows_users_of_every_cell_by_name(two):
