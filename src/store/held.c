@@ -33,6 +33,8 @@ static enum rc internal_org(struct store_tx *tx, int64_t *num)
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
+#define IS_HELD " WHERE o.moving <> '' OR o.num = ?1"
+
 /* With those of its sources, and the one of its operational webhooks. */
 static enum rc held_read(struct store *s, struct map64 *orgs, struct map64 *apps)
 {
@@ -47,9 +49,11 @@ static enum rc held_read(struct store *s, struct map64 *orgs, struct map64 *apps
         return rc;
     }
     struct db_stmt *q = db_prepare(
-        tx->db, "SELECT o.num, a.num FROM organisation o LEFT JOIN application a"
-                " ON a.org = o.num OR a.num IN (SELECT app FROM source WHERE org = o.num)"
-                " OR (a.org = ?2 AND a.uid = o.id) WHERE o.moving <> '' OR o.num = ?1");
+        tx->db,
+        "SELECT o.num, a.num FROM organisation o LEFT JOIN application a ON a.org = o.num" IS_HELD
+        " UNION ALL SELECT o.num, s.app FROM organisation o JOIN source s ON s.org = o.num" IS_HELD
+        " UNION ALL SELECT o.num, a.num FROM organisation o"
+        " JOIN application a ON a.org = ?2 AND a.uid = o.id" IS_HELD);
     db_bind_int(q, 1, s->held->ahead);
     db_bind_int(q, 2, internal);
     while (db_step(q, &rc)) {
