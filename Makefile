@@ -120,12 +120,12 @@ bench:           ## measure: raw limits, then the whole server -> build/bench.js
 	@ninja -C build/bench -j $(JOBS)
 	@python3 test/bench/bench.py --build build/bench --out build/bench.json $(if $(QUICK),--quick)
 
-bench-cluster:   ## the same with the store in PostgreSQL, which it starts -> build/bench-cluster.json (QUICK=1: a minute; STORED= or ROWS=5000000, HOLD=600, ONLY=)
+bench-cluster:   ## the same with the store in PostgreSQL, which it starts -> build/bench-cluster.json (QUICK=1: a minute; STORED= or ROWS=5000000, HOLD=600, SVIX=PROGRAM, ONLY=)
 	@tools/install bench
 	@test -f build/bench/build.ninja || meson setup build/bench
 	@ninja -C build/bench -j $(JOBS)
 	@python3 test/bench/cluster.py --build build/bench --out build/bench-cluster.json $(if $(QUICK),--quick) \
-		$(if $(STORED),--stored=$(STORED)) $(if $(ROWS),--rows=$(ROWS)) $(if $(HOLD),--held=$(HOLD)) $(if $(ONLY),--only $(ONLY))
+		$(if $(STORED),--stored=$(STORED)) $(if $(ROWS),--rows=$(ROWS)) $(if $(HOLD),--held=$(HOLD)) $(if $(SVIX),--svix=$(SVIX)) $(if $(ONLY),--only $(ONLY))
 
 soak:            ## load for a long time and watch memory, descriptors and lag (MINUTES=10)
 	@tools/install bench

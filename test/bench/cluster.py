@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -21,7 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 import postgres_server  # noqa: E402
 from bench import ENDPOINTS, PAYLOAD, Bench, show, timed_ms  # noqa: E402
-from harness import CLOCK_TICKS, Api, Server, Sink  # noqa: E402
+from harness import CLOCK_TICKS, Api, Server, Sink, free_port  # noqa: E402
 
 BATCH, BATCH_CLIENTS, FAN_OUT = 100, 4, 100
 SLOW_RATE, HELD_RATE, HELD_WINDOW_S = 1000, 5000, 60
@@ -48,6 +49,11 @@ FIGURES = [
     ("cpu_us_postgres_stored", "us", 45, False, "cpu_us_postgres with these"),
     ("accept_p50_ms_at_1k_stored", "ms", 3, False, "accept_p50_ms_at_1k with these"),
     ("accept_p99_ms_at_1k_stored", "ms", 15, False, "accept_p99_ms_at_1k with these"),
+    ("svix_end_to_end_per_s", "1/s", None, True, "the same load on a Svix server with the same PostgreSQL (SVIX=), its queue and cache in memory"),
+    ("svix_cpu_us", "us", None, False, "its processor time for one message"),
+    ("svix_postgres_cpu_us", "us", None, False, "the database's then"),
+    ("times_svix", "", 16, True, "end to end, messages a second against it, the median of three turns"),
+    ("times_svix_cpu", "", None, True, "processor time of server and database for a message, against it, the same way"),
     ("held_cpu_ratio", "", 1.1, False, "processor time of node and database for a message at 5,000 a second once somebody has held a transaction open for a while, against before and after"),
     ("held_p99_ms", "ms", None, False, "accept latency at that rate with the transaction, 99 in 100"),
 ]
@@ -173,13 +179,34 @@ class Batches:
         return count / (time.monotonic() - start)
 
 
+class Svix(Server):
+    """A Svix server, as its program is given, with everything but messages kept in memory: as fast as it gets."""
+
+    SECRET = "x" * 32
+
+    def __init__(self, binary, folder, database):
+        super().__init__(binary, folder)
+        self.address = f"127.0.0.1:{free_port()}"
+        self.env = {**os.environ, "SVIX_DB_DSN": database, "SVIX_QUEUE_TYPE": "memory", "SVIX_CACHE_TYPE": "memory",
+                    "SVIX_JWT_SECRET": self.SECRET, "SVIX_LISTEN_ADDRESS": self.address, "SVIX_LOG_LEVEL": "error",
+                    "SVIX_WHITELIST_SUBNETS": '["127.0.0.0/8"]'}
+
+    def make_token(self):
+        said = subprocess.run([self.binary, "jwt", "generate"], check=True, stdout=subprocess.PIPE, text=True, env=self.env).stdout
+        self.token = re.search(r"ey[\w.-]+", said)[0]
+
+    def spawn(self):
+        self.log = open(self.folder / "server.log", "ab")
+        self.child = subprocess.Popen([self.binary, "--run-migrations"], stdout=self.log, stderr=subprocess.STDOUT, env=self.env)
+
+
 class ClusterBench(Bench):
     """The same loads on a node with a database."""
 
     def __init__(self, options):
         super().__init__(options)
         self.stored, self.rows = options.stored or self.scale(1000000, 50000), options.rows
-        self.held_s = options.held or self.scale(30, 6)
+        self.held_s, self.svix = options.held or self.scale(30, 6), options.svix
         self.postgres = Postgres()
         self.sink = Sink(self.program("bench_sink"))
         self.url = self.postgres.database("grapnel")
@@ -303,6 +330,28 @@ class ClusterBench(Bench):
             self.deliver(self.node, self.sink, app, 100, 0)
         self.figures["endpoint_stats_first_ms"], self.figures["endpoint_stats_ms"] = took[0], statistics.median(took[1:])
 
+    def beside_svix(self):
+        """In turns with it. Each pays for what it records, and waits for the disk alike."""
+        svix = Svix(self.svix, self.folder / "svix", self.postgres.database("svix"))
+        svix.make_token()
+        svix.start()
+        try:
+            app = Api(svix).application_with_types("a hundred", ENDPOINTS, self.sink.url)
+            self.svix_life(svix, app, self.scale(3000, 500))
+            self.life(self.scale(50000, 10000))
+            turns = [(self.svix_life(svix, app, self.scale(10000, 3000)), self.life(self.scale(200000, 40000))) for _ in range(3)]
+        finally:
+            svix.stop()
+        for at, name in enumerate(("end_to_end_per_s", "cpu_us", "postgres_cpu_us")):
+            self.figures[f"svix_{name}"] = statistics.median(theirs[at] for theirs, _ in turns)
+        self.figures["times_svix"] = statistics.median(ours[0] / theirs[0] for theirs, ours in turns)
+        self.figures["times_svix_cpu"] = statistics.median((theirs[1] + theirs[2]) / (ours[1] + ours[2]) for theirs, ours in turns)
+
+    def svix_life(self, svix, app, count):
+        before = self.postgres.cpu_s()
+        rate, cpu = self.deliver(svix, self.sink, app, count)
+        return rate, cpu, (self.postgres.cpu_s() - before) * 1e6 / count
+
     def held(self):
         """What a message costs at the end of the time for which a transaction was open, against before and after."""
         window = min(HELD_WINDOW_S, self.held_s / 3)
@@ -323,13 +372,15 @@ def main():
     parser.add_argument("--stored", type=int, help="messages that are stored before the second half (default 1,000,000)")
     parser.add_argument("--rows", type=int, help="so many are written by SQL instead: 5,000,000 take some minutes (at most 5,000,000)")
     parser.add_argument("--held", type=float, help="seconds for which a transaction is held open (default 30)")
+    parser.add_argument("--svix", help="a Svix server's program, to measure beside it")
     parser.add_argument("--only", nargs="*", help="names of parts")
     options = parser.parse_args()
     load_average = os.getloadavg()[0]
     bench = ClusterBench(options)
     try:
-        for part in (bench.end_to_end, bench.latency, bench.fan_out, bench.batches, bench.two_nodes, bench.endpoint_stats, bench.stored_many, bench.held):
-            if options.only and part.__name__ not in options.only:
+        for part in (bench.end_to_end, bench.latency, bench.fan_out, bench.batches, bench.two_nodes, bench.endpoint_stats, bench.beside_svix, bench.stored_many,
+                     bench.held):
+            if (options.only and part.__name__ not in options.only) or (part == bench.beside_svix and not options.svix):
                 continue
             bench.fill_page_cache()
             print(f"==> {part.__name__}", flush=True)
