@@ -61,13 +61,13 @@ void api_free(struct api *api)
 
 void api_start(struct api *api)
 {
-    MUST(api_tasks_start(api) == RC_OK); /* the first job there is */
+    api_tasks_start(api);
     api_watch_start(api);
 }
 
-enum rc api_resume(struct api *api)
+void api_resume(struct api *api)
 {
-    return api_tasks_start(api);
+    api_tasks_start(api);
 }
 
 void api_stop(struct api *api)

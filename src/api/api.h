@@ -96,8 +96,8 @@ void api_add_routes(struct api *api, struct http_router *router);
 
 /* Any thread. Background tasks that a stop or crash cut short go on where they were. */
 void api_start(struct api *api);
-/* Background tasks of an organisation that is not held any more (store/held.h) go on. Any thread. RC_BUSY: ask again. */
-MUST_USE enum rc api_resume(struct api *api);
+/* Background tasks of an organisation that is not held any more (store/held.h) go on. Any thread. */
+void api_resume(struct api *api);
 /* Any thread: tasks stop after the step they are in; the rest of it is done when the worker pool is freed. */
 void api_stop(struct api *api);
 

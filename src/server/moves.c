@@ -89,11 +89,7 @@ static void moves_resume(void *ctx, const struct store_due_endpoint *list, size_
     struct server_moves *v = ctx;
     deliver_release(v->server->deliver, list, count);
     cells_forget(v->server->cells); /* answers to what was asked before it left there */
-    while (!atomic_load(&v->is_stopping) && api_resume(v->server->api) != RC_OK) {
-        mutex_lock(&v->lock);
-        (void)cond_wait_until(&v->wake, &v->lock, clock_mono_us(clock_system()) + BUSY_US);
-        mutex_unlock(&v->lock);
-    }
+    api_resume(v->server->api);
 }
 
 static enum rc moves_beside(void *ctx, const char *from_url, int64_t org, struct buf *why)

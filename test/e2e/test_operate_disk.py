@@ -176,3 +176,33 @@ def test_an_outcome_that_cannot_be_written_holds_up_nobody_else(grapnel, make_re
     messages += more
     wait_until(lambda: ended(spoilt), "the outcomes that were held up")
     assert len(bad.ids()) == 33 == len(set(bad.ids()))  # and none was sent twice
+
+
+def test_a_task_that_cannot_be_read_is_told_of_and_goes_on_once_it_can(make_grapnel, receiver):
+    server = make_grapnel().serve("deliver.retry=10ms", "deliver.jitter=0", "deliver.breaker_failures=100000")
+    app = server.application()
+    server.endpoint(app, receiver.url)
+    receiver.answers[:] = [500]
+    sent = {server.publish(app, {"n": number}) for number in range(20)}
+    wait_until(lambda: server.ok("POST", "/bulk/count", {"action": "recover", "appId": app})["matched"] == len(sent), "all to be given up")
+    receiver.answers[:] = [204]
+    receiver.received.clear()
+    plan = server.ok("POST", "/bulk/count", {"action": "recover", "appId": app})["plan"]
+    task = server.ok("POST", "/bulk", {"plan": plan, "rate": 5})["id"]
+    receiver.wait(1)
+    server.kill()
+    config = server.store / "config.db"
+    with contextlib.closing(sqlite3.connect(config)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+        at = (db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'task'").fetchone()[0] - 1) * size
+    whole = config.read_bytes()
+    config.write_bytes(whole[:at] + b"\xff" * size + whole[at + size:])
+    server.serve("deliver.retry=10ms", "deliver.jitter=0", "deliver.breaker_failures=100000")
+    server.wait_log("api.tasks_unreadable")
+    with open(config, "r+b") as file:
+        file.seek(at)
+        file.write(whole[at:at + size])
+    server.application()  # a change, after which SQLite keeps no page from before
+    wait_until(lambda: sent <= set(receiver.ids()), "the rest to be sent")
+    wait_until(lambda: server.ok("GET", f"/background-task/{task}")["status"] == "finished", "the task to end")

@@ -35,6 +35,6 @@ int64_t api_task_through(const json_t *data);
 void api_task_list(struct api_ctx *c, bool is_bulk);
 void api_tasks_init(struct api *api);
 void api_tasks_fini(struct api *api);
-/* Any thread: all that run and do not yet, go on. RC_BUSY: the workers' queue is full. */
-MUST_USE enum rc api_tasks_start(struct api *api);
+/* Any thread: all that run and do not yet, go on. What cannot be read is tried until it can be. */
+void api_tasks_start(struct api *api);
 void api_tasks_stop(struct api *api);

@@ -9,7 +9,7 @@
 #include "stats/live.h"
 #include "store/held.h"
 
-static const int64_t second_us = 1000000;
+static const int64_t second_us = 1000000, busy_us = 200000;
 
 /* One task that is being done. It belongs to the loop of the tasks but for its step, which a worker does: so there is
  * never more than one of a task, and never two steps of it at once. */
@@ -18,8 +18,9 @@ struct runner {
     struct loop_timer timer; /* until its next step: it is paced, or workers or store are busy */
     struct loop_task task;
     struct api *api;
-    int64_t num;
+    int64_t num;     /* 0: it looks for tasks that are running and starts them */
     int64_t wait_us; /* before the next step */
+    bool is_told;    /* the log says that it cannot be read */
     bool is_over;    /* nothing is left to do, as far as its last step saw */
     bool is_asked;   /* started again: the last step may have seen the task as it was before */
     struct runner *next, *prev;
@@ -158,10 +159,20 @@ static enum rc do_step(struct api_step *s, enum rc *saved)
     return rc;
 }
 
-/* True: another step is to follow, after *wait_us. */
-static bool step_once(struct api *api, int64_t num, int64_t *wait_us)
+/* A task that cannot be read is running all the same: nobody else ends it, so it is tried until it can be. Once, the log says so. */
+static bool try_reading_again(struct runner *r, enum rc rc)
 {
-    enum { AGAIN_US = 200000 };
+    if (!r->is_told && rc != RC_BUSY)
+        LOG(API_TASKS_UNREADABLE, F_INT("task", r->num), F_TEXT("why", rc_name(rc)));
+    r->is_told = r->is_told || rc != RC_BUSY;
+    r->wait_us = r->is_told ? second_us : busy_us;
+    return true;
+}
+
+/* True: another step is to follow, after r->wait_us. */
+static bool step_once(struct runner *r)
+{
+    struct api *api = r->api;
     struct arena a;
     arena_init(&a);
     struct store_task t;
@@ -169,25 +180,46 @@ static bool step_once(struct api *api, int64_t num, int64_t *wait_us)
     int64_t began_us = clock_mono_us(api->o.clock);
     enum rc saved = RC_OK;
     bool more = false;
-    *wait_us = 0;
-    enum rc rc = task_run_load(api, num, &a, &t);
+    r->wait_us = 0;
+    enum rc rc = task_run_load(api, r->num, &a, &t);
+    if (rc == RC_OK)
+        r->is_told = false;
     if (rc != RC_OK) {
-        more = rc != RC_NOT_FOUND && rc != RC_CORRUPT;
+        more = rc != RC_NOT_FOUND && try_reading_again(r, rc);
     } else if (str_eq(t.status, STR("running")) && t.hold != STORE_TASK_PAUSED &&
                !store_org_is_held(api->o.store, t.org)) {
         rc = do_step(&s, &saved);
         /* A step that could not be saved is done again: it is safe to repeat. */
         more = saved != RC_OK || str_eq(t.status, STR("running"));
-        *wait_us = rest_of(&s, clock_mono_us(api->o.clock) - began_us);
+        r->wait_us = rest_of(&s, clock_mono_us(api->o.clock) - began_us);
+        if (saved != RC_OK || is_for_later(rc))
+            r->wait_us = busy_us;
         if (!more)
             tell_finished(api, &t);
     }
-    if (more && (saved != RC_OK || is_for_later(rc)))
-        *wait_us = AGAIN_US;
     json_decref(s.input);
     json_decref(s.data);
     arena_fini(&a);
     return more;
+}
+
+/* True: it has to look again. */
+static bool find_running(struct runner *r)
+{
+    struct arena a;
+    struct store_tx *tx = NULL;
+    struct store_task *tasks = NULL;
+    size_t count = 0;
+    arena_init(&a);
+    enum rc rc = store_read(r->api->o.store, &tx);
+    if (rc == RC_OK) {
+        rc = store_task_running(tx, &a, &tasks, &count);
+        store_end(tx);
+    }
+    for (size_t i = 0; rc == RC_OK && i < count; i++)
+        api_task_start(r->api, tasks[i].num);
+    arena_fini(&a);
+    return rc != RC_OK && try_reading_again(r, rc);
 }
 
 static void task_run_submit(struct runner *r);
@@ -234,7 +266,7 @@ static void run_steps(void *arg)
     const struct api_tasks *tasks = r->api->tasks;
     if (atomic_load(&tasks->stopping))
         return;
-    r->is_over = !step_once(r->api, r->num, &r->wait_us);
+    r->is_over = !(r->num == 0 ? find_running(r) : step_once(r));
     if (atomic_load(&tasks->stopping))
         return;
     r->task = (struct loop_task){ .fn = go_on, .arg = r };
@@ -244,12 +276,11 @@ static void run_steps(void *arg)
 /* Loop. The workers may be gone when the server stops; the task goes on at the next start. */
 static void task_run_submit(struct runner *r)
 {
-    enum { AGAIN_US = 200000 };
     if (atomic_load(&r->api->tasks->stopping))
         return;
     r->job = (struct work_job){ .fn = run_steps, .arg = r };
     if (work_submit(r->api->o.pool, &r->job) != RC_OK)
-        task_run_wait(r, AGAIN_US);
+        task_run_wait(r, busy_us);
 }
 
 static struct runner *runner_of(const struct api_tasks *tasks, int64_t num)
@@ -290,26 +321,6 @@ void api_task_start(struct api *api, int64_t num)
     loop_post(api->tasks->loop, &r->task);
 }
 
-static void resume_all(void *arg)
-{
-    struct runner *r = arg;
-    struct api *api = r->api;
-    xfree(r);
-    struct arena a;
-    arena_init(&a);
-    struct store_tx *tx = NULL;
-    struct store_task *tasks = NULL;
-    size_t count = 0;
-    if (store_read(api->o.store, &tx) == RC_OK) {
-        if (store_task_running(tx, &a, &tasks, &count) != RC_OK)
-            count = 0;
-        store_end(tx);
-    }
-    for (size_t i = 0; i < count; i++)
-        api_task_start(api, tasks[i].num);
-    arena_fini(&a);
-}
-
 void api_tasks_init(struct api *api)
 {
     api->tasks = XNEW(struct api_tasks);
@@ -329,15 +340,9 @@ void api_tasks_fini(struct api *api)
     xfree(api->tasks);
 }
 
-enum rc api_tasks_start(struct api *api)
+void api_tasks_start(struct api *api)
 {
-    struct runner *r = XNEW(struct runner);
-    r->api = api;
-    r->job = (struct work_job){ .fn = resume_all, .arg = r };
-    enum rc rc = work_submit(api->o.pool, &r->job);
-    if (rc != RC_OK)
-        xfree(r);
-    return rc;
+    api_task_start(api, 0);
 }
 
 void api_tasks_stop(struct api *api)
