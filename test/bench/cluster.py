@@ -187,8 +187,8 @@ class Svix(Server):
     def __init__(self, binary, folder, database):
         super().__init__(binary, folder)
         self.address = f"127.0.0.1:{free_port()}"
-        self.env = {**os.environ, "SVIX_DB_DSN": database, "SVIX_QUEUE_TYPE": "memory", "SVIX_CACHE_TYPE": "memory",
-                    "SVIX_JWT_SECRET": self.SECRET, "SVIX_LISTEN_ADDRESS": self.address, "SVIX_LOG_LEVEL": "error",
+        self.env = {**os.environ, "SVIX_DB_DSN": database.replace("@/", "@localhost/"), "SVIX_QUEUE_TYPE": "memory", "SVIX_CACHE_TYPE": "memory",
+                    "SVIX_JWT_SECRET": self.SECRET, "SVIX_LISTEN_ADDRESS": self.address, "SVIX_LOG_LEVEL": "info",
                     "SVIX_WHITELIST_SUBNETS": '["127.0.0.0/8"]'}
 
     def make_token(self):
