@@ -142,6 +142,7 @@ class Filling:
                               + f" FROM message WHERE k {real % 'k'};", self.url)
         for table in ("message", "attempt", keys):
             self.postgres.run(f"VACUUM (ANALYZE) {table}", self.url)
+        self.postgres.run("CHECKPOINT", self.url)  # or the filling is still being written while messages are measured
         return int(self.postgres.run("SELECT count(*) FROM message", self.url)[0])
 
 
