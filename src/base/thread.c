@@ -5,6 +5,7 @@
  */
 #include "base/thread.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/signal_stack_priv.h"
@@ -230,7 +231,8 @@ bool cond_wait_until(struct cond *c, struct mutex *m, int64_t until_us)
     if (until_us < 0)
         until_us = 0;
     struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
-    return pthread_cond_timedwait(&c->_c, &m->_m, &until) == 0;
+    return pthread_cond_timedwait(&c->_c, &m->_m, &until) == 0 ||
+           clock_mono_us(clock_system()) < until_us;
 }
 
 void cond_signal(struct cond *c)

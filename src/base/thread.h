@@ -50,7 +50,7 @@ void mutex_unlock(struct mutex *m);
 void cond_init(struct cond *c);
 void cond_fini(struct cond *c);
 void cond_wait(struct cond *c, struct mutex *m);
-/* False when `until_us` (monotonic clock) passed first. */
+/* False when `until_us` (monotonic clock) passed first, by that clock: a wait that ends early is a wake-up without a reason. */
 bool cond_wait_until(struct cond *c, struct mutex *m, int64_t until_us);
 void cond_signal(struct cond *c);
 void cond_broadcast(struct cond *c);
