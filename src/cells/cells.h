@@ -64,7 +64,7 @@ bool cells_asks(void *cells, struct http_request *req);
 enum cells_reach {
     CELLS_UNKNOWN,   /* not looked at yet */
     CELLS_AT_WORK,
-    CELLS_NOBODY,    /* its database can be had, and no node is at work */
+    CELLS_NOBODY,    /* its database can be had, and no node is at work, or the one that is has not said where yet */
     CELLS_AWAY       /* its database cannot be had */
 };
 const char *cells_reach_name(enum cells_reach reach); /* "unknown", "at work", "nobody at work", "away" */

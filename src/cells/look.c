@@ -225,9 +225,9 @@ static void look_once(struct look *l)
     if (rc != RC_IO)
         note_address(l->cell, buf_str(&at_work));
     set_reach(l,
-              rc == RC_IO         ? CELLS_AWAY
-              : rc == RC_CONFLICT ? CELLS_AT_WORK
-                                  : CELLS_NOBODY,
+              rc == RC_IO                            ? CELLS_AWAY
+              : rc == RC_CONFLICT && at_work.len > 0 ? CELLS_AT_WORK
+                                                     : CELLS_NOBODY,
               why.ptr == NULL ? "" : why.ptr);
     buf_fini(&why);
     buf_fini(&at_work);
