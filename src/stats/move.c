@@ -7,18 +7,14 @@
 #include "db/db.h"
 #include "stats/rows_priv.h"
 #include "stats/stats.h"
+#include "store/move.h"
 
 enum { PAGE = 1000, KEY_PARTS = 5 };
 _Static_assert(STATS_ORG == 1 && STATS_APP == 2 && STATS_ENDPOINT == 3 && STATS_SOURCE == 4 &&
                    STATS_FILTER == 5,
                "a statement has the numbers");
 
-/* As store/move/row_priv.h has it. */
-#define APPS \
-    "(SELECT num FROM application WHERE org = ?6 UNION SELECT app FROM source WHERE org = ?6" \
-    " UNION SELECT num FROM application WHERE org = (SELECT num FROM organisation WHERE id =" \
-    " (SELECT convert_from(value, 'UTF8') FROM setting WHERE name = 'operational_org'))" \
-    " AND uid = (SELECT id FROM organisation WHERE num = ?6))"
+#define APPS STORE_MOVE_APPS("?6")
 static const char page_sql[] =
     "SELECT CAST(tier AS bigint), CAST(time AS bigint), CAST(kind AS bigint), id, part, bytes FROM stats_cell"
     " WHERE (tier, time, kind, id, part) > (CAST(?1 AS smallint), CAST(?2 AS int), CAST(?3 AS smallint), ?4, ?5)"

@@ -26,6 +26,9 @@ MUST_USE enum rc store_org_by_num(struct store_tx *tx, int64_t num, struct arena
 /* The oldest of that name: names are unique only among those that were made as tenants. */
 MUST_USE enum rc store_org_named(struct store_tx *tx, struct str name, struct arena *a,
                                  struct store_org *out);
+/* Id of the organisation that hidden applications belong to, those of sources and of operational webhooks; it is no customer.
+ * Empty: there is none yet. */
+MUST_USE enum rc store_org_hidden(struct store_tx *tx, struct arena *a, struct str *id);
 /* All that are for customers, oldest first; *out in the arena. */
 MUST_USE enum rc store_org_list(struct store_tx *tx, struct arena *a, struct store_org **out,
                                 size_t *count);

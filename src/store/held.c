@@ -19,14 +19,14 @@ struct store_held {
 static char held_mark; /* what the sets hold is not looked at */
 
 /* The organisation that hidden applications belong to; 0: there is none. */
-static enum rc internal_org(struct store_tx *tx, int64_t *num)
+static enum rc hidden_num(struct store_tx *tx, int64_t *num)
 {
     struct arena a;
     struct str id;
     struct store_org org = { 0 };
     arena_init(&a);
-    enum rc rc = store_setting_get(tx, "operational_org", &a, &id);
-    if (rc == RC_OK)
+    enum rc rc = store_org_hidden(tx, &a, &id);
+    if (rc == RC_OK && id.len > 0)
         rc = store_org_find(tx, id, &a, &org);
     *num = rc == RC_OK ? org.num : 0;
     arena_fini(&a);
@@ -39,11 +39,11 @@ static enum rc internal_org(struct store_tx *tx, int64_t *num)
 static enum rc held_read(struct store *s, struct map64 *orgs, struct map64 *apps)
 {
     struct store_tx *tx = NULL;
-    int64_t internal = 0;
+    int64_t hidden = 0;
     enum rc rc = store_read(s, &tx);
     if (rc != RC_OK)
         return rc;
-    rc = internal_org(tx, &internal);
+    rc = hidden_num(tx, &hidden);
     if (rc != RC_OK) {
         store_end(tx);
         return rc;
@@ -55,7 +55,7 @@ static enum rc held_read(struct store *s, struct map64 *orgs, struct map64 *apps
         " UNION ALL SELECT o.num, a.num FROM organisation o"
         " JOIN application a ON a.org = ?2 AND a.uid = o.id" IS_HELD);
     db_bind_int(q, 1, s->held->ahead);
-    db_bind_int(q, 2, internal);
+    db_bind_int(q, 2, hidden);
     while (db_step(q, &rc)) {
         (void)map64_set(orgs, (uint64_t)db_int(q, 0), &held_mark);
         if (!db_is_null(q, 1))

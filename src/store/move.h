@@ -33,6 +33,16 @@ struct store_move_counts {
     int64_t messages, attempts, waiting, requests, filter_runs, keys;
 };
 
+/* In the SQL of a cell's database: the organisation that hidden applications belong to, and all applications of the one whose number the
+ * text `org` is. Those of its sources, and the one of its operational webhooks, are hidden. */
+#define STORE_MOVE_INTERNAL \
+    "(SELECT num FROM organisation WHERE id =" \
+    " (SELECT convert_from(value, 'UTF8') FROM setting WHERE name = 'operational_org'))"
+#define STORE_MOVE_APPS(org) \
+    "(SELECT num FROM application WHERE org = " org " UNION SELECT app FROM source WHERE org = " org \
+    " UNION SELECT num FROM application WHERE org = " STORE_MOVE_INTERNAL \
+    " AND uid = (SELECT id FROM organisation WHERE num = " org "))"
+
 /* --- the node at work ------------------------------------------------------------------------------------- */
 
 struct store_mover;

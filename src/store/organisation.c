@@ -62,8 +62,7 @@ enum rc store_org_named(struct store_tx *tx, struct str name, struct arena *a,
     return store_row_one(s, read_org, a, out);
 }
 
-/* The organisation for operational webhooks is no customer. Empty: there is none yet. */
-static enum rc org_hidden(struct store_tx *tx, struct arena *a, struct str *id)
+enum rc store_org_hidden(struct store_tx *tx, struct arena *a, struct str *id)
 {
     enum rc rc = store_setting_get(tx, "operational_org", a, id);
     if (rc == RC_NOT_FOUND)
@@ -75,7 +74,7 @@ enum rc store_org_list(struct store_tx *tx, struct arena *a, struct store_org **
 {
     void *rows;
     struct str hidden;
-    enum rc rc = org_hidden(tx, a, &hidden);
+    enum rc rc = store_org_hidden(tx, a, &hidden);
     if (rc != RC_OK)
         return rc;
     struct db_stmt *s = db_prepare(tx->db, "SELECT " COLUMNS " FROM organisation WHERE id <> ?"
@@ -91,7 +90,7 @@ enum rc store_org_page(struct store_tx *tx, const struct store_page *page, struc
                        struct store_org *out, struct store_page_end *end)
 {
     struct str hidden;
-    enum rc rc = org_hidden(tx, a, &hidden);
+    enum rc rc = store_org_hidden(tx, a, &hidden);
     if (rc != RC_OK)
         return rc;
     struct db_stmt *s =

@@ -330,6 +330,7 @@ static const char *const readers[] = {
     "store_issue_orgs",
     "store_org_by_num",
     "store_org_find",
+    "store_org_hidden",
     "store_org_list",
     "store_org_named",
     "store_org_page",

@@ -334,7 +334,7 @@ static enum rc find_internals(struct move_in *in)
     struct copy_side side = { .server = &in->from, .name = "a database", .why = in->why };
     enum rc rc = store_move_read_begin(&in->from);
     if (rc == RC_OK)
-        rc = store_copy_number(&side, "SELECT CAST(coalesce(" MOVE_INTERNAL ", 0) AS bigint)",
+        rc = store_copy_number(&side, "SELECT CAST(coalesce(" STORE_MOVE_INTERNAL ", 0) AS bigint)",
                                &in->from_internal);
     store_move_read_end(&in->from);
     if (rc == RC_OK && in->from_internal != 0)

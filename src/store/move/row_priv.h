@@ -40,16 +40,9 @@ void store_move_row_condition(const struct move_row *row, char *out, size_t max)
 MUST_USE enum rc store_move_row_delete(struct store_tx *tx, int64_t org, bool is_incoming);
 void store_move_counts_write(const struct store_move_counts *n, char out[static MOVE_COUNTS]);
 
-/* What is an organisation's, in SQL for store_move_sql(). The hidden applications of its sources, and the one of its operational
- * webhooks, have the cell's internal organisation as theirs, whose number is another one in each cell. */
-#define MOVE_INTERNAL \
-    "(SELECT num FROM organisation WHERE id =" \
-    " (SELECT convert_from(value, 'UTF8') FROM setting WHERE name = 'operational_org'))"
+/* What is an organisation's, in SQL for store_move_sql(). */
 #define MOVE_SOURCES "(SELECT num FROM source WHERE org = @)"
-#define MOVE_APPS \
-    "(SELECT num FROM application WHERE org = @ UNION SELECT app FROM source WHERE org = @" \
-    " UNION SELECT num FROM application WHERE org = " MOVE_INTERNAL \
-    " AND uid = (SELECT id FROM organisation WHERE num = @))"
+#define MOVE_APPS STORE_MOVE_APPS("@")
 
 /* The text with each '@' as the organisation's number; xfree(). */
 char *store_move_sql(const char *text, int64_t org);
