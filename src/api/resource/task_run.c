@@ -160,13 +160,12 @@ static enum rc do_step(struct api_step *s, enum rc *saved)
 }
 
 /* A task that cannot be read is running all the same: nobody else ends it, so it is tried until it can be. Once, the log says so. */
-static bool try_reading_again(struct runner *r, enum rc rc)
+static void try_reading_again(struct runner *r, enum rc rc)
 {
     if (!r->is_told && rc != RC_BUSY)
         LOG(API_TASKS_UNREADABLE, F_INT("task", r->num), F_TEXT("why", rc_name(rc)));
     r->is_told = r->is_told || rc != RC_BUSY;
     r->wait_us = r->is_told ? second_us : busy_us;
-    return true;
 }
 
 /* True: another step is to follow, after r->wait_us. */
@@ -184,10 +183,10 @@ static bool step_once(struct runner *r)
     enum rc rc = task_run_load(api, r->num, &a, &t);
     if (rc == RC_OK)
         r->is_told = false;
-    if (rc != RC_OK) {
-        more = rc != RC_NOT_FOUND && try_reading_again(r, rc);
-    } else if (str_eq(t.status, STR("running")) && t.hold != STORE_TASK_PAUSED &&
-               !store_org_is_held(api->o.store, t.org)) {
+    else if ((more = rc != RC_NOT_FOUND))
+        try_reading_again(r, rc);
+    if (rc == RC_OK && str_eq(t.status, STR("running")) && t.hold != STORE_TASK_PAUSED &&
+        !store_org_is_held(api->o.store, t.org)) {
         rc = do_step(&s, &saved);
         /* A step that could not be saved is done again: it is safe to repeat. */
         more = saved != RC_OK || str_eq(t.status, STR("running"));
@@ -219,7 +218,9 @@ static bool find_running(struct runner *r)
     for (size_t i = 0; rc == RC_OK && i < count; i++)
         api_task_start(r->api, tasks[i].num);
     arena_fini(&a);
-    return rc != RC_OK && try_reading_again(r, rc);
+    if (rc != RC_OK)
+        try_reading_again(r, rc);
+    return rc != RC_OK;
 }
 
 static void task_run_submit(struct runner *r);
