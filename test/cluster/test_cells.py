@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several databases, each with its nodes, that serve each other's organisations."""
 import http.client
-import http.server
 import json
 import secrets
 import signal
@@ -11,11 +10,12 @@ import threading
 import urllib.parse
 
 import pytest
-from pyPreservica.webHooksAPI import TriggerType, WebHookHandler, WebHooksAPI
+from pyPreservica.webHooksAPI import TriggerType, WebHooksAPI
 from svix.api import ApplicationIn, EndpointIn, MessageGetOptions, MessageIn, Svix, SvixOptions
 from svix.exceptions import HttpError
 
 from cluster import QUICK, Receiver, url_of, wait_until
+from preservica_receiver import SECRET, PreservicaReceiver
 
 SAME_SITE = {"sec-fetch-site": "same-origin", "content-type": "application/json"}
 RANGE = 1 << 40
@@ -133,40 +133,17 @@ def test_a_chain_of_webfilters_is_asked_through_the_other_cell(two):
         processor.close()
 
 
-class Preservica:
-    """pyPreservica's own receiver: what it was told."""
-
-    def __init__(self, secret):
-        self.worked, receiver = [], self
-
-        class Handler(WebHookHandler):
-            def do_WORK(self, event):  # noqa: N802 (its library's name)
-                receiver.worked.append(event)
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-        self.server.secret_key = secret
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 def test_preservicas_client_works_through_a_node_of_the_other_cell(make_cells, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # no credentials of anyone's
     two = make_cells(2, "preservica.enabled=true")
-    receiver = Preservica("between us")
+    receiver = PreservicaReceiver()
     try:
         for arguments, given in ((("tenant", "create", "LIB"), ""), (("user", "create", "ann", "--tenant=LIB", "--roles=manager"), "correct horse\n")):
             subprocess.run([two[1].child.args[0], *arguments, f"--store.dir={two[1].store}"], input=given, text=True, check=True,
                            env=two[1].env, capture_output=True)
         here, there = [WebHooksAPI(username="ann", password="correct horse", tenant="LIB", protocol="http", server=f"127.0.0.1:{node.port}")
                        for node in two.nodes]
-        here.subscribe(receiver.url, TriggerType.MOVED, "between us")
+        here.subscribe(receiver.url, TriggerType.MOVED, SECRET)
         assert here.subscriptions() == there.subscriptions() and receiver.url in str(there.subscriptions())
         token = subprocess.run([two[1].child.args[0], "tenant", "token", "LIB", f"--store.dir={two[1].store}"], text=True, check=True,
                                env=two[1].env, capture_output=True).stdout.strip()

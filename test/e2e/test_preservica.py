@@ -2,7 +2,6 @@
 """The Preservica dialect with the real pyPreservica: its client, and its own receivers."""
 import hashlib
 import http.client
-import http.server
 import json
 import pathlib
 import subprocess
@@ -16,11 +15,11 @@ import pyPreservica
 import pytest
 import requests
 import werkzeug.serving
-from pyPreservica.webHooksAPI import FlaskWebhookHandler, TriggerType, WebHookHandler, WebHooksAPI
+from pyPreservica.webHooksAPI import FlaskWebhookHandler, TriggerType, WebHooksAPI
 
 from conftest import SLOWER, binary, wait_until
+from preservica_receiver import SECRET, PreservicaReceiver
 
-SECRET = "between us"
 PASSWORD = "correct horse"
 MANAGERS = ("admin", "manager", "config-manager")
 
@@ -87,29 +86,6 @@ def tenants(make_grapnel, monkeypatch, tmp_path):
     return made
 
 
-class Plain:
-    """pyPreservica's own receiver, extended as its documentation says."""
-
-    def __init__(self, secret=SECRET):
-        self.worked, plain = [], self
-
-        class Mine(WebHookHandler):
-            def do_WORK(self, event):  # noqa: N802
-                plain.worked.append(event)
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.HTTPServer(("127.0.0.1", 0), Mine)
-        self.server.secret_key = secret
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 class Flask:
     """The Flask application of pyPreservica's documentation."""
 
@@ -158,7 +134,7 @@ class Ours:
         assert self.child.wait(30 * SLOWER) == 0
 
 
-@pytest.fixture(params=[Plain, Flask, Ours])
+@pytest.fixture(params=[PreservicaReceiver, Flask, Ours])
 def receiver(request, tmp_path):
     made = request.param(tmp_path) if request.param is Ours else request.param()
     yield made
@@ -167,7 +143,7 @@ def receiver(request, tmp_path):
 
 @pytest.fixture
 def plain():
-    made = Plain()
+    made = PreservicaReceiver()
     yield made
     made.close()
 
@@ -211,7 +187,7 @@ def test_each_trigger_arrives_verified_at_the_packages_own_receivers(tenants, re
         tenants.trigger("LIB", trigger, {**event, "n": n})
     wait_until(lambda: len(receiver.worked) == 5, "five events")
     got = receiver.worked
-    if isinstance(receiver, Plain):
+    if isinstance(receiver, PreservicaReceiver):
         assert {(w["subscriptionId"], w["trigger"], w["tenant"]) for w in got} == {(i, t, "LIB") for t, i in ids.items()}
         got = [e for w in got for e in w["events"]]
     assert sorted(got, key=lambda e: e["n"]) == [{**event, "n": n} for n in range(5)]
@@ -258,7 +234,7 @@ def test_a_subscriptions_credentials_are_used_and_not_shown(tenants, plain):
 
 
 def test_an_operator_has_a_receiver_asked_again(tenants):
-    plain, call = Plain(), tenants.api("LIB")
+    plain, call = PreservicaReceiver(), tenants.api("LIB")
     made = json.loads(tenants.client().subscribe(plain.url, TriggerType.MOVED, SECRET))["id"]
     before = call("GET", "/preservica/subscription").body["data"][0]["handshakeAt"]
     again = call("POST", f"/preservica/subscription/{made}/handshake")
@@ -276,7 +252,7 @@ def test_an_operator_has_a_receiver_asked_again(tenants):
 # --- handshakes ---------------------------------------------------------------------------------------
 
 def test_a_receiver_with_another_secret_is_not_subscribed_and_nothing_is_stored(tenants):
-    other = Plain(secret="not ours")
+    other = PreservicaReceiver(secret="not ours")
     client = tenants.client()
     with pytest.raises(pyPreservica.common.HTTPException) as refused:
         client.subscribe(other.url, TriggerType.MOVED, SECRET)
